@@ -1,0 +1,56 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+// Two switches of the gate (.ci/run), which gets its figures out of one run of `npm test` instead of three.
+const withCoverage = process.env['TEST_COVERAGE'] === '1';
+const resultsFile = process.env['TEST_RESULTS'];
+
+const shared = {
+  pool: 'forks' as const,
+  setupFiles: ['test/helpers/fail-on-console.ts'],
+};
+
+export default defineConfig({
+  resolve: {
+    alias: { '4d-websocket': fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+  },
+  test: {
+    reporters: resultsFile ? ['default', ['json', { outputFile: resultsFile }]] : ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**'],
+          testTimeout: 10_000,
+          hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+    coverage: {
+      enabled: withCoverage,
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      reporter: ['text', 'html', 'json-summary'],
+      thresholds: {
+        statements: 90,
+        branches: 90,
+        functions: 90,
+        lines: 90,
+        'src/protocol/**': { 100: true },
+      },
+    },
+  },
+});
