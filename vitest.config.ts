@@ -8,6 +8,7 @@ const resultsFile = process.env['TEST_RESULTS'];
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/helpers/fail-on-console.ts'],
+  expect: { requireAssertions: true },
 };
 
 export default defineConfig({

@@ -1,0 +1,287 @@
+/**
+ * The rules of the house: which room of `src/` may lean on which, and the habits that keep it so.
+ *
+ * Every check is a pure function over modules, so its own test can feed it samples that break it.
+ */
+import { posix } from 'node:path';
+import { parseSync } from 'oxc-parser';
+
+/** A room imports only from itself and from rooms on lower floors. Rooms on the same floor do not know each other. */
+const floors: ReadonlyMap<string, number> = new Map([
+  ['errors', 0],
+  ['protocol', 1],
+  ['transport', 2],
+  ['process', 2],
+  ['topics', 3],
+  ['cluster', 3],
+  ['api', 4],
+  ['cli', 6],
+  ['console', 6],
+  ['adapters', 6],
+  ['compat', 6],
+]);
+
+/** The doors re-export the rooms below them; rooms on the top floor use the library only through a door. */
+const doors: ReadonlySet<string> = new Set(['src/index.ts', 'src/browser.ts', 'src/testing.ts']);
+const doorFloor = 5;
+
+/** What a room may import from outside of `src/`. A room that is not listed may use any `node:` module. */
+const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
+  ['errors', []],
+  ['protocol', ['node:buffer', 'node:crypto']],
+]);
+
+/** The dependencies of the package, and the one room that uses each. */
+const packages: ReadonlyMap<string, string> = new Map([['send', 'api']]);
+
+const timersFile = 'src/transport/timers.ts';
+
+const runningNodeTypes = [
+  'ArrowFunctionExpression',
+  'CallExpression',
+  'ClassDeclaration',
+  'ClassExpression',
+  'FunctionDeclaration',
+  'FunctionExpression',
+  'NewExpression',
+];
+
+interface AstNode {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+interface Import {
+  readonly specifier: string;
+  /** True when nothing of the import is left at run time. */
+  readonly typeOnly: boolean;
+}
+
+/** One source file, parsed. */
+export interface Module {
+  readonly path: string;
+  readonly imports: readonly Import[];
+  readonly body: readonly AstNode[];
+  /** Names that the code reads from outside of itself or declares; property names are left out. */
+  readonly identifiers: ReadonlySet<string>;
+  readonly nodeTypes: ReadonlySet<string>;
+  readonly comments: readonly string[];
+}
+
+/** @param sources - source text by path, such as `src/protocol/frame.ts`. */
+export function parseModules(sources: ReadonlyMap<string, string>): Module[] {
+  return Array.from(sources, ([path, text]) => parseModule(path, text));
+}
+
+function parseModule(path: string, text: string): Module {
+  const { program, comments, errors } = parseSync(path, text);
+  if (errors[0]) throw new SyntaxError(`${path}: ${errors[0].message}`);
+
+  const imports: Import[] = [];
+  const identifiers = new Set<string>();
+  const nodeTypes = new Set<string>();
+  visit(program as unknown as AstNode, undefined, '', (node, parent, key) => {
+    nodeTypes.add(node.type);
+    const found = importOf(node);
+    if (found) imports.push(found);
+    if (node.type === 'Identifier' && !isPropertyName(parent, key)) identifiers.add(node['name'] as string);
+    if (node.type === 'MemberExpression' && isGlobalThis(node)) {
+      identifiers.add((node['property'] as AstNode)['name'] as string);
+    }
+  });
+  return {
+    path,
+    imports,
+    body: program.body as unknown as AstNode[],
+    identifiers,
+    nodeTypes,
+    comments: comments.map((comment) => comment.value),
+  };
+}
+
+function visit(
+  node: AstNode,
+  parent: AstNode | undefined,
+  key: string,
+  see: (node: AstNode, parent: AstNode | undefined, key: string) => void,
+): void {
+  see(node, parent, key);
+  for (const [childKey, value] of Object.entries(node)) {
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (isNode(child)) visit(child, node, childKey, see);
+    }
+  }
+}
+
+function isNode(value: unknown): value is AstNode {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
+}
+
+/** Tells `timer.setTimeout` and `{ setTimeout: … }` from a use of the global of that name. */
+function isPropertyName(parent: AstNode | undefined, key: string): boolean {
+  return (key === 'property' || key === 'key') && parent?.['computed'] === false && parent['shorthand'] !== true;
+}
+
+function isGlobalThis(node: AstNode): boolean {
+  return (node['object'] as AstNode)['name'] === 'globalThis' && node['computed'] === false;
+}
+
+function importOf(node: AstNode): Import | undefined {
+  switch (node.type) {
+    case 'ImportDeclaration':
+    case 'ExportNamedDeclaration':
+    case 'ExportAllDeclaration':
+    case 'ImportExpression':
+    case 'TSImportType': {
+      const source = node['source'];
+      if (!isNode(source)) return undefined;
+      const name = source['value'];
+      return { specifier: typeof name === 'string' ? name : '(computed)', typeOnly: isTypeOnly(node) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isTypeOnly(node: AstNode): boolean {
+  if (node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type') return true;
+  const specifiers = (node['specifiers'] ?? []) as readonly AstNode[];
+  return (
+    specifiers.length > 0 &&
+    specifiers.every((specifier) => specifier['importKind'] === 'type' || specifier['exportKind'] === 'type')
+  );
+}
+
+/** `src/protocol/frame.ts` is in the room `protocol`; `src/errors.ts` is a room of its own. */
+function roomOf(path: string): string {
+  return path.split('/')[1]!.replace(/\.ts$/, '');
+}
+
+function floorOf(path: string): number | undefined {
+  return doors.has(path) ? doorFloor : floors.get(roomOf(path));
+}
+
+function targetOf(module: Module, specifier: string): string | undefined {
+  return specifier.startsWith('.') ? posix.join(posix.dirname(module.path), specifier) : undefined;
+}
+
+/** Files that lie in no known room, or are not named in kebab-case. */
+export function findStrayFiles(modules: readonly Module[]): string[] {
+  return modules.flatMap(({ path }) => {
+    if (floorOf(path) === undefined) return [`${path}: no such room in the floor table`];
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(posix.basename(path))) return [`${path}: not named in kebab-case`];
+    return [];
+  });
+}
+
+/** Imports, of types too, from the same floor or one above, from a door, or from outside of `src/`. */
+export function findUpwardImports(modules: readonly Module[]): string[] {
+  const problems: string[] = [];
+  for (const module of modules) {
+    const floor = floorOf(module.path) ?? 0;
+    for (const { specifier } of module.imports) {
+      const target = targetOf(module, specifier);
+      if (target === undefined) continue;
+      const targetFloor = target.startsWith('src/') ? floorOf(target) : undefined;
+      if (targetFloor === undefined) problems.push(`${module.path}: ${specifier} is in no room`);
+      else if (floor > doorFloor && targetFloor !== doorFloor && roomOf(target) !== roomOf(module.path)) {
+        problems.push(`${module.path}: ${specifier} is behind a door`);
+      } else if (targetFloor >= floor && roomOf(target) !== roomOf(module.path)) {
+        problems.push(`${module.path}: ${specifier} is not on a lower floor`);
+      }
+    }
+  }
+  return problems;
+}
+
+/** Files that import each other in a circle at run time; imports of types alone do no harm there. */
+export function findImportCycles(modules: readonly Module[]): string[] {
+  const targets = new Map(
+    modules.map((module) => [
+      module.path,
+      module.imports.filter((found) => !found.typeOnly).map((found) => targetOf(module, found.specifier)),
+    ]),
+  );
+  const problems: string[] = [];
+  const done = new Set<string>();
+  const walk = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path);
+    if (start !== -1) problems.push([...trail.slice(start), path].join(' -> '));
+    if (start !== -1 || done.has(path)) return;
+    for (const target of targets.get(path) ?? []) {
+      if (target !== undefined) walk(target, [...trail, path]);
+    }
+    done.add(path);
+  };
+  for (const path of targets.keys()) walk(path, []);
+  return problems;
+}
+
+/** `node:` modules and packages in a room that must do without them. */
+export function findOutsideImports(modules: readonly Module[]): string[] {
+  const problems: string[] = [];
+  for (const module of modules) {
+    const room = roomOf(module.path);
+    for (const { specifier } of module.imports) {
+      if (specifier.startsWith('.')) continue;
+      const allowed = specifier.startsWith('node:')
+        ? (outsideImports.get(room)?.includes(specifier) ?? true)
+        : packages.get(specifier) === room;
+      if (!allowed) problems.push(`${module.path}: must not import ${specifier}`);
+    }
+  }
+  return problems;
+}
+
+/** Re-exports outside of the doors, `export *` anywhere, and doors that do more than re-export names. */
+export function findBarrels(modules: readonly Module[]): string[] {
+  const problems: string[] = [];
+  for (const { path, body } of modules) {
+    for (const statement of body) {
+      const isReExport = isNode(statement['source']) && statement.type !== 'ImportDeclaration';
+      if (statement.type === 'ExportAllDeclaration') problems.push(`${path}: export *`);
+      else if (doors.has(path) && !isReExport) problems.push(`${path}: a door only re-exports names`);
+      else if (!doors.has(path) && isReExport) problems.push(`${path}: only a door re-exports`);
+    }
+  }
+  return problems;
+}
+
+/** Source files without a test file of their own. A file of types and constants has nothing to run. */
+export function findUntested(modules: readonly Module[], testPaths: ReadonlySet<string>): string[] {
+  return modules.flatMap(({ path, nodeTypes }) => {
+    const testPath = path.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts');
+    const runs = runningNodeTypes.some((type) => nodeTypes.has(type));
+    return !runs || doors.has(path) || testPaths.has(testPath) ? [] : [`${path}: no ${testPath}`];
+  });
+}
+
+/** Timers anywhere but in the one file that tests replace with a fake clock. */
+export function findStrayTimers(modules: readonly Module[]): string[] {
+  return modules.flatMap(({ path, identifiers, imports }) => {
+    if (path === timersFile) return [];
+    const names = ['setTimeout', 'setInterval'].filter((name) => identifiers.has(name));
+    const specifiers = imports.map((found) => found.specifier).filter((name) => /^node:timers\b/.test(name));
+    return [...names, ...specifiers].map((name) => `${path}: ${name} belongs in ${timersFile}`);
+  });
+}
+
+/** The protocol is bytes in, bytes out: no clock, no promises, no process. */
+export function findImpureProtocol(modules: readonly Module[]): string[] {
+  return modules.flatMap(({ path, identifiers, nodeTypes }) => {
+    if (roomOf(path) !== 'protocol') return [];
+    const names = ['Date', 'performance', 'process', 'Promise', 'setImmediate', 'queueMicrotask'];
+    const found = names.filter((name) => identifiers.has(name));
+    if (nodeTypes.has('AwaitExpression')) found.push('await');
+    return found.map((name) => `${path}: ${name} in the protocol`);
+  });
+}
+
+/** `any`, and comments that silence the compiler. */
+export function findTypeHoles(modules: readonly Module[]): string[] {
+  return modules.flatMap(({ path, nodeTypes, comments }) => {
+    const problems = nodeTypes.has('TSAnyKeyword') ? [`${path}: any`] : [];
+    const silenced = comments.flatMap((comment) => /@ts-(?:ignore|nocheck|expect-error)/.exec(comment)?.[0] ?? []);
+    return [...problems, ...silenced.map((directive) => `${path}: ${directive}`)];
+  });
+}
