@@ -1,0 +1,173 @@
+/**
+ * Every error of the library: one table of codes, one class.
+ *
+ * The reference page `docs/reference/errors.md` is generated from this table.
+ */
+
+/** One row of {@link errorTable}. */
+export interface ErrorRow {
+  /** The number that 4D code reads: a close code (RFC 6455 section 7.4) or a negative number. */
+  readonly errCode: number;
+  /** What happened and what to do about it. */
+  readonly meaning: string;
+}
+
+/**
+ * All error codes. An error that ends a connection has the close code of RFC 6455 section 7.4.1 as its `errCode`; the
+ * others have a negative number. `ERR_THROWN` takes the number that the caller of `throwError` gives.
+ */
+export const errorTable = {
+  ERR_RESERVED_BITS: { errCode: 1002, meaning: 'A frame has a reserved bit set that no negotiated extension uses.' },
+  ERR_RESERVED_OPCODE: { errCode: 1002, meaning: 'A frame has an opcode that RFC 6455 reserves.' },
+  ERR_MASK_REQUIRED: { errCode: 1002, meaning: 'A client sent a frame without a mask.' },
+  ERR_MASK_FORBIDDEN: { errCode: 1002, meaning: 'A server sent a masked frame.' },
+  ERR_CONTROL_FRAME_TOO_LONG: { errCode: 1002, meaning: 'A ping, pong or close frame has more than 125 payload bytes.' },
+  ERR_CONTROL_FRAME_FRAGMENTED: { errCode: 1002, meaning: 'A ping, pong or close frame is fragmented.' },
+  ERR_LENGTH_NOT_MINIMAL: {
+    errCode: 1002,
+    meaning: 'A payload length is not in its shortest form, or its highest bit is set.',
+  },
+  ERR_UNEXPECTED_CONTINUATION: { errCode: 1002, meaning: 'A continuation frame came while no message was unfinished.' },
+  ERR_EXPECTED_CONTINUATION: { errCode: 1002, meaning: 'A new message began before the one before it was finished.' },
+  ERR_INVALID_CLOSE_PAYLOAD: { errCode: 1002, meaning: 'A close frame has a payload of one byte.' },
+  ERR_INVALID_CLOSE_CODE: { errCode: 1002, meaning: 'A close frame has a code that must not be sent.' },
+  ERR_INVALID_UTF8: { errCode: 1007, meaning: 'A text message or close reason is not valid UTF-8.' },
+  ERR_INVALID_JSON: { errCode: 1007, meaning: 'A message is not valid JSON although dataType is "object".' },
+  ERR_INVALID_COMPRESSED_DATA: { errCode: 1007, meaning: 'A compressed message cannot be inflated.' },
+  ERR_TOO_MANY_FRAGMENTS: {
+    errCode: 1008,
+    meaning: 'A message has more fragments than maxFragments. Raise the limit if your peers need it.',
+  },
+  ERR_MESSAGE_TOO_BIG: {
+    errCode: 1009,
+    meaning: 'A message is bigger than maxMessageBytes. Raise the limit if your peers need it.',
+  },
+  ERR_CALLBACK_FAILED: { errCode: 1011, meaning: 'A callback of your handler threw or rejected: see cause.' },
+  ERR_BUFFER_FULL: {
+    errCode: 1013,
+    meaning: 'The peer reads too slowly: more than maxBufferedBytes wait to be sent to it.',
+  },
+  ERR_CONNECTION_LOST: { errCode: 1006, meaning: 'The connection ended without a close frame.' },
+  ERR_CLOSE_TIMEOUT: { errCode: 1006, meaning: 'The peer did not answer a close frame within closeTimeoutMs.' },
+  ERR_CONNECT_FAILED: { errCode: 1006, meaning: 'The server cannot be reached (DNS, TCP or TLS): see cause.' },
+  ERR_HANDSHAKE_TIMEOUT: { errCode: 1006, meaning: 'The opening handshake took longer than handshakeTimeoutMs.' },
+  ERR_HANDSHAKE_REFUSED: {
+    errCode: 1006,
+    meaning: 'The server answered with another HTTP status than 101: see httpStatus, httpHeaders and httpBody.',
+  },
+  ERR_HANDSHAKE_INVALID: { errCode: 1006, meaning: 'The server answered 101, but not as RFC 6455 demands.' },
+  ERR_DUPLICATE_PATH: { errCode: -10718, meaning: 'Another WebSocket server of this web server has the same path.' },
+  ERR_WEB_SERVER_NOT_STARTED: { errCode: -20001, meaning: 'The web server is not running: await its start() first.' },
+  ERR_WEB_SERVER_ALREADY_STARTED: { errCode: -20002, meaning: 'start() was called on a running web server.' },
+  ERR_WEB_SERVER_LISTEN: {
+    errCode: -20003,
+    meaning: 'The web server cannot listen, for example because the port is busy: see cause.',
+  },
+  ERR_WEB_SERVER_CERTIFICATE: {
+    errCode: -20004,
+    meaning: 'key.pem or cert.pem of certificateFolder is missing or cannot be used: see cause.',
+  },
+  ERR_INVALID_HANDLER: {
+    errCode: -20005,
+    meaning: 'A handler is not an object, or lacks onConnection (server) or onMessage (connection).',
+  },
+  ERR_INVALID_URL: {
+    errCode: -20006,
+    meaning: 'A URL is not of the form ws://host[:port]path[?query], wss://… or ws+unix:/socket/path:/path[?query].',
+  },
+  ERR_INVALID_DATA_TYPE: { errCode: -20007, meaning: 'dataType is not "text", "blob" or "object".' },
+  ERR_INVALID_OPTION: { errCode: -20008, meaning: 'An option has the wrong type, is out of range or is unknown.' },
+  ERR_INVALID_HEADER: { errCode: -20009, meaning: 'A header name or value has a character that HTTP forbids.' },
+  ERR_INVALID_MESSAGE: {
+    errCode: -20010,
+    meaning: 'send() takes a string, bytes, a plain object or an array that JSON.stringify accepts.',
+  },
+  ERR_INVALID_CLOSE_ARGUMENT: {
+    errCode: -20011,
+    meaning: 'terminate() of a client takes code 1000 or 3000 to 4999 and a text; of a server a number of seconds.',
+  },
+  ERR_NOT_CONNECTED: { errCode: -20012, meaning: 'send() was called while Connecting: await ready, or send in onOpen.' },
+  ERR_INVALID_WORKER: { errCode: -20013, meaning: 'A worker needs a name that is not empty, and a function to run.' },
+  ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
+} as const;
+
+/** The stable name of an error: `error.code`. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** Who found the error: `"HTTP"` the server side, `"HTCL"` the client side, `"host"` user code (as 4D names them). */
+export type ComponentSignature = 'HTTP' | 'HTCL' | 'host';
+
+/** One item of an error stack, as `event.errors` and `lastErrors()` show it. */
+export interface ErrorItem {
+  readonly errCode: number;
+  readonly message: string;
+  readonly componentSignature: ComponentSignature;
+}
+
+/** What an error can carry besides its code and message. Each field is absent where it makes no sense. */
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** Overrides the number of the table (only for `ERR_THROWN`). */
+  readonly errCode?: number;
+  readonly componentSignature?: ComponentSignature;
+  /** Who broke the rule: `'remote'` the peer or the network, `'local'` the calling program. */
+  readonly side?: 'local' | 'remote';
+  /** The limit that was passed, in the unit that its name gives. */
+  readonly limit?: number;
+  /** The figure that was seen instead. */
+  readonly observed?: number;
+  /** The HTTP answer of a server that refused the handshake. */
+  readonly httpStatus?: number;
+  readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** The first 64 KiB of the body of that answer. */
+  readonly httpBody?: Uint8Array;
+}
+
+/**
+ * The one error class of the library.
+ *
+ * @remarks Compare `code` (a stable name) or `errCode` (a number, as in 4D), not the message. Messages hold figures and
+ * names, never message payloads or secrets.
+ */
+export class FourDError extends Error {
+  override readonly name = 'FourDError';
+  readonly code: ErrorCode;
+  readonly errCode: number;
+  readonly componentSignature: ComponentSignature;
+  readonly side: 'local' | 'remote';
+  declare readonly limit?: number;
+  declare readonly observed?: number;
+  declare readonly httpStatus?: number;
+  declare readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
+  declare readonly httpBody?: Uint8Array;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.errCode = details.errCode ?? errorTable[code].errCode;
+    this.componentSignature = details.componentSignature ?? 'host';
+    this.side = details.side ?? 'local';
+    if (details.limit !== undefined) this.limit = details.limit;
+    if (details.observed !== undefined) this.observed = details.observed;
+    if (details.httpStatus !== undefined) this.httpStatus = details.httpStatus;
+    if (details.httpHeaders !== undefined) this.httpHeaders = details.httpHeaders;
+    if (details.httpBody !== undefined) this.httpBody = details.httpBody;
+  }
+
+  /** The close code that ends a connection with this error, 1006 (nothing is sent) when it has none. */
+  get closeCode(): number {
+    return this.errCode >= 1000 ? this.errCode : 1006;
+  }
+
+  /** This error as 4D code expects it in `event.errors`. */
+  get item(): ErrorItem {
+    return { errCode: this.errCode, message: this.message, componentSignature: this.componentSignature };
+  }
+}
+
+/** Makes a {@link FourDError} of whatever user code threw; one that is already a FourDError stays as it is. */
+export function toFourDError(thrown: unknown, where: string): FourDError {
+  if (thrown instanceof FourDError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${text}`, { cause: thrown });
+}

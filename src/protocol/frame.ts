@@ -1,0 +1,38 @@
+import { MASK_BIT } from './constants.ts';
+
+/** Bytes of a frame header (RFC 6455 section 5.2). */
+export function frameHeaderBytes(payloadBytes: number, masked: boolean): number {
+  const lengthBytes = payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10;
+  return masked ? lengthBytes + 4 : lengthBytes;
+}
+
+/**
+ * Writes a frame header at `offset`.
+ *
+ * @param firstByte - FIN, RSV bits and opcode
+ * @param key - the masking key, or undefined for a frame without mask
+ * @returns the offset behind the header, where the payload goes
+ */
+export function writeFrameHeader(
+  buffer: Buffer,
+  offset: number,
+  firstByte: number,
+  payloadBytes: number,
+  key: number | undefined,
+): number {
+  const maskBit = key === undefined ? 0 : MASK_BIT;
+  let next = offset;
+  buffer[next++] = firstByte;
+  if (payloadBytes < 126) {
+    buffer[next++] = maskBit | payloadBytes;
+  } else if (payloadBytes < 65_536) {
+    buffer[next++] = maskBit | 126;
+    buffer[next++] = payloadBytes >>> 8;
+    buffer[next++] = payloadBytes & 0xff;
+  } else {
+    buffer[next++] = maskBit | 127;
+    next = buffer.writeUInt32BE(Math.floor(payloadBytes / 0x1_0000_0000), next);
+    next = buffer.writeUInt32BE(payloadBytes >>> 0, next);
+  }
+  return key === undefined ? next : buffer.writeInt32BE(key, next);
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { HANDSHAKE_GUID } from './constants.ts';
+import { listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
+
+/** Headers of an HTTP message as Node gives them: names in lower case. */
+export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** The parts of a request that the handshake looks at. */
+export interface UpgradeRequest {
+  readonly method?: string | undefined;
+  readonly httpVersion?: string | undefined;
+  readonly headers: HandshakeHeaders;
+}
+
+/** A request that asks for a WebSocket as it should. */
+export interface ValidUpgrade {
+  readonly isValid: true;
+  readonly key: string;
+  /** Subprotocols that the client offers, in its order of preference. */
+  readonly protocols: readonly string[];
+}
+
+/** A request that must be refused: the answer to give. */
+export interface InvalidUpgrade {
+  readonly isValid: false;
+  readonly status: number;
+  readonly reason: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Checks an opening handshake on the server (RFC 6455 section 4.2.1).
+ *
+ * @remarks Offered extensions are checked for their grammar. None is accepted here: an offer that nobody takes is
+ * declined by not mentioning it in the answer.
+ */
+export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | InvalidUpgrade {
+  const { headers } = request;
+  if (request.method !== 'GET') return refuse(405, 'a WebSocket handshake must be a GET request', { Allow: 'GET' });
+  if (request.httpVersion === '1.0') return refuse(505, 'a WebSocket handshake needs HTTP/1.1');
+  if (!listHasToken(single(headers.upgrade) ?? '', 'websocket')) {
+    return refuse(426, 'this address answers WebSocket handshakes only', { Upgrade: 'websocket' });
+  }
+  if (!listHasToken(single(headers.connection) ?? '', 'upgrade')) {
+    return refuse(400, 'the Connection header must hold "Upgrade"');
+  }
+  if (single(headers['sec-websocket-version']) !== '13') {
+    return refuse(426, 'only version 13 is spoken here', { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' });
+  }
+  const key = single(headers['sec-websocket-key']);
+  if (key === undefined || !isHandshakeKey(key)) {
+    return refuse(400, 'Sec-WebSocket-Key must be the base64 of 16 bytes');
+  }
+  const extensions = joined(headers['sec-websocket-extensions']);
+  if (extensions !== undefined && parseExtensions(extensions) === undefined) {
+    return refuse(400, 'Sec-WebSocket-Extensions cannot be read');
+  }
+  const offered = joined(headers['sec-websocket-protocol']);
+  const protocols = offered === undefined ? [] : parseTokenList(offered);
+  if (protocols === undefined) return refuse(400, 'Sec-WebSocket-Protocol cannot be read');
+  return { isValid: true, key, protocols };
+}
+
+/**
+ * Chooses the subprotocol (RFC 6455 section 4.2.2): the first of the server's that the client offers.
+ *
+ * @returns the choice; `''` when one side has no list; undefined when both have one and none fits
+ */
+export function chooseProtocol(supported: readonly string[], offered: readonly string[]): string | undefined {
+  if (supported.length === 0 || offered.length === 0) return '';
+  return supported.find((protocol) => offered.includes(protocol));
+}
+
+/** The value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 section 4.2.2). */
+export function acceptValue(key: string): string {
+  return createHash('sha1')
+    .update(key + HANDSHAKE_GUID)
+    .digest('base64');
+}
+
+/** Builds the answer that opens the connection, ready to be written. */
+export function buildUpgradeResponse(key: string, protocol: string): string {
+  const protocolLine = protocol === '' ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  return (
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${protocolLine}\r\n`
+  );
+}
+
+/** The value of a header that may come once only, undefined when it is missing or repeated. */
+export function single(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The value of a header that may be spread over several lines. */
+export function joined(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** Base64 of exactly 16 bytes: 22 characters and two signs of padding. */
+function isHandshakeKey(key: string): boolean {
+  return key.length === 24 && Buffer.from(key, 'base64').length === 16 && key.endsWith('==');
+}
+
+function refuse(status: number, reason: string, headers?: Readonly<Record<string, string>>): InvalidUpgrade {
+  return { isValid: false, status, reason, ...(headers !== undefined && { headers }) };
+}

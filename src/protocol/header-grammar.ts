@@ -1,0 +1,123 @@
+/**
+ * The grammar of HTTP headers that the handshake needs (RFC 9110 section 5.6): tokens, lists, extensions.
+ *
+ * All of it is linear: each character is looked at once, and no regular expression meets what a peer sent.
+ */
+
+/** One offer of a `Sec-WebSocket-Extensions` header: name and parameters in order of arrival. */
+export interface ExtensionOffer {
+  readonly name: string;
+  /** Each parameter with its value, `true` when it has none. A name may occur twice: judging that is the caller's. */
+  readonly parameters: readonly (readonly [name: string, value: string | true])[];
+}
+
+/** Extension headers longer than this are refused unread. */
+const MAX_EXTENSION_HEADER_CHARACTERS = 4096;
+/** More offers than this are refused. */
+const MAX_EXTENSION_OFFERS = 16;
+
+const TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~";
+
+/** Characters of a token (RFC 9110 section 5.6.2) by code. */
+const isTokenCode: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  const isDigit = character >= '0' && character <= '9';
+  const isLetter = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
+  return isDigit || isLetter || TOKEN_PUNCTUATION.includes(character);
+});
+
+/** Tells whether `text` is a token: what header names and subprotocols must be. */
+export function isToken(text: string): boolean {
+  return text.length > 0 && endOfToken(text, 0) === text.length;
+}
+
+/** Tells whether `text` can be a header value: no control characters but the tab (RFC 9110 section 5.5). */
+export function isHeaderValue(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false;
+  }
+  return true;
+}
+
+/** Tells whether the comma-separated list `text` holds `token`, compared without case (RFC 9110 section 5.6.1). */
+export function listHasToken(text: string, token: string): boolean {
+  return text.split(',').some((item) => item.trim().toLowerCase() === token);
+}
+
+/** Reads a comma-separated list of tokens. Returns undefined when it is not one, or a token occurs twice. */
+export function parseTokenList(text: string): string[] | undefined {
+  const tokens = text.split(',').map((item) => item.trim());
+  if (!tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
+  return tokens;
+}
+
+/**
+ * Reads a `Sec-WebSocket-Extensions` header (RFC 6455 section 9.1).
+ *
+ * @returns the offers in order, or undefined when the header breaks the grammar or is too long (4 096 characters,
+ *   16 offers)
+ */
+export function parseExtensions(text: string): ExtensionOffer[] | undefined {
+  if (text.length > MAX_EXTENSION_HEADER_CHARACTERS) return undefined;
+  const offers: ExtensionOffer[] = [];
+  let offset = 0;
+  for (;;) {
+    const name = readToken(text, offset);
+    if (name === undefined || offers.length === MAX_EXTENSION_OFFERS) return undefined;
+    offset = name.end;
+    const parameters: [string, string | true][] = [];
+    while (text[offset] === ';') {
+      const parameter = readToken(text, offset + 1);
+      if (parameter === undefined) return undefined;
+      offset = parameter.end;
+      if (text[offset] === '=') {
+        const value = readValue(text, offset + 1);
+        if (value === undefined) return undefined;
+        offset = value.end;
+        parameters.push([parameter.text, value.text]);
+      } else {
+        parameters.push([parameter.text, true]);
+      }
+    }
+    offers.push({ name: name.text, parameters });
+    if (offset === text.length) return offers;
+    if (text[offset] !== ',') return undefined;
+    offset++;
+  }
+}
+
+interface Piece {
+  readonly text: string;
+  /** The offset behind the piece and the blanks that follow it. */
+  readonly end: number;
+}
+
+function readToken(text: string, offset: number): Piece | undefined {
+  const start = skipBlanks(text, offset);
+  const end = endOfToken(text, start);
+  if (end === start) return undefined;
+  return { text: text.slice(start, end), end: skipBlanks(text, end) };
+}
+
+/** A token, or a quoted string whose content is a token (RFC 6455 section 9.1). */
+function readValue(text: string, offset: number): Piece | undefined {
+  const start = skipBlanks(text, offset);
+  if (text[start] !== '"') return readToken(text, start);
+  const end = text.indexOf('"', start + 1);
+  const content = text.slice(start + 1, end);
+  if (end < 0 || !isToken(content)) return undefined;
+  return { text: content, end: skipBlanks(text, end + 1) };
+}
+
+function endOfToken(text: string, offset: number): number {
+  let end = offset;
+  while (end < text.length && isTokenCode[text.charCodeAt(end)] === true) end++;
+  return end;
+}
+
+function skipBlanks(text: string, offset: number): number {
+  let next = offset;
+  while (text[next] === ' ' || text[next] === '\t') next++;
+  return next;
+}

@@ -1,0 +1,199 @@
+import { isUtf8 } from 'node:buffer';
+import { type ErrorCode, type ErrorDetails } from '../errors.ts';
+import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
+import { type Inflater } from './permessage-deflate.ts';
+import { Utf8Validator } from './utf8.ts';
+
+/** A message that announces more than this gets its memory as the bytes come, not at once. */
+const MAX_FIRST_BUFFER_BYTES = 1_048_576;
+/** The first buffer of a message in several pieces has at least this size. */
+const MIN_FIRST_BUFFER_BYTES = 256;
+
+/** Limits on what a peer may make this end hold. */
+export interface MessageLimits {
+  /** Longest message in bytes, before and after inflating. */
+  readonly maxMessageBytes: number;
+  /** Most frames of one message. */
+  readonly maxFragments: number;
+}
+
+/** What the assembler reports. */
+export interface MessageListener {
+  /** A whole message: text as a string (or as bytes when `decodesText` is off), binary as bytes of its own. */
+  onAssembledMessage(data: string | Buffer, isText: boolean): void;
+  /** The message is refused. The assembler takes nothing more. */
+  onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void;
+  /** Inflating has begun (true) or ended (false): no further frame may be read in between. */
+  onInflating(isInflating: boolean): void;
+}
+
+/**
+ * Joins data frames into messages (RFC 6455 section 5.4) and turns text into strings.
+ *
+ * @remarks A message that lies whole in one chunk is decoded straight from it. All others are copied, piece by piece,
+ * into one buffer that grows by doubling, so that memory follows bytes and not frames.
+ */
+export class MessageAssembler {
+  readonly #listener: MessageListener;
+  readonly #limits: MessageLimits;
+  readonly #decodesText: boolean;
+  readonly #inflater: Inflater | undefined;
+  /** Opcode of the unfinished message, 0 when there is none. */
+  #opcode = 0;
+  #isCompressed = false;
+  #isFinalFrame = false;
+  #fragments = 0;
+  /** Bytes of the message with the whole of the current frame. */
+  #announcedBytes = 0;
+  #buffer: Buffer | undefined;
+  #bufferedBytes = 0;
+  #utf8: Utf8Validator | undefined;
+
+  constructor(
+    listener: MessageListener,
+    limits: MessageLimits,
+    decodesText: boolean,
+    inflater: Inflater | undefined,
+  ) {
+    this.#listener = listener;
+    this.#limits = limits;
+    this.#decodesText = decodesText;
+    this.#inflater = inflater;
+  }
+
+  /** Takes a data frame's header. Returns false when the message is refused. */
+  begin(firstByte: number, payloadBytes: number): boolean {
+    const opcode = firstByte & 0x0f;
+    if (opcode === OPCODE_CONTINUATION) {
+      if (this.#opcode === 0) {
+        return this.#refuse('ERR_UNEXPECTED_CONTINUATION', 'invalid frame: a continuation without a message to go on');
+      }
+      if ((firstByte & RSV1_BIT) !== 0) {
+        // RFC 7692 section 6.1: only the first frame of a message carries the bit.
+        return this.#refuse('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set on a continuation');
+      }
+    } else {
+      if (this.#opcode !== 0) {
+        return this.#refuse('ERR_EXPECTED_CONTINUATION', 'invalid frame: a new message before the end of the last one');
+      }
+      this.#opcode = opcode;
+      this.#isCompressed = (firstByte & RSV1_BIT) !== 0;
+      this.#fragments = 0;
+      this.#announcedBytes = 0;
+      this.#bufferedBytes = 0;
+    }
+    this.#fragments++;
+    this.#announcedBytes += payloadBytes;
+    this.#isFinalFrame = firstByte >= FIN_BIT;
+    const { maxFragments, maxMessageBytes } = this.#limits;
+    if (this.#announcedBytes > maxMessageBytes) return this.#refuseSize(this.#announcedBytes);
+    if (this.#fragments > maxFragments) {
+      return this.#refuse(
+        'ERR_TOO_MANY_FRAGMENTS',
+        `too many fragments in one message: ${this.#fragments} (maxFragments ${maxFragments})`,
+        { limit: maxFragments, observed: this.#fragments },
+      );
+    }
+    return true;
+  }
+
+  /** Takes payload bytes of the current data frame: {@link FrameListener.onDataPayload}. */
+  take(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
+    const isEnd = isLast && this.#isFinalFrame;
+    const isText = this.#opcode === OPCODE_TEXT;
+    if (isEnd && this.#bufferedBytes === 0 && !this.#isCompressed) {
+      this.#opcode = 0;
+      if (isText) this.#deliverText(bytes, start, end, isAscii);
+      else this.#listener.onAssembledMessage(copyOf(bytes, start, end), false);
+      return;
+    }
+    if (isText && !this.#isCompressed) {
+      this.#utf8 ??= new Utf8Validator();
+      if (!this.#utf8.push(bytes, start, end) || (isEnd && !this.#utf8.isComplete)) {
+        this.#refuseUtf8();
+        return;
+      }
+    }
+    this.#store(bytes, start, end);
+    if (isEnd) this.#finish(isText);
+  }
+
+  /** Lets go of an unfinished message. */
+  clear(): void {
+    this.#buffer = undefined;
+    this.#utf8 = undefined;
+  }
+
+  #finish(isText: boolean): void {
+    const payload = (this.#buffer as Buffer).subarray(0, this.#bufferedBytes);
+    this.#opcode = 0;
+    this.clear();
+    if (this.#isCompressed) this.#inflate(payload, isText);
+    // The pieces have been checked as they came.
+    else this.#listener.onAssembledMessage(isText && this.#decodesText ? payload.toString('utf8') : payload, isText);
+  }
+
+  #inflate(compressed: Buffer, isText: boolean): void {
+    const { maxMessageBytes } = this.#limits;
+    this.#listener.onInflating(true);
+    // RSV1 passes the frame parser only when compression was negotiated.
+    (this.#inflater as Inflater).inflate(compressed, maxMessageBytes, (error, result) => {
+      if (error instanceof RangeError) this.#refuseSize(undefined);
+      else if (error !== undefined) {
+        this.#refuse('ERR_INVALID_COMPRESSED_DATA', `invalid compressed data: ${error.message}`, { cause: error });
+      } else if (isText) this.#deliverText(result, 0, result.length, false);
+      else this.#listener.onAssembledMessage(result, false);
+      this.#listener.onInflating(false);
+    });
+  }
+
+  #deliverText(bytes: Buffer, start: number, end: number, isAscii: boolean): void {
+    if (!isAscii && !isUtf8(bytes.subarray(start, end))) this.#refuseUtf8();
+    else if (!this.#decodesText) this.#listener.onAssembledMessage(copyOf(bytes, start, end), true);
+    else if (isAscii) this.#listener.onAssembledMessage(bytes.toString('latin1', start, end), true);
+    else this.#listener.onAssembledMessage(bytes.toString('utf8', start, end), true);
+  }
+
+  #store(bytes: Buffer, start: number, end: number): void {
+    const needed = this.#bufferedBytes + end - start;
+    const buffer = this.#buffer;
+    if (buffer === undefined || buffer.length < needed) {
+      const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES));
+      const size = this.#isFinalFrame && wanted === this.#announcedBytes ? wanted : grownSize(buffer, wanted);
+      this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, this.#limits.maxMessageBytes));
+      if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
+    }
+    bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);
+    this.#bufferedBytes = needed;
+  }
+
+  #refuseUtf8(): void {
+    this.#refuse('ERR_INVALID_UTF8', 'invalid text message: not valid UTF-8');
+  }
+
+  #refuseSize(observed: number | undefined): false {
+    const { maxMessageBytes } = this.#limits;
+    const figure = observed === undefined ? 'more bytes when inflated' : `${observed} bytes`;
+    return this.#refuse('ERR_MESSAGE_TOO_BIG', `message too big: ${figure} (maxMessageBytes ${maxMessageBytes})`, {
+      limit: maxMessageBytes,
+      ...(observed !== undefined && { observed }),
+    });
+  }
+
+  #refuse(code: ErrorCode, message: string, details?: ErrorDetails): false {
+    this.clear();
+    this.#listener.onMessageViolation(code, message, details);
+    return false;
+  }
+}
+
+/** Bytes of the caller's own: a slice would hold the whole read buffer. */
+function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafe(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
+}
+
+function grownSize(buffer: Buffer | undefined, needed: number): number {
+  return Math.max(needed, buffer === undefined ? MIN_FIRST_BUFFER_BYTES : buffer.length * 2);
+}

@@ -1,0 +1,334 @@
+import { type ComponentSignature, type ErrorCode, type ErrorDetails, FourDError } from '../errors.ts';
+import { buildClosePayload, isSendableCloseCode, parseClosePayload } from './close.ts';
+import {
+  FIN_BIT,
+  MAX_CONTROL_PAYLOAD_BYTES,
+  MAX_HEADER_BYTES,
+  OPCODE_BINARY,
+  OPCODE_CLOSE,
+  OPCODE_PING,
+  OPCODE_PONG,
+  OPCODE_TEXT,
+  type Role,
+  RSV1_BIT,
+} from './constants.ts';
+import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
+import { type FrameListener, FrameParser } from './frame-parser.ts';
+import { applyMask, nextMaskingKey } from './mask.ts';
+import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
+import { type Output } from './output.ts';
+import { type Compression } from './permessage-deflate.ts';
+import { type ProtocolSink } from './sink.ts';
+
+/** What a connection is made of. */
+export interface ProtocolOptions extends MessageLimits {
+  readonly role: Role;
+  /** Whether text messages arrive as strings (true) or as bytes (false). */
+  readonly decodesText: boolean;
+  /** The negotiated compression, when there is one. */
+  readonly compression?: Compression | undefined;
+}
+
+/** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
+const LARGE_PAYLOAD_BYTES = 16_384;
+/** Texts up to this length are encoded straight into the output: three bytes for each UTF-16 unit at most. */
+const SHORT_TEXT_LENGTH = LARGE_PAYLOAD_BYTES / 3;
+
+/** A message that waits because the one before it is still being compressed. */
+interface WaitingMessage {
+  readonly opcode: number;
+  readonly payload: Buffer;
+}
+
+/**
+ * The WebSocket protocol of one connection (RFC 6455), without I/O, clock or promises: bytes go in through
+ * {@link receive}, intents through the other methods; frames come out through the {@link Output}, events through the
+ * {@link ProtocolSink}.
+ *
+ * @remarks Pings and close frames are answered here. After a close frame or a failure all that still comes is discarded.
+ */
+export class ProtocolConnection implements FrameListener, MessageListener {
+  readonly #sink: ProtocolSink;
+  readonly #output: Output;
+  readonly #isClient: boolean;
+  readonly #compression: Compression | undefined;
+  readonly #parser: FrameParser;
+  readonly #assembler: MessageAssembler;
+  #isClosing = false;
+  #isDone = false;
+  #isPaused = false;
+  #isInflating = false;
+  #isDeflating = false;
+  /** Messages behind the one that is being compressed. */
+  readonly #waiting: WaitingMessage[] = [];
+  /** The close frame that follows the waiting messages. */
+  #waitingClose: Buffer | undefined;
+  /** The latest ping that could not be answered at once. */
+  #waitingPong: Buffer | undefined;
+
+  constructor(sink: ProtocolSink, output: Output, options: ProtocolOptions) {
+    this.#sink = sink;
+    this.#output = output;
+    this.#isClient = options.role === 'client';
+    this.#compression = options.compression;
+    this.#parser = new FrameParser(this, !this.#isClient, options.compression === undefined ? 0 : RSV1_BIT);
+    this.#assembler = new MessageAssembler(this, options, options.decodesText, options.compression?.inflater);
+  }
+
+  /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** Takes bytes from the peer. They belong to the connection from now on. Never throws. */
+  receive(chunk: Buffer): void {
+    this.#parser.receive(chunk);
+  }
+
+  /** Reports nothing more, after the current event, until {@link resume}. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#parser.pause();
+  }
+
+  /** Goes on after {@link pause}. Events that were held back come before this call returns. */
+  resume(): void {
+    this.#isPaused = false;
+    if (!this.#isInflating) this.#parser.resume();
+  }
+
+  /** Sends a text message. Does nothing once the connection is closing. */
+  sendText(text: string): void {
+    if (this.#isClosing) return;
+    if (this.#compression !== undefined) this.#sendCompressed(OPCODE_TEXT, Buffer.from(text, 'utf8'));
+    else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
+    else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'), true);
+  }
+
+  /**
+   * Sends a binary message. Does nothing once the connection is closing.
+   *
+   * @param bytes - copied when shorter than 16 KiB; longer ones must not change until they have left
+   */
+  sendBinary(bytes: Buffer): void {
+    if (this.#isClosing) return;
+    if (this.#compression !== undefined) this.#sendCompressed(OPCODE_BINARY, bytes);
+    else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
+  }
+
+  /**
+   * Sends a ping. Does nothing once the connection is closing.
+   *
+   * @throws RangeError when the payload is longer than 125 bytes
+   */
+  sendPing(payload: Buffer): void {
+    this.#sendControl(OPCODE_PING, payload);
+  }
+
+  /**
+   * Sends a pong that no ping asked for (RFC 6455 section 5.5.3). Does nothing once the connection is closing.
+   *
+   * @throws RangeError when the payload is longer than 125 bytes
+   */
+  sendPong(payload: Buffer): void {
+    this.#sendControl(OPCODE_PONG, payload);
+  }
+
+  /**
+   * Begins the closing handshake (RFC 6455 section 7.1.2). Messages that come after this call are discarded.
+   *
+   * @param code - a code that may be sent, or 1005 for an empty close frame
+   * @param reason - cut to 123 bytes at a code point
+   */
+  close(code: number, reason: string): void {
+    if (this.#isClosing) return;
+    this.#writeClose(buildClosePayload(code, reason));
+  }
+
+  /**
+   * Ends the connection because of an error: sends its close code where there is one, and discards what still comes.
+   * The sink hears `onFail`.
+   */
+  fail(error: FourDError): void {
+    if (this.#isDone) return;
+    this.#finish();
+    // The peer gets the code, and no detail of what went wrong here.
+    if (!this.#isClosing && isSendableCloseCode(error.closeCode)) {
+      this.#writeClose(buildClosePayload(error.closeCode, ''));
+    }
+    this.#isClosing = true;
+    this.#sink.onFail(error);
+  }
+
+  /** Ends the connection without a word: the transport is gone. */
+  abandon(): void {
+    this.#isClosing = true;
+    this.#finish();
+  }
+
+  /** To be called when the output takes bytes again: a pong that had to wait goes out. */
+  onOutputDrained(): void {
+    const pong = this.#waitingPong;
+    if (pong === undefined) return;
+    this.#waitingPong = undefined;
+    if (!this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong, false);
+  }
+
+  // FrameListener
+
+  onDataHeader(firstByte: number, payloadBytes: number): boolean {
+    // After our own close frame nothing is delivered any more, so nothing needs to be held or checked.
+    return this.#isClosing || this.#assembler.begin(firstByte, payloadBytes);
+  }
+
+  onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
+    if (!this.#isClosing) this.#assembler.take(bytes, start, end, isAscii, isLast);
+  }
+
+  onControlFrame(opcode: number, payload: Buffer): void {
+    if (opcode === OPCODE_CLOSE) this.#onCloseFrame(payload);
+    else if (opcode === OPCODE_PONG) this.#sink.onPong(payload);
+    else {
+      this.#answerPing(payload);
+      this.#sink.onPing(payload);
+    }
+  }
+
+  onFramingViolation(code: ErrorCode, message: string): void {
+    this.onMessageViolation(code, message);
+  }
+
+  // MessageListener
+
+  onAssembledMessage(data: string | Buffer, isText: boolean): void {
+    // An inflater may finish after the connection has begun to close.
+    if (!this.#isClosing) this.#sink.onMessage(data, isText);
+  }
+
+  onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void {
+    const componentSignature: ComponentSignature = this.#isClient ? 'HTCL' : 'HTTP';
+    this.fail(new FourDError(code, message, { ...details, componentSignature, side: 'remote' }));
+  }
+
+  onInflating(isInflating: boolean): void {
+    this.#isInflating = isInflating;
+    if (isInflating) this.#parser.pause();
+    else if (!this.#isPaused) this.#parser.resume();
+  }
+
+  #onCloseFrame(payload: Buffer): void {
+    const close = parseClosePayload(payload);
+    if ('error' in close) {
+      this.onMessageViolation(close.error, close.message);
+      return;
+    }
+    this.#finish();
+    // RFC 6455 section 5.5.1: the answer repeats the code.
+    if (!this.#isClosing) this.#writeClose(buildClosePayload(close.code, ''));
+    this.#sink.onClose(close.code, close.reason);
+  }
+
+  #answerPing(payload: Buffer): void {
+    if (this.#isClosing) return;
+    // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
+    if (this.#output.isBlocked) this.#waitingPong = Buffer.from(payload);
+    else this.#writeFrame(FIN_BIT | OPCODE_PONG, payload, false);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#parser.stop();
+    this.#assembler.clear();
+    this.#waitingPong = undefined;
+  }
+
+  #sendControl(opcode: number, payload: Buffer): void {
+    if (payload.length > MAX_CONTROL_PAYLOAD_BYTES) {
+      throw new RangeError(`control frame too long: ${payload.length} bytes (at most ${MAX_CONTROL_PAYLOAD_BYTES})`);
+    }
+    if (!this.#isClosing) this.#writeFrame(FIN_BIT | opcode, payload, false);
+  }
+
+  /** Sends a close frame, behind the messages that are still being compressed. */
+  #writeClose(payload: Buffer): void {
+    this.#isClosing = true;
+    if (this.#isDeflating) this.#waitingClose = payload;
+    else this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload, false);
+  }
+
+  // Writing frames
+
+  #writeShortText(text: string): void {
+    const output = this.#output;
+    const offset = output.reserve(MAX_HEADER_BYTES + text.length * 3);
+    const { buffer } = output;
+    // Most text is ASCII: the header is placed for that, and the payload moved when it turns out longer.
+    const guessedStart = offset + frameHeaderBytes(text.length, this.#isClient);
+    const payloadBytes = buffer.write(text, guessedStart, 'utf8');
+    const start = offset + frameHeaderBytes(payloadBytes, this.#isClient);
+    if (start !== guessedStart) buffer.copyWithin(start, guessedStart, guessedStart + payloadBytes);
+    const key = this.#isClient ? nextMaskingKey() : undefined;
+    writeFrameHeader(buffer, offset, FIN_BIT | OPCODE_TEXT, payloadBytes, key);
+    const end = start + payloadBytes;
+    if (key !== undefined) applyMask(buffer, start, end, key);
+    output.commit(end - offset);
+  }
+
+  /** @param isOwned - whether `payload` is a buffer of our own that may be masked in place and kept */
+  #writeFrame(firstByte: number, payload: Buffer, isOwned: boolean): void {
+    const output = this.#output;
+    const key = this.#isClient ? nextMaskingKey() : undefined;
+    const isLarge = payload.length >= LARGE_PAYLOAD_BYTES;
+    const offset = output.reserve(MAX_HEADER_BYTES + (isLarge ? 0 : payload.length));
+    const { buffer } = output;
+    const start = writeFrameHeader(buffer, offset, firstByte, payload.length, key);
+    if (!isLarge) {
+      payload.copy(buffer, start);
+      const end = start + payload.length;
+      if (key !== undefined) applyMask(buffer, start, end, key);
+      output.commit(end - offset);
+      return;
+    }
+    output.commit(start - offset);
+    if (key === undefined) {
+      output.append(payload);
+      return;
+    }
+    const masked = isOwned ? payload : copyLarge(payload);
+    applyMask(masked, 0, masked.length, key);
+    output.append(masked);
+  }
+
+  #sendCompressed(opcode: number, payload: Buffer): void {
+    this.#waiting.push({ opcode, payload });
+    if (!this.#isDeflating) this.#deflateWaiting();
+  }
+
+  /** Compresses one message after the other. A loop, because a deflater may be done before its call returns. */
+  #deflateWaiting(): void {
+    let isLooping = true;
+    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
+      const { opcode, payload } = message;
+      this.#isDeflating = true;
+      (this.#compression as Compression).deflater.deflate(payload, (error, result) => {
+        this.#isDeflating = false;
+        if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
+        // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
+        else this.#writeFrame(FIN_BIT | opcode, payload, false);
+        if (!isLooping) this.#deflateWaiting();
+      });
+      if (this.#isDeflating) {
+        isLooping = false;
+        return;
+      }
+    }
+    if (this.#waitingClose !== undefined) this.#writeFrame(FIN_BIT | OPCODE_CLOSE, this.#waitingClose, false);
+    this.#waitingClose = undefined;
+  }
+}
+
+function copyLarge(payload: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(payload.length);
+  payload.copy(copy);
+  return copy;
+}

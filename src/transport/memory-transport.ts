@@ -1,0 +1,118 @@
+import { type Transport, type TransportListener } from './transport.ts';
+
+/** What one end may hold before it is blocked, like a socket's high-water mark. */
+const HIGH_WATER_MARK_BYTES = 65_536;
+
+/**
+ * One end of a byte stream that never leaves the process, for tests that need no network.
+ *
+ * @remarks Bytes arrive in a later turn of the event loop, as those of a socket do. They are copied on the way.
+ */
+export class MemoryTransport implements Transport {
+  #peer: MemoryTransport | undefined;
+  #listener: TransportListener | undefined;
+  /** What was written here and the peer has not taken. */
+  #sent: Buffer[] = [];
+  #sentBytes = 0;
+  #isReading = false;
+  #isBlocked = false;
+  #hasEnded = false;
+  #hasReportedEnd = false;
+  #isClosed = false;
+  #isScheduled = false;
+
+  /** Makes both ends. */
+  static pair(): [MemoryTransport, MemoryTransport] {
+    const left = new MemoryTransport();
+    const right = new MemoryTransport();
+    left.#peer = right;
+    right.#peer = left;
+    return [left, right];
+  }
+
+  get bufferedBytes(): number {
+    return this.#sentBytes;
+  }
+
+  get isBlocked(): boolean {
+    return this.#isBlocked;
+  }
+
+  start(listener: TransportListener): void {
+    this.#listener = listener;
+    if (this.#isClosed) setImmediate(() => this.#reportClosed(undefined));
+  }
+
+  write(pieces: readonly Buffer[]): boolean {
+    if (this.#isClosed || this.#hasEnded) return true;
+    for (const piece of pieces) {
+      this.#sent.push(Buffer.from(piece));
+      this.#sentBytes += piece.length;
+    }
+    if (this.#sentBytes >= HIGH_WATER_MARK_BYTES) this.#isBlocked = true;
+    this.#schedule();
+    return true;
+  }
+
+  pause(): void {
+    this.#isReading = false;
+  }
+
+  resume(): void {
+    this.#isReading = true;
+    (this.#peer as MemoryTransport).#schedule();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#schedule();
+  }
+
+  destroy(): void {
+    this.#close(undefined);
+    (this.#peer as MemoryTransport).#close(new Error('the other end was destroyed'));
+  }
+
+  /** Carries bytes to the peer in a later turn. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    this.#isScheduled = false;
+    const peer = this.#peer as MemoryTransport;
+    while (this.#sent.length > 0 && peer.#isReading && !peer.#isClosed) {
+      const chunk = this.#sent.shift() as Buffer;
+      this.#sentBytes -= chunk.length;
+      peer.#listener?.onBytes(chunk);
+    }
+    if (this.#isBlocked && this.#sentBytes === 0 && !this.#isClosed) {
+      this.#isBlocked = false;
+      this.#listener?.onDrain();
+    }
+    if (this.#hasEnded && this.#sent.length === 0 && peer.#isReading && !peer.#hasReportedEnd && !peer.#isClosed) {
+      peer.#hasReportedEnd = true;
+      peer.#listener?.onEnd();
+    }
+    if (this.#hasReportedEnd && peer.#hasReportedEnd) {
+      this.#close(undefined);
+      peer.#close(undefined);
+    }
+  }
+
+  #close(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#sent = [];
+    this.#sentBytes = 0;
+    setImmediate(() => this.#reportClosed(error));
+  }
+
+  #reportClosed(error: Error | undefined): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.onClosed(error);
+  }
+}

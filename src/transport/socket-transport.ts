@@ -1,0 +1,128 @@
+import { type Socket } from 'node:net';
+import { type Transport, type TransportListener } from './transport.ts';
+
+/** Where a socket finds its transport, so that all sockets share one set of listeners. */
+const TRANSPORT = Symbol('transport');
+
+interface OwnedSocket extends Socket {
+  [TRANSPORT]?: SocketTransport;
+}
+
+/**
+ * A {@link Transport} over a socket of `node:net` or `node:tls` that nobody else reads.
+ *
+ * @remarks The socket must have an 'error' listener from the moment it was touched: {@link ignoreErrors}.
+ */
+export class SocketTransport implements Transport {
+  readonly #socket: OwnedSocket;
+  #listener: TransportListener | undefined;
+  #error: Error | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.#socket[TRANSPORT] = this;
+    socket.on('error', onError);
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  start(listener: TransportListener): void {
+    const socket = this.#socket;
+    this.#listener = listener;
+    socket.setTimeout(0);
+    socket.setNoDelay(true);
+    socket.pause();
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
+    // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
+    if (socket.closed) setImmediate(() => this.onClose());
+  }
+
+  write(pieces: readonly Buffer[]): boolean {
+    const socket = this.#socket;
+    if (pieces.length === 1) {
+      socket.write(pieces[0] as Buffer);
+    } else {
+      socket.cork();
+      for (const piece of pieces) socket.write(piece);
+      socket.uncork();
+    }
+    // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more.
+    return socket.writableLength === 0;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  // Called by the shared listeners below.
+
+  onData(chunk: Buffer): void {
+    this.#listener?.onBytes(chunk);
+  }
+
+  onDrain(): void {
+    this.#listener?.onDrain();
+  }
+
+  onEnd(): void {
+    this.#listener?.onEnd();
+  }
+
+  onError(error: Error): void {
+    this.#error ??= error;
+  }
+
+  onClose(): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.onClosed(this.#error);
+  }
+}
+
+/** Keeps a socket's errors from ending the process: the first statement wherever a socket is touched. */
+export function ignoreErrors(socket: { on(event: 'error', listener: () => void): unknown }): void {
+  socket.on('error', doNothing);
+}
+
+function doNothing(): void {}
+
+function onData(this: OwnedSocket, chunk: Buffer): void {
+  this[TRANSPORT]?.onData(chunk);
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[TRANSPORT]?.onDrain();
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[TRANSPORT]?.onEnd();
+}
+
+function onError(this: OwnedSocket, error: Error): void {
+  this[TRANSPORT]?.onError(error);
+}
+
+function onClose(this: OwnedSocket): void {
+  this[TRANSPORT]?.onClose();
+}

@@ -1,0 +1,39 @@
+/**
+ * A byte stream to a peer. Implementations: `socket-transport.ts` (TCP, TLS, Unix sockets) and `memory-transport.ts`.
+ *
+ * @remarks No method throws. Nothing is reported before {@link start}, nor after {@link TransportListener.onClosed}.
+ */
+export interface Transport {
+  /** Bytes handed to {@link write} that have not left yet. */
+  readonly bufferedBytes: number;
+  /** True when the peer does not keep up: {@link TransportListener.onDrain} follows. */
+  readonly isBlocked: boolean;
+  /** Begins to report. Reading begins with {@link resume}. */
+  start(listener: TransportListener): void;
+  /**
+   * Sends the pieces in one write.
+   *
+   * @returns true when all bytes have left, so that their memory may be used again at once
+   */
+  write(pieces: readonly Buffer[]): boolean;
+  /** Reports no bytes, and takes none from the peer, until {@link resume}. */
+  pause(): void;
+  /** Reads on after {@link pause}, and for the first time. */
+  resume(): void;
+  /** Sends the end of the stream behind what was written. */
+  end(): void;
+  /** Ends both directions at once; what has not left is lost. */
+  destroy(): void;
+}
+
+/** Hears what happens on a {@link Transport}. */
+export interface TransportListener {
+  /** Bytes from the peer, which belong to the listener from now on. */
+  onBytes(chunk: Buffer): void;
+  /** The transport takes bytes again. */
+  onDrain(): void;
+  /** The peer sends no more. */
+  onEnd(): void;
+  /** Both directions are over. Comes once, and last. `error` tells why when it was not an orderly end. */
+  onClosed(error: Error | undefined): void;
+}
