@@ -44,7 +44,8 @@ export default defineConfig({
       enabled: withCoverage,
       provider: 'v8',
       include: ['src/**/*.ts'],
-      reporter: ['text', 'html', 'json-summary'],
+      reporter: ['text', 'html'],
+      reportOnFailure: true,
       thresholds: {
         statements: 90,
         branches: 90,

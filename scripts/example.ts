@@ -1,0 +1,17 @@
+/** Runs the example whose file name begins with the word given: `npm run example -- e1`. */
+import { readdirSync } from 'node:fs';
+
+const folder = new URL('../examples/', import.meta.url);
+const names = readdirSync(folder)
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => name.slice(0, -'.ts'.length));
+const [wanted = ''] = process.argv.slice(2);
+const found = names.find((name) => name === wanted || name.startsWith(`${wanted}-`));
+
+if (found === undefined) {
+  console.error(`Usage: npm run example -- <name>, where <name> is one of:\n  ${names.join('\n  ')}`);
+  process.exitCode = 1;
+} else {
+  process.argv.splice(2, 1);
+  await import(new URL(`${found}.ts`, folder).href);
+}
