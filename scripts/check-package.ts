@@ -28,7 +28,7 @@ function pack(): string {
 try {
   const tarball = pack();
   run('npx', ['publint', 'run', '--strict', tarball]);
-  // CommonJS users load the same files: require() of a module is part of every Node version that `engines` allows.
+  // CommonJS users load the same files: Node 20.19, 22.12 and later can require() a module.
   run('npx', ['attw', '--profile', 'esm-only', tarball]);
 
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
