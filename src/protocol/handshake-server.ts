@@ -38,6 +38,8 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   const { headers } = request;
   if (request.method !== 'GET') return refuse(405, 'a WebSocket handshake must be a GET request', { Allow: 'GET' });
   if (request.httpVersion === '1.0') return refuse(505, 'a WebSocket handshake needs HTTP/1.1');
+  // Node demands a Host header of plain requests only.
+  if (single(headers.host) === undefined) return refuse(400, 'a Host header is needed');
   if (!listHasToken(single(headers.upgrade) ?? '', 'websocket')) {
     return refuse(426, 'this address answers WebSocket handshakes only', { Upgrade: 'websocket' });
   }
@@ -99,7 +101,9 @@ export function joined(value: string | string[] | undefined): string | undefined
 
 /** Base64 of exactly 16 bytes: 22 characters and two signs of padding. */
 function isHandshakeKey(key: string): boolean {
-  return key.length === 24 && Buffer.from(key, 'base64').length === 16 && key.endsWith('==');
+  if (key.length !== 24 || !key.endsWith('==')) return false;
+  // Node skips characters that are not base64, which leaves fewer bytes, and reads base64url too.
+  return Buffer.from(key, 'base64').length === 16 && !key.includes('-') && !key.includes('_');
 }
 
 function refuse(status: number, reason: string, headers?: Readonly<Record<string, string>>): InvalidUpgrade {

@@ -42,13 +42,13 @@ export function isHeaderValue(text: string): boolean {
 
 /** Tells whether the comma-separated list `text` holds `token`, compared without case (RFC 9110 section 5.6.1). */
 export function listHasToken(text: string, token: string): boolean {
-  return text.split(',').some((item) => item.trim().toLowerCase() === token);
+  return listElements(text).some((element) => element.toLowerCase() === token);
 }
 
-/** Reads a comma-separated list of tokens. Returns undefined when it is not one, or a token occurs twice. */
+/** Reads a comma-separated list of tokens. Returns undefined when it is empty or not one, or a token occurs twice. */
 export function parseTokenList(text: string): string[] | undefined {
-  const tokens = text.split(',').map((item) => item.trim());
-  if (!tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
+  const tokens = listElements(text);
+  if (tokens.length === 0 || !tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
   return tokens;
 }
 
@@ -61,8 +61,8 @@ export function parseTokenList(text: string): string[] | undefined {
 export function parseExtensions(text: string): ExtensionOffer[] | undefined {
   if (text.length > MAX_EXTENSION_HEADER_CHARACTERS) return undefined;
   const offers: ExtensionOffer[] = [];
-  let offset = 0;
-  for (;;) {
+  let offset = skipEmptyElements(text, 0);
+  while (offset < text.length) {
     const name = readToken(text, offset);
     if (name === undefined || offers.length === MAX_EXTENSION_OFFERS) return undefined;
     offset = name.end;
@@ -81,10 +81,10 @@ export function parseExtensions(text: string): ExtensionOffer[] | undefined {
       }
     }
     offers.push({ name: name.text, parameters });
-    if (offset === text.length) return offers;
-    if (text[offset] !== ',') return undefined;
-    offset++;
+    if (offset < text.length && text[offset] !== ',') return undefined;
+    offset = skipEmptyElements(text, offset);
   }
+  return offers.length === 0 ? undefined : offers;
 }
 
 interface Piece {
@@ -110,6 +110,22 @@ function readValue(text: string, offset: number): Piece | undefined {
   return { text: content, end: skipBlanks(text, end + 1) };
 }
 
+/** The elements of a comma-separated list. Empty ones do not count (RFC 9110 section 5.6.1.2). */
+function listElements(text: string): string[] {
+  return text
+    .split(',')
+    .map(trimBlanks)
+    .filter((element) => element !== '');
+}
+
+/** Not `trim()`, which takes line breaks and non-breaking spaces for blanks as well. */
+function trimBlanks(text: string): string {
+  const start = skipBlanks(text, 0);
+  let end = text.length;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
 function endOfToken(text: string, offset: number): number {
   let end = offset;
   while (end < text.length && isTokenCode[text.charCodeAt(end)] === true) end++;
@@ -118,6 +134,16 @@ function endOfToken(text: string, offset: number): number {
 
 function skipBlanks(text: string, offset: number): number {
   let next = offset;
-  while (text[next] === ' ' || text[next] === '\t') next++;
+  while (isBlank(text[next])) next++;
   return next;
+}
+
+function skipEmptyElements(text: string, offset: number): number {
+  let next = offset;
+  while (text[next] === ',' || isBlank(text[next])) next++;
+  return next;
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
