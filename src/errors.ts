@@ -21,7 +21,10 @@ export const errorTable = {
   ERR_RESERVED_OPCODE: { errCode: 1002, meaning: 'A frame has an opcode that RFC 6455 reserves.' },
   ERR_MASK_REQUIRED: { errCode: 1002, meaning: 'A client sent a frame without a mask.' },
   ERR_MASK_FORBIDDEN: { errCode: 1002, meaning: 'A server sent a masked frame.' },
-  ERR_CONTROL_FRAME_TOO_LONG: { errCode: 1002, meaning: 'A ping, pong or close frame has more than 125 payload bytes.' },
+  ERR_CONTROL_FRAME_TOO_LONG: {
+    errCode: 1002,
+    meaning: 'A ping, pong or close frame has more than 125 payload bytes.',
+  },
   ERR_CONTROL_FRAME_FRAGMENTED: { errCode: 1002, meaning: 'A ping, pong or close frame is fragmented.' },
   ERR_LENGTH_NOT_MINIMAL: {
     errCode: 1002,
@@ -86,7 +89,10 @@ export const errorTable = {
     errCode: -20011,
     meaning: 'terminate() of a client takes code 1000 or 3000 to 4999 and a text; of a server a number of seconds.',
   },
-  ERR_NOT_CONNECTED: { errCode: -20012, meaning: 'send() was called while Connecting: await ready, or send in onOpen.' },
+  ERR_NOT_CONNECTED: {
+    errCode: -20012,
+    meaning: 'send() was called while Connecting: await ready, or send in onOpen.',
+  },
   ERR_INVALID_WORKER: { errCode: -20013, meaning: 'A worker needs a name that is not empty, and a function to run.' },
   ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
 } as const;
@@ -156,7 +162,9 @@ export class FourDError extends Error {
 
   /** The close code that ends a connection with this error, 1006 (nothing is sent) when it has none. */
   get closeCode(): number {
-    return this.errCode >= 1000 ? this.errCode : 1006;
+    // Of the table: the number that the caller of throwError gave is no close code.
+    const { errCode } = errorTable[this.code];
+    return errCode >= 1000 ? errCode : 1006;
   }
 
   /** This error as 4D code expects it in `event.errors`. */
@@ -165,9 +173,16 @@ export class FourDError extends Error {
   }
 }
 
-/** Makes a {@link FourDError} of whatever user code threw; one that is already a FourDError stays as it is. */
-export function toFourDError(thrown: unknown, where: string): FourDError {
-  if (thrown instanceof FourDError) return thrown;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${text}`, { cause: thrown });
+/** The error of a callback that threw or rejected: `where` names it. Always `ERR_CALLBACK_FAILED`, with the cause. */
+export function callbackFailed(where: string, thrown: unknown): FourDError {
+  return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${textOfThrown(thrown)}`, { cause: thrown });
+}
+
+/** The message of whatever user code threw. Never throws, whatever that is. */
+export function textOfThrown(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return 'a value that cannot be shown as text';
+  }
 }
