@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { CLOSE_NO_STATUS, MAX_CLOSE_REASON_BYTES } from './constants.ts';
 
 /** A close frame's content. `code` is 1005 and `reason` undefined when the frame was empty (RFC 6455 section 7.1.5). */

@@ -1,4 +1,4 @@
-import { type ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import {
   FIN_BIT,
   MASK_BIT,
@@ -10,6 +10,7 @@ import {
   RSV_BITS,
 } from './constants.ts';
 import { applyMask, rotateKey } from './mask.ts';
+import { Queue } from './queue.ts';
 
 /**
  * What the parser reports. Each call comes after the parser's own state is up to date, so that the listener may pause
@@ -50,8 +51,8 @@ export class FrameParser {
   #isPaused = false;
   #isStopped = false;
   #isRunning = false;
-  /** Bytes that came while paused. */
-  #rest: Buffer | undefined;
+  /** What came while paused. */
+  #rest: Queue<Buffer> | undefined;
   /** A header that the end of a chunk cut, and how much of it there is. */
   #header: Buffer | undefined;
   #headerBytes = 0;
@@ -78,12 +79,14 @@ export class FrameParser {
   receive(chunk: Buffer): void {
     if (this.#isStopped) return;
     if (this.#rest !== undefined) {
-      this.#rest = Buffer.concat([this.#rest, chunk]);
+      this.#rest.push(chunk);
       return;
     }
     const offset = this.#run(chunk);
+    if (offset === chunk.length) return;
+    this.#rest = new Queue();
     // A copy, because a small rest must not hold a whole read buffer for as long as the pause takes.
-    if (offset < chunk.length) this.#rest = Buffer.from(chunk.subarray(offset));
+    this.#rest.push(Buffer.from(chunk.subarray(offset)));
   }
 
   /** Stops reporting after the current call until {@link resume}. */
@@ -96,8 +99,14 @@ export class FrameParser {
     this.#isPaused = false;
     const rest = this.#rest;
     if (rest === undefined || this.#isRunning) return;
-    const offset = this.#run(rest);
-    this.#rest = offset < rest.length ? rest.subarray(offset) : undefined;
+    for (let chunk = rest.shift(); chunk !== undefined; chunk = rest.shift()) {
+      const offset = this.#run(chunk);
+      if (this.#isPaused) {
+        rest.unshift(chunk.subarray(offset));
+        return;
+      }
+    }
+    this.#rest = undefined;
   }
 
   /** Discards all that comes from now on. */
@@ -233,10 +242,15 @@ export class FrameParser {
   }
 
   #readControlPayload(piece: Buffer, isLast: boolean): void {
-    // At most 125 bytes, so joining pieces of one byte each costs nothing to speak of.
-    const payload = this.#control === undefined ? piece : Buffer.concat([this.#control, piece]);
-    this.#control = isLast ? undefined : Buffer.from(payload);
-    if (isLast) this.#listener.onControlFrame(this.#opcode, payload);
+    let payload = piece;
+    if (piece.length < this.#payloadBytes) {
+      this.#control ??= Buffer.alloc(this.#payloadBytes);
+      piece.copy(this.#control, this.#payloadBytes - this.#missingBytes - piece.length);
+      payload = this.#control;
+    }
+    if (!isLast) return;
+    this.#control = undefined;
+    this.#listener.onControlFrame(this.#opcode, payload);
   }
 
   #violation(code: ErrorCode, message: string): 0 {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { type ErrorCode, type ErrorDetails } from '../errors.ts';
+import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
-import { type Inflater } from './permessage-deflate.ts';
+import type { Inflater } from './permessage-deflate.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */
@@ -23,8 +23,10 @@ export interface MessageListener {
   onAssembledMessage(data: string | Buffer, isText: boolean): void;
   /** The message is refused. The assembler takes nothing more. */
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void;
-  /** Inflating has begun (true) or ended (false): no further frame may be read in between. */
-  onInflating(isInflating: boolean): void;
+  /** A message is being inflated: no further frame may be read before the end of it. */
+  onInflating(): void;
+  /** Inflating is over. `report` makes the call that tells of its result, now or later. */
+  onInflated(report: () => void): void;
 }
 
 /**
@@ -49,12 +51,7 @@ export class MessageAssembler {
   #bufferedBytes = 0;
   #utf8: Utf8Validator | undefined;
 
-  constructor(
-    listener: MessageListener,
-    limits: MessageLimits,
-    decodesText: boolean,
-    inflater: Inflater | undefined,
-  ) {
+  constructor(listener: MessageListener, limits: MessageLimits, decodesText: boolean, inflater: Inflater | undefined) {
     this.#listener = listener;
     this.#limits = limits;
     this.#decodesText = decodesText;
@@ -135,15 +132,16 @@ export class MessageAssembler {
 
   #inflate(compressed: Buffer, isText: boolean): void {
     const { maxMessageBytes } = this.#limits;
-    this.#listener.onInflating(true);
+    this.#listener.onInflating();
     // RSV1 passes the frame parser only when compression was negotiated.
     (this.#inflater as Inflater).inflate(compressed, maxMessageBytes, (error, result) => {
-      if (error instanceof RangeError) this.#refuseSize(undefined);
-      else if (error !== undefined) {
-        this.#refuse('ERR_INVALID_COMPRESSED_DATA', `invalid compressed data: ${error.message}`, { cause: error });
-      } else if (isText) this.#deliverText(result, 0, result.length, false);
-      else this.#listener.onAssembledMessage(result, false);
-      this.#listener.onInflating(false);
+      this.#listener.onInflated(() => {
+        if (error instanceof RangeError) this.#refuseSize(undefined);
+        else if (error !== undefined) {
+          this.#refuse('ERR_INVALID_COMPRESSED_DATA', `invalid compressed data: ${error.message}`, { cause: error });
+        } else if (isText) this.#deliverText(result, 0, result.length, false);
+        else this.#listener.onAssembledMessage(result, false);
+      });
     });
   }
 
@@ -159,8 +157,8 @@ export class MessageAssembler {
     const buffer = this.#buffer;
     if (buffer === undefined || buffer.length < needed) {
       const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES));
-      const size = this.#isFinalFrame && wanted === this.#announcedBytes ? wanted : grownSize(buffer, wanted);
-      this.#buffer = Buffer.allocUnsafeSlow(Math.min(size, this.#limits.maxMessageBytes));
+      const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
+      this.#buffer = Buffer.allocUnsafeSlow(Math.min(grownSize(buffer, wanted), most));
       if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
     }
     bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);

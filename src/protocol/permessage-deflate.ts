@@ -3,16 +3,20 @@
  * the limit on inflated bytes; an implementation owns zlib.
  */
 
-/** Receives the result of one (de)compression. Called exactly once, at once or later. */
+/**
+ * Receives the result of one (de)compression. Called exactly once, at once or later.
+ *
+ * @param result - belongs to the receiver, who may change and keep it; of no meaning after an error
+ */
 export type TransformDone = (error: Error | undefined, result: Buffer) => void;
 
-/** Compresses whole messages, one at a time. */
+/** Compresses whole messages, one at a time. Must not throw. */
 export interface Deflater {
   /** Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). */
   deflate(payload: Buffer, done: TransformDone): void;
 }
 
-/** Decompresses whole messages, one at a time. */
+/** Decompresses whole messages, one at a time. Must not throw. */
 export interface Inflater {
   /**
    * Inflates a whole message (RFC 7692 section 7.2.2).

@@ -16,9 +16,10 @@ import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { applyMask, nextMaskingKey } from './mask.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
-import { type Output } from './output.ts';
-import { type Compression } from './permessage-deflate.ts';
-import { type ProtocolSink } from './sink.ts';
+import type { Output } from './output.ts';
+import type { Compression } from './permessage-deflate.ts';
+import { Queue } from './queue.ts';
+import type { ProtocolSink } from './sink.ts';
 
 /** What a connection is made of. */
 export interface ProtocolOptions extends MessageLimits {
@@ -58,10 +59,12 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #isDone = false;
   #isPaused = false;
   #isInflating = false;
+  /** Reports a message whose inflating ended during a pause. */
+  #inflated: (() => void) | undefined;
   #isDeflating = false;
   /** Messages behind the one that is being compressed. */
-  readonly #waiting: WaitingMessage[] = [];
-  /** The close frame that follows the waiting messages. */
+  #waiting: Queue<WaitingMessage> | undefined;
+  /** Our close frame, behind the waiting messages. */
   #waitingClose: Buffer | undefined;
   /** The latest ping that could not be answered at once. */
   #waitingPong: Buffer | undefined;
@@ -94,7 +97,10 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** Goes on after {@link pause}. Events that were held back come before this call returns. */
   resume(): void {
     this.#isPaused = false;
-    if (!this.#isInflating) this.#parser.resume();
+    const inflated = this.#inflated;
+    this.#inflated = undefined;
+    if (inflated !== undefined) this.onInflated(inflated);
+    else if (!this.#isInflating) this.#parser.resume();
   }
 
   /** Sends a text message. Does nothing once the connection is closing. */
@@ -112,8 +118,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
    */
   sendBinary(bytes: Buffer): void {
     if (this.#isClosing) return;
-    if (this.#compression !== undefined) this.#sendCompressed(OPCODE_BINARY, bytes);
-    else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
+    if (this.#compression !== undefined) {
+      this.#sendCompressed(OPCODE_BINARY, bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes);
+    } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
   }
 
   /**
@@ -135,43 +142,48 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   /**
-   * Begins the closing handshake (RFC 6455 section 7.1.2). Messages that come after this call are discarded.
+   * Begins the closing handshake (RFC 6455 section 7.1.2). Messages that come after this call are discarded; those that
+   * are still being compressed leave in front of the close frame.
    *
    * @param code - a code that may be sent, or 1005 for an empty close frame
    * @param reason - cut to 123 bytes at a code point
    */
   close(code: number, reason: string): void {
     if (this.#isClosing) return;
-    this.#writeClose(buildClosePayload(code, reason));
+    this.#isClosing = true;
+    // What has come of an unfinished message will never be delivered.
+    this.#assembler.clear();
+    const payload = buildClosePayload(code, reason);
+    if (this.#isDeflating) this.#waitingClose = payload;
+    else this.#writeClose(payload);
   }
 
   /**
    * Ends the connection because of an error: sends its close code where there is one, and discards what still comes.
    * The sink hears `onFail`.
+   *
+   * @returns false when the connection is over already, and nothing happens
    */
-  fail(error: FourDError): void {
-    if (this.#isDone) return;
+  fail(error: FourDError): boolean {
+    if (this.#isDone) return false;
+    const isCloseSent = this.#isClosing && this.#waitingClose === undefined;
     this.#finish();
     // The peer gets the code, and no detail of what went wrong here.
-    if (!this.#isClosing && isSendableCloseCode(error.closeCode)) {
-      this.#writeClose(buildClosePayload(error.closeCode, ''));
-    }
-    this.#isClosing = true;
+    if (!isCloseSent && isSendableCloseCode(error.closeCode)) this.#writeClose(buildClosePayload(error.closeCode, ''));
     this.#sink.onFail(error);
+    return true;
   }
 
   /** Ends the connection without a word: the transport is gone. */
   abandon(): void {
-    this.#isClosing = true;
     this.#finish();
   }
 
   /** To be called when the output takes bytes again: a pong that had to wait goes out. */
   onOutputDrained(): void {
     const pong = this.#waitingPong;
-    if (pong === undefined) return;
     this.#waitingPong = undefined;
-    if (!this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong, false);
+    if (pong !== undefined && !this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong, false);
   }
 
   // FrameListener
@@ -201,8 +213,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   // MessageListener
 
   onAssembledMessage(data: string | Buffer, isText: boolean): void {
-    // An inflater may finish after the connection has begun to close.
-    if (!this.#isClosing) this.#sink.onMessage(data, isText);
+    this.#sink.onMessage(data, isText);
   }
 
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void {
@@ -210,10 +221,22 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     this.fail(new FourDError(code, message, { ...details, componentSignature, side: 'remote' }));
   }
 
-  onInflating(isInflating: boolean): void {
-    this.#isInflating = isInflating;
-    if (isInflating) this.#parser.pause();
-    else if (!this.#isPaused) this.#parser.resume();
+  onInflating(): void {
+    this.#isInflating = true;
+    this.#parser.pause();
+  }
+
+  onInflated(report: () => void): void {
+    // An inflater may be done after the connection has begun to close: then nobody wants the result.
+    if (!this.#isClosing) {
+      if (this.#isPaused) {
+        this.#inflated = report;
+        return;
+      }
+      report();
+    }
+    this.#isInflating = false;
+    if (!this.#isPaused) this.#parser.resume();
   }
 
   #onCloseFrame(payload: Buffer): void {
@@ -222,23 +245,29 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       this.onMessageViolation(close.error, close.message);
       return;
     }
+    // RFC 6455 section 5.5.1: the answer repeats the code. A peer that has closed takes no messages: none is waited for.
+    const answer = this.#isClosing ? this.#waitingClose : buildClosePayload(close.code, '');
     this.#finish();
-    // RFC 6455 section 5.5.1: the answer repeats the code.
-    if (!this.#isClosing) this.#writeClose(buildClosePayload(close.code, ''));
+    if (answer !== undefined) this.#writeClose(answer);
     this.#sink.onClose(close.code, close.reason);
   }
 
   #answerPing(payload: Buffer): void {
     if (this.#isClosing) return;
     // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
-    if (this.#output.isBlocked) this.#waitingPong = Buffer.from(payload);
-    else this.#writeFrame(FIN_BIT | OPCODE_PONG, payload, false);
+    this.#waitingPong = this.#output.isBlocked ? Buffer.from(payload) : undefined;
+    if (this.#waitingPong === undefined) this.#writeFrame(FIN_BIT | OPCODE_PONG, payload, false);
   }
 
+  /** Lets go of all that waits, in and out. */
   #finish(): void {
+    this.#isClosing = true;
     this.#isDone = true;
     this.#parser.stop();
     this.#assembler.clear();
+    this.#inflated = undefined;
+    this.#waiting = undefined;
+    this.#waitingClose = undefined;
     this.#waitingPong = undefined;
   }
 
@@ -249,11 +278,8 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (!this.#isClosing) this.#writeFrame(FIN_BIT | opcode, payload, false);
   }
 
-  /** Sends a close frame, behind the messages that are still being compressed. */
   #writeClose(payload: Buffer): void {
-    this.#isClosing = true;
-    if (this.#isDeflating) this.#waitingClose = payload;
-    else this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload, false);
+    this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload, false);
   }
 
   // Writing frames
@@ -300,6 +326,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   #sendCompressed(opcode: number, payload: Buffer): void {
+    this.#waiting ??= new Queue();
     this.#waiting.push({ opcode, payload });
     if (!this.#isDeflating) this.#deflateWaiting();
   }
@@ -307,11 +334,12 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** Compresses one message after the other. A loop, because a deflater may be done before its call returns. */
   #deflateWaiting(): void {
     let isLooping = true;
-    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
+    for (let message = this.#waiting?.shift(); message !== undefined; message = this.#waiting?.shift()) {
       const { opcode, payload } = message;
       this.#isDeflating = true;
       (this.#compression as Compression).deflater.deflate(payload, (error, result) => {
         this.#isDeflating = false;
+        if (this.#isDone) return;
         if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
         // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
         else this.#writeFrame(FIN_BIT | opcode, payload, false);
@@ -322,8 +350,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
         return;
       }
     }
-    if (this.#waitingClose !== undefined) this.#writeFrame(FIN_BIT | OPCODE_CLOSE, this.#waitingClose, false);
+    const close = this.#waitingClose;
     this.#waitingClose = undefined;
+    if (close !== undefined) this.#writeClose(close);
   }
 }
 

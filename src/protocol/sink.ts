@@ -1,4 +1,4 @@
-import { type FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
 
 /**
  * What a connection reports. Its own state is up to date before each call, so that the sink may send, close, pause or
