@@ -20,6 +20,8 @@ export interface DialTarget {
   readonly path: string;
   /** Value of the Host header. */
   readonly hostHeader: string;
+  /** Value of the Authorization header that the URL asks for. */
+  readonly authorization: string | undefined;
 }
 
 /** How to connect. */
@@ -57,6 +59,7 @@ export class Dial implements Deadline {
       path: target.path,
       setHost: false,
       headers: {
+        ...(target.authorization !== undefined && { Authorization: target.authorization }),
         ...(options.headers as Record<string, string | string[]>),
         Host: target.hostHeader,
         ...buildHandshakeHeaders(this.#key, options.protocols),
@@ -64,7 +67,7 @@ export class Dial implements Deadline {
       createConnection: () => connect(target, options.tls),
     });
     request.on('error', (error) => this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${error.message}`, error));
-    request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket as Socket, head));
+    request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head));
     request.on('response', (response) => this.#onResponse(response));
     request.end();
     this.#request = request;
@@ -120,13 +123,17 @@ export class Dial implements Deadline {
   #refused(response: IncomingMessage, body: Buffer): void {
     const status = response.statusCode ?? 0;
     this.#report(
-      new FourDError('ERR_HANDSHAKE_REFUSED', `handshake refused: HTTP ${status} ${response.statusMessage ?? ''}`.trim(), {
-        componentSignature: 'HTCL',
-        side: 'remote',
-        httpStatus: status,
-        httpHeaders: response.headers,
-        httpBody: body,
-      }),
+      new FourDError(
+        'ERR_HANDSHAKE_REFUSED',
+        `handshake refused: HTTP ${status} ${response.statusMessage ?? ''}`.trim(),
+        {
+          componentSignature: 'HTCL',
+          side: 'remote',
+          httpStatus: status,
+          httpHeaders: response.headers,
+          httpBody: body,
+        },
+      ),
     );
   }
 

@@ -1,11 +1,11 @@
 import { type ComponentSignature, FourDError } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
-import { type MessageLimits } from '../protocol/message-assembler.ts';
-import { type Compression } from '../protocol/permessage-deflate.ts';
+import type { MessageLimits } from '../protocol/message-assembler.ts';
+import type { Compression } from '../protocol/permessage-deflate.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
-import { type ProtocolSink } from '../protocol/sink.ts';
+import type { ProtocolSink } from '../protocol/sink.ts';
 import { type Deadline, timers } from './timers.ts';
-import { type Transport, type TransportListener } from './transport.ts';
+import type { Transport, TransportListener } from './transport.ts';
 import { WriteBatch } from './write-batch.ts';
 
 /** What a driver needs to know. */
@@ -123,9 +123,13 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#discard();
   }
 
-  /** Ends the connection because of an error that was found above the protocol. */
-  fail(error: FourDError): void {
-    if (!this.#isOver) this.#protocol.fail(error);
+  /**
+   * Ends the connection because of an error that was found above the protocol.
+   *
+   * @returns whether `onError` was told: false when the connection is over, or has failed, already
+   */
+  fail(error: FourDError): boolean {
+    return !this.#isOver && this.#protocol.fail(error);
   }
 
   /** Ends the connection at once, without a close frame and without an error. */
@@ -208,9 +212,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, cause?: Error): void {
-    this.#protocol.fail(
-      new FourDError(code, message, { componentSignature: this.#signature, side: 'remote', cause }),
-    );
+    this.#protocol.fail(new FourDError(code, message, { componentSignature: this.#signature, side: 'remote', cause }));
   }
 
   get #signature(): ComponentSignature {

@@ -1,4 +1,4 @@
-import { type Transport, type TransportListener } from './transport.ts';
+import type { Transport, TransportListener } from './transport.ts';
 
 /** What one end may hold before it is blocked, like a socket's high-water mark. */
 const HIGH_WATER_MARK_BYTES = 65_536;
@@ -45,10 +45,9 @@ export class MemoryTransport implements Transport {
 
   write(pieces: readonly Buffer[]): boolean {
     if (this.#isClosed || this.#hasEnded) return true;
-    for (const piece of pieces) {
-      this.#sent.push(Buffer.from(piece));
-      this.#sentBytes += piece.length;
-    }
+    const chunk = Buffer.concat(pieces);
+    this.#sent.push(chunk);
+    this.#sentBytes += chunk.length;
     if (this.#sentBytes >= HIGH_WATER_MARK_BYTES) this.#isBlocked = true;
     this.#schedule();
     return true;

@@ -1,5 +1,5 @@
-import { type Socket } from 'node:net';
-import { type Transport, type TransportListener } from './transport.ts';
+import type { Socket } from 'node:net';
+import type { Transport, TransportListener } from './transport.ts';
 
 /** Where a socket finds its transport, so that all sockets share one set of listeners. */
 const TRANSPORT = Symbol('transport');
@@ -16,12 +16,11 @@ interface OwnedSocket extends Socket {
 export class SocketTransport implements Transport {
   readonly #socket: OwnedSocket;
   #listener: TransportListener | undefined;
-  #error: Error | undefined;
 
   constructor(socket: Socket) {
+    ignoreErrors(socket);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
-    socket.on('error', onError);
   }
 
   get bufferedBytes(): number {
@@ -29,12 +28,15 @@ export class SocketTransport implements Transport {
   }
 
   get isBlocked(): boolean {
-    return this.#socket.writableNeedDrain;
+    // Node speaks of a need to drain until the end of the turn, also when the kernel has taken all.
+    return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
   start(listener: TransportListener): void {
     const socket = this.#socket;
     this.#listener = listener;
+    // Or Node would end our side as soon as the peer ends its own, in front of what waits in a batch.
+    socket.allowHalfOpen = true;
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.pause();
@@ -48,6 +50,8 @@ export class SocketTransport implements Transport {
 
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
+    // Writing behind the end would be an error.
+    if (!socket.writable) return true;
     if (pieces.length === 1) {
       socket.write(pieces[0] as Buffer);
     } else {
@@ -55,7 +59,8 @@ export class SocketTransport implements Transport {
       for (const piece of pieces) socket.write(piece);
       socket.uncork();
     }
-    // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more.
+    // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more. A
+    // TLS socket says so only when it has encrypted and sent all, in a later turn.
     return socket.writableLength === 0;
   }
 
@@ -78,7 +83,8 @@ export class SocketTransport implements Transport {
   // Called by the shared listeners below.
 
   onData(chunk: Buffer): void {
-    this.#listener?.onBytes(chunk);
+    // Node goes on to report what it had read before destroy().
+    if (!this.#socket.destroyed) this.#listener?.onBytes(chunk);
   }
 
   onDrain(): void {
@@ -86,17 +92,13 @@ export class SocketTransport implements Transport {
   }
 
   onEnd(): void {
-    this.#listener?.onEnd();
-  }
-
-  onError(error: Error): void {
-    this.#error ??= error;
+    if (!this.#socket.destroyed) this.#listener?.onEnd();
   }
 
   onClose(): void {
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.onClosed(this.#error);
+    listener?.onClosed(this.#socket.errored ?? undefined);
   }
 }
 
@@ -117,10 +119,6 @@ function onDrain(this: OwnedSocket): void {
 
 function onEnd(this: OwnedSocket): void {
   this[TRANSPORT]?.onEnd();
-}
-
-function onError(this: OwnedSocket, error: Error): void {
-  this[TRANSPORT]?.onError(error);
 }
 
 function onClose(this: OwnedSocket): void {

@@ -1,5 +1,7 @@
 /** Deadlines are rounded up to a multiple of this, so that thousands of them share one system timer. */
 const TICK_MS = 50;
+/** A longer turn of the event loop counts as this much: what stood still here is not the peer's delay. */
+const MAX_TURN_MS = 1000;
 
 /** Something that has a deadline. */
 export interface Deadline {
@@ -10,15 +12,19 @@ export interface Deadline {
 /**
  * All deadlines of the library on one system timer: setting and dropping one costs no more than a change to a set.
  *
- * @remarks Deadlines are never early, and late by {@link TICK_MS} at most while the event loop is free. The system timer
- * runs only while there are deadlines, and does not keep the process alive.
+ * @remarks Deadlines are never early, and late by {@link TICK_MS} at most while the event loop is free. When it stands
+ * still, they are put off. The system timer runs only while there are deadlines, and does not keep the process alive.
  */
 export class TimerWheel {
-  /** What is due at each tick that has anything. Ticks are counted from the start of the clock. */
+  /** What is due at each tick that has anything. */
   readonly #due = new Map<number, Set<Deadline>>();
   readonly #now: () => number;
+  #timeout: NodeJS.Timeout | undefined;
   #lastTick = 0;
-  #isRunning = false;
+  /** What the clock showed when the wheel last turned. */
+  #lastTurn = 0;
+  /** The time that the event loop stood still. */
+  #lostMs = 0;
 
   /** @param now - a clock in milliseconds that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -29,14 +35,15 @@ export class TimerWheel {
    * Sets a deadline.
    *
    * @param delayMs - from now, 0 or more
-   * @returns the ticket that {@link cancel} takes
+   * @returns the ticket that {@link cancel} takes; of two tickets the lower one is due first
    */
   schedule(deadline: Deadline, delayMs: number): number {
-    if (!this.#isRunning) {
-      this.#lastTick = Math.floor(this.#now() / TICK_MS);
+    if (this.#timeout === undefined) {
+      this.#lastTurn = this.#now();
+      this.#lastTick = Math.floor(this.#elapsed() / TICK_MS);
       this.#run();
     }
-    const tick = Math.max(Math.ceil((this.#now() + delayMs) / TICK_MS), this.#lastTick + 1);
+    const tick = Math.max(Math.ceil((this.#elapsed() + delayMs) / TICK_MS), this.#lastTick + 1);
     const due = this.#due.get(tick);
     if (due === undefined) this.#due.set(tick, new Set([deadline]));
     else due.add(deadline);
@@ -49,6 +56,7 @@ export class TimerWheel {
     if (due === undefined) return;
     due.delete(deadline);
     if (due.size === 0) this.#due.delete(ticket);
+    if (this.#due.size === 0) this.#stop();
   }
 
   /** How many ticks have deadlines: 0 when nothing is pending. */
@@ -56,23 +64,42 @@ export class TimerWheel {
     return this.#due.size;
   }
 
+  /** The clock without the time that the event loop stood still. */
+  #elapsed(): number {
+    const now = this.#now();
+    const excess = now - this.#lastTurn - MAX_TURN_MS;
+    if (excess > 0) {
+      this.#lostMs += excess;
+      this.#lastTurn += excess;
+    }
+    return now - this.#lostMs;
+  }
+
   #run(): void {
-    this.#isRunning = true;
-    setTimeout(() => this.#onTimer(), TICK_MS).unref();
+    clearTimeout(this.#timeout);
+    const untilNextTick = (this.#lastTick + 1) * TICK_MS - this.#elapsed();
+    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(untilNextTick)).unref();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timeout);
+    this.#timeout = undefined;
   }
 
   #onTimer(): void {
-    const tick = Math.floor(this.#now() / TICK_MS);
+    const tick = Math.floor(this.#elapsed() / TICK_MS);
+    this.#lastTurn = this.#now();
     while (this.#lastTick < tick && this.#due.size > 0) {
-      this.#lastTick++;
-      const due = this.#due.get(this.#lastTick);
-      if (due === undefined) continue;
-      this.#due.delete(this.#lastTick);
-      for (const deadline of due) deadline.onDeadline();
+      const due = this.#due.get(++this.#lastTick) ?? [];
+      // One leaves after the other, so that each can still be cancelled by those before it.
+      for (const deadline of due) {
+        this.cancel(deadline, this.#lastTick);
+        deadline.onDeadline();
+      }
     }
-    this.#lastTick = tick;
+    this.#lastTick = Math.max(this.#lastTick, tick);
     if (this.#due.size > 0) this.#run();
-    else this.#isRunning = false;
+    else this.#stop();
   }
 }
 

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server as HttpServer, STATUS_CODES } from 'node:http';
-import { type Server as HttpsServer } from 'node:https';
-import { type Duplex } from 'node:stream';
+import type { Server as HttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { ignoreErrors } from './socket-transport.ts';
 
 /** Any HTTP server of Node that can upgrade. */
@@ -41,6 +41,11 @@ export class UpgradeHub {
     this.#server = server;
   }
 
+  /** Whether a path, or undefined for all others, has an acceptor. */
+  has(path: string | undefined): boolean {
+    return this.#acceptors.has(path ?? ANY_PATH);
+  }
+
   /**
    * Adds an acceptor.
    *
@@ -66,7 +71,8 @@ export class UpgradeHub {
     const acceptor = this.#acceptors.get(path) ?? this.#acceptors.get(ANY_PATH);
     if (acceptor !== undefined) acceptor.accept(request, socket, head);
     // Somebody else may know the path: then the socket is theirs.
-    else if (this.#server.listenerCount('upgrade') === 1) refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+    else if (this.#server.listenerCount('upgrade') === 1)
+      refuseUpgrade(socket, 404, 'no WebSocket server has this path');
   }
 }
 

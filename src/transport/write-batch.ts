@@ -1,5 +1,5 @@
-import { type Output } from '../protocol/output.ts';
-import { type Transport } from './transport.ts';
+import type { Output } from '../protocol/output.ts';
+import type { Transport } from './transport.ts';
 
 /** Size of the buffers that small frames are collected in. */
 const BUFFER_BYTES = 16_384 + 64;

@@ -1,0 +1,145 @@
+import { isThenable, type LogicalProcess } from '../process/logical-process.ts';
+import type { ErrorEvent, MessageEvent, OpenEvent, ServerTerminateEvent, TerminateEvent } from './events.ts';
+import { callHandler } from './handlers.ts';
+
+/** An event that a queue delivers. */
+export type QueuedEvent = OpenEvent | MessageEvent<unknown> | ErrorEvent | TerminateEvent | ServerTerminateEvent;
+
+/** The socket or server whose callbacks a queue runs. */
+export interface CallbackOwner {
+  /** First parameter of each callback. */
+  readonly subject: object;
+  /** A callback other than onMessage is about to run. */
+  onBeforeCallback(event: QueuedEvent): void;
+  /** A callback other than onMessage is over, or was missing. */
+  onAfterCallback(event: QueuedEvent): void;
+  /** A callback threw or rejected. */
+  onCallbackFailed(event: QueuedEvent, thrown: unknown): void;
+  /** As many events wait as may. */
+  onQueueFull(): void;
+  /** No event waits any more, after {@link onQueueFull}. */
+  onQueueDrained(): void;
+}
+
+const CALLBACK_NAMES = { open: 'onOpen', message: 'onMessage', error: 'onError', terminate: 'onTerminate' } as const;
+
+/**
+ * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the process that
+ * owns it.
+ *
+ * @remarks In the main process an event that finds the queue idle is delivered within {@link push}, without a detour.
+ */
+export class CallbackQueue {
+  readonly #owner: CallbackOwner;
+  readonly #handler: object;
+  readonly #process: LogicalProcess;
+  readonly #maxWaiting: number;
+  #waiting: QueuedEvent[] = [];
+  #isBusy = false;
+  #isFull = false;
+  #isMuted = false;
+
+  /** @param maxWaiting - events that may wait behind a callback before the owner is asked to slow down */
+  constructor(owner: CallbackOwner, handler: object, process: LogicalProcess, maxWaiting: number) {
+    this.#owner = owner;
+    this.#handler = handler;
+    this.#process = process;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** Delivers an event, now or when those before it are over. */
+  push(event: QueuedEvent): void {
+    if (this.#isBusy) {
+      this.#waiting.push(event);
+      if (this.#waiting.length >= this.#maxWaiting && !this.#isFull) {
+        this.#isFull = true;
+        this.#owner.onQueueFull();
+      }
+      return;
+    }
+    this.#isBusy = true;
+    if (this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event)) this.#next();
+  }
+
+  /**
+   * Delivers an event within the message that the process is running, instead of behind it.
+   *
+   * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates it, and would
+   * otherwise wait for the very message that waits for the connection.
+   */
+  pushFirst(event: QueuedEvent): void {
+    this.#isBusy = true;
+    if (this.#runHere(event)) this.#next();
+  }
+
+  /** Delivers no message any more, not even those that wait. */
+  mute(): void {
+    this.#isMuted = true;
+  }
+
+  /** Goes on with what waits. A loop, so that a thousand events do not need a thousand frames of stack. */
+  #next(): void {
+    for (;;) {
+      const event = this.#waiting.shift();
+      if (event === undefined) break;
+      if (!(this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
+    }
+    this.#isBusy = false;
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#owner.onQueueDrained();
+  }
+
+  /** Returns whether the callback is over; if not, {@link #next} follows later. */
+  #runHere(event: QueuedEvent): boolean {
+    // The main process without workers: no closure, no change of context.
+    const result = this.#process.isCurrent ? this.#call(event) : this.#process.enter(() => this.#call(event));
+    if (!isThenable(result)) return true;
+    result.then(() => this.#next());
+    return false;
+  }
+
+  #runInWorker(event: QueuedEvent): boolean {
+    let isOver = false;
+    let isLater = false;
+    this.#process.runTask(
+      () => this.#call(event),
+      () => {
+        isOver = true;
+        if (isLater) this.#next();
+      },
+    );
+    isLater = true;
+    return isOver;
+  }
+
+  /** Calls the handler. What it returns, if anything, is a promise that never rejects. */
+  #call(event: QueuedEvent): PromiseLike<void> | undefined {
+    const isMessage = event.type === 'message';
+    if (isMessage && this.#isMuted) return undefined;
+    if (!isMessage) this.#owner.onBeforeCallback(event);
+    try {
+      const result = callHandler(this.#handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
+      if (isThenable(result)) {
+        return Promise.resolve(result).then(
+          () => this.#finish(event),
+          (thrown: unknown) => this.#fail(event, thrown),
+        );
+      }
+    } catch (thrown) {
+      this.#fail(event, thrown);
+      return undefined;
+    }
+    this.#finish(event);
+    return undefined;
+  }
+
+  #finish(event: QueuedEvent): void {
+    if (event.type !== 'message') this.#owner.onAfterCallback(event);
+  }
+
+  #fail(event: QueuedEvent, thrown: unknown): void {
+    this.#owner.onCallbackFailed(event, thrown);
+    this.#finish(event);
+  }
+}

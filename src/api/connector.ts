@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net';
+import { FourDError } from '../errors.ts';
+import { currentContext } from '../process/logical-process.ts';
+import { Dial, type DialListener } from '../transport/dial.ts';
+import { SocketTransport } from '../transport/socket-transport.ts';
+import type { DataType } from './data-type.ts';
+import { checkHeaders } from './headers.ts';
+import { type CheckedOptions, checkClientOptions, checkDataType, type WebSocketOptions } from './options.ts';
+import { Session, type SessionOwner } from './session.ts';
+import { parseWebSocketUrl } from './web-socket-url.ts';
+
+/** What the connector reads of a handler. */
+interface HandlerSettings {
+  readonly dataType?: unknown;
+  readonly headers?: unknown;
+}
+
+const DEFAULT_LIMITS: CheckedOptions = checkClientOptions({});
+
+/** Opens the connection of one client, and tells how it went. */
+export class Connector implements SessionOwner, DialListener {
+  readonly subject: object;
+  readonly session: Session;
+  /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
+  readonly result: Promise<FourDError | undefined>;
+  /** The subprotocol that was agreed on. */
+  protocol = '';
+  /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
+  isSilent = false;
+  #dial: Dial | undefined;
+  #resolve!: (error: FourDError | undefined) => void;
+
+  constructor(subject: object, url: string, handler: object, options: WebSocketOptions) {
+    this.subject = subject;
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    let limits = DEFAULT_LIMITS;
+    let dataType: DataType = 'text';
+    let begin: () => void;
+    try {
+      const target = parseWebSocketUrl(url);
+      const settings = handler as HandlerSettings;
+      if (typeof handler !== 'object' || handler === null) throw invalidHandler();
+      limits = checkClientOptions(options);
+      dataType = checkDataType(settings.dataType, 'HTCL');
+      const headers = checkHeaders(settings.headers);
+      const { protocols, handshakeTimeoutMs } = limits;
+      begin = () => {
+        this.#dial = new Dial(target, { headers, protocols, handshakeTimeoutMs, tls: options.tls ?? {} }, this);
+      };
+    } catch (error) {
+      // Later, as every other failure: the caller has the object by then.
+      begin = () => setImmediate(() => this.onConnectFailed(error as FourDError));
+    }
+    const { process } = currentContext();
+    this.session = new Session(this, { role: 'client', handler: handler ?? {}, dataType, process, limits });
+    begin();
+  }
+
+  /** Gives up connecting. */
+  onAborted(): void {
+    this.#dial?.abort();
+    if (this.isSilent) this.session.cancel();
+    else this.session.onTerminated(1006, undefined, false);
+    this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
+  }
+
+  // DialListener
+
+  onConnected(socket: Socket, head: Buffer, protocol: string): void {
+    this.protocol = protocol;
+    this.session.open(new SocketTransport(socket), head, '');
+  }
+
+  onConnectFailed(error: FourDError): void {
+    if (this.session.status !== 'Connecting') return;
+    if (this.isSilent) this.session.cancel();
+    else this.session.failToOpen(error);
+    this.#resolve(error);
+  }
+
+  // SessionOwner
+
+  onOpened(): void {
+    this.#resolve(undefined);
+  }
+}
+
+function invalidHandler(): FourDError {
+  return new FourDError('ERR_INVALID_HANDLER', 'invalid handler: it must be an object', { componentSignature: 'HTCL' });
+}

@@ -1,0 +1,75 @@
+import { isUtf8 } from 'node:buffer';
+import { type ComponentSignature, type ErrorCode, FourDError } from '../errors.ts';
+import { isThenable } from '../process/logical-process.ts';
+
+/** In which form messages arrive: `"text"` a string, `"blob"` bytes, `"object"` what JSON.parse makes of them. */
+export type DataType = 'text' | 'blob' | 'object';
+
+/** What `send` takes: text, bytes, or an object or array that goes out as JSON. */
+export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
+
+/** Tells whether `value` is a {@link DataType}. */
+export function isDataType(value: unknown): value is DataType {
+  return value === 'text' || value === 'blob' || value === 'object';
+}
+
+/**
+ * Converts a message that came to the form that `dataType` asks for, whatever its opcode was.
+ *
+ * @param data - a string, or bytes that belong to the receiver
+ * @param isText - whether it was a text message: its bytes are then known to be UTF-8
+ * @throws FourDError `ERR_INVALID_UTF8` or `ERR_INVALID_JSON`
+ */
+export function toEventData(
+  dataType: DataType,
+  data: string | Buffer,
+  isText: boolean,
+  componentSignature: ComponentSignature,
+): unknown {
+  if (dataType === 'blob') return data;
+  let text: string;
+  if (typeof data === 'string') {
+    text = data;
+  } else if (isText || isUtf8(data)) {
+    text = data.toString('utf8');
+  } else {
+    throw invalidData('ERR_INVALID_UTF8', `invalid binary message: not valid UTF-8 (dataType "${dataType}")`);
+  }
+  if (dataType === 'text') return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The parser's own message quotes the payload.
+    throw invalidData('ERR_INVALID_JSON', 'invalid message: not valid JSON (dataType "object")');
+  }
+
+  function invalidData(code: ErrorCode, message: string): FourDError {
+    return new FourDError(code, message, { componentSignature, side: 'remote' });
+  }
+}
+
+/**
+ * Converts what `send` was given to what goes on the wire: a string for a text message, bytes for a binary one.
+ *
+ * @returns for bytes a view of the same memory, by byteOffset and byteLength
+ * @throws FourDError `ERR_INVALID_MESSAGE`
+ */
+export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
+  if (typeof message === 'string') return message;
+  try {
+    if (Buffer.isBuffer(message)) return message;
+    if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    if (message instanceof ArrayBuffer || message instanceof SharedArrayBuffer) return Buffer.from(message);
+    if (typeof message === 'object' && message !== null && !isThenable(message)) {
+      const json = JSON.stringify(message) as string | undefined;
+      if (json !== undefined) return json;
+    }
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message.split('\n', 1)[0] : '';
+    throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
+  }
+  const what = isThenable(message) ? 'a promise (is an await missing?)' : message === null ? 'null' : typeof message;
+  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${what}: pass a string, bytes, an object or an array`, {
+    componentSignature,
+  });
+}

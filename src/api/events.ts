@@ -1,0 +1,45 @@
+import type { ErrorItem, FourDError } from '../errors.ts';
+import type { RequestInfo } from './request-info.ts';
+
+/** The connection, or the server, is open. */
+export interface OpenEvent {
+  readonly type: 'open';
+}
+
+/** A message has come. */
+export interface MessageEvent<T> {
+  readonly type: 'message';
+  /** The message in the form that `dataType` asks for. Its bytes belong to the receiver. */
+  readonly data: T;
+}
+
+/** The connection ends, or an upgrade failed, because of an error. */
+export interface ErrorEvent {
+  readonly type: 'error';
+  /** The error stack, the most specific item first. */
+  readonly errors: readonly ErrorItem[];
+  /** The error itself, with its `code`, its figures and its `cause`. */
+  readonly error: FourDError;
+}
+
+/** The connection is over. */
+export interface TerminateEvent {
+  readonly type: 'terminate';
+  /** The peer's close code; 1005 when its close frame had none, 1006 when no close frame came. */
+  readonly code: number;
+  /** The peer's reason, undefined when it gave none. */
+  readonly reason: string | undefined;
+  /** True when both sides sent a close frame and nothing went wrong. */
+  readonly wasClean: boolean;
+}
+
+/** A client asks for a connection. */
+export interface ConnectionEvent {
+  readonly type: 'connection';
+  readonly request: RequestInfo;
+}
+
+/** The server is over: its last connection has ended. */
+export interface ServerTerminateEvent {
+  readonly type: 'terminate';
+}

@@ -1,0 +1,77 @@
+import type {
+  ConnectionEvent,
+  ErrorEvent,
+  MessageEvent,
+  OpenEvent,
+  ServerTerminateEvent,
+  TerminateEvent,
+} from './events.ts';
+import type { DataType } from './data-type.ts';
+import type { WebSocket } from './web-socket.ts';
+import type { WebSocketConnection } from './web-socket-connection.ts';
+import type { WebSocketServer } from './web-socket-server.ts';
+
+/** What a callback may return: a promise is awaited before the next callback of the same connection. */
+export type CallbackResult = void | Promise<void>;
+
+/**
+ * Handles one client connection: any object with these methods.
+ *
+ * @remarks Callbacks are looked up when their event fires, and called with `this` = the handler. Order: onOpen once,
+ * onMessage any number of times, onError at most once, onTerminate exactly once and last; they never overlap. One that
+ * throws or rejects ends this connection with 1011, nothing else.
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
+ * @see the 4D page of the WebSocket class, connectionHandler parameter
+ */
+export interface WebSocketHandler<T = string> {
+  /** Default `"text"`. Read once, when the socket is created. */
+  readonly dataType?: DataType | undefined;
+  /** Headers of the handshake request. An array sends the header once per element. Read once. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  onOpen?(ws: WebSocket<T>, event: OpenEvent): CallbackResult;
+  onMessage?(ws: WebSocket<T>, event: MessageEvent<T>): CallbackResult;
+  onError?(ws: WebSocket<T>, event: ErrorEvent): CallbackResult;
+  onTerminate?(ws: WebSocket<T>, event: TerminateEvent): CallbackResult;
+}
+
+/**
+ * Handles one connection of a server: any object with these methods. Several connections may share one object.
+ *
+ * @remarks As {@link WebSocketHandler}, but onMessage is mandatory.
+ * @see the 4D page of the WebSocketServer class, connectionHandler object
+ */
+export interface ConnectionHandler<T = string> {
+  onOpen?(ws: WebSocketConnection<T>, event: OpenEvent): CallbackResult;
+  onMessage(ws: WebSocketConnection<T>, event: MessageEvent<T>): CallbackResult;
+  onError?(ws: WebSocketConnection<T>, event: ErrorEvent): CallbackResult;
+  onTerminate?(ws: WebSocketConnection<T>, event: TerminateEvent): CallbackResult;
+}
+
+/** What `onConnection` decides: a handler accepts, null or undefined refuses with HTTP 403. */
+export type Admission<T> = ConnectionHandler<T> | null | undefined;
+
+/**
+ * Handles a server.
+ *
+ * @remarks onOpen once, onConnection for each client, onError for each upgrade that failed in user code, onTerminate
+ * once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait for each
+ * other.
+ * @see the 4D page of the WebSocketServer class, WSSHandler parameter
+ */
+export interface ServerHandler<T = string> {
+  onConnection(wss: WebSocketServer<T>, event: ConnectionEvent): Admission<T> | Promise<Admission<T>>;
+  onOpen?(wss: WebSocketServer<T>, event: OpenEvent): CallbackResult;
+  onError?(wss: WebSocketServer<T>, event: ErrorEvent): CallbackResult;
+  onTerminate?(wss: WebSocketServer<T>, event: ServerTerminateEvent): CallbackResult;
+}
+
+/** Tells whether `handler` has a method of this name. */
+export function hasCallback(handler: object, name: string): boolean {
+  return typeof (handler as Record<string, unknown>)[name] === 'function';
+}
+
+/** Calls a method of a handler: the one place that runs user code. Does nothing when there is no such method. */
+export function callHandler(handler: object, name: string, subject: object, event: object): unknown {
+  const callback = (handler as Record<string, unknown>)[name];
+  return typeof callback === 'function' ? (callback.call(handler, subject, event) as unknown) : undefined;
+}

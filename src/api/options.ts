@@ -1,0 +1,164 @@
+import { constants } from 'node:buffer';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { type ComponentSignature, FourDError } from '../errors.ts';
+import { isToken } from '../protocol/header-grammar.ts';
+import type { UpgradableServer } from '../transport/upgrade.ts';
+import { type DataType, isDataType } from './data-type.ts';
+import type { WebServer } from './web-server.ts';
+
+/** Options that clients and servers share. Limits hold for each connection. */
+export interface CommonOptions {
+  /**
+   * Longest opening handshake in milliseconds, on the server including an asynchronous `onConnection`. Default 10 000;
+   * Infinity waits forever, which lets slow peers hold sockets.
+   */
+  readonly handshakeTimeoutMs?: number | undefined;
+  /**
+   * How long in milliseconds a peer may take to answer a close frame, and to end TCP afterwards. Default 10 000.
+   * Infinity waits forever, which lets dead peers hold sockets.
+   */
+  readonly closeTimeoutMs?: number | undefined;
+  /**
+   * Longest message in bytes that is accepted; longer ones end the connection with 1009 before any of it is stored.
+   * Default 1 048 576. Memory per connection can reach this figure: do not raise it further than your peers need.
+   */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * Most frames of one message; more end the connection with 1008. Default 1 024. Stops peers that send endless tiny
+   * fragments.
+   */
+  readonly maxFragments?: number | undefined;
+  /**
+   * Events that may wait behind an asynchronous callback before reading from the peer pauses. Default 16. The peer then
+   * slows down, and memory stays flat.
+   */
+  readonly maxWaitingMessages?: number | undefined;
+  /**
+   * Bytes that may wait to be sent to a peer that does not read. A send that finds more waiting ends the connection with
+   * 1013. Default 16 777 216.
+   */
+  readonly maxBufferedBytes?: number | undefined;
+  /**
+   * Subprotocols in order of preference. Default none. A server takes the first that the client offers too, and refuses
+   * with 400 when the client offers only others.
+   */
+  readonly protocols?: readonly string[] | undefined;
+}
+
+/** Options of a client. */
+export interface WebSocketOptions extends CommonOptions {
+  /**
+   * TLS options of Node (`ca`, `cert`, `key`, `rejectUnauthorized`, …) for `wss:`. Default: the certificates that Node
+   * trusts. Turning `rejectUnauthorized` off lets anyone in between read and change everything.
+   */
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** Options of a server. */
+export interface WebSocketServerOptions extends CommonOptions {
+  /** Path that the server answers on, compared without the query. Default: all paths that no other server has. */
+  readonly path?: string | undefined;
+  /** Form in which messages arrive. Default `"text"`. */
+  readonly dataType?: DataType | undefined;
+  /**
+   * What the server hangs on: a running {@link WebServer}, or any HTTP(S) server of Node. Default: `webServer()`, the
+   * default web server.
+   */
+  readonly webServer?: WebServer | UpgradableServer | undefined;
+}
+
+/** Options with every default filled in. Frozen. */
+export type CheckedOptions = Readonly<Required<{ [K in keyof CommonOptions]: Exclude<CommonOptions[K], undefined> }>>;
+
+interface NumberRange {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** 2^31 - 1 milliseconds is the longest delay of a timer; Infinity means none. */
+const DURATION = { min: 1, max: Infinity } as const;
+
+/** Default and range of each number; bytes are bounded by the longest string of this JavaScript engine. */
+const NUMBERS: Readonly<Record<Exclude<keyof CommonOptions, 'protocols'>, NumberRange>> = {
+  handshakeTimeoutMs: { default: 10_000, ...DURATION },
+  closeTimeoutMs: { default: 10_000, ...DURATION },
+  maxMessageBytes: { default: 1_048_576, min: 1, max: constants.MAX_STRING_LENGTH },
+  maxFragments: { default: 1024, min: 1, max: Infinity },
+  maxWaitingMessages: { default: 16, min: 1, max: Infinity },
+  maxBufferedBytes: { default: 16_777_216, min: 1, max: Infinity },
+};
+
+const CLIENT_KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'protocols', 'tls']);
+const SERVER_KEYS: ReadonlySet<string> = new Set([
+  ...Object.keys(NUMBERS),
+  'protocols',
+  'path',
+  'dataType',
+  'webServer',
+]);
+
+/**
+ * Checks the options of a client and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkClientOptions(options: WebSocketOptions): CheckedOptions {
+  return checkCommon(options, CLIENT_KEYS, 'HTCL');
+}
+
+/**
+ * Checks the options of a server and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
+ */
+export function checkServerOptions(options: WebSocketServerOptions): CheckedOptions {
+  const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
+  if (options.path !== undefined && typeof options.path !== 'string') {
+    throw invalidOption('path must be a text', 'HTTP');
+  }
+  checkDataType(options.dataType, 'HTTP');
+  return checked;
+}
+
+/**
+ * Checks a data type and fills in the default.
+ *
+ * @throws FourDError `ERR_INVALID_DATA_TYPE`
+ */
+export function checkDataType(dataType: unknown, signature: ComponentSignature): DataType {
+  if (dataType === undefined) return 'text';
+  if (isDataType(dataType)) return dataType;
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob" or "object"', {
+    componentSignature: signature,
+  });
+}
+
+function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signature: ComponentSignature): CheckedOptions {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', signature);
+  const unknown = Object.keys(options).find((key) => !keys.has(key));
+  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, signature);
+  const numbers = Object.fromEntries(
+    Object.entries(NUMBERS).map(([name, range]) => {
+      const value = options[name as keyof typeof NUMBERS];
+      return [name, value === undefined ? range.default : checkNumber(name, value, range, signature)];
+    }),
+  ) as Record<keyof typeof NUMBERS, number>;
+  const protocols = options.protocols ?? [];
+  if (!Array.isArray(protocols) || !protocols.every((protocol) => typeof protocol === 'string' && isToken(protocol))) {
+    throw invalidOption('protocols must be an array of HTTP tokens', signature);
+  }
+  if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', signature);
+  return Object.freeze({ ...numbers, protocols: Object.freeze([...protocols]) });
+}
+
+function checkNumber(name: string, value: unknown, range: NumberRange, signature: ComponentSignature): number {
+  const isWhole = Number.isSafeInteger(value) || value === Infinity;
+  if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
+  const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
+  throw invalidOption(`${name} must be a whole number, ${limits}`, signature);
+}
+
+function invalidOption(problem: string, componentSignature: ComponentSignature): FourDError {
+  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature });
+}

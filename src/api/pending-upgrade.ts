@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { isThenable } from '../process/logical-process.ts';
+import { type Deadline, timers } from '../transport/timers.ts';
+import { refuseUpgrade } from '../transport/upgrade.ts';
+import type { ConnectionEvent } from './events.ts';
+import { toRequestInfo } from './request-info.ts';
+
+/** Decides about clients: the server. */
+export interface UpgradeJudge {
+  readonly handshakeTimeoutMs: number;
+  /** Calls the user's onConnection. May throw, or return a promise. */
+  askUser(event: ConnectionEvent): unknown;
+  /** onConnection has answered: accept or refuse. */
+  onAnswer(upgrade: PendingUpgrade, answer: unknown): void;
+  /** onConnection has thrown or rejected. */
+  onAnswerFailed(upgrade: PendingUpgrade, thrown: unknown): void;
+  /** The upgrade waits no longer, whatever became of it. */
+  onSettled(upgrade: PendingUpgrade): void;
+}
+
+/** A valid upgrade request that waits for the verdict of `onConnection`. */
+export class PendingUpgrade implements Deadline {
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly key: string;
+  readonly protocol: string;
+  readonly #request: IncomingMessage;
+  readonly #judge: UpgradeJudge;
+  readonly #ticket: number | undefined;
+  readonly #onClose = (): void => this.settle();
+  #isSettled = false;
+
+  constructor(
+    judge: UpgradeJudge,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    key: string,
+    protocol: string,
+  ) {
+    this.#judge = judge;
+    this.#request = request;
+    this.socket = socket;
+    this.head = head;
+    this.key = key;
+    this.protocol = protocol;
+    socket.on('close', this.#onClose);
+    const { handshakeTimeoutMs } = judge;
+    this.#ticket = handshakeTimeoutMs === Infinity ? undefined : timers.schedule(this, handshakeTimeoutMs);
+  }
+
+  /** Asks the user's onConnection. What it returns, if anything, is a promise that never rejects. */
+  ask(): PromiseLike<void> | undefined {
+    if (this.#isSettled) return undefined;
+    const failed = (thrown: unknown): void => this.#unlessSettled(() => this.#judge.onAnswerFailed(this, thrown));
+    const answered = (answer: unknown): void => this.#unlessSettled(() => this.#judge.onAnswer(this, answer));
+    try {
+      const answer = this.#judge.askUser({ type: 'connection', request: toRequestInfo(this.#request) });
+      if (isThenable(answer)) return Promise.resolve(answer).then(answered, failed);
+      answered(answer);
+    } catch (thrown) {
+      failed(thrown);
+    }
+    return undefined;
+  }
+
+  /** Refuses the client with a plain HTTP answer. Does nothing when it is settled. */
+  refuse(status: number, text: string): void {
+    this.#unlessSettled(() => {
+      this.settle();
+      refuseUpgrade(this.socket, status, text);
+    });
+  }
+
+  /** The wait is over: the deadline and the listener go. */
+  settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.socket.off('close', this.#onClose);
+    this.#judge.onSettled(this);
+  }
+
+  onDeadline(): void {
+    this.refuse(503, 'the server took too long to decide');
+  }
+
+  #unlessSettled(act: () => void): void {
+    if (!this.#isSettled) act();
+  }
+}

@@ -1,0 +1,91 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
+
+/**
+ * Makes the function that answers plain HTTP requests: CORS first, then the files of `rootFolder`.
+ *
+ * @remarks The files go through the `send` package, which is loaded only when there is a folder to serve.
+ */
+export async function createRequestListener(settings: CheckedSettings): Promise<RequestListener> {
+  const { rootFolder, defaultHomepage } = settings;
+  const send = rootFolder === undefined ? undefined : (await import('send')).default;
+  return (request, response) => {
+    // RFC 9110 section 9.3.8: TRACE would show a page the headers that scripts must not see.
+    if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
+    else if (applyCors(settings, request, response)) return;
+    else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
+    } else if (send === undefined || rootFolder === undefined) {
+      answer(response, 404, 'Not Found');
+    } else {
+      send(request, pathOf(request), { root: rootFolder, index: defaultHomepage, dotfiles: 'ignore' })
+        // Whether a file is missing or out of bounds is nobody's business.
+        .on('error', (error: { status?: number }) => {
+          if (error.status === 416) answer(response, 416, 'Range Not Satisfiable');
+          else if (error.status === 500) answer(response, 500, 'Internal Server Error');
+          else answer(response, 404, 'Not Found');
+        })
+        .pipe(response);
+    }
+  };
+}
+
+/** Applies the CORS settings (Fetch standard, section 3.2). Returns whether the request has been answered. */
+function applyCors(settings: CheckedSettings, request: IncomingMessage, response: ServerResponse): boolean {
+  const { origin } = request.headers;
+  if (!settings.CORSEnabled || origin === undefined || isSameHost(origin, request.headers.host)) return false;
+  const method = preflightMethod(request) ?? request.method ?? '';
+  const rule = settings.CORSSettings.find((candidate) => matchesOrigin(candidate.host, origin));
+  if (rule === undefined || !allowsMethod(rule, method)) {
+    answer(response, 403, 'Forbidden: this origin may not call (CORSSettings)');
+    return true;
+  }
+  response.setHeader('Access-Control-Allow-Origin', origin);
+  response.setHeader('Vary', 'Origin');
+  if (preflightMethod(request) === undefined) return false;
+  response.setHeader('Access-Control-Allow-Methods', allowedMethods(rule) ?? method);
+  const headers = request.headers['access-control-request-headers'];
+  if (headers !== undefined) response.setHeader('Access-Control-Allow-Headers', headers);
+  response.writeHead(204).end();
+  return true;
+}
+
+/** The method that a preflight request asks about, undefined for any other request. */
+function preflightMethod(request: IncomingMessage): string | undefined {
+  return request.method === 'OPTIONS' ? request.headers['access-control-request-method'] : undefined;
+}
+
+function isSameHost(origin: string, host: string | undefined): boolean {
+  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+}
+
+function matchesOrigin(host: string, origin: string): boolean {
+  if (host === '*') return true;
+  return host.includes('://') ? host === origin : origin === `http://${host}` || origin === `https://${host}`;
+}
+
+function allowedMethods(rule: CORSRule): string | undefined {
+  if (rule.methods === undefined) return undefined;
+  return rule.methods
+    .split(';')
+    .map((method) => method.trim().toUpperCase())
+    .join(', ');
+}
+
+function allowsMethod(rule: CORSRule, method: string): boolean {
+  return allowedMethods(rule)?.split(', ').includes(method) ?? true;
+}
+
+function pathOf(request: IncomingMessage): string {
+  const target = request.url ?? '/';
+  const query = target.indexOf('?');
+  return query < 0 ? target : target.slice(0, query);
+}
+
+function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
+}

@@ -1,0 +1,89 @@
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import type { SendableMessage } from './data-type.ts';
+import type { ConnectionHandler } from './handlers.ts';
+import type { Session } from './session.ts';
+import type { Status } from './status.ts';
+import type { WebSocketServer } from './web-socket-server.ts';
+
+/** Makes a connection object: for the server only, because the constructor is not public. */
+export let createConnection: (session: Session, wss: WebSocketServer, protocol: string) => WebSocketConnection;
+
+/**
+ * One connection of a {@link WebSocketServer}. It is made when `onConnection` returns a handler.
+ *
+ * @typeParam T - type of `event.data`
+ * @see the 4D page of the WebSocketConnection class
+ */
+export class WebSocketConnection<T = string> {
+  readonly #session: Session;
+  readonly #wss: WebSocketServer;
+  readonly #protocol: string;
+
+  static {
+    createConnection = (session, wss, protocol) => new WebSocketConnection(session, wss, protocol);
+  }
+
+  private constructor(session: Session, wss: WebSocketServer, protocol: string) {
+    this.#session = session;
+    this.#wss = wss;
+    this.#protocol = protocol;
+  }
+
+  /** The object that `onConnection` returned. */
+  get handler(): ConnectionHandler<T> {
+    return this.#session.handler as ConnectionHandler<T>;
+  }
+
+  /** A whole number that no other connection of this process has. */
+  get id(): number {
+    return this.#session.id;
+  }
+
+  /** `"Connected"`, `"Closing"` or `"Closed"`. */
+  get status(): Status {
+    return this.#session.status;
+  }
+
+  /** The server of this connection, also after its end. */
+  get wss(): WebSocketServer<T> {
+    return this.#wss as WebSocketServer<T>;
+  }
+
+  /** The subprotocol that was agreed on, `''` for none. */
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  /** Bytes that were sent and have not left this process: how far the peer is behind. */
+  get bufferedBytes(): number {
+    return this.#session.bufferedBytes;
+  }
+
+  /**
+   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
+   * binary one, an object or array is text holding its JSON.
+   *
+   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
+   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
+   * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
+   */
+  send(message: SendableMessage): void {
+    this.#session.send(message);
+  }
+
+  /**
+   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
+   * no effect.
+   *
+   * @param code - sent with `message` when it is a whole number from 3001 to 4999; otherwise the peer sees 1000 and no
+   *   message
+   * @param message - cut to 123 UTF-8 bytes
+   */
+  terminate(code?: number, message?: string): void {
+    if (this.#session.status !== 'Connected') return;
+    const isSent = code !== undefined && Number.isInteger(code) && code > 3000 && code <= 4999;
+    if (isSent) this.#session.close(code, message ?? '');
+    else this.#session.close(CLOSE_NORMAL, '');
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The 4D WebSocket classes for Node.js.
+ *
+ * @packageDocumentation
+ */
+export { type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
+export { type DataType, type SendableMessage } from './api/data-type.ts';
+export {
+  type ConnectionEvent,
+  type ErrorEvent,
+  type MessageEvent,
+  type OpenEvent,
+  type ServerTerminateEvent,
+  type TerminateEvent,
+} from './api/events.ts';
+export {
+  type Admission,
+  type CallbackResult,
+  type ConnectionHandler,
+  type ServerHandler,
+  type WebSocketHandler,
+} from './api/handlers.ts';
+export { type CommonOptions, type WebSocketOptions, type WebSocketServerOptions } from './api/options.ts';
+export { type RequestInfo } from './api/request-info.ts';
+export { type Status } from './api/status.ts';
+export { type StartResult, WebServer, webServer } from './api/web-server.ts';
+export { type CORSRule, type WebServerSettings } from './api/web-server-settings.ts';
+export { WebSocket } from './api/web-socket.ts';
+export { WebSocketConnection } from './api/web-socket-connection.ts';
+export { WebSocketServer } from './api/web-socket-server.ts';
+export { ek, lastErrors, onErrCall, throwError, tryExpr } from './process/error-handling.ts';
+export { callWorker, currentProcessName, killWorker, processVariables } from './process/worker.ts';
+export { type ErrorHandler } from './process/logical-process.ts';
