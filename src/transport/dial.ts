@@ -1,4 +1,4 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError } from '../errors.ts';
@@ -45,57 +45,70 @@ export interface DialListener {
 export class Dial implements Deadline {
   readonly #listener: DialListener;
   readonly #options: DialOptions;
-  readonly #request: ClientRequest;
   readonly #key: string = newHandshakeKey();
   readonly #ticket: number | undefined;
+  #socket: Socket | undefined;
   #isOver = false;
+  /** A server's answer that is not 101, and what there is of its body. */
+  #refusal: IncomingMessage | undefined;
+  #body: Buffer[] = [];
+  #bodyBytes = 0;
 
-  /** @throws an error of node:http when a header cannot be sent */
+  /** Never throws: what node:http or node:tls cannot send or use is reported like all else. */
   constructor(target: DialTarget, options: DialOptions, listener: DialListener) {
     this.#listener = listener;
     this.#options = options;
+    const { handshakeTimeoutMs } = options;
+    this.#ticket = handshakeTimeoutMs === Infinity ? undefined : timers.schedule(this, handshakeTimeoutMs);
+    try {
+      this.#request(target);
+    } catch (error) {
+      setImmediate(() => this.#onError(error as Error));
+    }
+  }
+
+  /** Gives up. The listener hears nothing any more. */
+  abort(): void {
+    this.#finish();
+    this.#socket?.destroy();
+  }
+
+  onDeadline(): void {
+    if (this.#refusal !== undefined) {
+      this.#refuse(this.#refusal);
+      return;
+    }
+    const { handshakeTimeoutMs } = this.#options;
+    this.#fail('ERR_HANDSHAKE_TIMEOUT', `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`);
+  }
+
+  #request(target: DialTarget): void {
+    const { headers, protocols, tls } = this.#options;
     const request = httpRequest({
       method: 'GET',
       path: target.path,
       setHost: false,
       headers: {
         ...(target.authorization !== undefined && { Authorization: target.authorization }),
-        ...(options.headers as Record<string, string | string[]>),
+        ...(headers as Record<string, string | string[]>),
         Host: target.hostHeader,
-        ...buildHandshakeHeaders(this.#key, options.protocols),
+        ...buildHandshakeHeaders(this.#key, protocols),
       },
-      createConnection: () => connect(target, options.tls),
+      createConnection: () => {
+        this.#socket = connect(target, tls);
+        return this.#socket;
+      },
     });
-    request.on('error', (error) => this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${error.message}`, error));
+    request.on('error', (error) => this.#onError(error));
     request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head));
     request.on('response', (response) => this.#onResponse(response));
     request.end();
-    this.#request = request;
-    const { handshakeTimeoutMs } = options;
-    this.#ticket = handshakeTimeoutMs === Infinity ? undefined : timers.schedule(this, handshakeTimeoutMs);
-  }
-
-  /** Gives up. The listener hears nothing any more. */
-  abort(): void {
-    this.#finish();
-    this.#request.destroy();
-  }
-
-  onDeadline(): void {
-    const { handshakeTimeoutMs } = this.#options;
-    this.#fail('ERR_HANDSHAKE_TIMEOUT', `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`);
-    this.#request.destroy();
   }
 
   #onUpgrade(response: IncomingMessage, socket: Socket, head: Buffer): void {
-    ignoreErrors(socket);
-    if (this.#isOver) {
-      socket.destroy();
-      return;
-    }
+    if (this.#isOver) return;
     const result = checkUpgradeResponse(response.headers, this.#key, this.#options.protocols);
     if ('violation' in result) {
-      socket.destroy();
       this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${result.violation}`);
       return;
     }
@@ -104,36 +117,44 @@ export class Dial implements Deadline {
   }
 
   #onResponse(response: IncomingMessage): void {
-    const pieces: Buffer[] = [];
-    let bodyBytes = 0;
-    const report = (): void => {
-      this.#refused(response, Buffer.concat(pieces).subarray(0, MAX_REFUSAL_BODY_BYTES));
-      this.#request.destroy();
-    };
+    if (response.statusCode === 101) {
+      // Node sees an upgrade only when both headers say so.
+      this.#fail('ERR_HANDSHAKE_INVALID', 'invalid handshake answer: 101 without Upgrade or Connection');
+      return;
+    }
+    this.#refusal = response;
+    const refuse = (): void => this.#refuse(response);
     response.on('data', (piece: Buffer) => {
-      pieces.push(piece);
-      bodyBytes += piece.length;
-      if (bodyBytes >= MAX_REFUSAL_BODY_BYTES) report();
+      this.#body.push(piece);
+      this.#bodyBytes += piece.length;
+      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) refuse();
     });
-    // 'close' comes in any case: after the end, after an error, and when the deadline has passed.
-    response.on('close', report);
-    response.on('error', report);
+    response.on('error', refuse);
+    // Comes in any case, after the end and after an error.
+    response.on('close', refuse);
   }
 
-  #refused(response: IncomingMessage, body: Buffer): void {
+  #onError(error: NodeJS.ErrnoException): void {
+    if (error.code?.startsWith('HPE_') === true) {
+      // Without the cause, which holds the bytes that came.
+      this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${error.message}`);
+    } else {
+      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}`, error);
+    }
+  }
+
+  #refuse(response: IncomingMessage): void {
     const status = response.statusCode ?? 0;
+    const message = `handshake refused: HTTP ${status} ${response.statusMessage ?? ''}`.trim();
     this.#report(
-      new FourDError(
-        'ERR_HANDSHAKE_REFUSED',
-        `handshake refused: HTTP ${status} ${response.statusMessage ?? ''}`.trim(),
-        {
-          componentSignature: 'HTCL',
-          side: 'remote',
-          httpStatus: status,
-          httpHeaders: response.headers,
-          httpBody: body,
-        },
-      ),
+      new FourDError('ERR_HANDSHAKE_REFUSED', message, {
+        componentSignature: 'HTCL',
+        side: 'remote',
+        httpStatus: status,
+        // Without a prototype, as all that a peer can name.
+        httpHeaders: Object.assign(Object.create(null), response.headers) as IncomingMessage['headers'],
+        httpBody: Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_REFUSAL_BODY_BYTES)),
+      }),
     );
   }
 
@@ -148,6 +169,8 @@ export class Dial implements Deadline {
   #report(error: FourDError): void {
     if (this.#isOver) return;
     this.#finish();
+    // Not through the request, which lets go of a socket that the server would keep open.
+    this.#socket?.destroy();
     this.#listener.onConnectFailed(error);
   }
 
@@ -165,4 +188,10 @@ function connect(target: DialTarget, tls: ConnectionOptions): Socket {
     : connectTcp(address);
   ignoreErrors(socket);
   return socket;
+}
+
+/** What an error says. One that stands for several, one per address of a host, says nothing itself. */
+function textOf(error: Error): string {
+  if (error.message !== '' || !(error instanceof AggregateError)) return error.message;
+  return error.errors.map((each: Error) => each.message).join('; ');
 }

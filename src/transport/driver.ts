@@ -112,9 +112,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   }
 
   /**
-   * Begins the closing handshake. No message is reported any more.
+   * Begins the closing handshake. No message is reported any more. A further call can only shorten the time.
    *
-   * @param timeoutMs - how long to wait for the peer's answer; Infinity waits forever
+   * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
    */
   close(code: number, reason: string, timeoutMs: number): void {
     if (this.#isOver) return;
@@ -157,6 +157,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     // RFC 6455 section 7.1.1: the server ends TCP first; the client only when the server does not.
     if (this.#options.role === 'server') this.#batch.end();
     this.#setCloseDeadline(this.#options.closeTimeoutMs);
+    this.#discard();
   }
 
   onFail(error: FourDError): void {
@@ -196,7 +197,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
       this.#lose('ERR_CONNECTION_LOST', `connection lost${detail}`, error);
     }
     this.#isOver = true;
-    this.#setCloseDeadline(Infinity);
+    if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
     this.#batch.close();
     this.#protocol.abandon();
     this.#listener.onTerminated(this.#closeCode, this.#closeReason, this.#hasCloseFrame && !this.#hasFailed);
@@ -241,8 +242,12 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     if (this.#isPaused) setImmediate(() => this.resume());
   }
 
+  /** The connection ends after this time at the latest. An earlier deadline stays. */
   #setCloseDeadline(timeoutMs: number): void {
-    if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
-    this.#closeTicket = timeoutMs === Infinity ? undefined : timers.schedule(this, timeoutMs);
+    if (timeoutMs === Infinity) return;
+    const before = this.#closeTicket;
+    const ticket = timers.schedule(this, timeoutMs);
+    this.#closeTicket = Math.min(ticket, before ?? ticket);
+    if (before !== undefined && before !== ticket) timers.cancel(this, Math.max(ticket, before));
   }
 }

@@ -16,6 +16,7 @@ interface OwnedSocket extends Socket {
 export class SocketTransport implements Transport {
   readonly #socket: OwnedSocket;
   #listener: TransportListener | undefined;
+  #isEndHeldBack = false;
 
   constructor(socket: Socket) {
     ignoreErrors(socket);
@@ -70,6 +71,9 @@ export class SocketTransport implements Transport {
 
   resume(): void {
     this.#socket.resume();
+    if (!this.#isEndHeldBack) return;
+    this.#isEndHeldBack = false;
+    setImmediate(() => this.onEnd());
   }
 
   end(): void {
@@ -92,7 +96,9 @@ export class SocketTransport implements Transport {
   }
 
   onEnd(): void {
-    if (!this.#socket.destroyed) this.#listener?.onEnd();
+    // The end that Node already knows of follows the last bytes also when the listener pauses at those.
+    if (this.#socket.isPaused()) this.#isEndHeldBack = true;
+    else if (!this.#socket.destroyed) this.#listener?.onEnd();
   }
 
   onClose(): void {

@@ -2,6 +2,10 @@ import { type IncomingMessage, type Server as HttpServer, STATUS_CODES } from 'n
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { ignoreErrors } from './socket-transport.ts';
+import { timers } from './timers.ts';
+
+/** How long a refused client may take to read the answer and to end its side. */
+const LINGER_MS = 5000;
 
 /** Any HTTP server of Node that can upgrade. */
 export type UpgradableServer = HttpServer | HttpsServer;
@@ -87,12 +91,13 @@ export function normalizePath(path: string): string {
 
 /** The path of a request's target, as it is compared. A target may be a whole URL (RFC 9112 section 3.2.2). */
 function pathOf(target: string): string {
-  const withoutScheme = target.startsWith('/') ? target : target.slice(endOfAuthority(target));
-  const query = withoutScheme.indexOf('?');
-  return normalizePath(query < 0 ? withoutScheme : withoutScheme.slice(0, query));
+  const query = target.indexOf('?');
+  const withoutQuery = query < 0 ? target : target.slice(0, query);
+  return normalizePath(withoutQuery.slice(startOfPath(withoutQuery)));
 }
 
-function endOfAuthority(target: string): number {
+function startOfPath(target: string): number {
+  if (target.startsWith('/')) return 0;
   const authority = target.indexOf('://');
   const path = authority < 0 ? -1 : target.indexOf('/', authority + 3);
   return path < 0 ? target.length : path;
@@ -101,6 +106,7 @@ function endOfAuthority(target: string): number {
 /**
  * Answers an upgrade request with a plain HTTP response and closes the socket.
  *
+ * @remarks A client that does not end its side is cut off after {@link LINGER_MS}.
  * @param text - the body, for a person to read
  */
 export function refuseUpgrade(
@@ -117,7 +123,11 @@ export function refuseUpgrade(
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
-  // What the client still sends is read and dropped, or a reset would overtake the answer.
+  if (socket.destroyed) return;
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  // What the client still sends is read and dropped until it ends its side, or a reset would overtake the answer.
   socket.resume();
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+  const deadline = { onDeadline: () => socket.destroy() };
+  const ticket = timers.schedule(deadline, LINGER_MS);
+  socket.once('close', () => timers.cancel(deadline, ticket));
 }

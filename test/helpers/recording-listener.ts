@@ -1,0 +1,67 @@
+import type { Transport, TransportListener } from '../../src/transport/transport.ts';
+
+/** Keeps what a {@link Transport} reports, and wakes those who wait for it. */
+export class RecordingListener implements TransportListener {
+  /** All but bytes: `drain`, `end`, `closed`. */
+  readonly events: string[] = [];
+  readonly chunks: Buffer[] = [];
+  byteCount = 0;
+  error: Error | undefined;
+  /** Runs within each call, after it was recorded. */
+  onEvent: ((event: string) => void) | undefined;
+  #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
+
+  /** Starts a transport and, unless told otherwise, reads it. */
+  static on(transport: Transport, { reads = true }: { readonly reads?: boolean } = {}): RecordingListener {
+    const listener = new RecordingListener();
+    transport.start(listener);
+    if (reads) transport.resume();
+    return listener;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.chunks);
+  }
+
+  /** Resolves as soon as the condition holds; looks at it after each call. */
+  async until(isFulfilled: () => boolean): Promise<void> {
+    if (isFulfilled()) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push({ isFulfilled, resolve });
+    });
+  }
+
+  onBytes(chunk: Buffer): void {
+    this.chunks.push(chunk);
+    this.byteCount += chunk.length;
+    this.#report('bytes');
+  }
+
+  onDrain(): void {
+    this.#record('drain');
+  }
+
+  onEnd(): void {
+    this.#record('end');
+  }
+
+  onClosed(error: Error | undefined): void {
+    this.error = error;
+    this.#record('closed');
+  }
+
+  #record(event: string): void {
+    this.events.push(event);
+    this.#report(event);
+  }
+
+  #report(event: string): void {
+    this.onEvent?.(event);
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ isFulfilled, resolve }) => {
+      const isOver = isFulfilled();
+      if (isOver) resolve();
+      return !isOver;
+    });
+  }
+}

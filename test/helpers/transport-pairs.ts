@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { onTestFinished } from 'vitest';
+import { SocketTransport } from '../../src/transport/socket-transport.ts';
+import { makeCertificate } from './certificate.ts';
+
+/** Two sockets that are connected to each other: the one that connected, the one that was accepted. */
+export type SocketPair = readonly [client: Socket, server: Socket];
+
+/** Ways to connect two sockets. All end with the test. */
+export const socketPairs = {
+  tcp: connectTcpSockets,
+  tls: connectTlsSockets,
+  unix: connectUnixSockets,
+} as const satisfies Record<string, () => Promise<SocketPair>>;
+
+/** Transports over both. */
+export function toTransports([client, server]: SocketPair): [SocketTransport, SocketTransport] {
+  return [new SocketTransport(client), new SocketTransport(server)];
+}
+
+/** Lets a server listen until the test is over, and ends its sockets then. */
+export async function listen(server: Server, options: ListenOptions = { host: '127.0.0.1' }): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+  });
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy();
+    if (!server.listening) return;
+    server.close();
+    await once(server, 'close');
+  });
+  server.listen(options.path === undefined ? { port: 0, ...options } : options);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** A path for a Unix socket that is gone after the test. */
+export function makeSocketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), '4d-websocket-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, 'socket');
+}
+
+async function connectTcpSockets(): Promise<SocketPair> {
+  const server = createServer();
+  const port = await listen(server);
+  return join2(server, 'connection', connect({ host: '127.0.0.1', port }), 'connect');
+}
+
+async function connectUnixSockets(): Promise<SocketPair> {
+  const server = createServer();
+  const path = makeSocketPath();
+  await listen(server, { path });
+  return join2(server, 'connection', connect(path), 'connect');
+}
+
+async function connectTlsSockets(): Promise<SocketPair> {
+  const certificate = makeCertificate();
+  const server = createTlsServer(certificate);
+  const port = await listen(server);
+  const client = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
+  return join2(server, 'secureConnection', client, 'secureConnect');
+}
+
+async function join2(server: Server, accepts: string, client: Socket, connects: string): Promise<SocketPair> {
+  const [[accepted]] = (await Promise.all([once(server, accepts), once(client, connects)])) as [[Socket], unknown];
+  for (const socket of [client, accepted]) {
+    socket.on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+  }
+  return [client, accepted];
+}
