@@ -132,11 +132,11 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     return !this.#isOver && this.#protocol.fail(error);
   }
 
-  /** Ends the connection at once, without a close frame and without an error. */
+  /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
   destroy(): void {
     this.#isDestroyed = true;
     this.#protocol.abandon();
-    this.#transport.destroy();
+    this.#transport.reset();
   }
 
   // ProtocolSink

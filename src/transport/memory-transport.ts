@@ -72,6 +72,10 @@ export class MemoryTransport implements Transport {
     (this.#peer as MemoryTransport).#close(new Error('the other end was destroyed'));
   }
 
+  reset(): void {
+    this.destroy();
+  }
+
   /** Carries bytes to the peer in a later turn. */
   #schedule(): void {
     if (this.#isScheduled) return;

@@ -84,6 +84,15 @@ export class SocketTransport implements Transport {
     this.#socket.destroy();
   }
 
+  reset(): void {
+    try {
+      this.#socket.resetAndDestroy();
+    } catch {
+      // Node resets TCP only, not TLS or Unix sockets.
+      this.#socket.destroy();
+    }
+  }
+
   // Called by the shared listeners below.
 
   onData(chunk: Buffer): void {

@@ -24,6 +24,8 @@ export interface Transport {
   end(): void;
   /** Ends both directions at once; what has not left is lost. */
   destroy(): void;
+  /** As {@link destroy}, and tells the peer by a reset instead of an orderly end, where the transport can. */
+  reset(): void;
 }
 
 /** Hears what happens on a {@link Transport}. */
