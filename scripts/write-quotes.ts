@@ -1,10 +1,10 @@
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+/** Puts the code of examples into the documentation that quotes them: `npm run docs:quotes`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { documentationFiles } from './documentation-files.ts';
 import { quoteExamples } from './quote-examples.ts';
 
-for (const path of documentationFiles()) {
-  const markdown = readFileSync(path, 'utf8');
-  writeFileSync(
-    path,
-    quoteExamples(markdown, (file) => readFileSync(file, 'utf8')),
-  );
-}
+const root = join(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+for (const path of documentationFiles(root)) writeFileSync(join(root, path), quoteExamples(read(path), read));

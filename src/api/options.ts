@@ -76,7 +76,7 @@ interface NumberRange {
   readonly max: number;
 }
 
-/** 2^31 - 1 milliseconds is the longest delay of a timer; Infinity means none. */
+/** Durations in milliseconds; Infinity means none. */
 const DURATION = { min: 1, max: Infinity } as const;
 
 /** Default and range of each number; bytes are bounded by the longest string of this JavaScript engine. */

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { documentationFiles } from '../scripts/documentation-files.ts';
+import { quoteExamples } from '../scripts/quote-examples.ts';
+import { checkServerOptions } from '../src/api/options.ts';
+import { WebServer } from '../src/api/web-server.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** Anchors of a page as hosts of Markdown make them from its headings. */
+function anchorsOf(markdown: string): string[] {
+  return Array.from(markdown.matchAll(/^#+ (.+)$/gm), ([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+describe.each(documentationFiles(root))('%s', (path) => {
+  test('quotes the examples as they are (npm run docs:quotes writes them)', () => {
+    expect(quoteExamples(read(path), read)).toBe(read(path));
+  });
+
+  test('links to files and headings that exist', () => {
+    const links = Array.from(read(path).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g));
+    const broken = links.filter(([, target = '', anchor]) => {
+      const file = target === '' ? path : join(dirname(path), target);
+      if (!existsSync(join(root, file))) return true;
+      return anchor !== undefined && !anchorsOf(read(file)).includes(anchor);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+});
+
+describe('quoteExamples', () => {
+  test('replaces the code behind a marker and nothing else', () => {
+    const page = 'a\n<!-- file: x.ts -->\n```ts\nold\n```\nb';
+    expect(quoteExamples(page, (path) => `content of ${path}\n`)).toBe(
+      'a\n<!-- file: x.ts -->\n```ts\ncontent of x.ts\n```\nb',
+    );
+  });
+
+  test('refuses a marker without a code block, and a block without an end', () => {
+    expect(() => quoteExamples('<!-- file: x.ts -->\ntext', () => '')).toThrow('no code block');
+    expect(() => quoteExamples('<!-- file: x.ts -->\n```ts\ntext', () => '')).toThrow('does not end');
+  });
+});
+
+/** Rows of the tables of a page: name in the first column, default in another. */
+function defaultsOf(path: string, column: number): Map<string, string> {
+  const rows = read(path).matchAll(/^\| `(\w+)` \|(.*)\|$/gm);
+  return new Map(
+    Array.from(rows, ([, name, rest]) => [name as string, (rest as string).split('|')[column]?.trim() ?? '']),
+  );
+}
+
+test('the options page lists every number with its default', () => {
+  const documented = defaultsOf('docs/reference/options.md', 0);
+  const numbers = Object.entries(checkServerOptions({})).filter(([, value]) => typeof value === 'number');
+  expect(numbers.length).toBeGreaterThan(5);
+  for (const [name, value] of numbers) {
+    expect(documented.get(name)?.replaceAll(' ', ''), name).toBe(String(value));
+  }
+});
+
+test('the web server page lists every setting', () => {
+  const documented = defaultsOf('docs/reference/web-server.md', 1);
+  const web = new WebServer();
+  const settings = Object.getOwnPropertyNames(WebServer.prototype).filter(
+    (name) => /^(HTTP|CORS|IP|TLS|min|root|default|certificate|name)/.test(name) && !(name === 'httpServers'),
+  );
+  expect(settings.length).toBeGreaterThan(10);
+  for (const name of settings) {
+    const value: unknown = web[name as keyof WebServer];
+    const shown = documented.get(name);
+    expect(shown, name).toBeDefined();
+    if (typeof value === 'number' || typeof value === 'boolean') expect(shown, name).toBe(String(value));
+  }
+});
