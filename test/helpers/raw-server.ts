@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { readFrames, type SeenFrame } from './frames.ts';
+import { createDeferred } from './deferred.ts';
+import { Inbox } from './inbox.ts';
+
+/** A TCP server that speaks WebSocket by hand, for all that no decent server does. It ends with the test. */
+export class RawServer {
+  readonly port: number;
+  readonly url: string;
+  readonly connections = new Inbox<RawConnection>();
+
+  constructor(port: number) {
+    this.port = port;
+    this.url = `ws://127.0.0.1:${port}`;
+  }
+
+  /** The next connection, as soon as its request is complete. */
+  async accept(): Promise<RawConnection> {
+    const connection = await this.connections.next();
+    await connection.requested;
+    return connection;
+  }
+
+  /** The next connection, after a right answer to its handshake. */
+  async open(): Promise<RawConnection> {
+    const connection = await this.accept();
+    connection.socket.write(connection.answer());
+    return connection;
+  }
+}
+
+/** One TCP connection of a {@link RawServer}. */
+export class RawConnection {
+  readonly socket: Socket;
+  /** The request up to its empty line. */
+  request = '';
+  readonly #requested = createDeferred();
+  readonly #ended = createDeferred();
+  readonly #closed = createDeferred();
+  readonly #chunks = new Inbox<Buffer>();
+  #received = Buffer.alloc(0);
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      const end = this.request === '' ? this.#received.indexOf('\r\n\r\n') : -1;
+      if (end >= 0) {
+        this.request = this.#received.toString('latin1', 0, end);
+        this.#received = this.#received.subarray(end + 4);
+        this.#requested.resolve();
+      }
+      this.#chunks.push(chunk);
+    });
+    socket.on('end', () => this.#ended.resolve());
+    socket.on('close', () => this.#closed.resolve());
+    // A 'close' follows.
+    socket.on('error', () => {});
+  }
+
+  /** Resolves when the request is complete. */
+  get requested(): Promise<void> {
+    return this.#requested.promise;
+  }
+
+  /** Resolves when the client has ended its side. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Resolves when the connection is over. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** The bytes that came behind the request. */
+  get received(): Buffer {
+    return this.#received;
+  }
+
+  /** The frames that came so far. Throws when the last one is cut. */
+  get frames(): SeenFrame[] {
+    return readFrames(this.#received, 'client');
+  }
+
+  /** Waits until this many bytes have come behind the request. */
+  async receivedAtLeast(byteCount: number): Promise<Buffer> {
+    await this.requested;
+    while (this.#received.length < byteCount) await this.#chunks.atLeast(this.#chunks.all.length + 1);
+    return this.#received;
+  }
+
+  /** Value of a header of the request. */
+  header(name: string): string | undefined {
+    return new RegExp(`^${name}: *(.*)$`, 'im').exec(this.request)?.[1]?.trim();
+  }
+
+  /** A right answer to the handshake (RFC 6455 section 4.2.2). */
+  answer(extraHeaders: readonly string[] = []): string {
+    const accept = createHash('sha1')
+      .update(`${this.header('Sec-WebSocket-Key')}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    const lines = [
+      'HTTP/1.1 101 Switching Protocols',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Accept: ${accept}`,
+      ...extraHeaders,
+    ];
+    return `${lines.join('\r\n')}\r\n\r\n`;
+  }
+}
+
+export async function startRawServer(): Promise<RawServer> {
+  // Half-open, so that a server can be tested that does not end its side.
+  const tcp = createServer({ allowHalfOpen: true });
+  tcp.listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const server = new RawServer((tcp.address() as AddressInfo).port);
+  tcp.on('connection', (socket) => server.connections.push(new RawConnection(socket)));
+  onTestFinished(async () => {
+    for (const { socket } of server.connections.all) socket.destroy();
+    tcp.close();
+    await once(tcp, 'close');
+  });
+  return server;
+}
+
+/** A port of 127.0.0.1 on which nobody listens. */
+export async function findClosedPort(): Promise<number> {
+  const tcp = createServer().listen(0, '127.0.0.1');
+  await once(tcp, 'listening');
+  const { port } = tcp.address() as AddressInfo;
+  tcp.close();
+  await once(tcp, 'close');
+  return port;
+}
