@@ -7,7 +7,7 @@ export interface OpenEvent {
 }
 
 /** A message has come. */
-export interface MessageEvent<T> {
+export interface MessageEvent<T = string> {
   readonly type: 'message';
   /** The message in the form that `dataType` asks for. Its bytes belong to the receiver. */
   readonly data: T;
