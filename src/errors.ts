@@ -178,7 +178,7 @@ export function callbackFailed(where: string, thrown: unknown): FourDError {
   return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${textOfThrown(thrown)}`, { cause: thrown });
 }
 
-/** The message of whatever user code threw. Never throws, whatever that is. */
+/** The message of whatever user code threw. Never throws: an object may have no text, or one that throws. */
 export function textOfThrown(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);

@@ -1,0 +1,53 @@
+import type { Output } from '../../src/protocol/output.ts';
+
+/** What stands in memory that was reserved and not written yet. */
+const UNWRITTEN = 0xaa;
+/** The first reserved byte is not the first of the buffer. */
+const OFFSET = 7;
+
+/** Keeps all that a connection writes, and holds it to the contract of {@link Output}. */
+export class RecordingOutput implements Output {
+  isBlocked = false;
+  buffer: Buffer = Buffer.alloc(0);
+  /** What was handed over without copying: the very buffers. */
+  readonly appended: Buffer[] = [];
+  /** Runs after each write. */
+  onWrite: (() => void) | undefined;
+  #pieces: Buffer[] = [];
+  #reservedBytes = 0;
+
+  /** All bytes so far. */
+  get bytes(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+
+  reserve(byteCount: number): number {
+    this.buffer = Buffer.alloc(OFFSET + byteCount, UNWRITTEN);
+    this.#reservedBytes = byteCount;
+    return OFFSET;
+  }
+
+  commit(byteCount: number): void {
+    if (byteCount > this.#reservedBytes) throw new RangeError(`${byteCount} of ${this.#reservedBytes} bytes committed`);
+    this.#pieces.push(this.buffer.subarray(OFFSET, OFFSET + byteCount));
+    this.#invalidate();
+  }
+
+  append(bytes: Buffer): void {
+    this.#pieces.push(bytes);
+    this.appended.push(bytes);
+    this.#invalidate();
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.#pieces = [];
+    this.appended.length = 0;
+  }
+
+  #invalidate(): void {
+    this.buffer = Buffer.alloc(0);
+    this.#reservedBytes = 0;
+    this.onWrite?.();
+  }
+}

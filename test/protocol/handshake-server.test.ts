@@ -1,0 +1,227 @@
+import { describe, expect, test } from 'vitest';
+import {
+  acceptValue,
+  buildUpgradeResponse,
+  checkUpgradeRequest,
+  chooseProtocol,
+  type HandshakeHeaders,
+  joined,
+  single,
+  type UpgradeRequest,
+} from '../../src/protocol/handshake-server.ts';
+
+/** The example of RFC 6455 section 1.3. */
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
+
+const HEADERS: HandshakeHeaders = {
+  host: 'server.example.com',
+  upgrade: 'websocket',
+  connection: 'Upgrade',
+  'sec-websocket-key': KEY,
+  'sec-websocket-version': '13',
+};
+
+function check(
+  headers: HandshakeHeaders,
+  request: Partial<UpgradeRequest> = {},
+): ReturnType<typeof checkUpgradeRequest> {
+  return checkUpgradeRequest({ method: 'GET', httpVersion: '1.1', headers: { ...HEADERS, ...headers }, ...request });
+}
+
+/** The status of the refusal, or 101. */
+function statusOf(headers: HandshakeHeaders, request: Partial<UpgradeRequest> = {}): number {
+  const result = check(headers, request);
+  return result.isValid ? 101 : result.status;
+}
+
+describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
+  test('RFC 6455 1.2: the example is accepted', () => {
+    const result = check({ origin: 'http://example.com', 'sec-websocket-protocol': 'chat, superchat' });
+    expect(result).toEqual({ isValid: true, key: KEY, protocols: ['chat', 'superchat'] });
+  });
+
+  test('RFC 6455 4.2.1: without subprotocols the list is empty', () => {
+    expect(check({})).toEqual({ isValid: true, key: KEY, protocols: [] });
+  });
+
+  test.each(['HEAD', 'POST', 'CONNECT', 'get', undefined])(
+    'RFC 6455 4.2.1: the method %s is refused with 405',
+    (method) => {
+      expect(check({}, { method })).toEqual({
+        isValid: false,
+        status: 405,
+        reason: 'a WebSocket handshake must be a GET request',
+        headers: { Allow: 'GET' },
+      });
+    },
+  );
+
+  test('RFC 6455 4.2.1: HTTP/1.0 is refused with 505', () => {
+    expect(check({}, { httpVersion: '1.0' })).toEqual({
+      isValid: false,
+      status: 505,
+      reason: 'a WebSocket handshake needs HTTP/1.1',
+    });
+  });
+
+  test('RFC 6455 4.2.1: a request without Host is refused with 400', () => {
+    expect(check({ host: undefined })).toEqual({ isValid: false, status: 400, reason: 'a Host header is needed' });
+  });
+
+  test.each(['websocket', 'WebSocket', 'WEBSOCKET', 'h2c, websocket'])(
+    'RFC 6455 4.2.1: Upgrade: %s passes',
+    (upgrade) => {
+      expect(statusOf({ upgrade })).toBe(101);
+    },
+  );
+
+  test.each([undefined, '', 'h2c', 'websocket/13', 'websockets'])(
+    'RFC 6455 4.2.1: Upgrade: %s is refused with 426 and the header that is wanted',
+    (upgrade) => {
+      expect(check({ upgrade })).toEqual({
+        isValid: false,
+        status: 426,
+        reason: 'this address answers WebSocket handshakes only',
+        headers: { Upgrade: 'websocket' },
+      });
+    },
+  );
+
+  test.each(['upgrade', 'keep-alive, Upgrade', 'UPGRADE,close'])(
+    'RFC 6455 4.2.1: Connection: %s passes',
+    (connection) => {
+      expect(statusOf({ connection })).toBe(101);
+    },
+  );
+
+  test.each([undefined, '', 'keep-alive', 'upgraded'])(
+    'RFC 6455 4.2.1: Connection: %s is refused with 400',
+    (connection) => {
+      expect(statusOf({ connection })).toBe(400);
+    },
+  );
+
+  test.each([undefined, '', '8', '12', '14', '013', '13, 8', '13.0', '0x0d'])(
+    'RFC 6455 4.2.2: version %s is refused with 426 and the version that is spoken',
+    (version) => {
+      expect(check({ 'sec-websocket-version': version })).toEqual({
+        isValid: false,
+        status: 426,
+        reason: 'only version 13 is spoken here',
+        headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
+      });
+    },
+  );
+
+  test.each([KEY, 'AAAAAAAAAAAAAAAAAAAAAA==', '//////////////////////==', '++++++++++++++++++++++=='])(
+    'RFC 6455 4.2.1: the key %s passes',
+    (key) => {
+      expect(check({ 'sec-websocket-key': key })).toEqual({ isValid: true, key, protocols: [] });
+    },
+  );
+
+  test.each([
+    undefined,
+    '',
+    'dGhlIHNhbXBsZSBub25jZQ',
+    'dGhlIHNhbXBsZSBub25jZQ=',
+    'dGhlIHNhbXBsZSBub25jZQ===',
+    'dGhlIHNhbXBsZSBub25j',
+    'dGhlIHNhbXBsZSBub25jZSBo',
+    'dGhlIHNhbXBsZSBub25jZSE=',
+    'dGhlIHNhbXBsZSBub25jZ!==',
+    'dGhlIHNhbXBsZSBub25j=A==',
+    'dGhlIHNhbXBsZSBub25 ZQ==',
+    '----------------------==',
+    '______________________==',
+  ])('RFC 6455 4.2.1: the key %j is refused with 400', (key) => {
+    expect(statusOf({ 'sec-websocket-key': key })).toBe(400);
+  });
+
+  test.each(['upgrade', 'connection', 'sec-websocket-key', 'sec-websocket-version', 'host'])(
+    'RFC 6455 11.3: %s given as several lines is refused',
+    (name) => {
+      const value = HEADERS[name] as string;
+      expect(statusOf({ [name]: [value, value] })).toBeGreaterThanOrEqual(400);
+    },
+  );
+
+  test('RFC 6455 9.1: offered extensions are checked and declined', () => {
+    expect(check({ 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits, x' })).toEqual({
+      isValid: true,
+      key: KEY,
+      protocols: [],
+    });
+    expect(statusOf({ 'sec-websocket-extensions': ['a', 'b; c'] })).toBe(101);
+    expect(statusOf({ 'sec-websocket-extensions': 'constructor' })).toBe(101);
+  });
+
+  test.each(['', ';', 'a; b=', 'x'.repeat(4097), ['a', ';']])(
+    'RFC 6455 9.1: extensions that cannot be read are refused with 400 (row %#)',
+    (extensions) => {
+      expect(statusOf({ 'sec-websocket-extensions': extensions })).toBe(400);
+    },
+  );
+
+  test('RFC 6455 11.3.4: subprotocols may be spread over several lines', () => {
+    expect(check({ 'sec-websocket-protocol': ['chat', 'a, b'] })).toEqual({
+      isValid: true,
+      key: KEY,
+      protocols: ['chat', 'a', 'b'],
+    });
+  });
+
+  test.each(['', 'a b', 'a, a', 'ä', ['a', 'a']])(
+    'RFC 6455 11.3.4: subprotocols that are no tokens, or not unique, are refused with 400 (%j)',
+    (protocol) => {
+      expect(statusOf({ 'sec-websocket-protocol': protocol })).toBe(400);
+    },
+  );
+});
+
+describe('RFC 6455 4.2.2: the answer of the server', () => {
+  test('RFC 6455 1.3: the accept value of the example', () => {
+    expect(acceptValue(KEY)).toBe(ACCEPT);
+  });
+
+  test('RFC 6455 4.2.2: the answer without a subprotocol', () => {
+    expect(buildUpgradeResponse(KEY, '')).toBe(
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
+    );
+  });
+
+  test('RFC 6455 4.2.2: the answer with a subprotocol', () => {
+    expect(buildUpgradeResponse(KEY, 'chat').split('\r\n').slice(3)).toEqual([
+      `Sec-WebSocket-Accept: ${ACCEPT}`,
+      'Sec-WebSocket-Protocol: chat',
+      '',
+      '',
+    ]);
+  });
+
+  test.each([
+    [[], [], ''],
+    [['chat'], [], ''],
+    [[], ['chat'], ''],
+    [['a', 'b'], ['b', 'a'], 'a'],
+    [['a', 'b'], ['c', 'b'], 'b'],
+    [['a'], ['b'], undefined],
+    [['chat'], ['Chat'], undefined],
+  ])('RFC 6455 4.2.2: of %j and the offer %j the server takes %j', (supported, offered, expected) => {
+    expect(chooseProtocol(supported, offered)).toBe(expected);
+  });
+});
+
+describe('RFC 9110 5.2: headers that occur more than once', () => {
+  test('single() takes one value, joined() all of them', () => {
+    expect([single('a'), single(['a']), single(['a', 'b']), single(undefined)]).toEqual([
+      'a',
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect([joined('a'), joined(['a']), joined(['a', 'b']), joined(undefined)]).toEqual(['a', 'a', 'a,b', undefined]);
+  });
+});

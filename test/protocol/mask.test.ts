@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { applyMask, nextMaskingKey, rotateKey } from '../../src/protocol/mask.ts';
+import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
+
+const KEY = hex(EXAMPLE_KEY).readInt32BE(0);
+/** Around the size from which whole words are masked, and well above. */
+const LENGTHS = [...Array.from({ length: 14 }, (_, i) => i), 254, 255, 256, 257, 258, 259, 260, 261, 1000, 4099];
+
+function countingBytes(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 0xff));
+}
+
+describe('RFC 6455 5.3: masking', () => {
+  test('RFC 6455 5.7: the example masks "Hello"', () => {
+    const bytes = Buffer.from('Hello');
+    applyMask(bytes, 0, 5, KEY);
+    expect(bytes.toString('hex')).toBe('7f9f4d5158');
+  });
+
+  test.each(LENGTHS)('RFC 6455 5.3: %i bytes at any alignment are masked as by the formula', (length) => {
+    const payload = countingBytes(length);
+    const expected = maskByFormula(payload, EXAMPLE_KEY);
+    for (let start = 0; start < 8; start++) {
+      const bytes = Buffer.alloc(start + length + 5, 0x55);
+      payload.copy(bytes, start);
+      applyMask(bytes, start, start + length, KEY);
+      const outside = Buffer.concat([bytes.subarray(0, start), bytes.subarray(start + length)]);
+      expect(bytes.subarray(start, start + length).equals(expected)).toBe(true);
+      expect(outside.every((byte) => byte === 0x55)).toBe(true);
+    }
+  });
+
+  test('RFC 6455 5.3: masking a view of a larger memory stays within the view', () => {
+    const memory = new Uint8Array(1024);
+    const view = new Uint8Array(memory.buffer, 3, 600);
+    applyMask(view, 1, 599, KEY);
+    expect([...memory.subarray(0, 5)]).toEqual([0, 0, 0, 0, 0x37 ^ 0]);
+    expect(memory.subarray(602).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 1001])('RFC 6455 5.3: a payload may be cut after %i bytes', (cut) => {
+    const payload = countingBytes(2000);
+    const expected = maskByFormula(payload, EXAMPLE_KEY);
+    applyMask(payload, 0, cut, KEY);
+    applyMask(payload, cut, payload.length, rotateKey(KEY, cut));
+    expect(payload.equals(expected)).toBe(true);
+  });
+});
+
+describe('RFC 6455 5.3: what masking says about ASCII', () => {
+  test.each([0, 1, 2, 3, 4, 7, 8, 255, 256, 257, 300, 1024])('%i ASCII bytes are known to be ASCII', (length) => {
+    for (let start = 0; start < 4; start++) {
+      const masked = Buffer.concat([Buffer.alloc(start, 0xff), maskByFormula(Buffer.alloc(length, 0x7f), EXAMPLE_KEY)]);
+      expect(applyMask(masked, start, start + length, KEY)).toBe(true);
+    }
+  });
+
+  test.each([1, 2, 3, 4, 5, 8, 300])('a single byte above 7f among %i is noticed wherever it stands', (length) => {
+    const blind: string[] = [];
+    for (let start = 0; start < 4; start++) {
+      for (let position = 0; position < length; position++) {
+        const payload = Buffer.alloc(length, 0x20);
+        payload[position] = 0x80;
+        const masked = Buffer.concat([Buffer.alloc(start), maskByFormula(payload, EXAMPLE_KEY)]);
+        if (applyMask(masked, start, start + length, KEY)) blind.push(`${position} of ${length} from ${start}`);
+      }
+    }
+    expect(blind).toEqual([]);
+  });
+});
+
+describe('RFC 6455 5.3: masking keys', () => {
+  test('rotating gives the key that the rest of a payload needs', () => {
+    const keys = [0, 1, 2, 3, 4, 7].map((count) => (rotateKey(KEY, count) >>> 0).toString(16));
+    expect(keys).toEqual(['37fa213d', 'fa213d37', '213d37fa', '3d37fa21', '37fa213d', '3d37fa21']);
+  });
+
+  test('keys differ from frame to frame, for longer than one pool of random bytes lasts', () => {
+    const keys = Array.from({ length: 10_000 }, nextMaskingKey);
+    // Four bytes at random collide about once in a hundred runs of this test.
+    expect(new Set(keys).size).toBeGreaterThan(9990);
+    for (const shift of [0, 8, 16, 24]) {
+      expect(new Set(keys.map((key) => (key >> shift) & 0xff)).size).toBe(256);
+    }
+  });
+
+  test('keys are whole signed 32-bit numbers', () => {
+    const keys = Array.from({ length: 1000 }, nextMaskingKey);
+    expect(keys.filter((key) => key !== (key | 0))).toEqual([]);
+    expect(keys.some((key) => key < 0)).toBe(true);
+  });
+});

@@ -1,0 +1,384 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode, ErrorDetails } from '../../src/errors.ts';
+import { MessageAssembler, type MessageLimits, type MessageListener } from '../../src/protocol/message-assembler.ts';
+import type { TransformDone } from '../../src/protocol/permessage-deflate.ts';
+import { hex } from '../helpers/frames.ts';
+import { heldBytes } from '../helpers/memory.ts';
+
+/** Calls as texts: `text Hello`, `bytes 0102`, `violation ERR_…: message`, `inflating`, `inflated`. */
+class RecordingListener implements MessageListener {
+  readonly calls: string[] = [];
+  readonly messages: (string | Buffer)[] = [];
+  readonly details: (ErrorDetails | undefined)[] = [];
+  readonly reports: (() => void)[] = [];
+
+  onAssembledMessage(data: string | Buffer, isText: boolean): void {
+    this.messages.push(data);
+    if (typeof data === 'string') this.calls.push(`text ${data}`);
+    else this.calls.push(`${isText ? 'text as bytes' : 'bytes'} ${data.toString('hex')}`.trim());
+  }
+
+  onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void {
+    this.details.push(details);
+    this.calls.push(`violation ${code}: ${message}`);
+  }
+
+  onInflating(): void {
+    this.calls.push('inflating');
+  }
+
+  onInflated(report: () => void): void {
+    this.calls.push('inflated');
+    this.reports.push(report);
+  }
+}
+
+/** Keeps what it is asked for until the test answers. */
+class WaitingInflater {
+  readonly asked: { compressed: string; maxBytes: number; done: TransformDone }[] = [];
+
+  inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void {
+    this.asked.push({ compressed: compressed.toString('hex'), maxBytes, done });
+  }
+}
+
+interface Setup {
+  readonly assembler: MessageAssembler;
+  readonly listener: RecordingListener;
+  readonly inflater: WaitingInflater;
+  /** Feeds frames such as `'01 48656c'`; a `|` cuts the payload into pieces. */
+  readonly feed: (...frames: string[]) => void;
+}
+
+function setUp(limits: Partial<MessageLimits> = {}, decodesText = true): Setup {
+  const listener = new RecordingListener();
+  const inflater = new WaitingInflater();
+  const assembler = new MessageAssembler(
+    listener,
+    { maxMessageBytes: 1_048_576, maxFragments: 1024, ...limits },
+    decodesText,
+    inflater,
+  );
+  const feed = (...frames: string[]): void => {
+    for (const text of frames) {
+      const [first, ...rest] = text.split(' ');
+      const pieces = rest.join('').split('|').map(hex);
+      const payloadBytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      if (!assembler.begin(Number.parseInt(first!, 16), payloadBytes)) return;
+      for (const [i, piece] of pieces.entries()) {
+        take(assembler, piece, i === pieces.length - 1);
+        // A refusal stops the parser: nothing more comes.
+        if (listener.calls.at(-1)?.startsWith('violation')) return;
+      }
+    }
+  };
+  return { assembler, listener, inflater, feed };
+}
+
+/** Hands over a piece from the middle of a chunk, which is overwritten afterwards. */
+function take(assembler: MessageAssembler, piece: Buffer, isLast: boolean): void {
+  const chunk = Buffer.concat([hex('ffff'), piece, hex('ff')]);
+  const isAscii = piece.every((byte) => byte < 0x80);
+  assembler.take(chunk, 2, 2 + piece.length, isAscii, isLast);
+  chunk.fill(0xff);
+}
+
+describe('RFC 6455 5.6: messages in one frame', () => {
+  test.each([
+    ['an empty text', '81', 'text '],
+    ['ASCII', '81 48656c6c6f', 'text Hello'],
+    ['UTF-8', '81 c3a9e282acf09f9880', 'text é€😀'],
+    ['a text that begins with a byte order mark', '81 efbbbf61', 'text \uFEFFa'],
+    ['no bytes', '82', 'bytes'],
+    ['bytes that are no text', '82 ff00fe', 'bytes ff00fe'],
+    ['a text in pieces', '81 48|656c6c|6f', 'text Hello'],
+    ['a text cut inside a character', '81 61e2|82|acf0|9f98|80', 'text a€😀'],
+    ['bytes in pieces', '82 ff|00|fe', 'bytes ff00fe'],
+  ])('RFC 6455 5.6: %s', (_, frame, call) => {
+    const { listener, feed } = setUp();
+    feed(frame);
+    expect(listener.calls).toEqual([call]);
+  });
+
+  test.each([
+    ['81', 'text as bytes'],
+    ['81 c3a9', 'text as bytes c3a9'],
+    ['81 61|62', 'text as bytes 6162'],
+    ['82 ff', 'bytes ff'],
+  ])('RFC 6455 5.6: text stays bytes on request (%s)', (frame, call) => {
+    const { listener, feed } = setUp({}, false);
+    feed(frame);
+    expect(listener.calls).toEqual([call]);
+  });
+
+  test('bytes that were delivered are nobody else’s', () => {
+    const { listener, feed } = setUp();
+    feed('82 0102', '82 03|04', '02 05', '80 06', '82 0708');
+    expect(listener.messages.map((data) => Buffer.from(data as Buffer).toString('hex'))).toEqual([
+      '0102',
+      '0304',
+      '0506',
+      '0708',
+    ]);
+  });
+});
+
+describe('RFC 6455 5.4: fragmented messages', () => {
+  test.each([
+    ['text', ['01 48656c', '00 6c', '80 6f'], 'text Hello'],
+    ['bytes', ['02 ff', '00', '80 fe'], 'bytes fffe'],
+    ['empty fragments before all of it', ['01', '00', '80 6869'], 'text hi'],
+    ['empty fragments after all of it', ['01 6869', '00', '80'], 'text hi'],
+    ['nothing but empty fragments', ['02', '00', '80'], 'bytes'],
+    ['nothing but empty text fragments', ['01', '00', '80'], 'text '],
+    ['a character cut by fragments', ['01 f0', '00 9f', '00', '00 98', '80 80'], 'text 😀'],
+    ['fragments in pieces', ['01 61|62', '80 63|64'], 'text abcd'],
+  ])('RFC 6455 5.4: %s', (_, frames, call) => {
+    const { listener, feed } = setUp();
+    feed(...frames, '81 656e64');
+    expect(listener.calls).toEqual([call, 'text end']);
+  });
+
+  test('RFC 6455 5.4: fragments may be delivered as bytes of text', () => {
+    const { listener, feed } = setUp({}, false);
+    feed('01 c3', '80 a9');
+    expect(listener.calls).toEqual(['text as bytes c3a9']);
+  });
+
+  test.each(['00', '80'])('RFC 6455 5.4: the continuation %s without a message fails', (first) => {
+    const { listener, feed } = setUp();
+    feed('81 61', `${first} 62`);
+    expect(listener.calls).toEqual([
+      'text a',
+      'violation ERR_UNEXPECTED_CONTINUATION: invalid frame: a continuation without a message to go on',
+    ]);
+  });
+
+  test.each(['01', '81', '02', '82'])('RFC 6455 5.4: the new message %s inside another fails', (first) => {
+    const { listener, feed } = setUp();
+    feed('01 61', `${first} 62`);
+    expect(listener.calls).toEqual([
+      'violation ERR_EXPECTED_CONTINUATION: invalid frame: a new message before the end of the last one',
+    ]);
+  });
+
+  test('RFC 7692 6.1: RSV1 on a continuation fails', () => {
+    const { listener, feed } = setUp();
+    feed('41 61', 'c0 62');
+    expect(listener.calls).toEqual([
+      'violation ERR_RESERVED_BITS: invalid frame: a reserved bit is set on a continuation',
+    ]);
+  });
+
+  test('a message in 10 000 pieces arrives whole, from buffers that grow', () => {
+    const { assembler, listener } = setUp();
+    const piece = Buffer.from('abcdefghij');
+    assembler.begin(0x02, 50_000);
+    for (let i = 0; i < 5000; i++) take(assembler, piece, i === 4999);
+    assembler.begin(0x80, 50_000);
+    for (let i = 0; i < 5000; i++) take(assembler, piece, i === 4999);
+    expect(listener.messages).toEqual([Buffer.from('abcdefghij'.repeat(10_000))]);
+  });
+});
+
+describe('RFC 6455 8.1: text that is not UTF-8', () => {
+  const REFUSED = ['violation ERR_INVALID_UTF8: invalid text message: not valid UTF-8'];
+
+  test.each([
+    ['in one piece', ['81 61ff']],
+    ['at the end of one piece', ['81 61c3']],
+    ['in the first of several pieces', ['81 ff|61']],
+    ['at the end of several pieces', ['81 61|c3']],
+    ['in the first of several fragments', ['01 61ff']],
+    ['in the middle of a cut character', ['01 c3', '00 61']],
+    ['with the end of the message, empty', ['01 c3', '80']],
+    ['with the end of the message', ['01 f09f', '80 98']],
+  ])('RFC 6455 8.1: %s', (_, frames) => {
+    for (const decodesText of [true, false]) {
+      const { listener, feed } = setUp({}, decodesText);
+      feed(...frames);
+      expect(listener.calls).toEqual(REFUSED);
+    }
+  });
+
+  test('RFC 6455 8.1: it is seen before the rest of the frame is there', () => {
+    const { assembler, listener } = setUp();
+    assembler.begin(0x81, 1000);
+    take(assembler, hex('61eda0'), false);
+    expect(listener.calls).toEqual(REFUSED);
+  });
+
+  test('RFC 6455 8.1: the end of one text does not begin the next', () => {
+    const { listener, feed } = setUp();
+    feed('01 61', '80 62', '01 c3', '80 a9', '81 c3|a9');
+    expect(listener.calls).toEqual(['text ab', 'text é', 'text é']);
+  });
+});
+
+describe('limits', () => {
+  const TOO_BIG = 'violation ERR_MESSAGE_TOO_BIG: message too big:';
+
+  test('RFC 6455 10.4: a message of exactly maxMessageBytes passes', () => {
+    const { listener, feed } = setUp({ maxMessageBytes: 4 });
+    feed('82 01020304', '02 0102', '80 0304', '81 61|62|6364');
+    expect(listener.calls).toEqual(['bytes 01020304', 'bytes 01020304', 'text abcd']);
+  });
+
+  test.each([5, 65_536, 2 ** 53, 2 ** 63])('RFC 6455 10.4: an announced length of %i is too big for 4', (length) => {
+    const { assembler, listener } = setUp({ maxMessageBytes: 4 });
+    expect(assembler.begin(0x82, length)).toBe(false);
+    expect(listener.calls).toEqual([`${TOO_BIG} ${length} bytes (maxMessageBytes 4)`]);
+    expect(listener.details).toEqual([{ limit: 4, observed: length }]);
+  });
+
+  test('RFC 6455 10.4: the lengths of all fragments count, on the header of the last', () => {
+    const { assembler, listener, feed } = setUp({ maxMessageBytes: 4 });
+    feed('02 0102', '00 03');
+    expect(assembler.begin(0x80, 2)).toBe(false);
+    expect(listener.calls).toEqual([`${TOO_BIG} 5 bytes (maxMessageBytes 4)`]);
+  });
+
+  test('RFC 6455 10.4: a sum above 2^53 is too big for the highest limit', () => {
+    const { assembler, listener, feed } = setUp({ maxMessageBytes: Number.MAX_SAFE_INTEGER });
+    feed('02 01');
+    expect(assembler.begin(0x00, Number.MAX_SAFE_INTEGER)).toBe(false);
+    expect(listener.calls.length).toBe(1);
+  });
+
+  test('the limit is for each message anew', () => {
+    const { listener, feed } = setUp({ maxMessageBytes: 4 });
+    feed('02 010203', '80 04', '02 050607', '80 08', '82 09');
+    expect(listener.calls).toEqual(['bytes 01020304', 'bytes 05060708', 'bytes 09']);
+  });
+
+  test('as many fragments as maxFragments pass, empty ones count, and one more fails', () => {
+    const { listener, feed } = setUp({ maxFragments: 3 });
+    feed('01 61', '00', '80 62', '01', '00', '80', '01', '00', '00', '80');
+    expect(listener.calls).toEqual([
+      'text ab',
+      'text ',
+      'violation ERR_TOO_MANY_FRAGMENTS: too many fragments in one message: 4 (maxFragments 3)',
+    ]);
+    expect(listener.details).toEqual([{ limit: 3, observed: 4 }]);
+  });
+
+  test('memory follows what has come, not what was announced', () => {
+    const { assembler, listener } = setUp({ maxMessageBytes: 1_000_000_000 });
+    expect(assembler.begin(0x82, 1_000_000_000)).toBe(true);
+    const before = heldBytes();
+    take(assembler, Buffer.alloc(10), false);
+    expect(heldBytes() - before).toBeLessThan(2_000_000);
+    expect(listener.calls).toEqual([]);
+  });
+
+  test.each([
+    ['one frame', ['02 61|62', '80 63'], 256],
+    ['one frame of known length', ['82 61|62'], 2],
+    ['a last frame of known length', ['02 61', `80 ${'62'.repeat(300)}`], 301],
+    ['fragments under a small limit', ['02 61', '80 62'], 2, 2],
+  ])('%s is collected in a buffer of the right size', (_, frames, bytes, maxMessageBytes = 1000) => {
+    const { listener, feed } = setUp({ maxMessageBytes });
+    feed(...frames);
+    expect((listener.messages[0] as Buffer).buffer.byteLength).toBe(bytes);
+  });
+
+  test('a message above the size of the first buffer ends in one of its own size', () => {
+    const { assembler, listener } = setUp({ maxMessageBytes: 4_000_000 });
+    const piece = Buffer.alloc(65_536, 1);
+    assembler.begin(0x82, piece.length * 17);
+    for (let i = 1; i <= 17; i++) take(assembler, piece, i === 17);
+    const data = listener.messages[0] as Buffer;
+    expect(data.equals(Buffer.alloc(piece.length * 17, 1))).toBe(true);
+    expect(data.buffer.byteLength).toBe(data.length);
+  });
+});
+
+describe('RFC 7692 6.2: compressed messages', () => {
+  const EMPTY = Buffer.alloc(0);
+
+  test('RFC 7692 6.2: all fragments are joined and inflated as one, up to the limit', () => {
+    const { listener, inflater, feed } = setUp({ maxMessageBytes: 100 });
+    feed('41 c328', '00 ff|fe', '80 00');
+    expect(inflater.asked.map(({ compressed, maxBytes }) => [compressed, maxBytes])).toEqual([['c328fffe00', 100]]);
+    expect(listener.calls).toEqual(['inflating']);
+  });
+
+  test.each([
+    ['c1 00', '48656c6c6f', 'text Hello'],
+    ['c1 00', 'c3a9', 'text é'],
+    ['c2 00', 'ff', 'bytes ff'],
+    ['c1', '', 'text '],
+    ['c2 00|01', '', 'bytes'],
+  ])('RFC 7692 6.2: %s that inflates to %j', (frame, result, call) => {
+    const { listener, inflater, feed } = setUp();
+    feed(frame);
+    inflater.asked[0]!.done(undefined, hex(result));
+    expect(listener.calls).toEqual(['inflating', 'inflated']);
+    listener.reports[0]!();
+    expect(listener.calls).toEqual(['inflating', 'inflated', call]);
+  });
+
+  test('RFC 7692 6.2: inflated text may stay bytes', () => {
+    const { listener, inflater, feed } = setUp({}, false);
+    feed('c1 00');
+    inflater.asked[0]!.done(undefined, hex('c3a9'));
+    listener.reports[0]!();
+    expect(listener.calls.at(-1)).toBe('text as bytes c3a9');
+  });
+
+  test('RFC 6455 8.1: inflated text is checked', () => {
+    const { listener, inflater, feed } = setUp();
+    feed('c1 00');
+    inflater.asked[0]!.done(undefined, hex('c3'));
+    listener.reports[0]!();
+    expect(listener.calls.at(-1)).toBe('violation ERR_INVALID_UTF8: invalid text message: not valid UTF-8');
+  });
+
+  test('RFC 7692 6.1: a message without RSV1 is not inflated', () => {
+    const { listener, inflater, feed } = setUp();
+    feed('41 00', '80 01', '81 61', '01 62', '80 63');
+    inflater.asked[0]!.done(undefined, hex('7a'));
+    listener.reports[0]!();
+    expect(listener.calls).toEqual(['inflating', 'text a', 'text bc', 'inflated', 'text z']);
+  });
+
+  test('RFC 6455 10.4: a result above the limit is too big', () => {
+    const { listener, inflater, feed } = setUp({ maxMessageBytes: 10 });
+    feed('c2 00');
+    inflater.asked[0]!.done(new RangeError('too long'), EMPTY);
+    listener.reports[0]!();
+    expect(listener.calls.at(-1)).toBe(
+      'violation ERR_MESSAGE_TOO_BIG: message too big: more bytes when inflated (maxMessageBytes 10)',
+    );
+    expect(listener.details).toEqual([{ limit: 10 }]);
+  });
+
+  test('RFC 7692 6.2: data that cannot be inflated are refused', () => {
+    const { listener, inflater, feed } = setUp();
+    const cause = new Error('invalid distance');
+    feed('c2 00');
+    inflater.asked[0]!.done(cause, EMPTY);
+    listener.reports[0]!();
+    expect(listener.calls.at(-1)).toBe(
+      'violation ERR_INVALID_COMPRESSED_DATA: invalid compressed data: invalid distance',
+    );
+    expect(listener.details).toEqual([{ cause }]);
+  });
+
+  test('RFC 6455 10.4: the limit holds for the compressed bytes too', () => {
+    const { listener, feed } = setUp({ maxMessageBytes: 2 });
+    feed('c2 010203');
+    expect(listener.calls).toEqual(['violation ERR_MESSAGE_TOO_BIG: message too big: 3 bytes (maxMessageBytes 2)']);
+  });
+});
+
+describe('clear()', () => {
+  test('lets go of what was collected', () => {
+    const { assembler } = setUp({ maxMessageBytes: 100_000_000 });
+    assembler.begin(0x02, 20_000_000);
+    take(assembler, Buffer.alloc(20_000_000), true);
+    const before = heldBytes();
+    assembler.clear();
+    expect(before - heldBytes()).toBeGreaterThan(15_000_000);
+  });
+});

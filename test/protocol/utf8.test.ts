@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { Utf8Validator } from '../../src/protocol/utf8.ts';
+import { hex } from '../helpers/frames.ts';
+
+/** First and last sequence of every row of the syntax in RFC 3629 section 4. */
+const VALID = [
+  '00',
+  '7f',
+  'c280',
+  'dfbf',
+  'e0a080',
+  'e0bfbf',
+  'e18080',
+  'ecbfbf',
+  'ed8080',
+  'ed9fbf',
+  'ee8080',
+  'efbfbf',
+  'f0908080',
+  'f0bfbfbf',
+  'f1808080',
+  'f3bfbfbf',
+  'f4808080',
+  'f48fbfbf',
+];
+
+/** Sequences that are no UTF-8 from their last byte on, and not before. */
+const INVALID: readonly (readonly [what: string, bytes: string])[] = [
+  ['a continuation byte at the beginning', '80'],
+  ['the last continuation byte at the beginning', 'bf'],
+  ['an overlong lead of two bytes', 'c0'],
+  ['the other overlong lead of two bytes', 'c1'],
+  ['a lead above U+10FFFF', 'f5'],
+  ['the byte FE', 'fe'],
+  ['the byte FF', 'ff'],
+  ['two bytes, the second too low', 'c27f'],
+  ['two bytes, the second too high', 'dfc0'],
+  ['three bytes, overlong', 'e09f'],
+  ['three bytes, the second too high', 'e0c0'],
+  ['three bytes, the second too low', 'e17f'],
+  ['three bytes, the third too low', 'e1807f'],
+  ['three bytes, the third too high', 'efbfc0'],
+  ['the first surrogate', 'eda0'],
+  ['the last surrogate', 'edbf'],
+  ['three bytes, the second too low before the surrogates', 'ed7f'],
+  ['four bytes, overlong', 'f08f'],
+  ['four bytes, the second too high', 'f0c0'],
+  ['four bytes, the second too low', 'f17f'],
+  ['four bytes, above U+10FFFF', 'f490'],
+  ['four bytes, the second too low at the end of Unicode', 'f47f'],
+  ['four bytes, the third too low', 'f0907f'],
+  ['four bytes, the third too high', 'f48fc0'],
+  ['four bytes, the fourth too low', 'f090807f'],
+  ['four bytes, the fourth too high', 'f3bfbfc0'],
+  ['a lead after a lead', 'c2c2'],
+  ['a new sequence inside one', 'e180e1'],
+];
+
+/** Feeds pieces and says after which of them the text was refused, or how it ended. */
+function validate(pieces: readonly Uint8Array[]): string {
+  const validator = new Utf8Validator();
+  for (const [i, piece] of pieces.entries()) {
+    // The validator looks at its range alone: what is around it would not pass.
+    const bytes = Buffer.concat([hex('ff'), piece, hex('ff')]);
+    if (!validator.push(bytes, 1, bytes.length - 1)) return `refused with piece ${i + 1}`;
+  }
+  return validator.isComplete ? 'complete' : 'cut';
+}
+
+function byteByByte(bytes: Buffer): Buffer[] {
+  return Array.from(bytes, (byte) => Buffer.from([byte]));
+}
+
+describe('RFC 3629 4: valid text', () => {
+  test.each(VALID)('%s passes alone, between others, byte by byte and cut anywhere', (sequence) => {
+    const bytes = hex(sequence);
+    expect(validate([bytes])).toBe('complete');
+    expect(validate([Buffer.concat([Buffer.from('aé'), bytes, Buffer.from('€z')])])).toBe('complete');
+    expect(validate(byteByByte(bytes))).toBe('complete');
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const [head, tail] = [bytes.subarray(0, cut), bytes.subarray(cut)];
+      expect(validate([Buffer.concat([Buffer.from('ab'), head])])).toBe('cut');
+      expect(validate([head, Buffer.alloc(0), Buffer.concat([tail, bytes, head]), tail])).toBe('complete');
+    }
+  });
+
+  test('no bytes are a complete text', () => {
+    expect(validate([])).toBe('complete');
+    expect(validate([Buffer.alloc(0)])).toBe('complete');
+  });
+});
+
+describe('RFC 6455 8.1: text that is not UTF-8 is refused with the piece that shows it', () => {
+  test.each(INVALID)('%s: %s', (_, sequence) => {
+    const bytes = hex(sequence);
+    expect(validate([bytes])).toBe('refused with piece 1');
+    expect(validate(byteByByte(bytes))).toBe(`refused with piece ${bytes.length}`);
+    // The same after text that passes, and with more behind it.
+    expect(validate([Buffer.from('é'), Buffer.concat([Buffer.from('a€'), bytes, Buffer.from('😀z')])])).toBe(
+      'refused with piece 2',
+    );
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const tail = Buffer.concat([bytes.subarray(cut), Buffer.from('xyz')]);
+      expect(validate([bytes.subarray(0, cut), tail])).toBe('refused with piece 2');
+    }
+  });
+
+  test('a sequence that another cuts is refused, however the pieces fall', () => {
+    expect(validate([hex('f09f98'), hex('41')])).toBe('refused with piece 2');
+    expect(validate([hex('41f09f'), hex('98'), hex('80'), hex('80')])).toBe('refused with piece 4');
+  });
+});
