@@ -65,11 +65,13 @@ export class CallbackQueue {
    * Delivers an event within the message that the process is running, instead of behind it.
    *
    * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates it, and would
-   * otherwise wait for the very message that waits for the connection.
+   * otherwise wait for the very message that waits for the connection. For the same reason it goes in front of messages
+   * that wait.
    */
   pushFirst(event: QueuedEvent): void {
     this.#isBusy = true;
-    if (this.#runHere(event)) this.#next();
+    const isHere = this.#process.isMain || this.#process.isBusy;
+    if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
   /** Delivers no message any more, not even those that wait. */
@@ -99,16 +101,16 @@ export class CallbackQueue {
     return false;
   }
 
-  #runInWorker(event: QueuedEvent): boolean {
+  #runInWorker(event: QueuedEvent, isFirst = false): boolean {
     let isOver = false;
     let isLater = false;
-    this.#process.runTask(
-      () => this.#call(event),
-      () => {
-        isOver = true;
-        if (isLater) this.#next();
-      },
-    );
+    const run = (): unknown => this.#call(event);
+    const done = (): void => {
+      isOver = true;
+      if (isLater) this.#next();
+    };
+    if (isFirst) this.#process.runTaskFirst(run, done);
+    else this.#process.runTask(run, done);
     isLater = true;
     return isOver;
   }

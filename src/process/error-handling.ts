@@ -1,8 +1,8 @@
-import { type ErrorItem, FourDError } from '../errors.ts';
+import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import {
+  type Attempt,
   currentContext,
   type ErrorHandler,
-  type ExecutionContext,
   isThenable,
   type LogicalProcess,
   runInContext,
@@ -17,7 +17,9 @@ let globalHandler: ErrorHandler | undefined;
  * Installs a handler for generated errors, instead of exceptions.
  *
  * @remarks With a handler, a call that generates an error calls it once and goes on with its failing value (null or
- * undefined). Errors within `tryExpr` do not reach it. A local handler hides the global one.
+ * undefined). Errors within `tryExpr` do not reach it. A local handler hides the global one. What fails within a
+ * handler is thrown there; what a handler throws goes to the caller of the failing call, or to the console where there
+ * is none.
  * @param handler - called with the error stack; null or `''` removes the handler
  * @param scope - `ek.local` (default): errors of the current worker or main process; `ek.global`: of all
  * @see the 4D command ON ERR CALL
@@ -49,15 +51,26 @@ export function lastErrors(): readonly ErrorItem[] | null {
 export function tryExpr<T>(expression: () => Promise<T>): Promise<T | undefined>;
 export function tryExpr<T>(expression: () => T): T | undefined;
 export function tryExpr(expression: () => unknown): unknown {
-  const { process } = currentContext();
+  const { process, attempt: outer } = currentContext();
+  const attempt: Attempt = { errors: [], outer, isOver: false };
   process.lastErrors = null;
-  const attempt = { errors: [] as ErrorItem[] };
-  const caught = (thrown: unknown): undefined => addToAttempt(process, attempt.errors, thrown);
+  const end = (): void => {
+    attempt.isOver = true;
+    process.lastErrors = attempt.errors.length > 0 ? attempt.errors : null;
+  };
+  const succeed = (value: unknown): unknown => {
+    end();
+    return value;
+  };
+  const fail = (thrown: unknown): undefined => {
+    attempt.errors.unshift(toItem(thrown));
+    end();
+  };
   try {
     const result = runInContext({ process, attempt }, expression);
-    return isThenable(result) ? Promise.resolve(result).then((value) => value, caught) : result;
+    return isThenable(result) ? Promise.resolve(result).then(succeed, fail) : succeed(result);
   } catch (thrown) {
-    return caught(thrown);
+    return fail(thrown);
   }
 }
 
@@ -79,15 +92,16 @@ export function throwError(code: number, text: string): undefined {
  * the handler of the current process is called, the global handler is called, it is thrown.
  *
  * @param failingValue - what the failing call returns when it does not throw
- * @param context - where the call began, when that is not where it fails
  */
-export function generateError<T>(error: FourDError, failingValue: T, context: ExecutionContext = currentContext()): T {
-  const { process, attempt } = context;
-  if (attempt !== undefined) {
-    addToAttempt(process, attempt.errors, error);
+export function generateError<T>(error: FourDError, failingValue: T): T {
+  const { process, attempt } = currentContext();
+  const taker = runningAttempt(attempt);
+  if (taker !== undefined) {
+    taker.errors.unshift(error.item);
+    process.lastErrors = taker.errors;
     return failingValue;
   }
-  const handler = process.errorHandler ?? globalHandler;
+  const handler = handlerOf(process);
   if (handler === undefined) throw error;
   callHandler(process, handler, error);
   return failingValue;
@@ -97,37 +111,51 @@ export function generateError<T>(error: FourDError, failingValue: T, context: Ex
  * Reports an error that no caller waits for: to the handler of the process, else to the console, never by an exception.
  */
 export function reportError(error: FourDError, process: LogicalProcess): void {
-  const handler = process.errorHandler ?? globalHandler;
+  const handler = handlerOf(process);
   if (handler === undefined) {
-    // oxlint-disable-next-line no-console -- the last resort for a mistake that nobody handles
-    console.error(error);
+    printError(error);
     return;
   }
   try {
     process.enter(() => callHandler(process, handler, error));
   } catch (thrown) {
-    // oxlint-disable-next-line no-console -- an error handler that fails must not fail the process
-    console.error(thrown);
+    printError(thrown);
   }
+}
+
+function runningAttempt(attempt: Attempt | undefined): Attempt | undefined {
+  let found = attempt;
+  while (found?.isOver === true) found = found.outer;
+  return found;
+}
+
+/** The handler that a process's error goes to. None for the errors of a handler: they would call it without end. */
+function handlerOf(process: LogicalProcess): ErrorHandler | undefined {
+  return process.isHandlingError ? undefined : (process.errorHandler ?? globalHandler);
 }
 
 function callHandler(process: LogicalProcess, handler: ErrorHandler, error: FourDError): void {
-  process.lastErrors = [error.item];
+  const before = process.lastErrors;
+  const errors = [error.item];
+  process.lastErrors = errors;
+  process.isHandlingError = true;
   try {
-    handler(process.lastErrors);
+    const result: unknown = handler(errors);
+    // Nobody waits for an asynchronous handler.
+    if (isThenable(result)) Promise.resolve(result).catch(printError);
   } finally {
-    process.lastErrors = null;
+    process.isHandlingError = false;
+    process.lastErrors = before;
   }
 }
 
-function addToAttempt(process: LogicalProcess, errors: ErrorItem[], thrown: unknown): undefined {
-  errors.unshift(toItem(thrown));
-  process.lastErrors = errors;
-  return undefined;
+/** The last resort: an error that nobody handles must neither pass in silence nor end the process. */
+function printError(error: unknown): void {
+  // oxlint-disable-next-line no-console -- see above
+  console.error(error);
 }
 
 function toItem(thrown: unknown): ErrorItem {
   if (thrown instanceof FourDError) return thrown.item;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new FourDError('ERR_THROWN', message, { cause: thrown, componentSignature: 'host' }).item;
+  return new FourDError('ERR_THROWN', textOfThrown(thrown), { cause: thrown, componentSignature: 'host' }).item;
 }

@@ -1,13 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
+import { Queue } from '../protocol/queue.ts';
 
 /** Handles the errors of a process: what `onErrCall` installs. */
 export type ErrorHandler = (errors: readonly ErrorItem[]) => void;
 
-/** A `tryExpr` that is running: it takes the errors that are generated within it. */
+/** A `tryExpr`: while it runs, it takes the errors that are generated within it. */
 export interface Attempt {
   /** The most specific, that is the latest, first. */
   readonly errors: ErrorItem[];
+  /** The one around it. */
+  readonly outer: Attempt | undefined;
+  /** Code that it started may go on behind it: its errors are no longer the attempt's. */
+  isOver: boolean;
 }
 
 /** In which process code runs, and within which `tryExpr`. It follows the code across every await. */
@@ -43,16 +48,20 @@ export class LogicalProcess {
   /** The process's own bag of variables. */
   readonly variables: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   errorHandler: ErrorHandler | undefined;
+  /** True while an error handler runs: it is not called for its own errors. */
+  isHandlingError = false;
   lastErrors: readonly ErrorItem[] | null = null;
   /** What others sent while this process was ending: its successor begins with it. */
-  readonly messagesForSuccessor: (() => unknown)[] = [];
+  messagesForSuccessor: (() => unknown)[] = [];
   /** The context of code that runs in this process, outside any `tryExpr`. */
   readonly context: ExecutionContext = { process: this, attempt: undefined };
   readonly #onEnded: (() => void) | undefined;
   readonly #owned = new Set<Owned>();
-  #tasks: Task[] = [];
+  #tasks = new Queue<Task>();
+  #taskCount = 0;
   #isBusy = false;
   #isScheduled = false;
+  #isRunningTasks = false;
   #isEnding = false;
   #hasClosedOwned = false;
   #hasEnded = false;
@@ -71,7 +80,7 @@ export class LogicalProcess {
 
   /** Queues a message. It runs in a later turn of the event loop. */
   post(run: () => unknown): void {
-    this.#tasks.push({ run, done: undefined, isMessage: true });
+    this.#add({ run, done: undefined, isMessage: true });
     this.#schedule();
   }
 
@@ -82,8 +91,18 @@ export class LogicalProcess {
    * @param done - called when it is over
    */
   runTask(run: () => unknown, done?: () => void): void {
-    this.#tasks.push({ run, done, isMessage: false });
+    this.#add({ run, done, isMessage: false });
     if (!this.#isBusy && !this.#isScheduled) this.#runTasks();
+  }
+
+  /** As {@link runTask}, in front of all that waits. Not for a process that {@link isBusy}. */
+  runTaskFirst(run: () => unknown, done: () => void): void {
+    this.#run({ run, done, isMessage: false });
+  }
+
+  /** Whether a task is running, or waits for a promise. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** Whether the code that is running runs in this process, outside any `tryExpr`. */
@@ -111,13 +130,24 @@ export class LogicalProcess {
 
   /** Drops the messages that wait. A worker then ends: the current task may finish, and what it owns is closed. */
   kill(): void {
-    this.#tasks = this.#tasks.filter((task) => !task.isMessage);
-    if (this.isMain || this.#isEnding) return;
+    const tasks = this.#tasks;
+    this.#tasks = new Queue();
+    this.#taskCount = 0;
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) if (!task.isMessage) this.#add(task);
+    if (this.isMain) return;
+    // What another process kills a second time is the successor; one that kills itself does not know of any.
+    if (currentContext().process !== this) this.messagesForSuccessor = [];
+    if (this.#isEnding) return;
     this.#isEnding = true;
     this.#schedule();
   }
 
-  /** Later, so that the caller of {@link post} goes on first and a worker that calls itself lets others run. */
+  #add(task: Task): void {
+    this.#tasks.push(task);
+    this.#taskCount++;
+  }
+
+  /** Later, so that the caller of {@link post} goes on first. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -127,37 +157,53 @@ export class LogicalProcess {
     });
   }
 
+  /**
+   * Runs the tasks that wait. What they add waits for the next turn of the event loop: a worker that calls itself lets
+   * others run, and the stack does not grow with the queue.
+   */
   #runTasks(): void {
-    while (!this.#isBusy) {
-      const task = this.#tasks.shift();
-      if (task === undefined) {
-        this.#endIfOver();
-        return;
-      }
-      this.#isBusy = true;
-      const result = this.enter(task.run);
-      const finish = (): void => {
-        this.#isBusy = false;
-        task.done?.();
-      };
-      if (!isThenable(result)) {
-        finish();
-        continue;
-      }
-      void result.then(() => {
-        finish();
-        return this.#runTasks();
-      });
+    if (this.#isRunningTasks) return;
+    this.#isRunningTasks = true;
+    for (let left = this.#taskCount; !this.#isBusy; left--) {
+      // In front of what waits: busy sockets would never leave the queue empty.
+      if (this.#isEnding) this.#closeOwned();
+      const task = left > 0 ? this.#tasks.shift() : undefined;
+      if (task === undefined) break;
+      this.#taskCount--;
+      this.#run(task);
     }
+    this.#isRunningTasks = false;
+    if (this.#isBusy) return;
+    if (this.#taskCount > 0) this.#schedule();
+    else this.#endIfOver();
+  }
+
+  #run(task: Task): void {
+    this.#isBusy = true;
+    const result = this.enter(task.run);
+    const finish = (): void => {
+      this.#isBusy = false;
+      task.done?.();
+    };
+    if (!isThenable(result)) {
+      finish();
+      return;
+    }
+    void result.then(() => {
+      finish();
+      // What was posted meanwhile has its turn: promises alone must not keep the event loop from turning.
+      return this.#isScheduled ? undefined : this.#runTasks();
+    });
+  }
+
+  #closeOwned(): void {
+    if (this.#hasClosedOwned) return;
+    this.#hasClosedOwned = true;
+    for (const owned of this.#owned) owned.onOwnerEnding();
   }
 
   #endIfOver(): void {
-    if (!this.#isEnding) return;
-    if (!this.#hasClosedOwned) {
-      this.#hasClosedOwned = true;
-      for (const owned of this.#owned) owned.onOwnerEnding();
-    }
-    if (this.#owned.size > 0 || this.#hasEnded) return;
+    if (!this.#isEnding || this.#owned.size > 0 || this.#hasEnded) return;
     this.#hasEnded = true;
     this.#onEnded?.();
   }
