@@ -29,7 +29,7 @@ export class SocketTransport implements Transport {
   }
 
   get isBlocked(): boolean {
-    // Node speaks of a need to drain until the end of the turn, also when the kernel has taken all.
+    // Node counts corked pieces, and speaks of a need to drain also when the kernel has taken them at once.
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 

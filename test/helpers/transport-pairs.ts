@@ -52,14 +52,14 @@ export function makeSocketPath(): string {
 async function connectTcpSockets(): Promise<SocketPair> {
   const server = createServer();
   const port = await listen(server);
-  return join2(server, 'connection', connect({ host: '127.0.0.1', port }), 'connect');
+  return bothEnds(server, 'connection', connect({ host: '127.0.0.1', port }), 'connect');
 }
 
 async function connectUnixSockets(): Promise<SocketPair> {
   const server = createServer();
   const path = makeSocketPath();
   await listen(server, { path });
-  return join2(server, 'connection', connect(path), 'connect');
+  return bothEnds(server, 'connection', connect(path), 'connect');
 }
 
 async function connectTlsSockets(): Promise<SocketPair> {
@@ -67,14 +67,13 @@ async function connectTlsSockets(): Promise<SocketPair> {
   const server = createTlsServer(certificate);
   const port = await listen(server);
   const client = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
-  return join2(server, 'secureConnection', client, 'secureConnect');
+  return bothEnds(server, 'secureConnection', client, 'secureConnect');
 }
 
-async function join2(server: Server, accepts: string, client: Socket, connects: string): Promise<SocketPair> {
+async function bothEnds(server: Server, accepts: string, client: Socket, connects: string): Promise<SocketPair> {
+  onTestFinished(() => void client.destroy());
   const [[accepted]] = (await Promise.all([once(server, accepts), once(client, connects)])) as [[Socket], unknown];
-  for (const socket of [client, accepted]) {
-    socket.on('error', () => {});
-    onTestFinished(() => void socket.destroy());
-  }
+  accepted.on('error', () => {});
+  client.on('error', () => {});
   return [client, accepted];
 }

@@ -1,0 +1,7 @@
+import { describe } from 'vitest';
+import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { testTransportContract } from './transport-contract.ts';
+
+describe('MemoryTransport keeps the contract of transports', () => {
+  testTransportContract(async () => MemoryTransport.pair());
+});

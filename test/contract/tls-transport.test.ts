@@ -1,0 +1,7 @@
+import { describe } from 'vitest';
+import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { testTransportContract } from './transport-contract.ts';
+
+describe('SocketTransport over TLS keeps the contract of transports', () => {
+  testTransportContract(async () => toTransports(await socketPairs.tls()));
+});

@@ -1,0 +1,36 @@
+import type { Transport, TransportListener } from '../../src/transport/transport.ts';
+
+/** A {@link Transport} that leads nowhere and keeps what it is told. */
+export class RecordingTransport implements Transport {
+  isBlocked = false;
+  bufferedBytes = 0;
+  /** What write() returns. */
+  takesAtOnce = true;
+  listener: TransportListener | undefined;
+  /** In order: what was written, joined and as text, and `<end>` and `<destroy>`. */
+  readonly calls: string[] = [];
+  /** The pieces of each write, as they were given. */
+  readonly writes: (readonly Buffer[])[] = [];
+
+  start(listener: TransportListener): void {
+    this.listener = listener;
+  }
+
+  write(pieces: readonly Buffer[]): boolean {
+    this.writes.push(pieces);
+    this.calls.push(Buffer.concat(pieces).toString('latin1'));
+    return this.takesAtOnce;
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  end(): void {
+    this.calls.push('<end>');
+  }
+
+  destroy(): void {
+    this.calls.push('<destroy>');
+  }
+}

@@ -1,0 +1,193 @@
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
+import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+
+/** A socket without a network: a test pushes what "arrives", at the very moment it chooses. */
+class FakeSocket extends Duplex {
+  timeout: number | undefined;
+  readonly written: string[] = [];
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written.push(chunk.toString());
+    done();
+  }
+
+  setTimeout(timeout: number): void {
+    this.timeout = timeout;
+  }
+
+  setNoDelay(): void {}
+
+  get asSocket(): Socket {
+    return this as unknown as Socket;
+  }
+}
+
+function openFake(): { socket: FakeSocket; transport: SocketTransport; heard: RecordingListener } {
+  const socket = new FakeSocket({ highWaterMark: 1000 });
+  const transport = new SocketTransport(socket.asSocket);
+  return { socket, transport, heard: RecordingListener.on(transport, { reads: false }) };
+}
+
+describe('a connection that is reset', () => {
+  test('is closed with the error', async () => {
+    const [client, server] = await socketPairs.tcp();
+    const [, transport] = toTransports([client, server]);
+    const heard = RecordingListener.on(transport);
+    client.resetAndDestroy();
+    await heard.until(() => heard.events.includes('closed'));
+    await turns();
+    expect(heard.events).toEqual(['closed']);
+    expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test('before the transport was made is closed with the error all the same', async () => {
+    const [client, server] = await socketPairs.tcp();
+    const isClosed = new Promise((resolve) => {
+      server.on('close', resolve);
+    });
+    // Somebody has to read, or Node does not look.
+    server.resume();
+    client.resetAndDestroy();
+    await isClosed;
+    const heard = RecordingListener.on(new SocketTransport(server));
+    await heard.until(() => heard.events.includes('closed'));
+    expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test('between construction and start() does not end the process', async () => {
+    const { socket } = openFake();
+    const transport = new SocketTransport(socket.asSocket);
+    const error = new Error('reset');
+    socket.destroy(error);
+    await turns();
+    const heard = RecordingListener.on(transport);
+    await heard.until(() => heard.events.includes('closed'));
+    expect(heard.error).toBe(error);
+  });
+});
+
+describe('what Node has read already', () => {
+  test('is not followed by the end when the listener pauses at the last bytes', async () => {
+    const { socket, transport, heard } = openFake();
+    socket.push('last bytes');
+    socket.push(null);
+    heard.onEvent = (event) => {
+      if (event === 'bytes') transport.pause();
+    };
+    transport.resume();
+    await heard.until(() => heard.byteCount > 0);
+    await turns();
+    expect(heard.events).toEqual([]);
+    transport.resume();
+    expect(heard.events).toEqual([]);
+    await heard.until(() => heard.events.length > 0);
+    await turns();
+    expect(heard.events).toEqual(['end']);
+  });
+
+  test('is followed by the end even when resume() is taken back at once', async () => {
+    const { socket, transport, heard } = openFake();
+    socket.push('last bytes');
+    socket.push(null);
+    heard.onEvent = (event) => {
+      if (event === 'bytes') transport.pause();
+    };
+    transport.resume();
+    await heard.until(() => heard.byteCount > 0);
+    await turns();
+    transport.resume();
+    transport.pause();
+    await turns();
+    expect(heard.events).toEqual([]);
+    transport.resume();
+    await heard.until(() => heard.events.length > 0);
+    await turns();
+    expect(heard.events).toEqual(['end']);
+  });
+
+  test('is dropped by destroy()', async () => {
+    const { socket, transport, heard } = openFake();
+    for (const text of ['one', 'two', 'three']) socket.push(text);
+    socket.push(null);
+    heard.onEvent = (event) => {
+      if (event === 'bytes') transport.destroy();
+    };
+    transport.resume();
+    await heard.until(() => heard.events.includes('closed'));
+    await turns();
+    expect(heard.chunks.map(String)).toEqual(['one']);
+    expect(heard.events).toEqual(['closed']);
+  });
+});
+
+describe('writing', () => {
+  test('more than the high-water mark does not block when all of it leaves at once', () => {
+    const { socket, transport } = openFake();
+    const text = 'x'.repeat(5000);
+    expect(transport.write([Buffer.from('header '), Buffer.from(text)])).toBe(true);
+    // Node counted the pieces while they were corked.
+    expect(socket.writableNeedDrain).toBe(true);
+    expect([transport.isBlocked, transport.bufferedBytes]).toEqual([false, 0]);
+    expect(socket.written).toEqual(['header ', text]);
+  });
+
+  test('does not tell that memory is free while a write is under way', async () => {
+    const { socket, transport, heard } = openFake();
+    let finish = (): void => {};
+    socket._write = (chunk: Buffer, _encoding, done): void => {
+      socket.written.push(chunk.toString());
+      finish = done;
+    };
+    expect(transport.write([Buffer.from('one')])).toBe(false);
+    expect(transport.write([Buffer.alloc(2000, 'x')])).toBe(false);
+    expect([transport.isBlocked, transport.bufferedBytes]).toEqual([true, 2003]);
+    finish();
+    expect([transport.isBlocked, transport.bufferedBytes]).toEqual([true, 2000]);
+    finish();
+    await turns(1);
+    expect([transport.isBlocked, transport.bufferedBytes]).toEqual([false, 0]);
+    expect(heard.events).toEqual(['drain']);
+  });
+
+  test('over TLS encrypts at once, but speaks of free memory only when it has left', async () => {
+    const [left, right] = toTransports(await socketPairs.tls());
+    RecordingListener.on(left);
+    const heard = RecordingListener.on(right);
+    const bytes = Buffer.from('hello');
+    expect(left.write([bytes])).toBe(false);
+    expect(left.bufferedBytes).toBe(5);
+    await heard.until(() => heard.byteCount === 5);
+    await turns();
+    expect(left.bufferedBytes).toBe(0);
+  });
+});
+
+test('a socket that it takes over has no timeout any more, and stays open when the peer ends', () => {
+  const socket = new FakeSocket({ allowHalfOpen: false });
+  socket.setTimeout(1000);
+  RecordingListener.on(new SocketTransport(socket.asSocket));
+  expect([socket.timeout, socket.allowHalfOpen]).toEqual([0, true]);
+});
+
+test('sockets share their listeners', () => {
+  const [one, two] = [openFake().socket, openFake().socket];
+  for (const event of ['data', 'drain', 'end', 'error', 'close']) {
+    expect(one.listeners(event).length).toBeGreaterThan(0);
+    expect(one.listeners(event).at(-1)).toBe(two.listeners(event).at(-1));
+  }
+});
+
+test('ignoreErrors() keeps an error from being thrown', () => {
+  const emitter = new EventEmitter();
+  expect(() => emitter.emit('error', new Error('reset'))).toThrow('reset');
+  ignoreErrors(emitter);
+  expect(emitter.emit('error', new Error('reset'))).toBe(true);
+});

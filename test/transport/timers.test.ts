@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Deadline, TimerWheel } from '../../src/transport/timers.ts';
+
+const TICK_MS = 50;
+const HOUR_MS = 3_600_000;
+
+function deadline(onDeadline: () => void): Deadline {
+  return { onDeadline };
+}
+
+class CountedDeadline implements Deadline {
+  count = 0;
+
+  onDeadline(): void {
+    this.count++;
+  }
+}
+
+/** A clock that can run on while no timer does. */
+function makeStallable(): { wheel: TimerWheel; stall: (ms: number) => void } {
+  let stalledMs = 0;
+  return {
+    wheel: new TimerWheel(() => performance.now() + stalledMs),
+    stall: (ms) => {
+      stalledMs += ms;
+    },
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+
+afterEach(() => {
+  // Nothing is left to run, whatever a test did.
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe('a deadline', () => {
+  test('is never early, and late by 50 ms at most', () => {
+    const wheel = new TimerWheel();
+    const late: number[] = [];
+    for (let start = 0; start < 120; start++) {
+      for (const delayMs of [0, 1, 7, 49, 50, 51, 99, 100, 101, 1234]) {
+        const due = performance.now() + delayMs;
+        wheel.schedule(
+          deadline(() => late.push(performance.now() - due)),
+          delayMs,
+        );
+      }
+      vi.advanceTimersByTime(1);
+    }
+    vi.advanceTimersByTime(2000);
+    expect(late).toHaveLength(1200);
+    expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...late)).toBeLessThanOrEqual(TICK_MS);
+  });
+
+  test('may be far away', () => {
+    const wheel = new TimerWheel();
+    const far = new CountedDeadline();
+    wheel.schedule(far, HOUR_MS);
+    vi.advanceTimersByTime(HOUR_MS - 1);
+    expect(far.count).toBe(0);
+    vi.advanceTimersByTime(TICK_MS + 1);
+    expect(far.count).toBe(1);
+  });
+
+  test('passes after those that were due before it', () => {
+    const wheel = new TimerWheel();
+    const passed: string[] = [];
+    const tickets = [300, 100, 200].map((delayMs) =>
+      wheel.schedule(
+        deadline(() => passed.push(`after ${delayMs}`)),
+        delayMs,
+      ),
+    );
+    expect(tickets.toSorted((left, right) => left - right)).toEqual([tickets[1], tickets[2], tickets[0]]);
+    vi.advanceTimersByTime(400);
+    expect(passed).toEqual(['after 100', 'after 200', 'after 300']);
+  });
+
+  test('does not pass once it is cancelled, and those of the same tick still do', () => {
+    const wheel = new TimerWheel();
+    const [kept, dropped] = [new CountedDeadline(), new CountedDeadline()];
+    wheel.schedule(kept, 100);
+    wheel.cancel(dropped, wheel.schedule(dropped, 100));
+    vi.advanceTimersByTime(1000);
+    expect([kept.count, dropped.count]).toEqual([1, 0]);
+  });
+
+  test('can be cancelled by another one that is due at the same time', () => {
+    const wheel = new TimerWheel();
+    const victim = new CountedDeadline();
+    const killer = deadline(() => wheel.cancel(victim, ticket));
+    wheel.schedule(killer, 100);
+    const ticket = wheel.schedule(victim, 100);
+    vi.advanceTimersByTime(1000);
+    expect(victim.count).toBe(0);
+    expect(wheel.pendingTicks).toBe(0);
+  });
+
+  test('can be cancelled when it has passed, and twice', () => {
+    const wheel = new TimerWheel();
+    const first = new CountedDeadline();
+    const ticket = wheel.schedule(first, 10);
+    vi.advanceTimersByTime(100);
+    wheel.cancel(first, ticket);
+    wheel.cancel(first, ticket);
+    expect(first.count).toBe(1);
+  });
+
+  test('can be set within another one, also for at once', () => {
+    const wheel = new TimerWheel();
+    const passed: number[] = [];
+    const again = deadline(() => {
+      passed.push(performance.now());
+      if (passed.length < 5) wheel.schedule(again, passed.length === 4 ? 500 : 0);
+    });
+    const start = performance.now();
+    wheel.schedule(again, 0);
+    vi.advanceTimersByTime(1000);
+    const gaps = passed.map((time, i) => time - (passed[i - 1] ?? start));
+    expect(gaps).toHaveLength(5);
+    expect(Math.max(...gaps.slice(0, 4))).toBeLessThanOrEqual(TICK_MS);
+    expect(gaps[4]).toBeGreaterThanOrEqual(500);
+    expect(gaps[4]).toBeLessThanOrEqual(500 + TICK_MS);
+  });
+
+  test('can be set within another one while more are pending', () => {
+    const wheel = new TimerWheel();
+    const passed: string[] = [];
+    const record = (name: string): Deadline => deadline(() => passed.push(name));
+    wheel.schedule(
+      deadline(() => {
+        passed.push('first');
+        wheel.schedule(record('second'), 100);
+      }),
+      100,
+    );
+    wheel.schedule(record('third'), 1000);
+    vi.advanceTimersByTime(1100);
+    expect(passed).toEqual(['first', 'second', 'third']);
+  });
+});
+
+describe('the system timer', () => {
+  test('is one for thousands of deadlines, and gone with the last', () => {
+    const wheel = new TimerWheel();
+    let passed = 0;
+    for (let i = 0; i < 5000; i++) {
+      wheel.schedule(
+        deadline(() => passed++),
+        i,
+      );
+    }
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(2000);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(4000);
+    expect(passed).toBe(5000);
+    expect([wheel.pendingTicks, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  test('is gone when the last deadline is cancelled, and back with the next', () => {
+    const wheel = new TimerWheel();
+    const first = new CountedDeadline();
+    wheel.cancel(first, wheel.schedule(first, 1000));
+    expect([wheel.pendingTicks, vi.getTimerCount()]).toEqual([0, 0]);
+    vi.advanceTimersByTime(10_000);
+    wheel.schedule(first, 100);
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(99);
+    expect(first.count).toBe(0);
+    vi.advanceTimersByTime(TICK_MS + 1);
+    expect(first.count).toBe(1);
+  });
+
+  test('does not keep the process alive', () => {
+    const setTimer = vi.spyOn(globalThis, 'setTimeout');
+    const wheel = new TimerWheel();
+    const first = deadline(() => {});
+    const ticket = wheel.schedule(first, 1000);
+    const timer = setTimer.mock.results[0]!.value as NodeJS.Timeout;
+    expect(timer.hasRef()).toBe(false);
+    wheel.cancel(first, ticket);
+  });
+});
+
+describe('an event loop that stands still', () => {
+  test('puts deadlines off by all but one second of it', () => {
+    const { wheel, stall } = makeStallable();
+    const first = new CountedDeadline();
+    wheel.schedule(first, 10_000);
+    vi.advanceTimersByTime(4000);
+    stall(3 * HOUR_MS);
+    vi.advanceTimersByTime(4900);
+    expect(first.count).toBe(0);
+    vi.advanceTimersByTime(200);
+    expect(first.count).toBe(1);
+  });
+
+  test('does not put off twice what was set while it stood still', () => {
+    const { wheel, stall } = makeStallable();
+    const passed: string[] = [];
+    wheel.schedule(
+      deadline(() => passed.push('before')),
+      1500,
+    );
+    stall(HOUR_MS);
+    wheel.schedule(
+      deadline(() => passed.push('between')),
+      500,
+    );
+    stall(HOUR_MS);
+    wheel.schedule(
+      deadline(() => passed.push('after')),
+      490,
+    );
+    vi.advanceTimersByTime(450);
+    expect(passed).toEqual([]);
+    vi.advanceTimersByTime(100);
+    expect(passed.toSorted()).toEqual(['after', 'before', 'between']);
+  });
+
+  test('for less than a second counts in full', () => {
+    const { wheel, stall } = makeStallable();
+    const first = new CountedDeadline();
+    wheel.schedule(first, 10_000);
+    for (let i = 0; i < 99; i++) {
+      vi.advanceTimersByTime(TICK_MS);
+      stall(TICK_MS);
+    }
+    expect(first.count).toBe(0);
+    vi.advanceTimersByTime(2 * TICK_MS);
+    expect(first.count).toBe(1);
+  });
+});

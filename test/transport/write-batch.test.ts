@@ -1,0 +1,270 @@
+import { describe, expect, test } from 'vitest';
+import { WriteBatch } from '../../src/transport/write-batch.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
+import { RecordingTransport } from '../helpers/recording-transport.ts';
+import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+
+const EARLY_FLUSH_BYTES = 65_536;
+
+function open(): { batch: WriteBatch; transport: RecordingTransport } {
+  const transport = new RecordingTransport();
+  return { batch: new WriteBatch(transport), transport };
+}
+
+/** Writes text the way the protocol does: into reserved memory. */
+function put(batch: WriteBatch, text: string): void {
+  const offset = batch.reserve(text.length + 10);
+  batch.commit(batch.buffer.write(text, offset, 'latin1'));
+}
+
+describe('all that is written in one turn', () => {
+  test('leaves in one write, at the end of the turn', async () => {
+    const { batch, transport } = open();
+    for (let i = 0; i < 100; i++) put(batch, `${i} `);
+    const later = [Promise.resolve(), new Promise<void>((resolve) => process.nextTick(resolve))];
+    for (const wait of later) {
+      await wait;
+      put(batch, 'later ');
+    }
+    expect(transport.calls).toEqual([]);
+    await turns(1);
+    expect(transport.calls).toEqual([`${Array.from(Array(100).keys()).join(' ')} later later `]);
+  });
+
+  test('is counted until it leaves', async () => {
+    const { batch, transport } = open();
+    put(batch, '12345');
+    batch.append(Buffer.alloc(20_000));
+    put(batch, '67');
+    transport.bufferedBytes = 1000;
+    expect(batch.bufferedBytes).toBe(21_007);
+    await turns(1);
+    expect(batch.bufferedBytes).toBe(1000);
+  });
+
+  test('keeps its order, whether it was copied or appended', async () => {
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.append(Buffer.from('BBB'));
+    put(batch, 'c');
+    put(batch, 'd');
+    batch.append(Buffer.from('EEE'));
+    batch.append(Buffer.from('FFF'));
+    put(batch, 'g');
+    await turns(1);
+    expect(transport.calls).toEqual(['aBBBcdEEEFFFg']);
+  });
+
+  test('may be more than one buffer holds', async () => {
+    const { batch, transport } = open();
+    const texts = Array.from({ length: 30 }, (_, i) => String.fromCharCode(97 + i).repeat(2000));
+    for (const text of texts) put(batch, text);
+    await turns(1);
+    expect(transport.calls).toEqual([texts.join('')]);
+    expect(transport.writes[0]!.length).toBeGreaterThan(1);
+  });
+
+  test('leaves in one write for each of many transports', async () => {
+    const all = Array.from({ length: 20 }, open);
+    for (const text of ['one ', 'two ', 'three']) for (const { batch } of all) put(batch, text);
+    await turns(1);
+    expect(all.map(({ transport }) => transport.calls)).toEqual(all.map(() => ['one two three']));
+  });
+
+  test('arrives as one piece over a real socket', async () => {
+    const [left, right] = toTransports(await socketPairs.tcp());
+    RecordingListener.on(left);
+    const heard = RecordingListener.on(right);
+    const batch = new WriteBatch(left);
+    for (let i = 0; i < 100; i++) put(batch, 'x'.repeat(50));
+    await heard.until(() => heard.byteCount === 5000);
+    expect(heard.chunks).toHaveLength(1);
+  });
+
+  test('is nothing when nothing is committed', async () => {
+    const { batch, transport } = open();
+    batch.reserve(100);
+    batch.commit(0);
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+  });
+
+  test('does not keep the next turn from being written', async () => {
+    const { batch, transport } = open();
+    put(batch, 'first');
+    await turns(1);
+    put(batch, 'second');
+    await turns(1);
+    expect(transport.calls).toEqual(['first', 'second']);
+  });
+});
+
+describe('a large batch', () => {
+  test('leaves before the end of the turn', async () => {
+    const { batch, transport } = open();
+    const text = 'x'.repeat(1000);
+    let written = 0;
+    for (; transport.calls.length === 0; written += 1000) put(batch, text);
+    expect(written).toBe(Math.ceil(EARLY_FLUSH_BYTES / 1000) * 1000);
+    expect(transport.calls[0]).toHaveLength(written);
+    put(batch, 'rest');
+    expect(transport.calls).toHaveLength(1);
+    await turns(1);
+    expect(transport.calls[1]).toBe('rest');
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test('of appended bytes leaves before the end of the turn', () => {
+    const { batch, transport } = open();
+    put(batch, 'header');
+    batch.append(Buffer.alloc(EARLY_FLUSH_BYTES, 'p'));
+    expect(transport.calls).toEqual([`header${'p'.repeat(EARLY_FLUSH_BYTES)}`]);
+    expect(batch.bufferedBytes).toBe(0);
+  });
+
+  test('waits while the transport is blocked', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    for (let i = 0; i < 10; i++) batch.append(Buffer.alloc(EARLY_FLUSH_BYTES, 'p'));
+    put(batch, 'small');
+    await turns(2);
+    expect(transport.calls).toEqual([]);
+    expect(batch.bufferedBytes).toBe(10 * EARLY_FLUSH_BYTES + 5);
+    expect(batch.isBlocked).toBe(true);
+
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual([`${'p'.repeat(10 * EARLY_FLUSH_BYTES)}small`]);
+    expect(batch.isBlocked).toBe(false);
+  });
+});
+
+describe('while the transport is blocked', () => {
+  test('a batch collects over several turns, and leaves in one write', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    for (const text of ['one ', 'two ', 'three ']) {
+      put(batch, text);
+      await turns(1);
+    }
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['one two three ']);
+    await turns(1);
+    expect(transport.calls).toHaveLength(1);
+  });
+
+  test('the end waits as well', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    put(batch, 'last');
+    batch.end();
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['last', '<end>']);
+  });
+});
+
+describe('the end', () => {
+  test('follows what was written, once', async () => {
+    const { batch, transport } = open();
+    batch.end();
+    put(batch, 'written after end() and before the end of the turn');
+    batch.end();
+    await turns(2);
+    expect(transport.calls).toEqual(['written after end() and before the end of the turn', '<end>']);
+  });
+
+  test('needs nothing to be written', async () => {
+    const { batch, transport } = open();
+    batch.end();
+    await turns(1);
+    expect(transport.calls).toEqual(['<end>']);
+  });
+});
+
+describe('a closed batch', () => {
+  test('drops what waits, and what comes', async () => {
+    const { batch, transport } = open();
+    put(batch, 'waits');
+    batch.append(Buffer.from('waits too'));
+    batch.end();
+    batch.close();
+    expect(batch.bufferedBytes).toBe(0);
+    put(batch, 'late');
+    batch.append(Buffer.alloc(EARLY_FLUSH_BYTES));
+    batch.flush();
+    await turns(2);
+    expect(transport.calls).toEqual([]);
+    expect(batch.bufferedBytes).toBe(0);
+  });
+});
+
+describe('pooled memory', () => {
+  const SECRET = 'the secret of somebody else';
+
+  /** Leaves a buffer full of secrets in the pool, and returns it. */
+  async function leaveSecrets(): Promise<Buffer> {
+    const { batch } = open();
+    put(batch, SECRET.repeat(600));
+    const { buffer } = batch;
+    await turns(1);
+    return buffer;
+  }
+
+  test('is used again, and nothing leaves of what was in it before', async () => {
+    const used = await leaveSecrets();
+    const { batch, transport } = open();
+    for (const text of ['short', 's', 'a somewhat longer text']) put(batch, text);
+    expect(batch.buffer).toBe(used);
+    expect(used.toString('latin1')).toContain(SECRET);
+    await turns(1);
+    expect(transport.calls).toEqual(['shortsa somewhat longer text']);
+    expect(transport.writes[0]!.map((piece) => piece.length)).toEqual([28]);
+  });
+
+  test('is not used again while the transport still reads it', async () => {
+    const slow = open();
+    slow.transport.takesAtOnce = false;
+    put(slow.batch, 'not sent yet');
+    const { buffer } = slow.batch;
+    await turns(1);
+    const other = open();
+    for (let i = 0; i < 100; i++) {
+      put(other.batch, 'overwritten?');
+      expect(other.batch.buffer).not.toBe(buffer);
+      await turns(1);
+    }
+    expect(slow.transport.writes.map((pieces) => Buffer.concat(pieces).toString())).toEqual(['not sent yet']);
+  });
+
+  test('is not shared by two batches of one turn', async () => {
+    await leaveSecrets();
+    const [left, right] = [open(), open()];
+    put(left.batch, 'left');
+    put(right.batch, 'right');
+    expect(left.batch.buffer).not.toBe(right.batch.buffer);
+    await turns(1);
+    expect([left.transport.calls, right.transport.calls]).toEqual([['left'], ['right']]);
+  });
+
+  test('is not held between two turns', async () => {
+    const { batch } = open();
+    put(batch, 'text');
+    await turns(1);
+    expect(batch.buffer).toHaveLength(0);
+  });
+
+  test('holds no message that is larger than it: that gets memory of its own', async () => {
+    const { batch, transport } = open();
+    const text = 'y'.repeat(40_000);
+    put(batch, 'x');
+    put(batch, text);
+    await turns(1);
+    expect(transport.calls).toEqual([`x${text}`]);
+  });
+});
