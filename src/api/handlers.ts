@@ -65,9 +65,13 @@ export interface ServerHandler<T = string> {
   onTerminate?(wss: WebSocketServer<T>, event: ServerTerminateEvent): CallbackResult;
 }
 
-/** Tells whether `handler` has a method of this name. */
+/** Tells whether `handler` has a method of this name. Never throws: a getter that does is no method. */
 export function hasCallback(handler: object, name: string): boolean {
-  return typeof (handler as Record<string, unknown>)[name] === 'function';
+  try {
+    return typeof (handler as Record<string, unknown>)[name] === 'function';
+  } catch {
+    return false;
+  }
 }
 
 /** Calls a method of a handler: the one place that runs user code. Does nothing when there is no such method. */

@@ -13,7 +13,7 @@ export interface UpgradeJudge {
   askUser(event: ConnectionEvent): unknown;
   /** onConnection has answered: accept or refuse. */
   onAnswer(upgrade: PendingUpgrade, answer: unknown): void;
-  /** onConnection has thrown or rejected. */
+  /** onConnection has thrown or rejected, perhaps after the upgrade was settled. */
   onAnswerFailed(upgrade: PendingUpgrade, thrown: unknown): void;
   /** The upgrade waits no longer, whatever became of it. */
   onSettled(upgrade: PendingUpgrade): void;
@@ -53,7 +53,8 @@ export class PendingUpgrade implements Deadline {
   /** Asks the user's onConnection. What it returns, if anything, is a promise that never rejects. */
   ask(): PromiseLike<void> | undefined {
     if (this.#isSettled) return undefined;
-    const failed = (thrown: unknown): void => this.#unlessSettled(() => this.#judge.onAnswerFailed(this, thrown));
+    // Told also when the client has gone meanwhile: a mistake in user code must not pass in silence.
+    const failed = (thrown: unknown): void => this.#judge.onAnswerFailed(this, thrown);
     const answered = (answer: unknown): void => this.#unlessSettled(() => this.#judge.onAnswer(this, answer));
     try {
       const answer = this.#judge.askUser({ type: 'connection', request: toRequestInfo(this.#request) });

@@ -8,6 +8,7 @@ import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { buildUpgradeResponse, checkUpgradeRequest, chooseProtocol } from '../protocol/handshake-server.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transport/upgrade.ts';
+import { ArrivalOrder } from './arrival-order.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from './callback-queue.ts';
 import type { DataType } from './data-type.ts';
 import type { ConnectionEvent } from './events.ts';
@@ -46,7 +47,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   #snapshot: readonly WebSocketConnection[] | undefined;
   /** Connections whose onTerminate has not run. */
   #unfinished = 0;
-  #ending: EndingConnection[] = [];
+  /** The order of the connections' onTerminate, while the server ends. */
+  #order: ArrivalOrder<ServerConnection> | undefined;
   #isOpened = false;
   #isTerminating = false;
   #hasEnded = false;
@@ -96,6 +98,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
    */
   shutdown(code: number, timeoutMs: number): void {
     this.#isTerminating = true;
+    this.#order ??= new ArrivalOrder(Array.from(this.#connections).filter(({ hasEnded }) => !hasEnded));
     for (const upgrade of this.#pending) upgrade.refuse(503, 'the server is closing');
     for (const { session } of this.#connections) {
       if (timeoutMs === 0) session.destroy();
@@ -200,19 +203,10 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#endIfOver();
   }
 
-  /** Runs the onTerminate of connections that end in the same turn in order of arrival, while the server ends. */
+  /** Has the onTerminate of connections run in order of arrival, while the server ends. */
   deferEnd(connection: ServerConnection, deliver: () => void): void {
-    if (!this.#isTerminating) {
-      deliver();
-      return;
-    }
-    this.#ending.push({ id: connection.session.id, deliver });
-    if (this.#ending.length > 1) return;
-    setImmediate(() => {
-      const ending = this.#ending.toSorted((left, right) => left.id - right.id);
-      this.#ending = [];
-      for (const { deliver: end } of ending) end();
-    });
+    if (this.#order === undefined) deliver();
+    else this.#order.add(connection, deliver);
   }
 
   #decide(upgrade: PendingUpgrade): void {
@@ -237,9 +231,9 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     connection.session.open(new SocketTransport(socket as Socket), head, buildUpgradeResponse(key, protocol));
   }
 
-  /** Tells the server's onError, else the error handler. */
+  /** Tells the server's onError, else, and when onTerminate has had the last word, the error handler. */
   #tell(error: FourDError): void {
-    if (hasCallback(this.handler, 'onError')) {
+    if (!this.#hasEnded && hasCallback(this.handler, 'onError')) {
       this.#queue.push({ type: 'error', errors: [error.item], error });
     } else {
       reportError(error, this.#process);
@@ -253,16 +247,12 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   }
 }
 
-/** A connection that waits for its onTerminate. */
-interface EndingConnection {
-  readonly id: number;
-  readonly deliver: () => void;
-}
-
 /** Joins a session to its server. */
 class ServerConnection implements SessionOwner {
   readonly subject: WebSocketConnection;
   readonly session: Session;
+  /** True when nothing is left of the connection but its onTerminate. */
+  hasEnded = false;
   readonly #core: ServerCore;
 
   constructor(core: ServerCore, protocol: string, options: ConstructorParameters<typeof Session>[1]) {
@@ -272,6 +262,7 @@ class ServerConnection implements SessionOwner {
   }
 
   deferEnd(deliver: () => void): void {
+    this.hasEnded = true;
     this.#core.deferEnd(this, deliver);
   }
 

@@ -83,7 +83,7 @@ export class WebSocketConnection<T = string> {
   terminate(code?: number, message?: string): void {
     if (this.#session.status !== 'Connected') return;
     const isSent = code !== undefined && Number.isInteger(code) && code > 3000 && code <= 4999;
-    if (isSent) this.#session.close(code, message ?? '');
+    if (isSent) this.#session.close(code, typeof message === 'string' ? message : '');
     else this.#session.close(CLOSE_NORMAL, '');
   }
 }
