@@ -24,17 +24,6 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     return [left, right, RecordingListener.on(left), RecordingListener.on(right, { reads: false })];
   }
 
-  /** Writes until the transport is blocked and stays so. Returns how much was written. */
-  async function fill(transport: Transport): Promise<number> {
-    let written = 0;
-    while (!transport.isBlocked && written < MANY_BYTES) {
-      transport.write([Buffer.alloc(MEBIBYTE, 'a')]);
-      written += MEBIBYTE;
-      if (transport.isBlocked) await turns();
-    }
-    return written;
-  }
-
   test('bytes of any sizes arrive complete and in order', async () => {
     const [left, , , heard] = await openPair();
     const sent = [1, 2, 1000, 65_535, 65_536, 1, 2_000_000, 3].map((size, i) => pattern(size, i));
@@ -236,6 +225,17 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
       expect(heard.events.filter((event) => event === 'closed')).toHaveLength(1);
     for (const heard of [leftHeard, rightHeard]) expect(heard.events.at(-1)).toBe('closed');
   });
+}
+
+/** Writes until the transport is blocked and stays so. Returns how much was written. */
+async function fill(transport: Transport): Promise<number> {
+  let written = 0;
+  while (!transport.isBlocked && written < MANY_BYTES) {
+    transport.write([Buffer.alloc(MEBIBYTE, 'a')]);
+    written += MEBIBYTE;
+    if (transport.isBlocked) await turns();
+  }
+  return written;
 }
 
 function pattern(size: number, seed: number): Buffer {

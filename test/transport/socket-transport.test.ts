@@ -11,12 +11,20 @@ import { turns } from '../helpers/turns.ts';
 class FakeSocket extends Duplex {
   timeout: number | undefined;
   readonly written: string[] = [];
+  /** Whether writes wait for {@link finishWrite}. */
+  isSlow = false;
+  #done: (() => void) | undefined;
 
   override _read(): void {}
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.written.push(chunk.toString());
-    done();
+    this.#done = done;
+    if (!this.isSlow) this.finishWrite();
+  }
+
+  finishWrite(): void {
+    this.#done?.();
   }
 
   setTimeout(timeout: number): void {
@@ -141,17 +149,13 @@ describe('writing', () => {
 
   test('does not tell that memory is free while a write is under way', async () => {
     const { socket, transport, heard } = openFake();
-    let finish = (): void => {};
-    socket._write = (chunk: Buffer, _encoding, done): void => {
-      socket.written.push(chunk.toString());
-      finish = done;
-    };
+    socket.isSlow = true;
     expect(transport.write([Buffer.from('one')])).toBe(false);
     expect(transport.write([Buffer.alloc(2000, 'x')])).toBe(false);
     expect([transport.isBlocked, transport.bufferedBytes]).toEqual([true, 2003]);
-    finish();
+    socket.finishWrite();
     expect([transport.isBlocked, transport.bufferedBytes]).toEqual([true, 2000]);
-    finish();
+    socket.finishWrite();
     await turns(1);
     expect([transport.isBlocked, transport.bufferedBytes]).toEqual([false, 0]);
     expect(heard.events).toEqual(['drain']);
