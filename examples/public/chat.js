@@ -1,0 +1,238 @@
+/**
+ * The chat in the browser, with the browser's own WebSocket. The server is examples/chat.ts or examples/e6-object-chat.ts.
+ *
+ * All that comes from others is shown with textContent, never as HTML.
+ */
+import { retryDelayMs } from './retry-delay.js';
+
+const MAX_ENTRIES = 500;
+const NAME_KEY = 'chat-name';
+/** Names of colours that chat.css knows. */
+const COLORS = new Set(['blue', 'red', 'green', 'purple', 'orange', 'teal', 'pink', 'olive']);
+
+const $ = (id) => document.getElementById(id);
+const [connection, stateText, countdown, retryButton] = [$('connection'), $('state'), $('countdown'), $('retry')];
+const [nameForm, nameField] = [$('name-form'), $('name')];
+const [peopleCount, peopleList] = [$('people-count'), $('people-list')];
+const [log, toEndButton] = [$('log'), $('to-end')];
+const [messageForm, messageField, hint] = [$('message-form'), $('message'), $('hint')];
+
+let socket;
+let failures = 0;
+let countdownTimer;
+/** Who I am to the server: empty until it has told. */
+let myId = '';
+let myName = recallName();
+let unread = 0;
+
+// The connection
+
+function connect() {
+  clearInterval(countdownTimer);
+  setState('connecting', failures === 0 ? 'Connecting…' : 'Reconnecting…');
+  const url = new URL('.', location.href);
+  url.protocol = url.protocol.replace('http', 'ws');
+  if (myName !== '') url.searchParams.set('name', myName);
+  const opened = new WebSocket(url);
+  socket = opened;
+  opened.addEventListener('message', (event) => onMessage(JSON.parse(event.data)));
+  opened.addEventListener('close', () => {
+    if (socket === opened) onLost();
+  });
+}
+
+function onLost() {
+  socket = undefined;
+  const waitMs = retryDelayMs(failures);
+  failures += 1;
+  setState('lost', 'Connection lost, reconnecting');
+  const retryAt = Date.now() + waitMs;
+  const tick = () => {
+    const leftMs = retryAt - Date.now();
+    if (leftMs <= 0) connect();
+    else countdown.textContent = `in ${Math.ceil(leftMs / 1000)} s`;
+  };
+  tick();
+  countdownTimer = setInterval(tick, 250);
+}
+
+function connectNow() {
+  if (socket !== undefined) return;
+  connect();
+}
+
+function isConnected() {
+  return socket?.readyState === WebSocket.OPEN;
+}
+
+function setState(state, text) {
+  connection.dataset.state = state;
+  stateText.textContent = text;
+  countdown.textContent = '';
+  hint.textContent = '';
+  // A button that vanishes must not take the focus with it.
+  if (state !== 'lost' && document.activeElement === retryButton) messageField.focus();
+  retryButton.hidden = state !== 'lost';
+}
+
+// What the server tells
+
+function onMessage(message) {
+  switch (message.type) {
+    case 'welcome':
+      showNotice(myId === '' ? 'You joined as ' : 'You are back as ', message.who);
+      // Only now: a server that accepts and closes at once must not be hammered.
+      failures = 0;
+      myId = message.who.id;
+      setMyName(message.who.name);
+      setState('connected', 'Connected');
+      break;
+    case 'joined':
+      showNotice('', message.who, ' joined');
+      break;
+    case 'left':
+      showNotice('', message.who, ' left');
+      break;
+    case 'renamed':
+      showNotice('', { ...message.who, name: message.from }, ' is now ', message.who);
+      if (message.who.id === myId) setMyName(message.who.name);
+      break;
+    case 'message':
+      showMessage(message);
+      break;
+  }
+  if (message.present !== undefined) showPeople(message.present);
+}
+
+// What is shown
+
+function element(tag, className, ...content) {
+  const created = document.createElement(tag);
+  created.className = className;
+  created.append(...content);
+  return created;
+}
+
+function nameElement({ name, color }) {
+  // bdi and dir: a name or text in a script that runs from right to left leaves the rest in its place.
+  const created = element('bdi', 'name', name);
+  if (COLORS.has(color)) created.dataset.color = color;
+  return created;
+}
+
+function showMessage({ name, color, text }) {
+  const now = new Date();
+  const time = element('time', '', now.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' }));
+  time.dateTime = now.toISOString();
+  const body = element('p', 'text', text);
+  body.dir = 'auto';
+  const isMine = name === 'Me';
+  append(element('article', isMine ? 'message mine' : 'message', nameElement({ name, color }), time, body));
+  if (document.hidden && !isMine) setUnread(unread + 1);
+}
+
+/** @param parts - texts, and persons whose names are shown in their colour */
+function showNotice(...parts) {
+  append(element('p', 'notice', ...parts.map((part) => (typeof part === 'string' ? part : nameElement(part)))));
+}
+
+function append(entry) {
+  const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
+  log.append(entry);
+  if (log.childElementCount > MAX_ENTRIES) log.firstElementChild.remove();
+  // Whoever reads further up is not torn away.
+  if (wasAtEnd || entry.classList.contains('mine')) scrollToEnd();
+  else toEndButton.hidden = false;
+}
+
+function scrollToEnd() {
+  log.scrollTop = log.scrollHeight;
+  toEndButton.hidden = true;
+}
+
+function showPeople(people) {
+  peopleCount.textContent = String(people.length);
+  peopleList.replaceChildren(
+    ...people.map((person) => {
+      const item = element('li', '', nameElement(person));
+      if (person.id === myId) item.append(' (you)');
+      return item;
+    }),
+  );
+}
+
+function setUnread(count) {
+  unread = count;
+  document.title = count === 0 ? 'Chat' : `(${count}) Chat`;
+}
+
+// My name
+
+/** Of this tab, else of the last one: storage may be forbidden, and then the name lasts as long as the page. */
+function recallName() {
+  try {
+    return sessionStorage.getItem(NAME_KEY) ?? localStorage.getItem(NAME_KEY) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+function setMyName(name) {
+  myName = name;
+  // Not while it is being edited.
+  if (document.activeElement !== nameField) nameField.value = name;
+}
+
+nameForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = nameField.value.trim();
+  if (name === '') {
+    nameField.value = myName;
+    return;
+  }
+  myName = name;
+  try {
+    sessionStorage.setItem(NAME_KEY, name);
+    localStorage.setItem(NAME_KEY, name);
+  } catch {
+    // Kept in myName all the same.
+  }
+  if (isConnected()) socket.send(JSON.stringify({ name }));
+  messageField.focus();
+});
+
+// My messages
+
+messageForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = messageField.value.trim();
+  if (text === '') return;
+  if (!isConnected()) {
+    hint.textContent = 'Not connected: your text stays here until the connection is back.';
+    return;
+  }
+  socket.send(JSON.stringify({ text }));
+  messageField.value = '';
+  messageField.focus();
+});
+
+retryButton.addEventListener('click', connectNow);
+toEndButton.addEventListener('click', () => {
+  scrollToEnd();
+  messageField.focus();
+});
+log.addEventListener('scroll', () => {
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < 48) toEndButton.hidden = true;
+});
+// The network is back, or the page comes out of the browser's cache of pages: no need to wait.
+addEventListener('online', connectNow);
+addEventListener('pageshow', (event) => {
+  if (event.persisted) connectNow();
+});
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  setUnread(0);
+  connectNow();
+});
+
+connect();
