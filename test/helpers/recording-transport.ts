@@ -7,7 +7,7 @@ export class RecordingTransport implements Transport {
   /** What write() returns. */
   takesAtOnce = true;
   listener: TransportListener | undefined;
-  /** In order: what was written, joined and as text, and `<end>` and `<destroy>`. */
+  /** In order: what was written, joined and as text, and `<end>`, `<destroy>` and `<reset>`. */
   readonly calls: string[] = [];
   /** The pieces of each write, as they were given. */
   readonly writes: (readonly Buffer[])[] = [];
@@ -32,5 +32,9 @@ export class RecordingTransport implements Transport {
 
   destroy(): void {
     this.calls.push('<destroy>');
+  }
+
+  reset(): void {
+    this.calls.push('<reset>');
   }
 }

@@ -1,0 +1,204 @@
+import { once } from 'node:events';
+import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { createDeferred } from './deferred.ts';
+import { frame, readFrames } from './frames.ts';
+import { handshakeRequest, type RequestOptions } from './handshake-request.ts';
+import { Inbox } from './inbox.ts';
+
+/** An answer to a handshake request. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Status line and header lines. */
+  readonly lines: readonly string[];
+  /** Values by name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** As long as Content-Length says. */
+  readonly body: string;
+}
+
+/** What a handshake is sent with. */
+export interface HandshakeOptions extends RequestOptions {
+  /** Bytes in the same segment, behind the request. */
+  readonly behind?: Uint8Array;
+}
+
+/** A close frame's content as hex, for {@link RawClient.send}. */
+export function closePayload(code: number, reason = ''): string {
+  return code.toString(16).padStart(4, '0') + Buffer.from(reason, 'utf8').toString('hex');
+}
+
+/** A client that speaks WebSocket by hand, for all that no decent client does. It ends with the test. */
+export class RawClient {
+  readonly socket: Socket;
+  /** The frames that came, in short: `81 48656c6c6f`. */
+  readonly frames = new Inbox<string>();
+  readonly #answered = createDeferred<HttpAnswer>();
+  readonly #ended = createDeferred();
+  readonly #closed = createDeferred<Error | undefined>();
+  #error: Error | undefined;
+  #received = Buffer.alloc(0);
+  #hasAnswer = false;
+  #hasEnded = false;
+  #hasClosed = false;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      if (!this.#hasAnswer) this.#readAnswer();
+      if (this.#hasAnswer) this.#readFrames();
+    });
+    socket.on('end', () => {
+      this.#hasEnded = true;
+      this.#ended.resolve();
+    });
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', () => {
+      this.#hasClosed = true;
+      this.#closed.resolve(this.#error);
+    });
+  }
+
+  /** Connects without sending anything. */
+  static async connect(to: number | NetConnectOpts): Promise<RawClient> {
+    const target = typeof to === 'number' ? { host: '127.0.0.1', port: to } : to;
+    const socket = connect({ ...target, allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    const client = new RawClient(socket);
+    await once(socket, 'connect');
+    return client;
+  }
+
+  /** Connects and sends a handshake request. */
+  static async request(to: number | NetConnectOpts, options: HandshakeOptions = {}): Promise<RawClient> {
+    const client = await RawClient.connect(to);
+    client.requestHandshake(options);
+    return client;
+  }
+
+  /** Connects and gets a 101. */
+  static async open(to: number | NetConnectOpts, options: HandshakeOptions = {}): Promise<RawClient> {
+    const client = await RawClient.request(to, options);
+    const { status } = await client.answered;
+    if (status !== 101) throw new Error(`refused: ${status}`);
+    return client;
+  }
+
+  /** Resolves with the answer to the handshake, complete with its body. */
+  get answered(): Promise<HttpAnswer> {
+    return this.#answered.promise;
+  }
+
+  get hasAnswer(): boolean {
+    return this.#hasAnswer;
+  }
+
+  /** Resolves when the server has ended its side. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Resolves when the connection is over, with the error that ended it. */
+  get closed(): Promise<Error | undefined> {
+    return this.#closed.promise;
+  }
+
+  get hasClosed(): boolean {
+    return this.#hasClosed;
+  }
+
+  /** What came and is no complete answer or frame yet. */
+  get unread(): Buffer {
+    return this.#received;
+  }
+
+  requestHandshake({ behind = new Uint8Array(), ...options }: HandshakeOptions = {}): void {
+    this.socket.write(Buffer.concat([Buffer.from(handshakeRequest(options), 'latin1'), behind]));
+  }
+
+  /** Sends a frame: first byte and payload as hex. */
+  send(first: string, payload: string | Uint8Array = ''): void {
+    this.socket.write(frame('client', first, payload));
+  }
+
+  sendText(text: string): void {
+    this.send('81', Buffer.from(text, 'utf8'));
+  }
+
+  /** Sends a close frame. */
+  sendClose(code: number, reason = ''): void {
+    this.send('88', closePayload(code, reason));
+  }
+
+  /** Does what a decent peer does when it gets a close frame: answers it and ends TCP after the server. */
+  async endInOrder(): Promise<void> {
+    this.send('88', (await this.nextClose()).slice('88 '.length));
+    await this.ended;
+    this.socket.end();
+    await this.closed;
+  }
+
+  /** The next frame. */
+  nextFrame(): Promise<string> {
+    return this.frames.next();
+  }
+
+  /** The next frame, which must be a text message. */
+  async nextText(): Promise<string> {
+    const next = await this.nextFrame();
+    if (!next.startsWith('81')) throw new Error(`no text message: ${next}`);
+    return Buffer.from(next.slice('81 '.length), 'hex').toString('utf8');
+  }
+
+  /** The next frame, which must be a close frame. */
+  async nextClose(): Promise<string> {
+    const next = await this.nextFrame();
+    if (!next.startsWith('88')) throw new Error(`no close frame: ${next}`);
+    return next;
+  }
+
+  #readAnswer(): void {
+    const end = this.#received.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const lines = this.#received.toString('latin1', 0, end).split('\r\n');
+    const headers = new Map(
+      lines.slice(1).map((line) => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+      }),
+    );
+    const bodyBytes = Number(headers.get('content-length') ?? 0);
+    const rest = this.#received.subarray(end + 4);
+    if (rest.length < bodyBytes) return;
+    this.#hasAnswer = true;
+    this.#received = rest.subarray(bodyBytes);
+    const status = Number(lines[0]!.split(' ')[1]);
+    this.#answered.resolve({ status, lines, headers, body: rest.toString('utf8', 0, bodyBytes) });
+  }
+
+  #readFrames(): void {
+    for (;;) {
+      const frameBytes = lengthOfFrame(this.#received);
+      if (frameBytes === undefined || frameBytes > this.#received.length) return;
+      const [seen] = readFrames(this.#received.subarray(0, frameBytes), 'server');
+      this.#received = this.#received.subarray(frameBytes);
+      this.frames.push(`${seen!.first.toString(16).padStart(2, '0')} ${seen!.payload.toString('hex')}`.trim());
+    }
+  }
+}
+
+/** Length of the frame of a server that `bytes` begin with, undefined when they do not tell yet. */
+function lengthOfFrame(bytes: Buffer): number | undefined {
+  if (bytes.length < 2) return undefined;
+  const length = bytes[1]! & 0x7f;
+  if (length < 126) return 2 + length;
+  if (length === 126) return bytes.length < 4 ? undefined : 4 + bytes.readUInt16BE(2);
+  return bytes.length < 10 ? undefined : 10 + Number(bytes.readBigUInt64BE(2));
+}
