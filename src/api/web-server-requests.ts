@@ -1,27 +1,31 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { resolve } from 'node:path';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 
 /**
  * Makes the function that answers plain HTTP requests: CORS first, then the files of `rootFolder`.
  *
- * @remarks The files go through the `send` package, which is loaded only when there is a folder to serve.
+ * @remarks The files go through the `send` package, which is loaded only when there is a folder to serve. It follows
+ * symbolic links, also those that lead out of the folder: who may make a link there decides what is served.
  */
 export async function createRequestListener(settings: CheckedSettings): Promise<RequestListener> {
   const { rootFolder, defaultHomepage } = settings;
-  const send = rootFolder === undefined ? undefined : (await import('send')).default;
+  const root = rootFolder === undefined ? undefined : resolve(rootFolder);
+  const send = root === undefined ? undefined : (await import('send')).default;
   return (request, response) => {
     // RFC 9110 section 9.3.8: TRACE would show a page the headers that scripts must not see.
     if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
-    } else if (send === undefined || rootFolder === undefined) {
+    } else if (send === undefined || root === undefined) {
       answer(response, 404, 'Not Found');
     } else {
-      send(request, pathOf(request), { root: rootFolder, index: defaultHomepage, dotfiles: 'ignore' })
+      send(request, pathOf(request), { root, index: defaultHomepage, dotfiles: 'ignore' })
         // Whether a file is missing or out of bounds is nobody's business.
         .on('error', (error: { status?: number }) => {
           if (error.status === 416) answer(response, 416, 'Range Not Satisfiable');
+          else if (error.status === 412) answer(response, 412, 'Precondition Failed');
           else if (error.status === 500) answer(response, 500, 'Internal Server Error');
           else answer(response, 404, 'Not Found');
         })
@@ -33,7 +37,10 @@ export async function createRequestListener(settings: CheckedSettings): Promise<
 /** Applies the CORS settings (Fetch standard, section 3.2). Returns whether the request has been answered. */
 function applyCors(settings: CheckedSettings, request: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = request.headers;
-  if (!settings.CORSEnabled || origin === undefined || isSameHost(origin, request.headers.host)) return false;
+  if (!settings.CORSEnabled) return false;
+  // On every answer, or a cache would give one site what was meant for another.
+  response.setHeader('Vary', 'Origin');
+  if (origin === undefined || isSameHost(origin, request.headers.host)) return false;
   const method = preflightMethod(request) ?? request.method ?? '';
   const rule = settings.CORSSettings.find((candidate) => matchesOrigin(candidate.host, origin));
   if (rule === undefined || !allowsMethod(rule, method)) {
@@ -41,7 +48,6 @@ function applyCors(settings: CheckedSettings, request: IncomingMessage, response
     return true;
   }
   response.setHeader('Access-Control-Allow-Origin', origin);
-  response.setHeader('Vary', 'Origin');
   if (preflightMethod(request) === undefined) return false;
   response.setHeader('Access-Control-Allow-Methods', allowedMethods(rule) ?? method);
   const headers = request.headers['access-control-request-headers'];
@@ -76,16 +82,25 @@ function allowsMethod(rule: CORSRule, method: string): boolean {
   return allowedMethods(rule)?.split(', ').includes(method) ?? true;
 }
 
+/** The path of a request's target, which may be a whole URL (RFC 9112 section 3.2.2). */
 function pathOf(request: IncomingMessage): string {
   const target = request.url ?? '/';
   const query = target.indexOf('?');
-  return query < 0 ? target : target.slice(0, query);
+  const withoutQuery = query < 0 ? target : target.slice(0, query);
+  if (withoutQuery.startsWith('/')) return withoutQuery;
+  const authority = withoutQuery.indexOf('://');
+  const path = authority < 0 ? -1 : withoutQuery.indexOf('/', authority + '://'.length);
+  return path < 0 ? '/' : withoutQuery.slice(path);
 }
+
+/** Headers of a file, which do not fit an answer instead of it. */
+const FILE_HEADERS = ['Accept-Ranges', 'Cache-Control', 'Content-Length', 'ETag', 'Last-Modified'] as const;
 
 function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
+  for (const name of FILE_HEADERS) response.removeHeader(name);
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
 }

@@ -65,9 +65,9 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, { accepts: (value: unknow
   HTTPSEnabled: { accepts: isBoolean, wants: 'true or false' },
   HTTPSPort: { accepts: isPort, wants: 'a whole number from 0 to 65535' },
   IPAddressToListen: { accepts: isText, wants: 'a text' },
-  rootFolder: { accepts: isText, wants: 'a text' },
-  defaultHomepage: { accepts: isText, wants: 'a text' },
-  certificateFolder: { accepts: isText, wants: 'a text' },
+  rootFolder: { accepts: isFilledText, wants: 'a text that is not empty' },
+  defaultHomepage: { accepts: isFilledText, wants: 'a text that is not empty' },
+  certificateFolder: { accepts: isFilledText, wants: 'a text that is not empty' },
   minTLSVersion: { accepts: (value) => [1, 2, 3, 4].includes(value as number), wants: '1, 2, 3 or 4' },
   CORSEnabled: { accepts: isBoolean, wants: 'true or false' },
   CORSSettings: { accepts: isCorsSettings, wants: 'an array of { host, methods? }' },
@@ -82,6 +82,7 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, { accepts: (value: unknow
 export function checkSettings(...layers: readonly WebServerSettings[]): CheckedSettings {
   const checked: Record<string, unknown> = { ...DEFAULTS };
   for (const layer of layers.toReversed()) {
+    if (typeof layer !== 'object' || layer === null) throw invalidSetting('the settings must be an object');
     for (const [name, value] of Object.entries(layer)) {
       if (value === undefined) continue;
       const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof WebServerSettings] : undefined;
@@ -101,6 +102,10 @@ export function checkSettings(...layers: readonly WebServerSettings[]): CheckedS
 
 function isText(value: unknown): boolean {
   return typeof value === 'string';
+}
+
+function isFilledText(value: unknown): boolean {
+  return isText(value) && value !== '';
 }
 
 function isBoolean(value: unknown): boolean {

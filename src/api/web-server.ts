@@ -1,19 +1,23 @@
 import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { SecureVersion } from 'node:tls';
-import { type ErrorItem, FourDError } from '../errors.ts';
+import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
+import { timers } from '../transport/timers.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { createRequestListener } from './web-server-requests.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
 
 /** How long the peers of a stopped web server have to answer, in milliseconds. */
 const STOP_TIMEOUT_MS = 5000;
-/** Longest time for a client to send its request headers, and how often Node looks, in milliseconds. */
-const HEADERS_TIMEOUT_MS = 10_000;
+/** Longest TLS handshake, and longest time for a client to send its request headers, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Slow clients are cut off: Node looks every `connectionsCheckingInterval` ms for headers that take too long. */
+const LIMITS = { headersTimeout: HANDSHAKE_TIMEOUT_MS, connectionsCheckingInterval: HANDSHAKE_TIMEOUT_MS / 2 } as const;
 
 const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as const satisfies Record<
   number,
@@ -44,10 +48,12 @@ export let attach: (web: WebServer, server: Attached) => () => void;
 export class WebServer {
   readonly #ownSettings: WebServerSettings;
   #settings: CheckedSettings;
-  #servers: UpgradableServer[] = [];
-  #isStarting = false;
+  #servers: readonly UpgradableServer[] = [];
+  #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #attached = new Set<Attached>();
+  /** All connections, also those that Node's HTTP server no longer counts among its own. */
+  readonly #sockets = new Set<Socket>();
 
   static {
     attach = (web, server) => {
@@ -66,55 +72,31 @@ export class WebServer {
   }
 
   /**
-   * Starts listening.
+   * Starts listening. During a {@link stop} it first waits for the end of that.
    *
    * @param settings - override those of the constructor until {@link stop}
    * @returns `{ success: true }`, or `{ success: false, errors }`; it does not reject. A server that runs goes on.
    */
-  async start(settings: WebServerSettings = {}): Promise<StartResult> {
-    if (this.isRunning || this.#isStarting || this.#stopping !== undefined) {
-      return failure(webError('ERR_WEB_SERVER_ALREADY_STARTED', 'cannot start the web server: it is running'));
+  start(settings: WebServerSettings = {}): Promise<StartResult> {
+    if (this.isRunning || this.#starting !== undefined) {
+      const error = webError('ERR_WEB_SERVER_ALREADY_STARTED', 'cannot start the web server: it is running');
+      return Promise.resolve({ success: false, errors: [error.item] });
     }
-    this.#isStarting = true;
-    const servers: UpgradableServer[] = [];
-    try {
-      const checked = checkSettings(settings, this.#ownSettings);
-      const listener = await createRequestListener(checked);
-      const limits = { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2 };
-      const ports: { HTTPPort?: number; HTTPSPort?: number } = {};
-      if (checked.HTTPEnabled) {
-        const server = createHttpServer(limits, listener);
-        ports.HTTPPort = await listen(server, checked.HTTPPort, checked.IPAddressToListen);
-        servers.push(server);
-      }
-      if (checked.HTTPSEnabled) {
-        const minVersion = TLS_VERSIONS[checked.minTLSVersion];
-        const certificate = await readCertificate(checked.certificateFolder ?? '');
-        const server = createSecureServer({ ...limits, ...certificate, minVersion }, listener);
-        ports.HTTPSPort = await listen(server, checked.HTTPSPort, checked.IPAddressToListen);
-        servers.push(server);
-      }
-      this.#settings = Object.freeze({ ...checked, ...ports });
-      this.#servers = servers;
-      return { success: true };
-    } catch (error) {
-      for (const server of servers) server.close();
-      return failure(error as FourDError);
-    } finally {
-      this.#isStarting = false;
-    }
+    this.#starting = this.#start(settings);
+    return this.#starting;
   }
 
   /**
    * Stops: no new connections, WebSocket peers get 1001 and at most 5 s to answer, their onTerminate run, then those of
-   * the WebSocket servers. Settings of {@link start} are forgotten.
+   * the WebSocket servers. HTTP requests that are still being answered are cut off. Settings of {@link start} are
+   * forgotten. During a {@link start} it first waits for the end of that.
    *
    * @returns resolves when all of that is over; at once when the server is not running
    */
   stop(): Promise<void> {
-    if (!this.isRunning) return Promise.resolve();
-    this.#stopping ??= this.#stop();
-    return this.#stopping;
+    if (this.#starting !== undefined) return this.#starting.then(() => this.stop());
+    if (this.isRunning) this.#stopping = this.#stop();
+    return this.#stopping ?? Promise.resolve();
   }
 
   /** Whether the server listens. */
@@ -177,18 +159,71 @@ export class WebServer {
     return this.#settings.CORSSettings;
   }
 
+  async #start(settings: WebServerSettings): Promise<StartResult> {
+    await this.#stopping;
+    const servers: UpgradableServer[] = [];
+    try {
+      const checked = checkSettings(settings, this.#ownSettings);
+      const listener = await createRequestListener(checked);
+      const http = checked.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
+      const https = checked.HTTPSEnabled ? await createSecureServer(checked, listener) : undefined;
+      const ports: { HTTPPort?: number; HTTPSPort?: number } = {};
+      if (http !== undefined) {
+        servers.push(http);
+        ports.HTTPPort = await this.#listen(http, checked.HTTPPort, checked.IPAddressToListen);
+      }
+      if (https !== undefined) {
+        servers.push(https);
+        ports.HTTPSPort = await this.#listen(https, checked.HTTPSPort, checked.IPAddressToListen);
+      }
+      this.#settings = Object.freeze({ ...checked, ...ports });
+      this.#servers = servers;
+      return { success: true };
+    } catch (error) {
+      const closed = servers.map(close);
+      this.#destroySockets();
+      await Promise.all(closed);
+      const known = error instanceof FourDError ? error : listenError(error);
+      return { success: false, errors: [known.item] };
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
   async #stop(): Promise<void> {
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const servers = this.#servers;
+    this.#servers = [];
+    this.#settings = checkSettings(this.#ownSettings);
+    const closed = servers.map(close);
     const attached = Array.from(this.#attached);
     const ended = attached.map((server) => new Promise<void>((resolve) => server.onceEnded(resolve)));
     for (const server of attached) server.shutdown(CLOSE_GOING_AWAY, STOP_TIMEOUT_MS);
+    // For connections that nobody ends: half a TLS handshake, upgrades that somebody else has taken.
+    const deadline = { onDeadline: () => this.#destroySockets() };
+    const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
-    // What is left are requests of plain HTTP clients, and sockets whose upgrade was refused.
-    for (const server of this.#servers) server.closeAllConnections();
+    for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
-    this.#servers = [];
-    this.#settings = checkSettings(this.#ownSettings);
+    timers.cancel(deadline, ticket);
     this.#stopping = undefined;
+  }
+
+  /** Returns the port that it got. */
+  async #listen(server: UpgradableServer, port: number, address: string): Promise<number> {
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+    await new Promise<void>((resolve, reject) => {
+      // Stays on: an error of a listening server, such as too many open files, must not end the process.
+      server.on('error', (cause) => reject(listenError(cause, port, address)));
+      server.listen({ port, ...(address !== '' && { host: address }) }, resolve);
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  #destroySockets(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 }
 
@@ -200,42 +235,25 @@ export function webServer(): WebServer {
   return defaultWebServer;
 }
 
-async function listen(server: UpgradableServer, port: number, address: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    // Stays on: an error of a listening server, such as too many open files, must not end the process.
-    server.on('error', (cause) => {
-      const where = address === '' ? `port ${port}` : `${address}, port ${port}`;
-      reject(webError('ERR_WEB_SERVER_LISTEN', `cannot listen on ${where}: ${cause.message}`, cause));
-    });
-    server.listen({ port, ...(address !== '' && { host: address }) }, resolve);
-  });
-  return (server.address() as AddressInfo).port;
+function close(server: UpgradableServer): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
 }
 
-async function readCertificate(folder: string): Promise<{ key: Buffer; cert: Buffer }> {
+async function createSecureServer(settings: CheckedSettings, listener: RequestListener): Promise<UpgradableServer> {
+  const folder = settings.certificateFolder ?? '';
+  const minVersion = TLS_VERSIONS[settings.minTLSVersion];
   try {
     const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);
-    return { key, cert };
+    return createHttpsServer({ ...LIMITS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, key, cert, minVersion }, listener);
   } catch (cause) {
-    throw certificateError(cause);
+    const message = `cannot use key.pem and cert.pem of certificateFolder: ${textOfThrown(cause)}`;
+    throw webError('ERR_WEB_SERVER_CERTIFICATE', message, cause);
   }
 }
 
-function createSecureServer(...parameters: Parameters<typeof createHttpsServer>): UpgradableServer {
-  try {
-    return createHttpsServer(...parameters);
-  } catch (cause) {
-    throw certificateError(cause);
-  }
-}
-
-function certificateError(cause: unknown): FourDError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return webError(
-    'ERR_WEB_SERVER_CERTIFICATE',
-    `cannot use key.pem and cert.pem of certificateFolder: ${detail}`,
-    cause,
-  );
+function listenError(cause: unknown, port?: number, address?: string): FourDError {
+  const where = port === undefined ? '' : ` on ${address === '' ? '' : `${address}, `}port ${port}`;
+  return webError('ERR_WEB_SERVER_LISTEN', `cannot listen${where}: ${textOfThrown(cause)}`, cause);
 }
 
 function webError(
@@ -244,8 +262,4 @@ function webError(
   cause?: unknown,
 ): FourDError {
   return new FourDError(code, message, { componentSignature: 'HTTP', cause });
-}
-
-function failure(error: FourDError): StartResult {
-  return { success: false, errors: [error.item] };
 }
