@@ -10,7 +10,8 @@ import type { DialTarget } from '../transport/dial.ts';
 export function parseWebSocketUrl(text: string): DialTarget {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) throw invalidUrl('it cannot be read');
-  if (url.hash !== '') throw invalidUrl('it must not have a fragment (#)');
+  // An empty fragment is one too, but does not show in `hash`.
+  if (url.href.includes('#')) throw invalidUrl('it must not have a fragment (#)');
   if (url.protocol === 'ws+unix:' || url.protocol === 'wss+unix:') return parseUnixUrl(url);
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw invalidUrl('it must begin with ws:// or wss://');
   if (url.hostname === '') throw invalidUrl('it has no host');
@@ -28,6 +29,7 @@ export function parseWebSocketUrl(text: string): DialTarget {
 }
 
 function parseUnixUrl(url: URL): DialTarget {
+  if (url.host !== '') throw invalidUrl('a Unix socket has no host: write ws+unix:/socket/path');
   const colon = url.pathname.indexOf(':');
   const socketPath = colon < 0 ? url.pathname : url.pathname.slice(0, colon);
   if (!socketPath.startsWith('/')) throw invalidUrl('a Unix socket needs an absolute path');
