@@ -12,7 +12,7 @@ export interface Harness {
   /** Lets the peer send frames: `['81 48656c6c6f', '89']`, first byte and payload as hex. */
   readonly receive: (...frames: string[]) => void;
   /** The frames sent so far, in the same form. */
-  readonly sent: string[];
+  readonly sent: () => string[];
 }
 
 export function openConnection(role: Role, options: Partial<ProtocolOptions> = {}): Harness {
@@ -30,9 +30,7 @@ export function openConnection(role: Role, options: Partial<ProtocolOptions> = {
     sink,
     output,
     receive: (...frames) => connection.receive(peerFrames(role, ...frames)),
-    get sent() {
-      return describeFrames(output.bytes, role);
-    },
+    sent: () => describeFrames(output.bytes, role),
   };
 }
 
