@@ -24,6 +24,8 @@ let countdownTimer;
 let myId = '';
 let myName = recallName();
 let unread = 0;
+/** Whether the log shows its last entry: then it follows new ones. Whoever reads further up is not torn away. */
+let isAtEnd = true;
 
 // The connection
 
@@ -45,7 +47,8 @@ function onLost() {
   socket = undefined;
   const waitMs = retryDelayMs(failures);
   failures += 1;
-  setState('lost', 'Connection lost, reconnecting');
+  setState('lost', element('span', 'detail', 'Connection lost. '), 'Reconnecting');
+  showPeople(undefined);
   const retryAt = Date.now() + waitMs;
   const tick = () => {
     const leftMs = retryAt - Date.now();
@@ -65,11 +68,11 @@ function isConnected() {
   return socket?.readyState === WebSocket.OPEN;
 }
 
-function setState(state, text) {
+function setState(state, ...content) {
   connection.dataset.state = state;
-  stateText.textContent = text;
+  stateText.replaceChildren(...content);
   countdown.textContent = '';
-  hint.textContent = '';
+  if (state === 'connected') hint.textContent = '';
   // A button that vanishes must not take the focus with it.
   if (state !== 'lost' && document.activeElement === retryButton) messageField.focus();
   retryButton.hidden = state !== 'lost';
@@ -137,23 +140,23 @@ function showNotice(...parts) {
 }
 
 function append(entry) {
-  const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
   log.append(entry);
   if (log.childElementCount > MAX_ENTRIES) log.firstElementChild.remove();
-  // Whoever reads further up is not torn away.
-  if (wasAtEnd || entry.classList.contains('mine')) scrollToEnd();
+  if (isAtEnd || entry.classList.contains('mine')) scrollToEnd();
   else toEndButton.hidden = false;
 }
 
 function scrollToEnd() {
   log.scrollTop = log.scrollHeight;
+  isAtEnd = true;
   toEndButton.hidden = true;
 }
 
+/** @param people - undefined when nobody knows */
 function showPeople(people) {
-  peopleCount.textContent = String(people.length);
+  peopleCount.textContent = people === undefined ? '?' : String(people.length);
   peopleList.replaceChildren(
-    ...people.map((person) => {
+    ...(people ?? []).map((person) => {
       const item = element('li', '', nameElement(person));
       if (person.id === myId) item.append(' (you)');
       return item;
@@ -222,8 +225,13 @@ toEndButton.addEventListener('click', () => {
   messageField.focus();
 });
 log.addEventListener('scroll', () => {
-  if (log.scrollHeight - log.scrollTop - log.clientHeight < 48) toEndButton.hidden = true;
+  isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
+  if (isAtEnd) toEndButton.hidden = true;
 });
+// The keyboard of a phone, or a line more in the header, leaves less room.
+new ResizeObserver(() => {
+  if (isAtEnd) scrollToEnd();
+}).observe(log);
 // The network is back, or the page comes out of the browser's cache of pages: no need to wait.
 addEventListener('online', connectNow);
 addEventListener('pageshow', (event) => {
