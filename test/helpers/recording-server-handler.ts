@@ -91,7 +91,7 @@ export class RecordingServerHandler {
     }
     const handler = new RecordingHandler();
     this.handlers.push(handler);
-    return handler as Admission<unknown>;
+    return handler;
   }
 
   onError(...parameters: [wss: WebSocketServer<unknown>, event: ErrorEvent]): void {
