@@ -13,6 +13,11 @@ export interface Output {
   reserve(byteCount: number): number;
   /** The first `byteCount` reserved bytes have been written and are to be sent. */
   commit(byteCount: number): void;
+  /**
+   * Sends a frame that other outputs share, after what was committed. Small ones are copied when something else leaves
+   * with them.
+   */
+  appendShared(frame: Buffer): void;
   /** Sends `bytes` after what was committed, without copying: they must not change until they have left. */
   append(bytes: Buffer): void;
 }

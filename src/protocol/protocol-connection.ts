@@ -19,6 +19,7 @@ import { MessageAssembler, type MessageLimits, type MessageListener } from './me
 import type { Output } from './output.ts';
 import type { Compression } from './permessage-deflate.ts';
 import { Queue } from './queue.ts';
+import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
 import type { ProtocolSink } from './sink.ts';
 
 /** What a connection is made of. */
@@ -106,7 +107,12 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** Sends a text message. Does nothing once the connection is closing. */
   sendText(text: string): void {
     if (this.#isClosing) return;
-    if (this.#compression !== undefined) this.#sendCompressed(OPCODE_TEXT, Buffer.from(text, 'utf8'));
+    if (this.#compression !== undefined) {
+      this.#sendCompressed(OPCODE_TEXT, Buffer.from(text, 'utf8'));
+      return;
+    }
+    const shared = this.#isClient ? undefined : sharedMessage(text);
+    if (shared !== undefined) this.#output.appendShared(shared.frame);
     else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
     else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'), true);
   }
@@ -121,6 +127,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (this.#compression !== undefined) {
       this.#sendCompressed(OPCODE_BINARY, bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes);
     } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
+  }
+
+  /** Sends a message that is framed already. For servers without compression only. Does nothing once closing. */
+  sendPrepared(message: PreparedMessage): void {
+    if (!this.#isClosing) this.#output.appendShared(message.frame);
   }
 
   /**

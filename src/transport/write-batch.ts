@@ -1,10 +1,13 @@
 import type { Output } from '../protocol/output.ts';
+import { forgetSharedMessage } from '../protocol/prepared-message.ts';
 import type { Transport } from './transport.ts';
 
 /** Size of the buffers that small frames are collected in. */
 const BUFFER_BYTES = 16_384 + 64;
 /** Buffers kept for the next batch: a turn in which this many sockets write takes no new memory. */
 const MAX_FREE_BUFFERS = 512;
+/** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */
+const MAX_COPIED_FRAME_BYTES = 4096;
 /** A batch of this size leaves at once, so that memory does not follow the length of a turn. */
 const MAX_BATCH_BYTES = 65_536;
 
@@ -22,6 +25,7 @@ function flushAll(): void {
   dirty = [];
   isFlushScheduled = false;
   for (const batch of batches) batch.flush();
+  forgetSharedMessage();
 }
 
 /**
@@ -33,9 +37,11 @@ function flushAll(): void {
  */
 export class WriteBatch implements Output {
   readonly #transport: Transport;
-  /** Finished pieces, in front of what is in {@link buffer}. */
-  #pieces: Buffer[] = [];
+  /** Finished pieces, in front of what is in {@link buffer}. Undefined when there are none, as in an idle connection. */
+  #pieces: Buffer[] | undefined;
   #pieceBytes = 0;
+  /** The only piece is a small frame that other batches share: it is copied as soon as something else follows. */
+  #isLoneFrame = false;
   #buffer: Buffer = EMPTY;
   /** The part of the buffer that is written and not yet among the pieces. */
   #start = 0;
@@ -62,15 +68,8 @@ export class WriteBatch implements Output {
   }
 
   reserve(byteCount: number): number {
-    if (this.#buffer.length - this.#end < byteCount) {
-      this.#finishPiece();
-      this.#buffer =
-        byteCount <= BUFFER_BYTES
-          ? (freeBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
-          : Buffer.allocUnsafeSlow(byteCount);
-      this.#start = 0;
-      this.#end = 0;
-    }
+    if (this.#isLoneFrame) this.#copyLoneFrame();
+    if (this.#buffer.length - this.#end < byteCount) this.#nextBuffer(byteCount);
     return this.#end;
   }
 
@@ -81,9 +80,23 @@ export class WriteBatch implements Output {
 
   append(bytes: Buffer): void {
     this.#finishPiece();
-    this.#pieces.push(bytes);
-    this.#pieceBytes += bytes.length;
+    this.#addPiece(bytes);
+    this.#isLoneFrame = false;
     this.#onGrown();
+  }
+
+  appendShared(frame: Buffer): void {
+    if (frame.length > MAX_COPIED_FRAME_BYTES) {
+      this.append(frame);
+    } else if (this.#pieces === undefined && this.#end === this.#start) {
+      this.#addPiece(frame);
+      this.#isLoneFrame = true;
+      this.#onGrown();
+    } else {
+      const offset = this.reserve(frame.length);
+      frame.copy(this.#buffer, offset);
+      this.commit(frame.length);
+    }
   }
 
   /** Sends the end of the stream behind all that was written. */
@@ -102,7 +115,7 @@ export class WriteBatch implements Output {
   flush(): void {
     this.#isDirty = false;
     if (this.#isClosed || this.#transport.isBlocked) return;
-    if (this.#end > this.#start || this.#pieceBytes > 0) this.#write();
+    if (this.#end > this.#start || this.#pieces !== undefined) this.#write();
     if (this.#endsAfterFlush) {
       this.#endsAfterFlush = false;
       this.#transport.end();
@@ -112,13 +125,8 @@ export class WriteBatch implements Output {
   #write(): void {
     const buffer = this.#buffer;
     this.#finishPiece();
-    const pieces = this.#pieces;
-    const hasLeft = this.#transport.write(pieces);
-    this.#pieces = [];
-    this.#pieceBytes = 0;
-    this.#buffer = EMPTY;
-    this.#start = 0;
-    this.#end = 0;
+    const hasLeft = this.#transport.write(this.#pieces ?? []);
+    this.#clear();
     if (hasLeft && buffer.length === BUFFER_BYTES && freeBuffers.length < MAX_FREE_BUFFERS) freeBuffers.push(buffer);
   }
 
@@ -139,14 +147,37 @@ export class WriteBatch implements Output {
 
   #finishPiece(): void {
     if (this.#end === this.#start) return;
-    this.#pieces.push(this.#buffer.subarray(this.#start, this.#end));
-    this.#pieceBytes += this.#end - this.#start;
+    this.#addPiece(this.#buffer.subarray(this.#start, this.#end));
     this.#start = this.#end;
   }
 
+  #addPiece(piece: Buffer): void {
+    if (this.#pieces === undefined) this.#pieces = [piece];
+    else this.#pieces.push(piece);
+    this.#pieceBytes += piece.length;
+  }
+
+  #copyLoneFrame(): void {
+    const [frame] = this.#pieces as [Buffer];
+    this.#clear();
+    this.#nextBuffer(frame.length);
+    this.#end = frame.copy(this.#buffer);
+  }
+
+  #nextBuffer(byteCount: number): void {
+    this.#finishPiece();
+    this.#buffer =
+      byteCount <= BUFFER_BYTES
+        ? (freeBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
+        : Buffer.allocUnsafeSlow(byteCount);
+    this.#start = 0;
+    this.#end = 0;
+  }
+
   #clear(): void {
-    this.#pieces = [];
+    this.#pieces = undefined;
     this.#pieceBytes = 0;
+    this.#isLoneFrame = false;
     this.#buffer = EMPTY;
     this.#start = 0;
     this.#end = 0;
