@@ -58,7 +58,10 @@ export const errorTable = {
     errCode: 1006,
     meaning: 'The server answered with another HTTP status than 101: see httpStatus, httpHeaders and httpBody.',
   },
-  ERR_HANDSHAKE_INVALID: { errCode: 1006, meaning: 'The server answered 101, but not as RFC 6455 demands.' },
+  ERR_HANDSHAKE_INVALID: {
+    errCode: 1006,
+    meaning: 'The server answered 101, but not as RFC 6455 demands, or did not answer in HTTP.',
+  },
   ERR_DUPLICATE_PATH: { errCode: -10718, meaning: 'Another WebSocket server of this web server has the same path.' },
   ERR_WEB_SERVER_NOT_STARTED: { errCode: -20001, meaning: 'The web server is not running: await its start() first.' },
   ERR_WEB_SERVER_ALREADY_STARTED: { errCode: -20002, meaning: 'start() was called on a running web server.' },

@@ -1,16 +1,19 @@
 import { type Deadline, timers } from '../transport/timers.ts';
 
 /**
- * How long an end may wait for those before it, in milliseconds: longer than peers on one network differ in answering
- * alike, and too short to be felt when one of them does not answer.
+ * Once no end has come for this long, in milliseconds, the missing ones are those of slow peers: longer than peers that
+ * answer alike leave between two ends, and too short to be felt.
  */
-const MAX_WAIT_MS = 50;
+const QUIET_MS = 50;
+/** How many such periods an end waits at most, while others keep coming. */
+const MAX_PERIODS = 10;
 
 /**
  * Brings the ends of connections into the order of their arrival, as far as they come close together.
  *
- * @remarks An end waits for those of earlier arrivals, but not for a peer that is slow: once {@link MAX_WAIT_MS} have
- * passed it is delivered without them. When all come in order nothing waits.
+ * @remarks An end waits for those of earlier arrivals as long as ends keep coming, half a second at most, but not for a
+ * peer that is slow: once {@link QUIET_MS} have passed without any, what has come is delivered. When all come in order
+ * nothing waits.
  * @typeParam T - a connection
  */
 export class ArrivalOrder<T> implements Deadline {
@@ -21,6 +24,10 @@ export class ArrivalOrder<T> implements Deadline {
   #isScheduled = false;
   /** The ticket of the timer wheel while an end waits for an earlier one. */
   #ticket: number | undefined;
+  /** Periods that the first of those that wait has waited. */
+  #periods = 0;
+  /** Whether no end has come in the current period. */
+  #isQuiet = true;
 
   /** @param awaited - in order of arrival; an end of each will come */
   constructor(awaited: Iterable<T>) {
@@ -30,6 +37,7 @@ export class ArrivalOrder<T> implements Deadline {
   /** Calls `deliver` in a later turn, when its turn has come. */
   add(ended: T, deliver: () => void): void {
     this.#ended.set(ended, deliver);
+    this.#isQuiet = false;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -41,7 +49,7 @@ export class ArrivalOrder<T> implements Deadline {
   onDeadline(): void {
     this.#ticket = undefined;
     // When this program was busy, the missing ends may have come meanwhile: they are read before an immediate runs.
-    setImmediate(() => this.#deliver(true));
+    setImmediate(() => this.#deliver(this.#isQuiet || ++this.#periods >= MAX_PERIODS));
   }
 
   /** @param isOverdue - whether those that have not ended are passed over, instead of waited for */
@@ -55,10 +63,12 @@ export class ArrivalOrder<T> implements Deadline {
       } else if (!isOverdue) break;
     }
     if (this.#ended.size === 0) {
+      this.#periods = 0;
       if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
       this.#ticket = undefined;
-    } else {
-      this.#ticket ??= timers.schedule(this, MAX_WAIT_MS);
+    } else if (this.#ticket === undefined) {
+      this.#isQuiet = true;
+      this.#ticket = timers.schedule(this, QUIET_MS);
     }
   }
 }

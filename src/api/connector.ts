@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { FourDError } from '../errors.ts';
+import { FourDError, textOfThrown } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
 import { Dial, type DialListener } from '../transport/dial.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
@@ -37,32 +37,39 @@ export class Connector implements SessionOwner, DialListener {
     });
     let limits = DEFAULT_LIMITS;
     let dataType: DataType = 'text';
-    let begin: () => void;
+    let dial: () => Dial;
     try {
       const target = parseWebSocketUrl(url);
       const settings = handler as HandlerSettings;
-      if (typeof handler !== 'object' || handler === null) throw invalidHandler();
+      if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
       limits = checkClientOptions(options);
       dataType = checkDataType(settings.dataType, 'HTCL');
       const headers = checkHeaders(settings.headers);
       const { protocols, handshakeTimeoutMs } = limits;
-      begin = () => {
-        this.#dial = new Dial(target, { headers, protocols, handshakeTimeoutMs, tls: options.tls ?? {} }, this);
+      const { tls = {} } = options;
+      dial = () => new Dial(target, { headers, protocols, handshakeTimeoutMs, tls }, this);
+    } catch (thrown) {
+      dial = () => {
+        throw thrown;
       };
-    } catch (error) {
-      // Later, as every other failure: the caller has the object by then.
-      begin = () => setImmediate(() => this.onConnectFailed(error as FourDError));
     }
     const { process } = currentContext();
     this.session = new Session(this, { role: 'client', handler: handler ?? {}, dataType, process, limits });
-    begin();
+    try {
+      this.#dial = dial();
+    } catch (thrown) {
+      const error = thrown instanceof FourDError ? thrown : invalidHandler(textOfThrown(thrown), thrown);
+      // Later, as every other failure: the caller has the object by then.
+      setImmediate(() => this.onConnectFailed(error));
+    }
   }
 
-  /** Gives up connecting. */
+  /** Gives up connecting. Does nothing when it has failed already. */
   onAborted(): void {
+    if (this.session.status !== 'Connecting') return;
     this.#dial?.abort();
     if (this.isSilent) this.session.cancel();
-    else this.session.onTerminated(1006, undefined, false);
+    else this.session.giveUp();
     this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
   }
 
@@ -87,6 +94,7 @@ export class Connector implements SessionOwner, DialListener {
   }
 }
 
-function invalidHandler(): FourDError {
-  return new FourDError('ERR_INVALID_HANDLER', 'invalid handler: it must be an object', { componentSignature: 'HTCL' });
+/** @param cause - what a getter of the handler, or of the options, has thrown */
+function invalidHandler(problem: string, cause?: unknown): FourDError {
+  return new FourDError('ERR_INVALID_HANDLER', `invalid handler: ${problem}`, { componentSignature: 'HTCL', cause });
 }

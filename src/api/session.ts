@@ -1,7 +1,7 @@
 import { callbackFailed, type ComponentSignature, FourDError } from '../errors.ts';
 import { generateError, reportError } from '../process/error-handling.ts';
 import type { LogicalProcess, Owned } from '../process/logical-process.ts';
-import { CLOSE_GOING_AWAY, type Role } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, type Role } from '../protocol/constants.ts';
 import { Driver, type DriverListener } from '../transport/driver.ts';
 import type { Transport } from '../transport/transport.ts';
 import { CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
@@ -111,7 +111,13 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   failToOpen(error: FourDError): void {
     this.#status = 'Closing';
     this.onError(error);
-    this.onTerminated(1006, undefined, false);
+    this.onTerminated(CLOSE_ABNORMAL, undefined, false);
+  }
+
+  /** Ends a session that never had a transport because its user wants so: not within the user's call. */
+  giveUp(): void {
+    this.#status = 'Closing';
+    setImmediate(() => this.onTerminated(CLOSE_ABNORMAL, undefined, false));
   }
 
   /** Ends a session that never had a transport and whose handler is to hear nothing. */

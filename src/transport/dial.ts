@@ -67,8 +67,9 @@ export class Dial implements Deadline {
     }
   }
 
-  /** Gives up. The listener hears nothing any more. */
+  /** Gives up. The listener hears nothing any more. Does nothing when it has been called. */
   abort(): void {
+    if (this.#isOver) return;
     this.#finish();
     this.#socket?.destroy();
   }

@@ -53,9 +53,13 @@ export class FakeCompression implements Compression {
 }
 
 function inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void {
-  const repeat = { [MARK[0]!]: 1, [GROWING_MARK[0]!]: 4 }[compressed[0] ?? 0];
+  const repeat = compressed[0] === MARK[0] ? 1 : compressed[0] === GROWING_MARK[0] ? 4 : 0;
   const payload = compressed.subarray(1);
-  if (repeat === undefined) done(new Error('no mark'), NOTHING);
+  if (repeat === 0) done(new Error('no mark'), NOTHING);
   else if (payload.length * repeat > maxBytes) done(new RangeError('too long'), NOTHING);
-  else done(undefined, Buffer.from(Array.from(payload, (byte) => Array.from({ length: repeat }, () => byte)).flat()));
+  else
+    done(
+      undefined,
+      Buffer.from(new Uint8Array(payload.length * repeat).map((_, i) => payload[Math.floor(i / repeat)]!)),
+    );
 }

@@ -25,7 +25,9 @@ export function otherRole(role: Role): Role {
 /** Masks a copy, by the formula of RFC 6455 section 5.3. */
 export function maskByFormula(payload: Uint8Array, key: string): Buffer {
   const keyBytes = hex(key);
-  return Buffer.from(payload.map((byte, i) => byte ^ keyBytes[i % 4]!));
+  const masked = Buffer.alloc(payload.length);
+  for (let i = 0; i < payload.length; i++) masked[i] = payload[i]! ^ keyBytes[i % 4]!;
+  return masked;
 }
 
 export interface FrameOptions {
@@ -99,6 +101,16 @@ export function readFrames(stream: Buffer, sender: Role): SeenFrame[] {
     offset += length;
   }
   return frames;
+}
+
+/** Length of the frame that `bytes` begin with, undefined when they do not tell yet. */
+export function lengthOfFrame(bytes: Buffer): number | undefined {
+  if (bytes.length < 2) return undefined;
+  const maskBytes = bytes[1]! >= 0x80 ? 4 : 0;
+  const length = bytes[1]! & 0x7f;
+  if (length < 126) return 2 + maskBytes + length;
+  if (length === 126) return bytes.length < 4 ? undefined : 4 + maskBytes + bytes.readUInt16BE(2);
+  return bytes.length < 10 ? undefined : 10 + maskBytes + Number(bytes.readBigUInt64BE(2));
 }
 
 /** Frames in short: first byte and payload as hex, such as `81 48656c6c6f`. */

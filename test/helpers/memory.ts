@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -8,4 +9,12 @@ const collectGarbage = runInNewContext('gc') as () => void;
 export function heldBytes(): number {
   collectGarbage();
   return process.memoryUsage().arrayBuffers;
+}
+
+/** Lets go of all that nothing refers to. In turns of its own, because a WeakRef keeps its object until its turn ends. */
+export async function dropGarbage(): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    await nextTurn();
+    collectGarbage();
+  }
 }

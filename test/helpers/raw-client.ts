@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createDeferred } from './deferred.ts';
-import { frame, readFrames } from './frames.ts';
+import { describeFrames, frame, lengthOfFrame } from './frames.ts';
 import { handshakeRequest, type RequestOptions } from './handshake-request.ts';
 import { Inbox } from './inbox.ts';
 
@@ -187,18 +187,9 @@ export class RawClient {
     for (;;) {
       const frameBytes = lengthOfFrame(this.#received);
       if (frameBytes === undefined || frameBytes > this.#received.length) return;
-      const [seen] = readFrames(this.#received.subarray(0, frameBytes), 'server');
+      const [seen] = describeFrames(this.#received.subarray(0, frameBytes), 'server');
       this.#received = this.#received.subarray(frameBytes);
-      this.frames.push(`${seen!.first.toString(16).padStart(2, '0')} ${seen!.payload.toString('hex')}`.trim());
+      this.frames.push(seen!);
     }
   }
-}
-
-/** Length of the frame of a server that `bytes` begin with, undefined when they do not tell yet. */
-function lengthOfFrame(bytes: Buffer): number | undefined {
-  if (bytes.length < 2) return undefined;
-  const length = bytes[1]! & 0x7f;
-  if (length < 126) return 2 + length;
-  if (length === 126) return bytes.length < 4 ? undefined : 4 + bytes.readUInt16BE(2);
-  return bytes.length < 10 ? undefined : 10 + Number(bytes.readBigUInt64BE(2));
 }

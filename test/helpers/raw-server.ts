@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { readFrames, type SeenFrame } from './frames.ts';
+import { describeFrames, lengthOfFrame } from './frames.ts';
 import { createDeferred } from './deferred.ts';
 import { Inbox } from './inbox.ts';
 
@@ -40,7 +40,8 @@ export class RawConnection {
   readonly #requested = createDeferred();
   readonly #ended = createDeferred();
   readonly #closed = createDeferred();
-  readonly #chunks = new Inbox<Buffer>();
+  /** The frames that came, in short: `81 48656c6c6f`. */
+  readonly frames = new Inbox<string>();
   #received = Buffer.alloc(0);
 
   constructor(socket: Socket) {
@@ -53,7 +54,7 @@ export class RawConnection {
         this.#received = this.#received.subarray(end + 4);
         this.#requested.resolve();
       }
-      this.#chunks.push(chunk);
+      if (this.request !== '') this.#readFrames();
     });
     socket.on('end', () => this.#ended.resolve());
     socket.on('close', () => this.#closed.resolve());
@@ -76,20 +77,8 @@ export class RawConnection {
     return this.#closed.promise;
   }
 
-  /** The bytes that came behind the request. */
-  get received(): Buffer {
-    return this.#received;
-  }
-
-  /** The frames that came so far. Throws when the last one is cut. */
-  get frames(): SeenFrame[] {
-    return readFrames(this.#received, 'client');
-  }
-
-  /** Waits until this many bytes have come behind the request. */
-  async receivedAtLeast(byteCount: number): Promise<Buffer> {
-    await this.requested;
-    while (this.#received.length < byteCount) await this.#chunks.atLeast(this.#chunks.all.length + 1);
+  /** What came behind the request and is no whole frame. */
+  get unread(): Buffer {
     return this.#received;
   }
 
@@ -111,6 +100,16 @@ export class RawConnection {
       ...extraHeaders,
     ];
     return `${lines.join('\r\n')}\r\n\r\n`;
+  }
+
+  #readFrames(): void {
+    for (;;) {
+      const frameBytes = lengthOfFrame(this.#received);
+      if (frameBytes === undefined || frameBytes > this.#received.length) return;
+      const [seen] = describeFrames(this.#received.subarray(0, frameBytes), 'client');
+      this.#received = this.#received.subarray(frameBytes);
+      this.frames.push(seen!);
+    }
   }
 }
 

@@ -328,7 +328,8 @@ test('4D-013 a wrong Sec-WebSocket-Accept gives null and an error', async () => 
   expect(await attempt).toBeNull();
   expect(calls).toEqual([[{ ...errorItem, errCode: 1006 }]]);
   await peer.ended;
-  expect(peer.received).toHaveLength(0);
+  expect(peer.frames.all).toEqual([]);
+  expect(peer.unread).toHaveLength(0);
   expect(handler.names).toEqual([]);
 });
 

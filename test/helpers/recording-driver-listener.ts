@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { FourDError } from '../../src/errors.ts';
+import type { DriverListener } from '../../src/transport/driver.ts';
+
+/** Bytes as hex, or what stands for them when there are many. */
+export function describeBytes(bytes: Buffer): string {
+  return bytes.length <= 64
+    ? bytes.toString('hex')
+    : `${bytes.length} ${createHash('sha1').update(bytes).digest('hex')}`;
+}
+
+/**
+ * Turns the calls of a driver into a plain list: `text Hello`, `bytes 0102`, `closing`, `error ERR_INVALID_UTF8 1007`,
+ * `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
+ */
+export class RecordingDriverListener implements DriverListener {
+  readonly events: string[] = [];
+  readonly errors: FourDError[] = [];
+  /** Runs within each call, after it was recorded. */
+  onEvent: ((event: string) => void) | undefined;
+  #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
+
+  /** Resolves as soon as the condition holds; looks at it after each call. */
+  async until(isFulfilled: () => boolean): Promise<void> {
+    if (isFulfilled()) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push({ isFulfilled, resolve });
+    });
+  }
+
+  async untilTerminated(): Promise<void> {
+    await this.until(() => this.events.at(-1)?.startsWith('terminated') === true);
+  }
+
+  /** All but messages. */
+  get ending(): string[] {
+    return this.events.filter((event) => !/^(?:text|bytes)/.test(event));
+  }
+
+  onMessage(data: string | Buffer, isText: boolean): void {
+    if (typeof data === 'string') this.#record(`text ${data}`);
+    else this.#record(`${isText ? 'text as bytes' : 'bytes'} ${describeBytes(data)}`);
+  }
+
+  onClosing(): void {
+    this.#record('closing');
+  }
+
+  onError(error: FourDError): void {
+    this.errors.push(error);
+    this.#record(`error ${error.code} ${error.closeCode}`);
+  }
+
+  onTerminated(code: number, reason: string | undefined, wasClean: boolean): void {
+    const quoted = reason === undefined ? '' : ` ${JSON.stringify(reason)}`;
+    this.#record(`terminated ${code}${quoted} ${wasClean ? 'clean' : 'unclean'}`);
+  }
+
+  #record(event: string): void {
+    this.events.push(event);
+    this.onEvent?.(event);
+    this.#waiting = this.#waiting.filter(({ isFulfilled, resolve }) => {
+      const isOver = isFulfilled();
+      if (isOver) resolve();
+      return !isOver;
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import { type ComponentSignature, type DataType, WebSocket, type WebSocketConnection } from '../../src/index.ts';
+import { frame } from './frames.ts';
+import type { Inbox } from './inbox.ts';
+import { startServerOf } from './library-server.ts';
+import { connectPeer, type Peer, startPeerServer } from './peer.ts';
+import { RawClient } from './raw-client.ts';
+import { startRawServer } from './raw-server.ts';
+import { type Additions, RecordingHandler } from './recording-handler.ts';
+
+/** One end in the hands of the library, as its user sees it. */
+export interface LibraryEnd {
+  readonly ws: WebSocket<never> | WebSocketConnection<never>;
+  readonly handler: RecordingHandler;
+}
+
+/** The library's end and the `ws` package's. */
+export interface PeerPair extends LibraryEnd {
+  readonly peer: Peer;
+}
+
+/** The library's end and one that speaks by hand. */
+export interface RawPair extends LibraryEnd {
+  /** Sends frames of the peer: first byte as hex, and payload. All of one call go out in one write. */
+  readonly send: (...frames: readonly (readonly [first: string, payload?: string | Uint8Array])[]) => void;
+  /** The frames of the library, in short: `81 48656c6c6f`. */
+  readonly frames: Inbox<string>;
+  /** Ends TCP. */
+  readonly end: () => void;
+}
+
+/** A side of a connection that the library can be on. */
+export interface Side {
+  readonly name: 'client' | 'server';
+  readonly signature: ComponentSignature;
+  connect(additions?: Additions): Promise<PeerPair>;
+  connectRaw(additions?: Additions): Promise<RawPair>;
+}
+
+export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object'];
+
+/** Both sides, for what holds on both. */
+export const sides: readonly Side[] = [
+  {
+    name: 'client',
+    signature: 'HTCL',
+    async connect(additions) {
+      const server = await startPeerServer();
+      const handler = new RecordingHandler(additions);
+      const ws = await WebSocket.new(server.url, handler);
+      return { ws: ws!, handler, peer: await server.accept() };
+    },
+    async connectRaw(additions) {
+      const server = await startRawServer();
+      const handler = new RecordingHandler(additions);
+      const attempt = WebSocket.new(server.url, handler);
+      const peer = await server.open();
+      const ws = await attempt;
+      return {
+        ws: ws!,
+        handler,
+        send: (...frames) =>
+          void peer.socket.write(Buffer.concat(frames.map(([first, payload]) => frame('server', first, payload)))),
+        frames: peer.frames,
+        end: () => void peer.socket.end(),
+      };
+    },
+  },
+  {
+    name: 'server',
+    signature: 'HTTP',
+    async connect(additions = {}) {
+      const handler = new RecordingHandler(additions);
+      const { url } = await startServerOf(handler, { dataType: additions.dataType });
+      const peer = await connectPeer(url);
+      return { ws: await handler.opened, handler, peer };
+    },
+    async connectRaw(additions = {}) {
+      const handler = new RecordingHandler(additions);
+      const { web } = await startServerOf(handler, { dataType: additions.dataType });
+      const peer = await RawClient.open(web.HTTPPort);
+      return {
+        ws: await handler.opened,
+        handler,
+        send: (...frames) =>
+          void peer.socket.write(Buffer.concat(frames.map(([first, payload]) => frame('client', first, payload)))),
+        frames: peer.frames,
+        end: () => void peer.socket.end(),
+      };
+    },
+  },
+];

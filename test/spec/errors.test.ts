@@ -1,0 +1,433 @@
+import { afterEach, beforeEach, describe, expect, type MockInstance, onTestFinished, test, vi } from 'vitest';
+import {
+  callWorker,
+  currentProcessName,
+  ek,
+  type ErrorItem,
+  FourDError,
+  lastErrors,
+  onErrCall,
+  throwError,
+  tryExpr,
+  WebServer,
+  WebSocket,
+  WebSocketServer,
+} from '../../src/index.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { frame } from '../helpers/frames.ts';
+import { startLibraryServer } from '../helpers/library-server.ts';
+import { connectPeer, startPeerServer } from '../helpers/peer.ts';
+import { closePayload, RawClient } from '../helpers/raw-client.ts';
+import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
+import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
+import { turns } from '../helpers/turns.ts';
+import { runInWorker, workerName } from '../helpers/workers.ts';
+
+async function refusedUrl(): Promise<string> {
+  return `ws://127.0.0.1:${await findClosedPort()}/`;
+}
+
+const refusedItem = {
+  errCode: 1006,
+  message: expect.stringContaining('ECONNREFUSED') as string,
+  componentSignature: 'HTCL',
+};
+
+describe('error handlers', () => {
+  test('4D-163 onErrCall(fn) catches errors of the current worker only', async () => {
+    const [one, two] = [workerName(), workerName()];
+    const calls: ErrorItem[][] = [];
+    const install = (): void => onErrCall((errors) => calls.push([...errors]));
+    await runInWorker(one, install);
+    expect(await runInWorker(one, () => throwError(-1, 'in one'))).toBeUndefined();
+    await expect(runInWorker(two, () => throwError(-2, 'in two'))).rejects.toThrow('in two');
+    expect(() => throwError(-3, 'in the main process')).toThrow('in the main process');
+    expect(calls).toEqual([[{ errCode: -1, message: 'in one', componentSignature: 'host' }]]);
+  });
+
+  test('4D-163 onErrCall(fn) of the main process catches nothing of a worker', async () => {
+    const calls = recordErrors();
+    const name = workerName();
+    await expect(runInWorker(name, () => throwError(-1, 'in a worker'))).rejects.toThrow('in a worker');
+    expect(calls).toEqual([]);
+    throwError(-2, 'in the main process');
+    expect(calls).toEqual([[{ errCode: -2, message: 'in the main process', componentSignature: 'host' }]]);
+  });
+
+  test('4D-163 onErrCall(fn, ek.global) catches errors of all, in the process where they happen', async () => {
+    const seen: string[] = [];
+    onErrCall(([item]) => seen.push(`${item!.message} ${currentProcessName()}`), ek.global);
+    onTestFinished(() => onErrCall(null, ek.global));
+    const names = [workerName(), workerName()];
+    for (const name of names) await runInWorker(name, () => throwError(-1, 'of a worker'));
+    throwError(-1, 'of main');
+    expect(seen).toEqual([`of a worker ${names[0]}`, `of a worker ${names[1]}`, 'of main Main process']);
+  });
+
+  test('4D-163 onErrCall(fn, ek.global) can be called in a worker, and outlives it', async () => {
+    const name = workerName();
+    const calls = await runInWorker(name, () => {
+      const list: ErrorItem[][] = [];
+      onErrCall((errors) => list.push([...errors]), ek.global);
+      return list;
+    });
+    onTestFinished(() => onErrCall(null, ek.global));
+    throwError(-1, 'of main');
+    expect(calls).toHaveLength(1);
+  });
+
+  test('4D-163 a local handler hides the global one', async () => {
+    const name = workerName();
+    const global = recordErrors(ek.global);
+    const local: ErrorItem[][] = [];
+    await runInWorker(name, () => onErrCall((errors) => local.push([...errors]), ek.local));
+    await runInWorker(name, () => throwError(-1, 'in the worker'));
+    expect([local.length, global.length]).toEqual([1, 0]);
+    throwError(-1, 'of main');
+    expect([local.length, global.length]).toEqual([1, 1]);
+  });
+});
+
+test.each([null, ''] as const)('4D-164 onErrCall(%j) removes the handler', async (nothing) => {
+  const name = workerName();
+  const global = recordErrors(ek.global);
+  await runInWorker(name, () => {
+    const local: unknown[] = [];
+    onErrCall((errors) => local.push(errors));
+    throwError(-1, 'to the local one');
+    onErrCall(nothing);
+    throwError(-1, 'to the global one');
+    expect([local.length, global.length]).toEqual([1, 1]);
+    onErrCall(nothing, ek.global);
+    expect(() => throwError(-1, 'to nobody')).toThrow(FourDError);
+    expect([local.length, global.length]).toEqual([1, 1]);
+  });
+});
+
+test('4D-165 when the handler returns, the failing call gives null and the code goes on', async () => {
+  const calls = recordErrors();
+  const url = await refusedUrl();
+  const peers = await startPeerServer();
+  const log: unknown[] = [
+    await WebSocket.new(url),
+    WebSocketServer.new({ onConnection: () => null }, { webServer: new WebServer() }),
+    throwError(-1, 'mine'),
+  ];
+  expect(log).toEqual([null, null, undefined]);
+  const ws = await WebSocket.new(peers.url);
+  expect(ws!.send(undefined as never)).toBeUndefined();
+  expect(ws!.terminate(1)).toBeUndefined();
+  expect(callWorker('', () => {})).toBeUndefined();
+  expect(calls.map(([item]) => item!.errCode)).toEqual([1006, -20001, -1, -20010, -20011, -20013]);
+  ws!.terminate();
+});
+
+test('4D-166 lastErrors() inside the handler gives the items; outside any error it is null', async () => {
+  const name = workerName();
+  const url = await refusedUrl();
+  expect(lastErrors()).toBeNull();
+  await runInWorker(name, async () => {
+    const seen: unknown[] = [];
+    onErrCall((errors) => seen.push(lastErrors(), errors));
+    expect(lastErrors()).toBeNull();
+    await WebSocket.new(url);
+    expect(seen).toEqual([[refusedItem], [refusedItem]]);
+    expect(lastErrors()).toBeNull();
+  });
+  expect(lastErrors()).toBeNull();
+});
+
+test('4D-166 lastErrors() inside the global handler gives the items', () => {
+  const seen: unknown[] = [];
+  onErrCall(() => seen.push(lastErrors()), ek.global);
+  onTestFinished(() => onErrCall(null, ek.global));
+  throwError(-7, 'mine');
+  expect(seen).toEqual([[{ errCode: -7, message: 'mine', componentSignature: 'host' }]]);
+  expect(lastErrors()).toBeNull();
+});
+
+test('4D-167 tryExpr around a failing WebSocket.new gives null or undefined, calls no handler and leaves the items', async () => {
+  const url = await refusedUrl();
+  const local = recordErrors();
+  const global = recordErrors(ek.global);
+  const value = await tryExpr(() => WebSocket.new(url));
+  expect(value ?? null).toBeNull();
+  expect(lastErrors()).toEqual([refusedItem]);
+  expect([local.length, global.length]).toEqual([0, 0]);
+  expect(tryExpr(() => 42)).toBe(42);
+  expect(lastErrors()).toBeNull();
+});
+
+test('4D-167 tryExpr without any handler raises nothing either', async () => {
+  const url = await refusedUrl();
+  const name = workerName();
+  await runInWorker(name, async () => {
+    expect((await tryExpr(() => WebSocket.new(url))) ?? null).toBeNull();
+    expect(lastErrors()).toEqual([refusedItem]);
+  });
+});
+
+/** The other end of a connection, spoken by hand. */
+interface RawEnd {
+  nextFrame(): Promise<string>;
+  sendText(text: string): void;
+  sendClose(code: number): void;
+  /** Breaks the protocol, which runs onError: masked by the server, not masked by the client. */
+  sendBadFrame(): void;
+  /** Ends TCP, and waits for the end of the library's side. */
+  end(): Promise<void>;
+}
+
+/** Where the handler that fails is at work. */
+interface Side {
+  readonly name: string;
+  /** Connects a handler of the library with a peer. */
+  connect(handler: RecordingHandler): Promise<RawEnd>;
+}
+
+const connectionSide: Side = {
+  name: 'connection',
+  async connect(handler) {
+    const { web } = await startLibraryServer(() => handler);
+    const client = await RawClient.open(web.HTTPPort);
+    return {
+      nextFrame: () => client.nextFrame(),
+      sendText: (text) => client.sendText(text),
+      sendClose: (code) => client.sendClose(code),
+      sendBadFrame: () => void client.socket.write(frame('server', '81', '61')),
+      async end() {
+        client.socket.end();
+        await client.closed;
+      },
+    };
+  },
+};
+
+const clientSide: Side = {
+  name: 'client',
+  async connect(handler) {
+    const server = await startRawServer();
+    void new WebSocket(server.url, handler);
+    const connection = await server.open();
+    return {
+      nextFrame: () => connection.frames.next(),
+      sendText: (text) => void connection.socket.write(frame('server', '81', Buffer.from(text))),
+      sendClose: (code) => void connection.socket.write(frame('server', '88', closePayload(code))),
+      sendBadFrame: () => void connection.socket.write(frame('client', '81', '61')),
+      async end() {
+        connection.socket.end();
+        await connection.closed;
+      },
+    };
+  },
+};
+
+/** How a callback fails. */
+const FAILURES: readonly { readonly how: string; readonly fail: () => unknown }[] = [
+  {
+    how: 'a throw',
+    fail: () => {
+      throw new Error('secret detail');
+    },
+  },
+  {
+    how: 'a rejection',
+    fail: async () => {
+      await turns(1);
+      throw new Error('secret detail');
+    },
+  },
+];
+
+const failedItem = (callback: string): ErrorItem => ({
+  errCode: 1011,
+  message: `${callback} failed: secret detail`,
+  componentSignature: 'host',
+});
+
+describe('failing callbacks', () => {
+  let printed: MockInstance<typeof console.error>;
+  const unhandled = vi.fn();
+
+  beforeEach(() => {
+    printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    process.on('unhandledRejection', unhandled);
+  });
+
+  afterEach(() => {
+    printed.mockRestore();
+    process.off('unhandledRejection', unhandled);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  /** Where a report may go: the installed handlers that were called, and the console. */
+  function watchReports(installed: 'local' | 'global' | 'both' | 'none'): () => Record<string, unknown[]> {
+    const local = installed === 'local' || installed === 'both' ? recordErrors() : [];
+    const global = installed === 'global' || installed === 'both' ? recordErrors(ek.global) : [];
+    return () => ({
+      local: local.flat(),
+      global: global.flat(),
+      console: printed.mock.calls.map(([error]) => (error as FourDError).item),
+    });
+  }
+
+  const nothing = { local: [], global: [], console: [] };
+
+  for (const side of [connectionSide, clientSide]) {
+    for (const { how, fail } of FAILURES) {
+      for (const callback of ['onOpen', 'onMessage'] as const) {
+        test(`4D-168 ${how} in ${callback} of a ${side.name}: onError with one item, close 1011 without detail, onTerminate`, async () => {
+          const reports = watchReports('both');
+          const handler = new RecordingHandler({ [callback]: fail });
+          const peer = await side.connect(handler);
+          peer.sendText('one');
+          peer.sendText('two');
+          // The close frame holds the code alone.
+          expect(await peer.nextFrame()).toBe('88 03f3');
+          await peer.end();
+          expect(await handler.terminated).toEqual({
+            type: 'terminate',
+            code: 1011,
+            reason: undefined,
+            wasClean: false,
+          });
+          expect(handler.names).toEqual(
+            callback === 'onOpen'
+              ? ['onOpen', 'onError', 'onTerminate']
+              : ['onOpen', 'onMessage', 'onError', 'onTerminate'],
+          );
+          expect(handler.errors[0]!.errors).toEqual([failedItem(callback)]);
+          expect(handler.errors[0]!.error.cause).toEqual(new Error('secret detail'));
+          expect(reports()).toEqual(nothing);
+        });
+
+        test.each(['local', 'global', 'both', 'none'] as const)(
+          `4D-168 ${how} in ${callback} of a ${side.name} without onError is reported once (error handlers: %s)`,
+          async (installed) => {
+            const reports = watchReports(installed);
+            const handler = new RecordingHandler({ [callback]: fail });
+            Object.defineProperty(handler, 'onError', { value: undefined });
+            const peer = await side.connect(handler);
+            peer.sendText('one');
+            expect(await peer.nextFrame()).toBe('88 03f3');
+            await peer.end();
+            await handler.terminated;
+            const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
+            expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem(callback)] });
+          },
+        );
+      }
+
+      test.each(['local', 'global', 'both', 'none'] as const)(
+        `4D-168 ${how} in onError of a ${side.name} is reported, and onTerminate follows (error handlers: %s)`,
+        async (installed) => {
+          const reports = watchReports(installed);
+          const handler = new RecordingHandler({ onError: fail });
+          const peer = await side.connect(handler);
+          peer.sendBadFrame();
+          expect(await peer.nextFrame()).toBe('88 03ea');
+          await peer.end();
+          expect(await handler.terminated).toMatchObject({ code: 1002 });
+          expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+          const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
+          expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem('onError')] });
+        },
+      );
+
+      test.each(['local', 'global', 'both', 'none'] as const)(
+        `4D-168 ${how} in onTerminate of a ${side.name} is reported (error handlers: %s)`,
+        async (installed) => {
+          const reports = watchReports(installed);
+          const handler = new RecordingHandler({ onTerminate: fail });
+          const peer = await side.connect(handler);
+          await handler.opened;
+          peer.sendClose(4000);
+          expect(await peer.nextFrame()).toBe('88 0fa0');
+          await peer.end();
+          await handler.terminated;
+          await turns();
+          expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+          const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
+          expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem('onTerminate')] });
+        },
+      );
+    }
+  }
+
+  test('4D-168 the server and all other connections are untouched', async () => {
+    const reports = watchReports('none');
+    const failures = (['onOpen', 'onMessage', 'onError', 'onTerminate'] as const).flatMap((callback) =>
+      FAILURES.map(({ fail }): Additions => ({ [callback]: fail })),
+    );
+    const handlers = failures.map((additions) => new RecordingHandler(additions));
+    const echo = new RecordingHandler({ onMessage: (ws, text) => ws.send(`echo ${text as string}`) });
+    const serverCalls: string[] = [];
+    const { web, wss, url } = await startLibraryServer({
+      onConnection: (_, { request }) => handlers[Number(request.query.n)] ?? echo,
+      onError: () => void serverCalls.push('onError'),
+      onTerminate: () => void serverCalls.push('onTerminate'),
+    });
+    const bystander = await connectPeer(url);
+    for (const [n, handler] of handlers.entries()) {
+      const client = await RawClient.open(web.HTTPPort, { path: `/?n=${n}` });
+      client.sendText('hello');
+      // What has failed in onOpen or onMessage hears nothing of this.
+      client.socket.write(frame('server', '81', '61'));
+      await client.nextFrame();
+      client.socket.end();
+      await client.closed;
+      await handler.terminated;
+      await turns();
+      bystander.send(`after ${n}`);
+      expect(await bystander.nextText()).toBe(`echo after ${n}`);
+      expect(wss.connections.length).toBe(1);
+    }
+    const latecomer = await connectPeer(url);
+    latecomer.send('late');
+    expect(await latecomer.nextText()).toBe('echo late');
+    expect(bystander.hasClosed).toBe(false);
+    expect(wss.terminated).toBe(false);
+    expect(serverCalls).toEqual([]);
+    // Reported are those of onError and onTerminate; the others were told to onError.
+    expect(reports()).toEqual({
+      ...nothing,
+      console: ['onError', 'onError', 'onTerminate', 'onTerminate'].map(failedItem),
+    });
+  });
+
+  test('4D-168 a failure in a worker is reported to the error handler of that worker', async () => {
+    const mainReports = watchReports('both');
+    const name = workerName();
+    const peers = await startPeerServer();
+    const reported = createDeferred<unknown[]>();
+    await runInWorker(name, async () => {
+      onErrCall((errors) => reported.resolve([currentProcessName(), lastErrors(), errors]));
+      await WebSocket.new(peers.url, { onTerminate: FAILURES[1]!.fail as () => Promise<void> });
+    });
+    const peer = await peers.accept();
+    peer.socket.close(1000);
+    const items = [failedItem('onTerminate')];
+    expect(await reported.promise).toEqual([name, items, items]);
+    expect(mainReports()).toEqual(nothing);
+  });
+
+  test('4D-168 whatever is thrown is told', async () => {
+    const reports = watchReports('none');
+    const values = [undefined, null, 0, 'text', Symbol('s'), Object.create(null) as object, () => 'f'];
+    const { url, wss } = await startLibraryServer((_, { request }) => ({
+      onMessage() {
+        throw values[Number(request.query.n)];
+      },
+    }));
+    for (const n of values.keys()) {
+      const peer = await connectPeer(`${url}/?n=${n}`);
+      peer.send('hello');
+      expect(await peer.closed).toEqual({ code: 1011, reason: '' });
+    }
+    const { console: items } = reports();
+    expect(items).toHaveLength(values.length);
+    for (const item of items!) expect(item).toMatchObject({ errCode: 1011, componentSignature: 'host' });
+    expect(wss.terminated).toBe(false);
+  });
+});

@@ -1,0 +1,406 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { timers } from '../../src/transport/timers.ts';
+import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
+import { connectPeer } from '../helpers/peer.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
+import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
+import { turns } from '../helpers/turns.ts';
+import { UndiciPeer } from '../helpers/undici-peer.ts';
+import type { ClientsWanted } from '../processes/answering-clients.ts';
+
+/** A server whose connections write down in what order they end: `1 ends`, …, `server ends`. */
+async function startNotingServer(options: Omit<WebSocketServerOptions, 'webServer'> = {}) {
+  const log: string[] = [];
+  let count = 0;
+  const server = new RecordingServerHandler({
+    onConnection: () => {
+      const name = ++count;
+      const handler = new RecordingHandler({ onTerminate: () => log.push(`${name} ends`) });
+      server.handlers.push(handler);
+      return handler;
+    },
+    onTerminate: () => log.push('server ends'),
+  });
+  return { ...(await startLibraryServer(server, options)), server, log };
+}
+
+/** `1 ends`, …, `count ends`, `server ends` */
+function inOrder(count: number): string[] {
+  return [...Array.from({ length: count }, (_, i) => `${i + 1} ends`), 'server ends'];
+}
+
+/** Stops the clock that the library's deadlines run on. Sockets go on. */
+function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** Lets time pass, and the sockets do what they do then. */
+async function pass(milliseconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await turns();
+}
+
+test('4D-104 terminate() sends each peer a close frame and waits for the answer before it ends TCP', async () => {
+  const { wss, web, server } = await startNotingServer();
+  const clients = [await RawClient.open(web.HTTPPort), await RawClient.open(web.HTTPPort)];
+  wss.terminate();
+  for (const client of clients) expect((await client.nextFrame()).slice(0, 2)).toBe('88');
+  await turns(50);
+  expect(clients.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
+  // The answer of one peer ends the TCP connection of that one.
+  clients[0]!.sendClose(1000);
+  await clients[0]!.ended;
+  await turns(50);
+  expect(clients[1]!.hasEnded).toBe(false);
+  clients[1]!.sendClose(1000);
+  await clients[1]!.ended;
+  for (const client of clients) client.socket.end();
+  await server.terminated;
+  expect(server.handlers.all.map(({ names }) => names)).toEqual([
+    ['onOpen', 'onTerminate'],
+    ['onOpen', 'onTerminate'],
+  ]);
+  expect(await server.handlers.all[0]!.terminated).toEqual({
+    type: 'terminate',
+    code: 1000,
+    reason: undefined,
+    wasClean: true,
+  });
+  // Nothing but the close frame was sent.
+  for (const client of clients) expect(client.frames.all).toEqual(['88 03e8']);
+});
+
+test('4D-105 the peers of terminate() see code 1000', async () => {
+  const { wss, url, server } = await startNotingServer();
+  const peer = await connectPeer(url);
+  const browser = new UndiciPeer(url);
+  await browser.opened;
+  wss.terminate();
+  expect(await peer.closed).toEqual({ code: 1000, reason: '' });
+  expect(await browser.closed).toEqual({ code: 1000, reason: '', wasClean: true });
+  await server.terminated;
+});
+
+test.each([1, 2, 3, 4, 5])(
+  "4D-106 with 50 peers of one program onTerminate run in order of arrival, the server's last: %i",
+  async () => {
+    const { wss, url, server, log } = await startNotingServer();
+    for (let i = 0; i < 50; i++) await connectPeer(url);
+    wss.terminate();
+    await server.terminated;
+    await turns();
+    expect(log).toEqual(inOrder(50));
+  },
+);
+
+test('4D-106 with 50 browser-like peers that connect at once onTerminate run in order of arrival', async () => {
+  const { wss, url, server, log } = await startNotingServer();
+  await Promise.all(Array.from({ length: 50 }, () => new UndiciPeer(url).opened));
+  wss.terminate();
+  await server.terminated;
+  await turns();
+  expect(log).toEqual(inOrder(50));
+});
+
+test('4D-106 with peers of another program onTerminate run in order of arrival', { timeout: 30_000 }, async () => {
+  const clients = fork(fileURLToPath(new URL('../processes/answering-clients.ts', import.meta.url)), {
+    execArgv: ['--import', 'tsx'],
+  });
+  onTestFinished(async () => {
+    clients.kill();
+    await once(clients, 'exit');
+  });
+  await once(clients, 'message');
+  for (const count of [50, 50, 50, 300, 50]) {
+    const { wss, web, server, log } = await startNotingServer();
+    const isOpen = once(clients, 'message');
+    clients.send({ port: web.HTTPPort, count } satisfies ClientsWanted);
+    await isOpen;
+    const isOver = once(clients, 'message');
+    wss.terminate();
+    await server.terminated;
+    await isOver;
+    expect(log).toEqual(inOrder(count));
+  }
+});
+
+test("4D-106 a slow peer does not delay another's onTerminate, and the server's comes last", async () => {
+  const { wss, web, server, log } = await startNotingServer();
+  const slow = await RawClient.open(web.HTTPPort);
+  const swift = [await RawClient.open(web.HTTPPort), await RawClient.open(web.HTTPPort)];
+  const slower = await RawClient.open(web.HTTPPort);
+  wss.terminate();
+  await Promise.all(swift.map((client) => client.endInOrder()));
+  await server.handlers.all[2]!.terminated;
+  expect(log).toEqual(['2 ends', '3 ends']);
+  expect(wss.terminated).toBe(false);
+  await slow.endInOrder();
+  await server.handlers.all[0]!.terminated;
+  expect(log).toEqual(['2 ends', '3 ends', '1 ends']);
+  await slower.endInOrder();
+  await server.terminated;
+  expect(log).toEqual(['2 ends', '3 ends', '1 ends', '4 ends', 'server ends']);
+});
+
+test("4D-106 the server's onTerminate waits for asynchronous ones of its connections, and runs once", async () => {
+  const log: string[] = [];
+  const additions: Additions = {
+    onTerminate: async () => {
+      await turns(5);
+      log.push('connection ends');
+    },
+  };
+  const server = new RecordingServerHandler({
+    onConnection: () => new RecordingHandler(additions),
+    onTerminate: () => log.push('server ends'),
+  });
+  const { wss, url } = await startLibraryServer(server);
+  await connectPeer(url);
+  await connectPeer(url);
+  wss.terminate();
+  wss.terminate();
+  wss.terminate(5);
+  await server.terminated;
+  wss.terminate();
+  await turns();
+  expect(log).toEqual(['connection ends', 'connection ends', 'server ends']);
+});
+
+test('4D-107 the event of the server\'s onTerminate has type "terminate"', async () => {
+  const { wss, server } = await startNotingServer();
+  wss.terminate();
+  await server.terminated;
+  const call = server.calls.all.at(-1)!;
+  expect(call.name).toBe('onTerminate');
+  expect(call.event).toEqual({ type: 'terminate' });
+  expect(call.wss).toBe(wss);
+  expect(call.self).toBe(server);
+  expect(call.parameterCount).toBe(2);
+});
+
+test("4D-108 terminated is false until the end, true in and after the server's onTerminate", async () => {
+  const seen: boolean[] = [];
+  const server = new RecordingServerHandler({
+    onConnection: () =>
+      new RecordingHandler({
+        onTerminate: (ws) => void seen.push((ws as unknown as { wss: WebSocketServer }).wss.terminated),
+      }),
+  });
+  const { wss, web } = await startLibraryServer(server);
+  expect(wss.terminated).toBe(false);
+  const client = await RawClient.open(web.HTTPPort);
+  wss.terminate();
+  expect(wss.terminated).toBe(false);
+  await client.nextClose();
+  expect(wss.terminated).toBe(false);
+  client.sendClose(1000);
+  client.socket.end();
+  await server.terminated;
+  expect(seen).toEqual([false]);
+  expect(server.calls.all.map(({ name, terminated }) => [name, terminated])).toEqual([
+    ['onOpen', false],
+    ['onConnection', false],
+    ['onTerminate', true],
+  ]);
+  expect(wss.terminated).toBe(true);
+});
+
+test('4D-109 terminate(1) with a peer that never answers: destroyed after about 1 s, then the end', async () => {
+  const { wss, web, server, log } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  const begin = performance.now();
+  wss.terminate(1);
+  await server.terminated;
+  const elapsed = performance.now() - begin;
+  expect(elapsed).toBeGreaterThan(950);
+  expect(elapsed).toBeLessThan(1900);
+  expect(log).toEqual(['1 ends', 'server ends']);
+  expect(await server.handlers.all[0]!.terminated).toEqual({
+    type: 'terminate',
+    code: 1006,
+    reason: undefined,
+    wasClean: false,
+  });
+  expect(wss.terminated).toBe(true);
+  await Promise.race([client.ended, client.closed]);
+  expect(client.frames.all).toEqual(['88 03e8']);
+});
+
+test('4D-109 a peer that answers in time is not affected by the timeout', async () => {
+  const { wss, web, server } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  wss.terminate(30);
+  await client.endInOrder();
+  await server.terminated;
+  expect(await server.handlers.all[0]!.terminated).toMatchObject({ code: 1000, wasClean: true });
+  // And leaves nothing behind that would keep the time.
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('4D-110 terminate() with a peer that never answers keeps waiting', async () => {
+  const { wss, web, server } = await startNotingServer({ closeTimeoutMs: 100 });
+  const client = await RawClient.open(web.HTTPPort);
+  await server.handlers.atLeast(1);
+  stopClock();
+  wss.terminate();
+  await client.nextClose();
+  // Not even a day, nor closeTimeoutMs, ends it.
+  await pass(24 * 60 * 60 * 1000);
+  expect(wss.terminated).toBe(false);
+  expect(wss.connections.map(({ status }) => status)).toEqual(['Closing']);
+  expect(client.hasEnded || client.hasClosed).toBe(false);
+  expect(timers.pendingTicks).toBe(0);
+  client.sendClose(1000);
+  await client.ended;
+  client.socket.end();
+  await server.terminated;
+  expect(wss.terminated).toBe(true);
+});
+
+test('4D-110 a later terminate with a timeout hastens the end', async () => {
+  const { wss, web, server } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  await server.handlers.atLeast(1);
+  stopClock();
+  wss.terminate();
+  await client.nextClose();
+  await pass(60_000);
+  expect(wss.terminated).toBe(false);
+  wss.terminate(1);
+  // One without does not take it back.
+  wss.terminate();
+  await pass(1100);
+  await server.terminated;
+  expect(wss.terminated).toBe(true);
+});
+
+test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at once', async () => {
+  const { wss, web, url, server, log } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  const peer = await connectPeer(url);
+  const browser = new UndiciPeer(url);
+  await browser.opened;
+  await server.handlers.atLeast(3);
+  stopClock();
+  wss.terminate(0);
+  expect(((await client.closed) as NodeJS.ErrnoException).code).toBe('ECONNRESET');
+  expect(client.hasEnded).toBe(false);
+  expect(client.frames.all).toEqual([]);
+  expect(client.unread).toHaveLength(0);
+  expect((await peer.closed).code).toBe(1006);
+  expect((await browser.closed).code).toBe(1006);
+  await server.terminated;
+  expect(log).toEqual(inOrder(3));
+  for (const handler of server.handlers.all) {
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.terminated).toEqual({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
+  }
+});
+
+test('4D-112 the timeout is in seconds', async () => {
+  for (const seconds of [0.5, 2, 3600]) {
+    const { wss, web, server } = await startNotingServer();
+    const client = await RawClient.open(web.HTTPPort);
+    await server.handlers.atLeast(1);
+    stopClock();
+    wss.terminate(seconds);
+    await client.nextClose();
+    await pass(seconds * 1000 - 1);
+    expect(wss.terminated).toBe(false);
+    expect(client.hasEnded || client.hasClosed).toBe(false);
+    await pass(51);
+    // What was destroyed still has to be closed, and the ends to be brought into order.
+    await server.terminated;
+    vi.useRealTimers();
+  }
+});
+
+test('4D-113 upgrade requests during the termination are refused with 503', async () => {
+  const { wss, web, url, server } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  wss.terminate();
+  const late = await RawClient.request(web.HTTPPort);
+  expect((await late.answered).status).toBe(503);
+  await expect(connectPeer(url)).rejects.toThrow('Unexpected server response: 503');
+  expect(server.connectionEvents).toHaveLength(1);
+  expect(wss.connections).toHaveLength(1);
+  await client.endInOrder();
+  await server.terminated;
+});
+
+test('4D-113 clients that were waiting for onConnection are refused with 503 too', async () => {
+  const server = new RecordingServerHandler({ onConnection: () => new Promise(() => {}) });
+  const { wss, web } = await startLibraryServer(server);
+  const client = await RawClient.request(web.HTTPPort);
+  await server.calls.atLeast(2);
+  wss.terminate();
+  expect((await client.answered).status).toBe(503);
+  await server.terminated;
+  expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+});
+
+test('4D-114 without connections terminate() still gives onTerminate', async () => {
+  const { wss, server } = await startNotingServer();
+  await server.opened;
+  wss.terminate();
+  expect(server.names).toEqual(['onOpen', 'onTerminate']);
+  expect(wss.terminated).toBe(true);
+});
+
+test('4D-114 also when onOpen has not run yet: it comes first', async () => {
+  const { wss, server } = await startNotingServer();
+  wss.terminate();
+  expect(wss.terminated).toBe(false);
+  await server.terminated;
+  expect(server.names).toEqual(['onOpen', 'onTerminate']);
+});
+
+test('4D-115 stopping the web server gives onTerminate and terminated = true', async () => {
+  const web = await startWebServer();
+  const [a, b] = [new RecordingServerHandler(), new RecordingServerHandler()];
+  const wssA = WebSocketServer.new(a, { webServer: web, path: '/a' })!;
+  const wssB = WebSocketServer.new(b, { webServer: web })!;
+  await Promise.all([a.opened, b.opened]);
+  await web.stop();
+  // Not later: stop() is over when they are.
+  for (const handler of [a, b]) {
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.calls.all[1]!.event).toEqual({ type: 'terminate' });
+    expect(handler.calls.all[1]!.terminated).toBe(true);
+  }
+  expect([wssA.terminated, wssB.terminated]).toEqual([true, true]);
+});
+
+test('4D-116 after the stop of the web server its connections had their onTerminate', async () => {
+  const { web, url, server, log, wss } = await startNotingServer();
+  const peers = [await connectPeer(url), await connectPeer(url), await connectPeer(url)];
+  await web.stop();
+  expect(log).toEqual(inOrder(3));
+  for (const peer of peers) expect((await peer.closed).code).toBe(1001);
+  for (const handler of server.handlers.all) {
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.terminated).toMatchObject({ code: 1001, wasClean: true });
+  }
+  expect(wss.connections).toEqual([]);
+});
+
+test('4D-116 a peer that does not answer holds up the stop for 5 s at most', async () => {
+  const { web, server, log } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  await server.handlers.atLeast(1);
+  stopClock();
+  const stopped = web.stop();
+  await client.nextClose();
+  await pass(4900);
+  expect(log).toEqual([]);
+  await pass(200);
+  await stopped;
+  expect(log).toEqual(['1 ends', 'server ends']);
+  expect((await server.handlers.all[0]!.terminated).code).toBe(1006);
+});
