@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
-export { type DataType, type SendableMessage } from './api/data-type.ts';
+export { type DataType, type SendableMessage, type SendOptions } from './api/data-type.ts';
 export {
   type ConnectionEvent,
   type ErrorEvent,
@@ -20,7 +20,13 @@ export {
   type ServerHandler,
   type WebSocketHandler,
 } from './api/handlers.ts';
-export { type CommonOptions, type WebSocketOptions, type WebSocketServerOptions } from './api/options.ts';
+export {
+  type CommonOptions,
+  type CompressionOptions,
+  type WebSocketOptions,
+  type WebSocketServerOptions,
+} from './api/options.ts';
+export { type BroadcastOptions } from './api/server-core.ts';
 export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';
 export { type StartResult, WebServer, webServer } from './api/web-server.ts';

@@ -2,7 +2,9 @@ import type { Socket } from 'node:net';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
 import { Dial, type DialListener } from '../transport/dial.ts';
+import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
+import { CompressionFactory } from '../transport/zlib.ts';
 import type { DataType } from './data-type.ts';
 import { checkHeaders } from './headers.ts';
 import { type CheckedOptions, checkClientOptions, checkDataType, type WebSocketOptions } from './options.ts';
@@ -27,6 +29,7 @@ export class Connector implements SessionOwner, DialListener {
   protocol = '';
   /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
+  readonly #limits: CheckedOptions;
   #dial: Dial | undefined;
   #resolve!: (error: FourDError | undefined) => void;
 
@@ -45,15 +48,17 @@ export class Connector implements SessionOwner, DialListener {
       limits = checkClientOptions(options);
       dataType = checkDataType(settings.dataType, 'HTCL');
       const headers = checkHeaders(settings.headers);
-      const { protocols, handshakeTimeoutMs } = limits;
+      const { protocols, handshakeTimeoutMs, compression } = limits;
       const { tls = {} } = options;
-      dial = () => new Dial(target, { headers, protocols, handshakeTimeoutMs, tls }, this);
+      dial = () =>
+        new Dial(target, { headers, offer: { protocols, deflate: compression }, handshakeTimeoutMs, tls }, this);
     } catch (thrown) {
       dial = () => {
         throw thrown;
       };
     }
     const { process } = currentContext();
+    this.#limits = limits;
     this.session = new Session(this, { role: 'client', handler: handler ?? {}, dataType, process, limits });
     try {
       this.#dial = dial();
@@ -75,9 +80,11 @@ export class Connector implements SessionOwner, DialListener {
 
   // DialListener
 
-  onConnected(socket: Socket, head: Buffer, protocol: string): void {
+  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
     this.protocol = protocol;
-    this.session.open(new SocketTransport(socket), head, '');
+    const { compression } = this.#limits;
+    const agreed = compression && deflate && new CompressionFactory('client', compression).create(deflate);
+    this.session.open(new SocketTransport(socket), head, '', agreed);
   }
 
   onConnectFailed(error: FourDError): void {

@@ -8,6 +8,15 @@ export type DataType = 'text' | 'blob' | 'object';
 /** What `send` takes: text, bytes, or an object or array that goes out as JSON. */
 export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
 
+/** How one message is sent. */
+export interface SendOptions {
+  /**
+   * Whether to compress it, where compression was agreed on. Default: when it has `thresholdBytes` or more. Pass false for
+   * a message that holds a secret, or bytes that are compressed already.
+   */
+  readonly compress?: boolean | undefined;
+}
+
 /** Tells whether `value` is a {@link DataType}. */
 export function isDataType(value: unknown): value is DataType {
   return value === 'text' || value === 'blob' || value === 'object';

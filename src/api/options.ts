@@ -39,11 +39,41 @@ export interface CommonOptions {
    */
   readonly maxBufferedBytes?: number | undefined;
   /**
+   * Compression of messages (permessage-deflate, RFC 7692) where the peer agrees. Default false. `true` takes the
+   * defaults of {@link CompressionOptions}. It costs time for each message, and a secret that is sent beside text which
+   * an attacker chooses can be guessed from the sizes (CRIME, BREACH): leave it off for such messages.
+   */
+  readonly compression?: boolean | CompressionOptions | undefined;
+  /**
    * Subprotocols in order of preference. Default none. A server takes the first that the client offers too, and refuses
    * with 400 when the client offers only others.
    */
   readonly protocols?: readonly string[] | undefined;
 }
+
+/** How messages are compressed. Each side names what it wants; the stricter of both is agreed on. */
+export interface CompressionOptions {
+  /** Messages shorter than this many bytes (of text: UTF-16 units) are sent as they are. Default 1 024. */
+  readonly thresholdBytes?: number | undefined;
+  /** zlib level: 1 is fast, 9 small. Default 3. */
+  readonly level?: number | undefined;
+  /**
+   * Whether the server compresses each message on its own. Default true: no memory per connection, and a broadcast is
+   * compressed once. `false` makes small similar messages smaller, for up to 2^serverMaxWindowBits bytes per connection.
+   */
+  readonly serverNoContextTakeover?: boolean | undefined;
+  /** Whether the client compresses each message on its own. Default true. As above. */
+  readonly clientNoContextTakeover?: boolean | undefined;
+  /** Largest window of the server's compressor, 8 to 15: 2^8 to 2^15 bytes. Default 15. zlib makes 9 of 8. */
+  readonly serverMaxWindowBits?: number | undefined;
+  /** Largest window of the client's compressor, 8 to 15. Default 15. zlib makes 9 of 8. */
+  readonly clientMaxWindowBits?: number | undefined;
+}
+
+/** Compression options with every default filled in. */
+export type CheckedCompression = Readonly<
+  Required<{ [K in keyof CompressionOptions]: Exclude<CompressionOptions[K], undefined> }>
+>;
 
 /** Options of a client. */
 export interface WebSocketOptions extends CommonOptions {
@@ -68,7 +98,11 @@ export interface WebSocketServerOptions extends CommonOptions {
 }
 
 /** Options with every default filled in. Frozen. */
-export type CheckedOptions = Readonly<Required<{ [K in keyof CommonOptions]: Exclude<CommonOptions[K], undefined> }>>;
+export type CheckedOptions = Readonly<
+  Required<{ [K in Exclude<keyof CommonOptions, 'compression'>]: Exclude<CommonOptions[K], undefined> }>
+> & { readonly compression: CheckedCompression | undefined };
+
+type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression'>;
 
 interface NumberRange {
   readonly default: number;
@@ -80,7 +114,7 @@ interface NumberRange {
 const DURATION = { min: 1, max: Infinity } as const;
 
 /** Default and range of each number; bytes are bounded by the longest string of this JavaScript engine. */
-const NUMBERS: Readonly<Record<Exclude<keyof CommonOptions, 'protocols'>, NumberRange>> = {
+const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
   handshakeTimeoutMs: { default: 10_000, ...DURATION },
   closeTimeoutMs: { default: 10_000, ...DURATION },
   maxMessageBytes: { default: 1_048_576, min: 1, max: constants.MAX_STRING_LENGTH },
@@ -89,9 +123,28 @@ const NUMBERS: Readonly<Record<Exclude<keyof CommonOptions, 'protocols'>, Number
   maxBufferedBytes: { default: 16_777_216, min: 1, max: Infinity },
 };
 
-const CLIENT_KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'protocols', 'tls']);
+const COMPRESSION_DEFAULTS: CheckedCompression = {
+  thresholdBytes: 1024,
+  level: 3,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: 15,
+  clientMaxWindowBits: 15,
+};
+
+const WINDOW_BITS = { default: 15, min: 8, max: 15 } as const;
+
+const COMPRESSION_RANGES = {
+  thresholdBytes: { default: COMPRESSION_DEFAULTS.thresholdBytes, min: 0, max: Infinity },
+  level: { default: COMPRESSION_DEFAULTS.level, min: 1, max: 9 },
+  serverMaxWindowBits: WINDOW_BITS,
+  clientMaxWindowBits: WINDOW_BITS,
+} as const;
+
+const CLIENT_KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'compression', 'protocols', 'tls']);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
+  'compression',
   'protocols',
   'path',
   'dataType',
@@ -149,7 +202,31 @@ function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signatur
     throw invalidOption('protocols must be an array of HTTP tokens', signature);
   }
   if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', signature);
-  return Object.freeze({ ...numbers, protocols: Object.freeze([...protocols]) });
+  const compression = checkCompression(options.compression, signature);
+  return Object.freeze({ ...numbers, compression, protocols: Object.freeze([...protocols]) });
+}
+
+function checkCompression(value: unknown, signature: ComponentSignature): CheckedCompression | undefined {
+  if (value === undefined || value === false) return undefined;
+  const options: unknown = value === true ? {} : value;
+  if (typeof options !== 'object' || options === null) {
+    throw invalidOption('compression must be true, false or an object', signature);
+  }
+  const checked: Record<string, number | boolean> = { ...COMPRESSION_DEFAULTS };
+  for (const [name, given] of Object.entries(options)) {
+    if (!Object.hasOwn(COMPRESSION_DEFAULTS, name)) {
+      throw invalidOption(`there is no option "compression.${name}"`, signature);
+    }
+    if (given === undefined) continue;
+    const range = COMPRESSION_RANGES[name as keyof typeof COMPRESSION_RANGES] as NumberRange | undefined;
+    if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, given, range, signature);
+    else if (typeof given === 'boolean') checked[name] = given;
+    else throw invalidOption(`compression.${name} must be true or false`, signature);
+  }
+  // zlib cannot compress raw deflate with 8, and what is announced must hold (RFC 7692 section 7.1.2).
+  checked.serverMaxWindowBits = Math.max(9, checked.serverMaxWindowBits as number);
+  checked.clientMaxWindowBits = Math.max(9, checked.clientMaxWindowBits as number);
+  return Object.freeze(checked) as unknown as CheckedCompression;
 }
 
 function checkNumber(name: string, value: unknown, range: NumberRange, signature: ComponentSignature): number {

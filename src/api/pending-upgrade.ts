@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ValidUpgrade } from '../protocol/handshake-server.ts';
 import { isThenable } from '../process/logical-process.ts';
 import { type Deadline, timers } from '../transport/timers.ts';
 import { refuseUpgrade } from '../transport/upgrade.ts';
@@ -23,7 +24,7 @@ export interface UpgradeJudge {
 export class PendingUpgrade implements Deadline {
   readonly socket: Duplex;
   readonly head: Buffer;
-  readonly key: string;
+  readonly handshake: ValidUpgrade;
   readonly protocol: string;
   readonly #request: IncomingMessage;
   readonly #judge: UpgradeJudge;
@@ -36,14 +37,14 @@ export class PendingUpgrade implements Deadline {
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    key: string,
+    handshake: ValidUpgrade,
     protocol: string,
   ) {
     this.#judge = judge;
     this.#request = request;
     this.socket = socket;
     this.head = head;
-    this.key = key;
+    this.handshake = handshake;
     this.protocol = protocol;
     socket.on('close', this.#onClose);
     const { handshakeTimeoutMs } = judge;

@@ -6,11 +6,14 @@ import { reportError } from '../process/error-handling.ts';
 import { currentContext, type LogicalProcess, type Owned } from '../process/logical-process.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { buildUpgradeResponse, checkUpgradeRequest, chooseProtocol } from '../protocol/handshake-server.ts';
+import { PreparedMessage } from '../protocol/prepared-message.ts';
+import { acceptOffer } from '../protocol/permessage-deflate.ts';
+import { CompressionFactory } from '../transport/zlib.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transport/upgrade.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from './callback-queue.ts';
-import type { DataType } from './data-type.ts';
+import { type DataType, type SendableMessage, type SendOptions, toWire } from './data-type.ts';
 import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
@@ -21,6 +24,12 @@ import type { WebSocketServer } from './web-socket-server.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
 const OWNER_END_TIMEOUT_MS = 2000;
+
+/** How a message is sent to all connections of a server. */
+export interface BroadcastOptions extends SendOptions {
+  /** Connections that do not get it. */
+  readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
+}
 
 /** What a server is made of. */
 export interface ServerCoreOptions {
@@ -38,6 +47,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly dataType: DataType;
   readonly #path: string | undefined;
   readonly #limits: CheckedOptions;
+  readonly #compression: CompressionFactory | undefined;
   readonly #hubs: readonly UpgradeHub[];
   readonly #process: LogicalProcess;
   readonly #queue: CallbackQueue;
@@ -61,6 +71,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.dataType = options.dataType;
     this.#path = options.path;
     this.#limits = options.limits;
+    const { compression } = options.limits;
+    this.#compression = compression && new CompressionFactory('server', compression);
     this.#hubs = options.hubs;
     this.#process = currentContext().process;
     this.#queue = new CallbackQueue(this, options.handler, this.#process, Infinity);
@@ -107,6 +119,20 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#endIfOver();
   }
 
+  /**
+   * Sends a message to all connections.
+   *
+   * @throws FourDError `ERR_INVALID_MESSAGE`
+   */
+  broadcast(message: SendableMessage, options: BroadcastOptions): void {
+    const prepared = new PreparedMessage(toWire(message, 'HTTP'));
+    const { except, compress } = options;
+    const isExcepted = Array.isArray(except) ? new Set<unknown>(except) : new Set<unknown>([except]);
+    for (const { session, subject } of this.#connections) {
+      if (!isExcepted.has(subject)) session.sendPrepared(prepared, compress);
+    }
+  }
+
   // UpgradeAcceptor
 
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -124,7 +150,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
       return;
     }
-    const upgrade = new PendingUpgrade(this, request, socket, head, check.key, protocol);
+    const upgrade = new PendingUpgrade(this, request, socket, head, check, protocol);
     this.#pending.add(upgrade);
     if (this.#isOpened) this.#decide(upgrade);
   }
@@ -215,7 +241,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   }
 
   #open(upgrade: PendingUpgrade, handler: object): void {
-    const { socket, head, key, protocol } = upgrade;
+    const { socket, head, handshake, protocol } = upgrade;
     const { dataType } = this;
     this.#unfinished++;
     const connection = new ServerConnection(this, protocol, {
@@ -227,8 +253,11 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     });
     this.#connections.add(connection);
     this.#snapshot = undefined;
+    const agreed = this.#limits.compression && acceptOffer(handshake.extensions, this.#limits.compression);
+    const answer = buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '');
+    const compression = agreed && this.#compression?.create(agreed.parameters);
     // An upgraded socket of node:http(s) is a net.Socket; Node's types promise no more than a Duplex.
-    connection.session.open(new SocketTransport(socket as Socket), head, buildUpgradeResponse(key, protocol));
+    connection.session.open(new SocketTransport(socket as Socket), head, answer, compression);
   }
 
   /** Tells the server's onError, else, and when onTerminate has had the last word, the error handler. */

@@ -2,10 +2,12 @@ import { callbackFailed, type ComponentSignature, FourDError } from '../errors.t
 import { generateError, reportError } from '../process/error-handling.ts';
 import type { LogicalProcess, Owned } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, type Role } from '../protocol/constants.ts';
+import type { PreparedMessage } from '../protocol/prepared-message.ts';
+import type { Compression } from '../protocol/compression.ts';
 import { Driver, type DriverListener } from '../transport/driver.ts';
 import type { Transport } from '../transport/transport.ts';
 import { CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
-import { type DataType, type SendableMessage, toEventData, toWire } from './data-type.ts';
+import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
 import type { OpenEvent } from './events.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
@@ -94,12 +96,14 @@ export class Session implements DriverListener, CallbackOwner, Owned {
    *
    * @param head - bytes of the peer that came with the handshake
    * @param answer - the rest of the handshake, to be written first
+   * @param compression - what was agreed on, undefined for none
    */
-  open(transport: Transport, head: Buffer, answer: string): void {
+  open(transport: Transport, head: Buffer, answer: string, compression: Compression | undefined): void {
     this.#driver = new Driver(transport, head, this, {
       role: this.#role,
       decodesText: this.dataType !== 'blob',
       ...this.#limits,
+      compression,
     });
     if (answer !== '') this.#driver.writeHead(answer);
     this.#status = 'Connected';
@@ -127,14 +131,14 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   }
 
   /** Sends a message: see the public classes. */
-  send(message: SendableMessage): void {
+  send(message: SendableMessage, options?: SendOptions): void {
     if (this.#status !== 'Connected') {
       if (this.#status === 'Connecting') this.#generate('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
       return;
     }
     const driver = this.#driver as Driver;
     if (typeof message === 'string') {
-      driver.sendText(message);
+      driver.sendText(message, options?.compress);
       return;
     }
     let wire: string | Buffer;
@@ -144,8 +148,13 @@ export class Session implements DriverListener, CallbackOwner, Owned {
       generateError(error as FourDError, undefined);
       return;
     }
-    if (typeof wire === 'string') driver.sendText(wire);
-    else driver.sendBinary(wire);
+    if (typeof wire === 'string') driver.sendText(wire, options?.compress);
+    else driver.sendBinary(wire, options?.compress);
+  }
+
+  /** Sends a message that other connections send too. Does nothing unless Connected. */
+  sendPrepared(message: PreparedMessage, compress: boolean | undefined): void {
+    if (this.#status === 'Connected') this.#driver?.sendPrepared(message, compress);
   }
 
   /** Begins the closing handshake. No onMessage runs any more. */

@@ -1,5 +1,5 @@
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import type { SendableMessage } from './data-type.ts';
+import type { SendableMessage, SendOptions } from './data-type.ts';
 import type { ConnectionHandler } from './handlers.ts';
 import type { Session } from './session.ts';
 import type { Status } from './status.ts';
@@ -66,10 +66,11 @@ export class WebSocketConnection<T = string> {
    * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
    * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
    * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
+   * @param options - `compress`: see {@link SendOptions}
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
    */
-  send(message: SendableMessage): void {
-    this.#session.send(message);
+  send(message: SendableMessage, options?: SendOptions): void {
+    this.#session.send(message, options);
   }
 
   /**

@@ -2,10 +2,10 @@ import { FourDError } from '../errors.ts';
 import { generateError } from '../process/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { normalizePath, UpgradeHub } from '../transport/upgrade.ts';
-import type { DataType } from './data-type.ts';
+import type { DataType, SendableMessage } from './data-type.ts';
 import { hasCallback, type ServerHandler } from './handlers.ts';
 import { checkDataType, checkServerOptions, type WebSocketServerOptions } from './options.ts';
-import { ServerCore } from './server-core.ts';
+import { type BroadcastOptions, ServerCore } from './server-core.ts';
 import { attach, WebServer, webServer } from './web-server.ts';
 import type { WebSocketConnection } from './web-socket-connection.ts';
 
@@ -110,6 +110,22 @@ export class WebSocketServer<T = string> {
   /** True when the server is over: in its onTerminate and after. */
   get terminated(): boolean {
     return this.#core.isTerminated;
+  }
+
+  /**
+   * Sends a message to all connections, as {@link WebSocketConnection.send} does to one. It is converted and framed, and
+   * where it is compressed also compressed, only once.
+   *
+   * @param message - bytes must not change before they have left
+   * @param options - `except`: a connection, or several, that do not get it; `compress`: see {@link SendOptions}
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`: nobody gets it
+   */
+  broadcast(message: SendableMessage, options: BroadcastOptions = {}): void {
+    try {
+      this.#core.broadcast(message, options);
+    } catch (error) {
+      generateError(error as FourDError, undefined);
+    }
   }
 
   /**

@@ -2,7 +2,7 @@ import { FourDError } from '../errors.ts';
 import { generateError } from '../process/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { Connector } from './connector.ts';
-import type { DataType, SendableMessage } from './data-type.ts';
+import type { DataType, SendableMessage, SendOptions } from './data-type.ts';
 import type { WebSocketHandler } from './handlers.ts';
 import type { WebSocketOptions } from './options.ts';
 import type { Status } from './status.ts';
@@ -117,10 +117,11 @@ export class WebSocket<T = string> {
    * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
    * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
    * @param message - the bytes are masked on a copy and may be changed after the call
+   * @param options - `compress`: see {@link SendOptions}
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
    */
-  send(message: SendableMessage): void {
-    this.#connector.session.send(message);
+  send(message: SendableMessage, options?: SendOptions): void {
+    this.#connector.session.send(message, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HANDSHAKE_GUID } from './constants.ts';
-import { listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
+import { type ExtensionOffer, listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
 
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -18,6 +18,8 @@ export interface ValidUpgrade {
   readonly key: string;
   /** Subprotocols that the client offers, in its order of preference. */
   readonly protocols: readonly string[];
+  /** Extensions that the client offers, in its order of preference. */
+  readonly extensions: readonly ExtensionOffer[];
 }
 
 /** A request that must be refused: the answer to give. */
@@ -31,8 +33,8 @@ export interface InvalidUpgrade {
 /**
  * Checks an opening handshake on the server (RFC 6455 section 4.2.1).
  *
- * @remarks Offered extensions are checked for their grammar. None is accepted here: an offer that nobody takes is
- * declined by not mentioning it in the answer.
+ * @remarks Offered extensions are checked for their grammar only: one that nobody takes is declined by not mentioning it
+ * in the answer.
  */
 export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | InvalidUpgrade {
   const { headers } = request;
@@ -53,14 +55,12 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   if (key === undefined || !isHandshakeKey(key)) {
     return refuse(400, 'Sec-WebSocket-Key must be the base64 of 16 bytes');
   }
-  const extensions = joined(headers['sec-websocket-extensions']);
-  if (extensions !== undefined && parseExtensions(extensions) === undefined) {
-    return refuse(400, 'Sec-WebSocket-Extensions cannot be read');
-  }
+  const extensions = readExtensions(headers);
+  if (extensions === undefined) return refuse(400, 'Sec-WebSocket-Extensions cannot be read');
   const offered = joined(headers['sec-websocket-protocol']);
   const protocols = offered === undefined ? [] : parseTokenList(offered);
   if (protocols === undefined) return refuse(400, 'Sec-WebSocket-Protocol cannot be read');
-  return { isValid: true, key, protocols };
+  return { isValid: true, key, protocols, extensions };
 }
 
 /**
@@ -80,13 +80,25 @@ export function acceptValue(key: string): string {
     .digest('base64');
 }
 
-/** Builds the answer that opens the connection, ready to be written. */
-export function buildUpgradeResponse(key: string, protocol: string): string {
+/**
+ * Builds the answer that opens the connection, ready to be written.
+ *
+ * @param protocol - the subprotocol chosen, `''` for none
+ * @param extensions - the extensions accepted, `''` for none
+ */
+export function buildUpgradeResponse(key: string, protocol: string, extensions: string): string {
   const protocolLine = protocol === '' ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
+  const extensionsLine = extensions === '' ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   return (
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-    `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${protocolLine}\r\n`
+    `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${protocolLine}${extensionsLine}\r\n`
   );
+}
+
+/** The extensions that a message names: none without the header, undefined when it cannot be read. */
+export function readExtensions(headers: HandshakeHeaders): readonly ExtensionOffer[] | undefined {
+  const text = joined(headers['sec-websocket-extensions']);
+  return text === undefined ? [] : parseExtensions(text);
 }
 
 /** The value of a header that may come once only, undefined when it is missing or repeated. */
@@ -95,7 +107,7 @@ export function single(value: string | string[] | undefined): string | undefined
 }
 
 /** The value of a header that may be spread over several lines. */
-export function joined(value: string | string[] | undefined): string | undefined {
+function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
-import type { Inflater } from './permessage-deflate.ts';
+import type { Inflater } from './compression.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */

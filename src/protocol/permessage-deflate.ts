@@ -1,33 +1,140 @@
-/**
- * The port through which messages are compressed (RFC 7692). The protocol owns the order of messages, the RSV1 bit and
- * the limit on inflated bytes; an implementation owns zlib.
- */
+import type { ExtensionOffer } from './header-grammar.ts';
+
+const NAME = 'permessage-deflate';
+
+/** The four parameters of the extension (RFC 7692 section 7.1): what a side wants, and what both agreed on. */
+export interface DeflateParameters {
+  /** The server compresses each message on its own. */
+  readonly serverNoContextTakeover: boolean;
+  /** The client compresses each message on its own. */
+  readonly clientNoContextTakeover: boolean;
+  /** Window of the server's compressor, 8 to 15: 2^8 to 2^15 bytes. */
+  readonly serverMaxWindowBits: number;
+  /** Window of the client's compressor, 8 to 15. */
+  readonly clientMaxWindowBits: number;
+}
+
+/** An offer or answer as it was read. */
+interface ReadParameters {
+  serverNoContextTakeover: boolean;
+  clientNoContextTakeover: boolean;
+  serverMaxWindowBits: number | undefined;
+  /** `true` when the parameter came without a value, which only an offer may do. */
+  clientMaxWindowBits: number | true | undefined;
+}
+
+/** zlib cannot compress raw deflate with a window of 2^8 bytes. */
+const MIN_DEFLATE_WINDOW_BITS = 9;
+const MAX_WINDOW_BITS = 15;
 
 /**
- * Receives the result of one (de)compression. Called exactly once, at once or later.
+ * Chooses among a client's offers (RFC 7692 section 7.1): the first that can be met.
  *
- * @param result - belongs to the receiver, who may change and keep it; of no meaning after an error
+ * @param wanted - the server's own settings
+ * @returns what was agreed and the header that says so; undefined when no offer can be met: then nothing is compressed
  */
-export type TransformDone = (error: Error | undefined, result: Buffer) => void;
-
-/** Compresses whole messages, one at a time. Must not throw. */
-export interface Deflater {
-  /** Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). */
-  deflate(payload: Buffer, done: TransformDone): void;
+export function acceptOffer(
+  offers: readonly ExtensionOffer[],
+  wanted: DeflateParameters,
+): { readonly parameters: DeflateParameters; readonly answer: string } | undefined {
+  for (const offer of offers) {
+    const read = offer.name === NAME ? readParameters(offer) : undefined;
+    if (read === undefined) continue;
+    const parameters: DeflateParameters = {
+      serverNoContextTakeover: wanted.serverNoContextTakeover || read.serverNoContextTakeover,
+      clientNoContextTakeover: wanted.clientNoContextTakeover || read.clientNoContextTakeover,
+      serverMaxWindowBits: Math.min(wanted.serverMaxWindowBits, read.serverMaxWindowBits ?? MAX_WINDOW_BITS),
+      clientMaxWindowBits: clientWindowBits(wanted.clientMaxWindowBits, read.clientMaxWindowBits),
+    };
+    if (parameters.serverMaxWindowBits < MIN_DEFLATE_WINDOW_BITS) continue;
+    return { parameters, answer: formatParameters(parameters) };
+  }
+  return undefined;
 }
 
-/** Decompresses whole messages, one at a time. Must not throw. */
-export interface Inflater {
-  /**
-   * Inflates a whole message (RFC 7692 section 7.2.2).
-   *
-   * @param maxBytes - inflating must stop, with a RangeError, as soon as the result is longer than this
-   */
-  inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void;
+/** The offer of a client: its settings, and that it can limit its own window. */
+export function buildOffer(wanted: DeflateParameters): string {
+  const offer = formatParameters(wanted);
+  return wanted.clientMaxWindowBits === MAX_WINDOW_BITS ? `${offer}; client_max_window_bits` : offer;
 }
 
-/** Both directions of a negotiated permessage-deflate extension. */
-export interface Compression {
-  readonly deflater: Deflater;
-  readonly inflater: Inflater;
+/**
+ * Checks a server's answer (RFC 7692 section 7.1).
+ *
+ * @param answers - what the server named; may be empty
+ * @param offered - what the client offered; undefined when it offered nothing
+ * @returns what was agreed; undefined for no compression; a text for what is wrong
+ */
+export function checkAnswer(
+  answers: readonly ExtensionOffer[],
+  offered: DeflateParameters | undefined,
+): DeflateParameters | undefined | string {
+  const [answer] = answers;
+  if (answer === undefined) return undefined;
+  if (offered === undefined || answers.length > 1 || answer.name !== NAME) {
+    return 'Sec-WebSocket-Extensions names what was not offered';
+  }
+  const read = readParameters(answer);
+  if (read === undefined || read.clientMaxWindowBits === true) {
+    return `Sec-WebSocket-Extensions has an invalid parameter of ${NAME}`;
+  }
+  const serverMaxWindowBits = read.serverMaxWindowBits ?? MAX_WINDOW_BITS;
+  if (serverMaxWindowBits > offered.serverMaxWindowBits) {
+    return `Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered`;
+  }
+  if (offered.serverNoContextTakeover && !read.serverNoContextTakeover) {
+    return `Sec-WebSocket-Extensions lacks server_no_context_takeover, which was asked for`;
+  }
+  return {
+    serverNoContextTakeover: read.serverNoContextTakeover,
+    clientNoContextTakeover: offered.clientNoContextTakeover || read.clientNoContextTakeover,
+    serverMaxWindowBits,
+    clientMaxWindowBits: Math.min(offered.clientMaxWindowBits, read.clientMaxWindowBits ?? MAX_WINDOW_BITS),
+  };
+}
+
+/** The client's window may be limited only when the client has said that it can. */
+function clientWindowBits(wanted: number, offered: number | true | undefined): number {
+  if (offered === undefined) return MAX_WINDOW_BITS;
+  return Math.min(wanted, offered === true ? MAX_WINDOW_BITS : offered);
+}
+
+function formatParameters(parameters: DeflateParameters): string {
+  const { serverMaxWindowBits, clientMaxWindowBits } = parameters;
+  return [
+    NAME,
+    parameters.serverNoContextTakeover && 'server_no_context_takeover',
+    parameters.clientNoContextTakeover && 'client_no_context_takeover',
+    serverMaxWindowBits < MAX_WINDOW_BITS && `server_max_window_bits=${serverMaxWindowBits}`,
+    clientMaxWindowBits < MAX_WINDOW_BITS && `client_max_window_bits=${clientMaxWindowBits}`,
+  ]
+    .filter((part) => part !== false)
+    .join('; ');
+}
+
+/** Reads the parameters of one offer or answer. Undefined for an unknown, repeated or malformed one. */
+function readParameters(offer: ExtensionOffer): ReadParameters | undefined {
+  const read: ReadParameters = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: undefined,
+    clientMaxWindowBits: undefined,
+  };
+  const names = new Set<string>();
+  for (const [name, value] of offer.parameters) {
+    if (names.has(name)) return undefined;
+    names.add(name);
+    if (name === 'server_no_context_takeover' && value === true) read.serverNoContextTakeover = true;
+    else if (name === 'client_no_context_takeover' && value === true) read.clientNoContextTakeover = true;
+    else if (name === 'server_max_window_bits' && isWindowBits(value)) read.serverMaxWindowBits = Number(value);
+    else if (name === 'client_max_window_bits' && value === true) read.clientMaxWindowBits = true;
+    else if (name === 'client_max_window_bits' && isWindowBits(value)) read.clientMaxWindowBits = Number(value);
+    else return undefined;
+  }
+  return read;
+}
+
+/** A whole number from 8 to 15 without leading zeros (RFC 7692 section 7.1.2). */
+function isWindowBits(value: string | true): boolean {
+  return value === '8' || value === '9' || (value !== true && value.length === 2 && value >= '10' && value <= '15');
 }

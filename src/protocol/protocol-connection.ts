@@ -17,7 +17,7 @@ import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { applyMask, nextMaskingKey } from './mask.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
 import type { Output } from './output.ts';
-import type { Compression } from './permessage-deflate.ts';
+import type { Compression, TransformDone } from './compression.ts';
 import { Queue } from './queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
 import type { ProtocolSink } from './sink.ts';
@@ -40,6 +40,9 @@ const SHORT_TEXT_LENGTH = LARGE_PAYLOAD_BYTES / 3;
 interface WaitingMessage {
   readonly opcode: number;
   readonly payload: Buffer;
+  readonly compresses: boolean;
+  /** Set when other connections send the same. */
+  readonly shared: PreparedMessage | undefined;
 }
 
 /**
@@ -104,16 +107,19 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     else if (!this.#isInflating) this.#parser.resume();
   }
 
-  /** Sends a text message. Does nothing once the connection is closing. */
-  sendText(text: string): void {
+  /**
+   * Sends a text message. Does nothing once the connection is closing.
+   *
+   * @param compress - whether to compress it where compression was negotiated; by default by its length
+   */
+  sendText(text: string, compress?: boolean): void {
     if (this.#isClosing) return;
-    if (this.#compression !== undefined) {
-      this.#sendCompressed(OPCODE_TEXT, Buffer.from(text, 'utf8'));
-      return;
-    }
     const shared = this.#isClient ? undefined : sharedMessage(text);
-    if (shared !== undefined) this.#output.appendShared(shared.frame);
-    else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
+    const compresses = this.#compresses(text.length, compress);
+    if (shared !== undefined) this.#sendShared(shared, compresses);
+    else if (this.#isDeflating || compresses) {
+      this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
+    } else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
     else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'), true);
   }
 
@@ -122,16 +128,18 @@ export class ProtocolConnection implements FrameListener, MessageListener {
    *
    * @param bytes - copied when shorter than 16 KiB; longer ones must not change until they have left
    */
-  sendBinary(bytes: Buffer): void {
+  sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#isClosing) return;
-    if (this.#compression !== undefined) {
-      this.#sendCompressed(OPCODE_BINARY, bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes);
+    const compresses = this.#compresses(bytes.length, compress);
+    if (this.#isDeflating || compresses) {
+      const payload = bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes;
+      this.#sendInOrder({ opcode: OPCODE_BINARY, payload, compresses, shared: undefined });
     } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
   }
 
-  /** Sends a message that is framed already. For servers without compression only. Does nothing once closing. */
-  sendPrepared(message: PreparedMessage): void {
-    if (!this.#isClosing) this.#output.appendShared(message.frame);
+  /** Sends a message that other connections send too. For servers only. Does nothing once the connection is closing. */
+  sendPrepared(message: PreparedMessage, compress?: boolean): void {
+    if (!this.#isClosing) this.#sendShared(message, this.#compresses(message.payload.length, compress));
   }
 
   /**
@@ -336,9 +344,20 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     output.append(masked);
   }
 
-  #sendCompressed(opcode: number, payload: Buffer): void {
+  #compresses(length: number, compress: boolean | undefined): boolean {
+    return this.#compression !== undefined && (compress ?? length >= this.#compression.thresholdBytes);
+  }
+
+  #sendShared(shared: PreparedMessage, compresses: boolean): void {
+    if (this.#isDeflating || compresses) {
+      this.#sendInOrder({ opcode: shared.opcode, payload: shared.payload, compresses, shared });
+    } else this.#output.appendShared(shared.frame);
+  }
+
+  /** Sends a message that is compressed, or comes behind one that is. */
+  #sendInOrder(message: WaitingMessage): void {
     this.#waiting ??= new Queue();
-    this.#waiting.push({ opcode, payload });
+    this.#waiting.push(message);
     if (!this.#isDeflating) this.#deflateWaiting();
   }
 
@@ -346,16 +365,23 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #deflateWaiting(): void {
     let isLooping = true;
     for (let message = this.#waiting?.shift(); message !== undefined; message = this.#waiting?.shift()) {
-      const { opcode, payload } = message;
+      const { opcode, payload, compresses, shared } = message;
+      if (!compresses) {
+        this.#writeFrame(FIN_BIT | opcode, payload, false);
+        continue;
+      }
       this.#isDeflating = true;
-      (this.#compression as Compression).deflater.deflate(payload, (error, result) => {
+      const { deflater } = this.#compression as Compression;
+      const done: TransformDone = (error, result) => {
         this.#isDeflating = false;
         if (this.#isDone) return;
         if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
         // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
         else this.#writeFrame(FIN_BIT | opcode, payload, false);
         if (!isLooping) this.#deflateWaiting();
-      });
+      };
+      if (shared !== undefined && deflater.isShared) shared.deflate(deflater, done);
+      else deflater.deflate(payload, done);
       if (this.#isDeflating) {
         isLooping = false;
         return;

@@ -2,7 +2,13 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError } from '../errors.ts';
-import { buildHandshakeHeaders, checkUpgradeResponse, newHandshakeKey } from '../protocol/handshake-client.ts';
+import {
+  buildHandshakeHeaders,
+  checkUpgradeResponse,
+  type HandshakeAgreement,
+  type HandshakeOffer,
+  newHandshakeKey,
+} from '../protocol/handshake-client.ts';
 import { ignoreErrors } from './socket-transport.ts';
 import { type Deadline, timers } from './timers.ts';
 
@@ -27,7 +33,7 @@ export interface DialTarget {
 /** How to connect. */
 export interface DialOptions {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  readonly protocols: readonly string[];
+  readonly offer: HandshakeOffer;
   readonly handshakeTimeoutMs: number;
   readonly tls: ConnectionOptions;
 }
@@ -35,7 +41,7 @@ export interface DialOptions {
 /** Hears how it went: one call of the two, in a later turn. */
 export interface DialListener {
   /** The handshake is complete. `socket` has an 'error' listener and is not being read. */
-  onConnected(socket: Socket, head: Buffer, protocol: string): void;
+  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement): void;
   onConnectFailed(error: FourDError): void;
 }
 
@@ -84,7 +90,7 @@ export class Dial implements Deadline {
   }
 
   #request(target: DialTarget): void {
-    const { headers, protocols, tls } = this.#options;
+    const { headers, offer, tls } = this.#options;
     const request = httpRequest({
       method: 'GET',
       path: target.path,
@@ -93,7 +99,7 @@ export class Dial implements Deadline {
         ...(target.authorization !== undefined && { Authorization: target.authorization }),
         ...(headers as Record<string, string | string[]>),
         Host: target.hostHeader,
-        ...buildHandshakeHeaders(this.#key, protocols),
+        ...buildHandshakeHeaders(this.#key, offer),
       },
       createConnection: () => {
         this.#socket = connect(target, tls);
@@ -108,13 +114,13 @@ export class Dial implements Deadline {
 
   #onUpgrade(response: IncomingMessage, socket: Socket, head: Buffer): void {
     if (this.#isOver) return;
-    const result = checkUpgradeResponse(response.headers, this.#key, this.#options.protocols);
+    const result = checkUpgradeResponse(response.headers, this.#key, this.#options.offer);
     if ('violation' in result) {
       this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${result.violation}`);
       return;
     }
     this.#finish();
-    this.#listener.onConnected(socket, head, result.protocol);
+    this.#listener.onConnected(socket, head, result);
   }
 
   #onResponse(response: IncomingMessage): void {

@@ -1,7 +1,8 @@
 import { type ComponentSignature, FourDError } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
 import type { MessageLimits } from '../protocol/message-assembler.ts';
-import type { Compression } from '../protocol/permessage-deflate.ts';
+import type { Compression } from '../protocol/compression.ts';
+import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
 import { type Deadline, timers } from './timers.ts';
@@ -102,13 +103,18 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#transport.pause();
   }
 
-  sendText(text: string): void {
-    if (this.#hasRoom()) this.#protocol.sendText(text);
+  sendText(text: string, compress?: boolean): void {
+    if (this.#hasRoom()) this.#protocol.sendText(text, compress);
+  }
+
+  /** Sends a message that other connections send too. */
+  sendPrepared(message: PreparedMessage, compress?: boolean): void {
+    if (this.#hasRoom()) this.#protocol.sendPrepared(message, compress);
   }
 
   /** @param bytes - see {@link ProtocolConnection.sendBinary} for how long they must not change */
-  sendBinary(bytes: Buffer): void {
-    if (this.#hasRoom()) this.#protocol.sendBinary(bytes);
+  sendBinary(bytes: Buffer, compress?: boolean): void {
+    if (this.#hasRoom()) this.#protocol.sendBinary(bytes, compress);
   }
 
   /**
