@@ -5,11 +5,10 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../../src/transport/dial.ts';
-import { timers } from '../../src/transport/timers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
-import { expectNoOpenSockets } from '../helpers/open-sockets.ts';
+import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { type SeenRequest, startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { listen, makeSocketPath } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
@@ -17,7 +16,7 @@ import { turns } from '../helpers/turns.ts';
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_REFUSAL_BODY_BYTES = 65_536;
 
-afterEach(() => expect(timers.pendingTicks).toBe(0));
+afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
 /** What a dial has told. */

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { Driver, type DriverOptions } from '../../src/transport/driver.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
-import { timers } from '../../src/transport/timers.ts';
 import type { Transport } from '../../src/transport/transport.ts';
 import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
+import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { describeBytes, RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
@@ -19,7 +19,8 @@ const CLOSE_1000 = '03e8';
 const HELLO = '48656c6c6f';
 const NO_HEAD = Buffer.alloc(0);
 
-afterEach(() => expect(timers.pendingTicks).toBe(0));
+afterEach(() => expectNoDeadlines());
+afterAll(() => expectNoOpenSockets());
 
 interface Driven {
   readonly driver: Driver;
