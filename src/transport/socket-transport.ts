@@ -16,12 +16,15 @@ interface OwnedSocket extends Socket {
 export class SocketTransport implements Transport {
   readonly #socket: OwnedSocket;
   #listener: TransportListener | undefined;
+  #error: Error | undefined;
   #isEndHeldBack = false;
 
   constructor(socket: Socket) {
-    ignoreErrors(socket);
+    socket.on('error', onError);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
+    // Node's `errored` serves for what has passed only: later it may tell of writes that our own destroy() cut off.
+    this.#error = socket.errored ?? undefined;
   }
 
   get bufferedBytes(): number {
@@ -110,10 +113,14 @@ export class SocketTransport implements Transport {
     else if (!this.#socket.destroyed) this.#listener?.onEnd();
   }
 
+  onError(error: Error): void {
+    this.#error ??= error;
+  }
+
   onClose(): void {
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.onClosed(this.#socket.errored ?? undefined);
+    listener?.onClosed(this.#error);
   }
 }
 
@@ -134,6 +141,10 @@ function onDrain(this: OwnedSocket): void {
 
 function onEnd(this: OwnedSocket): void {
   this[TRANSPORT]?.onEnd();
+}
+
+function onError(this: OwnedSocket, error: Error): void {
+  this[TRANSPORT]?.onError(error);
 }
 
 function onClose(this: OwnedSocket): void {

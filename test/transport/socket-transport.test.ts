@@ -56,6 +56,17 @@ describe('a connection that is reset', () => {
     expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
   });
 
+  test('by its own reset() resets the peer', async () => {
+    const [client, server] = toTransports(await socketPairs.tcp());
+    const heard = RecordingListener.on(server);
+    const own = RecordingListener.on(client);
+    client.reset();
+    await Promise.all([heard, own].map((each) => each.until(() => each.events.includes('closed'))));
+    await turns();
+    expect([heard.events, own.events]).toEqual([['closed'], ['closed']]);
+    expect([heard.error, own.error]).toMatchObject([{ code: 'ECONNRESET' }, undefined]);
+  });
+
   test('before the transport was made is closed with the error all the same', async () => {
     const [client, server] = await socketPairs.tcp();
     const isClosed = new Promise((resolve) => {
