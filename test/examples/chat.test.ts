@@ -72,6 +72,11 @@ describe('the chat', options, () => {
     await join(url);
   });
 
+  test('runs by its name, although that of its client begins with the same word', async () => {
+    const chat = await startExample('scripts/example.ts', { args: ['chat'] });
+    await join(await addressOf(chat));
+  });
+
   test('refuses pages of other hosts, which a browser on this machine may have open', async () => {
     const url = await addressOf(await startChat());
     await expect(connectPeer(url, { origin: 'https://example.com' })).rejects.toThrow('403');
