@@ -78,6 +78,13 @@ export class CallbackQueue {
     if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
+  /** Delivers an event in front of those that wait. Only while a callback runs or is just over. */
+  pushNext(event: QueuedEvent): void {
+    this.#waiting ??= new Queue();
+    this.#waiting.unshift(event);
+    this.#waitingCount++;
+  }
+
   /** Delivers no message any more, not even those that wait. */
   mute(): void {
     this.#isMuted = true;
