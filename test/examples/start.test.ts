@@ -41,7 +41,8 @@ test(
 
     chat.signal('SIGINT');
     expect(await browser.closed).toMatchObject({ code: 1001, wasClean: true });
-    expect(await chat.ended).toEqual({ code: 0, signal: null });
+    // With which code npm and the shell between end is theirs; test/examples/chat.test.ts looks at the chat's own.
+    await chat.ended;
     expect(chat.lines.at(-1)).toBe('Stopped');
   },
 );
