@@ -6,7 +6,7 @@ export function documentationFiles(root: string): string[] {
   const top = readdirSync(root).filter((name) => name.endsWith('.md'));
   const below = ['docs', 'bench', 'examples'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.md'))
+      .filter((name) => name.endsWith('.md') && !name.includes('node_modules'))
       .map((name) => join(folder, name)),
   );
   return [...top, ...below].toSorted();

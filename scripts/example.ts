@@ -6,7 +6,7 @@ const names = readdirSync(folder)
   .filter((name) => name.endsWith('.ts'))
   .map((name) => name.slice(0, -'.ts'.length));
 const [wanted = ''] = process.argv.slice(2);
-const found = names.find((name) => name === wanted || name.startsWith(`${wanted}-`));
+const found = names.find((name) => name === wanted) ?? names.find((name) => name.startsWith(`${wanted}-`));
 
 if (found === undefined) {
   console.error(`Usage: npm run example -- <name>, where <name> is one of:\n  ${names.join('\n  ')}`);

@@ -1,4 +1,5 @@
 import { isThenable, type LogicalProcess } from '../process/logical-process.ts';
+import { Queue } from '../protocol/queue.ts';
 import type { ErrorEvent, MessageEvent, OpenEvent, ServerTerminateEvent, TerminateEvent } from './events.ts';
 import { callHandler } from './handlers.ts';
 
@@ -34,7 +35,9 @@ export class CallbackQueue {
   readonly #handler: object;
   readonly #process: LogicalProcess;
   readonly #maxWaiting: number;
-  #waiting: QueuedEvent[] = [];
+  /** Made when the first event has to wait: with synchronous callbacks none ever does. */
+  #waiting: Queue<QueuedEvent> | undefined;
+  #waitingCount = 0;
   #isBusy = false;
   #isFull = false;
   #isMuted = false;
@@ -50,8 +53,9 @@ export class CallbackQueue {
   /** Delivers an event, now or when those before it are over. */
   push(event: QueuedEvent): void {
     if (this.#isBusy) {
+      this.#waiting ??= new Queue();
       this.#waiting.push(event);
-      if (this.#waiting.length >= this.#maxWaiting && !this.#isFull) {
+      if (++this.#waitingCount >= this.#maxWaiting && !this.#isFull) {
         this.#isFull = true;
         this.#owner.onQueueFull();
       }
@@ -74,6 +78,13 @@ export class CallbackQueue {
     if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
+  /** Delivers an event in front of those that wait. Only while a callback runs or is just over. */
+  pushNext(event: QueuedEvent): void {
+    this.#waiting ??= new Queue();
+    this.#waiting.unshift(event);
+    this.#waitingCount++;
+  }
+
   /** Delivers no message any more, not even those that wait. */
   mute(): void {
     this.#isMuted = true;
@@ -81,9 +92,9 @@ export class CallbackQueue {
 
   /** Goes on with what waits. A loop, so that a thousand events do not need a thousand frames of stack. */
   #next(): void {
-    for (;;) {
-      const event = this.#waiting.shift();
-      if (event === undefined) break;
+    while (this.#waitingCount > 0) {
+      this.#waitingCount--;
+      const event = this.#waiting?.shift() as QueuedEvent;
       if (!(this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
     }
     this.#isBusy = false;

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { type ComponentSignature, type ErrorCode, FourDError } from '../errors.ts';
+import { isAnyArrayBuffer } from 'node:util/types';
+import { type ComponentSignature, type ErrorCode, FourDError, textOfThrown } from '../errors.ts';
 import { isThenable } from '../process/logical-process.ts';
 
 /** In which form messages arrive: `"text"` a string, `"blob"` bytes, `"object"` what JSON.parse makes of them. */
@@ -66,15 +67,17 @@ export function toEventData(
 export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
   if (typeof message === 'string') return message;
   try {
-    if (Buffer.isBuffer(message)) return message;
+    // An empty Buffer may be one whose memory was transferred away, which the next line finds out.
+    if (Buffer.isBuffer(message) && message.length > 0) return message;
     if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    if (message instanceof ArrayBuffer || message instanceof SharedArrayBuffer) return Buffer.from(message);
+    // Those of another realm (node:vm, Jest) too: instanceof does not know them.
+    if (isAnyArrayBuffer(message)) return Buffer.from(message);
     if (typeof message === 'object' && message !== null && !isThenable(message)) {
       const json = JSON.stringify(message) as string | undefined;
       if (json !== undefined) return json;
     }
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message.split('\n', 1)[0] : '';
+    const detail = textOfThrown(cause).split('\n', 1)[0];
     throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
   }
   const what = isThenable(message) ? 'a promise (is an await missing?)' : message === null ? 'null' : typeof message;

@@ -22,18 +22,32 @@ const RESERVED: ReadonlySet<string> = new Set([
 export function checkHeaders(headers: unknown): Record<string, string | string[]> {
   const checked = Object.create(null) as Record<string, string | string[]>;
   if (headers === undefined || headers === null) return checked;
-  if (typeof headers !== 'object') throw invalidHeader('headers must be an object');
+  // The entries of a Headers or Map are no properties: they would be left out in silence.
+  if (typeof headers !== 'object' || Symbol.iterator in headers) {
+    throw invalidHeader('headers must be a plain object');
+  }
   for (const [name, value] of Object.entries(headers)) {
     const key = name.toLowerCase();
-    if (RESERVED.has(key) || value === undefined || value === null) continue;
+    if (RESERVED.has(key)) continue;
     if (!isToken(name)) throw invalidHeader('a name is not an HTTP token');
-    const values = (Array.isArray(value) ? value : [value]).map(String);
-    if (!values.every(isHeaderValue)) throw invalidHeader(`the value of ${name} has a character that HTTP forbids`);
+    const values = (Array.isArray(value) ? (value as unknown[]) : [value])
+      .filter((item) => item !== undefined && item !== null)
+      .map((item) => toHeaderValue(name, item));
+    if (values.length === 0) continue;
     // RFC 6265 section 5.4: one Cookie header, not several.
     if (key === 'cookie') checked[name] = values.join('; ');
     else checked[name] = values.length === 1 ? (values[0] as string) : values;
   }
   return checked;
+}
+
+function toHeaderValue(name: string, value: unknown): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+    throw invalidHeader(`the value of ${name} is not a text`);
+  }
+  const text = String(value);
+  if (!isHeaderValue(text)) throw invalidHeader(`the value of ${name} has a character that HTTP forbids`);
+  return text;
 }
 
 function invalidHeader(problem: string): FourDError {

@@ -4,7 +4,7 @@ import { type ComponentSignature, FourDError } from '../errors.ts';
 import { isToken } from '../protocol/header-grammar.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { type DataType, isDataType } from './data-type.ts';
-import type { WebServer } from './web-server.ts';
+import { WebServer } from './web-server.ts';
 
 /** Options that clients and servers share. Limits hold for each connection. */
 export interface CommonOptions {
@@ -86,7 +86,7 @@ export interface WebSocketOptions extends CommonOptions {
 
 /** Options of a server. */
 export interface WebSocketServerOptions extends CommonOptions {
-  /** Path that the server answers on, compared without the query. Default: all paths that no other server has. */
+  /** Path that the server answers on, compared without the query. Default: all that no other server has. */
   readonly path?: string | undefined;
   /** Form in which messages arrive. Default `"text"`. */
   readonly dataType?: DataType | undefined;
@@ -167,8 +167,12 @@ export function checkClientOptions(options: WebSocketOptions): CheckedOptions {
  */
 export function checkServerOptions(options: WebSocketServerOptions): CheckedOptions {
   const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
-  if (options.path !== undefined && typeof options.path !== 'string') {
-    throw invalidOption('path must be a text', 'HTTP');
+  const { path, webServer } = options;
+  if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
+    throw invalidOption('path must be a text without query or fragment', 'HTTP');
+  }
+  if (webServer !== undefined && !isWebServer(webServer)) {
+    throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
   checkDataType(options.dataType, 'HTTP');
   return checked;
@@ -234,6 +238,19 @@ function checkNumber(name: string, value: unknown, range: NumberRange, signature
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
   throw invalidOption(`${name} must be a whole number, ${limits}`, signature);
+}
+
+/** With a query or fragment no request would ever match. */
+function isPath(path: string): boolean {
+  return !path.includes('?') && !path.includes('#');
+}
+
+/** Tells servers from what is easily mistaken for one, such as the function of an Express application. */
+function isWebServer(value: unknown): boolean {
+  if (value instanceof WebServer) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { on, off, listenerCount, listen } = value as Record<string, unknown>;
+  return [on, off, listenerCount, listen].every((method) => typeof method === 'function');
 }
 
 function invalidOption(problem: string, componentSignature: ComponentSignature): FourDError {

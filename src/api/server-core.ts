@@ -63,6 +63,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   #isTerminating = false;
   #hasEnded = false;
   #isTerminated = false;
+  /** onTerminate has run. */
+  #isOver = false;
   readonly #onEnd: (() => void)[] = [];
 
   constructor(subject: WebSocketServer, options: ServerCoreOptions) {
@@ -98,7 +100,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
 
   /** Calls `listener` when onTerminate has run. */
   onceEnded(listener: () => void): void {
-    if (this.#isTerminated) listener();
+    if (this.#isOver) listener();
     else this.#onEnd.push(listener);
   }
 
@@ -202,6 +204,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     } else if (event.type === 'terminate') {
       for (const hub of this.#hubs) hub.remove(this.#path);
       this.#process.disown(this);
+      this.#isOver = true;
       for (const onEnd of this.#onEnd) onEnd();
     }
   }

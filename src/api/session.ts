@@ -8,7 +8,7 @@ import { Driver, type DriverListener } from '../transport/driver.ts';
 import type { Transport } from '../transport/transport.ts';
 import { CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
-import type { OpenEvent } from './events.ts';
+import type { ErrorEvent, OpenEvent } from './events.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
 import type { Status } from './status.ts';
@@ -62,6 +62,8 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   readonly #queue: CallbackQueue;
   #driver: Driver | undefined;
   #status: Status = 'Connecting';
+  /** onError has run or is about to: it does so once. */
+  #hasFailed = false;
 
   constructor(owner: SessionOwner, options: SessionOptions) {
     this.#owner = owner;
@@ -200,7 +202,8 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   }
 
   onError(error: FourDError): void {
-    this.#queue.push({ type: 'error', errors: [error.item], error });
+    this.#hasFailed = true;
+    this.#queue.push(toErrorEvent(error));
   }
 
   onTerminated(code: number, reason: string | undefined, wasClean: boolean): void {
@@ -231,11 +234,16 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
     const name = { open: 'onOpen', message: 'onMessage', error: 'onError', terminate: 'onTerminate' }[event.type];
     const error = callbackFailed(name, thrown);
-    const endsHere = (event.type === 'open' || event.type === 'message') && hasCallback(this.handler, 'onError');
     this.#queue.mute();
-    const isTold = this.#driver?.fail(error) === true && endsHere;
+    let isTold = this.#driver?.fail(error) === true;
+    // The peer may have closed while the callback was running: then onTerminate is still to come, and onError before.
+    if (!isTold && !this.#hasFailed && (event.type === 'open' || event.type === 'message')) {
+      this.#hasFailed = true;
+      this.#queue.pushNext(toErrorEvent(error));
+      isTold = true;
+    }
     // Nobody else would hear of it: a mistake in user code must not pass in silence.
-    if (!isTold) reportError(error, this.#process);
+    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#process);
   }
 
   onQueueFull(): void {
@@ -249,4 +257,8 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   #generate(code: 'ERR_NOT_CONNECTED', message: string): void {
     generateError(new FourDError(code, message, { componentSignature: this.signature }), undefined);
   }
+}
+
+function toErrorEvent(error: FourDError): ErrorEvent {
+  return { type: 'error', errors: [error.item], error };
 }

@@ -87,9 +87,9 @@ function pathOf(request: IncomingMessage): string {
   const target = request.url ?? '/';
   const query = target.indexOf('?');
   const withoutQuery = query < 0 ? target : target.slice(0, query);
-  if (withoutQuery.startsWith('/')) return withoutQuery;
-  const authority = withoutQuery.indexOf('://');
-  const path = authority < 0 ? -1 : withoutQuery.indexOf('/', authority + '://'.length);
+  const authority = withoutQuery.startsWith('/') ? -1 : withoutQuery.indexOf('://');
+  if (authority < 0) return withoutQuery;
+  const path = withoutQuery.indexOf('/', authority + '://'.length);
   return path < 0 ? '/' : withoutQuery.slice(path);
 }
 

@@ -18,7 +18,8 @@ import { Queue } from './queue.ts';
  */
 export interface FrameListener {
   /**
-   * The header of a data frame is complete, its payload not read yet.
+   * The header of a data frame is complete, its payload not read yet. The listener may stop the parser here, but not
+   * pause it.
    *
    * @param firstByte - FIN, RSV bits and opcode
    * @returns false when the frame is refused; the listener has then stopped the parser

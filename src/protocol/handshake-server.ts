@@ -107,7 +107,7 @@ export function single(value: string | string[] | undefined): string | undefined
 }
 
 /** The value of a header that may be spread over several lines. */
-function joined(value: string | string[] | undefined): string | undefined {
+export function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
 }
 

@@ -272,6 +272,8 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   #answerPing(payload: Buffer): void {
+    // Deviation: RFC 6455 section 5.5.2 asks for an answer after our own close frame too, but a peer discards what follows
+    // that frame.
     if (this.#isClosing) return;
     // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
     this.#waitingPong = this.#output.isBlocked ? Buffer.from(payload) : undefined;

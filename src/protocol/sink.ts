@@ -11,7 +11,10 @@ export interface ProtocolSink {
    * @param data - a string for text (bytes, checked to be UTF-8, when `decodesText` is off), bytes of its own for binary
    */
   onMessage(data: string | Buffer, isText: boolean): void;
-  /** A ping, already answered. The payload is gone after the call. */
+  /**
+   * A ping. It has been answered, or will be once the output takes bytes, unless this end is closing. The payload is gone
+   * after the call.
+   */
   onPing(payload: Buffer): void;
   /** A pong, asked for or not. The payload is gone after the call. */
   onPong(payload: Buffer): void;

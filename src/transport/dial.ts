@@ -81,10 +81,6 @@ export class Dial implements Deadline {
   }
 
   onDeadline(): void {
-    if (this.#refusal !== undefined) {
-      this.#refuse(this.#refusal);
-      return;
-    }
     const { handshakeTimeoutMs } = this.#options;
     this.#fail('ERR_HANDSHAKE_TIMEOUT', `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`);
   }
@@ -130,15 +126,14 @@ export class Dial implements Deadline {
       return;
     }
     this.#refusal = response;
-    const refuse = (): void => this.#refuse(response);
     response.on('data', (piece: Buffer) => {
       this.#body.push(piece);
       this.#bodyBytes += piece.length;
-      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) refuse();
+      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) this.#report(this.#toError(response));
     });
-    response.on('error', refuse);
+    ignoreErrors(response);
     // Comes in any case, after the end and after an error.
-    response.on('close', refuse);
+    response.on('close', () => this.#report(this.#toError(response)));
   }
 
   #onError(error: NodeJS.ErrnoException): void {
@@ -150,27 +145,28 @@ export class Dial implements Deadline {
     }
   }
 
-  #refuse(response: IncomingMessage): void {
-    const status = response.statusCode ?? 0;
-    const message = `handshake refused: HTTP ${status} ${response.statusMessage ?? ''}`.trim();
-    this.#report(
-      new FourDError('ERR_HANDSHAKE_REFUSED', message, {
-        componentSignature: 'HTCL',
-        side: 'remote',
-        httpStatus: status,
-        // Without a prototype, as all that a peer can name.
-        httpHeaders: Object.assign(Object.create(null), response.headers) as IncomingMessage['headers'],
-        httpBody: Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_REFUSAL_BODY_BYTES)),
-      }),
-    );
+  /** What a refusal says, with what there is of its body. */
+  #toError(refusal: IncomingMessage): FourDError {
+    const status = refusal.statusCode ?? 0;
+    const message = `handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim();
+    return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
+      componentSignature: 'HTCL',
+      side: 'remote',
+      httpStatus: status,
+      // Without a prototype, as all that a peer can name.
+      httpHeaders: Object.assign(Object.create(null), refusal.headers) as IncomingMessage['headers'],
+      httpBody: Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_REFUSAL_BODY_BYTES)),
+    });
   }
 
+  /** Whatever stops a refusal in the middle, it is one. */
   #fail(
     code: 'ERR_CONNECT_FAILED' | 'ERR_HANDSHAKE_TIMEOUT' | 'ERR_HANDSHAKE_INVALID',
     message: string,
     cause?: Error,
   ): void {
-    this.#report(new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', cause }));
+    if (this.#refusal !== undefined) this.#report(this.#toError(this.#refusal));
+    else this.#report(new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', cause }));
   }
 
   #report(error: FourDError): void {

@@ -1,27 +1,34 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** Where a socket finds its transport, so that all sockets share one set of listeners. */
 const TRANSPORT = Symbol('transport');
 
-interface OwnedSocket extends Socket {
+/** An HTTP server may run over streams that are no sockets: then these are missing. */
+interface OwnedSocket extends Duplex {
   [TRANSPORT]?: SocketTransport;
+  setTimeout?(timeoutMs: number): void;
+  setNoDelay?(isOn: boolean): void;
+  resetAndDestroy?(): void;
 }
 
 /**
- * A {@link Transport} over a socket of `node:net` or `node:tls` that nobody else reads.
+ * A {@link Transport} over a socket of `node:net` or `node:tls`, or any other stream both ways, that nobody else reads.
  *
  * @remarks The socket must have an 'error' listener from the moment it was touched: {@link ignoreErrors}.
  */
 export class SocketTransport implements Transport {
   readonly #socket: OwnedSocket;
   #listener: TransportListener | undefined;
+  #error: Error | undefined;
   #isEndHeldBack = false;
 
-  constructor(socket: Socket) {
-    ignoreErrors(socket);
+  constructor(socket: Duplex) {
+    socket.on('error', onError);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
+    // Node's `errored` serves for what has passed only: later it may tell of writes that our own destroy() cut off.
+    this.#error = socket.errored ?? undefined;
   }
 
   get bufferedBytes(): number {
@@ -38,8 +45,8 @@ export class SocketTransport implements Transport {
     this.#listener = listener;
     // Or Node would end our side as soon as the peer ends its own, in front of what waits in a batch.
     socket.allowHalfOpen = true;
-    socket.setTimeout(0);
-    socket.setNoDelay(true);
+    socket.setTimeout?.(0);
+    socket.setNoDelay?.(true);
     socket.pause();
     socket.on('data', onData);
     socket.on('drain', onDrain);
@@ -54,7 +61,7 @@ export class SocketTransport implements Transport {
     // Writing behind the end would be an error.
     if (!socket.writable) return true;
     if (pieces.length === 1) {
-      socket.write(pieces[0] as Buffer);
+      socket.write(pieces[0]);
     } else {
       socket.cork();
       for (const piece of pieces) socket.write(piece);
@@ -86,11 +93,11 @@ export class SocketTransport implements Transport {
 
   reset(): void {
     try {
-      this.#socket.resetAndDestroy();
+      this.#socket.resetAndDestroy?.();
     } catch {
       // Node resets TCP only, not TLS or Unix sockets.
-      this.#socket.destroy();
     }
+    this.#socket.destroy();
   }
 
   // Called by the shared listeners below.
@@ -110,10 +117,14 @@ export class SocketTransport implements Transport {
     else if (!this.#socket.destroyed) this.#listener?.onEnd();
   }
 
+  onError(error: Error): void {
+    this.#error ??= error;
+  }
+
   onClose(): void {
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.onClosed(this.#socket.errored ?? undefined);
+    listener?.onClosed(this.#error);
   }
 }
 
@@ -134,6 +145,10 @@ function onDrain(this: OwnedSocket): void {
 
 function onEnd(this: OwnedSocket): void {
   this[TRANSPORT]?.onEnd();
+}
+
+function onError(this: OwnedSocket, error: Error): void {
+  this[TRANSPORT]?.onError(error);
 }
 
 function onClose(this: OwnedSocket): void {

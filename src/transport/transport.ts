@@ -11,7 +11,7 @@ export interface Transport {
   /** Begins to report. Reading begins with {@link resume}. */
   start(listener: TransportListener): void;
   /**
-   * Sends the pieces in one write.
+   * Sends the pieces in one write. Drops them after {@link end} or when the connection is over.
    *
    * @returns true when all bytes have left, so that their memory may be used again at once
    */
@@ -36,6 +36,6 @@ export interface TransportListener {
   onDrain(): void;
   /** The peer sends no more. */
   onEnd(): void;
-  /** Both directions are over. Comes once, and last. `error` tells why when it was not an orderly end. */
+  /** Both directions are over. Comes once, and last. `error` tells why, unless both sides ended it or this one did. */
   onClosed(error: Error | undefined): void;
 }

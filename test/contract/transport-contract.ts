@@ -179,6 +179,32 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(rightHeard.error).toBeUndefined();
   });
 
+  test.each(['destroy', 'reset'] as const)('%s() does not wait for bytes that cannot leave', async (method) => {
+    const [left, , leftHeard] = await openUnread();
+    await fill(left);
+    expect(left.bufferedBytes).toBeGreaterThan(0);
+    left[method]();
+    await closed(leftHeard);
+    await turns();
+    expect(withoutDrain(leftHeard)).toEqual(['closed']);
+    expect(leftHeard.error).toBeUndefined();
+  });
+
+  test.each(['destroy', 'reset'] as const)('%s() is heard of by a peer that reads', async (method) => {
+    const [left, right, leftHeard, rightHeard] = await openPair();
+    left.write([Buffer.from('hello')]);
+    right.write([Buffer.from('hello')]);
+    await rightHeard.until(() => rightHeard.byteCount > 0);
+    await leftHeard.until(() => leftHeard.byteCount > 0);
+    left[method]();
+    // The end, a reset, or one after the other: that depends on the transport.
+    await rightHeard.until(() => rightHeard.events.length > 0);
+    right.destroy();
+    await Promise.all([closed(leftHeard), closed(rightHeard)]);
+    expect(leftHeard.events).toEqual(['closed']);
+    expect(leftHeard.error).toBeUndefined();
+  });
+
   test('destroy() within onBytes() ends the reports', async () => {
     const [left, right, , heard] = await openUnread();
     left.write([Buffer.alloc(300_000)]);
@@ -217,6 +243,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
       transport.resume();
       transport.end();
       transport.destroy();
+      transport.reset();
       expect(transport.isBlocked).toBe(false);
     }
     await turns();

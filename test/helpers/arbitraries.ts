@@ -15,7 +15,7 @@ const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
 );
 
 /** Text of any characters, most of it short. */
-export const anyText: fc.Arbitrary<string> = fc.oneof(
+const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 8, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
   {
     weight: 1,

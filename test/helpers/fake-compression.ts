@@ -1,4 +1,4 @@
-import type { Compression, Deflater, Inflater, TransformDone } from '../../src/protocol/permessage-deflate.ts';
+import type { Compression, Deflater, Inflater, TransformDone } from '../../src/protocol/compression.ts';
 
 /** What the fake puts in front of a message instead of compressing it: the letter d. */
 const MARK = Buffer.from('d');
@@ -11,7 +11,10 @@ const NOTHING = Buffer.alloc(0);
  * the other when the test says so.
  */
 export class FakeCompression implements Compression {
-  readonly deflater: Deflater = { deflate: (payload, done) => this.#do(() => this.#deflate(payload, done)) };
+  thresholdBytes = 0;
+  readonly deflater: Deflater;
+  /** Messages that were compressed. */
+  deflated = 0;
   readonly inflater: Inflater = {
     inflate: (compressed, maxBytes, done) => this.#do(() => inflate(compressed, maxBytes, done)),
   };
@@ -20,8 +23,9 @@ export class FakeCompression implements Compression {
   isAtOnce: boolean;
   readonly #jobs: (() => void)[] = [];
 
-  constructor(isAtOnce: boolean) {
+  constructor(isAtOnce: boolean, isShared = false) {
     this.isAtOnce = isAtOnce;
+    this.deflater = { isShared, deflate: (payload, done) => this.#do(() => this.#deflate(payload, done)) };
   }
 
   /** Jobs that were begun and are not done. */
@@ -47,6 +51,7 @@ export class FakeCompression implements Compression {
   }
 
   #deflate(payload: Buffer, done: TransformDone): void {
+    this.deflated++;
     if (this.breaksDeflating) done(new Error('broken'), NOTHING);
     else done(undefined, Buffer.concat([MARK, payload]));
   }

@@ -11,6 +11,8 @@ export class RecordingOutput implements Output {
   buffer: Buffer = Buffer.alloc(0);
   /** What was handed over without copying: the very buffers. */
   readonly appended: Buffer[] = [];
+  /** Frames that other outputs may share: the very buffers. */
+  readonly shared: Buffer[] = [];
   /** Runs after each write. */
   onWrite: (() => void) | undefined;
   #pieces: Buffer[] = [];
@@ -39,10 +41,17 @@ export class RecordingOutput implements Output {
     this.#invalidate();
   }
 
+  appendShared(frame: Buffer): void {
+    this.#pieces.push(frame);
+    this.shared.push(frame);
+    this.#invalidate();
+  }
+
   /** Forgets what was written. */
   clear(): void {
     this.#pieces = [];
     this.appended.length = 0;
+    this.shared.length = 0;
   }
 
   #invalidate(): void {

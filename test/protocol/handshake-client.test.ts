@@ -11,7 +11,7 @@ const HEADERS: HandshakeHeaders = {
 };
 
 function check(headers: HandshakeHeaders, offered: readonly string[] = []): string {
-  const result = checkUpgradeResponse({ ...HEADERS, ...headers }, KEY, offered);
+  const result = checkUpgradeResponse({ ...HEADERS, ...headers }, KEY, { protocols: offered, deflate: undefined });
   return 'violation' in result ? `violation: ${result.violation}` : `protocol ${JSON.stringify(result.protocol)}`;
 }
 
@@ -25,7 +25,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
   });
 
   test('RFC 6455 4.1: the headers without subprotocols', () => {
-    expect(buildHandshakeHeaders(KEY, [])).toEqual({
+    expect(buildHandshakeHeaders(KEY, { protocols: [], deflate: undefined })).toEqual({
       Upgrade: 'websocket',
       Connection: 'Upgrade',
       'Sec-WebSocket-Key': KEY,
@@ -34,15 +34,16 @@ describe('RFC 6455 4.1: the request of the client', () => {
   });
 
   test('RFC 6455 4.1: subprotocols are listed in order of preference', () => {
-    expect(buildHandshakeHeaders(KEY, ['chat', 'superchat'])['Sec-WebSocket-Protocol']).toBe('chat, superchat');
+    const headers = buildHandshakeHeaders(KEY, { protocols: ['chat', 'superchat'], deflate: undefined });
+    expect(headers['Sec-WebSocket-Protocol']).toBe('chat, superchat');
   });
 
   test('RFC 6455 4.2.1: the server accepts what the client asks', () => {
     const key = newHandshakeKey();
-    const entries = Object.entries(buildHandshakeHeaders(key, ['a', 'b']));
+    const entries = Object.entries(buildHandshakeHeaders(key, { protocols: ['a', 'b'], deflate: undefined }));
     const headers = Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value]));
     const request = { method: 'GET', httpVersion: '1.1', headers: { host: 'localhost', ...headers } };
-    expect(checkUpgradeRequest(request)).toEqual({ isValid: true, key, protocols: ['a', 'b'] });
+    expect(checkUpgradeRequest(request)).toEqual({ isValid: true, key, protocols: ['a', 'b'], extensions: [] });
   });
 });
 

@@ -186,14 +186,14 @@ describe('RFC 6455 4.2.2: the answer of the server', () => {
   });
 
   test('RFC 6455 4.2.2: the answer without a subprotocol', () => {
-    expect(buildUpgradeResponse(KEY, '')).toBe(
+    expect(buildUpgradeResponse(KEY, '', '')).toBe(
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         `Sec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`,
     );
   });
 
   test('RFC 6455 4.2.2: the answer with a subprotocol', () => {
-    expect(buildUpgradeResponse(KEY, 'chat').split('\r\n').slice(3)).toEqual([
+    expect(buildUpgradeResponse(KEY, 'chat', '').split('\r\n').slice(3)).toEqual([
       `Sec-WebSocket-Accept: ${ACCEPT}`,
       'Sec-WebSocket-Protocol: chat',
       '',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode, ErrorDetails } from '../../src/errors.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from '../../src/protocol/message-assembler.ts';
-import type { TransformDone } from '../../src/protocol/permessage-deflate.ts';
+import type { TransformDone } from '../../src/protocol/compression.ts';
 import { hex } from '../helpers/frames.ts';
 import { heldBytes } from '../helpers/memory.ts';
 

@@ -1,16 +1,19 @@
-import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { Driver, type DriverOptions } from '../../src/transport/driver.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
-import { SocketTransport } from '../../src/transport/socket-transport.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
 import type { Transport } from '../../src/transport/transport.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
+import { createDeferred } from '../helpers/deferred.ts';
 import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
+import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { describeBytes, RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
-import { type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { listen, type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -19,7 +22,8 @@ const CLOSE_1000 = '03e8';
 const HELLO = '48656c6c6f';
 const NO_HEAD = Buffer.alloc(0);
 
-afterEach(() => expect(timers.pendingTicks).toBe(0));
+afterEach(() => expectNoDeadlines());
+afterAll(() => expectNoOpenSockets());
 
 interface Driven {
   readonly driver: Driver;
@@ -300,6 +304,26 @@ describe.each(ROLES)('%s', (role) => {
       socket.resetAndDestroy();
       await heard.untilTerminated();
       expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+
+    test.each(['an end', 'a reset'])('by %s of TCP without an end of TLS is an error', async (how) => {
+      const certificate = makeCertificate();
+      const accepted = createDeferred<Socket>();
+      const server = createTlsServer(certificate, (socket) => accepted.resolve(socket));
+      const raw = connect({ host: '127.0.0.1', port: await listen(server) });
+      const client = connectTls({ socket: raw, host: '127.0.0.1', ca: certificate.cert });
+      ignoreErrors(raw);
+      ignoreErrors(client);
+      const { driver, heard } = drive(role, new SocketTransport(await accepted.promise));
+      driver.resume();
+      driver.sendText('Hello');
+      await new Promise((resolve) => {
+        client.once('data', resolve);
+      });
+      if (how === 'an end') raw.destroy();
+      else raw.resetAndDestroy();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
     });
 
     test('before the driver was made is an error', async () => {

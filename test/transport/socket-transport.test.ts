@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
@@ -9,7 +9,6 @@ import { turns } from '../helpers/turns.ts';
 
 /** A socket without a network: a test pushes what "arrives", at the very moment it chooses. */
 class FakeSocket extends Duplex {
-  timeout: number | undefined;
   readonly written: string[] = [];
   /** Whether writes wait for {@link finishWrite}. */
   isSlow = false;
@@ -26,21 +25,11 @@ class FakeSocket extends Duplex {
   finishWrite(): void {
     this.#done?.();
   }
-
-  setTimeout(timeout: number): void {
-    this.timeout = timeout;
-  }
-
-  setNoDelay(): void {}
-
-  get asSocket(): Socket {
-    return this as unknown as Socket;
-  }
 }
 
 function openFake(): { socket: FakeSocket; transport: SocketTransport; heard: RecordingListener } {
   const socket = new FakeSocket({ highWaterMark: 1000 });
-  const transport = new SocketTransport(socket.asSocket);
+  const transport = new SocketTransport(socket);
   return { socket, transport, heard: RecordingListener.on(transport, { reads: false }) };
 }
 
@@ -54,6 +43,17 @@ describe('a connection that is reset', () => {
     await turns();
     expect(heard.events).toEqual(['closed']);
     expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test('by its own reset() resets the peer', async () => {
+    const [client, server] = toTransports(await socketPairs.tcp());
+    const heard = RecordingListener.on(server);
+    const own = RecordingListener.on(client);
+    client.reset();
+    await Promise.all([heard, own].map((each) => each.until(() => each.events.includes('closed'))));
+    await turns();
+    expect([heard.events, own.events]).toEqual([['closed'], ['closed']]);
+    expect([heard.error, own.error]).toMatchObject([{ code: 'ECONNRESET' }, undefined]);
   });
 
   test('before the transport was made is closed with the error all the same', async () => {
@@ -72,7 +72,7 @@ describe('a connection that is reset', () => {
 
   test('between construction and start() does not end the process', async () => {
     const { socket } = openFake();
-    const transport = new SocketTransport(socket.asSocket);
+    const transport = new SocketTransport(socket);
     const error = new Error('reset');
     socket.destroy(error);
     await turns();
@@ -175,10 +175,22 @@ describe('writing', () => {
 });
 
 test('a socket that it takes over has no timeout any more, and stays open when the peer ends', () => {
-  const socket = new FakeSocket({ allowHalfOpen: false });
+  const socket = new Socket({ allowHalfOpen: false });
   socket.setTimeout(1000);
-  RecordingListener.on(new SocketTransport(socket.asSocket));
+  RecordingListener.on(new SocketTransport(socket));
   expect([socket.timeout, socket.allowHalfOpen]).toEqual([0, true]);
+  socket.destroy();
+});
+
+test('a stream that is no socket will do', async () => {
+  const { socket, transport, heard } = openFake();
+  transport.write([Buffer.from('out')]);
+  socket.push('in');
+  transport.resume();
+  await heard.until(() => heard.byteCount > 0);
+  transport.reset();
+  await heard.until(() => heard.events.includes('closed'));
+  expect([socket.written, heard.bytes.toString(), heard.error]).toEqual([['out'], 'in', undefined]);
 });
 
 test('sockets share their listeners', () => {

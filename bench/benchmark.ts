@@ -1,0 +1,57 @@
+import type { Peer } from './peers.ts';
+
+/** One figure that a benchmark takes. */
+export interface Metric {
+  readonly name: string;
+  /** Head of its column, with the unit. */
+  readonly title: string;
+  readonly better: 'higher' | 'lower';
+}
+
+/** The figures of one peer in one round, by the name of the metric. */
+export interface Sample {
+  readonly figures: Readonly<Record<string, number>>;
+  /** Share of a processor (0 to 1) that each side used: only where two processes talk to each other. */
+  readonly busy?: Busy;
+}
+
+export interface Busy {
+  /** The process that is measured. */
+  readonly subject: number;
+  /** The process at the other end. Near 1, with a subject well below, it is the limit. */
+  readonly load: number;
+}
+
+/** How a run measures. */
+export interface Settings {
+  readonly rounds: number;
+  /** How long messages flow before the measurement, so that the code is compiled. */
+  readonly warmUpMs: number;
+  /** How long messages flow in a measurement. */
+  readonly windowMs: number;
+  /** Processors that the two processes are pinned to; undefined when pinning is not possible. */
+  readonly processors: Processors | undefined;
+  /** Folder for CPU profiles of the subject, when they are wanted. */
+  readonly profileFolder: string | undefined;
+}
+
+export interface Processors {
+  readonly subject: number;
+  readonly load: number;
+}
+
+/** Something that is measured for several peers, in turn. */
+export interface Benchmark {
+  /** Short, unique: what `--only` and floors.json refer to. */
+  readonly name: string;
+  readonly title: string;
+  readonly metrics: readonly Metric[];
+  /** The metric that the plot and the summary show. */
+  readonly headline: string;
+  /** Which kind of peer takes part. */
+  readonly side: 'server' | 'client' | 'package';
+  /** Rounds beyond this tell nothing new. */
+  readonly maxRounds?: number;
+  /** Measures one peer once. Rejects when a message was lost or miscounted, or anything else failed. */
+  measure(peer: Peer, settings: Settings): Promise<Sample>;
+}

@@ -1,0 +1,24 @@
+import { importLibrary } from '../library.ts';
+import { versionOf } from '../packages.ts';
+import type { Peer } from '../peers.ts';
+import type { ClientPeer } from './client-peer.ts';
+
+const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
+
+/** This library's client, as a user writes it. */
+export async function createPeer(peer: Peer): Promise<ClientPeer> {
+  const library = await importLibrary(peer);
+  return {
+    version: peer.entry === undefined ? versionOf('4d-websocket') : '',
+    notes: peer.entry === undefined ? 'from dist/' : `from ${peer.entry}`,
+    async connect({ url, kind, onMessage, onLost }) {
+      const ws = await library.WebSocket.new(url, {
+        dataType: DATA_TYPES[kind],
+        onMessage: (_ws, event) => onMessage(event.data),
+        onTerminate: onLost,
+      });
+      if (ws === null) throw new Error('no connection');
+      return ws;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type * as Ws from 'ws';
+import { loadPackage, versionOf } from '../packages.ts';
+import { nativeNotes } from '../servers/ws.ts';
+import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts';
+
+/** The client of ws, without compression. */
+export function createPeer(): ClientPeer {
+  const { WebSocket } = loadPackage('ws') as typeof Ws;
+
+  function connect({ url, kind, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = new WebSocket(url, { perMessageDeflate: false });
+      const isObject = kind === 'object';
+      // Text stays bytes: the cheapest that ws offers.
+      socket.on('message', (data: Buffer) => onMessage(isObject ? JSON.parse(data.toString()) : data));
+      socket.on('error', reject);
+      socket.on('close', onLost);
+      socket.on('open', () => {
+        resolve({ send: (message) => socket.send(isObject ? JSON.stringify(message) : (message as string | Buffer)) });
+      });
+    });
+  }
+
+  return { version: versionOf('ws'), notes: nativeNotes(), connect };
+}

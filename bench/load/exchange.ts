@@ -1,0 +1,71 @@
+import { performance } from 'node:perf_hooks';
+import type { Failure } from './failure.ts';
+
+/** What flowed in one measurement. */
+export interface Exchange {
+  /** Messages that were sent and answered: all of them. */
+  readonly messages: number;
+  readonly elapsedMs: number;
+}
+
+/** How long the last answers may take when no new messages are sent. */
+const DRAIN_TIMEOUT_MS = 20_000;
+
+/**
+ * Keeps messages flowing for a while, then waits until the last is answered. So nothing is in flight where a measurement
+ * begins and ends, and what was counted is exactly what was sent.
+ */
+export class ExchangeClock {
+  readonly #failure: Failure;
+  #isFlowing = false;
+  #outstanding = 0;
+  #answered = 0;
+  #beganAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #resolve: ((exchange: Exchange) => void) | undefined;
+
+  constructor(failure: Failure) {
+    this.#failure = failure;
+  }
+
+  /**
+   * @param firstMessages - how many `begin` sends
+   * @param begin - sends the first messages
+   */
+  run(durationMs: number, firstMessages: number, begin: () => void): Promise<Exchange> {
+    return this.#failure.guard(
+      new Promise((resolve) => {
+        this.#resolve = resolve;
+        this.#isFlowing = true;
+        this.#outstanding = firstMessages;
+        this.#answered = 0;
+        this.#timer = setTimeout(() => this.#drain(), durationMs);
+        this.#beganAt = performance.now();
+        begin();
+      }),
+    );
+  }
+
+  /** Counts answers. Returns whether as many messages are to be sent again, which it takes as done. */
+  answered(count: number): boolean {
+    this.#answered += count;
+    if (this.#isFlowing) return true;
+    this.#outstanding -= count;
+    if (this.#outstanding === 0) this.#finish();
+    else if (this.#outstanding < 0) this.#failure.fail('more answers than messages');
+    return false;
+  }
+
+  #drain(): void {
+    this.#isFlowing = false;
+    this.#timer = setTimeout(() => {
+      const sent = this.#answered + this.#outstanding;
+      this.#failure.fail(`messages lost: ${this.#outstanding} of ${sent} not answered`);
+    }, DRAIN_TIMEOUT_MS);
+  }
+
+  #finish(): void {
+    clearTimeout(this.#timer);
+    this.#resolve?.({ messages: this.#answered, elapsedMs: performance.now() - this.#beganAt });
+  }
+}

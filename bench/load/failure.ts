@@ -1,0 +1,22 @@
+/** What went wrong, told to whoever waits and to whoever will wait. */
+export class Failure {
+  readonly #promise: Promise<never>;
+  #reject: (error: Error) => void = () => {};
+
+  constructor() {
+    this.#promise = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    // A failure that comes while nobody waits is told to the next who does.
+    this.#promise.catch(() => {});
+  }
+
+  fail(reason: string): void {
+    this.#reject(new Error(reason));
+  }
+
+  /** Waits for `work`, or rejects with the failure. */
+  guard<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([this.#promise, work]);
+  }
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto';
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+/** The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example. */
+export const UPGRADE_REQUEST: string = [
+  'GET /bench HTTP/1.1',
+  'Host: 127.0.0.1',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  `Sec-WebSocket-Key: ${KEY}`,
+  'Sec-WebSocket-Version: 13',
+  '\r\n',
+].join('\r\n');
+
+const ACCEPT = acceptOf(KEY);
+
+/** Whether `head` is the right answer to {@link UPGRADE_REQUEST}. */
+export function isUpgradeAnswer(head: string): boolean {
+  return head.startsWith('HTTP/1.1 101 ') && head.includes(ACCEPT);
+}
+
+/** The answer to a request. */
+export function answerUpgrade(request: string): string {
+  const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1] ?? '';
+  return [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptOf(key)}`,
+    '\r\n',
+  ].join('\r\n');
+}
+
+function acceptOf(key: string): string {
+  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+}

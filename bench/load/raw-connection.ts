@@ -1,0 +1,85 @@
+import { connect, type Socket } from 'node:net';
+import { isUpgradeAnswer, UPGRADE_REQUEST } from './handshake.ts';
+
+/** All connections read into the same memory: their bytes are counted, not kept. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
+
+/** Hears of a connection. */
+export interface RawListener {
+  /** `bytes[0..count)` have come; the memory is reused after the call. */
+  onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void;
+  onLost(reason: string): void;
+}
+
+/**
+ * A client connection that costs as little as Node allows: no frames are read, bytes are counted by its listener.
+ */
+export class RawConnection {
+  /** Bytes that have come and are not yet counted as an answer: kept here for the listener. */
+  unclaimedBytes = 0;
+  readonly #socket: Socket;
+  readonly #listener: RawListener;
+  #head = '';
+  #isOpen = false;
+  #isClosing = false;
+  #onOpen: (() => void) | undefined;
+
+  /** Connects, and resolves when the handshake is complete. */
+  static open(port: number, listener: RawListener): Promise<RawConnection> {
+    return new Promise((resolve) => {
+      const connection = new RawConnection(port, listener);
+      connection.#onOpen = () => resolve(connection);
+    });
+  }
+
+  private constructor(port: number, listener: RawListener) {
+    this.#listener = listener;
+    this.#socket = connect({
+      host: '127.0.0.1',
+      port,
+      noDelay: true,
+      onread: {
+        buffer: READ_BUFFER,
+        callback: (count, bytes) => {
+          if (this.#isOpen) this.#listener.onBytes(this, count, bytes);
+          else this.#onHead(Buffer.from(bytes.buffer, bytes.byteOffset, count));
+          return true;
+        },
+      },
+    });
+    this.#socket.on('error', (error) => this.#lose(error.message));
+    this.#socket.on('close', () => this.#lose('closed by the server'));
+    this.#socket.write(UPGRADE_REQUEST);
+  }
+
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Ends the connection with a reset, so that thousands of them leave no port in TIME_WAIT. */
+  reset(): void {
+    this.#isClosing = true;
+    this.#socket.resetAndDestroy();
+  }
+
+  #onHead(bytes: Buffer): void {
+    this.#head += bytes.toString('latin1');
+    const end = this.#head.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    if (!isUpgradeAnswer(this.#head)) {
+      this.#lose(`the handshake was refused: ${this.#head.split('\r\n', 1)[0]}`);
+      return;
+    }
+    const rest = Buffer.from(this.#head.slice(end + 4), 'latin1');
+    this.#head = '';
+    this.#isOpen = true;
+    this.#onOpen?.();
+    if (rest.length > 0) this.#listener.onBytes(this, rest.length, rest);
+  }
+
+  #lose(reason: string): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#listener.onLost(reason);
+  }
+}

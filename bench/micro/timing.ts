@@ -1,0 +1,50 @@
+import { performance } from 'node:perf_hooks';
+import { median } from '../report/statistics.ts';
+import type { MicroCase } from './micro-case.ts';
+
+/** How long one measurement takes at least. */
+const ROUND_MS = 20;
+const ROUNDS = 25;
+
+export interface Timing {
+  /** For one operation: the median over the rounds. */
+  readonly nanoseconds: number;
+  /** Half the distance between the quartiles, as a share of the median. */
+  readonly spread: number;
+  /** Nanoseconds of each round. */
+  readonly rounds: readonly number[];
+}
+
+/** Times several cases in turns, so that what disturbs the machine disturbs all of them. */
+export function timeInTurns(cases: readonly MicroCase[]): readonly Timing[] {
+  const times = cases.map(calibrate);
+  const rounds: number[][] = cases.map(() => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, each] of cases.entries()) {
+      const count = times[i] ?? 1;
+      rounds[i]?.push((millisecondsOf(each, count) * 1e6) / count / (each.operationsAtOnce ?? 1));
+    }
+  }
+  return rounds.map(summarize);
+}
+
+/** Finds how many times make a round, and has the code compiled on the way. */
+function calibrate(microCase: MicroCase): number {
+  let times = 1;
+  while (millisecondsOf(microCase, times) < ROUND_MS) times *= 2;
+  return times;
+}
+
+function millisecondsOf({ run }: MicroCase, times: number): number {
+  const beganAt = performance.now();
+  run(times);
+  return performance.now() - beganAt;
+}
+
+function summarize(rounds: readonly number[]): Timing {
+  const sorted = rounds.toSorted((left, right) => left - right);
+  const middle = median(sorted);
+  const lower = sorted[Math.floor(sorted.length / 4)] ?? middle;
+  const upper = sorted[Math.floor((sorted.length * 3) / 4)] ?? middle;
+  return { nanoseconds: middle, spread: (upper - lower) / 2 / middle, rounds };
+}

@@ -1,0 +1,61 @@
+import type { Exchange } from '../load/exchange.ts';
+import type { LoadPlan } from '../load/load.ts';
+import type { MessageShape } from '../messages.ts';
+import type { Peer } from '../peers.ts';
+
+/** What a process has used since it began, and holds. */
+export interface Usage {
+  readonly cpuMicros: number;
+  readonly rssBytes: number;
+  readonly heapBytes: number;
+}
+
+/** What a server does with a message. */
+export interface ServerWorkload {
+  readonly behaviour: 'echo' | 'broadcast';
+  readonly shape: MessageShape;
+}
+
+export interface PeerDescription {
+  readonly version: string;
+  /** What is to be known about how it runs here. */
+  readonly notes: string;
+}
+
+interface CommonCalls {
+  /** @param afterGc - collect garbage first, which needs --expose-gc */
+  usage(afterGc: boolean): Promise<Usage>;
+}
+
+/** Calls of every process that runs peers. */
+export interface DescribingCalls extends CommonCalls {
+  describe(peer: Peer): Promise<PeerDescription>;
+}
+
+/** Calls that a server process answers. */
+export interface ServerCalls extends DescribingCalls {
+  /** Starts the server and gives its port. */
+  start(task: { readonly peer: Peer; readonly workload: ServerWorkload }): Promise<number>;
+}
+
+/** Calls that the load generator answers. */
+export interface LoadCalls extends CommonCalls {
+  /** Opens connections, beside those of earlier calls. The result counts handshakes. */
+  open(plan: LoadPlan): Promise<Exchange>;
+  /** Lets messages flow on the connections of the last {@link open}. */
+  run(durationMs: number): Promise<Exchange>;
+}
+
+/** Calls that a process with clients answers. */
+export interface ClientCalls extends DescribingCalls {
+  open(task: ClientTask): Promise<void>;
+  run(durationMs: number): Promise<Exchange>;
+}
+
+export interface ClientTask {
+  readonly peer: Peer;
+  readonly port: number;
+  readonly shape: MessageShape;
+  readonly connections: number;
+  readonly inFlight: number;
+}

@@ -1,0 +1,24 @@
+import { Load } from '../load/load.ts';
+import { answerCalls } from './answer-calls.ts';
+import type { LoadCalls } from './calls.ts';
+import { usage } from './usage.ts';
+
+const loads: Load[] = [];
+
+const calls: LoadCalls = {
+  usage,
+  open(plan) {
+    const load = new Load(plan);
+    loads.push(load);
+    return load.open();
+  },
+  async run(durationMs) {
+    const load = loads.at(-1);
+    if (load === undefined) throw new Error('no connections are open');
+    return load.run(durationMs);
+  },
+};
+
+answerCalls(calls, () => {
+  for (const load of loads) load.close();
+});

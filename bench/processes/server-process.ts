@@ -1,0 +1,36 @@
+import type { ServerPeer } from '../servers/server-peer.ts';
+import type { Peer } from '../peers.ts';
+import { answerCalls } from './answer-calls.ts';
+import type { ServerCalls } from './calls.ts';
+import { usage } from './usage.ts';
+
+const SERVERS: Readonly<Record<ServerPeerModule, () => Promise<PeerModule>>> = {
+  library: () => import('../servers/library.ts'),
+  ws: () => import('../servers/ws.ts'),
+  uwebsockets: () => import('../servers/uwebsockets.ts'),
+  raw: () => import('../servers/raw.ts'),
+};
+
+type ServerPeerModule = Exclude<Peer['module'], 'undici'>;
+
+interface PeerModule {
+  readonly createPeer: (peer: Peer) => ServerPeer | Promise<ServerPeer>;
+}
+
+async function load(peer: Peer): Promise<ServerPeer> {
+  const { createPeer } = await SERVERS[peer.module as ServerPeerModule]();
+  return createPeer(peer);
+}
+
+const calls: ServerCalls = {
+  usage,
+  async describe(peer) {
+    const { version, notes } = await load(peer);
+    return { version, notes };
+  },
+  async start({ peer, workload }) {
+    return (await load(peer)).serve(workload);
+  },
+};
+
+answerCalls(calls);

@@ -1,0 +1,39 @@
+import type { Metric, Sample } from '../benchmark.ts';
+
+/** The figures of one peer for one metric, over all rounds. */
+export interface Summary {
+  readonly median: number;
+  /** Half the distance between the lowest and the highest, as a share of the median. */
+  readonly spread: number;
+  /** How many times better than the baseline: the median of the ratios within each round. Undefined without baseline. */
+  readonly ratio: number | undefined;
+}
+
+/** Sums up the rounds of one peer. `samples` and `baseline` are in the order of the rounds. */
+export function summarize(
+  metric: Metric,
+  samples: readonly Sample[],
+  baseline: readonly Sample[] | undefined,
+): Summary {
+  const figures = samples.map((sample) => figureOf(sample, metric));
+  const middle = median(figures);
+  const spread = (Math.max(...figures) - Math.min(...figures)) / 2 / middle;
+  // Within a round, because what disturbs the machine at that time disturbs both.
+  const ratios = baseline?.map((sample, round) => {
+    const [own, other] = [figures[round] ?? Number.NaN, figureOf(sample, metric)];
+    return metric.better === 'higher' ? own / other : other / own;
+  });
+  return { median: middle, spread, ratio: ratios === undefined ? undefined : median(ratios) };
+}
+
+/** The middle of the values, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const upper = Math.floor(sorted.length / 2);
+  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[upper]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+}
+
+function figureOf(sample: Sample, metric: Metric): number {
+  return sample.figures[metric.name] ?? Number.NaN;
+}

@@ -1,0 +1,82 @@
+import type { Busy, Metric } from '../benchmark.ts';
+import { BASELINE } from '../peers.ts';
+import type { BenchmarkResult, PeerResult } from './results.ts';
+
+/** A load this busy, with a subject that is not, was the limit of the throughput. */
+const SATURATED = 0.95;
+/** When neither side is busier, something else was. */
+const IDLE = 0.7;
+const NAME_WIDTH = 16;
+
+/** The table of one benchmark; when something failed, the reasons instead of a comparison. */
+export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metric[]): string {
+  if (result.failures.length > 0) {
+    return [result.title, ...result.failures.map((failure) => `  no comparison: ${failure}`), ''].join('\n');
+  }
+  const hasBusy = result.peers.some(({ busy }) => busy !== undefined);
+  const columns = metrics.map(
+    ({ title }) => `${title.padStart(24)} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
+  );
+  const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: it / load' : ''}`;
+  const rows = result.peers.map((peer) => formatPeer(peer, metrics));
+  return [result.title, head, ...rows, ...notes(result), ''].join('\n');
+}
+
+/** One line per benchmark: how many times better than the baseline each peer is. */
+export function formatSummary(results: readonly BenchmarkResult[], peers: readonly string[]): string {
+  const width = Math.max(...results.map(({ title }) => title.length));
+  const widths = peers.map((peer) => Math.max(peer.length, 6));
+  const head = `${''.padEnd(width)}  ${peers.map((peer, i) => peer.padStart(widths[i] ?? 0)).join('  ')}`;
+  const rows = results.map(({ title, headline, peers: measured, failures }) => {
+    const cells = peers.map((name, i) => {
+      const ratio = measured.find(({ peer }) => peer === name)?.summaries[headline]?.ratio;
+      return (failures.length > 0 ? 'failed' : formatRatio(ratio)).padStart(widths[i] ?? 0);
+    });
+    return `${title.padEnd(width)}  ${cells.join('  ')}`;
+  });
+  return [head, ...rows].join('\n');
+}
+
+export function formatRatio(ratio: number | undefined): string {
+  return ratio === undefined ? '-' : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`;
+}
+
+function isLoadSaturated(busy: Busy | undefined): boolean {
+  return busy !== undefined && busy.load >= SATURATED && busy.subject < SATURATED;
+}
+
+function isDisturbed(busy: Busy | undefined): boolean {
+  return busy !== undefined && busy.load < IDLE && busy.subject < IDLE;
+}
+
+function formatPeer({ peer, summaries, busy }: PeerResult, metrics: readonly Metric[]): string {
+  const cells = metrics.map(({ name }) => {
+    const summary = summaries[name];
+    if (summary === undefined) return '';
+    const spread = `${(summary.spread * 100).toFixed(0)} %`;
+    return `${formatFigure(summary.median).padStart(24)} ${spread.padStart(6)} ${formatRatio(summary.ratio).padStart(7)}`;
+  });
+  const use = busy === undefined ? '' : `   ${formatShare(busy.subject)} / ${formatShare(busy.load)}`;
+  const mark = isLoadSaturated(busy) ? ' *' : isDisturbed(busy) ? ' !' : '';
+  return `  ${peer.padEnd(NAME_WIDTH)}${cells.join('')}${use}${mark}`;
+}
+
+function notes({ peers }: BenchmarkResult): string[] {
+  const all: string[] = [];
+  if (peers.some(({ busy }) => isLoadSaturated(busy))) {
+    all.push('  * the load was the limit: the peer could do more messages/s, compare its CPU time');
+  }
+  if (peers.some(({ busy }) => isDisturbed(busy))) {
+    all.push('  ! neither side was busy: was the machine doing something else? the CPU time suffers less from that');
+  }
+  return all;
+}
+
+function formatShare(share: number): string {
+  return `${(share * 100).toFixed(0)} %`.padStart(5);
+}
+
+function formatFigure(figure: number): string {
+  const digits = figure >= 1000 ? 0 : figure >= 100 ? 1 : 2;
+  return figure.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}

@@ -1,0 +1,45 @@
+import type { ConnectionHandler } from '4d-websocket';
+import { versionOf } from '../packages.ts';
+import type { Peer } from '../peers.ts';
+import type { ServerWorkload } from '../processes/calls.ts';
+import { importLibrary } from '../library.ts';
+import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
+
+const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
+
+/** This library, as a user writes it. */
+export async function createPeer(peer: Peer): Promise<ServerPeer> {
+  const library = await importLibrary(peer);
+
+  async function serve({ behaviour, shape }: ServerWorkload): Promise<number> {
+    const web = new library.WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
+    await web.start();
+    const handler = behaviour === 'echo' ? echo : broadcast;
+    library.WebSocketServer.new<object>(
+      { onConnection: () => handler },
+      {
+        webServer: web,
+        // Any of the three: the types want to know which.
+        dataType: DATA_TYPES[shape.kind] as 'object',
+        maxMessageBytes: MAX_MESSAGE_BYTES,
+        maxBufferedBytes: MAX_BUFFERED_BYTES,
+      },
+    );
+    return web.HTTPPort;
+  }
+
+  const notes = peer.entry === undefined ? 'from dist/' : `from ${peer.entry}`;
+  return { version: peer.entry === undefined ? versionOf('4d-websocket') : '', notes, serve };
+}
+
+const echo: ConnectionHandler<object> = {
+  onMessage(ws, event) {
+    ws.send(event.data);
+  },
+};
+
+const broadcast: ConnectionHandler<object> = {
+  onMessage(ws, event) {
+    for (const connection of ws.wss.connections) connection.send(event.data);
+  },
+};

@@ -1,0 +1,12 @@
+import type { PeerDescription, ServerWorkload } from '../processes/calls.ts';
+
+/** A server that is measured. */
+export interface ServerPeer extends PeerDescription {
+  /** Starts it on a free port of 127.0.0.1, which is the result. */
+  serve(workload: ServerWorkload): Promise<number>;
+}
+
+/** Most bytes that a server may have to hold for one connection: 16 messages of 1 MiB on their way back. */
+export const MAX_BUFFERED_BYTES: number = 64 * 1_048_576;
+/** Longest message of any load. */
+export const MAX_MESSAGE_BYTES = 1_048_576;

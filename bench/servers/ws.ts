@@ -1,0 +1,58 @@
+import type { AddressInfo } from 'node:net';
+import type * as Ws from 'ws';
+import { loadPackage, versionOf } from '../packages.ts';
+import type { ServerWorkload } from '../processes/calls.ts';
+import { MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
+
+/** ws with its best documented settings: no compression, its optional native modules. It turns Nagle off by itself. */
+export function createPeer(): ServerPeer {
+  const ws = loadPackage('ws') as typeof Ws;
+  return { version: versionOf('ws'), notes: nativeNotes(), serve: (workload) => serve(ws, workload) };
+}
+
+/** Which of the optional native modules ws has found. */
+export function nativeNotes(): string {
+  const found = ['bufferutil', 'utf-8-validate'].filter((name) => {
+    try {
+      return loadPackage(name) !== undefined;
+    } catch {
+      return false;
+    }
+  });
+  return found.length > 0 ? `with ${found.join(' and ')}` : 'without its native modules: they are not installed';
+}
+
+function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<number> {
+  const server = new ws.WebSocketServer({
+    host: '127.0.0.1',
+    port: 0,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+  });
+  const onMessage = behaviour === 'broadcast' ? broadcast(server) : shape.kind === 'object' ? echoObject : echo;
+  server.on('connection', (socket) => {
+    socket.on('error', ignore);
+    socket.on('message', onMessage);
+  });
+  return new Promise((resolve, reject) => {
+    server.on('error', reject);
+    server.on('listening', () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function ignore(): void {}
+
+/** Text stays bytes: the cheapest that ws offers. */
+function echo(this: Ws.WebSocket, data: Buffer, isBinary: boolean): void {
+  this.send(data, { binary: isBinary });
+}
+
+function echoObject(this: Ws.WebSocket, data: Buffer): void {
+  this.send(JSON.stringify(JSON.parse(data.toString())));
+}
+
+function broadcast(server: Ws.WebSocketServer): (data: Buffer, isBinary: boolean) => void {
+  return (data, isBinary) => {
+    for (const client of server.clients) client.send(data, { binary: isBinary });
+  };
+}

@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest';
+import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
+import { parseCommandLine } from '../../bench/command-line.ts';
+import { selectPeers } from '../../bench/peers.ts';
+
+describe('the command line of the benchmark', () => {
+  test('five rounds unless it says otherwise', () => {
+    expect(parseCommandLine([], '/results')).toMatchObject({ rounds: 5, windowMs: 1000, checksFloors: false });
+    expect(parseCommandLine(['--quick'], '/results')).toMatchObject({ rounds: 3, windowMs: 400 });
+    expect(parseCommandLine(['--quick', '--rounds', '7'], '/results').rounds).toBe(7);
+    expect(() => parseCommandLine(['--rounds', '0'], '/results')).toThrow('--rounds');
+    expect(() => parseCommandLine(['--slow'], '/results')).toThrow('--slow');
+  });
+
+  test('picks benchmarks by the beginning of their names', () => {
+    const all = selectBenchmarks([]).map(({ name }) => name);
+    expect(new Set(all).size).toBe(all.length);
+    expect(selectBenchmarks(['fan-out', 'echo-text-64-16']).map(({ name }) => name)).toEqual([
+      'echo-text-64-16',
+      'fan-out-1',
+      'fan-out-16',
+    ]);
+    expect(() => selectBenchmarks(['nothing'])).toThrow('there is no benchmark "nothing"');
+  });
+
+  test('picks peers by name, and adds other builds', () => {
+    expect(selectPeers(['ws'], ['/a/index.js']).map(({ name }) => name)).toEqual(['ws', 'other build']);
+    expect(selectPeers(['ws'], ['/a', '/b']).map(({ name }) => name)).toEqual(['ws', 'other build 1', 'other build 2']);
+    expect(() => selectPeers(['wss'], [])).toThrow('there is no peer "wss"');
+  });
+});

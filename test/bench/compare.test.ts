@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import type { Benchmark, Sample, Settings } from '../../bench/benchmark.ts';
+import { compare } from '../../bench/compare.ts';
+import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
+import { checkFloors } from '../../bench/report/floors.ts';
+import { drawPlot } from '../../bench/report/plot.ts';
+import type { BenchmarkResult } from '../../bench/report/results.ts';
+import { formatBenchmark, formatSummary } from '../../bench/report/table.ts';
+
+const settings: Settings = {
+  rounds: 3,
+  warmUpMs: 0,
+  windowMs: 0,
+  processors: undefined,
+  profileFolder: undefined,
+};
+const peers = selectPeers([LIBRARY, 'ws'], []);
+
+function benchmarkOf(measure: (peer: Peer) => Promise<Sample>): Benchmark {
+  return {
+    name: 'echo',
+    title: 'Echo & <more>',
+    metrics: [{ name: 'cpu', title: 'CPU µs/message', better: 'lower' }],
+    headline: 'cpu',
+    side: 'server',
+    measure,
+  };
+}
+
+async function run(measure: (peer: Peer) => Promise<Sample>): Promise<{ result: BenchmarkResult; table: string }> {
+  const benchmark = benchmarkOf(measure);
+  const result = await compare(benchmark, peers, settings, () => {});
+  return { result, table: formatBenchmark(result, benchmark.metrics) };
+}
+
+/** The library takes 2 µs, the others 8. */
+function steady(peer: Peer): Promise<Sample> {
+  return Promise.resolve({ figures: { cpu: peer.name === LIBRARY ? 2 : 8 }, busy: { subject: 0.9, load: 0.5 } });
+}
+
+describe('a comparison', () => {
+  test('takes turns, and begins each round with another peer', async () => {
+    const order: string[] = [];
+    await run((peer) => {
+      order.push(peer.name);
+      return steady(peer);
+    });
+    expect(order).toEqual([LIBRARY, 'ws', 'ws', LIBRARY, LIBRARY, 'ws']);
+  });
+
+  test('shows each peer with its ratio', async () => {
+    const { table, result } = await run(steady);
+    expect(table).toMatch(/4d-websocket +2\.00 +0 % +4\.00× +90 % \/ +50 %$/m);
+    expect(table).toMatch(/ws +8\.00 +0 % +1\.00×/);
+    expect(formatSummary([result], [LIBRARY, 'ws', 'undici'])).toMatch(/4\.00× +1\.00× +-$/);
+  });
+
+  test('is refused when a peer failed in any round', async () => {
+    let calls = 0;
+    const { table, result } = await run((peer) =>
+      ++calls === 4 ? Promise.reject(new Error('messages lost: 1 of 9')) : steady(peer),
+    );
+    expect(table).toContain('no comparison: 4d-websocket: messages lost: 1 of 9');
+    expect(table).not.toContain('×');
+    expect(result.peers).toEqual([]);
+    expect(formatSummary([result], [LIBRARY])).toContain('failed');
+  });
+
+  test('says when the load was the limit, and when neither side was busy', async () => {
+    const saturated = await run(() => Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99 } }));
+    expect(saturated.table).toContain('the load was the limit');
+    const disturbed = await run(() => Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.5, load: 0.4 } }));
+    expect(disturbed.table).toContain('neither side was busy');
+  });
+
+  test('is held against the floors of what was measured', async () => {
+    const { result } = await run(steady);
+    expect(checkFloors({ echo: { cpu: 3.9 }, other: { cpu: 9 } }, [result])).toEqual([]);
+    expect(checkFloors({ echo: { cpu: 4.1 } }, [result])).toEqual(['echo, cpu: 4.00× is below the floor of 4.1×']);
+    expect(checkFloors({ echo: { rss: 1 } }, [result])).toEqual(['echo, rss: not measured against the baseline']);
+  });
+
+  test('is drawn with one bar for each peer but the baseline', async () => {
+    const { result } = await run(steady);
+    const machine = { processor: 'CPU', processors: 2, memoryGiB: 4, system: 'linux', node: '20', v8: '11' };
+    const svg = drawPlot(
+      { date: '2025-01-01T00:00:00Z', machine, settings, peers: {}, skipped: [], benchmarks: [result] },
+      [LIBRARY, 'ws'],
+    );
+    expect(svg).toContain('Echo &amp; &lt;more>');
+    expect(svg.match(/4\.00×/g)).toHaveLength(1);
+    expect(svg).not.toContain('NaN');
+  });
+});

@@ -1,0 +1,254 @@
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { useBrowser } from '../helpers/browser.ts';
+import { type Program, startExample } from '../helpers/program.ts';
+
+const open = useBrowser();
+
+function startChat(port = '0'): Promise<Program> {
+  return startExample('examples/chat.ts', { env: { PORT: port } });
+}
+
+function addressOf(program: Program): Promise<string> {
+  return program.printed(/http:\/\/127\.0\.0\.1:\d+\//);
+}
+
+function entries(page: Page): Promise<string[]> {
+  return page.locator('#log > *').allInnerTexts();
+}
+
+/** Waits until the log has an entry with this text. */
+function seen(page: Page, text: string): Promise<void> {
+  return page.locator('#log > *', { hasText: text }).last().waitFor();
+}
+
+function state(page: Page, wanted: 'connecting' | 'connected' | 'lost'): Promise<void> {
+  return page.locator(`#connection[data-state="${wanted}"]`).waitFor();
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+}
+
+async function takeName(page: Page, name: string): Promise<void> {
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Change' }).click();
+}
+
+test('two tabs see who comes, talks, takes another name and goes', async () => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const first = await open(url);
+  await state(first.page, 'connected');
+  const second = await open(url);
+  await seen(first.page, 'Guest 2 joined');
+  await takeName(second.page, 'Ben');
+  await seen(first.page, 'Guest 2 is now Ben');
+  await say(first.page, 'hello');
+  await seen(second.page, 'hello');
+  await say(second.page, 'good day');
+  await seen(first.page, 'good day');
+
+  expect((await entries(first.page)).map((entry) => entry.replace(/\s*\d+:\d+( [AP]M)?\s*/, ': '))).toEqual([
+    'You joined as Guest 1',
+    'Guest 2 joined',
+    'Guest 2 is now Ben',
+    'Me: hello',
+    'Ben: good day',
+  ]);
+  expect(await first.page.getByRole('region', { name: 'Here 2' }).getByRole('listitem').allInnerTexts()).toEqual([
+    'Guest 1 (you)',
+    'Ben',
+  ]);
+  await second.page.close();
+  await seen(first.page, 'Ben left');
+  expect(await first.page.getByRole('region', { name: 'Here 1' }).getByRole('listitem').allInnerTexts()).toEqual([
+    'Guest 1 (you)',
+  ]);
+  expect([...first.problems, ...second.problems]).toEqual([]);
+});
+
+test('what others write is text, whatever it looks like', async () => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const first = await open(url);
+  await state(first.page, 'connected');
+  const second = await open(url);
+  await state(second.page, 'connected');
+  const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+  await takeName(second.page, '<b>Eve</b>');
+  await say(second.page, evil);
+  await seen(first.page, evil);
+  await seen(first.page, 'Guest 2 is now <b>Eve</b>');
+  expect(await first.page.locator('#log :is(img, script, b)').count()).toBe(0);
+  expect(await first.page.title()).toBe('Chat');
+  expect(first.problems).toEqual([]);
+});
+
+test('the content security policy of the page lets no script in through text', async () => {
+  const { page } = await open(await addressOf(await startChat()));
+  await state(page, 'connected');
+  const outcome = page.evaluate(() => {
+    const { document } = globalThis as unknown as { document: { body: { innerHTML: string } } };
+    document.body.innerHTML = '<p>no</p>';
+  });
+  await expect(outcome).rejects.toThrow('TrustedHTML');
+});
+
+test('when the chat ends the page says so, keeps what is written, and comes back by itself with its name', async () => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const { page } = await open(url);
+  await state(page, 'connected');
+  await takeName(page, 'Ann');
+  await seen(page, 'Guest 1 is now Ann');
+  chat.signal('SIGINT');
+  expect(await chat.ended).toEqual({ code: 0, signal: null });
+  await state(page, 'lost');
+  expect(await page.getByRole('status').first().innerText()).toBe('Connection lost. Reconnecting');
+  expect(await page.getByRole('button', { name: 'Try now' }).isVisible()).toBe(true);
+  await say(page, 'are you there?');
+  await page.getByText('Not connected: your text stays here').waitFor();
+
+  const next = await startChat(new URL(url).port);
+  await state(page, 'connected');
+  await seen(page, 'You are back as Ann');
+  expect(await next.printed(/^\+ .*$/m)).toBe('+ Ann (1 here)');
+  expect(await page.getByText('Not connected').count()).toBe(0);
+  await page.getByLabel('Message', { exact: true }).press('Enter');
+  await seen(page, 'are you there?');
+  // The name is known to the next page of this browser too.
+  await page.reload();
+  await seen(page, 'You joined as Ann');
+  expect(await page.getByLabel('Your name').inputValue()).toBe('Ann');
+});
+
+test('a button connects at once, and the focus does not vanish with it', async () => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const { page } = await open(url);
+  await state(page, 'connected');
+  // The page would wait for ever.
+  await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 60_000);
+  chat.signal('SIGTERM');
+  await chat.ended;
+  await state(page, 'lost');
+  await startChat(new URL(url).port).then(addressOf);
+  await page.getByRole('button', { name: 'Try now' }).press('Enter');
+  await state(page, 'connected');
+  expect(await page.locator(':focus').getAttribute('id')).toBe('message');
+});
+
+test('everything can be done with the keyboard', async () => {
+  const { page, problems } = await open(await addressOf(await startChat()));
+  await state(page, 'connected');
+  const focused = (): Promise<string> =>
+    page.locator(':focus').evaluate((element) => {
+      const { id, textContent } = element as unknown as { id: string; textContent: string };
+      return id === '' ? textContent.trim() : id;
+    });
+  // Writing comes first.
+  expect(await focused()).toBe('message');
+  await page.keyboard.type('hello');
+  await page.keyboard.press('Enter');
+  await seen(page, 'hello');
+  expect(await focused()).toBe('message');
+  await page.keyboard.press('Tab');
+  expect(await focused()).toBe('Send');
+  const back: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    await page.keyboard.press('Shift+Tab');
+    back.push(await focused());
+  }
+  expect(back).toEqual(['message', 'log', 'Change', 'name']);
+  await page.keyboard.press('ControlOrMeta+a');
+  await page.keyboard.type('Ann');
+  await page.keyboard.press('Enter');
+  await seen(page, 'Guest 1 is now Ann');
+  expect(await focused()).toBe('message');
+  expect(problems).toEqual([]);
+});
+
+test('a screen reader finds the parts by their roles and names', async () => {
+  const { page } = await open(await addressOf(await startChat()));
+  await seen(page, 'You joined as Guest 1');
+  const snapshot = await page.locator('body').ariaSnapshot();
+  for (const part of [
+    'banner',
+    'heading "Chat" [level=1]',
+    'status: Connected',
+    'textbox "Your name": Guest 1',
+    'button "Change"',
+    'main',
+    'region "Here 1"',
+    'log "Messages"',
+    'textbox "Message"',
+    'button "Send"',
+  ]) {
+    expect(snapshot).toContain(part);
+  }
+});
+
+test('the log follows new messages, unless one reads further up', async () => {
+  const url = await addressOf(await startChat());
+  const first = await open(url, { viewport: { width: 800, height: 400 } });
+  await state(first.page, 'connected');
+  const second = await open(url);
+  await state(second.page, 'connected');
+  for (let i = 1; i <= 12; i++) await say(second.page, `line ${i}`);
+  const last = (text: string) => first.page.locator('#log > *', { hasText: text }).last();
+  await seen(first.page, 'line 12');
+  const isInView = (text: string): Promise<boolean> =>
+    last(text).evaluate((element) => {
+      type Box = { getBoundingClientRect(): { top: number; bottom: number }; parentElement: Box };
+      const entry = element as unknown as Box;
+      const [inner, outer] = [entry.getBoundingClientRect(), entry.parentElement.getBoundingClientRect()];
+      return inner.top >= outer.top && inner.bottom <= outer.bottom;
+    });
+  expect(await isInView('line 12')).toBe(true);
+
+  await first.page.getByRole('log').press('Home');
+  await expect.poll(() => isInView('You joined')).toBe(true);
+  await say(second.page, 'the newest');
+  const button = first.page.getByRole('button', { name: 'New messages below' });
+  await button.waitFor();
+  expect(await isInView('You joined')).toBe(true);
+  await button.click();
+  expect(await isInView('the newest')).toBe(true);
+  expect(await button.isVisible()).toBe(false);
+});
+
+test.each([
+  [320, 'light'],
+  [360, 'dark'],
+] as const)('a window of %i pixels shows everything without scrolling sideways, %s', async (width, colorScheme) => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const { page, problems } = await open(url, { viewport: { width, height: 640 }, colorScheme, hasTouch: true });
+  await state(page, 'connected');
+  await takeName(page, 'W'.repeat(24));
+  await say(page, 'x'.repeat(500));
+  await seen(page, 'xxx');
+  const sideways = (): Promise<number> =>
+    page.locator('html').evaluate((element) => {
+      const { scrollWidth, clientWidth } = element as unknown as { scrollWidth: number; clientWidth: number };
+      return scrollWidth - clientWidth;
+    });
+  const boxes = async (): Promise<void> => {
+    for (const part of ['#connection', '#name-form', '#people', '#log', '#message', '#message-form button']) {
+      const box = (await page.locator(part).boundingBox())!;
+      expect(box.x).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width).toBeLessThanOrEqual(width);
+      expect(box.y + box.height).toBeLessThanOrEqual(640);
+    }
+  };
+  expect(await sideways()).toBe(0);
+  await boxes();
+  expect(problems).toEqual([]);
+  chat.signal('SIGINT');
+  await state(page, 'lost');
+  expect(await sideways()).toBe(0);
+  await boxes();
+});

@@ -1,0 +1,48 @@
+import { cpSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeFolder } from '../helpers/folder.ts';
+import { startProgram } from '../helpers/program.ts';
+import { UndiciPeer } from '../helpers/undici-peer.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** A copy of the project as a newcomer has it after `npm ci`: its builds touch nobody else's dist/. */
+function copyProject(): string {
+  const folder = makeFolder();
+  for (const name of ['src', 'examples', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
+    cpSync(join(root, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  return folder;
+}
+
+test(
+  'npm start builds, serves the chat, says how to join it from a shell, and ends well with Ctrl-C',
+  { timeout: 120_000 },
+  async () => {
+    const cwd = copyProject();
+    const chat = await startProgram('npm', { args: ['start'], cwd, env: { PORT: '0' } });
+    const url = await chat.printed(/in a browser: +(http:\/\/127\.0\.0\.1:\d+\/)/);
+    const page = await fetch(url);
+    expect(await page.text()).toContain('<title>Chat</title>');
+    const browser = new UndiciPeer(url.replace('http:', 'ws:'));
+    expect(JSON.parse(String(await browser.messages.next()))).toMatchObject({ type: 'welcome' });
+
+    const command = await chat.printed(/in the shell: +(.+)/);
+    const shell = await startProgram('sh', { args: ['-c', `exec ${command}`], cwd });
+    await shell.printed(/You are Guest 2/);
+    shell.type('hello from the shell');
+    await shell.printed(/Me: hello from the shell/);
+    await browser.messages.atLeast(3);
+    expect(String(browser.messages.all[2])).toContain('"hello from the shell"');
+    shell.endInput();
+    expect(await shell.ended).toEqual({ code: 0, signal: null });
+
+    chat.signal('SIGINT');
+    expect(await browser.closed).toMatchObject({ code: 1001, wasClean: true });
+    // With which code npm and the shell between end is theirs; test/examples/chat.test.ts looks at the chat's own.
+    await chat.ended;
+    expect(chat.lines.at(-1)).toBe('Stopped');
+  },
+);

@@ -1,0 +1,125 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** How a program ended. */
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program in a process of its own, seen from outside: what it prints and how it ends. It ends with the test. */
+export class Program {
+  readonly #child: ChildProcessWithoutNullStreams;
+  /** Resolves when the process is over and all of its output has been read. */
+  readonly ended: Promise<ProgramEnd>;
+  #output = '';
+  #hasEnded = false;
+  #onOutput: (() => void)[] = [];
+
+  constructor(child: ChildProcessWithoutNullStreams) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text;
+        this.#wake();
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      child.on('close', (code, signal) => {
+        this.#hasEnded = true;
+        this.#wake();
+        resolve({ code, signal });
+      });
+    });
+    // Whoever ends first closes the pipe.
+    child.stdin.on('error', () => {});
+    onTestFinished(async () => {
+      if (!this.#hasEnded) this.signal('SIGKILL');
+      await this.ended;
+    });
+  }
+
+  /** All that it has printed so far, to both outputs. */
+  get output(): string {
+    return this.#output;
+  }
+
+  get lines(): string[] {
+    return this.#output.trimEnd().split('\n');
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Waits until the output matches, and gives the match: the first group if there is one. */
+  async printed(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const match = pattern.exec(this.#output);
+      if (match !== null) return match[1] ?? match[0];
+      if (this.#hasEnded) throw new Error(`the program ended without printing ${pattern}:\n${this.#output}`);
+      await new Promise<void>((resolve) => {
+        this.#onOutput.push(resolve);
+      });
+    }
+  }
+
+  /** Types a line. */
+  type(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
+  }
+
+  /** Types the end of the input, as Ctrl-D does. */
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  /** Sends a signal to the program and to what it started, as a terminal does. */
+  signal(name: NodeJS.Signals): void {
+    process.kill(-this.#child.pid!, name);
+  }
+
+  #wake(): void {
+    const waiting = this.#onOutput;
+    this.#onOutput = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** What a program gets. */
+export interface ProgramOptions {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** Starts a command. */
+export async function startProgram(command: string, options: ProgramOptions = {}): Promise<Program> {
+  const { PORT: _, ...inherited } = process.env;
+  // A group of its own, so that nothing that it starts is left over.
+  const child = spawn(command, options.args ?? [], {
+    cwd: options.cwd ?? root,
+    env: { ...inherited, ...options.env },
+    detached: true,
+  });
+  const program = new Program(child);
+  await once(child, 'spawn');
+  return program;
+}
+
+/**
+ * Starts an example, or another TypeScript file of the project. It runs the sources of the library.
+ *
+ * @param path - from the root of the project
+ */
+export function startExample(path: string, options: ProgramOptions = {}): Promise<Program> {
+  return startProgram(process.execPath, {
+    ...options,
+    args: ['--import', 'tsx', path, ...(options.args ?? [])],
+    env: { PORT: '0', TSX_TSCONFIG_PATH: 'tsconfig.json', ...options.env },
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * Prints how many AsyncLocalStorage the library has made: with clients and servers in the main process alone, and after
+ * the first worker or `tryExpr`, as the argument says.
+ */
+import asyncHooks from 'node:async_hooks';
+import { syncBuiltinESMExports } from 'node:module';
+
+let count = 0;
+asyncHooks.AsyncLocalStorage = class<T> extends asyncHooks.AsyncLocalStorage<T> {
+  constructor() {
+    super();
+    count++;
+  }
+};
+syncBuiltinESMExports();
+const { callWorker, currentProcessName, lastErrors, onErrCall, tryExpr, WebServer, WebSocket, WebSocketServer } =
+  await import('../../src/index.ts');
+
+const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
+await web.start();
+WebSocketServer.new(
+  {
+    onConnection: () => ({
+      onOpen: (ws) => ws.send('hello'),
+      onMessage: (ws, event) => ws.send(event.data),
+    }),
+  },
+  { webServer: web },
+);
+onErrCall(() => {});
+await new Promise<void>((resolve) => {
+  void new WebSocket(`ws://127.0.0.1:${web.HTTPPort}`, {
+    onMessage: (ws) => ws.terminate(),
+    onTerminate: () => resolve(),
+  });
+});
+await WebSocket.new('not a URL');
+await new Promise<void>((resolve) => {
+  callWorker(1, resolve);
+});
+const before = count;
+const seen = [currentProcessName(), lastErrors()];
+await web.stop();
+
+if (process.argv[2] === 'worker') {
+  await new Promise<void>((resolve) => {
+    callWorker('W', resolve);
+  });
+} else {
+  tryExpr(() => {});
+}
+process.stdout.write(JSON.stringify({ before, seen, after: count }));
