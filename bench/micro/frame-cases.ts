@@ -18,7 +18,14 @@ const LIMITS = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
 
 function ignore(): void {}
 
-const SINK = { onMessage: ignore, onPing: ignore, onPong: ignore, onClose: ignore, onFail: ignore };
+const SINK = {
+  onMessage: ignore,
+  onPing: ignore,
+  onPong: ignore,
+  onClose: ignore,
+  onInflating: ignore,
+  onFail: ignore,
+};
 
 /** From chunks to frames, from chunks to messages, and from messages to bytes. */
 export function frameCases(modules: Modules): readonly MicroCase[] {

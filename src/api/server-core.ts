@@ -260,7 +260,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     const answer = buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '');
     const compression = agreed && this.#compression?.create(agreed.parameters);
     // An upgraded socket of node:http(s) is a net.Socket; Node's types promise no more than a Duplex.
-    connection.session.open(new SocketTransport(socket as Socket), head, answer, compression);
+    connection.session.open(new SocketTransport(socket), head, answer, compression);
   }
 
   /** Tells the server's onError, else, and when onTerminate has had the last word, the error handler. */

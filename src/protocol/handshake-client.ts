@@ -57,8 +57,9 @@ export function checkUpgradeResponse(headers: HandshakeHeaders, key: string, off
   if (extensions === undefined) return { violation: 'Sec-WebSocket-Extensions cannot be read' };
   const deflate = checkAnswer(extensions, offer.deflate);
   if (typeof deflate === 'string') return { violation: deflate };
-  const protocol = headers['sec-websocket-protocol'] ?? '';
-  if (typeof protocol !== 'string' || (protocol !== '' && !offer.protocols.includes(protocol))) {
+  const protocol = headers['sec-websocket-protocol'];
+  if (protocol === undefined) return { protocol: '', deflate };
+  if (typeof protocol !== 'string' || !offer.protocols.includes(protocol)) {
     return { violation: 'Sec-WebSocket-Protocol names what was not offered' };
   }
   return { protocol, deflate };

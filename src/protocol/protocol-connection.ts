@@ -63,9 +63,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #isDone = false;
   #isPaused = false;
   #isInflating = false;
+  #isInflatingTold = false;
   /** Reports a message whose inflating ended during a pause. */
   #inflated: (() => void) | undefined;
   #isDeflating = false;
+  #waitingBytes = 0;
   /** Messages behind the one that is being compressed. */
   #waiting: Queue<WaitingMessage> | undefined;
   /** Our close frame, behind the waiting messages. */
@@ -85,6 +87,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
   get isClosing(): boolean {
     return this.#isClosing;
+  }
+
+  /** Payload bytes of messages that are being compressed, or wait behind one that is. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** Takes bytes from the peer. They belong to the connection from now on. Never throws. */
@@ -213,7 +220,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
-    if (!this.#isClosing) this.#assembler.take(bytes, start, end, isAscii, isLast);
+    if (this.#isClosing) return;
+    this.#assembler.take(bytes, start, end, isAscii, isLast);
+    if (!this.#isInflating || this.#isInflatingTold) return;
+    this.#isInflatingTold = true;
+    this.#sink.onInflating(true);
   }
 
   onControlFrame(opcode: number, payload: Buffer): void {
@@ -255,6 +266,10 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       report();
     }
     this.#isInflating = false;
+    if (this.#isInflatingTold) {
+      this.#isInflatingTold = false;
+      this.#sink.onInflating(false);
+    }
     if (!this.#isPaused) this.#parser.resume();
   }
 
@@ -288,6 +303,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     this.#assembler.clear();
     this.#inflated = undefined;
     this.#waiting = undefined;
+    this.#waitingBytes = 0;
     this.#waitingClose = undefined;
     this.#waitingPong = undefined;
   }
@@ -360,6 +376,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #sendInOrder(message: WaitingMessage): void {
     this.#waiting ??= new Queue();
     this.#waiting.push(message);
+    this.#waitingBytes += message.payload.length;
     if (!this.#isDeflating) this.#deflateWaiting();
   }
 
@@ -369,6 +386,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     for (let message = this.#waiting?.shift(); message !== undefined; message = this.#waiting?.shift()) {
       const { opcode, payload, compresses, shared } = message;
       if (!compresses) {
+        this.#waitingBytes -= payload.length;
         this.#writeFrame(FIN_BIT | opcode, payload, false);
         continue;
       }
@@ -377,6 +395,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       const done: TransformDone = (error, result) => {
         this.#isDeflating = false;
         if (this.#isDone) return;
+        this.#waitingBytes -= payload.length;
         if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
         // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
         else this.#writeFrame(FIN_BIT | opcode, payload, false);

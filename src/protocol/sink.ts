@@ -24,6 +24,11 @@ export interface ProtocolSink {
    * @param code - the peer's code, 1005 when it gave none
    */
   onClose(code: number, reason: string | undefined): void;
+  /**
+   * A message is being inflated (true): nothing is reported, and what is received is only kept, until that is over
+   * (false). Not called when inflating takes no time.
+   */
+  onInflating(isInflating: boolean): void;
   /** The connection failed (RFC 6455 section 7.1.7). A close frame is on its way where one helps; nothing follows. */
   onFail(error: FourDError): void;
 }

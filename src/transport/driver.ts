@@ -50,6 +50,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   /** What came with the handshake, until {@link start}. */
   #head: Buffer | undefined;
   #isPaused = true;
+  #isInflating = false;
   /** Nothing is delivered any more, but the end of the stream is still to be read: no pause. */
   #isDiscarding = false;
   #isDestroyed = false;
@@ -74,7 +75,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   /** Bytes that were sent here and have not left this process. */
   get bufferedBytes(): number {
-    return this.#batch.bufferedBytes;
+    return this.#batch.bufferedBytes + this.#protocol.waitingBytes;
   }
 
   /** Writes text that is no frame, in front of all frames: the answer to the handshake. */
@@ -91,8 +92,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#head = undefined;
     if (head === undefined) this.#protocol.resume();
     else if (head.length > 0) this.#protocol.receive(head);
-    // An event may have paused again.
-    if (!this.#isPaused) this.#transport.resume();
+    this.#resumeTransport();
   }
 
   /** Reports no message, and takes no bytes from the peer, until {@link resume}. */
@@ -154,6 +154,12 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   onPing(): void {}
 
   onPong(): void {}
+
+  onInflating(isInflating: boolean): void {
+    this.#isInflating = isInflating;
+    if (isInflating) this.#transport.pause();
+    else this.#resumeTransport();
+  }
 
   onClose(code: number, reason: string | undefined): void {
     this.#hasCloseFrame = true;
@@ -228,9 +234,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   /** Tells whether one more message may be queued. Fails the connection when too much waits already. */
   #hasRoom(): boolean {
-    if (!this.#batch.isBlocked) return true;
+    if (!this.#batch.isBlocked && this.#protocol.waitingBytes === 0) return true;
     const { maxBufferedBytes } = this.#options;
-    const waiting = this.#batch.bufferedBytes;
+    const waiting = this.bufferedBytes;
     if (waiting <= maxBufferedBytes || this.#protocol.isClosing) return true;
     this.fail(
       new FourDError(
@@ -240,6 +246,11 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
       ),
     );
     return false;
+  }
+
+  /** Reads on, unless an event has paused again. */
+  #resumeTransport(): void {
+    if (!this.#isPaused && !this.#isInflating) this.#transport.resume();
   }
 
   #discard(): void {

@@ -9,6 +9,7 @@ export class RecordingSink implements ProtocolSink {
   readonly events: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly errors: FourDError[] = [];
+  readonly inflating: boolean[] = [];
   /** Runs within each call, after it was recorded. */
   onEvent: ((event: string) => void) | undefined;
 
@@ -28,6 +29,10 @@ export class RecordingSink implements ProtocolSink {
 
   onClose(code: number, reason: string | undefined): void {
     this.#record(reason === undefined ? `close ${code}` : `close ${code} ${JSON.stringify(reason)}`);
+  }
+
+  onInflating(isInflating: boolean): void {
+    this.inflating.push(isInflating);
   }
 
   onFail(error: FourDError): void {

@@ -80,7 +80,7 @@ describe('RFC 6455 4.1: what the client demands of the answer', () => {
     },
   );
 
-  test.each(['permessage-deflate', '', ['a']])('RFC 6455 4.1: the extensions %j were not offered', (extensions) => {
+  test.each(['permessage-deflate', ['a']])('RFC 6455 4.1: the extensions %j were not offered', (extensions) => {
     expect(check({ 'sec-websocket-extensions': extensions })).toBe(
       'violation: Sec-WebSocket-Extensions names what was not offered',
     );

@@ -38,11 +38,11 @@ function statusOf(headers: HandshakeHeaders, request: Partial<UpgradeRequest> = 
 describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   test('RFC 6455 1.2: the example is accepted', () => {
     const result = check({ origin: 'http://example.com', 'sec-websocket-protocol': 'chat, superchat' });
-    expect(result).toEqual({ isValid: true, key: KEY, protocols: ['chat', 'superchat'] });
+    expect(result).toEqual({ isValid: true, key: KEY, protocols: ['chat', 'superchat'], extensions: [] });
   });
 
   test('RFC 6455 4.2.1: without subprotocols the list is empty', () => {
-    expect(check({})).toEqual({ isValid: true, key: KEY, protocols: [] });
+    expect(check({})).toEqual({ isValid: true, key: KEY, protocols: [], extensions: [] });
   });
 
   test.each(['HEAD', 'POST', 'CONNECT', 'get', undefined])(
@@ -117,7 +117,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   test.each([KEY, 'AAAAAAAAAAAAAAAAAAAAAA==', '//////////////////////==', '++++++++++++++++++++++=='])(
     'RFC 6455 4.2.1: the key %s passes',
     (key) => {
-      expect(check({ 'sec-websocket-key': key })).toEqual({ isValid: true, key, protocols: [] });
+      expect(check({ 'sec-websocket-key': key })).toEqual({ isValid: true, key, protocols: [], extensions: [] });
     },
   );
 
@@ -147,11 +147,15 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     },
   );
 
-  test('RFC 6455 9.1: offered extensions are checked and declined', () => {
+  test('RFC 6455 9.1: offered extensions are checked and passed on', () => {
     expect(check({ 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits, x' })).toEqual({
       isValid: true,
       key: KEY,
       protocols: [],
+      extensions: [
+        { name: 'permessage-deflate', parameters: [['client_max_window_bits', true]] },
+        { name: 'x', parameters: [] },
+      ],
     });
     expect(statusOf({ 'sec-websocket-extensions': ['a', 'b; c'] })).toBe(101);
     expect(statusOf({ 'sec-websocket-extensions': 'constructor' })).toBe(101);
@@ -169,6 +173,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
       isValid: true,
       key: KEY,
       protocols: ['chat', 'a', 'b'],
+      extensions: [],
     });
   });
 
