@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { callbackFailed, FourDError } from '../errors.ts';
 import { reportError } from '../process/error-handling.ts';
