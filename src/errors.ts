@@ -106,6 +106,35 @@ export type ErrorCode = keyof typeof errorTable;
 /** Who found the error: `"HTTP"` the server side, `"HTCL"` the client side, `"host"` user code (as 4D names them). */
 export type ComponentSignature = 'HTTP' | 'HTCL' | 'host';
 
+/**
+ * Why a connection ended: `'local'` this program ended it; `'peer-closed'` the peer's close frame came first;
+ * `'peer-ended'` the peer ended TCP without one; `'peer-reset'` TCP was reset or lost; `'timeout'` the peer did not answer
+ * a close frame; `'heartbeat'` the peer gave no sign of life; `'protocol'` the peer broke a rule or sent invalid data;
+ * `'limit'` a limit was passed; `'callback'` a callback failed; `'connect'` there was no connection.
+ */
+export type EndCause =
+  | 'local'
+  | 'peer-closed'
+  | 'peer-ended'
+  | 'peer-reset'
+  | 'timeout'
+  | 'heartbeat'
+  | 'protocol'
+  | 'limit'
+  | 'callback'
+  | 'connect';
+
+/** The causes that a close code tells. */
+const END_CAUSES: Readonly<Record<number, EndCause>> = {
+  1002: 'protocol',
+  1006: 'connect',
+  1007: 'protocol',
+  1008: 'limit',
+  1009: 'limit',
+  1011: 'callback',
+  1013: 'limit',
+};
+
 /** One item of an error stack, as `event.errors` and `lastErrors()` show it. */
 export interface ErrorItem {
   readonly errCode: number;
@@ -116,6 +145,8 @@ export interface ErrorItem {
 /** What an error can carry besides its code and message. Each field is absent where it makes no sense. */
 export interface ErrorDetails {
   readonly cause?: unknown;
+  /** Why the connection ends, where the close code does not tell. */
+  readonly endCause?: EndCause;
   /** Overrides the number of the table (only for `ERR_THROWN`). */
   readonly errCode?: number;
   readonly componentSignature?: ComponentSignature;
@@ -144,6 +175,8 @@ export class FourDError extends Error {
   readonly errCode: number;
   readonly componentSignature: ComponentSignature;
   readonly side: 'local' | 'remote';
+  /** Why the connection ended; undefined for errors that end none. */
+  readonly endCause: EndCause | undefined;
   declare readonly limit?: number;
   declare readonly observed?: number;
   declare readonly httpStatus?: number;
@@ -156,6 +189,7 @@ export class FourDError extends Error {
     this.errCode = details.errCode ?? errorTable[code].errCode;
     this.componentSignature = details.componentSignature ?? 'host';
     this.side = details.side ?? 'local';
+    this.endCause = details.endCause ?? END_CAUSES[errorTable[code].errCode];
     if (details.limit !== undefined) this.limit = details.limit;
     if (details.observed !== undefined) this.observed = details.observed;
     if (details.httpStatus !== undefined) this.httpStatus = details.httpStatus;

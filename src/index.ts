@@ -3,10 +3,11 @@
  *
  * @packageDocumentation
  */
-export { type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
+export { type EndCause, type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './api/data-type.ts';
 export {
   type ConnectionEvent,
+  type DrainEvent,
   type ErrorEvent,
   type MessageEvent,
   type OpenEvent,
@@ -34,6 +35,7 @@ export { type CORSRule, type WebServerSettings } from './api/web-server-settings
 export { WebSocket } from './api/web-socket.ts';
 export { WebSocketConnection } from './api/web-socket-connection.ts';
 export { WebSocketServer } from './api/web-socket-server.ts';
+export { type BufferPolicy, type SendStatus } from './transport/driver.ts';
 export { ek, lastErrors, onErrCall, throwError, tryExpr } from './process/error-handling.ts';
 export { callWorker, currentProcessName, killWorker, processVariables } from './process/worker.ts';
 export { type ErrorHandler } from './process/logical-process.ts';

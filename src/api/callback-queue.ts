@@ -1,10 +1,23 @@
 import { isThenable, type LogicalProcess } from '../process/logical-process.ts';
 import { Queue } from '../protocol/queue.ts';
-import type { ErrorEvent, MessageEvent, OpenEvent, ServerTerminateEvent, TerminateEvent } from './events.ts';
+import type {
+  DrainEvent,
+  ErrorEvent,
+  MessageEvent,
+  OpenEvent,
+  ServerTerminateEvent,
+  TerminateEvent,
+} from './events.ts';
 import { callHandler } from './handlers.ts';
 
 /** An event that a queue delivers. */
-export type QueuedEvent = OpenEvent | MessageEvent<unknown> | ErrorEvent | TerminateEvent | ServerTerminateEvent;
+export type QueuedEvent =
+  | OpenEvent
+  | MessageEvent<unknown>
+  | DrainEvent
+  | ErrorEvent
+  | TerminateEvent
+  | ServerTerminateEvent;
 
 /** The socket or server whose callbacks a queue runs. */
 export interface CallbackOwner {
@@ -22,7 +35,14 @@ export interface CallbackOwner {
   onQueueDrained(): void;
 }
 
-const CALLBACK_NAMES = { open: 'onOpen', message: 'onMessage', error: 'onError', terminate: 'onTerminate' } as const;
+/** Name of the callback for each event. */
+export const CALLBACK_NAMES = {
+  open: 'onOpen',
+  message: 'onMessage',
+  error: 'onError',
+  drain: 'onDrain',
+  terminate: 'onTerminate',
+} as const;
 
 /**
  * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the process that
@@ -85,7 +105,7 @@ export class CallbackQueue {
     this.#waitingCount++;
   }
 
-  /** Delivers no message any more, not even those that wait. */
+  /** Delivers no message and no drain any more, not even those that wait. */
   mute(): void {
     this.#isMuted = true;
   }
@@ -129,7 +149,7 @@ export class CallbackQueue {
   /** Calls the handler. What it returns, if anything, is a promise that never rejects. */
   #call(event: QueuedEvent): PromiseLike<void> | undefined {
     const isMessage = event.type === 'message';
-    if (isMessage && this.#isMuted) return undefined;
+    if (this.#isMuted && (isMessage || event.type === 'drain')) return undefined;
     if (!isMessage) this.#owner.onBeforeCallback(event);
     try {
       const result = callHandler(this.#handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);

@@ -16,6 +16,11 @@ export interface SendOptions {
    * a message that holds a secret, or bytes that are compressed already.
    */
   readonly compress?: boolean | undefined;
+  /**
+   * Whether the message may be dropped while it waits for a peer that does not keep up, when `bufferPolicy` is
+   * `'drop-oldest'`. Default false. For messages that a newer one replaces, such as positions.
+   */
+  readonly droppable?: boolean | undefined;
 }
 
 /** Tells whether `value` is a {@link DataType}. */

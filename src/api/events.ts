@@ -1,4 +1,4 @@
-import type { ErrorItem, FourDError } from '../errors.ts';
+import type { EndCause, ErrorItem, FourDError } from '../errors.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** The connection, or the server, is open. */
@@ -31,6 +31,19 @@ export interface TerminateEvent {
   readonly reason: string | undefined;
   /** True when both sides sent a close frame and nothing went wrong. */
   readonly wasClean: boolean;
+  /** Why the connection ended, for programs. */
+  readonly cause: EndCause;
+  /** Why the connection ended, for people. Never holds payload or secrets. */
+  readonly message: string;
+  /** Bytes that came, and that went, after the handshake; how long the connection was open, in milliseconds. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly openMs: number;
+}
+
+/** The peer has taken what waited for it, after a `send` that said `'queued'`. */
+export interface DrainEvent {
+  readonly type: 'drain';
 }
 
 /** A client asks for a connection. */

@@ -1,5 +1,6 @@
 import type {
   ConnectionEvent,
+  DrainEvent,
   ErrorEvent,
   MessageEvent,
   OpenEvent,
@@ -30,6 +31,8 @@ export interface WebSocketHandler<T = string> {
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   onOpen?(ws: WebSocket<T>, event: OpenEvent): CallbackResult;
   onMessage?(ws: WebSocket<T>, event: MessageEvent<T>): CallbackResult;
+  /** After a `send` that said `'queued'`: the server has taken what waited. */
+  onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
   onError?(ws: WebSocket<T>, event: ErrorEvent): CallbackResult;
   onTerminate?(ws: WebSocket<T>, event: TerminateEvent): CallbackResult;
 }
@@ -43,6 +46,8 @@ export interface WebSocketHandler<T = string> {
 export interface ConnectionHandler<T = string> {
   onOpen?(ws: WebSocketConnection<T>, event: OpenEvent): CallbackResult;
   onMessage(ws: WebSocketConnection<T>, event: MessageEvent<T>): CallbackResult;
+  /** After a `send` that said `'queued'`: the client has taken what waited. */
+  onDrain?(ws: WebSocketConnection<T>, event: DrainEvent): CallbackResult;
   onError?(ws: WebSocketConnection<T>, event: ErrorEvent): CallbackResult;
   onTerminate?(ws: WebSocketConnection<T>, event: TerminateEvent): CallbackResult;
 }

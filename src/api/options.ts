@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { type ComponentSignature, FourDError } from '../errors.ts';
 import { isToken } from '../protocol/header-grammar.ts';
+import type { BufferPolicy } from '../transport/driver.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { type DataType, isDataType } from './data-type.ts';
 import { WebServer } from './web-server.ts';
@@ -38,6 +39,12 @@ export interface CommonOptions {
    * 1013. Default 16 777 216.
    */
   readonly maxBufferedBytes?: number | undefined;
+  /**
+   * What happens to a message that finds `maxBufferedBytes` waiting. `'close'` (default) ends the connection with 1013;
+   * `'drop-newest'` drops this message; `'drop-oldest'` drops the oldest waiting messages that were sent as `droppable`, and
+   * closes with 1013 when there is none. `send` tells. Control frames are never dropped.
+   */
+  readonly bufferPolicy?: BufferPolicy | undefined;
   /**
    * Compression of messages (permessage-deflate, RFC 7692) where the peer agrees. Default false. `true` takes the
    * defaults of {@link CompressionOptions}. It costs time for each message, and a secret that is sent beside text which
@@ -102,7 +109,7 @@ export type CheckedOptions = Readonly<
   Required<{ [K in Exclude<keyof CommonOptions, 'compression'>]: Exclude<CommonOptions[K], undefined> }>
 > & { readonly compression: CheckedCompression | undefined };
 
-type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression'>;
+type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy'>;
 
 interface NumberRange {
   readonly default: number;
@@ -123,6 +130,8 @@ const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
   maxBufferedBytes: { default: 16_777_216, min: 1, max: Infinity },
 };
 
+const BUFFER_POLICIES: readonly BufferPolicy[] = ['close', 'drop-newest', 'drop-oldest'];
+
 const COMPRESSION_DEFAULTS: CheckedCompression = {
   thresholdBytes: 1024,
   level: 3,
@@ -141,9 +150,16 @@ const COMPRESSION_RANGES = {
   clientMaxWindowBits: WINDOW_BITS,
 } as const;
 
-const CLIENT_KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'compression', 'protocols', 'tls']);
+const CLIENT_KEYS: ReadonlySet<string> = new Set([
+  ...Object.keys(NUMBERS),
+  'bufferPolicy',
+  'compression',
+  'protocols',
+  'tls',
+]);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
+  'bufferPolicy',
   'compression',
   'protocols',
   'path',
@@ -207,7 +223,11 @@ function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signatur
   }
   if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', signature);
   const compression = checkCompression(options.compression, signature);
-  return Object.freeze({ ...numbers, compression, protocols: Object.freeze([...protocols]) });
+  const bufferPolicy = options.bufferPolicy ?? 'close';
+  if (!BUFFER_POLICIES.includes(bufferPolicy)) {
+    throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, signature);
+  }
+  return Object.freeze({ ...numbers, bufferPolicy, compression, protocols: Object.freeze([...protocols]) });
 }
 
 function checkCompression(value: unknown, signature: ComponentSignature): CheckedCompression | undefined {

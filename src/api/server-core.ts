@@ -123,15 +123,18 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   /**
    * Sends a message to all connections.
    *
+   * @returns to how many
    * @throws FourDError `ERR_INVALID_MESSAGE`
    */
-  broadcast(message: SendableMessage, options: BroadcastOptions): void {
+  broadcast(message: SendableMessage, options: BroadcastOptions): number {
     const prepared = new PreparedMessage(toWire(message, 'HTTP'));
-    const { except, compress } = options;
+    const { except } = options;
+    let receivers = 0;
     const isExcepted = Array.isArray(except) ? new Set<unknown>(except) : new Set<unknown>([except]);
     for (const { session, subject } of this.#connections) {
-      if (!isExcepted.has(subject)) session.sendPrepared(prepared, compress);
+      if (!isExcepted.has(subject) && session.sendPrepared(prepared, options) !== 'dropped') receivers++;
     }
+    return receivers;
   }
 
   // UpgradeAcceptor

@@ -1,14 +1,14 @@
-import { callbackFailed, type ComponentSignature, FourDError } from '../errors.ts';
+import { callbackFailed, type ComponentSignature, type EndCause, FourDError } from '../errors.ts';
 import { generateError, reportError } from '../process/error-handling.ts';
 import type { LogicalProcess, Owned } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, type Role } from '../protocol/constants.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import type { Compression } from '../protocol/compression.ts';
-import { Driver, type DriverListener } from '../transport/driver.ts';
+import { Driver, type DriverListener, type Ending, type SendStatus } from '../transport/driver.ts';
 import type { Transport } from '../transport/transport.ts';
-import { CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
+import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
-import type { ErrorEvent, OpenEvent } from './events.ts';
+import type { DrainEvent, ErrorEvent, OpenEvent } from './events.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
 import type { Status } from './status.ts';
@@ -17,6 +17,8 @@ import type { Status } from './status.ts';
 const OWNER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
+
+const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
 let lastId = 0;
 
@@ -64,6 +66,11 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   #status: Status = 'Connecting';
   /** onError has run or is about to: it does so once. */
   #hasFailed = false;
+  /** Message of the error that ended the connection. */
+  #failure: string | undefined;
+  /** A send said `'queued'`: onDrain is to follow. */
+  #hasQueued = false;
+  #waitingForDrain: (() => void)[] | undefined;
 
   constructor(owner: SessionOwner, options: SessionOptions) {
     this.#owner = owner;
@@ -117,13 +124,13 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   failToOpen(error: FourDError): void {
     this.#status = 'Closing';
     this.onError(error);
-    this.onTerminated(CLOSE_ABNORMAL, undefined, false);
+    this.onTerminated(notConnected(error.endCause ?? 'connect'));
   }
 
   /** Ends a session that never had a transport because its user wants so: not within the user's call. */
   giveUp(): void {
     this.#status = 'Closing';
-    setImmediate(() => this.onTerminated(CLOSE_ABNORMAL, undefined, false));
+    setImmediate(() => this.onTerminated(notConnected('local')));
   }
 
   /** Ends a session that never had a transport and whose handler is to hear nothing. */
@@ -133,30 +140,33 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   }
 
   /** Sends a message: see the public classes. */
-  send(message: SendableMessage, options?: SendOptions): void {
+  send(message: SendableMessage, options?: SendOptions): SendStatus {
     if (this.#status !== 'Connected') {
       if (this.#status === 'Connecting') this.#generate('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
-      return;
+      return 'dropped';
     }
-    const driver = this.#driver as Driver;
-    if (typeof message === 'string') {
-      driver.sendText(message, options?.compress);
-      return;
-    }
-    let wire: string | Buffer;
+    if (typeof message === 'string') return this.#sendWire(message, options);
     try {
-      wire = toWire(message, this.signature);
+      return this.#sendWire(toWire(message, this.signature), options);
     } catch (error) {
-      generateError(error as FourDError, undefined);
-      return;
+      return generateError<SendStatus>(error as FourDError, 'dropped');
     }
-    if (typeof wire === 'string') driver.sendText(wire, options?.compress);
-    else driver.sendBinary(wire, options?.compress);
   }
 
   /** Sends a message that other connections send too. Does nothing unless Connected. */
-  sendPrepared(message: PreparedMessage, compress: boolean | undefined): void {
-    if (this.#status === 'Connected') this.#driver?.sendPrepared(message, compress);
+  sendPrepared(message: PreparedMessage, options: SendOptions): SendStatus {
+    return this.#status === 'Connected' ? this.#sendWire(message, options) : 'dropped';
+  }
+
+  /** Resolves when the peer has taken what waits for it, or the connection is over. */
+  async drained(): Promise<void> {
+    // What was sent in this turn leaves at its end: only then does it show whether the peer takes it.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#driver?.isBlocked !== true || this.#status === 'Closed') return;
+    await new Promise<void>((resolve) => {
+      this.#waitingForDrain ??= [];
+      this.#waitingForDrain.push(resolve);
+    });
   }
 
   /** Begins the closing handshake. No onMessage runs any more. */
@@ -197,18 +207,28 @@ export class Session implements DriverListener, CallbackOwner, Owned {
     this.#queue.push({ type: 'message', data: value });
   }
 
+  onDrained(): void {
+    this.#resolveDrained();
+    if (!this.#hasQueued) return;
+    this.#hasQueued = false;
+    if (hasCallback(this.handler, 'onDrain')) this.#queue.push(DRAIN_EVENT);
+  }
+
   onClosing(): void {
     this.#status = 'Closing';
   }
 
   onError(error: FourDError): void {
     this.#hasFailed = true;
+    this.#failure = error.message;
     this.#queue.push(toErrorEvent(error));
   }
 
-  onTerminated(code: number, reason: string | undefined, wasClean: boolean): void {
+  onTerminated(ending: Ending): void {
     this.#status = 'Closing';
-    const deliver = (): void => this.#queue.push({ type: 'terminate', code, reason, wasClean });
+    this.#resolveDrained();
+    const message = this.#failure ?? describeEnding(ending);
+    const deliver = (): void => this.#queue.push({ type: 'terminate', ...ending, message });
     if (this.#owner.deferEnd === undefined) deliver();
     else this.#owner.deferEnd(deliver);
   }
@@ -232,12 +252,12 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   }
 
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
-    const name = { open: 'onOpen', message: 'onMessage', error: 'onError', terminate: 'onTerminate' }[event.type];
+    const name = CALLBACK_NAMES[event.type];
     const error = callbackFailed(name, thrown);
     this.#queue.mute();
     let isTold = this.#driver?.fail(error) === true;
     // The peer may have closed while the callback was running: then onTerminate is still to come, and onError before.
-    if (!isTold && !this.#hasFailed && (event.type === 'open' || event.type === 'message')) {
+    if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
       this.#queue.pushNext(toErrorEvent(error));
       isTold = true;
@@ -254,9 +274,40 @@ export class Session implements DriverListener, CallbackOwner, Owned {
     this.#driver?.resume();
   }
 
+  #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
+    const status = (this.#driver as Driver).send(wire, options?.compress, options?.droppable);
+    if (status === 'queued') this.#hasQueued = true;
+    return status;
+  }
+
+  #resolveDrained(): void {
+    const waiting = this.#waitingForDrain;
+    this.#waitingForDrain = undefined;
+    for (const resolve of waiting ?? []) resolve();
+  }
+
   #generate(code: 'ERR_NOT_CONNECTED', message: string): void {
     generateError(new FourDError(code, message, { componentSignature: this.signature }), undefined);
   }
+}
+
+/** The ending of a connection that never was. */
+function notConnected(cause: EndCause): Ending {
+  return {
+    code: CLOSE_ABNORMAL,
+    reason: undefined,
+    wasClean: false,
+    cause,
+    bytesReceived: 0,
+    bytesSent: 0,
+    openMs: 0,
+  };
+}
+
+/** Says why a connection ended that no error ended. */
+function describeEnding({ cause, code }: Ending): string {
+  if (cause === 'peer-closed') return `the peer closed the connection with code ${code}`;
+  return code === CLOSE_ABNORMAL ? 'this program dropped the connection' : 'this program closed the connection';
 }
 
 function toErrorEvent(error: FourDError): ErrorEvent {

@@ -2,6 +2,7 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { SendableMessage, SendOptions } from './data-type.ts';
 import type { ConnectionHandler } from './handlers.ts';
 import type { Session } from './session.ts';
+import type { SendStatus } from '../transport/driver.ts';
 import type { Status } from './status.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
 
@@ -67,10 +68,20 @@ export class WebSocketConnection<T = string> {
    * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
    * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
    * @param options - `compress`: see {@link SendOptions}
+   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
+   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
    */
-  send(message: SendableMessage, options?: SendOptions): void {
-    this.#session.send(message, options);
+  send(message: SendableMessage, options?: SendOptions): SendStatus {
+    return this.#session.send(message, options);
+  }
+
+  /**
+   * Resolves when the peer has taken what waits for it, and at once when nothing does; also when the connection is over.
+   * Never rejects.
+   */
+  drained(): Promise<void> {
+    return this.#session.drained();
   }
 
   /**

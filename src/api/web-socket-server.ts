@@ -118,13 +118,14 @@ export class WebSocketServer<T = string> {
    *
    * @param message - bytes must not change before they have left
    * @param options - `except`: a connection, or several, that do not get it; `compress`: see {@link SendOptions}
+   * @returns to how many connections it was sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`: nobody gets it
    */
-  broadcast(message: SendableMessage, options: BroadcastOptions = {}): void {
+  broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
-      this.#core.broadcast(message, options);
+      return this.#core.broadcast(message, options);
     } catch (error) {
-      generateError(error as FourDError, undefined);
+      return generateError(error as FourDError, 0);
     }
   }
 

@@ -5,6 +5,7 @@ import { Connector } from './connector.ts';
 import type { DataType, SendableMessage, SendOptions } from './data-type.ts';
 import type { WebSocketHandler } from './handlers.ts';
 import type { WebSocketOptions } from './options.ts';
+import type { SendStatus } from '../transport/driver.ts';
 import type { Status } from './status.ts';
 
 /**
@@ -118,10 +119,20 @@ export class WebSocket<T = string> {
    * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
    * @param message - the bytes are masked on a copy and may be changed after the call
    * @param options - `compress`: see {@link SendOptions}
+   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
+   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
    */
-  send(message: SendableMessage, options?: SendOptions): void {
-    this.#connector.session.send(message, options);
+  send(message: SendableMessage, options?: SendOptions): SendStatus {
+    return this.#connector.session.send(message, options);
+  }
+
+  /**
+   * Resolves when the peer has taken what waits for it, and at once when nothing does; also when the connection is over.
+   * Never rejects.
+   */
+  drained(): Promise<void> {
+    return this.#connector.session.drained();
   }
 
   /**

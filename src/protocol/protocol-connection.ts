@@ -32,7 +32,7 @@ export interface ProtocolOptions extends MessageLimits {
 }
 
 /** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
-const LARGE_PAYLOAD_BYTES = 16_384;
+export const LARGE_PAYLOAD_BYTES = 16_384;
 /** Texts up to this length are encoded straight into the output: three bytes for each UTF-16 unit at most. */
 const SHORT_TEXT_LENGTH = LARGE_PAYLOAD_BYTES / 3;
 
@@ -377,11 +377,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     this.#waiting ??= new Queue();
     this.#waiting.push(message);
     this.#waitingBytes += message.payload.length;
-    if (!this.#isDeflating) this.#deflateWaiting();
+    if (!this.#isDeflating) this.#deflateWaiting(true);
   }
 
   /** Compresses one message after the other. A loop, because a deflater may be done before its call returns. */
-  #deflateWaiting(): void {
+  #deflateWaiting(isAtOnce: boolean): void {
     let isLooping = true;
     for (let message = this.#waiting?.shift(); message !== undefined; message = this.#waiting?.shift()) {
       const { opcode, payload, compresses, shared } = message;
@@ -399,7 +399,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
         if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
         // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
         else this.#writeFrame(FIN_BIT | opcode, payload, false);
-        if (!isLooping) this.#deflateWaiting();
+        if (!isLooping) this.#deflateWaiting(false);
       };
       if (shared !== undefined && deflater.isShared) shared.deflate(deflater, done);
       else deflater.deflate(payload, done);
@@ -411,6 +411,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     const close = this.#waitingClose;
     this.#waitingClose = undefined;
     if (close !== undefined) this.#writeClose(close);
+    else if (!isAtOnce) this.#sink.onCompressed();
   }
 }
 

@@ -24,6 +24,8 @@ export interface ProtocolSink {
    * @param code - the peer's code, 1005 when it gave none
    */
   onClose(code: number, reason: string | undefined): void;
+  /** All messages have been compressed and framed, after {@link ProtocolConnection.waitingBytes} was above 0. */
+  onCompressed(): void;
   /**
    * A message is being inflated (true): nothing is reported, and what is received is only kept, until that is over
    * (false). Not called when inflating takes no time.

@@ -1,13 +1,37 @@
-import { type ComponentSignature, FourDError } from '../errors.ts';
+import { type ComponentSignature, type EndCause, FourDError } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
 import type { MessageLimits } from '../protocol/message-assembler.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
-import { ProtocolConnection } from '../protocol/protocol-connection.ts';
+import { LARGE_PAYLOAD_BYTES, ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
+import { HeldMessages } from './held-messages.ts';
 import { type Deadline, timers } from './timers.ts';
 import type { Transport, TransportListener } from './transport.ts';
 import { WriteBatch } from './write-batch.ts';
+
+/**
+ * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it waits because the peer does
+ * not keep up; `'dropped'` it is not sent.
+ */
+export type SendStatus = 'sent' | 'queued' | 'dropped';
+
+/** What happens when `maxBufferedBytes` wait: close with 1013, or drop the new message, or old ones marked droppable. */
+export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
+
+/** How a connection ended. */
+export interface Ending {
+  /** The peer's close code, the code that a failure sent, or 1006 when no close frame came. */
+  readonly code: number;
+  /** The peer's reason, undefined when it gave none. */
+  readonly reason: string | undefined;
+  /** Whether both close frames were exchanged and nothing went wrong. */
+  readonly wasClean: boolean;
+  readonly cause: EndCause;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly openMs: number;
+}
 
 /** What a driver needs to know. */
 export interface DriverOptions extends MessageLimits {
@@ -18,6 +42,8 @@ export interface DriverOptions extends MessageLimits {
   readonly closeTimeoutMs: number;
   /** Most bytes that may wait to be sent. */
   readonly maxBufferedBytes: number;
+  /** What happens to a message that finds more waiting. */
+  readonly bufferPolicy: BufferPolicy;
 }
 
 /** Hears the life of one connection, in this order: messages, `onClosing`, `onError` at most once, `onTerminated` once. */
@@ -27,13 +53,10 @@ export interface DriverListener {
   onClosing(): void;
   /** The connection ends because of an error. */
   onError(error: FourDError): void;
-  /**
-   * The connection is over.
-   *
-   * @param code - the peer's close code, the code that a failure sent, or 1006 when no close frame came
-   * @param wasClean - whether both close frames were exchanged
-   */
-  onTerminated(code: number, reason: string | undefined, wasClean: boolean): void;
+  /** The peer has taken what waited: see {@link Driver.isBlocked}. */
+  onDrained(): void;
+  /** The connection is over. */
+  onTerminated(ending: Ending): void;
 }
 
 /**
@@ -61,6 +84,12 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   #closeReason: string | undefined;
   #hasCloseFrame = false;
   #hasFailed = false;
+  /** Why the connection ends, once that is known. */
+  #endCause: EndCause | undefined;
+  /** Messages that are not framed yet, so that they can be dropped. */
+  #held: HeldMessages | undefined;
+  #bytesReceived = 0;
+  readonly #openedAt: number = performance.now();
 
   /** @param head - bytes of the peer that came with the handshake */
   constructor(transport: Transport, head: Buffer, listener: DriverListener, options: DriverOptions) {
@@ -75,7 +104,12 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   /** Bytes that were sent here and have not left this process. */
   get bufferedBytes(): number {
-    return this.#batch.bufferedBytes + this.#protocol.waitingBytes;
+    return this.#batch.bufferedBytes + this.#protocol.waitingBytes + (this.#held?.bytes ?? 0);
+  }
+
+  /** True while the peer does not keep up, or a message is being compressed. {@link DriverListener.onDrained} follows. */
+  get isBlocked(): boolean {
+    return this.#batch.isBlocked || this.#protocol.waitingBytes > 0 || this.#held !== undefined;
   }
 
   /** Writes text that is no frame, in front of all frames: the answer to the handshake. */
@@ -103,18 +137,18 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#transport.pause();
   }
 
-  sendText(text: string, compress?: boolean): void {
-    if (this.#hasRoom()) this.#protocol.sendText(text, compress);
-  }
-
-  /** Sends a message that other connections send too. */
-  sendPrepared(message: PreparedMessage, compress?: boolean): void {
-    if (this.#hasRoom()) this.#protocol.sendPrepared(message, compress);
-  }
-
-  /** @param bytes - see {@link ProtocolConnection.sendBinary} for how long they must not change */
-  sendBinary(bytes: Buffer, compress?: boolean): void {
-    if (this.#hasRoom()) this.#protocol.sendBinary(bytes, compress);
+  /**
+   * Sends a message.
+   *
+   * @param data - a string for a text message, bytes for a binary one (see {@link ProtocolConnection.sendBinary} for how
+   *   long they must not change), or what other connections send too
+   * @param isDroppable - whether it may be dropped while it waits, when `bufferPolicy` is `'drop-oldest'`
+   */
+  send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable = false): SendStatus {
+    if (this.#protocol.isClosing) return 'dropped';
+    if (this.isBlocked) return this.#sendBlocked(data, compress, isDroppable);
+    this.#write(data, compress);
+    return 'sent';
   }
 
   /**
@@ -124,6 +158,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
    */
   close(code: number, reason: string, timeoutMs: number): void {
     if (this.#isOver) return;
+    this.#releaseHeld(false);
+    this.#endCause ??= 'local';
     this.#protocol.close(code, reason);
     this.#setCloseDeadline(timeoutMs);
     this.#discard();
@@ -141,6 +177,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
   destroy(): void {
     this.#isDestroyed = true;
+    this.#endCause ??= 'local';
     this.#protocol.abandon();
     this.#transport.reset();
   }
@@ -155,6 +192,10 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   onPong(): void {}
 
+  onCompressed(): void {
+    this.#tellDrained();
+  }
+
   onInflating(isInflating: boolean): void {
     this.#isInflating = isInflating;
     if (isInflating) this.#transport.pause();
@@ -163,6 +204,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   onClose(code: number, reason: string | undefined): void {
     this.#hasCloseFrame = true;
+    this.#endCause ??= 'peer-closed';
     this.#closeCode = code;
     this.#closeReason = reason;
     this.#listener.onClosing();
@@ -174,6 +216,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   onFail(error: FourDError): void {
     this.#hasFailed = true;
+    this.#endCause = error.endCause ?? 'local';
     this.#closeCode = error.closeCode;
     this.#listener.onClosing();
     this.#listener.onError(error);
@@ -190,29 +233,40 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   // TransportListener
 
   onBytes(chunk: Buffer): void {
+    this.#bytesReceived += chunk.length;
     this.#protocol.receive(chunk);
   }
 
   onDrain(): void {
     this.#batch.flush();
     this.#protocol.onOutputDrained();
+    this.#releaseHeld(true);
+    this.#tellDrained();
   }
 
   onEnd(): void {
     if (this.#hasCloseFrame || this.#hasFailed) this.#batch.end();
-    else this.#lose('ERR_CONNECTION_LOST', 'connection lost: the peer ended it without a close frame');
+    else this.#lose('ERR_CONNECTION_LOST', 'connection lost: the peer ended it without a close frame', 'peer-ended');
   }
 
   onClosed(error: Error | undefined): void {
     if (!this.#hasCloseFrame && !this.#hasFailed && !this.#isDestroyed) {
       const detail = error === undefined ? '' : `: ${error.message}`;
-      this.#lose('ERR_CONNECTION_LOST', `connection lost${detail}`, error);
+      this.#lose('ERR_CONNECTION_LOST', `connection lost${detail}`, 'peer-reset', error);
     }
     this.#isOver = true;
     if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
     this.#batch.close();
     this.#protocol.abandon();
-    this.#listener.onTerminated(this.#closeCode, this.#closeReason, this.#hasCloseFrame && !this.#hasFailed);
+    this.#listener.onTerminated({
+      code: this.#closeCode,
+      reason: this.#closeReason,
+      wasClean: this.#hasCloseFrame && !this.#hasFailed,
+      cause: this.#endCause ?? 'local',
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#batch.bytesWritten,
+      openMs: Math.round(performance.now() - this.#openedAt),
+    });
   }
 
   // Deadline
@@ -221,23 +275,55 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#closeTicket = undefined;
     // After the handshake only TCP is left to end, and that does not need the peer.
     if (this.#hasCloseFrame || this.#hasFailed) this.#transport.destroy();
-    else this.#lose('ERR_CLOSE_TIMEOUT', 'connection lost: the peer did not answer the close frame in time');
+    else {
+      this.#lose('ERR_CLOSE_TIMEOUT', 'connection lost: the peer did not answer the close frame in time', 'timeout');
+    }
   }
 
-  #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, cause?: Error): void {
-    this.#protocol.fail(new FourDError(code, message, { componentSignature: this.#signature, side: 'remote', cause }));
+  #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
+    const componentSignature = this.#signature;
+    this.#protocol.fail(new FourDError(code, message, { componentSignature, side: 'remote', endCause, cause }));
   }
 
   get #signature(): ComponentSignature {
     return this.#options.role === 'server' ? 'HTTP' : 'HTCL';
   }
 
-  /** Tells whether one more message may be queued. Fails the connection when too much waits already. */
-  #hasRoom(): boolean {
-    if (!this.#batch.isBlocked && this.#protocol.waitingBytes === 0) return true;
+  #write(data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {
+    if (typeof data === 'string') this.#protocol.sendText(data, compress);
+    else if (Buffer.isBuffer(data)) this.#protocol.sendBinary(data, compress);
+    else this.#protocol.sendPrepared(data, compress);
+  }
+
+  /** Queues one more message for a peer that does not keep up, as far as `maxBufferedBytes` lets it. */
+  #sendBlocked(
+    data: string | Buffer | PreparedMessage,
+    compress: boolean | undefined,
+    isDroppable: boolean,
+  ): SendStatus {
+    const { maxBufferedBytes, bufferPolicy } = this.#options;
+    while (this.bufferedBytes > maxBufferedBytes) {
+      if (bufferPolicy === 'drop-newest') return 'dropped';
+      if (bufferPolicy === 'drop-oldest' && this.#held?.dropOldest() === true) continue;
+      if (bufferPolicy === 'drop-oldest' && isDroppable) return 'dropped';
+      this.#failFull(this.bufferedBytes);
+      return 'dropped';
+    }
+    if (bufferPolicy !== 'drop-oldest') {
+      this.#write(data, compress);
+      return 'queued';
+    }
+    this.#held ??= new HeldMessages();
+    const isBytes = Buffer.isBuffer(data);
+    const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
+    // As with messages that are framed at once, only large ones must not change.
+    const kept = isBytes && bytes < LARGE_PAYLOAD_BYTES ? Buffer.from(data) : data;
+    this.#held.push({ data: kept, compress, bytes }, isDroppable);
+    return 'queued';
+  }
+
+  #failFull(waiting: number): void {
     const { maxBufferedBytes } = this.#options;
-    const waiting = this.bufferedBytes;
-    if (waiting <= maxBufferedBytes || this.#protocol.isClosing) return true;
     this.fail(
       new FourDError(
         'ERR_BUFFER_FULL',
@@ -245,7 +331,24 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
         { componentSignature: this.#signature, side: 'remote', limit: maxBufferedBytes, observed: waiting },
       ),
     );
-    return false;
+  }
+
+  /** Frames what was held, as far as the peer takes it when `isLimited`. */
+  #releaseHeld(isLimited: boolean): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    while (!isLimited || (!this.#batch.isBlocked && this.#protocol.waitingBytes === 0)) {
+      const message = held.shift();
+      if (message === undefined) {
+        this.#held = undefined;
+        return;
+      }
+      this.#write(message.data, message.compress);
+    }
+  }
+
+  #tellDrained(): void {
+    if (!this.isBlocked) this.#listener.onDrained();
   }
 
   /** Reads on, unless an event has paused again. */

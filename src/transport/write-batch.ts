@@ -46,6 +46,7 @@ export class WriteBatch implements Output {
   /** The part of the buffer that is written and not yet among the pieces. */
   #start = 0;
   #end = 0;
+  #bytesWritten = 0;
   #isDirty = false;
   #isClosed = false;
   #endsAfterFlush = false;
@@ -65,6 +66,11 @@ export class WriteBatch implements Output {
   /** Bytes that wait here or in the transport. */
   get bufferedBytes(): number {
     return this.#pieceBytes + this.#end - this.#start + this.#transport.bufferedBytes;
+  }
+
+  /** Bytes that were handed to the transport so far. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   reserve(byteCount: number): number {
@@ -125,6 +131,7 @@ export class WriteBatch implements Output {
   #write(): void {
     const buffer = this.#buffer;
     this.#finishPiece();
+    this.#bytesWritten += this.#pieceBytes;
     const hasLeft = this.#transport.write(this.#pieces ?? []);
     this.#clear();
     if (hasLeft && buffer.length === BUFFER_BYTES && freeBuffers.length < MAX_FREE_BUFFERS) freeBuffers.push(buffer);
