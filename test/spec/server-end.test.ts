@@ -336,6 +336,9 @@ test('4D-114 without connections terminate() still gives onTerminate', async () 
   const { wss, server } = await startNotingServer();
   await server.opened;
   wss.terminate();
+  // Never within the call.
+  expect([server.names, wss.terminated]).toEqual([['onOpen'], false]);
+  await server.terminated;
   expect(server.names).toEqual(['onOpen', 'onTerminate']);
   expect(wss.terminated).toBe(true);
 });
