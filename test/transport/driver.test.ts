@@ -560,10 +560,11 @@ describe.each(ROLES)('%s', (role) => {
   test('close() before the first resume() ends the connection, and reports no message', async () => {
     const [here, there] = MemoryTransport.pair();
     const peer = new Peer(otherRole(role), there);
-    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62') });
+    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62', `88 ${CLOSE_1000}`) });
     driver.close(1000, '', CLOSE_TIMEOUT_MS);
+    // Not within the call, although it has come already.
+    expect(heard.events).toEqual([]);
     await peer.until(1);
-    peer.send('81 63', `88 ${CLOSE_1000}`);
     there.end();
     await heard.untilTerminated();
     expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
@@ -742,6 +743,17 @@ describe.each(ROLES)('%s', (role) => {
       await peer.until(1);
       driver.close(1000, '', timeoutMs);
       await expectEndAfter(Math.min(timeoutMs, CLOSE_TIMEOUT_MS), heard, TIMED_OUT);
+    });
+
+    test('a further close() leaves no deadline behind when the peer answers', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      driver.close(1000, '', 1000);
+      driver.close(1000, '', 5000);
+      peer.send(`88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(vi.getTimerCount()).toBe(0);
     });
 
     test('a further close() of the same time keeps it', async () => {
