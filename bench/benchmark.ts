@@ -11,15 +11,18 @@ export interface Metric {
 /** The figures of one peer in one round, by the name of the metric. */
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>;
-  /** Share of a processor (0 to 1) that each side used: only where two processes talk to each other. */
+  /** Who used the processors: only where two processes talk to each other. */
   readonly busy?: Busy;
 }
 
+/** Shares of one processor, 0 to 1. */
 export interface Busy {
   /** The process that is measured. */
   readonly subject: number;
   /** The process at the other end. Near 1, with a subject well below, it is the limit. */
   readonly load: number;
+  /** Everything else on the machine, on any processor. Much of it spoils a measurement. */
+  readonly others: number;
 }
 
 /** How a run measures. */
@@ -29,6 +32,8 @@ export interface Settings {
   readonly warmUpMs: number;
   /** How long messages flow in a measurement. */
   readonly windowMs: number;
+  /** Whether to wait until the machine is quiet, and to repeat what was disturbed. */
+  readonly isPatient: boolean;
   /** Processors that the two processes are pinned to; undefined when pinning is not possible. */
   readonly processors: Processors | undefined;
   /** Folder for CPU profiles of the subject, when they are wanted. */

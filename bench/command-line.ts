@@ -10,6 +10,7 @@ export interface CommandLine {
   readonly windowMs: number;
   readonly jsonFile: string;
   readonly checksFloors: boolean;
+  readonly isPatient: boolean;
   readonly profiles: boolean;
   readonly needsHelp: boolean;
 }
@@ -21,6 +22,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --also <file>      the entry file of another build of this library, measured beside it; may be repeated
   --rounds <number>  how often each peer is measured (5)
   --quick            3 short rounds
+  --patient          wait until the machine is quiet, and repeat measurements that other programs disturbed
   --json <file>      where the results go (bench/results/latest.json), the plot beside them
   --check            fail when a ratio against ws is below bench/floors.json
   --profile          write CPU profiles of the measured processes to bench/results/profiles`;
@@ -36,6 +38,7 @@ export function parseCommandLine(args: readonly string[], resultsFolder: string)
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      patient: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -52,6 +55,7 @@ export function parseCommandLine(args: readonly string[], resultsFolder: string)
     windowMs: values.quick ? 400 : 1000,
     jsonFile: resolve(values.json ?? resolve(resultsFolder, 'latest.json')),
     checksFloors: values.check,
+    isPatient: values.patient,
     profiles: values.profile,
     needsHelp: values.help,
   };

@@ -26,6 +26,7 @@ async function measure(commandLine: CommandLine): Promise<RunResult> {
     rounds: commandLine.rounds,
     warmUpMs: commandLine.warmUpMs,
     windowMs: commandLine.windowMs,
+    isPatient: commandLine.isPatient,
     processors: findProcessors(),
     profileFolder: commandLine.profiles ? join(resultsFolder, 'profiles') : undefined,
   };

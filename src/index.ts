@@ -32,7 +32,7 @@ export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';
 export { type StartResult, WebServer, webServer } from './api/web-server.ts';
 export { type CORSRule, type WebServerSettings } from './api/web-server-settings.ts';
-export { WebSocket } from './api/web-socket.ts';
+export { WebSocket, type WebSocketConstructor } from './api/web-socket.ts';
 export { WebSocketConnection } from './api/web-socket-connection.ts';
 export { WebSocketServer } from './api/web-socket-server.ts';
 export { type BufferPolicy, type SendStatus } from './transport/driver.ts';

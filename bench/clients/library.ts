@@ -1,6 +1,7 @@
 import { importLibrary } from '../library.ts';
 import { versionOf } from '../packages.ts';
 import type { Peer } from '../peers.ts';
+import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES } from '../servers/server-peer.ts';
 import type { ClientPeer } from './client-peer.ts';
 
 const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
@@ -12,11 +13,11 @@ export async function createPeer(peer: Peer): Promise<ClientPeer> {
     version: peer.entry === undefined ? versionOf('4d-websocket') : '',
     notes: peer.entry === undefined ? 'from dist/' : `from ${peer.entry}`,
     async connect({ url, kind, onMessage, onLost }) {
-      const ws = await library.WebSocket.new(url, {
-        dataType: DATA_TYPES[kind],
-        onMessage: (_ws, event) => onMessage(event.data),
-        onTerminate: onLost,
-      });
+      const ws = await library.WebSocket.new(
+        url,
+        { dataType: DATA_TYPES[kind], onMessage: (_ws, event) => onMessage(event.data), onTerminate: onLost },
+        { maxMessageBytes: MAX_MESSAGE_BYTES, maxBufferedBytes: MAX_BUFFERED_BYTES },
+      );
       if (ws === null) throw new Error('no connection');
       return ws;
     },

@@ -23,6 +23,7 @@ const SINK = {
   onPing: ignore,
   onPong: ignore,
   onClose: ignore,
+  onCompressed: ignore,
   onInflating: ignore,
   onFail: ignore,
 };

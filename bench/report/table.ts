@@ -1,11 +1,10 @@
 import type { Busy, Metric } from '../benchmark.ts';
 import { BASELINE } from '../peers.ts';
+import { DISTURBED } from '../quiet.ts';
 import type { BenchmarkResult, PeerResult } from './results.ts';
 
 /** A load this busy, with a subject that is not, was the limit of the throughput. */
 const SATURATED = 0.95;
-/** When neither side is busier, something else was. */
-const IDLE = 0.7;
 const NAME_WIDTH = 16;
 
 /** The table of one benchmark; when something failed, the reasons instead of a comparison. */
@@ -17,7 +16,7 @@ export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metri
   const columns = metrics.map(
     ({ title }) => `${title.padStart(24)} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
   );
-  const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: it / load' : ''}`;
+  const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: it / load / others' : ''}`;
   const rows = result.peers.map((peer) => formatPeer(peer, metrics));
   return [result.title, head, ...rows, ...notes(result), ''].join('\n');
 }
@@ -46,7 +45,7 @@ function isLoadSaturated(busy: Busy | undefined): boolean {
 }
 
 function isDisturbed(busy: Busy | undefined): boolean {
-  return busy !== undefined && busy.load < IDLE && busy.subject < IDLE;
+  return busy !== undefined && busy.others >= DISTURBED;
 }
 
 function formatPeer({ peer, summaries, busy }: PeerResult, metrics: readonly Metric[]): string {
@@ -56,8 +55,11 @@ function formatPeer({ peer, summaries, busy }: PeerResult, metrics: readonly Met
     const spread = `${(summary.spread * 100).toFixed(0)} %`;
     return `${formatFigure(summary.median).padStart(24)} ${spread.padStart(6)} ${formatRatio(summary.ratio).padStart(7)}`;
   });
-  const use = busy === undefined ? '' : `   ${formatShare(busy.subject)} / ${formatShare(busy.load)}`;
-  const mark = isLoadSaturated(busy) ? ' *' : isDisturbed(busy) ? ' !' : '';
+  const use =
+    busy === undefined
+      ? ''
+      : `   ${formatShare(busy.subject)} / ${formatShare(busy.load)} / ${formatShare(busy.others)}`;
+  const mark = isDisturbed(busy) ? ' !' : isLoadSaturated(busy) ? ' *' : '';
   return `  ${peer.padEnd(NAME_WIDTH)}${cells.join('')}${use}${mark}`;
 }
 
@@ -67,7 +69,7 @@ function notes({ peers }: BenchmarkResult): string[] {
     all.push('  * the load was the limit: the peer could do more messages/s, compare its CPU time');
   }
   if (peers.some(({ busy }) => isDisturbed(busy))) {
-    all.push('  ! neither side was busy: was the machine doing something else? the CPU time suffers less from that');
+    all.push('  ! other programs used the processors meanwhile: try --patient');
   }
   return all;
 }

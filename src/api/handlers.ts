@@ -12,8 +12,11 @@ import type { WebSocket } from './web-socket.ts';
 import type { WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
 
-/** What a callback may return: a promise is awaited before the next callback of the same connection. */
-export type CallbackResult = void | Promise<void>;
+/**
+ * What a callback may return: anything. A promise is awaited before the next callback of the same connection; its value,
+ * like any other, is dropped.
+ */
+export type CallbackResult = unknown;
 
 /**
  * Handles one client connection: any object with these methods.

@@ -277,7 +277,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   #endIfOver(): void {
     if (!this.#isTerminating || this.#unfinished > 0 || !this.#isOpened || this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#queue.push({ type: 'terminate' });
+    // Later: never within terminate().
+    setImmediate(() => this.#queue.push({ type: 'terminate' }));
   }
 }
 

@@ -28,7 +28,10 @@ export interface WebServerSettings {
   readonly defaultHomepage?: string | undefined;
   /** Folder with `key.pem` and `cert.pem`. */
   readonly certificateFolder?: string | undefined;
-  /** Oldest TLS accepted: 1 = 1.0, 2 = 1.1, 3 = 1.2 (default), 4 = 1.3. */
+  /**
+   * Oldest TLS accepted: 1 = 1.0, 2 = 1.1, 3 = 1.2 (default), 4 = 1.3. 1 and 2 also allow ciphers that are known to be
+   * weak: only for peers that know nothing better.
+   */
   readonly minTLSVersion?: 1 | 2 | 3 | 4 | undefined;
   /** Whether pages of other hosts may call. Default false: browsers then keep them out. */
   readonly CORSEnabled?: boolean | undefined;

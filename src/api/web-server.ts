@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
-import type { SecureVersion } from 'node:tls';
+import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../transport/timers.ts';
@@ -242,9 +242,12 @@ function close(server: UpgradableServer): Promise<void> {
 async function createSecureServer(settings: CheckedSettings, listener: RequestListener): Promise<UpgradableServer> {
   const folder = settings.certificateFolder ?? '';
   const minVersion = TLS_VERSIONS[settings.minTLSVersion];
+  // OpenSSL 3 refuses what is older than TLS 1.2 at its usual security level, whatever minVersion says.
+  const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
     const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);
-    return createHttpsServer({ ...LIMITS, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, key, cert, minVersion }, listener);
+    const tls = { key, cert, minVersion, ciphers, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
+    return createHttpsServer({ ...LIMITS, ...tls }, listener);
   } catch (cause) {
     const message = `cannot use key.pem and cert.pem of certificateFolder: ${textOfThrown(cause)}`;
     throw webError('ERR_WEB_SERVER_CERTIFICATE', message, cause);

@@ -15,11 +15,76 @@ import type { Status } from './status.ts';
  * @typeParam T - type of `event.data`
  * @see the 4D page of the WebSocket class
  */
-export class WebSocket<T = string> {
-  readonly #url: string;
-  readonly #handler: WebSocketHandler<T>;
-  readonly #connector: Connector;
-  #ready: Promise<WebSocket<T> | null> | undefined;
+export interface WebSocket<T = string> {
+  /** Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. */
+  readonly ready: Promise<WebSocket<T> | null>;
+  /** The URL as it was passed. */
+  readonly url: string;
+  /** The handler as it was passed. */
+  readonly handler: WebSocketHandler<T>;
+  /** A whole number that no other connection of this process has. */
+  readonly id: number;
+  /** `"text"`, `"blob"` or `"object"`. */
+  readonly dataType: DataType;
+  /** `"Connecting"`, `"Connected"`, `"Closing"` or `"Closed"`. */
+  readonly status: Status;
+  /** The subprotocol that the server chose, `''` for none. */
+  readonly protocol: string;
+  /** Bytes that were sent and have not left this process: how far the server is behind. */
+  readonly bufferedBytes: number;
+
+  /**
+   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
+   * binary one, an object or array is text holding its JSON.
+   *
+   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
+   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
+   * @param message - the bytes are masked on a copy and may be changed after the call
+   * @param options - `compress`, `droppable`: see {@link SendOptions}
+   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the server does not
+   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
+   */
+  send(message: SendableMessage, options?: SendOptions): SendStatus;
+  /**
+   * Resolves when the server has taken what waits for it, and at once when nothing does; also when the connection is
+   * over. Never rejects.
+   */
+  drained(): Promise<void>;
+
+  /**
+   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
+   * no effect. While Connecting it gives up connecting.
+   *
+   * @param code - 1000 (default) or 3000 to 4999
+   * @param reason - cut to 123 UTF-8 bytes
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`: the socket stays open
+   */
+  terminate(code?: number, reason?: string): void;
+}
+
+/**
+ * The class of {@link WebSocket}. The handler's `dataType` decides about the type of `event.data`.
+ *
+ * @remarks The constructors differ in the number of type parameters, so that `extends WebSocket` and
+ * `extends WebSocket<T>` each find one.
+ */
+export interface WebSocketConstructor {
+  readonly prototype: WebSocket<unknown>;
+
+  /**
+   * Begins to connect and returns at once, with status "Connecting".
+   *
+   * @remarks A failure, a bad argument included, is told to onError and then to onTerminate with code 1006: the
+   * constructor does not throw. Await `ready` before sending, or send in onOpen.
+   */
+  new (url: string, handler?: TextHandler, options?: WebSocketOptions): WebSocket;
+  new <T extends Uint8Array, D extends 'blob'>(
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: D },
+    options?: WebSocketOptions,
+  ): WebSocket<T>;
+  new <T>(url: string, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
 
   /**
    * Connects, and hands the object over when onOpen has run.
@@ -32,117 +97,89 @@ export class WebSocket<T = string> {
    *   httpBody), `ERR_HANDSHAKE_INVALID`, `ERR_HANDSHAKE_TIMEOUT`, `ERR_INVALID_URL`, `ERR_INVALID_DATA_TYPE`,
    *   `ERR_INVALID_HEADER`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION`
    */
-  static new(
+  'new'(url: string, handler?: TextHandler, options?: WebSocketOptions): Promise<WebSocket | null>;
+  'new'<T extends Uint8Array = Uint8Array>(
     url: string,
-    handler?: WebSocketHandler & { readonly dataType?: 'text' | undefined },
+    handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
     options?: WebSocketOptions,
-  ): Promise<WebSocket | null>;
-  static new(
-    url: string,
-    handler: WebSocketHandler<Uint8Array> & { readonly dataType: 'blob' },
-    options?: WebSocketOptions,
-  ): Promise<WebSocket<Uint8Array> | null>;
-  static new<T = unknown>(
+  ): Promise<WebSocket<T> | null>;
+  'new'<T = unknown>(
     url: string,
     handler: WebSocketHandler<T>,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
+}
+
+/** A handler whose messages are texts. */
+type TextHandler = WebSocketHandler & { readonly dataType?: 'text' | undefined };
+
+/** What {@link WebSocket} promises. A class alone could not derive the type of `event.data` from its parameters. */
+class WebSocketClient<T> implements WebSocket<T> {
+  /** As stack traces and `util.inspect` show it. */
+  static readonly name = 'WebSocket';
+  readonly #url: string;
+  readonly #handler: WebSocketHandler<T>;
+  readonly #connector: Connector;
+  #ready: Promise<WebSocket<T> | null> | undefined;
+
   static async new<T>(
     url: string,
     handler?: WebSocketHandler<T>,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null> {
-    const ws = new WebSocket<T>(url, handler, options);
+    const ws = new WebSocketClient<T>(url, handler, options);
     ws.#connector.isSilent = true;
     const error = await ws.#connector.result;
     return error === undefined ? ws : generateError(error, null);
   }
 
-  /**
-   * Begins to connect and returns at once, with status "Connecting".
-   *
-   * @remarks A failure, a bad argument included, is told to onError and then to onTerminate with code 1006: the
-   * constructor does not throw. Await {@link ready} before sending, or send in onOpen.
-   */
   constructor(url: string, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
     this.#url = url;
     this.#handler = handler;
     this.#connector = new Connector(this, url, handler, options);
   }
 
-  /** Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. */
   get ready(): Promise<WebSocket<T> | null> {
     this.#ready ??= this.#connector.result.then((error) => (error === undefined ? this : null));
     return this.#ready;
   }
 
-  /** The URL as it was passed. */
   get url(): string {
     return this.#url;
   }
 
-  /** The handler as it was passed. */
   get handler(): WebSocketHandler<T> {
     return this.#handler;
   }
 
-  /** A whole number that no other connection of this process has. */
   get id(): number {
     return this.#connector.session.id;
   }
 
-  /** `"text"`, `"blob"` or `"object"`. */
   get dataType(): DataType {
     return this.#connector.session.dataType;
   }
 
-  /** `"Connecting"`, `"Connected"`, `"Closing"` or `"Closed"`. */
   get status(): Status {
     return this.#connector.session.status;
   }
 
-  /** The subprotocol that the server chose, `''` for none. */
   get protocol(): string {
     return this.#connector.protocol;
   }
 
-  /** Bytes that were sent and have not left this process: how far the server is behind. */
   get bufferedBytes(): number {
     return this.#connector.session.bufferedBytes;
   }
 
-  /**
-   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
-   * binary one, an object or array is text holding its JSON.
-   *
-   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
-   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
-   * @param message - the bytes are masked on a copy and may be changed after the call
-   * @param options - `compress`: see {@link SendOptions}
-   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
-   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
-   */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
     return this.#connector.session.send(message, options);
   }
 
-  /**
-   * Resolves when the peer has taken what waits for it, and at once when nothing does; also when the connection is over.
-   * Never rejects.
-   */
   drained(): Promise<void> {
     return this.#connector.session.drained();
   }
 
-  /**
-   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
-   * no effect. While Connecting it gives up connecting.
-   *
-   * @param code - 1000 (default) or 3000 to 4999
-   * @param reason - cut to 123 UTF-8 bytes
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`: the socket stays open
-   */
   terminate(code: number = CLOSE_NORMAL, reason = ''): void {
     const { session } = this.#connector;
     if (session.status === 'Closing' || session.status === 'Closed') return;
@@ -161,3 +198,5 @@ export class WebSocket<T = string> {
     else session.close(code, reason);
   }
 }
+
+export const WebSocket: WebSocketConstructor = WebSocketClient;

@@ -11,6 +11,7 @@ const settings: Settings = {
   rounds: 3,
   warmUpMs: 0,
   windowMs: 0,
+  isPatient: false,
   processors: undefined,
   profileFolder: undefined,
 };
@@ -35,7 +36,10 @@ async function run(measure: (peer: Peer) => Promise<Sample>): Promise<{ result: 
 
 /** The library takes 2 µs, the others 8. */
 function steady(peer: Peer): Promise<Sample> {
-  return Promise.resolve({ figures: { cpu: peer.name === LIBRARY ? 2 : 8 }, busy: { subject: 0.9, load: 0.5 } });
+  return Promise.resolve({
+    figures: { cpu: peer.name === LIBRARY ? 2 : 8 },
+    busy: { subject: 0.9, load: 0.5, others: 0 },
+  });
 }
 
 describe('a comparison', () => {
@@ -50,7 +54,7 @@ describe('a comparison', () => {
 
   test('shows each peer with its ratio', async () => {
     const { table, result } = await run(steady);
-    expect(table).toMatch(/4d-websocket +2\.00 +0 % +4\.00× +90 % \/ +50 %$/m);
+    expect(table).toMatch(/4d-websocket +2\.00 +0 % +4\.00× +90 % \/ +50 % \/ +0 %$/m);
     expect(table).toMatch(/ws +8\.00 +0 % +1\.00×/);
     expect(formatSummary([result], [LIBRARY, 'ws', 'undici'])).toMatch(/4\.00× +1\.00× +-$/);
   });
@@ -66,11 +70,15 @@ describe('a comparison', () => {
     expect(formatSummary([result], [LIBRARY])).toContain('failed');
   });
 
-  test('says when the load was the limit, and when neither side was busy', async () => {
-    const saturated = await run(() => Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99 } }));
+  test('says when the load was the limit, and when other programs were in the way', async () => {
+    const saturated = await run(() =>
+      Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99, others: 0 } }),
+    );
     expect(saturated.table).toContain('the load was the limit');
-    const disturbed = await run(() => Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.5, load: 0.4 } }));
-    expect(disturbed.table).toContain('neither side was busy');
+    const disturbed = await run(() =>
+      Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99, others: 0.4 } }),
+    );
+    expect(disturbed.table).toContain('other programs used the processors');
   });
 
   test('is held against the floors of what was measured', async () => {

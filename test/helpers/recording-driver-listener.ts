@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FourDError } from '../../src/errors.ts';
-import type { DriverListener } from '../../src/transport/driver.ts';
+import type { DriverListener, Ending } from '../../src/transport/driver.ts';
 
 /** Bytes as hex, or what stands for them when there are many. */
 export function describeBytes(bytes: Buffer): string {
@@ -16,6 +16,10 @@ export function describeBytes(bytes: Buffer): string {
 export class RecordingDriverListener implements DriverListener {
   readonly events: string[] = [];
   readonly errors: FourDError[] = [];
+  /** How often the peer was said to keep up again. */
+  drained = 0;
+  /** What was told last. */
+  lastWord: Ending | undefined;
   /** Runs within each call, after it was recorded. */
   onEvent: ((event: string) => void) | undefined;
   #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
@@ -51,7 +55,13 @@ export class RecordingDriverListener implements DriverListener {
     this.#record(`error ${error.code} ${error.closeCode}`);
   }
 
-  onTerminated(code: number, reason: string | undefined, wasClean: boolean): void {
+  onDrained(): void {
+    this.drained++;
+  }
+
+  onTerminated(ending: Ending): void {
+    const { code, reason, wasClean } = ending;
+    this.lastWord = ending;
     const quoted = reason === undefined ? '' : ` ${JSON.stringify(reason)}`;
     this.#record(`terminated ${code}${quoted} ${wasClean ? 'clean' : 'unclean'}`);
   }

@@ -9,6 +9,8 @@ export class RecordingSink implements ProtocolSink {
   readonly events: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly errors: FourDError[] = [];
+  /** How often all messages were said to be compressed. */
+  compressed = 0;
   readonly inflating: boolean[] = [];
   /** Runs within each call, after it was recorded. */
   onEvent: ((event: string) => void) | undefined;
@@ -29,6 +31,10 @@ export class RecordingSink implements ProtocolSink {
 
   onClose(code: number, reason: string | undefined): void {
     this.#record(reason === undefined ? `close ${code}` : `close ${code} ${JSON.stringify(reason)}`);
+  }
+
+  onCompressed(): void {
+    this.compressed++;
   }
 
   onInflating(isInflating: boolean): void {

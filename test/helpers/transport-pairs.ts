@@ -23,13 +23,12 @@ export function toTransports([client, server]: SocketPair): [SocketTransport, So
   return [new SocketTransport(client), new SocketTransport(server)];
 }
 
-/** Lets a server listen until the test is over, and ends its sockets then. */
+/** Lets a server listen until the test is over, and ends its sockets then. Their errors are left to the caller. */
 export async function listen(server: Server, options: ListenOptions = { host: '127.0.0.1' }): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => {});
   });
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();

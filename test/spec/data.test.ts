@@ -3,8 +3,11 @@ import { FourDError } from '../../src/index.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { hex } from '../helpers/frames.ts';
+import { startServerOf } from '../helpers/library-server.ts';
 import type { Peer } from '../helpers/peer.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { DATA_TYPES, sides } from '../helpers/sides.ts';
+import { UndiciPeer } from '../helpers/undici-peer.ts';
 import { turns } from '../helpers/turns.ts';
 
 const TEXTS = [
@@ -461,5 +464,53 @@ describe.each(sides)('on the $name side', (side) => {
     }
     expect(await handler.nextMessage()).toEqual(JSON.parse(json));
     expect(handler.messages).toHaveLength(1);
+  });
+});
+
+describe('a server of the library and the WebSocket of undici, which is that of browsers', () => {
+  test('4D-117 4D-121 4D-130 texts survive both ways', async () => {
+    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
+    const { url } = await startServerOf(handler);
+    const peer = new UndiciPeer(url);
+    await peer.opened;
+    const texts = [...TEXTS, ''];
+    for (const text of texts) peer.socket.send(text);
+    expect(await peer.messages.atLeast(texts.length)).toEqual(texts);
+    expect(handler.messages).toEqual(texts);
+  });
+
+  test('4D-118 4D-122 4D-130 bytes survive both ways', async () => {
+    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as Buffer) });
+    const { url } = await startServerOf(handler, { dataType: 'blob' });
+    const peer = new UndiciPeer(url);
+    await peer.opened;
+    for (const length of [0, ...LENGTHS]) {
+      peer.socket.send(bytesOf(length));
+      const echo = await peer.messages.next();
+      expect(echo).toBeInstanceOf(ArrayBuffer);
+      expect(Buffer.from(echo as ArrayBuffer).equals(bytesOf(length))).toBe(true);
+    }
+    expect(handler.messages.every((data) => Buffer.isBuffer(data))).toBe(true);
+  });
+
+  test('4D-119 4D-123 objects survive both ways', async () => {
+    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send({ echo: data }) });
+    const { url } = await startServerOf(handler, { dataType: 'object' });
+    const peer = new UndiciPeer(url);
+    await peer.opened;
+    peer.socket.send('{"name":"Ryan","tags":["é","😀"]}');
+    expect(await peer.messages.next()).toBe('{"echo":{"name":"Ryan","tags":["é","😀"]}}');
+    expect(handler.messages).toEqual([{ name: 'Ryan', tags: ['é', '😀'] }]);
+  });
+
+  test('4D-128 it sees 1007 for what is no JSON', async () => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'object' });
+    const peer = new UndiciPeer(url);
+    await peer.opened;
+    peer.socket.send('{');
+    expect(await peer.closed).toMatchObject({ code: 1007, reason: '' });
+    await handler.terminated;
+    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 });

@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import { timers } from '../../src/transport/timers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
@@ -32,18 +33,6 @@ async function startNotingServer(options: Omit<WebSocketServerOptions, 'webServe
 /** `1 ends`, …, `count ends`, `server ends` */
 function inOrder(count: number): string[] {
   return [...Array.from({ length: count }, (_, i) => `${i + 1} ends`), 'server ends'];
-}
-
-/** Stops the clock that the library's deadlines run on. Sockets go on. */
-function stopClock(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  onTestFinished(() => void vi.useRealTimers());
-}
-
-/** Lets time pass, and the sockets do what they do then. */
-async function pass(milliseconds: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(milliseconds);
-  await turns();
 }
 
 test('4D-104 terminate() sends each peer a close frame and waits for the answer before it ends TCP', async () => {
@@ -247,11 +236,11 @@ test('4D-110 terminate() with a peer that never answers keeps waiting', async ()
   const { wss, web, server } = await startNotingServer({ closeTimeoutMs: 100 });
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  stopClock();
+  const clock = useFakeClock();
   wss.terminate();
   await client.nextClose();
   // Not even a day, nor closeTimeoutMs, ends it.
-  await pass(24 * 60 * 60 * 1000);
+  await clock.advance(24 * 60 * 60 * 1000);
   expect(wss.terminated).toBe(false);
   expect(wss.connections.map(({ status }) => status)).toEqual(['Closing']);
   expect(client.hasEnded || client.hasClosed).toBe(false);
@@ -267,15 +256,15 @@ test('4D-110 a later terminate with a timeout hastens the end', async () => {
   const { wss, web, server } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  stopClock();
+  const clock = useFakeClock();
   wss.terminate();
   await client.nextClose();
-  await pass(60_000);
+  await clock.advance(60_000);
   expect(wss.terminated).toBe(false);
   wss.terminate(1);
   // One without does not take it back.
   wss.terminate();
-  await pass(1100);
+  await clock.advance(1100);
   await server.terminated;
   expect(wss.terminated).toBe(true);
 });
@@ -287,7 +276,8 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
   const browser = new UndiciPeer(url);
   await browser.opened;
   await server.handlers.atLeast(3);
-  stopClock();
+  // No time passes.
+  useFakeClock();
   wss.terminate(0);
   expect(((await client.closed) as NodeJS.ErrnoException).code).toBe('ECONNRESET');
   expect(client.hasEnded).toBe(false);
@@ -303,22 +293,19 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
   }
 });
 
-test('4D-112 the timeout is in seconds', async () => {
-  for (const seconds of [0.5, 2, 3600]) {
-    const { wss, web, server } = await startNotingServer();
-    const client = await RawClient.open(web.HTTPPort);
-    await server.handlers.atLeast(1);
-    stopClock();
-    wss.terminate(seconds);
-    await client.nextClose();
-    await pass(seconds * 1000 - 1);
-    expect(wss.terminated).toBe(false);
-    expect(client.hasEnded || client.hasClosed).toBe(false);
-    await pass(51);
-    // What was destroyed still has to be closed, and the ends to be brought into order.
-    await server.terminated;
-    vi.useRealTimers();
-  }
+test.each([0.5, 2, 3600])('4D-112 the timeout is in seconds: %d', async (seconds) => {
+  const { wss, web, server } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  await server.handlers.atLeast(1);
+  const clock = useFakeClock();
+  wss.terminate(seconds);
+  await client.nextClose();
+  await clock.advance(seconds * 1000 - 1);
+  expect(wss.terminated).toBe(false);
+  expect(client.hasEnded || client.hasClosed).toBe(false);
+  await clock.advance(51);
+  await server.terminated;
+  expect(wss.terminated).toBe(true);
 });
 
 test('4D-113 upgrade requests during the termination are refused with 503', async () => {
@@ -349,6 +336,9 @@ test('4D-114 without connections terminate() still gives onTerminate', async () 
   const { wss, server } = await startNotingServer();
   await server.opened;
   wss.terminate();
+  // Never within the call.
+  expect([server.names, wss.terminated]).toEqual([['onOpen'], false]);
+  await server.terminated;
   expect(server.names).toEqual(['onOpen', 'onTerminate']);
   expect(wss.terminated).toBe(true);
 });
@@ -394,12 +384,12 @@ test('4D-116 a peer that does not answer holds up the stop for 5 s at most', asy
   const { web, server, log } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  stopClock();
+  const clock = useFakeClock();
   const stopped = web.stop();
   await client.nextClose();
-  await pass(4900);
+  await clock.advance(4900);
   expect(log).toEqual([]);
-  await pass(200);
+  await clock.advance(200);
   await stopped;
   expect(log).toEqual(['1 ends', 'server ends']);
   expect((await server.handlers.all[0]!.terminated).code).toBe(1006);

@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ConnectionEvent, WebServer, webServer, WebSocketConnection, WebSocketServer } from '../../src/index.ts';
-import { makeCertificate } from '../helpers/certificate.ts';
+import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { frame } from '../helpers/frames.ts';
@@ -144,16 +141,12 @@ describe('creation and options', () => {
   });
 
   test('4D-054 with HTTPS enabled the same server answers wss on the HTTPS port', async () => {
-    const certificateFolder = mkdtempSync(join(tmpdir(), '4d-websocket-'));
-    onTestFinished(() => rmSync(certificateFolder, { recursive: true }));
-    const { key, cert } = makeCertificate();
-    writeFileSync(join(certificateFolder, 'key.pem'), key);
-    writeFileSync(join(certificateFolder, 'cert.pem'), cert);
+    const { certificateFolder, ca } = makeCertificateFolder();
     const web = await startWebServer({ HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
     const handler = new RecordingServerHandler();
     const wss = WebSocketServer.new(handler, { webServer: web, path: '/chat' });
     const plain = await connectPeer(`ws://127.0.0.1:${web.HTTPPort}/chat`);
-    const secure = await connectPeer(`wss://127.0.0.1:${web.HTTPSPort}/chat`, { ca: cert });
+    const secure = await connectPeer(`wss://127.0.0.1:${web.HTTPSPort}/chat`, { ca });
     const [plainHandler, secureHandler] = [await handler.nextHandler(), await handler.nextHandler()];
     plain.send('plain');
     secure.send('secure');

@@ -351,3 +351,17 @@ test('4D-147 with minTLSVersion 4, TLS 1.2 is refused', async () => {
   expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.2')).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
   expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.3')).toBe('TLSv1.3');
 });
+
+test('4D-147 with minTLSVersion 2, TLS 1.0 is refused and TLS 1.1 accepted', async () => {
+  const { certificateFolder, ca } = makeCertificateFolder();
+  const web = await startWebServer({
+    HTTPEnabled: false,
+    HTTPSEnabled: true,
+    HTTPSPort: 0,
+    certificateFolder,
+    minTLSVersion: 2,
+  });
+  expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1')).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
+  expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.1')).toBe('TLSv1.1');
+  expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.3')).toBe('TLSv1.3');
+});

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test
 import type { HandshakeAgreement } from '../../src/protocol/handshake-client.ts';
 import { FourDError } from '../../src/errors.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../../src/transport/dial.ts';
+import { ignoreErrors } from '../../src/transport/socket-transport.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
@@ -117,7 +118,12 @@ async function startSlowServer(
 
 /** A server that accepts connections and leaves the rest to the caller. */
 function startTcpServer(onConnection: (socket: Socket) => void = () => {}): Promise<number> {
-  return listen(createTcpServer(onConnection));
+  return listen(
+    createTcpServer((socket) => {
+      ignoreErrors(socket);
+      onConnection(socket);
+    }),
+  );
 }
 
 describe('the request', () => {

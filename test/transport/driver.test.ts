@@ -116,8 +116,8 @@ describe.each(ROLES)('%s', (role) => {
   describe('messages', () => {
     test('go both ways in order', async () => {
       const { driver, heard, peer } = open(role);
-      driver.sendText('Hello');
-      driver.sendBinary(Buffer.of(1, 2));
+      driver.send('Hello');
+      driver.send(Buffer.of(1, 2));
       peer.send(`81 ${HELLO}`, '82 0102');
       await peer.until(2);
       expect(peer.received).toEqual([`81 ${HELLO}`, '82 0102']);
@@ -128,7 +128,7 @@ describe.each(ROLES)('%s', (role) => {
 
     test('of one turn leave in one write', async () => {
       const { driver, heard, peer } = open(role);
-      for (let i = 0; i < 50; i++) driver.sendText(`message ${i}`);
+      for (let i = 0; i < 50; i++) driver.send(`message ${i}`);
       await peer.until(50);
       expect(peer.heard.chunks).toHaveLength(1);
       driver.destroy();
@@ -138,7 +138,7 @@ describe.each(ROLES)('%s', (role) => {
     test('follow the rest of the handshake', async () => {
       const { driver, heard, peer } = open(role);
       driver.writeHead('HTTP/1.1 101\r\n\r\n');
-      driver.sendText('Hello');
+      driver.send('Hello');
       await peer.heard.until(() => peer.heard.byteCount > 0);
       expect(peer.heard.chunks).toHaveLength(1);
       expect(peer.heard.bytes.subarray(0, 16).toString('latin1')).toBe('HTTP/1.1 101\r\n\r\n');
@@ -184,7 +184,7 @@ describe.each(ROLES)('%s', (role) => {
   describe('a clean close', () => {
     test('that begins here ends when the peer has answered and TCP is over', async () => {
       const { driver, heard, peer } = open(role);
-      driver.sendText('Hello');
+      driver.send('Hello');
       driver.close(1000, 'bye', CLOSE_TIMEOUT_MS);
       await peer.until(2);
       expect(peer.received).toEqual([`81 ${HELLO}`, `88 ${CLOSE_1000}627965`]);
@@ -237,7 +237,7 @@ describe.each(ROLES)('%s', (role) => {
     test('keeps messages back that come after close()', async () => {
       const { driver, heard, peer } = open(role);
       driver.close(1000, '', CLOSE_TIMEOUT_MS);
-      driver.sendText('never sent');
+      driver.send('never sent');
       peer.send(`81 ${HELLO}`, '82 01', `88 ${CLOSE_1000}`);
       peer.transport.end();
       await heard.untilTerminated();
@@ -316,7 +316,7 @@ describe.each(ROLES)('%s', (role) => {
       ignoreErrors(client);
       const { driver, heard } = drive(role, new SocketTransport(await accepted.promise));
       driver.resume();
-      driver.sendText('Hello');
+      driver.send('Hello');
       await new Promise((resolve) => {
         client.once('data', resolve);
       });
@@ -413,7 +413,7 @@ describe.each(ROLES)('%s', (role) => {
   describe('destroy()', () => {
     test('is the end without an error and without a close frame', async () => {
       const { driver, heard, peer } = open(role);
-      driver.sendText('lost');
+      driver.send('lost');
       driver.destroy();
       driver.destroy();
       expect(heard.events).toEqual([]);
@@ -453,8 +453,8 @@ describe.each(ROLES)('%s', (role) => {
     const { driver, heard, peer } = open(role);
     driver.destroy();
     await heard.untilTerminated();
-    driver.sendText('late');
-    driver.sendBinary(Buffer.alloc(100_000));
+    driver.send('late');
+    driver.send(Buffer.alloc(100_000));
     driver.pause();
     driver.resume();
     driver.close(1000, '', 50);
@@ -560,10 +560,11 @@ describe.each(ROLES)('%s', (role) => {
   test('close() before the first resume() ends the connection, and reports no message', async () => {
     const [here, there] = MemoryTransport.pair();
     const peer = new Peer(otherRole(role), there);
-    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62') });
+    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62', `88 ${CLOSE_1000}`) });
     driver.close(1000, '', CLOSE_TIMEOUT_MS);
+    // Not within the call, although it has come already.
+    expect(heard.events).toEqual([]);
     await peer.until(1);
-    peer.send('81 63', `88 ${CLOSE_1000}`);
     there.end();
     await heard.untilTerminated();
     expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
@@ -578,7 +579,7 @@ describe.each(ROLES)('%s', (role) => {
       const text = 'x'.repeat(10_000);
       let sent = 0;
       for (; heard.errors.length === 0 && sent < 1000; sent++) {
-        driver.sendText(text);
+        driver.send(text);
         if (sent % 10 === 0) await turns(1);
       }
       expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
@@ -587,7 +588,7 @@ describe.each(ROLES)('%s', (role) => {
       expect(error.observed).toBeGreaterThan(MAX_BUFFERED_BYTES);
       expect(error.observed).toBeLessThan(MAX_BUFFERED_BYTES + 20_000);
       const atFailure = driver.bufferedBytes;
-      for (let i = 0; i < 100; i++) driver.sendText(text);
+      for (let i = 0; i < 100; i++) driver.send(text);
       expect(driver.bufferedBytes).toBe(atFailure);
 
       there.resume();
@@ -604,7 +605,7 @@ describe.each(ROLES)('%s', (role) => {
       const { driver, heard } = drive(role, here);
       driver.resume();
       const peer = new Peer(otherRole(role), there, { reads: false });
-      driver.sendBinary(Buffer.alloc(100_000));
+      driver.send(Buffer.alloc(100_000));
       await turns();
       const before = driver.bufferedBytes;
       for (let i = 0; i < 100; i++) peer.send(`89 ${i.toString(16).padStart(2, '0')}`);
@@ -630,7 +631,7 @@ describe.each(ROLES)('%s', (role) => {
       let sent = 0;
       const sendWhileItFlows = async (): Promise<void> => {
         while (sender.driver.bufferedBytes < 500_000 && sent < 1000) {
-          sender.driver.sendBinary(message);
+          sender.driver.send(message);
           sent++;
           if (sender.driver.bufferedBytes >= 500_000) await turns();
         }
@@ -678,7 +679,7 @@ describe.each(ROLES)('%s', (role) => {
       RecordingListener.on(there, { reads: false });
       const { driver, heard } = drive(role, here);
       driver.resume();
-      driver.sendBinary(Buffer.alloc(200_000));
+      driver.send(Buffer.alloc(200_000));
       driver.close(1000, '', CLOSE_TIMEOUT_MS);
       await turns();
       expect(driver.bufferedBytes).toBeGreaterThan(200_000);
@@ -711,7 +712,7 @@ describe.each(ROLES)('%s', (role) => {
       RecordingListener.on(there, { reads: false });
       const { driver, heard } = drive(role, here);
       driver.resume();
-      driver.sendBinary(Buffer.alloc(200_000));
+      driver.send(Buffer.alloc(200_000));
       driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
       await turns();
       await expectEndAfter(CLOSE_TIMEOUT_MS, heard, [
@@ -742,6 +743,17 @@ describe.each(ROLES)('%s', (role) => {
       await peer.until(1);
       driver.close(1000, '', timeoutMs);
       await expectEndAfter(Math.min(timeoutMs, CLOSE_TIMEOUT_MS), heard, TIMED_OUT);
+    });
+
+    test('a further close() leaves no deadline behind when the peer answers', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      driver.close(1000, '', 1000);
+      driver.close(1000, '', 5000);
+      peer.send(`88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(vi.getTimerCount()).toBe(0);
     });
 
     test('a further close() of the same time keeps it', async () => {
@@ -799,8 +811,8 @@ describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => 
     for (const { driver } of [one, two]) {
       driver.resume();
       for (let i = 0; i < 3; i++) {
-        driver.sendText(`message ${i}`);
-        driver.sendBinary(large);
+        driver.send(`message ${i}`);
+        driver.send(large);
       }
     }
     await Promise.all([one, two].map(({ heard }) => heard.until(() => heard.events.length === 6)));

