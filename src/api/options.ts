@@ -223,7 +223,7 @@ function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signatur
   }
   if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', signature);
   const compression = checkCompression(options.compression, signature);
-  const bufferPolicy = options.bufferPolicy ?? 'close';
+  const { bufferPolicy = 'close' } = options;
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, signature);
   }

@@ -277,7 +277,7 @@ describe('terminate() while Connecting', () => {
     ws.terminate();
     expect(ws.status).toBe('Closing');
     expect(await ws.ready).toBeNull();
-    expect(await handler.terminated).toEqual(ABORTED);
+    expect(await handler.terminated).toMatchObject(ABORTED);
     await peer.ended;
     peer.socket.end(peer.answer());
     await turns();
@@ -338,7 +338,7 @@ describe('the end of the worker while Connecting', () => {
     const peer = await server.accept();
     await endWorker(name);
     expect(handler.names).toEqual(['onTerminate']);
-    expect(await handler.terminated).toEqual(ABORTED);
+    expect(await handler.terminated).toMatchObject(ABORTED);
     expect(await ws.ready).toBeNull();
     await peer.ended;
   });

@@ -19,6 +19,8 @@ const defaults = {
   maxFragments: 1024,
   maxWaitingMessages: 16,
   maxBufferedBytes: 16_777_216,
+  bufferPolicy: 'close',
+  compression: undefined,
   protocols: [],
 };
 
@@ -38,6 +40,19 @@ function errorOf(act: () => unknown): FourDError {
 }
 
 describe.each(sides)('of a %s', (_, componentSignature, check) => {
+  test('bufferPolicy is one of three', () => {
+    for (const bufferPolicy of ['close', 'drop-newest', 'drop-oldest']) {
+      expect(check({ bufferPolicy })).toEqual({ ...defaults, bufferPolicy });
+    }
+    for (const bufferPolicy of ['', 'drop', null, 1]) {
+      expect(errorOf(() => check({ bufferPolicy }))).toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        componentSignature,
+        message: 'invalid option: bufferPolicy must be one of close, drop-newest, drop-oldest',
+      });
+    }
+  });
+
   test('without any, the defaults hold', () => {
     expect(check({})).toEqual(defaults);
     expect(check(Object.fromEntries(Object.keys(defaults).map((name) => [name, undefined])))).toEqual(defaults);

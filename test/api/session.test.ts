@@ -154,7 +154,12 @@ describe('before it is open', () => {
     session.giveUp();
     expect(session.status).toBe('Closing');
     expect(handler.names).toEqual([]);
-    expect(await handler.terminated).toEqual({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
+    expect(await handler.terminated).toMatchObject({
+      type: 'terminate',
+      code: 1006,
+      reason: undefined,
+      wasClean: false,
+    });
     expect(handler.names).toEqual(['onTerminate']);
   });
 
@@ -237,7 +242,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(handler.names).toEqual(['onOpen']);
     expect(session.status).toBe('Closing');
     deliver();
-    expect(await handler.terminated).toEqual({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+    expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
   });
 
   test('close() mutes, closes, and ends when the peer answers', async () => {
@@ -246,7 +251,12 @@ describe.each(ROLES)('a %s', (role) => {
     expect(session.status).toBe('Closing');
     send(TEXT_A, ['88', '0fa0']);
     peer.end();
-    expect(await handler.terminated).toEqual({ type: 'terminate', code: 4000, reason: undefined, wasClean: true });
+    expect(await handler.terminated).toMatchObject({
+      type: 'terminate',
+      code: 4000,
+      reason: undefined,
+      wasClean: true,
+    });
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
     session.close(1000, '');
     session.destroy();
@@ -265,7 +275,7 @@ describe.each(ROLES)('a %s', (role) => {
     opened.session.destroy();
     expect(opened.session.status).toBe('Closing');
     expect(opened.handler.names).toEqual(['onOpen']);
-    expect(await opened.handler.terminated).toEqual({
+    expect(await opened.handler.terminated).toMatchObject({
       type: 'terminate',
       code: 1006,
       reason: undefined,
@@ -359,7 +369,7 @@ describe('a callback that fails', () => {
         opened.send(TEXT_A, TEXT_A, TEXT_A);
         await turns();
         opened.peer.end();
-        expect(await opened.handler.terminated).toEqual({
+        expect(await opened.handler.terminated).toMatchObject({
           type: 'terminate',
           code: 1011,
           reason: undefined,

@@ -242,7 +242,7 @@ test('4D-011 a refused port through new WebSocket() runs onError, then onTermina
   expect(handler.names).toEqual(['onError', 'onTerminate']);
   expect(handler.calls.all.map((call) => call.ws)).toEqual([ws, ws]);
   expect(handler.errors[0]!.errors).toEqual([{ ...errorItem, errCode: 1006 }]);
-  expect(await handler.terminated).toEqual({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
+  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
   expect(ws.status).toBe('Closed');
   expect(errors).toEqual([]);
 });

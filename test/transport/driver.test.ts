@@ -43,6 +43,7 @@ function drive(
     maxFragments: 1024,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
+    bufferPolicy: 'close',
     ...options,
   });
   return { driver, heard };
