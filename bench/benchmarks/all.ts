@@ -15,10 +15,15 @@ const BENCHMARKS: readonly Benchmark[] = [
   packageSize,
 ];
 
-/** The benchmarks whose names begin with one of `prefixes`; none means all. */
-export function selectBenchmarks(prefixes: readonly string[]): readonly Benchmark[] {
-  const names = BENCHMARKS.map(({ name }) => name);
-  const unknown = prefixes.find((prefix) => !names.some((name) => name.startsWith(prefix)));
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}":\n  ${names.join('\n  ')}`);
-  return BENCHMARKS.filter(({ name }) => prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix)));
+/** The benchmarks that have one of these names, or else begin so; none means all. */
+export function selectBenchmarks(names: readonly string[]): readonly Benchmark[] {
+  const selected = new Set(names.flatMap(find));
+  return BENCHMARKS.filter((benchmark) => names.length === 0 || selected.has(benchmark));
+}
+
+function find(name: string): readonly Benchmark[] {
+  const exact = BENCHMARKS.filter((benchmark) => benchmark.name === name);
+  const found = exact.length > 0 ? exact : BENCHMARKS.filter((benchmark) => benchmark.name.startsWith(name));
+  if (found.length > 0) return found;
+  throw new Error(`there is no benchmark "${name}":\n  ${BENCHMARKS.map((each) => each.name).join('\n  ')}`);
 }

@@ -1,7 +1,7 @@
 import type { Benchmark } from '../benchmark.ts';
 import type { LoadPlan } from '../load/load.ts';
 import type { MessageShape } from '../messages.ts';
-import { measureExchange } from './message-flow.ts';
+import { measureExchange, type Measurement } from './message-flow.ts';
 import { withServer } from './processes.ts';
 
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
@@ -26,7 +26,8 @@ export const handshakes: Benchmark = {
   measure: (peer, settings) =>
     withServer(peer, { behaviour: 'echo', shape: SHAPE }, settings, async (server, load, port) => {
       await load.ask('open', openPlan(port, WARM_UP_HANDSHAKES, false));
-      return measureExchange(server, load, () => load.ask('open', openPlan(port, HANDSHAKES, false)));
+      const measurement: Measurement = { benchmark: 'handshakes', peer, settings, subject: server, load };
+      return measureExchange(measurement, () => load.ask('open', openPlan(port, HANDSHAKES, false)));
     }),
 };
 

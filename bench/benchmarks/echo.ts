@@ -1,7 +1,7 @@
 import type { Benchmark, Sample, Settings } from '../benchmark.ts';
 import type { MessageShape } from '../messages.ts';
 import type { Peer } from '../peers.ts';
-import { FLOW_METRICS, measureFlow } from './message-flow.ts';
+import { FLOW_METRICS, measureFlow, type Measurement } from './message-flow.ts';
 import { withClient, withServer } from './processes.ts';
 
 interface EchoLoad {
@@ -33,28 +33,42 @@ export const clientEchoes: readonly Benchmark[] = LOADS.flatMap((load) =>
 
 function echo(side: 'server' | 'client', load: EchoLoad, inFlight: number): Benchmark {
   const isServer = side === 'server';
+  const name = `${isServer ? '' : 'client-'}echo-${load.name}-${inFlight}`;
+  const measure = isServer ? measureServer : measureClient;
   return {
-    name: `${isServer ? '' : 'client-'}echo-${load.name}-${inFlight}`,
+    name,
     title: `${isServer ? 'Echo' : 'Client'}, ${load.title}, ${inFlight} in flight, ${load.connections} connections`,
     metrics: FLOW_METRICS,
     headline: 'cpu',
     side,
-    measure: (peer, settings) => (isServer ? measureServer : measureClient)(load, inFlight, peer, settings),
+    measure: (peer, settings) => measure(name, load, inFlight, peer, settings),
   };
 }
 
-function measureServer(echoLoad: EchoLoad, inFlight: number, peer: Peer, settings: Settings): Promise<Sample> {
-  const { shape, connections } = echoLoad;
+function measureServer(
+  benchmark: string,
+  { shape, connections }: EchoLoad,
+  inFlight: number,
+  peer: Peer,
+  settings: Settings,
+): Promise<Sample> {
   return withServer(peer, { behaviour: 'echo', shape }, settings, async (server, load, port) => {
     await load.ask('open', { port, shape, connections, pattern: 'echo', inFlight, checksAnswers: true });
-    return measureFlow(server, load, (durationMs) => load.ask('run', durationMs), settings);
+    const measurement: Measurement = { benchmark, peer, settings, subject: server, load };
+    return measureFlow(measurement, (durationMs) => load.ask('run', durationMs));
   });
 }
 
-function measureClient(echoLoad: EchoLoad, inFlight: number, peer: Peer, settings: Settings): Promise<Sample> {
-  const { shape, connections } = echoLoad;
+function measureClient(
+  benchmark: string,
+  { shape, connections }: EchoLoad,
+  inFlight: number,
+  peer: Peer,
+  settings: Settings,
+): Promise<Sample> {
   return withClient({ behaviour: 'echo', shape }, settings, async (client, server, port) => {
     await client.ask('open', { peer, port, shape, connections, inFlight });
-    return measureFlow(client, server, (durationMs) => client.ask('run', durationMs), settings);
+    const measurement: Measurement = { benchmark, peer, settings, subject: client, load: server };
+    return measureFlow(measurement, (durationMs) => client.ask('run', durationMs));
   });
 }

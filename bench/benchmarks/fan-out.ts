@@ -1,6 +1,6 @@
 import type { Benchmark } from '../benchmark.ts';
 import type { MessageShape } from '../messages.ts';
-import { FLOW_METRICS, measureFlow } from './message-flow.ts';
+import { FLOW_METRICS, measureFlow, type Measurement } from './message-flow.ts';
 import { withServer } from './processes.ts';
 
 const CONNECTIONS = 500;
@@ -10,8 +10,9 @@ const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
 export const fanOuts: readonly Benchmark[] = [fanOut(1), fanOut(16)];
 
 function fanOut(burst: number): Benchmark {
+  const name = `fan-out-${burst}`;
   return {
-    name: `fan-out-${burst}`,
+    name,
     title: `Fan-out 1 to ${CONNECTIONS}, 64 B text, ${burst === 1 ? 'one at a time' : `bursts of ${burst}`}`,
     metrics: FLOW_METRICS,
     headline: 'cpu',
@@ -26,7 +27,8 @@ function fanOut(burst: number): Benchmark {
           inFlight: burst,
           checksAnswers: true,
         });
-        return measureFlow(server, load, (durationMs) => load.ask('run', durationMs), settings);
+        const measurement: Measurement = { benchmark: name, peer, settings, subject: server, load };
+        return measureFlow(measurement, (durationMs) => load.ask('run', durationMs));
       }),
   };
 }

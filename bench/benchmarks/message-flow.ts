@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import type { Busy, Metric, Sample, Settings } from '../benchmark.ts';
 import type { Exchange } from '../load/exchange.ts';
-import type { Usage } from '../processes/calls.ts';
+import type { Peer } from '../peers.ts';
+import type { CommonCalls } from '../processes/calls.ts';
+import type { Remote } from '../processes/remote.ts';
 import { machineCpuMs } from '../quiet.ts';
 
 /** Figures of every benchmark in which messages flow. */
@@ -9,33 +12,43 @@ export const FLOW_METRICS: readonly Metric[] = [
   { name: 'cpu', title: 'CPU µs/message', better: 'lower' },
 ];
 
-/** A process of which the usage can be asked. */
-interface Measurable {
-  ask(call: 'usage', afterGc: boolean): Promise<Usage>;
+/** A process that tells what it uses. */
+type Measurable = Pick<Remote<CommonCalls>, 'ask'>;
+
+/** What is measured, and how. */
+export interface Measurement {
+  readonly benchmark: string;
+  readonly peer: Peer;
+  readonly settings: Settings;
+  /** The process whose cost is the figure. */
+  readonly subject: Measurable;
+  /** The process at the other end. */
+  readonly load: Measurable;
 }
 
 /** Warms up, then measures one window. */
 export async function measureFlow(
-  subject: Measurable,
-  load: Measurable,
+  measurement: Measurement,
   run: (durationMs: number) => Promise<Exchange>,
-  { warmUpMs, windowMs }: Settings,
 ): Promise<Sample> {
+  const { warmUpMs, windowMs } = measurement.settings;
   await run(warmUpMs);
-  return measureExchange(subject, load, () => run(windowMs));
+  return measureExchange(measurement, () => run(windowMs));
 }
 
 /** Measures what an exchange costs. Nothing may be in flight before and after it. */
-export async function measureExchange(
-  subject: Measurable,
-  load: Measurable,
-  run: () => Promise<Exchange>,
-): Promise<Sample> {
+export async function measureExchange(measurement: Measurement, run: () => Promise<Exchange>): Promise<Sample> {
+  const { benchmark, peer, settings, subject, load } = measurement;
+  const { profileFolder } = settings;
+  if (profileFolder !== undefined) await subject.ask('startProfile', null);
   const machineBefore = machineCpuMs();
   const before = await Promise.all([subject.ask('usage', false), load.ask('usage', false)]);
   const { messages, elapsedMs } = await run();
   const after = await Promise.all([subject.ask('usage', false), load.ask('usage', false)]);
   const machineMicros = (machineCpuMs() - machineBefore) * 1000;
+  if (profileFolder !== undefined) {
+    await subject.ask('stopProfile', join(profileFolder, `${benchmark}-${peer.module}-${Date.now()}.cpuprofile`));
+  }
   const subjectMicros = after[0].cpuMicros - before[0].cpuMicros;
   const loadMicros = after[1].cpuMicros - before[1].cpuMicros;
   const elapsedMicros = elapsedMs * 1000;

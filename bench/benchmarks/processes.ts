@@ -7,10 +7,10 @@ import { Remote } from '../processes/remote.ts';
 export async function withServer<T>(
   peer: Peer,
   workload: ServerWorkload,
-  { processors, profileFolder }: Settings,
+  { processors }: Settings,
   work: (server: Remote<ServerCalls>, load: Remote<LoadCalls>, port: number) => Promise<T>,
 ): Promise<T> {
-  const server = new Remote<ServerCalls>('server', { processor: processors?.subject, profileFolder });
+  const server = new Remote<ServerCalls>('server', { processor: processors?.subject });
   const load = new Remote<LoadCalls>('load', { processor: processors?.load });
   try {
     return await work(server, load, await server.ask('start', { peer, workload }));
@@ -24,10 +24,10 @@ export async function withServer<T>(
 /** Runs fresh clients, which are measured, against a fresh bare server that answers canned bytes. */
 export async function withClient<T>(
   workload: ServerWorkload,
-  { processors, profileFolder }: Settings,
+  { processors }: Settings,
   work: (client: Remote<ClientCalls>, server: Remote<ServerCalls>, port: number) => Promise<T>,
 ): Promise<T> {
-  const client = new Remote<ClientCalls>('client', { processor: processors?.subject, profileFolder });
+  const client = new Remote<ClientCalls>('client', { processor: processors?.subject });
   const server = new Remote<ServerCalls>('server', { processor: processors?.load });
   try {
     const peer: Peer = { name: 'bare server', module: 'raw', sides: [] };

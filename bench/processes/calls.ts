@@ -22,9 +22,13 @@ export interface PeerDescription {
   readonly notes: string;
 }
 
-interface CommonCalls {
+/** Calls of every process. */
+export interface CommonCalls {
   /** @param afterGc - collect garbage first, which needs --expose-gc */
   usage(afterGc: boolean): Promise<Usage>;
+  startProfile(nothing: null): Promise<void>;
+  /** Writes the profile to `file`. */
+  stopProfile(file: string): Promise<void>;
 }
 
 /** Calls of every process that runs peers. */

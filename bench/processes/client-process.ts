@@ -3,6 +3,7 @@ import { ClientLoad } from '../clients/client-load.ts';
 import type { Peer } from '../peers.ts';
 import { answerCalls } from './answer-calls.ts';
 import type { ClientCalls } from './calls.ts';
+import { startProfile, stopProfile } from './profile.ts';
 import { usage } from './usage.ts';
 
 const CLIENTS: Readonly<Record<ClientPeerModule, () => Promise<PeerModule>>> = {
@@ -26,6 +27,8 @@ let current: ClientLoad | undefined;
 
 const calls: ClientCalls = {
   usage,
+  startProfile,
+  stopProfile,
   async describe(peer) {
     const { version, notes } = await load(peer);
     return { version, notes };

@@ -1,12 +1,15 @@
 import { Load } from '../load/load.ts';
 import { answerCalls } from './answer-calls.ts';
 import type { LoadCalls } from './calls.ts';
+import { startProfile, stopProfile } from './profile.ts';
 import { usage } from './usage.ts';
 
 const loads: Load[] = [];
 
 const calls: LoadCalls = {
   usage,
+  startProfile,
+  stopProfile,
   open(plan) {
     const load = new Load(plan);
     loads.push(load);

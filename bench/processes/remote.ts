@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { CallAnswer, CallRequest } from './answer-calls.ts';
@@ -12,7 +11,6 @@ type Calls<C> = { [K in keyof C]: (argument: never) => Promise<unknown> };
 export interface RemoteOptions {
   /** Processor to pin it to; undefined leaves that to the system. */
   readonly processor: number | undefined;
-  readonly profileFolder?: string | undefined;
 }
 
 /** A process of our own that answers calls. */
@@ -24,12 +22,10 @@ export class Remote<C extends Calls<C>> {
   #isOver = false;
 
   /** @param name - a file of this folder */
-  constructor(name: 'server' | 'load' | 'client', { processor, profileFolder }: RemoteOptions) {
+  constructor(name: 'server' | 'load' | 'client', { processor }: RemoteOptions) {
     const script = fileURLToPath(new URL(`${name}-process.ts`, import.meta.url));
-    if (profileFolder !== undefined) mkdirSync(profileFolder, { recursive: true });
-    const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
     // process.execArgv carries what lets Node run TypeScript.
-    const command = [process.execPath, ...process.execArgv, '--expose-gc', ...profiling, script];
+    const command = [process.execPath, ...process.execArgv, '--expose-gc', script];
     const [file = '', ...rest] = processor === undefined ? command : ['taskset', '-c', String(processor), ...command];
     this.#child = spawn(file, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (answer) => this.#onAnswer(answer as CallAnswer));
@@ -57,7 +53,7 @@ export class Remote<C extends Calls<C>> {
   /** Ends the process, and resolves when it is gone. */
   async stop(): Promise<void> {
     this.#isOver = true;
-    // It exits by itself then, which writes the profile if there is one.
+    // It ends by itself then.
     if (this.#child.connected) this.#child.disconnect();
     const emergency = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     await this.#hasExited;

@@ -2,6 +2,7 @@ import type { ServerPeer } from '../servers/server-peer.ts';
 import type { Peer } from '../peers.ts';
 import { answerCalls } from './answer-calls.ts';
 import type { ServerCalls } from './calls.ts';
+import { startProfile, stopProfile } from './profile.ts';
 import { usage } from './usage.ts';
 
 const SERVERS: Readonly<Record<ServerPeerModule, () => Promise<PeerModule>>> = {
@@ -24,6 +25,8 @@ async function load(peer: Peer): Promise<ServerPeer> {
 
 const calls: ServerCalls = {
   usage,
+  startProfile,
+  stopProfile,
   async describe(peer) {
     const { version, notes } = await load(peer);
     return { version, notes };

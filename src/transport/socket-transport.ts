@@ -52,6 +52,8 @@ export class SocketTransport implements Transport {
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onClose);
+    // The peer may have ended its side before anyone listened: Node has then told so to nobody.
+    this.#isEndHeldBack = socket.readableEnded;
     // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
     if (socket.closed) setImmediate(() => this.onClose());
   }

@@ -12,7 +12,7 @@ describe('the command line of the benchmark', () => {
     expect(() => parseCommandLine(['--slow'], '/results')).toThrow('--slow');
   });
 
-  test('picks benchmarks by the beginning of their names', () => {
+  test('picks benchmarks by their names, or the beginning of these', () => {
     const all = selectBenchmarks([]).map(({ name }) => name);
     expect(new Set(all).size).toBe(all.length);
     expect(selectBenchmarks(['fan-out', 'echo-text-64-16']).map(({ name }) => name)).toEqual([
@@ -20,6 +20,7 @@ describe('the command line of the benchmark', () => {
       'fan-out-1',
       'fan-out-16',
     ]);
+    expect(selectBenchmarks(['echo-text-64-1'])).toHaveLength(1);
     expect(() => selectBenchmarks(['nothing'])).toThrow('there is no benchmark "nothing"');
   });
 

@@ -142,7 +142,9 @@ test('10 000 connections come and go, and nothing is left of them', { timeout: 6
 async function startWithSteadyClient() {
   const handlers: RecordingHandler[] = [];
   const server = new RecordingServerHandler({
-    onConnection: () => {
+    onConnection: async (_, { request }) => {
+      if (request.url.startsWith('/slow')) await turns(3);
+      if (request.url.endsWith('refused')) return null;
       const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
       handlers.push(handler);
       return handler;
@@ -171,6 +173,8 @@ async function startWithSteadyClient() {
       expect(first!.names).not.toContain('onError');
       expect(first!.names).not.toContain('onTerminate');
       for (const { names } of others) {
+        // Whoever has gone before the server has decided gets no connection.
+        if (names.length === 0) continue;
         expect(names[0]).toBe('onOpen');
         expect(names.at(-1)).toBe('onTerminate');
         expect(names.filter((name) => name === 'onTerminate')).toHaveLength(1);
@@ -223,6 +227,22 @@ test.each(Object.entries(cuts))(
     await expectNothingLeft();
   },
 );
+
+test.each(Object.entries(cuts))('a peer that %s while the server decides about it disturbs nobody', async (_, cut) => {
+  const { port, exchange, expectNothingLeft } = await startWithSteadyClient();
+  for (const path of ['/slow', '/slow-refused', '/refused']) {
+    for (let delay = 0; delay < 12; delay++) {
+      const socket = open(port, path);
+      onTestFinished(() => void socket.destroy());
+      socket.resume();
+      await once(socket, 'connect');
+      await turns(delay);
+      cut(socket);
+      await exchange();
+    }
+  }
+  await expectNothingLeft();
+});
 
 /** Numbers that look random and are the same in each run (mulberry32). */
 function createRandom(seed: number): () => number {

@@ -121,6 +121,23 @@ describe('what Node has read already', () => {
     expect(heard.events).toEqual(['end']);
   });
 
+  test('ends also when Node told of the end before start()', async () => {
+    const socket = new FakeSocket();
+    const transport = new SocketTransport(socket);
+    // What node:net does when the peer ends its side and nothing waits to be read.
+    socket.push(null);
+    socket.read(0);
+    await turns();
+    expect(socket.readableEnded).toBe(true);
+    const heard = RecordingListener.on(transport, { reads: false });
+    await turns();
+    expect(heard.events).toEqual([]);
+    transport.resume();
+    await heard.until(() => heard.events.length > 0);
+    await turns();
+    expect(heard.events).toEqual(['end']);
+  });
+
   test('is dropped by destroy()', async () => {
     const { socket, transport, heard } = openFake();
     for (const text of ['one', 'two', 'three']) socket.push(text);
