@@ -28,6 +28,7 @@ export {
   type WebSocketServerOptions,
 } from './api/options.ts';
 export { type BroadcastOptions } from './api/server-core.ts';
+export { type DrainOptions, type DrainResult } from './api/drain.ts';
 export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';
 export { type StartResult, WebServer, webServer } from './api/web-server.ts';

@@ -25,6 +25,8 @@ export class Connector implements SessionOwner, DialListener {
   readonly session: Session;
   /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
   readonly result: Promise<FourDError | undefined>;
+  /** Resolves when onTerminate has run. */
+  readonly finished: Promise<void>;
   /** The subprotocol that was agreed on. */
   protocol = '';
   /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
@@ -32,11 +34,15 @@ export class Connector implements SessionOwner, DialListener {
   readonly #limits: CheckedOptions;
   #dial: Dial | undefined;
   #resolve!: (error: FourDError | undefined) => void;
+  #resolveFinished!: () => void;
 
   constructor(subject: object, url: string, handler: object, options: WebSocketOptions) {
     this.subject = subject;
     this.result = new Promise((resolve) => {
       this.#resolve = resolve;
+    });
+    this.finished = new Promise((resolve) => {
+      this.#resolveFinished = resolve;
     });
     let limits = DEFAULT_LIMITS;
     let dataType: DataType = 'text';
@@ -98,6 +104,10 @@ export class Connector implements SessionOwner, DialListener {
 
   onOpened(): void {
     this.#resolve(undefined);
+  }
+
+  onFinished(): void {
+    this.#resolveFinished();
   }
 }
 

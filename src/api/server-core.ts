@@ -13,6 +13,7 @@ import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transpo
 import { ArrivalOrder } from './arrival-order.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toWire } from './data-type.ts';
+import { type CheckedDrainOptions, Drain, type DrainResult } from './drain.ts';
 import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
@@ -110,14 +111,28 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
    * @param timeoutMs - how long a peer may take to answer; 0 sends no close frame; Infinity waits forever
    */
   shutdown(code: number, timeoutMs: number): void {
-    this.#isTerminating = true;
-    this.#order ??= new ArrivalOrder(Array.from(this.#connections).filter(({ hasEnded }) => !hasEnded));
-    for (const upgrade of this.#pending) upgrade.refuse(503, 'the server is closing');
+    this.#beginEnd();
     for (const { session } of this.#connections) {
       if (timeoutMs === 0) session.destroy();
       else session.close(code, '', timeoutMs);
     }
     this.#endIfOver();
+  }
+
+  /**
+   * Ends the server as {@link shutdown} does, but closes the connections in waves.
+   *
+   * @returns when onTerminate has run
+   */
+  async drain(options: CheckedDrainOptions): Promise<DrainResult> {
+    this.#beginEnd();
+    const sessions = Array.from(this.#connections, ({ session }) => session);
+    const isOver = new Promise<void>((resolve) => this.onceEnded(resolve));
+    new Drain(sessions, options).start();
+    this.#endIfOver();
+    await isOver;
+    const closed = sessions.filter(({ wasClean }) => wasClean).length;
+    return { closed, dropped: sessions.length - closed };
   }
 
   /**
@@ -272,6 +287,13 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     } else {
       reportError(error, this.#process);
     }
+  }
+
+  /** Refuses clients from now on, also those that wait. */
+  #beginEnd(): void {
+    this.#isTerminating = true;
+    this.#order ??= new ArrivalOrder(Array.from(this.#connections).filter(({ hasEnded }) => !hasEnded));
+    for (const upgrade of this.#pending) upgrade.refuse(503, 'the server is closing');
   }
 
   #endIfOver(): void {

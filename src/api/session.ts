@@ -68,6 +68,7 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   #hasFailed = false;
   /** Message of the error that ended the connection. */
   #failure: string | undefined;
+  #wasClean = false;
   /** A send said `'queued'`: onDrain is to follow. */
   #hasQueued = false;
   #waitingForDrain: (() => void)[] | undefined;
@@ -89,6 +90,11 @@ export class Session implements DriverListener, CallbackOwner, Owned {
 
   get status(): Status {
     return this.#status;
+  }
+
+  /** Whether the connection is over and ended well. */
+  get wasClean(): boolean {
+    return this.#wasClean;
   }
 
   get bufferedBytes(): number {
@@ -226,6 +232,7 @@ export class Session implements DriverListener, CallbackOwner, Owned {
 
   onTerminated(ending: Ending): void {
     this.#status = 'Closing';
+    this.#wasClean = ending.wasClean;
     this.#resolveDrained();
     const message = this.#failure ?? describeEnding(ending);
     const deliver = (): void => this.#queue.push({ type: 'terminate', ...ending, message });

@@ -99,6 +99,11 @@ export class WebServer {
     return this.#stopping ?? Promise.resolve();
   }
 
+  /** Stops the server: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
   /** Whether the server listens. */
   get isRunning(): boolean {
     return this.#servers.length > 0;

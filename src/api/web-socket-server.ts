@@ -3,6 +3,7 @@ import { generateError } from '../process/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { normalizePath, UpgradeHub } from '../transport/upgrade.ts';
 import type { DataType, SendableMessage } from './data-type.ts';
+import { checkDrainOptions, type DrainOptions, type DrainResult } from './drain.ts';
 import { hasCallback, type ServerHandler } from './handlers.ts';
 import { checkDataType, checkServerOptions, type WebSocketServerOptions } from './options.ts';
 import { type BroadcastOptions, ServerCore } from './server-core.ts';
@@ -127,6 +128,23 @@ export class WebSocketServer<T = string> {
     } catch (error) {
       return generateError(error as FourDError, 0);
     }
+  }
+
+  /**
+   * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, the connections are
+   * closed in waves, each after all that was sent to it, and what is left at the deadline is destroyed.
+   *
+   * @remarks Clients that connect again elsewhere should do so after a random time; 1012 tells them why.
+   * @returns resolves when the server's onTerminate has run, to what became of the connections
+   * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`
+   */
+  async drain(options: DrainOptions = {}): Promise<DrainResult> {
+    return this.#core.drain(checkDrainOptions(options));
+  }
+
+  /** Ends the server as {@link drain} does: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
   }
 
   /**

@@ -51,6 +51,8 @@ export interface WebSocket<T = string> {
    * over. Never rejects.
    */
   drained(): Promise<void>;
+  /** Closes the connection and waits until onTerminate has run: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 
   /**
    * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
@@ -178,6 +180,11 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   drained(): Promise<void> {
     return this.#connector.session.drained();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.terminate();
+    await this.#connector.finished;
   }
 
   terminate(code: number = CLOSE_NORMAL, reason = ''): void {

@@ -337,14 +337,13 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   #releaseHeld(isLimited: boolean): void {
     const held = this.#held;
     if (held === undefined) return;
-    while (!isLimited || (!this.#batch.isBlocked && this.#protocol.waitingBytes === 0)) {
+    for (;;) {
+      if (isLimited && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
       const message = held.shift();
-      if (message === undefined) {
-        this.#held = undefined;
-        return;
-      }
+      if (message === undefined) break;
       this.#write(message.data, message.compress);
     }
+    this.#held = undefined;
   }
 
   #tellDrained(): void {
