@@ -1,0 +1,26 @@
+/**
+ * A server that ends without cutting anyone off: at SIGTERM or Ctrl-C new clients are refused, the connected ones get all
+ * that was sent to them and then a close frame with 1012 (service restart), in waves, and the process ends by itself.
+ *
+ * Run it with: npm run example -- graceful-shutdown
+ * You see: the address; after Ctrl-C how many connections were closed well.
+ */
+import { WebServer, WebSocketServer } from '4d-websocket';
+
+const web = new WebServer({ HTTPPort: Number(process.env.PORT ?? 8080), IPAddressToListen: '127.0.0.1' });
+const { errors } = await web.start();
+if (errors !== undefined) throw new Error(errors[0]?.message);
+
+const wss = WebSocketServer.new(
+  { onConnection: () => ({ onMessage: (ws, event) => ws.send(event.data) }) },
+  { webServer: web },
+);
+console.log(`ws://127.0.0.1:${web.HTTPPort}/`);
+
+async function end(): Promise<void> {
+  const result = await wss?.drain({ deadlineMs: 10_000, batchSize: 200, intervalMs: 50, code: 1012 });
+  await web.stop();
+  console.log(`closed ${result?.closed ?? 0}, dropped ${result?.dropped ?? 0}`);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end());
