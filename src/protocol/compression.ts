@@ -20,7 +20,7 @@ export interface Deflater {
 /** Decompresses whole messages, one at a time. */
 export interface Inflater {
   /**
-   * Inflates a whole message (RFC 7692 section 7.2.2).
+   * Inflates a whole message (RFC 7692 section 7.2.2). The result has memory of its own.
    *
    * @param maxBytes - inflating must stop, with a RangeError, as soon as the result is longer than this
    */

@@ -40,14 +40,23 @@ export function acceptOffer(
   for (const offer of offers) {
     const read = offer.name === NAME ? readParameters(offer) : undefined;
     if (read === undefined) continue;
+    const serverMaxWindowBits = Math.min(wanted.serverMaxWindowBits, read.serverMaxWindowBits ?? MAX_WINDOW_BITS);
+    const clientMaxWindowBits = clientWindowBits(wanted.clientMaxWindowBits, read.clientMaxWindowBits);
+    if (serverMaxWindowBits < MIN_DEFLATE_WINDOW_BITS) continue;
     const parameters: DeflateParameters = {
       serverNoContextTakeover: wanted.serverNoContextTakeover || read.serverNoContextTakeover,
-      clientNoContextTakeover: wanted.clientNoContextTakeover || read.clientNoContextTakeover,
-      serverMaxWindowBits: Math.min(wanted.serverMaxWindowBits, read.serverMaxWindowBits ?? MAX_WINDOW_BITS),
-      clientMaxWindowBits: clientWindowBits(wanted.clientMaxWindowBits, read.clientMaxWindowBits),
+      clientNoContextTakeover:
+        wanted.clientNoContextTakeover ||
+        read.clientNoContextTakeover ||
+        // A client that cannot limit its window would have more held here than is wanted.
+        clientMaxWindowBits > wanted.clientMaxWindowBits,
+      serverMaxWindowBits,
+      clientMaxWindowBits,
     };
-    if (parameters.serverMaxWindowBits < MIN_DEFLATE_WINDOW_BITS) continue;
-    return { parameters, answer: formatParameters(parameters) };
+    const answer = formatParameters(parameters);
+    // RFC 7692 section 7.1.2.1: a limit that was asked for is accepted by naming it, the largest window too.
+    const lacksLimit = read.serverMaxWindowBits !== undefined && serverMaxWindowBits === MAX_WINDOW_BITS;
+    return { parameters, answer: lacksLimit ? `${answer}; server_max_window_bits=${MAX_WINDOW_BITS}` : answer };
   }
   return undefined;
 }
@@ -80,16 +89,20 @@ export function checkAnswer(
   }
   const serverMaxWindowBits = read.serverMaxWindowBits ?? MAX_WINDOW_BITS;
   if (serverMaxWindowBits > offered.serverMaxWindowBits) {
-    return `Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered`;
+    return 'Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered';
+  }
+  const clientMaxWindowBits = read.clientMaxWindowBits ?? offered.clientMaxWindowBits;
+  if (clientMaxWindowBits > offered.clientMaxWindowBits) {
+    return 'Sec-WebSocket-Extensions exceeds the client_max_window_bits that were offered';
   }
   if (offered.serverNoContextTakeover && !read.serverNoContextTakeover) {
-    return `Sec-WebSocket-Extensions lacks server_no_context_takeover, which was asked for`;
+    return 'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was asked for';
   }
   return {
     serverNoContextTakeover: read.serverNoContextTakeover,
     clientNoContextTakeover: offered.clientNoContextTakeover || read.clientNoContextTakeover,
     serverMaxWindowBits,
-    clientMaxWindowBits: Math.min(offered.clientMaxWindowBits, read.clientMaxWindowBits ?? MAX_WINDOW_BITS),
+    clientMaxWindowBits,
   };
 }
 

@@ -2,6 +2,7 @@ import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type
 import type { Role } from '../protocol/constants.ts';
 import type { Compression, Deflater, Inflater, TransformDone } from '../protocol/compression.ts';
 import type { DeflateParameters } from '../protocol/permessage-deflate.ts';
+import { Queue } from '../protocol/queue.ts';
 
 /** How a side compresses. */
 export interface ZlibSettings {
@@ -14,6 +15,16 @@ export interface ZlibSettings {
 const MAX_SYNC_DEFLATE_BYTES = 32_768;
 /** Shorter messages are inflated at once. Deflate can swell them a thousandfold, up to the limit on messages. */
 const MAX_SYNC_INFLATE_BYTES = 8192;
+/**
+ * Longer messages under way at a time: as many as the thread pool has threads. Each holds up to 300 KB of zlib's memory
+ * from beginning to end, which ten thousand at once would make 3 GB.
+ */
+const MAX_TRANSFORMS = 4;
+/** A message is rarely in more than one deflate stream, and each costs an inflater of its own. */
+const MAX_STREAMS = 64;
+/** Sizes of the pieces of memory that zlib writes its result to. */
+const MIN_CHUNK_BYTES = 256;
+const MAX_CHUNK_BYTES = 65_536;
 
 /** What the sender dropped (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
@@ -24,15 +35,17 @@ const WINDOW_TOO_SMALL = new Error('zlib cannot compress with a window of 256 by
 /**
  * Makes the compression of connections by node:zlib.
  *
- * @remarks Each message is compressed in one shot, with a window no larger than the message needs: a small message costs
- * a third of what it would with the full window, and nothing of zlib is held between messages. Without context takeover
- * all connections share one object. With it, a connection holds the last bytes of each direction, at most 2^windowBits,
- * which zlib takes as its dictionary: the wire cannot tell that from a compressor that went on.
+ * @remarks Each message is compressed in one shot, with a window no larger than the message needs, and nothing of zlib is
+ * held between messages. Without context takeover all connections share one object. With it, a connection holds the last
+ * bytes of each direction, at most 2^windowBits, which zlib takes as its dictionary: the wire cannot tell that from a
+ * compressor that went on.
  */
 export class CompressionFactory {
   readonly #role: Role;
   readonly #settings: ZlibSettings;
-  readonly #shared = new Map<number, Compression>();
+  /** What works without context takeover, by its window bits. */
+  readonly #deflaters = new Map<number, Deflater>();
+  readonly #inflaters = new Map<number, Inflater>();
 
   constructor(role: Role, settings: ZlibSettings) {
     this.#role = role;
@@ -41,27 +54,31 @@ export class CompressionFactory {
 
   /** The compression of a connection for which this was agreed. */
   create(agreed: DeflateParameters): Compression {
-    const isServer = this.#role === 'server';
-    const deflateBits = isServer ? agreed.serverMaxWindowBits : agreed.clientMaxWindowBits;
-    const inflateBits = isServer ? agreed.clientMaxWindowBits : agreed.serverMaxWindowBits;
-    const deflatesAlone = isServer ? agreed.serverNoContextTakeover : agreed.clientNoContextTakeover;
-    const inflatesAlone = isServer ? agreed.clientNoContextTakeover : agreed.serverNoContextTakeover;
-    const key = deflatesAlone && inflatesAlone ? deflateBits * 16 + inflateBits : undefined;
-    const known = key === undefined ? undefined : this.#shared.get(key);
-    if (known !== undefined) return known;
     const { thresholdBytes, level } = this.#settings;
-    const compression: Compression = {
+    const server = { bits: agreed.serverMaxWindowBits, isAlone: agreed.serverNoContextTakeover };
+    const client = { bits: agreed.clientMaxWindowBits, isAlone: agreed.clientNoContextTakeover };
+    const [out, back] = this.#role === 'server' ? [server, client] : [client, server];
+    return {
       thresholdBytes,
-      deflater: new ZlibDeflater(deflateBits, level, deflatesAlone ? undefined : new History(deflateBits)),
-      inflater: new ZlibInflater(inflateBits, inflatesAlone ? undefined : new History(inflateBits)),
+      deflater: out.isAlone
+        ? shared(this.#deflaters, out.bits, () => new ZlibDeflater(out.bits, level, undefined))
+        : new ZlibDeflater(out.bits, level, new History(out.bits)),
+      inflater: back.isAlone
+        ? shared(this.#inflaters, back.bits, () => new ZlibInflater(back.bits, undefined))
+        : new ZlibInflater(back.bits, new History(back.bits)),
     };
-    if (key !== undefined) this.#shared.set(key, compression);
-    return compression;
   }
+}
+
+function shared<T>(known: Map<number, T>, windowBits: number, make: () => T): T {
+  const result = known.get(windowBits) ?? make();
+  known.set(windowBits, result);
+  return result;
 }
 
 /** The last bytes of a direction with context takeover. */
 class History {
+  /** Not to be kept: it changes with the next message. */
   bytes: Buffer = EMPTY;
   readonly #size: number;
 
@@ -70,10 +87,14 @@ class History {
   }
 
   add(payload: Buffer): void {
-    const kept = this.#size - payload.length;
-    // Copied in either case, or a small history would hold the memory of large messages.
-    this.bytes =
-      kept <= 0 ? Buffer.from(payload.subarray(-this.#size)) : Buffer.concat([this.bytes.subarray(-kept), payload]);
+    const before = this.bytes;
+    const length = Math.min(this.#size, before.length + payload.length);
+    const added = Math.min(length, payload.length);
+    const kept = length - added;
+    // Memory of its own: a slice would hold that of a large message, or of a pool.
+    if (length > before.length) this.bytes = Buffer.allocUnsafeSlow(length);
+    before.copy(this.bytes, 0, before.length - kept);
+    payload.copy(this.bytes, kept, payload.length - added);
   }
 }
 
@@ -98,28 +119,37 @@ class ZlibDeflater implements Deflater {
       done(WINDOW_TOO_SMALL, EMPTY);
       return;
     }
-    const finish: TransformDone = (error, result) => {
-      if (error !== undefined) done(error, EMPTY);
-      else if (result.length - TAIL.length >= payload.length && payload.length > 0) done(NOT_SMALLER, EMPTY);
-      else {
-        history?.add(payload);
-        done(undefined, result.subarray(0, -TAIL.length));
-      }
-    };
     const seenBytes = payload.length + (history?.bytes.length ?? 0);
+    // 262: zlib does not look back as far as the window reaches.
     const windowBits = Math.min(this.#windowBits, Math.max(9, Math.ceil(Math.log2(seenBytes + 262))));
     const options: ZlibOptions = {
       level: this.#level,
       windowBits,
       // The hash table that fits the window: zlib's own defaults are 15 and 8.
       memLevel: Math.min(8, windowBits - 6),
-      finishFlush: constants.Z_SYNC_FLUSH,
-      ...(history !== undefined && history.bytes.length > 0 && { dictionary: history.bytes }),
+      ...commonOptions(payload.length, history),
     };
-    if (payload.length > MAX_SYNC_DEFLATE_BYTES) deflateRaw(payload, options, toTransformDone(finish));
-    else runNow(() => deflateRawSync(payload, options), finish);
+    const finish: TransformDone = (error, result) => {
+      if (error !== undefined) done(error, EMPTY);
+      else if (result.length - TAIL.length >= payload.length) done(NOT_SMALLER, EMPTY);
+      else {
+        history?.add(payload);
+        done(undefined, result.subarray(0, -TAIL.length));
+      }
+    };
+    if (payload.length <= MAX_SYNC_DEFLATE_BYTES) runNow(() => deflateRawSync(payload, options), finish, EMPTY);
+    else runInPool<Buffer>((callback) => deflateRaw(payload, options, callback), finish, EMPTY);
   }
 }
+
+/** What zlib gives for the option `info`, of which Node's types do not know. */
+interface Inflated {
+  readonly buffer: Buffer;
+  /** `bytesWritten` are the bytes that were taken from the input. */
+  readonly engine: { readonly bytesWritten: number };
+}
+
+const NOTHING_INFLATED: Inflated = { buffer: EMPTY, engine: { bytesWritten: 0 } };
 
 class ZlibInflater implements Inflater {
   readonly #windowBits: number;
@@ -131,26 +161,77 @@ class ZlibInflater implements Inflater {
   }
 
   inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void {
-    const history = this.#history;
-    const finish: TransformDone = (error, result) => {
-      if (error === undefined) history?.add(result);
-      done(error, result);
-    };
-    const input = Buffer.concat([compressed, TAIL]);
-    const options: ZlibOptions = {
+    this.#inflateStreams(Buffer.concat([compressed, TAIL]), this.#history, [], maxBytes, done);
+  }
+
+  /**
+   * Inflates the stream that `input` begins with, and those behind it: a block with BFINAL ends a stream, but not the
+   * message (RFC 7692 sections 7.2.1 and 7.2.3.4).
+   *
+   * @param before - results of the streams in front
+   * @param maxBytes - what is left of the limit
+   */
+  #inflateStreams(
+    input: Buffer,
+    history: History | undefined,
+    before: readonly Buffer[],
+    maxBytes: number,
+    done: TransformDone,
+  ): void {
+    const options = {
       windowBits: this.#windowBits,
-      maxOutputLength: maxBytes,
-      finishFlush: constants.Z_SYNC_FLUSH,
-      ...(history !== undefined && history.bytes.length > 0 && { dictionary: history.bytes }),
+      info: true,
+      // zlib does not take 0.
+      maxOutputLength: Math.max(1, maxBytes),
+      ...commonOptions(input.length * 4, history),
     };
-    if (compressed.length > MAX_SYNC_INFLATE_BYTES) inflateRaw(input, options, toTransformDone(finish));
-    else runNow(() => inflateRawSync(input, options), finish);
+    const finish = (error: Error | undefined, { buffer, engine }: Inflated): void => {
+      const leftBytes = maxBytes - buffer.length;
+      if (error !== undefined) {
+        done(error, EMPTY);
+      } else if (leftBytes < 0) {
+        done(new RangeError('longer than the limit'), EMPTY);
+      } else if (engine.bytesWritten >= input.length) {
+        history?.add(buffer);
+        done(undefined, before.length === 0 ? ownMemory(buffer) : Buffer.concat([...before, buffer]));
+      } else if (before.length === MAX_STREAMS) {
+        done(new Error(`more than ${MAX_STREAMS} final blocks`), EMPTY);
+      } else {
+        // The window goes on within a message in any case.
+        const window = history ?? new History(this.#windowBits);
+        window.add(buffer);
+        this.#inflateStreams(input.subarray(engine.bytesWritten), window, [...before, buffer], leftBytes, done);
+      }
+    };
+    if (input.length <= MAX_SYNC_INFLATE_BYTES) {
+      runNow(() => inflateRawSync(input, options) as unknown as Inflated, finish, NOTHING_INFLATED);
+    } else {
+      runInPool<Inflated>(
+        (callback) => inflateRaw(input, options, callback as unknown as Parameters<typeof inflateRaw>[2]),
+        finish,
+        NOTHING_INFLATED,
+      );
+    }
   }
 }
 
+/** @param expectedBytes - how long the result may become: a guess */
+function commonOptions(expectedBytes: number, history: History | undefined): ZlibOptions {
+  return {
+    chunkSize: Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, expectedBytes)),
+    finishFlush: constants.Z_SYNC_FLUSH,
+    ...(history !== undefined && history.bytes.length > 0 && { dictionary: history.bytes }),
+  };
+}
+
+/** A short result must not hold the memory of a long guess. */
+function ownMemory(result: Buffer): Buffer {
+  return result.length * 2 < result.buffer.byteLength ? Buffer.from(result) : result;
+}
+
 /** Runs a transform at once. `done` is outside the try, so that what it throws is not taken for an error of zlib. */
-function runNow(transform: () => Buffer, done: TransformDone): void {
-  let result: Buffer = EMPTY;
+function runNow<T>(transform: () => T, done: (error: Error | undefined, result: T) => void, nothing: T): void {
+  let result = nothing;
   let error: Error | undefined;
   try {
     result = transform();
@@ -160,6 +241,24 @@ function runNow(transform: () => Buffer, done: TransformDone): void {
   done(error, result);
 }
 
-function toTransformDone(done: TransformDone): (error: Error | null, result: Buffer) => void {
-  return (error, result) => done(error ?? undefined, result);
+/** Transforms that wait for one of those in the thread pool to end. */
+const waiting = new Queue<() => void>();
+let runningTransforms = 0;
+
+/** Runs a transform in the thread pool, as soon as there is room. */
+function runInPool<T>(
+  transform: (callback: (error: Error | null, result: T) => void) => void,
+  done: (error: Error | undefined, result: T) => void,
+  nothing: T,
+): void {
+  const start = (): void => {
+    runningTransforms++;
+    transform((error, result) => {
+      runningTransforms--;
+      waiting.shift()?.();
+      done(error ?? undefined, error === null ? result : nothing);
+    });
+  };
+  if (runningTransforms < MAX_TRANSFORMS) start();
+  else waiting.push(start);
 }
