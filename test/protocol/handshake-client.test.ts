@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { buildHandshakeHeaders, checkUpgradeResponse, newHandshakeKey } from '../../src/protocol/handshake-client.ts';
 import { checkUpgradeRequest, type HandshakeHeaders } from '../../src/protocol/handshake-server.ts';
+import { NO_LIMITS } from '../helpers/deflate.ts';
 
 /** The example of RFC 6455 section 1.3. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -36,6 +37,26 @@ describe('RFC 6455 4.1: the request of the client', () => {
   test('RFC 6455 4.1: subprotocols are listed in order of preference', () => {
     const headers = buildHandshakeHeaders(KEY, { protocols: ['chat', 'superchat'], deflate: undefined });
     expect(headers['Sec-WebSocket-Protocol']).toBe('chat, superchat');
+  });
+
+  test('RFC 7692 7.1: compression is offered, and what the server agrees to is taken', () => {
+    const offer = { protocols: [], deflate: NO_LIMITS };
+    expect(buildHandshakeHeaders(KEY, offer)['Sec-WebSocket-Extensions']).toBe(
+      'permessage-deflate; client_max_window_bits',
+    );
+    const answer = { ...HEADERS, 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits=10' };
+    expect(checkUpgradeResponse(answer, KEY, offer)).toEqual({
+      protocol: '',
+      deflate: { ...NO_LIMITS, clientMaxWindowBits: 10 },
+    });
+    for (const [extensions, violation] of [
+      ['permessage-deflate; client_max_window_bits=16', 'has an invalid parameter of permessage-deflate'],
+      ['permessage-deflate;', 'cannot be read'],
+    ]) {
+      expect(checkUpgradeResponse({ ...HEADERS, 'sec-websocket-extensions': extensions }, KEY, offer)).toEqual({
+        violation: `Sec-WebSocket-Extensions ${violation}`,
+      });
+    }
   });
 
   test('RFC 6455 4.2.1: the server accepts what the client asks', () => {

@@ -206,6 +206,16 @@ describe('RFC 6455 4.2.2: the answer of the server', () => {
     ]);
   });
 
+  test('RFC 6455 4.2.2: the answer with an extension', () => {
+    const answer = buildUpgradeResponse(KEY, '', 'permessage-deflate; client_max_window_bits=10');
+    expect(answer.split('\r\n').slice(3)).toEqual([
+      `Sec-WebSocket-Accept: ${ACCEPT}`,
+      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10',
+      '',
+      '',
+    ]);
+  });
+
   test.each([
     [[], [], ''],
     [['chat'], [], ''],

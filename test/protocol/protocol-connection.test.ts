@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { type ErrorCode, errorTable, FourDError } from '../../src/errors.ts';
+import { forgetSharedMessage, PreparedMessage } from '../../src/protocol/prepared-message.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { frame, hex, otherRole, readFrames, ROLES } from '../helpers/frames.ts';
 import { heldBytes } from '../helpers/memory.ts';
@@ -604,7 +605,72 @@ describe.each(ROLES)('the %s', (role) => {
     });
   });
 
+  describe('which messages are compressed', () => {
+    test('by default those that have thresholdBytes or more', () => {
+      const compression = new FakeCompression(true);
+      compression.thresholdBytes = 3;
+      const { connection, sent } = openConnection(role, { compression });
+      for (const text of ['ab', 'abc', '']) connection.sendText(text);
+      for (const bytes of ['0102', '010203', '']) connection.sendBinary(hex(bytes));
+      expect(sent()).toEqual(['81 6162', 'c1 64616263', '81', '82 0102', 'c2 64010203', '82']);
+    });
+
+    test('otherwise those of which the sender says so', () => {
+      const compression = new FakeCompression(true);
+      compression.thresholdBytes = 2;
+      const { connection, sent } = openConnection(role, { compression });
+      connection.sendText('a', true);
+      connection.sendText('abc', false);
+      connection.sendBinary(hex('01'), true);
+      connection.sendBinary(hex('010203'), false);
+      expect(sent()).toEqual(['c1 6461', '81 616263', 'c2 6401', '82 010203']);
+    });
+
+    test('none where compression was not agreed on', () => {
+      const { connection, sent } = openConnection(role);
+      connection.sendText('a', true);
+      connection.sendBinary(hex('01'), true);
+      expect(sent()).toEqual(['81 61', '82 01']);
+    });
+  });
+
   describe('a deflater that takes its time', () => {
+    test('RFC 7692 6: messages that are not compressed keep their place behind those that are', () => {
+      const compression = new FakeCompression(false);
+      const { connection, sent } = openConnection(role, { compression });
+      connection.sendText('0', false);
+      connection.sendText('1');
+      connection.sendText('2', false);
+      connection.sendBinary(hex('03'), false);
+      connection.sendText('4');
+      connection.sendText('5', false);
+      expect(sent()).toEqual(['81 30']);
+      compression.finishJob();
+      expect(sent()).toEqual(['81 30', 'c1 6431', '81 32', '82 03']);
+      compression.finishJob();
+      expect(sent().slice(4)).toEqual(['c1 6434', '81 35']);
+      connection.sendText('6', false);
+      expect(sent().slice(6)).toEqual(['81 36']);
+    });
+
+    test('what waits is counted until it has left or was dropped', () => {
+      const compression = new FakeCompression(false);
+      const { connection, receive } = openConnection(role, { compression });
+      connection.sendText('abc');
+      connection.sendText('de', false);
+      connection.sendBinary(hex('06'));
+      expect(connection.waitingBytes).toBe(6);
+      compression.finishJob();
+      expect(connection.waitingBytes).toBe(1);
+      compression.finishJob();
+      expect(connection.waitingBytes).toBe(0);
+      connection.sendText('abc');
+      receive('88 03e8');
+      expect(connection.waitingBytes).toBe(0);
+      compression.finishJobs();
+      expect(connection.waitingBytes).toBe(0);
+    });
+
     test('one message is compressed at a time', () => {
       const compression = new FakeCompression(false);
       const { connection, sent } = openConnection(role, { compression });
@@ -697,6 +763,27 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('an inflater that takes its time', () => {
+    test('the sink is told, so that it takes nothing more from the peer', () => {
+      const compression = new FakeCompression(false);
+      const { connection, sink, receive } = openConnection(role, { compression });
+      receive('c1 6461');
+      expect(sink.inflating).toEqual([true]);
+      receive('c1 6462');
+      compression.finishJob();
+      expect(sink.inflating).toEqual([true, false, true]);
+      compression.isAtOnce = true;
+      compression.finishJob();
+      receive('c1 6463');
+      expect(sink.inflating).toEqual([true, false, true, false]);
+      expect(sink.events).toEqual(['text a', 'text b', 'text c']);
+
+      compression.isAtOnce = false;
+      receive('c1 6464');
+      connection.abandon();
+      compression.finishJob();
+      expect(sink.inflating.slice(4)).toEqual([true, false]);
+    });
+
     test('what comes behind the message waits for it', () => {
       const compression = new FakeCompression(false);
       const { sink, receive, sent } = openConnection(role, { compression });
@@ -798,6 +885,86 @@ describe.each(ROLES)('the %s', (role) => {
         expect(sink.events).toEqual(['fail ERR_CONNECTION_LOST 1006']);
       }
     });
+  });
+});
+
+describe('messages that many connections send', () => {
+  beforeEach(forgetSharedMessage);
+
+  test('are framed once, and handed over without a copy', () => {
+    const message = new PreparedMessage('Hello');
+    const all = [openConnection('server'), openConnection('server')];
+    for (const { connection } of all) connection.sendPrepared(message);
+    expect(all.map(({ sent }) => sent())).toEqual([['81 48656c6c6f'], ['81 48656c6c6f']]);
+    for (const { output } of all) expect(output.shared[0]).toBe(message.frame);
+  });
+
+  test('are so as well when the same text is sent to one after the other, from the second on', () => {
+    const all = [openConnection('server'), openConnection('server'), openConnection('server')];
+    for (const { connection } of all) connection.sendText('Hello');
+    expect(all.map(({ sent }) => sent())).toEqual(all.map(() => ['81 48656c6c6f']));
+    expect(all.map(({ output }) => output.shared.length)).toEqual([0, 1, 1]);
+    expect(all[1]!.output.shared[0]).toBe(all[2]!.output.shared[0]);
+  });
+
+  test('RFC 6455 5.3: never by a client: each of its frames has a mask of its own', () => {
+    const { connection, output, sent } = openConnection('client');
+    for (let i = 0; i < 3; i++) connection.sendText('Hello');
+    expect(output.shared).toEqual([]);
+    expect(sent()).toEqual(['81 48656c6c6f', '81 48656c6c6f', '81 48656c6c6f']);
+  });
+
+  test('are not sent once the connection is closing', () => {
+    const { connection, sent } = openConnection('server');
+    connection.close(1000, '');
+    connection.sendPrepared(new PreparedMessage('a'));
+    expect(sent()).toEqual(['88 03e8']);
+  });
+
+  test.each([
+    ['at once', true],
+    ['later', false],
+  ])('are compressed once, %s, by a deflater that is shared', (_, isAtOnce) => {
+    const compression = new FakeCompression(isAtOnce, true);
+    const all = [1, 2, 3].map(() => openConnection('server', { compression }));
+    const message = new PreparedMessage('a');
+    for (const { connection } of all) connection.sendPrepared(message);
+    for (const { connection } of all) connection.sendText('b', false);
+    compression.finishJobs();
+    expect(all.map(({ sent }) => sent())).toEqual(all.map(() => ['c1 6461', '81 62']));
+    expect(compression.deflated).toBe(1);
+  });
+
+  test('are compressed for each connection when its deflater depends on what went before', () => {
+    const all = [1, 2].map(() => {
+      const compression = new FakeCompression(true);
+      return { compression, ...openConnection('server', { compression }) };
+    });
+    const message = new PreparedMessage('a');
+    for (const { connection } of all) connection.sendPrepared(message);
+    expect(all.map(({ sent }) => sent())).toEqual([['c1 6461'], ['c1 6461']]);
+    expect(all.map(({ compression }) => compression.deflated)).toEqual([1, 1]);
+  });
+
+  test('keep their place behind a message that is being compressed, compressed or not', () => {
+    const compression = new FakeCompression(false, true);
+    const { connection, sent } = openConnection('server', { compression });
+    connection.sendText('a');
+    connection.sendPrepared(new PreparedMessage('b'), false);
+    connection.sendPrepared(new PreparedMessage(hex('63')), true);
+    compression.finishJobs();
+    expect(sent()).toEqual(['c1 6461', '81 62', 'c2 6463']);
+  });
+
+  test('a connection that ends while they are compressed takes nothing from the others', () => {
+    const compression = new FakeCompression(false, true);
+    const all = [1, 2, 3].map(() => openConnection('server', { compression }));
+    const message = new PreparedMessage('a');
+    for (const { connection } of all) connection.sendPrepared(message);
+    all[0]!.connection.abandon();
+    all[1]!.connection.fail(LOST);
+    compression.finishJobs();
+    expect(all.map(({ sent }) => sent())).toEqual([[], [], ['c1 6461']]);
   });
 });
 

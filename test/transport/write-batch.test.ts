@@ -100,6 +100,95 @@ describe('all that is written in one turn', () => {
   });
 });
 
+describe('a frame that many batches share', () => {
+  const FRAME = Buffer.from('[shared frame]');
+
+  test('leaves alone without a copy', async () => {
+    const all = Array.from({ length: 3 }, open);
+    for (const { batch } of all) batch.appendShared(FRAME);
+    expect(all[0]!.batch.bufferedBytes).toBe(FRAME.length);
+    await turns(1);
+    for (const { transport } of all) {
+      expect(transport.calls).toEqual(['[shared frame]']);
+      expect(transport.writes[0]![0]).toBe(FRAME);
+    }
+  });
+
+  test.each<[string, (batch: WriteBatch) => void, string]>([
+    ['in front of small ones', (batch) => put(batch, ' x'), '[shared frame] x'],
+    ['in front of another', (batch) => batch.appendShared(FRAME), '[shared frame][shared frame]'],
+    ['in front of a large one', (batch) => batch.append(Buffer.from('LARGE')), '[shared frame]LARGE'],
+    [
+      'in front of another that is large',
+      (batch) => batch.appendShared(Buffer.alloc(5000, 'L')),
+      `[shared frame]${'L'.repeat(5000)}`,
+    ],
+  ])('keeps its place %s', async (_, follow, expected) => {
+    const { batch, transport } = open();
+    batch.appendShared(FRAME);
+    follow(batch);
+    expect(batch.bufferedBytes).toBe(expected.length);
+    put(batch, '.');
+    await turns(1);
+    expect(transport.calls).toEqual([`${expected}.`]);
+  });
+
+  test('keeps its place behind others, and small ones leave as one piece', async () => {
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.appendShared(FRAME);
+    put(batch, 'b');
+    await turns(1);
+    expect(transport.calls).toEqual(['a[shared frame]b']);
+    expect(transport.writes[0]!.length).toBe(1);
+    batch.append(Buffer.from('LARGE'));
+    batch.appendShared(FRAME);
+    await turns(1);
+    expect(transport.calls[1]).toBe('LARGE[shared frame]');
+  });
+
+  test('never changes, whatever follows it', async () => {
+    const frame = Buffer.from('[shared frame]');
+    const { batch, transport } = open();
+    for (let turn = 0; turn < 3; turn++) {
+      batch.appendShared(frame);
+      if (turn > 0) put(batch, 'overwritten?');
+      await turns(1);
+    }
+    expect(frame.toString()).toBe('[shared frame]');
+    expect(transport.calls).toEqual(['[shared frame]', '[shared frame]overwritten?', '[shared frame]overwritten?']);
+  });
+
+  test('of more than 4 KiB is a piece of its own', async () => {
+    const frame = Buffer.alloc(4097, 's');
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.appendShared(frame);
+    put(batch, 'b');
+    await turns(1);
+    expect(transport.calls).toEqual([`a${'s'.repeat(4097)}b`]);
+    expect(transport.writes[0]![1]).toBe(frame);
+  });
+
+  test('waits while the transport is blocked, and is dropped by close()', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    batch.appendShared(FRAME);
+    await turns(1);
+    batch.appendShared(FRAME);
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['[shared frame][shared frame]']);
+    batch.close();
+    batch.appendShared(FRAME);
+    expect(batch.bufferedBytes).toBe(0);
+    await turns(1);
+    expect(transport.calls).toHaveLength(1);
+  });
+});
+
 describe('a large batch', () => {
   test('leaves before the end of the turn', async () => {
     const { batch, transport } = open();
