@@ -936,14 +936,12 @@ describe('messages that many connections send', () => {
   });
 
   test('are compressed for each connection when its deflater depends on what went before', () => {
-    const all = [1, 2].map(() => {
-      const compression = new FakeCompression(true);
-      return { compression, ...openConnection('server', { compression }) };
-    });
+    const compressions = [new FakeCompression(true), new FakeCompression(true)];
+    const all = compressions.map((compression) => openConnection('server', { compression }));
     const message = new PreparedMessage('a');
     for (const { connection } of all) connection.sendPrepared(message);
     expect(all.map(({ sent }) => sent())).toEqual([['c1 6461'], ['c1 6461']]);
-    expect(all.map(({ compression }) => compression.deflated)).toEqual([1, 1]);
+    expect(compressions.map(({ deflated }) => deflated)).toEqual([1, 1]);
   });
 
   test('keep their place behind a message that is being compressed, compressed or not', () => {

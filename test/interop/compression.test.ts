@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { ClientOptions, PerMessageDeflateOptions } from 'ws';
+import { type CompressionOptions, WebSocket } from '../../src/index.ts';
+import { startServerOf } from '../helpers/library-server.ts';
+import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { UndiciPeer } from '../helpers/undici-peer.ts';
+
+/** Texts short and long, alike and not, and bytes that do not compress. */
+const MESSAGES: readonly (string | Buffer)[] = [
+  'hello',
+  'hello again, hello',
+  '',
+  JSON.stringify(Array.from({ length: 100 }, (_, id) => ({ id, name: `name ${id}`, isNew: id % 2 === 0 }))),
+  randomBytes(3000),
+  'é😀'.repeat(30_000),
+  Buffer.alloc(0),
+  JSON.stringify(Array.from({ length: 5000 }, (_, id) => ({ id, square: id * id }))),
+  Buffer.alloc(300_000, 'bytes that compress well'),
+  'hello again, hello',
+];
+
+function bytesOf(message: unknown): Buffer {
+  return typeof message === 'string' ? Buffer.from(message) : Buffer.from(message as Uint8Array);
+}
+
+/** Sends all messages both ways at once, and compares what comes. */
+async function exchange(
+  library: { send(message: string | Buffer): void },
+  handler: RecordingHandler,
+  peer: Peer,
+): Promise<void> {
+  for (const message of MESSAGES) {
+    library.send(message);
+    peer.socket.send(message);
+  }
+  const here = await handler.messagesAtLeast(MESSAGES.length);
+  const there = await peer.messages.atLeast(MESSAGES.length);
+  for (const [i, message] of MESSAGES.entries()) {
+    expect(bytesOf(message).equals(bytesOf(here[i]))).toBe(true);
+    expect(bytesOf(message).equals(there[i]!.bytes)).toBe(true);
+    expect(there[i]!.isBinary).toBe(typeof message !== 'string');
+  }
+}
+
+interface Wishes {
+  readonly serverNoContextTakeover: boolean;
+  readonly clientNoContextTakeover: boolean;
+  readonly serverMaxWindowBits: number;
+  readonly clientMaxWindowBits: number;
+}
+
+const WINDOWS = [
+  [15, 15],
+  [9, 15],
+  [15, 9],
+  [10, 12],
+] as const;
+const WISHES: readonly Wishes[] = [false, true].flatMap((serverNoContextTakeover) =>
+  [false, true].flatMap((clientNoContextTakeover) =>
+    WINDOWS.map(([serverMaxWindowBits, clientMaxWindowBits]) => ({
+      serverNoContextTakeover,
+      clientNoContextTakeover,
+      serverMaxWindowBits,
+      clientMaxWindowBits,
+    })),
+  ),
+);
+
+function ours(wishes: Wishes): CompressionOptions {
+  return { ...wishes, thresholdBytes: 0 };
+}
+
+/** The wishes as ws understands them: for it `false` and 15 are wishes too, which refuse what they do not allow. */
+function theirs(wishes: Wishes): PerMessageDeflateOptions {
+  return {
+    threshold: 0,
+    ...(wishes.serverNoContextTakeover && { serverNoContextTakeover: true }),
+    ...(wishes.clientNoContextTakeover && { clientNoContextTakeover: true }),
+    ...(wishes.serverMaxWindowBits < 15 && { serverMaxWindowBits: wishes.serverMaxWindowBits }),
+    ...(wishes.clientMaxWindowBits < 15 && { clientMaxWindowBits: wishes.clientMaxWindowBits }),
+  };
+}
+
+const NO_WISHES: Wishes = WISHES[0]!;
+
+describe.each(WISHES)('%j', (wishes) => {
+  test.each([
+    ['wanted by both', wishes, wishes],
+    ['wanted by the server', wishes, NO_WISHES],
+    ['wanted by the client', NO_WISHES, wishes],
+  ])('a client of ws, %s', async (_, server, client) => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'blob', compression: ours(server) });
+    const options: ClientOptions = { perMessageDeflate: theirs(client) };
+    const peer = await connectPeer(url, options);
+    expect(peer.socket.extensions).toBe('permessage-deflate');
+    await exchange((await handler.opened) as never, handler, peer);
+  });
+
+  test.each([
+    ['wanted by both', wishes, wishes],
+    ['wanted by the server', wishes, NO_WISHES],
+    ['wanted by the client', NO_WISHES, wishes],
+  ])('a server of ws, %s', async (_, server, client) => {
+    const peers = await startPeerServer({ perMessageDeflate: theirs(server) });
+    const handler = new RecordingHandler({ dataType: 'blob' });
+    const ws = await WebSocket.new(peers.url, handler, { compression: ours(client) });
+    const peer = await peers.accept();
+    expect(peer.socket.extensions).toBe('permessage-deflate');
+    await exchange(ws!, handler, peer);
+  });
+});
+
+describe('good settings', () => {
+  test.each([true, {}])('compression: %j with a client of ws', async (compression) => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'blob', compression });
+    const peer = await connectPeer(url);
+    expect(peer.socket.extensions).toBe('permessage-deflate');
+    await exchange((await handler.opened) as never, handler, peer);
+  });
+
+  test('compression: true with a server of ws', async () => {
+    const peers = await startPeerServer({ perMessageDeflate: true });
+    const handler = new RecordingHandler({ dataType: 'blob' });
+    const ws = await WebSocket.new(peers.url, handler, { compression: true });
+    const peer = await peers.accept();
+    expect(peer.socket.extensions).toBe('permessage-deflate');
+    await exchange(ws!, handler, peer);
+  });
+
+  test('without the option nothing is agreed on, on either side', async () => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'blob' });
+    const client = await connectPeer(url);
+    expect(client.socket.extensions).toBe('');
+    await exchange((await handler.opened) as never, handler, client);
+
+    const peers = await startPeerServer({ perMessageDeflate: true });
+    const ourHandler = new RecordingHandler({ dataType: 'blob' });
+    const ws = await WebSocket.new(peers.url, ourHandler);
+    const peer = await peers.accept();
+    expect(peer.socket.extensions).toBe('');
+    await exchange(ws!, ourHandler, peer);
+  });
+
+  test('a peer that does not compress is a peer like any other', async () => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'blob', compression: true });
+    const peer = await connectPeer(url, { perMessageDeflate: false });
+    expect(peer.socket.extensions).toBe('');
+    await exchange((await handler.opened) as never, handler, peer);
+  });
+});
+
+describe('the WebSocket of Node', () => {
+  test.each<[string, boolean | CompressionOptions]>([
+    ['with good settings', true],
+    ['with context takeover', { serverNoContextTakeover: false, clientNoContextTakeover: false, thresholdBytes: 0 }],
+    ['with small windows', { serverMaxWindowBits: 9, clientMaxWindowBits: 9, thresholdBytes: 0 }],
+  ])('%s gets and sends compressed messages', async (_, compression) => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { dataType: 'blob', compression });
+    const peer = new UndiciPeer(url);
+    await peer.opened;
+    expect(peer.socket.extensions).toContain('permessage-deflate');
+    const ws = await handler.opened;
+    for (const message of MESSAGES) {
+      ws.send(message);
+      peer.socket.send(message as string);
+    }
+    const here = await handler.messagesAtLeast(MESSAGES.length);
+    const there = await peer.messages.atLeast(MESSAGES.length);
+    for (const [i, message] of MESSAGES.entries()) {
+      expect(bytesOf(message).equals(bytesOf(here[i]))).toBe(true);
+      expect(bytesOf(message).equals(bytesOf(there[i]))).toBe(true);
+    }
+  });
+});
+
+describe('hostile bytes', () => {
+  test('a zip bomb ends its connection with 1009, and no other', async () => {
+    const handler = new RecordingHandler();
+    const { url } = await startServerOf(handler, { compression: true, maxMessageBytes: 1_000_000 });
+    const bomber = await connectPeer(url);
+    const bystander = await connectPeer(url);
+    bomber.socket.send('a'.repeat(100_000_000), { compress: true });
+    expect((await bomber.closed).code).toBe(1009);
+    bystander.send('still here');
+    expect(await handler.nextMessage()).toBe('still here');
+  });
+});
