@@ -193,6 +193,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   onPong(): void {}
 
   onCompressed(): void {
+    this.#releaseHeld(true);
     this.#tellDrained();
   }
 

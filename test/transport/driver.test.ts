@@ -9,6 +9,7 @@ import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transp
 import type { Transport } from '../../src/transport/transport.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
+import { FakeCompression } from '../helpers/fake-compression.ts';
 import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { describeBytes, RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
@@ -822,5 +823,79 @@ describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => 
     const messages = [0, 1, 2].flatMap((i) => [`text message ${i}`, `bytes ${describeBytes(large)}`]);
     expect(one.heard.events).toEqual([...messages, 'closing', 'terminated 1001 "going" clean']);
     expect(two.heard.events).toEqual([...messages, 'closing', 'terminated 1001 clean']);
+  });
+});
+
+describe.each(ROLES)('a %s that compresses', (role) => {
+  /** A driver whose compression is done when the test says so, and its peer. */
+  function openCompressed(options: Partial<DriverOptions> = {}) {
+    const compression = new FakeCompression(false);
+    const [left, right] = MemoryTransport.pair();
+    const peer = new Peer(otherRole(role), right);
+    const { driver, heard } = drive(role, left, { compression, ...options });
+    driver.resume();
+    const end = async (): Promise<void> => {
+      driver.destroy();
+      await heard.untilTerminated();
+    };
+    return { compression, driver, heard, peer, end };
+  }
+
+  test.each(['close', 'drop-newest', 'drop-oldest'] as const)(
+    'what waits for a message that is compressed leaves behind it (bufferPolicy "%s")',
+    async (bufferPolicy) => {
+      const { compression, driver, heard, peer, end } = openCompressed({ bufferPolicy });
+      driver.send('a');
+      expect(driver.isBlocked).toBe(true);
+      expect([driver.send('b', false), driver.send('c'), driver.send('d', false, true)]).toEqual([
+        'queued',
+        'queued',
+        'queued',
+      ]);
+      expect(driver.bufferedBytes).toBe(4);
+      compression.finishJobs();
+      await peer.heard.until(() => peer.received.length === 4);
+      expect(peer.received).toEqual(['c1 6461', '81 62', 'c1 6463', '81 64']);
+      expect(driver.isBlocked).toBe(false);
+      expect(driver.bufferedBytes).toBe(0);
+      expect(heard.drained).toBe(1);
+      await end();
+    },
+  );
+
+  test('what waits to be compressed counts for maxBufferedBytes', async () => {
+    const { driver, heard, end } = openCompressed({ maxBufferedBytes: 5 });
+    expect([driver.send('abc'), driver.send('def'), driver.send('g')]).toEqual(['sent', 'queued', 'dropped']);
+    await turns();
+    expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
+    await end();
+  });
+
+  test('nothing is taken from the peer while a message is inflated', async () => {
+    const { compression, heard, peer, end } = openCompressed();
+    peer.send('c1 6461');
+    await turns();
+    expect(compression.jobs).toBe(1);
+    peer.send('81 62');
+    await turns();
+    expect(peer.transport.bufferedBytes).toBeGreaterThan(0);
+    compression.finishJob();
+    await heard.until(() => heard.events.length === 2);
+    expect(heard.events).toEqual(['text a', 'text b']);
+    expect(peer.transport.bufferedBytes).toBe(0);
+    await end();
+  });
+
+  test('the end of the connection does not wait for what is being compressed or inflated, nor is hurt by it', async () => {
+    const { compression, driver, heard, peer, end } = openCompressed();
+    peer.send('c1 6461');
+    await turns();
+    driver.send('b');
+    await end();
+    const before = [...heard.events];
+    compression.finishJobs();
+    await turns();
+    expect(heard.events).toEqual(before);
+    expect(before.some((event) => event.startsWith('text'))).toBe(false);
   });
 });
