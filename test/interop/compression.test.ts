@@ -96,7 +96,7 @@ describe.each(WISHES)('%j', (wishes) => {
     const options: ClientOptions = { perMessageDeflate: theirs(client) };
     const peer = await connectPeer(url, options);
     expect(peer.socket.extensions).toBe('permessage-deflate');
-    await exchange((await handler.opened) as never, handler, peer);
+    await exchange(await handler.opened, handler, peer);
   });
 
   test.each([
@@ -119,7 +119,7 @@ describe('good settings', () => {
     const { url } = await startServerOf(handler, { dataType: 'blob', compression });
     const peer = await connectPeer(url);
     expect(peer.socket.extensions).toBe('permessage-deflate');
-    await exchange((await handler.opened) as never, handler, peer);
+    await exchange(await handler.opened, handler, peer);
   });
 
   test('compression: true with a server of ws', async () => {
@@ -136,7 +136,7 @@ describe('good settings', () => {
     const { url } = await startServerOf(handler, { dataType: 'blob' });
     const client = await connectPeer(url);
     expect(client.socket.extensions).toBe('');
-    await exchange((await handler.opened) as never, handler, client);
+    await exchange(await handler.opened, handler, client);
 
     const peers = await startPeerServer({ perMessageDeflate: true });
     const ourHandler = new RecordingHandler({ dataType: 'blob' });
@@ -151,7 +151,7 @@ describe('good settings', () => {
     const { url } = await startServerOf(handler, { dataType: 'blob', compression: true });
     const peer = await connectPeer(url, { perMessageDeflate: false });
     expect(peer.socket.extensions).toBe('');
-    await exchange((await handler.opened) as never, handler, peer);
+    await exchange(await handler.opened, handler, peer);
   });
 });
 
@@ -169,7 +169,7 @@ describe('the WebSocket of Node', () => {
     const ws = await handler.opened;
     for (const message of MESSAGES) {
       ws.send(message);
-      peer.socket.send(message as string);
+      peer.socket.send(message);
     }
     const here = await handler.messagesAtLeast(MESSAGES.length);
     const there = await peer.messages.atLeast(MESSAGES.length);
