@@ -1,0 +1,36 @@
+import type { ConformanceCase } from '../case.ts';
+import { closing } from './closing.ts';
+import { compression } from './compression.ts';
+import { fragmentation } from './fragmentation.ts';
+import { framing } from './framing.ts';
+import { limits } from './limits.ts';
+import { pings } from './pings.ts';
+import { reserved } from './reserved.ts';
+import { utf8 } from './utf8.ts';
+
+/** What the first number of an id stands for. */
+export const CATEGORIES: Readonly<Record<string, string>> = {
+  1: 'frame lengths',
+  2: 'ping and pong',
+  3: 'reserved bits',
+  4: 'reserved opcodes',
+  5: 'fragmentation',
+  6: 'UTF-8',
+  7: 'closing',
+  9: 'size and speed',
+  10: 'many fragments',
+  12: 'compressed contents',
+  13: 'compression parameters',
+};
+
+/** All cases, by id. */
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...framing,
+  ...pings,
+  ...reserved,
+  ...fragmentation,
+  ...utf8,
+  ...closing,
+  ...limits,
+  ...compression,
+].toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));

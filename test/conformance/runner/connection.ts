@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net';
+import type { MessageDeflate } from './deflate.ts';
+import { applyMask, buildHeader, FrameReader, type Incoming, type RunnerRole } from './frame-code.ts';
+
+/** Something that came from the peer. */
+export type Seen =
+  | { readonly kind: 'message'; readonly isText: boolean; readonly payload: Buffer }
+  | { readonly kind: 'pong'; readonly payload: Buffer }
+  | { readonly kind: 'close'; readonly code: number | 'none' }
+  /** TCP is over. */
+  | { readonly kind: 'end' }
+  /** The peer broke a rule. */
+  | { readonly kind: 'violation'; readonly problem: string };
+
+/** How a frame departs from the rules. */
+export interface FrameFaults {
+  readonly announcedBytes?: number | undefined;
+  readonly lengthBytes?: 2 | 8 | undefined;
+  readonly isMaskWrong?: boolean | undefined;
+}
+
+const END: Seen = { kind: 'end' };
+
+/** The runner's side of a connection: raw frames out, what comes back as a queue. */
+export class RunnerConnection {
+  readonly deflate: MessageDeflate | undefined;
+  readonly #socket: Socket;
+  readonly #role: RunnerRole;
+  readonly #reader: FrameReader;
+  readonly #seen: (Seen | Incoming)[] = [];
+  #wake: (() => void) | undefined;
+  #key = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
+  /** Payload bytes of the last frame that were sent, for more of it. */
+  #sentOfFrame = 0;
+  #isFrameMasked = false;
+  #hasSentClose = false;
+  #isPeerFirst = false;
+  #hasEnded = false;
+
+  /** @param rest - what came behind the handshake */
+  constructor(socket: Socket, role: RunnerRole, deflate: MessageDeflate | undefined, rest: Buffer) {
+    this.#socket = socket;
+    this.#role = role;
+    this.deflate = deflate;
+    this.#reader = new FrameReader(role, deflate !== undefined);
+    this.#receive(rest);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('close', () => {
+      this.#hasEnded = true;
+      this.#push(END);
+    });
+    // The handshake has paused it.
+    socket.resume();
+  }
+
+  get hasSentClose(): boolean {
+    return this.#hasSentClose;
+  }
+
+  /** Whether the peer's close frame came before the runner has sent one. */
+  get isPeerFirst(): boolean {
+    return this.#isPeerFirst;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** A frame as bytes. */
+  frame(first: number, payload: Buffer, faults: FrameFaults = {}): Buffer {
+    const isMasked = (this.#role === 'client') !== (faults.isMaskWrong ?? false);
+    if ((first & 0xf) === 8) this.#hasSentClose = true;
+    this.#sentOfFrame = payload.length;
+    this.#isFrameMasked = isMasked;
+    this.#key = Buffer.from(this.#key.map((byte) => (byte * 5 + 17) & 0xff));
+    const header = buildHeader(
+      first,
+      faults.announcedBytes ?? payload.length,
+      isMasked ? this.#key : null,
+      faults.lengthBytes,
+    );
+    const content = Buffer.from(payload);
+    if (isMasked) applyMask(content, this.#key);
+    return Buffer.concat([header, content]);
+  }
+
+  /** More of the payload of the last frame. */
+  rest(payload: Buffer): Buffer {
+    const content = Buffer.from(payload);
+    if (this.#isFrameMasked) applyMask(content, this.#key, this.#sentOfFrame);
+    this.#sentOfFrame += payload.length;
+    return content;
+  }
+
+  /** Writes. What is written when TCP is over is lost. */
+  write(bytes: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /**
+   * What came next.
+   *
+   * @returns undefined when nothing came in time
+   */
+  async next(timeoutMs: number): Promise<Seen | undefined> {
+    if (this.#seen.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    const seen = this.#seen.shift();
+    if (seen === undefined) return this.#hasEnded ? END : undefined;
+    return 'kind' in seen ? seen : await this.#toSeen(seen);
+  }
+
+  /** Puts back what {@link next} gave. */
+  putBack(seen: Seen): void {
+    this.#seen.unshift(seen);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.deflate?.close();
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#reader.push(chunk);
+    try {
+      for (let incoming = this.#reader.read(); incoming !== undefined; incoming = this.#reader.read()) {
+        if (incoming.opcode === 8) this.#onClose(incoming.payload);
+        if (incoming.opcode === 9) this.write(this.frame(0x8a, incoming.payload));
+        else this.#push(incoming);
+      }
+    } catch (error) {
+      this.#push({ kind: 'violation', problem: (error as Error).message });
+    }
+  }
+
+  /** RFC 6455 section 5.5.1 and 7.1.1: answers, and ends TCP as the server. */
+  #onClose(payload: Buffer): void {
+    if (!this.#hasSentClose) {
+      this.#isPeerFirst = true;
+      this.write(this.frame(0x88, payload));
+    }
+    if (this.#role === 'server') this.#socket.end();
+  }
+
+  #push(seen: Seen | Incoming): void {
+    this.#seen.push(seen);
+    this.#wake?.();
+  }
+
+  async #toSeen({ opcode, payload, isCompressed }: Incoming): Promise<Seen> {
+    if (opcode === 8) return { kind: 'close', code: payload.length === 0 ? 'none' : payload.readUInt16BE(0) };
+    if (opcode === 10) return { kind: 'pong', payload };
+    try {
+      const content = isCompressed ? await this.deflate!.inflate(payload) : payload;
+      return { kind: 'message', isText: opcode === 1, payload: content };
+    } catch (error) {
+      return { kind: 'violation', problem: `the peer sent a message that does not inflate: ${(error as Error).message}` };
+    }
+  }
+}
