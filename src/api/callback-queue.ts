@@ -31,7 +31,7 @@ export interface CallbackOwner {
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void;
   /** As many events wait as may. */
   onQueueFull(): void;
-  /** No event waits any more, after {@link onQueueFull}. */
+  /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenDrained}. */
   onQueueDrained(): void;
 }
 
@@ -103,6 +103,11 @@ export class CallbackQueue {
     this.#waiting ??= new Queue();
     this.#waiting.unshift(event);
     this.#waitingCount++;
+  }
+
+  /** Asks for {@link CallbackOwner.onQueueDrained} when no event waits any more. Only while a callback runs or is just over. */
+  notifyWhenDrained(): void {
+    this.#isFull = true;
   }
 
   /** Delivers no message and no drain any more, not even those that wait. */

@@ -251,7 +251,9 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   onAfterCallback(event: QueuedEvent): void {
     if (event.type === 'open') {
       this.#owner.onOpened?.();
-      this.#driver?.resume();
+      // Reading begins when the queue is idle, not now: of what came with the handshake, messages would otherwise wait,
+      // and a mistake behind them would end the connection before their callbacks could answer.
+      this.#queue.notifyWhenDrained();
     } else if (event.type === 'terminate') {
       this.#process.disown(this);
       this.#owner.onFinished?.();

@@ -69,7 +69,8 @@ export class RunnerConnection {
   /** A frame as bytes. */
   frame(first: number, payload: Buffer, faults: FrameFaults = {}): Buffer {
     const isMasked = (this.#role === 'client') !== (faults.isMaskWrong ?? false);
-    if ((first & 0xf) === 8) this.#hasSentClose = true;
+    // One with reserved bits is not a close frame but a mistake.
+    if (first === 0x88) this.#hasSentClose = true;
     this.#sentOfFrame = payload.length;
     this.#isFrameMasked = isMasked;
     this.#key = Buffer.from(this.#key.map((byte) => (byte * 5 + 17) & 0xff));
