@@ -59,7 +59,8 @@ export type Step = FrameStep | RestStep | MessageStep | ExchangeStep | WaitStep;
 
 /** What must come from the peer. */
 export type Expected =
-  { readonly message: DataKind; readonly payload: Payload } | { readonly pong: true; readonly payload: Payload };
+  | { readonly message: DataKind; readonly payload: Payload }
+  | { readonly pong: true; readonly payload: Payload };
 
 /** How the connection must end. */
 export interface Ending {

@@ -1,4 +1,12 @@
-import { CLOSES_IN_ORDER, type ConformanceCase, type Ending, hexOf, numbered, type Payload, type Step } from '../case.ts';
+import {
+  CLOSES_IN_ORDER,
+  type ConformanceCase,
+  type Ending,
+  hexOf,
+  numbered,
+  type Payload,
+  type Step,
+} from '../case.ts';
 
 const TEXT = 0x81;
 const CLOSE = 0x88;
@@ -18,6 +26,12 @@ function ofCode(code: number, ending: Ending): Omit<ConformanceCase, 'id'> {
     expected: [],
     ending,
   };
+}
+
+/** A code that no range of RFC 6455 section 7.4.2 covers. */
+function undefinedCode(code: number): Omit<ConformanceCase, 'id'> {
+  const { steps, expected, ending } = ofCode(code, refuses(1000, code, 1002));
+  return { title: `what a close frame with ${code} leads to`, steps, expected, ending, isInformational: true };
 }
 
 /** Nothing comes back of what stands behind the close frame. */
@@ -112,12 +126,5 @@ export const closing: readonly ConformanceCase[] = [
     '7.9',
     INVALID_CODES.map((code) => ofCode(code, refuses(1002))),
   ),
-  ...numbered(
-    '7.13',
-    [5000, 65_535].map((code) => ({
-      ...ofCode(code, refuses(1000, code, 1002)),
-      title: `what a close frame with ${code} leads to`,
-      isInformational: true as const,
-    })),
-  ),
+  ...numbered('7.13', [5000, 65_535].map(undefinedCode)),
 ];

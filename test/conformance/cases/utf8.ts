@@ -91,18 +91,7 @@ const INVALID: Readonly<Record<string, readonly string[]>> = {
     'fc20',
   ],
   // The last byte is missing.
-  '6.14': [
-    'c0',
-    'e080',
-    'f08080',
-    'f8808080',
-    'fc80808080',
-    'df',
-    'efbf',
-    'f7bfbf',
-    'fbbfbfbf',
-    'fdbfbfbfbf',
-  ],
+  '6.14': ['c0', 'e080', 'f08080', 'f8808080', 'fc80808080', 'df', 'efbf', 'f7bfbf', 'fbbfbfbf', 'fdbfbfbfbf'],
   '6.15': ['c0e080f08080f8808080fc80808080dfefbff7bfbffbbfbfbffdbfbfbfbf'],
   // Bytes that UTF-8 never has.
   '6.16': ['fe', 'ff', 'fefeffff'],
@@ -175,9 +164,20 @@ export const utf8: readonly ConformanceCase[] = [
   ...numbered('6.4', [...BEYOND_UNICODE.map(inFrames), ...BEYOND_UNICODE.map(inOneFrame)]),
   ...numbered('6.6', BEGINNINGS),
   // Around the surrogates, the replacement character, and around the last code point.
-  ...numbered('6.11', [...['ed9fbf', 'ee8080', 'efbfbd', 'f48fbfbf'].map((payload) => valid(payload)), invalid('f4908080')]),
-  ...Object.entries(VALID).flatMap(([family, payloads]) => numbered(family, payloads.map((payload) => valid(payload)))),
+  ...numbered('6.11', [
+    ...['ed9fbf', 'ee8080', 'efbfbd', 'f48fbfbf'].map((payload) => valid(payload)),
+    invalid('f4908080'),
+  ]),
+  ...Object.entries(VALID).flatMap(([family, payloads]) =>
+    numbered(
+      family,
+      payloads.map((payload) => valid(payload)),
+    ),
+  ),
   ...Object.entries(INVALID).flatMap(([family, payloads]) =>
-    numbered(family, payloads.map((payload) => invalid(payload))),
+    numbered(
+      family,
+      payloads.map((payload) => invalid(payload)),
+    ),
   ),
 ];

@@ -32,7 +32,7 @@ export class ByteQueue {
   take(bytes: number): Buffer {
     if (bytes === 0) return Buffer.alloc(0);
     const taken = Buffer.alloc(bytes);
-    for (let offset = 0; offset < bytes; ) {
+    for (let offset = 0; offset < bytes;) {
       const chunk = this.#chunks[0]!;
       const copied = chunk.copy(taken, offset);
       offset += copied;

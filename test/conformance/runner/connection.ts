@@ -69,8 +69,8 @@ export class RunnerConnection {
   /** A frame as bytes. */
   frame(first: number, payload: Buffer, faults: FrameFaults = {}): Buffer {
     const isMasked = (this.#role === 'client') !== (faults.isMaskWrong ?? false);
-    // One with reserved bits is not a close frame but a mistake.
-    if (first === 0x88) this.#hasSentClose = true;
+    // With reserved bits or a wrong mask it is not a close frame but a mistake.
+    if (first === 0x88 && faults.isMaskWrong !== true) this.#hasSentClose = true;
     this.#sentOfFrame = payload.length;
     this.#isFrameMasked = isMasked;
     this.#key = Buffer.from(this.#key.map((byte) => (byte * 5 + 17) & 0xff));
@@ -163,7 +163,10 @@ export class RunnerConnection {
       const content = isCompressed ? await this.deflate!.inflate(payload) : payload;
       return { kind: 'message', isText: opcode === 1, payload: content };
     } catch (error) {
-      return { kind: 'violation', problem: `the peer sent a message that does not inflate: ${(error as Error).message}` };
+      return {
+        kind: 'violation',
+        problem: `the peer sent a message that does not inflate: ${(error as Error).message}`,
+      };
     }
   }
 }

@@ -33,7 +33,8 @@ function cutBetweenCodePoints(piece: Buffer): void {
 }
 
 const GENERATORS: Readonly<Record<CorpusName, () => Buffer>> = {
-  records: () => fill(1, (random) => `{"id":${random(9999)},"name":"${word(random)} ${word(random)}","ok":${random(2) === 0}},\n`),
+  records: () =>
+    fill(1, (random) => `{"id":${random(9999)},"name":"${word(random)} ${word(random)}","ok":${random(2) === 0}},\n`),
   prose: () => fill(2, (random) => `${word(random)}${random(9) === 0 ? '.\n' : ' '}`),
   markup: () => fill(3, (random) => `<li class="${word(random)}"><a href="/${random(500)}">${word(random)}</a></li>\n`),
   bitmap: () => {
@@ -50,7 +51,7 @@ const GENERATORS: Readonly<Record<CorpusName, () => Buffer>> = {
 function fill(seed: number, next: (random: (below: number) => number) => string): Buffer {
   const random = createRandom(seed);
   const parts: string[] = [];
-  for (let bytes = 0; bytes < CORPUS_BYTES; ) {
+  for (let bytes = 0; bytes < CORPUS_BYTES;) {
     const part = next(random);
     parts.push(part);
     bytes += Buffer.byteLength(part);

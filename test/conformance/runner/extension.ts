@@ -8,7 +8,9 @@ type Parameters = ReadonlyMap<string, string>;
 
 /** The offers of the runner as a client. It can always limit its own window. */
 export function buildOffers(requests: readonly DeflateRequest[]): string {
-  return requests.map((request) => [NAME, 'client_max_window_bits', ...wishes('server', request)].join('; ')).join(', ');
+  return requests
+    .map((request) => [NAME, 'client_max_window_bits', ...wishes('server', request)].join('; '))
+    .join(', ');
 }
 
 /** The answer of the runner as a server, and what it comes to; undefined when the client offers no compression. */
@@ -76,6 +78,11 @@ function readExtensions(header: string): { readonly name: string; readonly param
     .filter((part) => part !== '')
     .map((part) => {
       const [name = '', ...parameters] = part.split(';').map((item) => item.trim());
-      return { name, parameters: new Map(parameters.map((item) => item.split('=') as [string, string?]).map(([key, value]) => [key, value ?? ''])) };
+      return {
+        name,
+        parameters: new Map(
+          parameters.map((item) => item.split('=') as [string, string?]).map(([key, value]) => [key, value ?? '']),
+        ),
+      };
     });
 }

@@ -92,8 +92,7 @@ export class FrameReader {
     const headerBytes = 2 + extended + (isMasked ? 4 : 0);
     const header = this.#queue.peek(headerBytes);
     if (header === undefined) return undefined;
-    const length =
-      extended === 0 ? short : extended === 2 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2));
+    const length = extended === 0 ? short : extended === 2 ? header.readUInt16BE(2) : Number(header.readBigUInt64BE(2));
     if (length < (extended === 0 ? 0 : extended === 2 ? 126 : 65_536)) {
       throw new Error('the peer sent a length in more bytes than it needs');
     }
@@ -127,7 +126,8 @@ export class FrameReader {
     if (opcode > 10) throw new Error(`the peer sent opcode ${opcode}`);
     if (!isFinal || payload.length > 125) throw new Error('the peer sent a control frame that is too long or cut');
     if (opcode === 8) {
-      if (payload.length === 1 || !isUtf8(payload.subarray(2))) throw new Error('the peer sent a malformed close frame');
+      if (payload.length === 1 || !isUtf8(payload.subarray(2)))
+        throw new Error('the peer sent a malformed close frame');
       this.#hasClosed = true;
     }
     return { opcode, payload, isCompressed: false };

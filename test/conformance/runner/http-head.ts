@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 /** The head of a request or answer. */
 export interface HttpHead {
   readonly startLine: string;
-  /** @param name - in lower case */
-  header(name: string): string | undefined;
+  /** Values by name in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** What came behind it. */
   readonly rest: Buffer;
 }
@@ -28,7 +28,7 @@ export function readHead(socket: Socket): Promise<HttpHead> {
           return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
         }),
       );
-      resolve({ startLine, header: (name) => headers.get(name), rest: received.subarray(end + 4) });
+      resolve({ startLine, headers, rest: received.subarray(end + 4) });
     };
     socket.on('data', onData);
     socket.once('close', onClose);

@@ -22,10 +22,10 @@ export async function openToServer(url: URL, { deflate }: Pick<ConformanceCase, 
     ...(deflate === undefined ? [] : [`Sec-WebSocket-Extensions: ${buildOffers(deflate)}`]),
   ];
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  const { startLine, header, rest } = await readHead(socket);
+  const { startLine, headers, rest } = await readHead(socket);
   if (!startLine.startsWith('HTTP/1.1 101')) throw new Error(`the server answered: ${startLine}`);
-  if (header('sec-websocket-accept') !== acceptOf(key)) throw new Error('Sec-WebSocket-Accept is wrong');
-  const agreement = checkAnswer(header('sec-websocket-extensions') ?? '', deflate ?? []);
+  if (headers.get('sec-websocket-accept') !== acceptOf(key)) throw new Error('Sec-WebSocket-Accept is wrong');
+  const agreement = checkAnswer(headers.get('sec-websocket-extensions') ?? '', deflate ?? []);
   return new RunnerConnection(socket, 'client', agreement && new MessageDeflate(agreement), rest);
 }
 

@@ -29,13 +29,13 @@ export class RunnerServer {
     const [socket] = (await once(this.#tcp, 'connection')) as [Socket];
     // A 'close' follows.
     socket.on('error', () => {});
-    const { header, rest } = await readHead(socket);
-    const agreed = answerOffer(header('sec-websocket-extensions') ?? '', deflate ?? []);
+    const { headers, rest } = await readHead(socket);
+    const agreed = answerOffer(headers.get('sec-websocket-extensions') ?? '', deflate ?? []);
     const lines = [
       'HTTP/1.1 101 Switching Protocols',
       'Upgrade: websocket',
       'Connection: Upgrade',
-      `Sec-WebSocket-Accept: ${acceptOf(header('sec-websocket-key') ?? '')}`,
+      `Sec-WebSocket-Accept: ${acceptOf(headers.get('sec-websocket-key') ?? '')}`,
       ...(agreed === undefined ? [] : [`Sec-WebSocket-Extensions: ${agreed.answer}`]),
     ];
     socket.write(`${lines.join('\r\n')}\r\n\r\n`);

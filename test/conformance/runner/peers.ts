@@ -28,7 +28,8 @@ const OPTIONS: WebSocketOptions = {
 };
 
 const echo = {
-  onMessage: (ws: { send(message: string | Uint8Array): void }, { data }: { data: string | Uint8Array }) => ws.send(data),
+  onMessage: (ws: { send(message: string | Uint8Array): void }, { data }: { data: string | Uint8Array }) =>
+    ws.send(data),
 };
 
 /** Our server: `/text` echoes text, `/binary` bytes. */
@@ -43,9 +44,8 @@ export async function startLibraryServer(): Promise<Peer> {
   }
   return {
     name: '4d-websocket as server',
-    open: (testCase) =>
-      openToServer(new URL(`ws://127.0.0.1:${web.HTTPPort}/${dataKindOf(testCase)}`), testCase),
-    stop: async () => void (await web.stop()),
+    open: (testCase) => openToServer(new URL(`ws://127.0.0.1:${web.HTTPPort}/${dataKindOf(testCase)}`), testCase),
+    stop: () => web.stop(),
   };
 }
 
@@ -57,7 +57,11 @@ export async function startLibraryClient(): Promise<Peer> {
     async open(testCase) {
       const connection = server.accept(testCase);
       // The runner sees what becomes of it.
-      void new WebSocket<unknown>(server.url, { ...echo, dataType: DATA_TYPES[dataKindOf(testCase)] } as object, OPTIONS);
+      void new WebSocket<unknown>(
+        server.url,
+        { ...echo, dataType: DATA_TYPES[dataKindOf(testCase)] } as object,
+        OPTIONS,
+      );
       return await connection;
     },
     stop: () => server.stop(),

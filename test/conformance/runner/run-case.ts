@@ -32,7 +32,13 @@ class CaseRun {
   readonly #case: ConformanceCase;
   readonly #connection: RunnerConnection;
   readonly #patience: Patience;
-  readonly observed: Observed = { events: [], closeCode: undefined, isPeerFirst: false, isSlow: false, problem: undefined };
+  readonly observed: Observed = {
+    events: [],
+    closeCode: undefined,
+    isPeerFirst: false,
+    isSlow: false,
+    problem: undefined,
+  };
   /** Frames for the next write. */
   #unsent: Buffer[] = [];
   #isOver = false;
@@ -113,7 +119,11 @@ class CaseRun {
     }
   }
 
-  #messageFrames({ message, fragmentBytes }: MessageStep | ExchangeStep, content: Buffer, isCompressed: boolean): Buffer[] {
+  #messageFrames(
+    { message, fragmentBytes }: MessageStep | ExchangeStep,
+    content: Buffer,
+    isCompressed: boolean,
+  ): Buffer[] {
     const frames: Buffer[] = [];
     const frameBytes = fragmentBytes ?? Math.max(1, content.length);
     let offset = 0;

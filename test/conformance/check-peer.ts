@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ConformanceCase } from './case.ts';
+import { conformanceCases } from './cases/all.ts';
+import type { CaseResult, Verdict } from './runner/judge.ts';
+import type { Peer } from './runner/peers.ts';
+import { toQuickForm } from './runner/quick.ts';
+import { runAgainst } from './runner/run-peer.ts';
+
+const PATIENCE = { timeoutMs: 5000, quietMs: 40 };
+
+interface CheckOptions {
+  readonly cases?: readonly ConformanceCase[];
+  /** What is known not to be OK, by id. */
+  readonly exceptions?: Readonly<Record<string, Verdict>>;
+}
+
+/** Tests that a peer passes every case in its quick form. */
+export function checkPeer(
+  name: string,
+  start: () => Promise<Peer>,
+  { cases = conformanceCases, exceptions = {} }: CheckOptions = {},
+): void {
+  describe(`conformance of ${name}`, () => {
+    let peer: Peer;
+    beforeAll(async () => {
+      peer = await start();
+    });
+    afterAll(() => peer.stop());
+
+    test.each(cases.map((testCase) => [testCase.id, testCase.title, testCase] as const))(
+      '%s %s',
+      async (id, _title, testCase) => {
+        const result = await runAgainst(peer, toQuickForm(testCase), PATIENCE);
+        const verdict = testCase.isInformational ? 'informational' : (exceptions[id] ?? 'ok');
+        expect(result).toMatchObject<Partial<CaseResult>>(verdict === 'ok' ? { verdict, detail: '' } : { verdict });
+      },
+    );
+  });
+}

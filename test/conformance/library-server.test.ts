@@ -1,0 +1,4 @@
+import { checkPeer } from './check-peer.ts';
+import { startLibraryServer } from './runner/peers.ts';
+
+checkPeer('the server', startLibraryServer);
