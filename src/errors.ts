@@ -100,6 +100,14 @@ export const errorTable = {
     meaning: 'send() was called while Connecting: await ready, or send in onOpen.',
   },
   ERR_INVALID_WORKER: { errCode: -20013, meaning: 'A worker needs a name that is not empty, and a function to run.' },
+  ERR_INVALID_REFUSAL: {
+    errCode: -20014,
+    meaning: 'refuse() takes a status from 400 to 599, and a text or what JSON.stringify accepts.',
+  },
+  ERR_INVALID_EXPIRY: {
+    errCode: -20015,
+    meaning: 'expiresAt of a connection takes a Date, a number of milliseconds since 1970, or undefined.',
+  },
   ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
 } as const;
 
@@ -113,7 +121,8 @@ export type ComponentSignature = 'HTTP' | 'HTCL' | 'host';
  * Why a connection ended: `'local'` this program ended it; `'peer-closed'` the peer's close frame came first;
  * `'peer-ended'` the peer ended TCP without one; `'peer-reset'` TCP was reset or lost; `'timeout'` the peer did not answer
  * a close frame; `'heartbeat'` the peer gave no sign of life; `'protocol'` the peer broke a rule or sent invalid data;
- * `'limit'` a limit was passed; `'callback'` a callback failed; `'connect'` there was no connection.
+ * `'limit'` a limit was passed; `'callback'` a callback failed; `'expired'` the connection's `expiresAt` came; `'connect'`
+ * there was no connection.
  */
 export type EndCause =
   | 'local'
@@ -125,6 +134,7 @@ export type EndCause =
   | 'protocol'
   | 'limit'
   | 'callback'
+  | 'expired'
   | 'connect';
 
 /** The causes that a close code tells. */

@@ -4,6 +4,15 @@
  * @packageDocumentation
  */
 export { type EndCause, type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
+export {
+  accept,
+  type Acceptance,
+  type AcceptOptions,
+  type AnswerHeaders,
+  refuse,
+  type Refusal,
+} from './api/admission.ts';
+export { bearerToken, secretsEqual } from './api/bearer-token.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './api/data-type.ts';
 export {
   type ConnectionEvent,
@@ -27,6 +36,7 @@ export {
   type WebSocketOptions,
   type WebSocketServerOptions,
 } from './api/options.ts';
+export { type OriginCheck, type Origins } from './api/origins.ts';
 export { type BroadcastOptions } from './api/server-core.ts';
 export { type DrainOptions, type DrainResult } from './api/drain.ts';
 export { type RequestInfo } from './api/request-info.ts';

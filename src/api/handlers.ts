@@ -7,6 +7,7 @@ import type {
   ServerTerminateEvent,
   TerminateEvent,
 } from './events.ts';
+import type { Acceptance, Refusal } from './admission.ts';
 import type { DataType } from './data-type.ts';
 import type { WebSocket } from './web-socket.ts';
 import type { WebSocketConnection } from './web-socket-connection.ts';
@@ -44,19 +45,29 @@ export interface WebSocketHandler<T = string> {
  * Handles one connection of a server: any object with these methods. Several connections may share one object.
  *
  * @remarks As {@link WebSocketHandler}, but onMessage is mandatory.
+ * @typeParam T - as of {@link WebSocketHandler}
+ * @typeParam Data - type of `ws.data`
  * @see the 4D page of the WebSocketServer class, connectionHandler object
  */
-export interface ConnectionHandler<T = string> {
-  onOpen?(ws: WebSocketConnection<T>, event: OpenEvent): CallbackResult;
-  onMessage(ws: WebSocketConnection<T>, event: MessageEvent<T>): CallbackResult;
+export interface ConnectionHandler<T = string, Data = unknown> {
+  onOpen?(ws: WebSocketConnection<T, Data>, event: OpenEvent): CallbackResult;
+  onMessage(ws: WebSocketConnection<T, Data>, event: MessageEvent<T>): CallbackResult;
   /** After a `send` that said `'queued'`: the client has taken what waited. */
-  onDrain?(ws: WebSocketConnection<T>, event: DrainEvent): CallbackResult;
-  onError?(ws: WebSocketConnection<T>, event: ErrorEvent): CallbackResult;
-  onTerminate?(ws: WebSocketConnection<T>, event: TerminateEvent): CallbackResult;
+  onDrain?(ws: WebSocketConnection<T, Data>, event: DrainEvent): CallbackResult;
+  onError?(ws: WebSocketConnection<T, Data>, event: ErrorEvent): CallbackResult;
+  onTerminate?(ws: WebSocketConnection<T, Data>, event: TerminateEvent): CallbackResult;
 }
 
-/** What `onConnection` decides: a handler accepts, null or undefined refuses with HTTP 403. */
-export type Admission<T> = ConnectionHandler<T> | null | undefined;
+/**
+ * What `onConnection` decides: a handler, alone or in `accept(…)`, accepts; `refuse(…)` refuses, null and undefined do so
+ * with HTTP 403.
+ */
+export type Admission<T, Data = unknown> =
+  | ConnectionHandler<T, Data>
+  | Acceptance<T, Data>
+  | Refusal
+  | null
+  | undefined;
 
 /**
  * Handles a server.
@@ -66,11 +77,11 @@ export type Admission<T> = ConnectionHandler<T> | null | undefined;
  * other.
  * @see the 4D page of the WebSocketServer class, WSSHandler parameter
  */
-export interface ServerHandler<T = string> {
-  onConnection(wss: WebSocketServer<T>, event: ConnectionEvent): Admission<T> | Promise<Admission<T>>;
-  onOpen?(wss: WebSocketServer<T>, event: OpenEvent): CallbackResult;
-  onError?(wss: WebSocketServer<T>, event: ErrorEvent): CallbackResult;
-  onTerminate?(wss: WebSocketServer<T>, event: ServerTerminateEvent): CallbackResult;
+export interface ServerHandler<T = string, Data = unknown> {
+  onConnection(wss: WebSocketServer<T, Data>, event: ConnectionEvent): Admission<T, Data> | Promise<Admission<T, Data>>;
+  onOpen?(wss: WebSocketServer<T, Data>, event: OpenEvent): CallbackResult;
+  onError?(wss: WebSocketServer<T, Data>, event: ErrorEvent): CallbackResult;
+  onTerminate?(wss: WebSocketServer<T, Data>, event: ServerTerminateEvent): CallbackResult;
 }
 
 /** Tells whether `handler` has a method of this name. Never throws: a getter that does is no method. */

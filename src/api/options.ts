@@ -1,10 +1,13 @@
 import { constants } from 'node:buffer';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { type ComponentSignature, FourDError } from '../errors.ts';
-import { isToken } from '../protocol/header-grammar.ts';
 import type { BufferPolicy } from '../transport/driver.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
+import { BEARER_PREFIX } from './bearer-token.ts';
+import { isToken } from '../protocol/header-grammar.ts';
 import { type DataType, isDataType } from './data-type.ts';
+import { OriginRule, type Origins } from './origins.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 import { WebServer } from './web-server.ts';
 
 /** Options that clients and servers share. Limits hold for each connection. */
@@ -98,6 +101,25 @@ export interface WebSocketServerOptions extends CommonOptions {
   /** Form in which messages arrive. Default `"text"`. */
   readonly dataType?: DataType | undefined;
   /**
+   * Pages that may connect, by their origin (`https://example.com`). Default: those of the host that they connect to, by
+   * host and port. A list is complete: it names that host too. A function decides in the same turn; `'*'` lets all in.
+   *
+   * Stops cross-site WebSocket hijacking: a browser lets any page connect to any server, with the user's cookies. With
+   * `'*'` every site that a user visits can act as that user, unless something else than cookies proves who asks. A list
+   * also stops DNS rebinding, which makes a foreign page look like one of this host. Clients that send no Origin, which
+   * browsers always do, are let through.
+   */
+  readonly origins?: Origins | undefined;
+  /**
+   * Addresses (`10.0.0.1`) or ranges (`10.0.0.0/8`, `fd00::/8`) of the proxies in front of the server. Default none. What
+   * they say in `X-Forwarded-For` or `Forwarded` becomes `request.remoteAddress`, and their `X-Forwarded-Host` and
+   * `X-Forwarded-Proto` count for `origins`.
+   *
+   * Stops invented addresses: a client can send these headers itself, so they count from these addresses only, and the last
+   * address in them that is no proxy's is the client's. Never name a range from which clients connect directly.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /**
    * What the server hangs on: a running {@link WebServer}, or any HTTP(S) server of Node. Default: `webServer()`, the
    * default web server.
    */
@@ -164,6 +186,8 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
   'protocols',
   'path',
   'dataType',
+  'origins',
+  'trustedProxies',
   'webServer',
 ]);
 
@@ -191,6 +215,12 @@ export function checkServerOptions(options: WebSocketServerOptions): CheckedOpti
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
   checkDataType(options.dataType, 'HTTP');
+  // It would be answered, and a token must not be.
+  if (checked.protocols.some((protocol) => protocol.startsWith(BEARER_PREFIX))) {
+    throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}": that marks a token`, 'HTTP');
+  }
+  void new OriginRule(options.origins);
+  void new TrustedProxies(options.trustedProxies);
   return checked;
 }
 

@@ -3,15 +3,17 @@ import type { Duplex } from 'node:stream';
 import type { ValidUpgrade } from '../protocol/handshake-server.ts';
 import { isThenable } from '../process/logical-process.ts';
 import { type Deadline, timers } from '../transport/timers.ts';
-import { refuseUpgrade } from '../transport/upgrade.ts';
+import { answerUpgrade, refuseUpgrade } from '../transport/upgrade.ts';
+import type { Refusal } from './admission.ts';
 import type { ConnectionEvent } from './events.ts';
 import { toRequestInfo } from './request-info.ts';
+import type { ClientFacts } from './trusted-proxies.ts';
 
 /** Decides about clients: the server. */
 export interface UpgradeJudge {
   readonly handshakeTimeoutMs: number;
-  /** Calls the user's onConnection. May throw, or return a promise. */
-  askUser(event: ConnectionEvent): unknown;
+  /** Asks whether `origins` allows it, then the user's onConnection. May throw, or return a promise. */
+  askUser(event: ConnectionEvent, client: ClientFacts): unknown;
   /** onConnection has answered: accept or refuse. */
   onAnswer(upgrade: PendingUpgrade, answer: unknown): void;
   /** onConnection has thrown or rejected, perhaps after the upgrade was settled. */
@@ -26,7 +28,8 @@ export class PendingUpgrade implements Deadline {
   readonly head: Buffer;
   readonly handshake: ValidUpgrade;
   readonly protocol: string;
-  readonly #request: IncomingMessage;
+  readonly request: IncomingMessage;
+  readonly client: ClientFacts;
   readonly #judge: UpgradeJudge;
   readonly #ticket: number | undefined;
   readonly #onClose = (): void => this.settle();
@@ -39,9 +42,11 @@ export class PendingUpgrade implements Deadline {
     head: Buffer,
     handshake: ValidUpgrade,
     protocol: string,
+    client: ClientFacts,
   ) {
     this.#judge = judge;
-    this.#request = request;
+    this.request = request;
+    this.client = client;
     this.socket = socket;
     this.head = head;
     this.handshake = handshake;
@@ -58,7 +63,8 @@ export class PendingUpgrade implements Deadline {
     const failed = (thrown: unknown): void => this.#judge.onAnswerFailed(this, thrown);
     const answered = (answer: unknown): void => this.#unlessSettled(() => this.#judge.onAnswer(this, answer));
     try {
-      const answer = this.#judge.askUser({ type: 'connection', request: toRequestInfo(this.#request) });
+      const request = toRequestInfo(this.request, this.client.address);
+      const answer = this.#judge.askUser({ type: 'connection', request }, this.client);
       if (isThenable(answer)) return Promise.resolve(answer).then(answered, failed);
       answered(answer);
     } catch (thrown) {
@@ -72,6 +78,14 @@ export class PendingUpgrade implements Deadline {
     this.#unlessSettled(() => {
       this.settle();
       refuseUpgrade(this.socket, status, text);
+    });
+  }
+
+  /** Refuses the client as the user wants. Does nothing when it is settled. */
+  refuseWith({ status, body, headerLines }: Refusal): void {
+    this.#unlessSettled(() => {
+      this.settle();
+      answerUpgrade(this.socket, status, body, headerLines);
     });
   }
 

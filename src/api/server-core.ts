@@ -10,6 +10,7 @@ import { acceptOffer } from '../protocol/permessage-deflate.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transport/upgrade.ts';
+import { Acceptance, Refusal } from './admission.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toWire } from './data-type.ts';
@@ -17,8 +18,11 @@ import { type CheckedDrainOptions, Drain, type DrainResult } from './drain.ts';
 import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
+import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
+import { KeptRequest } from './request-info.ts';
 import { Session, type SessionOwner } from './session.ts';
+import type { ClientFacts, TrustedProxies } from './trusted-proxies.ts';
 import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
 
@@ -37,6 +41,8 @@ export interface ServerCoreOptions {
   readonly dataType: DataType;
   readonly path: string | undefined;
   readonly limits: CheckedOptions;
+  readonly origins: OriginRule;
+  readonly proxies: TrustedProxies;
   readonly hubs: readonly UpgradeHub[];
 }
 
@@ -47,6 +53,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly dataType: DataType;
   readonly #path: string | undefined;
   readonly #limits: CheckedOptions;
+  readonly #origins: OriginRule;
+  readonly #proxies: TrustedProxies;
   readonly #compression: CompressionFactory | undefined;
   readonly #hubs: readonly UpgradeHub[];
   readonly #process: LogicalProcess;
@@ -73,6 +81,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.dataType = options.dataType;
     this.#path = options.path;
     this.#limits = options.limits;
+    this.#origins = options.origins;
+    this.#proxies = options.proxies;
     const { compression } = options.limits;
     this.#compression = compression && new CompressionFactory('server', compression);
     this.#hubs = options.hubs;
@@ -169,26 +179,29 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
       return;
     }
-    const upgrade = new PendingUpgrade(this, request, socket, head, check, protocol);
+    const client = this.#proxies.clientOf(request);
+    if (client === undefined) {
+      refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
+      return;
+    }
+    const upgrade = new PendingUpgrade(this, request, socket, head, check, protocol, client);
     this.#pending.add(upgrade);
     if (this.#isOpened) this.#decide(upgrade);
   }
 
   // UpgradeJudge
 
-  askUser(event: ConnectionEvent): unknown {
-    return callHandler(this.handler, 'onConnection', this.subject, event);
+  askUser(event: ConnectionEvent, client: ClientFacts): unknown {
+    return this.#origins.check(event.request, client) ?? callHandler(this.handler, 'onConnection', this.subject, event);
   }
 
   onAnswer(upgrade: PendingUpgrade, answer: unknown): void {
     if (answer === null || answer === undefined) {
       upgrade.refuse(403, 'the server refused the connection');
-    } else if (typeof answer !== 'object' || !hasCallback(answer, 'onMessage')) {
-      const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
-      this.onAnswerFailed(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
+    } else if (answer instanceof Refusal) {
+      upgrade.refuseWith(answer);
     } else {
-      upgrade.settle();
-      this.#open(upgrade, answer);
+      this.#accept(upgrade, answer instanceof Acceptance ? answer : new Acceptance(answer as never));
     }
   }
 
@@ -260,11 +273,29 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     else this.#process.runTask(() => upgrade.ask());
   }
 
-  #open(upgrade: PendingUpgrade, handler: object): void {
-    const { socket, head, handshake, protocol } = upgrade;
+  #accept(upgrade: PendingUpgrade, acceptance: Acceptance<unknown>): void {
+    const { protocol } = acceptance;
+    const handler: unknown = acceptance.handler;
+    if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
+      const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
+      this.onAnswerFailed(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
+    } else if (protocol !== undefined && protocol !== '' && !upgrade.handshake.protocols.includes(protocol)) {
+      // RFC 6455 section 4.1: the client would have to end the connection.
+      const message = 'invalid protocol: accept() was given one that the client did not offer';
+      this.onAnswerFailed(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));
+    } else {
+      upgrade.settle();
+      this.#open(upgrade, handler, acceptance);
+    }
+  }
+
+  #open(upgrade: PendingUpgrade, handler: object, acceptance: Acceptance<unknown>): void {
+    const { socket, head, handshake, request, client } = upgrade;
+    const protocol = acceptance.protocol ?? upgrade.protocol;
     const { dataType } = this;
     this.#unfinished++;
-    const connection = new ServerConnection(this, protocol, {
+    const kept = new KeptRequest(request, client.address);
+    const connection = new ServerConnection(this, protocol, kept, acceptance.data, {
       role: 'server',
       handler,
       dataType,
@@ -274,7 +305,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#connections.add(connection);
     this.#snapshot = undefined;
     const agreed = this.#limits.compression && acceptOffer(handshake.extensions, this.#limits.compression);
-    const answer = buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '');
+    const answer = buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '', acceptance.headerLines);
     const compression = agreed && this.#compression?.create(agreed.parameters);
     // An upgraded socket of node:http(s) is a net.Socket; Node's types promise no more than a Duplex.
     connection.session.open(new SocketTransport(socket), head, answer, compression);
@@ -312,10 +343,16 @@ class ServerConnection implements SessionOwner {
   hasEnded = false;
   readonly #core: ServerCore;
 
-  constructor(core: ServerCore, protocol: string, options: ConstructorParameters<typeof Session>[1]) {
+  constructor(
+    core: ServerCore,
+    protocol: string,
+    request: KeptRequest,
+    data: unknown,
+    options: ConstructorParameters<typeof Session>[1],
+  ) {
     this.#core = core;
     this.session = new Session(this, options);
-    this.subject = createConnection(this.session, core.subject, protocol);
+    this.subject = createConnection(this.session, core.subject, protocol, request, data);
   }
 
   deferEnd(deliver: () => void): void {

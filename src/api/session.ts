@@ -1,7 +1,7 @@
 import { callbackFailed, type ComponentSignature, type EndCause, FourDError } from '../errors.ts';
 import { generateError, reportError } from '../process/error-handling.ts';
 import type { LogicalProcess, Owned } from '../process/logical-process.ts';
-import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, type Role } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_UNAUTHORIZED, type Role } from '../protocol/constants.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import type { Compression } from '../protocol/compression.ts';
 import { Driver, type DriverListener, type Ending, type SendStatus } from '../transport/driver.ts';
@@ -9,6 +9,7 @@ import type { Transport } from '../transport/transport.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
 import type { DrainEvent, ErrorEvent, OpenEvent } from './events.ts';
+import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
 import type { Status } from './status.ts';
@@ -52,7 +53,7 @@ export interface SessionOptions {
  *
  * @remarks `WebSocket` and `WebSocketConnection` are the two public faces of it.
  */
-export class Session implements DriverListener, CallbackOwner, Owned {
+export class Session implements DriverListener, CallbackOwner, Owned, Expirable {
   /** Unique in this process. */
   readonly id: number = ++lastId;
   readonly handler: object;
@@ -72,6 +73,7 @@ export class Session implements DriverListener, CallbackOwner, Owned {
   /** A send said `'queued'`: onDrain is to follow. */
   #hasQueued = false;
   #waitingForDrain: (() => void)[] | undefined;
+  #expiry: Expiry | undefined;
 
   constructor(owner: SessionOwner, options: SessionOptions) {
     this.#owner = owner;
@@ -175,12 +177,39 @@ export class Session implements DriverListener, CallbackOwner, Owned {
     });
   }
 
+  /** When the connection ends by itself, in milliseconds since 1970; undefined for never. */
+  get expiresAt(): number | undefined {
+    return this.#expiry?.at;
+  }
+
+  setExpiry(moment: unknown): void {
+    const at = moment instanceof Date ? moment.getTime() : moment;
+    if (at !== undefined && !Number.isFinite(at)) {
+      this.#generate(
+        'ERR_INVALID_EXPIRY',
+        'invalid expiresAt: it must be a valid Date, a number of milliseconds since 1970, or undefined',
+      );
+      return;
+    }
+    if (this.#status !== 'Connected') return;
+    this.#expiry?.cancel();
+    this.#expiry = at === undefined ? undefined : new Expiry(this, at as number);
+  }
+
+  // Expirable
+
+  expire(): void {
+    if (this.#status === 'Connected') {
+      this.close(CLOSE_UNAUTHORIZED, 'session expired', this.#limits.closeTimeoutMs, 'expired');
+    }
+  }
+
   /** Begins the closing handshake. No onMessage runs any more. */
-  close(code: number, reason: string, timeoutMs: number = this.#limits.closeTimeoutMs): void {
+  close(code: number, reason: string, timeoutMs: number = this.#limits.closeTimeoutMs, cause?: EndCause): void {
     if (this.#status === 'Closed') return;
     this.#status = 'Closing';
     this.#queue.mute();
-    this.#driver?.close(code, reason, timeoutMs);
+    this.#driver?.close(code, reason, timeoutMs, cause);
   }
 
   /** Ends the connection without a close frame. */
@@ -234,6 +263,7 @@ export class Session implements DriverListener, CallbackOwner, Owned {
     this.#status = 'Closing';
     this.#wasClean = ending.wasClean;
     this.#resolveDrained();
+    this.#expiry?.cancel();
     const message = this.#failure ?? describeEnding(ending);
     const deliver = (): void => this.#queue.push({ type: 'terminate', ...ending, message });
     if (this.#owner.deferEnd === undefined) deliver();
@@ -295,7 +325,7 @@ export class Session implements DriverListener, CallbackOwner, Owned {
     for (const resolve of waiting ?? []) resolve();
   }
 
-  #generate(code: 'ERR_NOT_CONNECTED', message: string): void {
+  #generate(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {
     generateError(new FourDError(code, message, { componentSignature: this.signature }), undefined);
   }
 }
@@ -316,6 +346,7 @@ function notConnected(cause: EndCause): Ending {
 /** Says why a connection ended that no error ended. */
 function describeEnding({ cause, code }: Ending): string {
   if (cause === 'peer-closed') return `the peer closed the connection with code ${code}`;
+  if (cause === 'expired') return 'the session expired: its expiresAt came';
   return code === CLOSE_ABNORMAL ? 'this program dropped the connection' : 'this program closed the connection';
 }
 

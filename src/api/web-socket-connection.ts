@@ -3,36 +3,50 @@ import type { SendableMessage, SendOptions } from './data-type.ts';
 import type { ConnectionHandler } from './handlers.ts';
 import type { Session } from './session.ts';
 import type { SendStatus } from '../transport/driver.ts';
+import type { KeptRequest, RequestInfo } from './request-info.ts';
 import type { Status } from './status.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
 
 /** Makes a connection object: for the server only, because the constructor is not public. */
-export let createConnection: (session: Session, wss: WebSocketServer, protocol: string) => WebSocketConnection;
+export let createConnection: (
+  session: Session,
+  wss: WebSocketServer,
+  protocol: string,
+  request: KeptRequest,
+  data: unknown,
+) => WebSocketConnection;
 
 /**
  * One connection of a {@link WebSocketServer}. It is made when `onConnection` returns a handler.
  *
  * @typeParam T - type of `event.data`
+ * @typeParam Data - type of {@link WebSocketConnection.data}
  * @see the 4D page of the WebSocketConnection class
  */
-export class WebSocketConnection<T = string> {
+export class WebSocketConnection<T = string, Data = unknown> {
+  /** Yours: what this program knows of the client. What `accept` was given, undefined at first without. */
+  data: Data;
   readonly #session: Session;
   readonly #wss: WebSocketServer;
   readonly #protocol: string;
+  readonly #request: KeptRequest;
 
   static {
-    createConnection = (session, wss, protocol) => new WebSocketConnection(session, wss, protocol);
+    createConnection = (session, wss, protocol, request, data) =>
+      new WebSocketConnection(session, wss, protocol, request, data);
   }
 
-  private constructor(session: Session, wss: WebSocketServer, protocol: string) {
+  private constructor(session: Session, wss: WebSocketServer, protocol: string, request: KeptRequest, data: unknown) {
+    this.data = data as Data;
     this.#session = session;
     this.#wss = wss;
     this.#protocol = protocol;
+    this.#request = request;
   }
 
   /** The object that `onConnection` returned. */
-  get handler(): ConnectionHandler<T> {
-    return this.#session.handler as ConnectionHandler<T>;
+  get handler(): ConnectionHandler<T, Data> {
+    return this.#session.handler as ConnectionHandler<T, Data>;
   }
 
   /** A whole number that no other connection of this process has. */
@@ -46,13 +60,40 @@ export class WebSocketConnection<T = string> {
   }
 
   /** The server of this connection, also after its end. */
-  get wss(): WebSocketServer<T> {
-    return this.#wss as WebSocketServer<T>;
+  get wss(): WebSocketServer<T, Data> {
+    return this.#wss as unknown as WebSocketServer<T, Data>;
   }
 
   /** The subprotocol that was agreed on, `''` for none. */
   get protocol(): string {
     return this.#protocol;
+  }
+
+  /**
+   * The upgrade request, as `onConnection` saw it.
+   *
+   * @remarks It is kept as text and parsed when it is read first: until then it costs a connection little more than the
+   * bytes that came. Its headers may hold cookies and tokens: do not log them.
+   */
+  get request(): RequestInfo {
+    return this.#request.read();
+  }
+
+  /**
+   * When the session of the client ends, in milliseconds since 1970; undefined, the default, for never. It can be set at
+   * any time, also to a `Date`.
+   *
+   * @remarks Then the connection closes with 3000 and "session expired", and onTerminate has the cause `'expired'`: without
+   * it a connection outlives the login that it was opened with. Up to a tenth of a second late, and up to a minute after
+   * the system clock was changed. While Closing or Closed it cannot be set.
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_EXPIRY`
+   */
+  get expiresAt(): number | undefined {
+    return this.#session.expiresAt;
+  }
+
+  set expiresAt(moment: Date | number | undefined) {
+    this.#session.setExpiry(moment);
   }
 
   /** Bytes that were sent and have not left this process: how far the peer is behind. */

@@ -6,7 +6,9 @@ import type { DataType, SendableMessage } from './data-type.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './drain.ts';
 import { hasCallback, type ServerHandler } from './handlers.ts';
 import { checkDataType, checkServerOptions, type WebSocketServerOptions } from './options.ts';
+import { OriginRule } from './origins.ts';
 import { type BroadcastOptions, ServerCore } from './server-core.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
 import { attach, WebServer, webServer } from './web-server.ts';
 import type { WebSocketConnection } from './web-socket-connection.ts';
 
@@ -15,9 +17,10 @@ import type { WebSocketConnection } from './web-socket-connection.ts';
  *
  * @remarks It stays alive until its onTerminate has run, also when no variable holds it.
  * @typeParam T - type of `event.data`
+ * @typeParam Data - type of the connections' `data`
  * @see the 4D page of the WebSocketServer class
  */
-export class WebSocketServer<T = string> {
+export class WebSocketServer<T = string, Data = unknown> {
   readonly #core: ServerCore;
   readonly #path: string | undefined;
 
@@ -30,28 +33,31 @@ export class WebSocketServer<T = string> {
    * @throws FourDError `ERR_WEB_SERVER_NOT_STARTED`, `ERR_DUPLICATE_PATH` (errCode -10718), `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
-  static new(
-    handler: ServerHandler,
+  static new<Data = unknown>(
+    handler: ServerHandler<string, Data>,
     options?: WebSocketServerOptions & { readonly dataType?: 'text' | undefined },
-  ): WebSocketServer | null;
-  static new(
-    handler: ServerHandler<Uint8Array>,
+  ): WebSocketServer<string, Data> | null;
+  static new<Data = unknown>(
+    handler: ServerHandler<Uint8Array, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'blob' },
-  ): WebSocketServer<Uint8Array> | null;
-  static new<T = unknown>(
-    handler: ServerHandler<T>,
+  ): WebSocketServer<Uint8Array, Data> | null;
+  static new<T = unknown, Data = unknown>(
+    handler: ServerHandler<T, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'object' },
-  ): WebSocketServer<T> | null;
-  static new<T>(handler: ServerHandler<T>, options: WebSocketServerOptions = {}): WebSocketServer<T> | null {
+  ): WebSocketServer<T, Data> | null;
+  static new<T, Data>(
+    handler: ServerHandler<T, Data>,
+    options: WebSocketServerOptions = {},
+  ): WebSocketServer<T, Data> | null {
     try {
-      return new WebSocketServer<T>(handler, options);
+      return new WebSocketServer<T, Data>(handler, options);
     } catch (error) {
       if (error instanceof FourDError) return generateError(error, null);
       throw error;
     }
   }
 
-  private constructor(handler: ServerHandler<T>, options: WebSocketServerOptions) {
+  private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
     if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
       throw serverError(
         'ERR_INVALID_HANDLER',
@@ -78,19 +84,21 @@ export class WebSocketServer<T = string> {
     }
     this.#path = path;
     const dataType = checkDataType(options.dataType, 'HTTP');
-    this.#core = new ServerCore(this as WebSocketServer<never> as unknown as WebSocketServer, {
+    this.#core = new ServerCore(this as unknown as WebSocketServer, {
       handler,
       dataType,
       path: normalizedPath,
       limits,
+      origins: new OriginRule(options.origins),
+      proxies: new TrustedProxies(options.trustedProxies),
       hubs,
     });
     if (host instanceof WebServer) this.#core.onceEnded(attach(host, this.#core));
   }
 
   /** Open connections in order of arrival. The array does not change: read it again after a coming or going. */
-  get connections(): readonly WebSocketConnection<T>[] {
-    return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T>[];
+  get connections(): readonly WebSocketConnection<T, Data>[] {
+    return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T, Data>[];
   }
 
   /** `"text"`, `"blob"` or `"object"`. */
@@ -99,8 +107,8 @@ export class WebSocketServer<T = string> {
   }
 
   /** The handler as it was passed. */
-  get handler(): ServerHandler<T> {
-    return this.#core.handler as ServerHandler<T>;
+  get handler(): ServerHandler<T, Data> {
+    return this.#core.handler as ServerHandler<T, Data>;
   }
 
   /** The path as it was passed, undefined for a server that answers on all paths. */

@@ -27,6 +27,8 @@ export const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Close codes of RFC 6455 section 7.4.1 that the library itself uses. */
 export const CLOSE_NORMAL = 1000;
+/** Registered with IANA as "Unauthorized": the session of the peer is over. */
+export const CLOSE_UNAUTHORIZED = 3000;
 export const CLOSE_GOING_AWAY = 1001;
 export const CLOSE_NO_STATUS = 1005;
 export const CLOSE_ABNORMAL = 1006;

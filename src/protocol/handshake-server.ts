@@ -85,13 +85,14 @@ export function acceptValue(key: string): string {
  *
  * @param protocol - the subprotocol chosen, `''` for none
  * @param extensions - the extensions accepted, `''` for none
+ * @param headerLines - further headers, checked, each with its line end
  */
-export function buildUpgradeResponse(key: string, protocol: string, extensions: string): string {
+export function buildUpgradeResponse(key: string, protocol: string, extensions: string, headerLines = ''): string {
   const protocolLine = protocol === '' ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
   const extensionsLine = extensions === '' ? '' : `Sec-WebSocket-Extensions: ${extensions}\r\n`;
   return (
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-    `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${protocolLine}${extensionsLine}\r\n`
+    `Sec-WebSocket-Accept: ${acceptValue(key)}\r\n${protocolLine}${extensionsLine}${headerLines}\r\n`
   );
 }
 

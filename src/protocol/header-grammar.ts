@@ -126,13 +126,15 @@ function trimBlanks(text: string): string {
   return text.slice(start, end);
 }
 
-function endOfToken(text: string, offset: number): number {
+/** The offset behind the token that begins at `offset`: `offset` itself when none does. */
+export function endOfToken(text: string, offset: number): number {
   let end = offset;
   while (end < text.length && isTokenCode[text.charCodeAt(end)] === true) end++;
   return end;
 }
 
-function skipBlanks(text: string, offset: number): number {
+/** The offset behind the blanks that begin at `offset`. */
+export function skipBlanks(text: string, offset: number): number {
   let next = offset;
   while (isBlank(text[next])) next++;
   return next;

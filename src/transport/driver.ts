@@ -156,10 +156,10 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
    *
    * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
    */
-  close(code: number, reason: string, timeoutMs: number): void {
+  close(code: number, reason: string, timeoutMs: number, cause: EndCause = 'local'): void {
     if (this.#isOver) return;
     this.#releaseHeld(false);
-    this.#endCause ??= 'local';
+    this.#endCause ??= cause;
     this.#protocol.close(code, reason);
     this.#setCloseDeadline(timeoutMs);
     this.#discard();

@@ -115,16 +115,24 @@ export function refuseUpgrade(
   text: string,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const body = `${text}\n`;
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Connection: close',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-  ];
+  const lines = Object.entries({ 'Content-Type': 'text/plain; charset=utf-8', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  answerUpgrade(socket, status, `${text}\n`, lines.join(''));
+}
+
+/**
+ * As {@link refuseUpgrade}, with headers that were checked.
+ *
+ * @param headerLines - each with its line end
+ */
+export function answerUpgrade(socket: Duplex, status: number, body: string, headerLines: string): void {
   if (socket.destroyed) return;
-  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  const head =
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n${headerLines}\r\n`;
+  // Header values may be Latin-1, the body is UTF-8.
+  socket.end(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body, 'utf8')]));
   // What the client still sends is read and dropped until it ends its side, or a reset would overtake the answer.
   socket.resume();
   const deadline = { onDeadline: () => socket.destroy() };

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
+import { Refusal } from '../../src/api/admission.ts';
 import { PendingUpgrade, type UpgradeJudge } from '../../src/api/pending-upgrade.ts';
 import type { ConnectionEvent } from '../../src/api/events.ts';
 import { timers } from '../../src/transport/timers.ts';
@@ -28,6 +29,7 @@ interface Setup {
   readonly asked: ConnectionEvent[];
 }
 
+const CLIENT = { address: '192.0.2.1', host: 'localhost', isSecure: false };
 const HANDSHAKE = { isValid: true, key: 'key', protocols: [], extensions: [] } as const;
 
 function setUp(answer: () => unknown, handshakeTimeoutMs = 10_000): Setup {
@@ -45,13 +47,16 @@ function setUp(answer: () => unknown, handshakeTimeoutMs = 10_000): Setup {
     onSettled: () => void heard.push(['settled']),
   };
   const request = { url: '/?a=1', rawHeaders: [], socket: {} } as unknown as IncomingMessage;
-  return { upgrade: new PendingUpgrade(judge, request, socket, Buffer.alloc(0), HANDSHAKE, ''), socket, heard, asked };
+  const upgrade = new PendingUpgrade(judge, request, socket, Buffer.alloc(0), HANDSHAKE, '', CLIENT);
+  return { upgrade, socket, heard, asked };
 }
 
 test('it asks with the request, and passes the answer on at once', () => {
   const { upgrade, heard, asked } = setUp(() => 'yes');
   expect(upgrade.ask()).toBeUndefined();
-  expect(asked).toEqual([{ type: 'connection', request: expect.objectContaining({ url: '/?a=1' }) as unknown }]);
+  expect(asked).toEqual([
+    { type: 'connection', request: expect.objectContaining({ url: '/?a=1', remoteAddress: '192.0.2.1' }) as unknown },
+  ]);
   expect(heard).toEqual([['answer', 'yes']]);
   upgrade.settle();
 });
@@ -167,5 +172,22 @@ test('only the first refusal is answered', async () => {
   expect(socket.written).toContain('first\n');
   expect(socket.written).not.toContain('second');
   expect(heard).toEqual([['settled']]);
+  socket.destroy();
+});
+
+test('a refusal is answered as it is, unless it is settled already', async () => {
+  const { upgrade, socket } = setUp(() => 'yes');
+  upgrade.refuseWith(new Refusal(429, 'später', { 'Retry-After': '5' }));
+  upgrade.refuseWith(new Refusal(401, 'second', undefined));
+  await turns(2);
+  expect(socket.written.split('\r\n')).toEqual([
+    'HTTP/1.1 429 Too Many Requests',
+    'Connection: close',
+    'Content-Length: 7',
+    'Content-Type: text/plain; charset=utf-8',
+    'Retry-After: 5',
+    '',
+    'später',
+  ]);
   socket.destroy();
 });

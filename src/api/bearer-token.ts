@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { RequestInfo } from './request-info.ts';
+
+/** What a subprotocol begins with that carries a token. */
+export const BEARER_PREFIX = 'bearer.';
+
+/**
+ * The bearer token of a request: from the header `Authorization: Bearer <token>`, or, for pages in browsers, which cannot
+ * set headers, from an offered subprotocol `bearer.<token>`.
+ *
+ * @remarks A page offers the token beside a subprotocol that the server speaks: `new WebSocket(url, ['chat',
+ * 'bearer.' + token])`. The server has `protocols: ['chat']` and answers with that one: a browser needs an answer, and the
+ * token is never part of it. Tokens in URLs end up in logs; these do not.
+ *
+ * A token in a subprotocol can have letters, digits and ``!#$%&'*+-.^_`|~``: encode others as base64url. Compare it with
+ * {@link secretsEqual}.
+ * @returns the token; undefined when there is none, or more than one
+ */
+export function bearerToken(request: RequestInfo): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined)
+    return typeof authorization === 'string' ? readCredentials(authorization) : undefined;
+  const offers = request.headers['sec-websocket-protocol'];
+  if (offers === undefined) return undefined;
+  const tokens = (typeof offers === 'string' ? offers : offers.join(','))
+    .split(',')
+    .map((offer) => offer.trim())
+    .filter((offer) => offer.startsWith(BEARER_PREFIX));
+  const token = tokens[0]?.slice(BEARER_PREFIX.length);
+  return tokens.length === 1 && token !== '' ? token : undefined;
+}
+
+/**
+ * Tells whether two secrets are equal, in a time that does not depend on where they differ: with `===` an attacker could
+ * find a secret out piece by piece.
+ *
+ * @returns false also when one is undefined or empty: a secret that was not set opens no door
+ */
+export function secretsEqual(
+  a: string | Uint8Array | null | undefined,
+  b: string | Uint8Array | null | undefined,
+): boolean {
+  if (!isSecret(a) || !isSecret(b)) return false;
+  // Digests have one length, so that the length of the secret does not show either.
+  return timingSafeEqual(digest(a), digest(b));
+}
+
+/** Credentials of the scheme Bearer (RFC 6750 section 2.1): the scheme in any case, one space or more, the token. */
+function readCredentials(text: string): string | undefined {
+  const scheme = 'bearer ';
+  if (text.slice(0, scheme.length).toLowerCase() !== scheme) return undefined;
+  const token = text.slice(scheme.length).trim();
+  return token === '' || token.includes(' ') ? undefined : token;
+}
+
+function isSecret(value: unknown): value is string | Uint8Array {
+  return (typeof value === 'string' || value instanceof Uint8Array) && value.length > 0;
+}
+
+function digest(secret: string | Uint8Array): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
