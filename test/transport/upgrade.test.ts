@@ -249,8 +249,8 @@ describe('a refusal', () => {
     expect(answer.lines).toEqual([
       'HTTP/1.1 426 Upgrade Required',
       'Connection: close',
-      'Content-Type: text/plain; charset=utf-8',
       'Content-Length: 12',
+      'Content-Type: text/plain; charset=utf-8',
       'Sec-WebSocket-Version: 13',
       'Upgrade: websocket',
     ]);

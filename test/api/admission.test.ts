@@ -1,0 +1,392 @@
+import { WebSocket as UndiciWebSocket } from 'undici';
+import { describe, expect, test } from 'vitest';
+import {
+  accept,
+  type Admission,
+  bearerToken,
+  type ConnectionEvent,
+  type FourDError,
+  lastErrors,
+  refuse,
+  secretsEqual,
+  tryExpr,
+  WebSocket,
+  type WebSocketConnection,
+  type WebSocketServerOptions,
+} from '../../src/index.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { type LibraryServer, startLibraryServer } from '../helpers/library-server.ts';
+import { connectPeer } from '../helpers/peer.ts';
+import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
+import { UndiciPeer } from '../helpers/undici-peer.ts';
+
+type Options = Omit<WebSocketServerOptions, 'webServer'>;
+type Decide = (event: ConnectionEvent) => unknown;
+
+interface Started extends LibraryServer {
+  readonly server: RecordingServerHandler;
+}
+
+async function start(decide: Decide, options: Options = {}): Promise<Started> {
+  const server = new RecordingServerHandler({ onConnection: (_, event) => decide(event) });
+  return { ...(await startLibraryServer(server, options)), server };
+}
+
+/** The answer to a handshake with these header lines. */
+async function answerTo(port: number, headers: readonly string[] = [], without: string[] = []): Promise<HttpAnswer> {
+  const client = await RawClient.request(port, { headers, without });
+  return client.answered;
+}
+
+async function answerOf(decide: Decide, headers: readonly string[] = [], options: Options = {}): Promise<HttpAnswer> {
+  const { web } = await start(decide, options);
+  return answerTo(web.HTTPPort, headers);
+}
+
+function errorOf(act: () => unknown): FourDError {
+  try {
+    act();
+  } catch (error) {
+    return error as FourDError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+const accepting: Decide = () => new RecordingHandler();
+
+function from(origin: string): string[] {
+  return [`Origin: ${origin}`];
+}
+
+function offer(protocols: string): string[] {
+  return [`Sec-WebSocket-Protocol: ${protocols}`];
+}
+
+const HOSTILE_VALUES = ['a\r\nx-evil: 1', 'a\nb', 'a\rb', 'a\0b', '\u007F', '€'];
+const HOSTILE_NAMES = ['', ' ', 'x a', 'x:', 'x\r\ny', 'é', 'x(1)', 'x\0'];
+const RESERVED_NAMES = [
+  'Connection',
+  'upgrade',
+  'Content-Length',
+  'transfer-encoding',
+  'trailer',
+  'te',
+  'keep-alive',
+  'Sec-WebSocket-Accept',
+  'sec-websocket-protocol',
+  'SEC-WEBSOCKET-EXTENSIONS',
+  'sec-websocket-anything',
+];
+
+describe('refuse', () => {
+  test('with a text', async () => {
+    const answer = await answerOf(() => refuse(429, 'später', { 'Retry-After': '5' }));
+    expect(answer.lines).toEqual([
+      'HTTP/1.1 429 Too Many Requests',
+      'Connection: close',
+      'Content-Length: 7',
+      'Content-Type: text/plain; charset=utf-8',
+      'Retry-After: 5',
+    ]);
+    expect(answer.body).toBe('später');
+  });
+
+  test.each([
+    ['an object', { error: 'quota', left: 0 }, '{"error":"quota","left":0}'],
+    ['an array', [1, 'é'], '[1,"é"]'],
+  ])('with %s, as JSON', async (_, body, json) => {
+    const answer = await answerOf(async () => refuse(403, body));
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(answer.body).toBe(json);
+  });
+
+  test('with the status alone, and with a content type and repeated headers of its own', async () => {
+    expect(await answerOf(() => refuse(401))).toMatchObject({ status: 401, body: 'Unauthorized\n' });
+    expect(await answerOf(() => refuse(599))).toMatchObject({ status: 599, body: 'Refused\n' });
+    const headers = { 'content-type': 'text/html', 'Set-Cookie': ['a=1', 'b=é'] };
+    const answer = await answerOf(() => refuse(400, '', headers));
+    expect(answer.lines.slice(3)).toEqual(['content-type: text/html', 'Set-Cookie: a=1', 'Set-Cookie: b=é']);
+    expect(answer.body).toBe('');
+  });
+
+  test('the client of the library sees all of it, and no callback of a connection runs', async () => {
+    const { url, server, wss } = await start(() => refuse(402, { price: 5 }, { 'x-plan': 'free' }));
+    const handler = new RecordingHandler();
+    const socket = new WebSocket(url, handler);
+    expect(await socket.ready).toBeNull();
+    const { error } = handler.errors[0]!;
+    expect(error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 402 });
+    expect(error.httpHeaders).toMatchObject({ 'x-plan': 'free' });
+    expect(Buffer.from(error.httpBody!).toString()).toBe('{"price":5}');
+    expect(server.names).toEqual(['onOpen', 'onConnection']);
+    expect(wss.connections).toEqual([]);
+  });
+
+  test.each([399, 600, 101, 200, 302, 403.5, NaN, '403', undefined, null])('the status %s is refused', (status) => {
+    const error = errorOf(() => refuse(status as number));
+    expect(error).toMatchObject({ code: 'ERR_INVALID_REFUSAL', componentSignature: 'HTTP' });
+    expect(error.message).toBe('invalid refusal: the status must be a whole number from 400 to 599');
+  });
+
+  test.each([
+    ['null', null],
+    ['a number', 5],
+    ['a function', () => 'no'],
+    ['a BigInt within', { a: 5n }],
+    ['what toJSON makes nothing of', { toJSON: () => undefined }],
+  ])('the body %s is refused', (_, body) => {
+    expect(errorOf(() => refuse(403, body as object)).code).toBe('ERR_INVALID_REFUSAL');
+  });
+});
+
+describe.each([
+  ['refuse', (headers: unknown) => refuse(403, 'no', headers as Record<string, string>)],
+  ['accept', (headers: unknown) => accept({ onMessage() {} }, { headers: headers as Record<string, string> })],
+])('headers of %s', (_name, give) => {
+  test.each(HOSTILE_VALUES)('the value %j is refused at the call, without showing it', (value) => {
+    for (const headers of [{ 'x-a': value }, { 'x-a': ['fine', value] }, { 'set-cookie': value }]) {
+      const error = errorOf(() => give(headers));
+      expect(error).toMatchObject({ code: 'ERR_INVALID_HEADER', componentSignature: 'HTTP' });
+      expect(error.message).not.toContain(value);
+    }
+  });
+
+  test.each(HOSTILE_NAMES)('the name %j is refused', (name) => {
+    expect(errorOf(() => give({ [name]: 'a' })).code).toBe('ERR_INVALID_HEADER');
+  });
+
+  test.each(RESERVED_NAMES)('%s is the library’s own', (name) => {
+    expect(errorOf(() => give({ [name]: 'a' })).message).toBe(
+      `invalid headers: ${name} is set by the handshake itself`,
+    );
+  });
+
+  test.each([null, 'x-a: 1', 5, [['x-a', '1']], new Map([['x-a', '1']]), new Headers({ 'x-a': '1' })])(
+    '%s is no object with headers',
+    (headers) => expect(errorOf(() => give(headers)).code).toBe('ERR_INVALID_HEADER'),
+  );
+
+  test.each([undefined, null, 5, {}])('the value %s is no text', (value) => {
+    expect(errorOf(() => give({ 'x-a': value })).message).toBe('invalid headers: the value of x-a is not a text');
+  });
+
+  test('a mistake is told as every other: by the error operation, and nobody gets in', async () => {
+    expect(tryExpr(() => give({ 'x-a': '\n' }))).toBeNull();
+    expect(lastErrors()).toMatchObject([{ componentSignature: 'HTTP' }]);
+    const errors = recordErrors();
+    expect(await answerOf(() => give({ 'x-a': '\n' }))).toMatchObject({ status: 403 });
+    expect(errors).toHaveLength(1);
+  });
+});
+
+test('without an error handler a mistake in onConnection is a 500, and told to onError', async () => {
+  const { web, server } = await start(() => accept(new RecordingHandler(), { headers: { 'x-a': '\r\n' } }));
+  expect((await answerTo(web.HTTPPort)).status).toBe(500);
+  expect(server.errors[0]!.error.code).toBe('ERR_INVALID_HEADER');
+});
+
+describe('accept', () => {
+  test('headers and cookies are in the answer, the connection works', async () => {
+    const handler = new RecordingHandler();
+    const headers = { 'x-node': 'a\tb', 'Set-Cookie': ['a=1; HttpOnly', 'b=é'] };
+    const { web } = await start(() => accept(handler, { headers }));
+    const client = await RawClient.open(web.HTTPPort);
+    const { lines } = await client.answered;
+    expect(lines[0]).toBe('HTTP/1.1 101 Switching Protocols');
+    expect(lines.slice(-3)).toEqual(['x-node: a\tb', 'Set-Cookie: a=1; HttpOnly', 'Set-Cookie: b=é']);
+    client.sendText('hello');
+    expect(await handler.nextMessage()).toBe('hello');
+    expect(((await handler.opened) as WebSocketConnection).handler).toBe(handler);
+  });
+
+  test('more headers than fit into one buffer', async () => {
+    const values = Array.from({ length: 300 }, (_, i) => `${i}=${'x'.repeat(400)}`);
+    const { web } = await start(() => accept(new RecordingHandler(), { headers: { 'set-cookie': values } }));
+    const { lines } = await answerTo(web.HTTPPort);
+    expect(lines.slice(-300)).toEqual(values.map((value) => `set-cookie: ${value}`));
+  });
+
+  test('without options it is the handler alone', async () => {
+    const plain = await answerOf(() => new RecordingHandler());
+    const accepted = await answerOf(() => accept(new RecordingHandler() as never));
+    expect(accepted.lines).toEqual(plain.lines);
+  });
+
+  test.each([null, undefined, {}, { onMessage: 5 }, 'handler'])(
+    'of what is no handler is a 500: %s',
+    async (handler) => {
+      const { web, server } = await start(() => accept(handler as never));
+      expect((await answerTo(web.HTTPPort)).status).toBe(500);
+      expect(server.errors[0]!.error.code).toBe('ERR_INVALID_HANDLER');
+    },
+  );
+});
+
+describe('subprotocols', () => {
+  test('without a list none is chosen', async () => {
+    const answer = await answerOf(accepting, offer('a, b'));
+    expect(answer.status).toBe(101);
+    expect(answer.headers.has('sec-websocket-protocol')).toBe(false);
+  });
+
+  test('of a list the first that is offered, and a refusal when none fits', async () => {
+    const options = { protocols: ['v2', 'v1'] };
+    expect((await answerOf(accepting, offer('v1, v2'), options)).headers.get('sec-websocket-protocol')).toBe('v2');
+    expect(await answerOf(accepting, offer('v3'), options)).toMatchObject({ status: 400 });
+  });
+
+  test('onConnection may choose another that was offered, or none', async () => {
+    const { web, wss } = await start(
+      ({ request }) => accept(new RecordingHandler() as never, { protocol: request.query['p'] as string }),
+      { protocols: ['v2', 'v1'] },
+    );
+    const chosen = async (protocol: string): Promise<string | undefined> => {
+      const client = await RawClient.open(web.HTTPPort, { path: `/?p=${protocol}`, headers: offer('v1, v2, v9') });
+      expect(wss.connections.at(-1)!.protocol).toBe(protocol);
+      return (await client.answered).headers.get('sec-websocket-protocol');
+    };
+    expect(await chosen('v1')).toBe('v1');
+    expect(await chosen('v9')).toBe('v9');
+    expect(await chosen('')).toBeUndefined();
+  });
+
+  test('one that was not offered is a mistake: 500', async () => {
+    const { web, server } = await start(() => accept(new RecordingHandler() as never, { protocol: 'v3' }));
+    for (const headers of [offer('v1'), []]) expect((await answerTo(web.HTTPPort, headers)).status).toBe(500);
+    expect(server.errors.map(({ error }) => error.message)).toEqual([
+      'invalid protocol: accept() was given one that the client did not offer',
+      'invalid protocol: accept() was given one that the client did not offer',
+    ]);
+  });
+
+  test.each(['a b', 'a\r\nx: y', 'é', 'bearer.abc', 5])('%j cannot be one', (protocol) => {
+    expect(errorOf(() => accept({ onMessage() {} }, { protocol: protocol as string })).code).toBe('ERR_INVALID_OPTION');
+  });
+});
+
+describe('a token in the handshake', () => {
+  const SECRET = 'c2VjcmV0-_.~';
+  const decide: Decide = ({ request }) => (secretsEqual(bearerToken(request), SECRET) ? new RecordingHandler() : null);
+
+  test('a page offers it beside a subprotocol, and it is not echoed', async () => {
+    const { web, url } = await start(decide, { protocols: ['chat'] });
+    const page = new UndiciWebSocket(url, ['chat', `bearer.${SECRET}`]);
+    const opened = createDeferred<string>();
+    page.addEventListener('open', () => opened.resolve(page.protocol));
+    page.addEventListener('error', () => opened.resolve('refused'));
+    expect(await opened.promise).toBe('chat');
+    page.close();
+    const answer = await answerTo(web.HTTPPort, [`Sec-WebSocket-Protocol: bearer.${SECRET}, chat`]);
+    expect(answer.lines.join()).not.toContain(SECRET);
+    expect(answer.headers.get('sec-websocket-protocol')).toBe('chat');
+  });
+
+  test('a program sends a header', async () => {
+    const { web } = await start(decide);
+    expect((await answerTo(web.HTTPPort, [`Authorization: Bearer ${SECRET}`])).status).toBe(101);
+    expect((await answerTo(web.HTTPPort, ['Authorization: Bearer wrong'])).status).toBe(403);
+    expect((await answerTo(web.HTTPPort)).status).toBe(403);
+  });
+
+  test('the client of the library can offer one too', async () => {
+    const { url } = await start(decide, { protocols: ['chat'] });
+    const socket = await WebSocket.new(url, new RecordingHandler(), { protocols: [`bearer.${SECRET}`, 'chat'] });
+    expect(socket?.protocol).toBe('chat');
+    socket?.terminate();
+  });
+});
+
+describe('origins', () => {
+  test('a page of another site is refused before onConnection is asked, with the reason', async () => {
+    const { web, server, url } = await start(accepting);
+    const answer = await answerTo(web.HTTPPort, from('https://evil.example'));
+    expect(answer.status).toBe(403);
+    expect(answer.body).toContain('option "origins"');
+    expect(answer.body).not.toContain('evil');
+    expect((await answerTo(web.HTTPPort, from('null'))).status).toBe(403);
+    expect((await answerTo(web.HTTPPort, [...from('http://localhost'), ...from('http://localhost')])).status).toBe(403);
+    expect(server.names).toEqual(['onOpen']);
+    await expect(connectPeer(url, { origin: 'http://127.0.0.1:1' })).rejects.toThrow('403');
+  });
+
+  test('a page of the same host gets in, and so does who has no Origin', async () => {
+    const { web, url } = await start(accepting);
+    expect((await answerTo(web.HTTPPort, from('http://localhost'))).status).toBe(101);
+    expect((await answerTo(web.HTTPPort)).status).toBe(101);
+    await connectPeer(url, { origin: `http://127.0.0.1:${web.HTTPPort}` });
+    const page = new UndiciPeer(url);
+    await page.opened;
+    expect(page.hasOpened).toBe(true);
+  });
+
+  test('a list, "*" and a function', async () => {
+    const list = { origins: ['https://a.example'] };
+    expect((await answerOf(accepting, from('https://a.example'), list)).status).toBe(101);
+    expect((await answerOf(accepting, from('http://localhost'), list)).status).toBe(403);
+    expect((await answerOf(accepting, from('null'), { origins: '*' })).status).toBe(101);
+    const check = { origins: (origin: string) => origin.endsWith('.example') };
+    expect((await answerOf(accepting, from('https://b.example'), check)).status).toBe(101);
+    expect((await answerOf(accepting, from('https://b.example.evil'), check)).status).toBe(403);
+  });
+
+  test('a function that fails is a 500, told to onError, and nobody is asked', async () => {
+    const { web, server } = await start(accepting, {
+      origins: () => {
+        throw new Error('broken');
+      },
+    });
+    expect((await answerTo(web.HTTPPort, from('https://a.example'))).status).toBe(500);
+    expect(server.names).toEqual(['onOpen', 'onError']);
+    expect(server.errors[0]!.error.message).toBe('origins failed: broken');
+  });
+
+  test('an invalid handshake, and subprotocols that do not fit, are told first', async () => {
+    const { web } = await start(accepting, { protocols: ['chat'] });
+    const evil = from('https://evil.example');
+    expect((await answerTo(web.HTTPPort, evil, ['Sec-WebSocket-Key'])).status).toBe(400);
+    expect((await answerTo(web.HTTPPort, [...evil, 'Sec-WebSocket-Protocol: x'])).status).toBe(400);
+  });
+});
+
+describe('trustedProxies', () => {
+  test('the address of the client is what the proxy says, in onConnection and later', async () => {
+    const { web, server } = await start(() => new RecordingHandler(), { trustedProxies: ['127.0.0.0/8'] });
+    const headers = ['X-Forwarded-For: 6.6.6.6, 192.0.2.1', 'X-Forwarded-For: 127.0.0.9'];
+    expect((await answerTo(web.HTTPPort, headers)).status).toBe(101);
+    expect(server.connectionEvents[0]!.request.remoteAddress).toBe('192.0.2.1');
+    expect(server.calls.all[0]!.wss.connections[0]!.request.remoteAddress).toBe('192.0.2.1');
+  });
+
+  test('without it headers are a client’s invention', async () => {
+    const { web, server } = await start(() => null);
+    await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=192.0.2.1']);
+    expect(server.connectionEvents[0]!.request.remoteAddress).toBe('127.0.0.1');
+  });
+
+  test('headers that contradict each other are refused', async () => {
+    const { web, server } = await start(() => null, { trustedProxies: ['127.0.0.1'] });
+    const answer = await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=6.6.6.6']);
+    expect(answer.status).toBe(400);
+    expect(server.names).toEqual(['onOpen']);
+  });
+
+  test('the host that the proxy saw is that of the page', async () => {
+    const headers = ['Origin: https://a.example', 'X-Forwarded-Host: a.example', 'X-Forwarded-Proto: https'];
+    const trusting = { trustedProxies: ['127.0.0.1'] };
+    expect((await answerOf(accepting, headers, trusting)).status).toBe(101);
+    expect((await answerOf(accepting, headers)).status).toBe(403);
+    // Without TLS the page could come from anyone in between.
+    headers[0] = 'Origin: http://a.example';
+    expect((await answerOf(accepting, headers, trusting)).status).toBe(403);
+  });
+});
+
+test('accept works in what onConnection promises', async () => {
+  const answer = await answerOf(async (): Promise<Admission<unknown>> =>
+    accept(new RecordingHandler() as never, { headers: { 'x-a': '1' } }),
+  );
+  expect(answer.headers.get('x-a')).toBe('1');
+});
