@@ -54,7 +54,7 @@ export interface Benchmark {
   /** The metric that the plot and the summary show. */
   readonly headline: string;
   /** Which kind of peer takes part. */
-  readonly side: 'server' | 'client' | 'package';
+  readonly side: 'server' | 'compressing server' | 'client' | 'package';
   /** Rounds beyond this tell nothing new. */
   readonly maxRounds?: number;
   /** Measures one peer once. Rejects when a message was lost or miscounted, or anything else failed. */

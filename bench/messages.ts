@@ -1,8 +1,10 @@
 /** What the messages of a load are like. */
 export interface MessageShape {
   readonly kind: 'text' | 'binary' | 'object';
-  /** Size of the payload on the wire. */
+  /** Size of the payload, on the wire when it is not compressed. */
   readonly bytes: number;
+  /** Whether both sides compress, each message on its own. */
+  readonly isCompressed?: boolean;
 }
 
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';

@@ -18,9 +18,12 @@ export interface Peer {
   readonly sides: readonly Benchmark['side'][];
 }
 
+/** What a peer takes part in that can do everything. */
+const COMPRESSING: Peer['sides'] = ['server', 'compressing server', 'client', 'package'];
+
 const PEERS: readonly Peer[] = [
-  { name: LIBRARY, module: 'library', packageName: '4d-websocket', sides: ['server', 'client', 'package'] },
-  { name: BASELINE, module: 'ws', packageName: 'ws', sides: ['server', 'client', 'package'] },
+  { name: LIBRARY, module: 'library', packageName: '4d-websocket', sides: COMPRESSING },
+  { name: BASELINE, module: 'ws', packageName: 'ws', sides: COMPRESSING },
   { name: 'undici', module: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', module: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
   { name: 'node:net', module: 'raw', sides: ['server'] },
@@ -41,7 +44,7 @@ export function selectPeers(names: readonly string[], otherBuilds: readonly stri
     name: otherBuilds.length === 1 ? 'other build' : `other build ${index + 1}`,
     module: 'library',
     entry,
-    sides: ['server', 'client'],
+    sides: ['server', 'compressing server', 'client'],
   }));
   return [...selected, ...others];
 }

@@ -1,12 +1,13 @@
 import type { Benchmark } from '../benchmark.ts';
 import { handshakes, idleMemory } from './connections.ts';
-import { clientEchoes, serverEchoes } from './echo.ts';
+import { clientEchoes, compressedEchoes, serverEchoes } from './echo.ts';
 import { fanOuts } from './fan-out.ts';
 import { packageSize } from './package-size.ts';
 import { startUp } from './start-up.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   ...serverEchoes,
+  ...compressedEchoes,
   ...fanOuts,
   handshakes,
   idleMemory,

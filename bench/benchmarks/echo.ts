@@ -19,12 +19,25 @@ const LOADS: readonly EchoLoad[] = [
   { name: 'binary-1m', title: '1 MiB binary', shape: { kind: 'binary', bytes: 1_048_576 }, connections: 4 },
 ];
 
+const COMPRESSED: EchoLoad = {
+  name: 'compressed-1k',
+  title: '1 KiB object, compressed',
+  shape: { kind: 'object', bytes: 1024, isCompressed: true },
+  connections: 64,
+};
+
 const IN_FLIGHT: readonly number[] = [1, 16];
 
 /** Every message is sent back to where it came from. */
 export const serverEchoes: readonly Benchmark[] = LOADS.flatMap((load) =>
   IN_FLIGHT.map((inFlight) => echo('server', load, inFlight)),
 );
+
+/** The same with messages that are inflated and compressed, each on its own. */
+export const compressedEchoes: readonly Benchmark[] = IN_FLIGHT.map((inFlight) => ({
+  ...echo('server', COMPRESSED, inFlight),
+  side: 'compressing server',
+}));
 
 /** The same with clients under measurement: each answer is followed by the next message. */
 export const clientEchoes: readonly Benchmark[] = LOADS.flatMap((load) =>

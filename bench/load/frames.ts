@@ -1,3 +1,4 @@
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { MessageShape } from '../messages.ts';
 import { payloadOf } from '../messages.ts';
 
@@ -5,21 +6,48 @@ import { payloadOf } from '../messages.ts';
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
+const RSV1 = 0x40;
+/** What is cut off a compressed message (RFC 7692 section 7.2.1). */
+const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 /** Builds the frame of a message: masked as a client sends it, or bare as a server does. */
 export function buildFrame(shape: MessageShape, isMasked: boolean): Buffer {
-  const payload = payloadOf(shape);
-  const header = Buffer.from([shape.kind === 'binary' ? FIN_BINARY : FIN_TEXT, ...lengthBytes(payload.length)]);
+  const payload = shape.isCompressed === true ? deflate(payloadOf(shape)) : payloadOf(shape);
+  const header = Buffer.from([firstByteOf(shape), ...lengthBytes(payload.length)]);
   if (!isMasked) return Buffer.concat([header, payload]);
   (header[1] as number) |= 0x80;
   return Buffer.concat([header, MASKING_KEY, payload.map((byte, i) => byte ^ (MASKING_KEY[i & 3] as number))]);
+}
+
+/** The frame that `bytes` begin with, as a server sends it; undefined when there is more of it to come. */
+export function firstFrame(bytes: Buffer): Buffer | undefined {
+  const shortLength = (bytes[1] ?? 127) & 0x7f;
+  if (shortLength === 127 || (shortLength === 126 && bytes.length < 4)) return undefined;
+  const length = shortLength === 126 ? 4 + bytes.readUInt16BE(2) : 2 + shortLength;
+  return bytes.length < length ? undefined : bytes.subarray(0, length);
+}
+
+/** Whether a frame of a server holds the message, compressed as the server likes. */
+export function holdsCompressed(frame: Buffer, shape: MessageShape): boolean {
+  const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
+  if (frame[0] !== firstByteOf(shape)) return false;
+  const message = inflateRawSync(Buffer.concat([payload, DEFLATE_TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
+  return message.equals(payloadOf(shape));
 }
 
 /** `frame` repeated 0 to `count` times: several messages leave in one write. */
 export function repeatFrame(frame: Buffer, count: number): readonly Buffer[] {
   const all = Buffer.concat(Array.from({ length: count }, () => frame));
   return Array.from({ length: count + 1 }, (_, i) => all.subarray(0, i * frame.length));
+}
+
+function firstByteOf({ kind, isCompressed }: MessageShape): number {
+  return (kind === 'binary' ? FIN_BINARY : FIN_TEXT) | (isCompressed === true ? RSV1 : 0);
+}
+
+function deflate(payload: Buffer): Buffer {
+  return deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -DEFLATE_TAIL.length);
 }
 
 function lengthBytes(length: number): number[] {

@@ -2,22 +2,33 @@ import { createHash } from 'node:crypto';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example. */
-export const UPGRADE_REQUEST: string = [
-  'GET /bench HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Upgrade: websocket',
-  'Connection: Upgrade',
-  `Sec-WebSocket-Key: ${KEY}`,
-  'Sec-WebSocket-Version: 13',
-  '\r\n',
-].join('\r\n');
+/**
+ * The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
+ *
+ * @param isCompressed - whether to offer compression of each message on its own
+ */
+export function upgradeRequest(isCompressed: boolean): string {
+  return [
+    'GET /bench HTTP/1.1',
+    'Host: 127.0.0.1',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${KEY}`,
+    'Sec-WebSocket-Version: 13',
+    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${OFFER}`] : []),
+    '\r\n',
+  ].join('\r\n');
+}
+
+const OFFER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
 
 const ACCEPT = acceptOf(KEY);
 
-/** Whether `head` is the right answer to {@link UPGRADE_REQUEST}. */
-export function isUpgradeAnswer(head: string): boolean {
-  return head.startsWith('HTTP/1.1 101 ') && head.includes(ACCEPT);
+/** Whether `head` is the right answer to {@link upgradeRequest}. */
+export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
+  return (
+    head.startsWith('HTTP/1.1 101 ') && head.includes(ACCEPT) && head.includes('permessage-deflate') === isCompressed
+  );
 }
 
 /** The answer to a request. */

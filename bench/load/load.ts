@@ -15,7 +15,7 @@ export interface LoadPlan {
   readonly pattern: 'echo' | 'fan-out';
   /** Messages of one connection that are on their way at a time; those that are sent together leave in one write. */
   readonly inFlight: number;
-  /** Whether one message on each connection is compared, byte by byte, before anything is measured. */
+  /** Whether one message on each connection is compared, byte by byte, before anything is measured. A must for compressed ones. */
   readonly checksAnswers: boolean;
 }
 
@@ -25,7 +25,7 @@ const CONCURRENT_HANDSHAKES = 32;
 /** The generator of the load: raw sockets, frames built beforehand, answers counted by their bytes. */
 export class Load implements RawListener {
   readonly #plan: LoadPlan;
-  readonly #answerBytes: number;
+  #answerBytes: number;
   /** Frames to send, by their number. */
   readonly #frames: readonly Buffer[];
   readonly #failure = new Failure();
@@ -38,10 +38,9 @@ export class Load implements RawListener {
 
   constructor(plan: LoadPlan) {
     this.#plan = plan;
-    const answer = buildFrame(plan.shape, false);
-    this.#answerBytes = answer.length;
+    this.#answerBytes = buildFrame(plan.shape, false).length;
     this.#frames = repeatFrame(buildFrame(plan.shape, true), plan.inFlight);
-    if (plan.checksAnswers) this.#check = new AnswerCheck(this.#failure, answer);
+    if (plan.checksAnswers) this.#check = new AnswerCheck(this.#failure, plan.shape);
   }
 
   /** Opens the connections. The result counts handshakes. */
@@ -52,8 +51,11 @@ export class Load implements RawListener {
       Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, () => this.#openInTurn())),
     );
     const elapsedMs = performance.now() - beganAt;
-    await this.#check?.run(connections, () => this.#sendFromAll(1));
-    this.#check = undefined;
+    if (this.#check !== undefined) {
+      await this.#check.run(connections, () => this.#sendFromAll(1));
+      this.#answerBytes = this.#check.answerBytes;
+      this.#check = undefined;
+    }
     return { messages: connections, elapsedMs };
   }
 
@@ -88,9 +90,10 @@ export class Load implements RawListener {
   }
 
   async #openInTurn(): Promise<void> {
-    while (this.#begunConnections < this.#plan.connections) {
+    const { port, shape, connections } = this.#plan;
+    while (this.#begunConnections < connections) {
       this.#begunConnections++;
-      this.#connections.push(await RawConnection.open(this.#plan.port, this));
+      this.#connections.push(await RawConnection.open(port, this, shape.isCompressed === true));
     }
   }
 

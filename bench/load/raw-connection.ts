@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { isUpgradeAnswer, UPGRADE_REQUEST } from './handshake.ts';
+import { isUpgradeAnswer, upgradeRequest } from './handshake.ts';
 
 /** All connections read into the same memory: their bytes are counted, not kept. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
@@ -19,21 +19,23 @@ export class RawConnection {
   unclaimedBytes = 0;
   readonly #socket: Socket;
   readonly #listener: RawListener;
+  readonly #isCompressed: boolean;
   #head = '';
   #isOpen = false;
   #isClosing = false;
   #onOpen: (() => void) | undefined;
 
   /** Connects, and resolves when the handshake is complete. */
-  static open(port: number, listener: RawListener): Promise<RawConnection> {
+  static open(port: number, listener: RawListener, isCompressed: boolean): Promise<RawConnection> {
     return new Promise((resolve) => {
-      const connection = new RawConnection(port, listener);
+      const connection = new RawConnection(port, listener, isCompressed);
       connection.#onOpen = () => resolve(connection);
     });
   }
 
-  private constructor(port: number, listener: RawListener) {
+  private constructor(port: number, listener: RawListener, isCompressed: boolean) {
     this.#listener = listener;
+    this.#isCompressed = isCompressed;
     this.#socket = connect({
       host: '127.0.0.1',
       port,
@@ -49,7 +51,7 @@ export class RawConnection {
     });
     this.#socket.on('error', (error) => this.#lose(error.message));
     this.#socket.on('close', () => this.#lose('closed by the server'));
-    this.#socket.write(UPGRADE_REQUEST);
+    this.#socket.write(upgradeRequest(isCompressed));
   }
 
   write(bytes: Buffer): void {
@@ -66,7 +68,7 @@ export class RawConnection {
     this.#head += bytes.toString('latin1');
     const end = this.#head.indexOf('\r\n\r\n');
     if (end < 0) return;
-    if (!isUpgradeAnswer(this.#head)) {
+    if (!isUpgradeAnswer(this.#head, this.#isCompressed)) {
       this.#lose(`the handshake was refused: ${this.#head.split('\r\n', 1)[0]}`);
       return;
     }

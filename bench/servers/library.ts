@@ -21,6 +21,7 @@ export async function createPeer(peer: Peer): Promise<ServerPeer> {
         webServer: web,
         // Any of the three: the types want to know which.
         dataType: DATA_TYPES[shape.kind] as 'object',
+        compression: shape.isCompressed === true,
         maxMessageBytes: MAX_MESSAGE_BYTES,
         maxBufferedBytes: MAX_BUFFERED_BYTES,
       },

@@ -4,7 +4,18 @@ import { loadPackage, versionOf } from '../packages.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 import { MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
 
-/** ws with its best documented settings: no compression, its optional native modules. It turns Nagle off by itself. */
+/** What the documentation of ws shows, where it warns of the memory that the defaults take. */
+const COMPRESSION: Ws.PerMessageDeflateOptions = {
+  zlibDeflateOptions: { chunkSize: 1024, memLevel: 7, level: 3 },
+  zlibInflateOptions: { chunkSize: 10 * 1024 },
+  clientNoContextTakeover: true,
+  serverNoContextTakeover: true,
+  serverMaxWindowBits: 10,
+  concurrencyLimit: 10,
+  threshold: 1024,
+};
+
+/** ws with its best documented settings: no compression unless that is what is measured, its optional native modules. It turns Nagle off by itself. */
 export function createPeer(): ServerPeer {
   const ws = loadPackage('ws') as typeof Ws;
   return { version: versionOf('ws'), notes: nativeNotes(), serve: (workload) => serve(ws, workload) };
@@ -26,7 +37,7 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
   const server = new ws.WebSocketServer({
     host: '127.0.0.1',
     port: 0,
-    perMessageDeflate: false,
+    perMessageDeflate: shape.isCompressed === true && COMPRESSION,
     maxPayload: MAX_MESSAGE_BYTES,
   });
   const onMessage = behaviour === 'broadcast' ? broadcast(server) : shape.kind === 'object' ? echoObject : echo;

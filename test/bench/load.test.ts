@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { buildFrame } from '../../bench/load/frames.ts';
 import { answerUpgrade } from '../../bench/load/handshake.ts';
@@ -10,8 +11,9 @@ const answer = buildFrame(shape, false);
 const servers: Server[] = [];
 
 /** A server that answers the n-th message (from 1) of each connection with what `answerTo` gives. */
-async function listen(answerTo: (n: number) => Buffer): Promise<number> {
-  const messageBytes = buildFrame(shape, true).length;
+async function listen(answerTo: (n: number) => Buffer, messages: MessageShape = shape): Promise<number> {
+  const messageBytes = buildFrame(messages, true).length;
+  const extensions = messages.isCompressed === true ? 'Sec-WebSocket-Extensions: permessage-deflate\r\n' : '';
   const server = createServer((socket: Socket) => {
     let isOpen = false;
     let received = 0;
@@ -20,7 +22,7 @@ async function listen(answerTo: (n: number) => Buffer): Promise<number> {
     socket.on('data', (bytes) => {
       if (!isOpen) {
         isOpen = true;
-        socket.write(answerUpgrade(bytes.toString('latin1')));
+        socket.write(answerUpgrade(bytes.toString('latin1')).replace(/\r\n$/, `${extensions}\r\n`));
         return;
       }
       received += bytes.length;
@@ -38,8 +40,8 @@ function planOf(port: number): LoadPlan {
   return { port, shape, connections: 2, pattern: 'echo', inFlight: 4, checksAnswers: true };
 }
 
-async function open(answerTo: (n: number) => Buffer): Promise<Load> {
-  const load = new Load(planOf(await listen(answerTo)));
+async function open(answerTo: (n: number) => Buffer, messages: MessageShape = shape): Promise<Load> {
+  const load = new Load({ ...planOf(await listen(answerTo, messages)), shape: messages });
   loads.push(load);
   await load.open();
   return load;
@@ -80,6 +82,27 @@ describe('the load of the benchmark', () => {
   test('refuses bytes that belong to no answer', async () => {
     const load = await open((n) => (n === 10 ? Buffer.concat([answer, Buffer.from('x')]) : answer));
     await expect(load.run(20)).rejects.toThrow('bytes came that belong to no answer');
+  });
+
+  test.each([
+    ['short', 1024],
+    ['long', 20_000],
+  ])('counts compressed answers, whatever they look like: %s', async (_, bytes) => {
+    const compressed: MessageShape = { kind: 'binary', bytes, isCompressed: true };
+    // Compressed by another level than the load does it.
+    const payload = deflateRawSync(payloadOf(compressed), { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
+    const length = payload.length - 4;
+    const frame = Buffer.concat([Buffer.from([0xc2, 126, length >> 8, length & 0xff]), payload.subarray(0, -4)]);
+    const load = await open(() => frame, compressed);
+    expect((await load.run(20)).messages).toBeGreaterThan(8);
+  });
+
+  test('refuses answers that are not compressed, or hold something else', async () => {
+    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
+    const other = buildFrame({ ...compressed, bytes: 65 }, false);
+    for (const wrong of [answer, other]) {
+      await expect(open(() => wrong, compressed)).rejects.toThrow('not the message that was sent, or not compressed');
+    }
   });
 
   test('fails when a connection is lost', async () => {
