@@ -184,6 +184,20 @@ describe('in the main process', () => {
     ]);
   });
 
+  test('an owner that asks within a callback hears when no event waits any more', () => {
+    const owner = new Owner();
+    const queue = makeQueue(owner, { onMessage: () => void owner.log.push('message') });
+    owner.onAfterCallback = () => {
+      queue.push(message('waits'));
+      queue.notifyWhenDrained();
+      owner.log.push('asked');
+    };
+    queue.push(OPEN);
+    expect(owner.log).toEqual(['before open', 'asked', 'message', 'drained']);
+    queue.push(message('later'));
+    expect(owner.log.slice(-1)).toEqual(['message']);
+  });
+
   test('events pushed while the owner hears of the drained queue are delivered', async () => {
     const owner = new Owner();
     const gate = createDeferred();

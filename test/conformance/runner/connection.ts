@@ -62,6 +62,11 @@ export class RunnerConnection {
     return this.#isPeerFirst;
   }
 
+  /** Bytes that were written here and that the peer's side has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
@@ -122,6 +127,15 @@ export class RunnerConnection {
   /** Puts back what {@link next} gave. */
   putBack(seen: Seen): void {
     this.#seen.unshift(seen);
+  }
+
+  /** Reads nothing until {@link resume}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   destroy(): void {

@@ -1,0 +1,61 @@
+import { onTestFinished } from 'vitest';
+import { type CommonOptions, WebSocket } from '../../../src/index.ts';
+import { startServerOf } from '../../helpers/library-server.ts';
+import { type Additions, RecordingHandler } from '../../helpers/recording-handler.ts';
+import type { ConformanceCase } from '../case.ts';
+import type { RunnerConnection, Seen } from '../runner/connection.ts';
+import { openToServer } from '../runner/open-client.ts';
+import { RunnerServer } from '../runner/open-server.ts';
+
+/** Which side the library is. */
+export const LIBRARY_SIDES = ['server', 'client'] as const;
+
+export type LibrarySide = (typeof LIBRARY_SIDES)[number];
+
+/** The library on one end, the runner on the other. */
+export interface Pair {
+  readonly handler: RecordingHandler;
+  readonly runner: RunnerConnection;
+}
+
+export async function openPair(
+  side: LibrarySide,
+  additions: Additions = {},
+  options: CommonOptions = {},
+  wanted: Pick<ConformanceCase, 'deflate'> = {},
+): Promise<Pair> {
+  const handler = new RecordingHandler(additions);
+  const runner =
+    side === 'server' ? await openAsClient(handler, options, wanted) : await openAsServer(handler, options, wanted);
+  onTestFinished(() => runner.destroy());
+  await handler.opened;
+  return { handler, runner };
+}
+
+/** What comes next, which must come. */
+export async function nextOf(runner: RunnerConnection): Promise<Seen> {
+  const seen = await runner.next(5000);
+  if (seen === undefined) throw new Error('nothing came');
+  return seen;
+}
+
+async function openAsClient(
+  handler: RecordingHandler,
+  options: CommonOptions,
+  wanted: Pick<ConformanceCase, 'deflate'>,
+): Promise<RunnerConnection> {
+  const { url } = await startServerOf(handler, options);
+  return await openToServer(new URL(url), wanted);
+}
+
+async function openAsServer(
+  handler: RecordingHandler,
+  options: CommonOptions,
+  wanted: Pick<ConformanceCase, 'deflate'>,
+): Promise<RunnerConnection> {
+  const server = await RunnerServer.start();
+  onTestFinished(() => server.stop());
+  const accepted = server.accept(wanted);
+  void new WebSocket(server.url, handler, options);
+  return await accepted;
+}
