@@ -41,6 +41,18 @@ export const errorTable = {
     errCode: 1008,
     meaning: 'A message has more fragments than maxFragments. Raise the limit if your peers need it.',
   },
+  ERR_INCOMPLETE_MESSAGE: {
+    errCode: 1008,
+    meaning: 'A message, or a frame, was begun and not finished within incompleteMessageTimeoutMs.',
+  },
+  ERR_TOO_MANY_CONTROL_FRAMES: {
+    errCode: 1008,
+    meaning: 'The peer sent more pings and pongs within a second than maxControlFramesPerSecond.',
+  },
+  ERR_RATE_LIMIT: {
+    errCode: 1008,
+    meaning: 'The peer sent more within a second than maxMessagesPerSecond or maxBytesPerSecond.',
+  },
   ERR_MESSAGE_TOO_BIG: {
     errCode: 1009,
     meaning: 'A message is bigger than maxMessageBytes. Raise the limit if your peers need it.',
@@ -49,6 +61,15 @@ export const errorTable = {
   ERR_BUFFER_FULL: {
     errCode: 1013,
     meaning: 'The peer reads too slowly: more than maxBufferedBytes wait to be sent to it.',
+  },
+  ERR_INCOMPLETE_BUDGET: {
+    errCode: 1013,
+    meaning:
+      'The unfinished messages of all connections held more than maxIncompleteBytes, and this one was the oldest. See setGlobalLimits.',
+  },
+  ERR_HEARTBEAT: {
+    errCode: 1006,
+    meaning: 'Nothing came from the peer for pingIntervalMs, nor for pongTimeoutMs after a ping: it is gone.',
   },
   ERR_CONNECTION_LOST: { errCode: 1006, meaning: 'The connection ended without a close frame.' },
   ERR_CLOSE_TIMEOUT: { errCode: 1006, meaning: 'The peer did not answer a close frame within closeTimeoutMs.' },

@@ -33,12 +33,14 @@ export {
 export {
   type CommonOptions,
   type CompressionOptions,
+  type GlobalLimits,
   type WebSocketOptions,
   type WebSocketServerOptions,
 } from './api/options.ts';
 export { type OriginCheck, type Origins } from './api/origins.ts';
 export { type BroadcastOptions } from './api/server-core.ts';
 export { type DrainOptions, type DrainResult } from './api/drain.ts';
+export { setGlobalLimits } from './api/global-limits.ts';
 export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';
 export { type StartResult, WebServer, webServer } from './api/web-server.ts';

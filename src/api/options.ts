@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { type ComponentSignature, FourDError } from '../errors.ts';
+import { incompleteBudget } from '../protocol/incomplete-budget.ts';
 import type { BufferPolicy } from '../transport/driver.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { BEARER_PREFIX } from './bearer-token.ts';
@@ -22,6 +23,38 @@ export interface CommonOptions {
    * Infinity waits forever, which lets dead peers hold sockets.
    */
   readonly closeTimeoutMs?: number | undefined;
+  /**
+   * Silence of the peer in milliseconds after which it is pinged. Default 25 000; Infinity turns the heartbeat off. Finds
+   * peers that vanished without a word (a cut cable, a sleeping laptop), and keeps proxies from dropping quiet connections.
+   */
+  readonly pingIntervalMs?: number | undefined;
+  /**
+   * How long in milliseconds a peer may stay silent after a ping; then the connection ends with ERR_HEARTBEAT, 1006.
+   * Default 20 000. Any bytes count as an answer. A slow peer has that time to take what was sent in front of the ping too.
+   * Infinity waits forever: pings are sent, and nobody is found dead.
+   */
+  readonly pongTimeoutMs?: number | undefined;
+  /**
+   * Most pings and pongs that a peer may send in a second; more end the connection with 1008. Default 60. Stops peers
+   * that make this end work and answer without ever sending a message.
+   */
+  readonly maxControlFramesPerSecond?: number | undefined;
+  /**
+   * How long in milliseconds a message, or a frame, may have come in part only; then the connection ends with 1008.
+   * Default 30 000. Stops peers that begin messages and never finish them, to hold memory. Raise it where peers send large
+   * messages over slow lines.
+   */
+  readonly incompleteMessageTimeoutMs?: number | undefined;
+  /**
+   * Most messages that a peer may send in a second (a token bucket of that size); more end the connection with 1008.
+   * Default Infinity. Stops peers that keep this end busy.
+   */
+  readonly maxMessagesPerSecond?: number | undefined;
+  /**
+   * Most bytes that a peer may send in a second, counted as they arrive; more end the connection with 1008. Default
+   * Infinity. A large message comes in one go: do not set it below the longest one that you expect.
+   */
+  readonly maxBytesPerSecond?: number | undefined;
   /**
    * Longest message in bytes that is accepted; longer ones end the connection with 1009 before any of it is stored.
    * Default 1 048 576. Memory per connection can reach this figure: do not raise it further than your peers need.
@@ -124,6 +157,32 @@ export interface WebSocketServerOptions extends CommonOptions {
    * default web server.
    */
   readonly webServer?: WebServer | UpgradableServer | undefined;
+  /**
+   * Most connections of this server, those that wait for `onConnection` included; further clients are refused with 503.
+   * Default Infinity. Stops peers that open connections until memory or file handles run out.
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Most connections of one IP address (of one /64 network with IPv6, which is what one client has); further ones are
+   * refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy all
+   * clients have the address of the proxy: leave it to the proxy then.
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /**
+   * Most clients that may wait for an asynchronous `onConnection`; further ones are refused with 503. Default Infinity.
+   * Stops floods of handshakes from overloading what `onConnection` asks, such as a database.
+   */
+  readonly maxPendingHandshakes?: number | undefined;
+}
+
+/** Limits that hold for all connections of the process together. */
+export interface GlobalLimits {
+  /**
+   * Most bytes of memory that messages which have come in part may take, of all connections together. Default
+   * 268 435 456; Infinity sets no limit. Beyond it the connection whose message has been unfinished for longest ends with
+   * 1013. Stops thousands of peers that each hold a little less than `maxMessageBytes`.
+   */
+  readonly maxIncompleteBytes?: number | undefined;
 }
 
 /** Options with every default filled in. Frozen. */
@@ -132,6 +191,10 @@ export type CheckedOptions = Readonly<
 > & { readonly compression: CheckedCompression | undefined };
 
 type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy'>;
+type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPendingHandshakes';
+
+/** Options of a server with every default filled in. Frozen. */
+export type CheckedServerOptions = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
 
 interface NumberRange {
   readonly default: number;
@@ -142,14 +205,33 @@ interface NumberRange {
 /** Durations in milliseconds; Infinity means none. */
 const DURATION = { min: 1, max: Infinity } as const;
 
+/** A count or size without an upper end; Infinity means no limit. */
+const COUNT = { min: 1, max: Infinity } as const;
+
 /** Default and range of each number; bytes are bounded by the longest string of this JavaScript engine. */
 const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
   handshakeTimeoutMs: { default: 10_000, ...DURATION },
   closeTimeoutMs: { default: 10_000, ...DURATION },
+  pingIntervalMs: { default: 25_000, ...DURATION },
+  pongTimeoutMs: { default: 20_000, ...DURATION },
+  incompleteMessageTimeoutMs: { default: 30_000, ...DURATION },
   maxMessageBytes: { default: 1_048_576, min: 1, max: constants.MAX_STRING_LENGTH },
-  maxFragments: { default: 1024, min: 1, max: Infinity },
-  maxWaitingMessages: { default: 16, min: 1, max: Infinity },
-  maxBufferedBytes: { default: 16_777_216, min: 1, max: Infinity },
+  maxFragments: { default: 1024, ...COUNT },
+  maxWaitingMessages: { default: 16, ...COUNT },
+  maxBufferedBytes: { default: 16_777_216, ...COUNT },
+  maxControlFramesPerSecond: { default: 60, ...COUNT },
+  maxMessagesPerSecond: { default: Infinity, ...COUNT },
+  maxBytesPerSecond: { default: Infinity, ...COUNT },
+};
+
+const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
+  maxConnections: { default: Infinity, ...COUNT },
+  maxConnectionsPerAddress: { default: Infinity, ...COUNT },
+  maxPendingHandshakes: { default: Infinity, ...COUNT },
+};
+
+const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
+  maxIncompleteBytes: { default: incompleteBudget.limitBytes, ...COUNT },
 };
 
 const BUFFER_POLICIES: readonly BufferPolicy[] = ['close', 'drop-newest', 'drop-oldest'];
@@ -182,6 +264,7 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
   'bufferPolicy',
+  ...Object.keys(SERVER_NUMBERS),
   'compression',
   'protocols',
   'path',
@@ -205,7 +288,7 @@ export function checkClientOptions(options: WebSocketOptions): CheckedOptions {
  *
  * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
  */
-export function checkServerOptions(options: WebSocketServerOptions): CheckedOptions {
+export function checkServerOptions(options: WebSocketServerOptions): CheckedServerOptions {
   const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
   const { path, webServer } = options;
   if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
@@ -221,7 +304,17 @@ export function checkServerOptions(options: WebSocketServerOptions): CheckedOpti
   }
   void new OriginRule(options.origins);
   void new TrustedProxies(options.trustedProxies);
-  return checked;
+  return Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') });
+}
+
+/**
+ * Checks limits of the process and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkGlobalLimits(limits: GlobalLimits): Readonly<Record<keyof GlobalLimits, number>> {
+  checkKeys(limits, new Set(Object.keys(GLOBAL_NUMBERS)), 'host');
+  return checkNumbers(limits, GLOBAL_NUMBERS, 'host');
 }
 
 /**
@@ -238,15 +331,8 @@ export function checkDataType(dataType: unknown, signature: ComponentSignature):
 }
 
 function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signature: ComponentSignature): CheckedOptions {
-  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', signature);
-  const unknown = Object.keys(options).find((key) => !keys.has(key));
-  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, signature);
-  const numbers = Object.fromEntries(
-    Object.entries(NUMBERS).map(([name, range]) => {
-      const value = options[name as keyof typeof NUMBERS];
-      return [name, value === undefined ? range.default : checkNumber(name, value, range, signature)];
-    }),
-  ) as Record<keyof typeof NUMBERS, number>;
+  checkKeys(options, keys, signature);
+  const numbers = checkNumbers(options, NUMBERS, signature);
   const protocols = options.protocols ?? [];
   if (!Array.isArray(protocols) || !protocols.every((protocol) => typeof protocol === 'string' && isToken(protocol))) {
     throw invalidOption('protocols must be an array of HTTP tokens', signature);
@@ -258,6 +344,24 @@ function checkCommon(options: CommonOptions, keys: ReadonlySet<string>, signatur
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, signature);
   }
   return Object.freeze({ ...numbers, bufferPolicy, compression, protocols: Object.freeze([...protocols]) });
+}
+
+function checkKeys(options: object, keys: ReadonlySet<string>, signature: ComponentSignature): void {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', signature);
+  const unknown = Object.keys(options).find((key) => !keys.has(key));
+  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, signature);
+}
+
+function checkNumbers<Name extends string>(
+  options: Readonly<Partial<Record<Name, number | undefined>>>,
+  ranges: Readonly<Record<Name, NumberRange>>,
+  signature: ComponentSignature,
+): Record<Name, number> {
+  const entries = Object.entries<NumberRange>(ranges).map(([name, range]) => {
+    const value = options[name as Name];
+    return [name, value === undefined ? range.default : checkNumber(name, value, range, signature)];
+  });
+  return Object.fromEntries(entries) as Record<Name, number>;
 }
 
 function checkCompression(value: unknown, signature: ComponentSignature): CheckedCompression | undefined {

@@ -76,6 +76,11 @@ export class FrameParser {
     this.#allowedReservedBits = allowedReservedBits;
   }
 
+  /** Whether a frame has begun and not ended. */
+  get isInFrame(): boolean {
+    return this.#isInPayload || this.#header !== undefined;
+  }
+
   /** Takes the next chunk, which now belongs to the parser. Must not be called from a listener. */
   receive(chunk: Buffer): void {
     if (this.#isStopped) return;

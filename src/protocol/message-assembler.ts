@@ -2,12 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
+import { incompleteBudget, type IncompleteHolder } from './incomplete-budget.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */
 const MAX_FIRST_BUFFER_BYTES = 1_048_576;
 /** The first buffer of a message in several pieces has at least this size. */
 const MIN_FIRST_BUFFER_BYTES = 256;
+/** And at most this many times what has come: a header that announces much costs its sender something too. */
+const MAX_ADVANCE = 16;
 
 /** Limits on what a peer may make this end hold. */
 export interface MessageLimits {
@@ -35,7 +38,7 @@ export interface MessageListener {
  * @remarks A message that lies whole in one chunk is decoded straight from it. All others are copied, piece by piece,
  * into one buffer that grows by doubling, so that memory follows bytes and not frames.
  */
-export class MessageAssembler {
+export class MessageAssembler implements IncompleteHolder {
   readonly #listener: MessageListener;
   readonly #limits: MessageLimits;
   readonly #decodesText: boolean;
@@ -56,6 +59,11 @@ export class MessageAssembler {
     this.#limits = limits;
     this.#decodesText = decodesText;
     this.#inflater = inflater;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get isIncomplete(): boolean {
+    return this.#opcode !== 0;
   }
 
   /** Takes a data frame's header. Returns false when the message is refused. */
@@ -111,14 +119,22 @@ export class MessageAssembler {
         return;
       }
     }
-    this.#store(bytes, start, end);
-    if (isEnd) this.#finish(isText);
+    if (this.#store(bytes, start, end) && isEnd) this.#finish(isText);
   }
 
   /** Lets go of an unfinished message. */
   clear(): void {
+    if (this.#buffer !== undefined) incompleteBudget.release(this);
     this.#buffer = undefined;
     this.#utf8 = undefined;
+  }
+
+  onBudgetExceeded(limitBytes: number, observedBytes: number): void {
+    this.#refuse(
+      'ERR_INCOMPLETE_BUDGET',
+      `too many bytes in unfinished messages: ${observedBytes} in this process (maxIncompleteBytes ${limitBytes})`,
+      { limit: limitBytes, observed: observedBytes },
+    );
   }
 
   #finish(isText: boolean): void {
@@ -152,17 +168,21 @@ export class MessageAssembler {
     else this.#listener.onAssembledMessage(bytes.toString('utf8', start, end), true);
   }
 
-  #store(bytes: Buffer, start: number, end: number): void {
+  /** Returns false when the message has been refused because of the budget of the process. */
+  #store(bytes: Buffer, start: number, end: number): boolean {
     const needed = this.#bufferedBytes + end - start;
     const buffer = this.#buffer;
     if (buffer === undefined || buffer.length < needed) {
-      const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES));
+      const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES, needed * MAX_ADVANCE));
       const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
-      this.#buffer = Buffer.allocUnsafeSlow(Math.min(grownSize(buffer, wanted), most));
+      const size = Math.min(grownSize(buffer, wanted), most);
+      if (!incompleteBudget.hold(this, size)) return false;
+      this.#buffer = Buffer.allocUnsafeSlow(size);
       if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
     }
     bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);
     this.#bufferedBytes = needed;
+    return true;
   }
 
   #refuseUtf8(): void {

@@ -68,6 +68,8 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #inflated: (() => void) | undefined;
   #isDeflating = false;
   #waitingBytes = 0;
+  /** Number of the message, or of the control frame between messages, that comes next or has come in part. */
+  #ordinal = 1;
   /** Messages behind the one that is being compressed. */
   #waiting: Queue<WaitingMessage> | undefined;
   /** Our close frame, behind the waiting messages. */
@@ -87,6 +89,13 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
   get isClosing(): boolean {
     return this.#isClosing;
+  }
+
+  /**
+   * Which message, or control frame between messages, has come in part only: a number that no other one has, 0 for none.
+   */
+  get incomplete(): number {
+    return !this.#isClosing && (this.#parser.isInFrame || this.#assembler.isIncomplete) ? this.#ordinal : 0;
   }
 
   /** Payload bytes of messages that are being compressed, or wait behind one that is. */
@@ -228,6 +237,8 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   onControlFrame(opcode: number, payload: Buffer): void {
+    // One within a message does not make that a new one.
+    if (!this.#assembler.isIncomplete) this.#ordinal++;
     if (opcode === OPCODE_CLOSE) this.#onCloseFrame(payload);
     else if (opcode === OPCODE_PONG) this.#sink.onPong(payload);
     else {
@@ -243,6 +254,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   // MessageListener
 
   onAssembledMessage(data: string | Buffer, isText: boolean): void {
+    this.#ordinal++;
     this.#sink.onMessage(data, isText);
   }
 

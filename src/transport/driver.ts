@@ -8,7 +8,10 @@ import type { ProtocolSink } from '../protocol/sink.ts';
 import { HeldMessages } from './held-messages.ts';
 import { type Deadline, timers } from './timers.ts';
 import type { Transport, TransportListener } from './transport.ts';
+import { Watch, type Watched, type WatchLimits } from './watch.ts';
 import { WriteBatch } from './write-batch.ts';
+
+const NO_PAYLOAD = Buffer.alloc(0);
 
 /**
  * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it waits because the peer does
@@ -34,7 +37,7 @@ export interface Ending {
 }
 
 /** What a driver needs to know. */
-export interface DriverOptions extends MessageLimits {
+export interface DriverOptions extends MessageLimits, WatchLimits {
   readonly role: Role;
   readonly decodesText: boolean;
   readonly compression?: Compression | undefined;
@@ -64,12 +67,13 @@ export interface DriverListener {
  *
  * @remarks The only file that knows both.
  */
-export class Driver implements ProtocolSink, TransportListener, Deadline {
+export class Driver implements ProtocolSink, TransportListener, Deadline, Watched {
   readonly #transport: Transport;
   readonly #listener: DriverListener;
   readonly #options: DriverOptions;
   readonly #batch: WriteBatch;
   readonly #protocol: ProtocolConnection;
+  readonly #watch: Watch;
   /** What came with the handshake, until {@link start}. */
   #head: Buffer | undefined;
   #isPaused = true;
@@ -99,6 +103,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#options = options;
     this.#batch = new WriteBatch(transport);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
+    this.#watch = new Watch(this, options);
     transport.start(this);
   }
 
@@ -124,8 +129,11 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     this.#isPaused = false;
     const head = this.#head;
     this.#head = undefined;
-    if (head === undefined) this.#protocol.resume();
-    else if (head.length > 0) this.#protocol.receive(head);
+    this.#watch.onResume();
+    if (head === undefined) {
+      this.#protocol.resume();
+      this.#watch.onBytes(this.#protocol.incomplete);
+    } else if (head.length > 0) this.onBytes(head);
     this.#resumeTransport();
   }
 
@@ -133,6 +141,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   pause(): void {
     if (this.#isPaused || this.#isOver || this.#isDiscarding) return;
     this.#isPaused = true;
+    this.#watch.onPause();
     this.#protocol.pause();
     this.#transport.pause();
   }
@@ -185,12 +194,16 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   // ProtocolSink
 
   onMessage(data: string | Buffer, isText: boolean): void {
-    this.#listener.onMessage(data, isText);
+    if (this.#watch.allowsMessage()) this.#listener.onMessage(data, isText);
   }
 
-  onPing(): void {}
+  onPing(): void {
+    this.#watch.countControlFrame();
+  }
 
-  onPong(): void {}
+  onPong(): void {
+    this.#watch.countControlFrame();
+  }
 
   onCompressed(): void {
     this.#releaseHeld(true);
@@ -235,7 +248,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
-    this.#protocol.receive(chunk);
+    // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
+    if (this.#isDiscarding || this.#watch.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
+    this.#watch.onBytes(this.#protocol.incomplete);
   }
 
   onDrain(): void {
@@ -257,6 +272,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
     }
     this.#isOver = true;
     if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
+    this.#watch.stop();
     this.#batch.close();
     this.#protocol.abandon();
     this.#listener.onTerminated({
@@ -268,6 +284,30 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
       bytesSent: this.#batch.bytesWritten,
       openMs: Math.round(performance.now() - this.#openedAt),
     });
+  }
+
+  // Watched
+
+  get signature(): ComponentSignature {
+    return this.#options.role === 'server' ? 'HTTP' : 'HTCL';
+  }
+
+  get isReading(): boolean {
+    return !this.#isPaused && !this.#isInflating;
+  }
+
+  sendPing(): void {
+    this.#protocol.sendPing(NO_PAYLOAD);
+  }
+
+  sendPong(): void {
+    this.#protocol.sendPong(NO_PAYLOAD);
+  }
+
+  onLimitPassed(error: FourDError): void {
+    // After the handshake only TCP is left to end, and that is no error.
+    if (this.#hasCloseFrame || this.#hasFailed) this.#transport.destroy();
+    else this.#protocol.fail(error);
   }
 
   // Deadline
@@ -282,12 +322,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
-    const componentSignature = this.#signature;
+    const componentSignature = this.signature;
     this.#protocol.fail(new FourDError(code, message, { componentSignature, side: 'remote', endCause, cause }));
-  }
-
-  get #signature(): ComponentSignature {
-    return this.#options.role === 'server' ? 'HTTP' : 'HTCL';
   }
 
   #write(data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {
@@ -329,7 +365,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
       new FourDError(
         'ERR_BUFFER_FULL',
         `peer too slow: ${waiting} bytes wait to be sent (maxBufferedBytes ${maxBufferedBytes})`,
-        { componentSignature: this.#signature, side: 'remote', limit: maxBufferedBytes, observed: waiting },
+        { componentSignature: this.signature, side: 'remote', limit: maxBufferedBytes, observed: waiting },
       ),
     );
   }
@@ -353,7 +389,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline {
 
   /** Reads on, unless an event has paused again. */
   #resumeTransport(): void {
-    if (!this.#isPaused && !this.#isInflating) this.#transport.resume();
+    if (this.isReading) this.#transport.resume();
   }
 
   #discard(): void {

@@ -59,6 +59,22 @@ export class TimerWheel {
     if (this.#due.size === 0) this.#stop();
   }
 
+  /** The clock that deadlines go by: milliseconds, without the time that the event loop stood still. */
+  get nowMs(): number {
+    return this.#elapsed();
+  }
+
+  /** The same as it was at the last tick, which costs nothing to read. It stands still while there are no deadlines. */
+  get tickMs(): number {
+    return this.#lastTick * TICK_MS;
+  }
+
+  /** The time in all that the event loop stood still and {@link nowMs} leaves out. */
+  get stalledMs(): number {
+    this.#elapsed();
+    return this.#lostMs;
+  }
+
   /** How many ticks have deadlines: 0 when nothing is pending. */
   get pendingTicks(): number {
     return this.#due.size;
@@ -68,7 +84,8 @@ export class TimerWheel {
   #elapsed(): number {
     const now = this.#now();
     const excess = now - this.#lastTurn - MAX_TURN_MS;
-    if (excess > 0) {
+    // Without deadlines nothing turns the wheel: that is no stall.
+    if (excess > 0 && this.#timeout !== undefined) {
       this.#lostMs += excess;
       this.#lastTurn += excess;
     }

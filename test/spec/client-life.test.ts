@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FourDError, type Status, WebSocket } from '../../src/index.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { type AcceptedPeer, startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, type RawConnection, startRawServer } from '../helpers/raw-server.ts';
@@ -580,15 +581,13 @@ describe('4D-048', () => {
   });
 
   test('4D-048 the peer has 10 seconds by default', async () => {
+    const clock = useFakeClock();
     const { ws, handler, peer } = await connectRaw();
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    onTestFinished(() => void vi.useRealTimers());
     ws.terminate();
     await peer.frames.next();
-    vi.advanceTimersByTime(9_900);
-    await turns();
+    await clock.advance(9_900);
     expect(handler.names).toEqual(['onOpen']);
-    vi.advanceTimersByTime(200);
+    await clock.advance(200);
     expect((await handler.terminated).code).toBe(1006);
   });
 
@@ -596,7 +595,7 @@ describe('4D-048', () => {
     const { ws, handler, peer } = await connectRaw({}, 100);
     ws.terminate();
     while (!handler.names.includes('onTerminate')) {
-      peer.socket.write(Buffer.concat([text('more'), frame('server', '89', '70')]));
+      peer.socket.write(text('more'));
       await turns(1);
     }
     expect((await handler.terminated).code).toBe(1006);

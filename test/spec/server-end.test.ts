@@ -233,14 +233,14 @@ test('4D-109 a peer that answers in time is not affected by the timeout', async 
 });
 
 test('4D-110 terminate() with a peer that never answers keeps waiting', async () => {
-  const { wss, web, server } = await startNotingServer({ closeTimeoutMs: 100 });
+  const clock = useFakeClock();
+  const { wss, web, server } = await startNotingServer({ closeTimeoutMs: 100, pingIntervalMs: Infinity });
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  const clock = useFakeClock();
   wss.terminate();
   await client.nextClose();
   // Not even a day, nor closeTimeoutMs, ends it.
-  await clock.advance(24 * 60 * 60 * 1000);
+  for (let hour = 0; hour < 24; hour++) await clock.advance(60 * 60 * 1000);
   expect(wss.terminated).toBe(false);
   expect(wss.connections.map(({ status }) => status)).toEqual(['Closing']);
   expect(client.hasEnded || client.hasClosed).toBe(false);
@@ -252,11 +252,28 @@ test('4D-110 terminate() with a peer that never answers keeps waiting', async ()
   expect(wss.terminated).toBe(true);
 });
 
+test('4D-110 the heartbeat is what ends such a peer', async () => {
+  const clock = useFakeClock();
+  const { wss, web, server } = await startNotingServer();
+  const client = await RawClient.open(web.HTTPPort);
+  const handler = await server.nextHandler();
+  wss.terminate();
+  await client.nextClose();
+  await clock.advance(44_900);
+  expect(wss.terminated).toBe(false);
+  await clock.advance(200);
+  await server.terminated;
+  expect(handler.errors[0]!.error.code).toBe('ERR_HEARTBEAT');
+  expect((await handler.terminated).code).toBe(1006);
+  // No ping follows a close frame: a peer that has read that one need not answer.
+  expect(client.frames.all).toEqual(['88 03e8']);
+});
+
 test('4D-110 a later terminate with a timeout hastens the end', async () => {
+  const clock = useFakeClock();
   const { wss, web, server } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  const clock = useFakeClock();
   wss.terminate();
   await client.nextClose();
   await clock.advance(60_000);
@@ -270,6 +287,7 @@ test('4D-110 a later terminate with a timeout hastens the end', async () => {
 });
 
 test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at once', async () => {
+  useFakeClock();
   const { wss, web, url, server, log } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   const peer = await connectPeer(url);
@@ -277,7 +295,6 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
   await browser.opened;
   await server.handlers.atLeast(3);
   // No time passes.
-  useFakeClock();
   wss.terminate(0);
   expect(((await client.closed) as NodeJS.ErrnoException).code).toBe('ECONNRESET');
   expect(client.hasEnded).toBe(false);
@@ -299,10 +316,10 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
 });
 
 test.each([0.5, 2, 3600])('4D-112 the timeout is in seconds: %d', async (seconds) => {
+  const clock = useFakeClock();
   const { wss, web, server } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  const clock = useFakeClock();
   wss.terminate(seconds);
   await client.nextClose();
   await clock.advance(seconds * 1000 - 1);
@@ -386,10 +403,10 @@ test('4D-116 after the stop of the web server its connections had their onTermin
 });
 
 test('4D-116 a peer that does not answer holds up the stop for 5 s at most', async () => {
+  const clock = useFakeClock();
   const { web, server, log } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
-  const clock = useFakeClock();
   const stopped = web.stop();
   await client.nextClose();
   await clock.advance(4900);
