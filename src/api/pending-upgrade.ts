@@ -30,6 +30,8 @@ export class PendingUpgrade implements Deadline {
   readonly protocol: string;
   readonly request: IncomingMessage;
   readonly client: ClientFacts;
+  /** What it counts for: `ConnectionCounts.networkOf`. */
+  network = '';
   readonly #judge: UpgradeJudge;
   readonly #ticket: number | undefined;
   readonly #onClose = (): void => this.settle();

@@ -13,11 +13,12 @@ import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transpo
 import { Acceptance, Refusal } from './admission.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from './callback-queue.ts';
+import { ConnectionCounts } from './connection-counts.ts';
 import { type DataType, type SendableMessage, type SendOptions, toWire } from './data-type.ts';
 import { type CheckedDrainOptions, Drain, type DrainResult } from './drain.ts';
 import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
-import type { CheckedOptions } from './options.ts';
+import type { CheckedServerOptions } from './options.ts';
 import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
 import { KeptRequest } from './request-info.ts';
@@ -40,7 +41,7 @@ export interface ServerCoreOptions {
   readonly handler: object;
   readonly dataType: DataType;
   readonly path: string | undefined;
-  readonly limits: CheckedOptions;
+  readonly limits: CheckedServerOptions;
   readonly origins: OriginRule;
   readonly proxies: TrustedProxies;
   readonly hubs: readonly UpgradeHub[];
@@ -52,7 +53,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly handler: object;
   readonly dataType: DataType;
   readonly #path: string | undefined;
-  readonly #limits: CheckedOptions;
+  readonly #limits: CheckedServerOptions;
   readonly #origins: OriginRule;
   readonly #proxies: TrustedProxies;
   readonly #compression: CompressionFactory | undefined;
@@ -61,6 +62,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly #queue: CallbackQueue;
   readonly #connections = new Set<ServerConnection>();
   readonly #pending = new Set<PendingUpgrade>();
+  readonly #counts: ConnectionCounts;
   /** The connections as the user sees them, until one comes or goes. */
   #snapshot: readonly WebSocketConnection[] | undefined;
   /** Connections whose onTerminate has not run. */
@@ -83,6 +85,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#limits = options.limits;
     this.#origins = options.origins;
     this.#proxies = options.proxies;
+    this.#counts = new ConnectionCounts(options.limits);
     const { compression } = options.limits;
     this.#compression = compression && new CompressionFactory('server', compression);
     this.#hubs = options.hubs;
@@ -184,7 +187,15 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
       return;
     }
+    const network = this.#counts.networkOf(client.address);
+    const refusal = this.#counts.refusalOf(network, this.#connections.size, this.#pending.size);
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal.status, refusal.reason);
+      return;
+    }
     const upgrade = new PendingUpgrade(this, request, socket, head, check, protocol, client);
+    upgrade.network = network;
+    this.#counts.add(network);
     this.#pending.add(upgrade);
     if (this.#isOpened) this.#decide(upgrade);
   }
@@ -212,6 +223,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
 
   onSettled(upgrade: PendingUpgrade): void {
     this.#pending.delete(upgrade);
+    this.#counts.remove(upgrade.network);
   }
 
   // Owned
@@ -253,6 +265,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   /** A connection is over: it leaves `connections`. */
   onConnectionClosed(connection: ServerConnection): void {
     this.#connections.delete(connection);
+    this.#counts.remove(connection.network);
     this.#snapshot = undefined;
   }
 
@@ -302,6 +315,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       process: this.#process,
       limits: this.#limits,
     });
+    connection.network = upgrade.network;
+    this.#counts.add(connection.network);
     this.#connections.add(connection);
     this.#snapshot = undefined;
     const agreed = this.#limits.compression && acceptOffer(handshake.extensions, this.#limits.compression);
@@ -341,6 +356,8 @@ class ServerConnection implements SessionOwner {
   readonly session: Session;
   /** True when nothing is left of the connection but its onTerminate. */
   hasEnded = false;
+  /** What it counts for: {@link ConnectionCounts.networkOf}. */
+  network = '';
   readonly #core: ServerCore;
 
   constructor(

@@ -42,6 +42,13 @@ function drive(
     decodesText: true,
     maxMessageBytes: 1_048_576,
     maxFragments: 1024,
+    // The heartbeat has a describe of its own.
+    pingIntervalMs: Infinity,
+    pongTimeoutMs: 20_000,
+    incompleteMessageTimeoutMs: 30_000,
+    maxControlFramesPerSecond: Infinity,
+    maxMessagesPerSecond: Infinity,
+    maxBytesPerSecond: Infinity,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
     maxBufferedBytes: MAX_BUFFERED_BYTES,
     bufferPolicy: 'close',
