@@ -13,9 +13,15 @@ import {
 import { WebServer } from '../../src/api/web-server.ts';
 import { FourDError } from '../../src/errors.ts';
 
-const defaults = {
+const commonDefaults = {
   handshakeTimeoutMs: 10_000,
   closeTimeoutMs: 10_000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 20_000,
+  incompleteMessageTimeoutMs: 30_000,
+  maxControlFramesPerSecond: 60,
+  maxMessagesPerSecond: Infinity,
+  maxBytesPerSecond: Infinity,
   maxMessageBytes: 1_048_576,
   maxFragments: 1024,
   maxWaitingMessages: 16,
