@@ -23,7 +23,7 @@ function selectCases({ url, peers, only, messages, isQuick }: CommandLine): Conf
     .map((each) => limitExchanges(isQuick ? toQuickForm(each) : each, messages));
 }
 
-async function test(peer: Peer, cases: readonly ConformanceCase[], commandLine: CommandLine): Promise<CaseResult[]> {
+async function runAll(peer: Peer, cases: readonly ConformanceCase[], commandLine: CommandLine): Promise<CaseResult[]> {
   const results: CaseResult[] = [];
   for (const testCase of cases) {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${peer.name}: ${testCase.id} ${testCase.title}`);
@@ -40,13 +40,18 @@ async function main(commandLine: CommandLine): Promise<void> {
   for (const start of url === undefined ? peers.map((name) => STARTERS[name]) : [() => remoteServer(url)]) {
     const peer = await start();
     const startedAt = performance.now();
-    const results = await test(peer, cases, commandLine);
+    const results = await runAll(peer, cases, commandLine);
     await peer.stop();
     process.stdout.write(`${formatResults(peer.name, results, (performance.now() - startedAt) / 1000)}\n\n`);
     if (results.some(({ verdict }) => verdict === 'failed')) process.exitCode = 1;
   }
 }
 
-const commandLine = parseCommandLine(process.argv.slice(2));
-if (commandLine.needsHelp) process.stdout.write(`${USAGE}\n`);
-else await main(commandLine);
+try {
+  const commandLine = parseCommandLine(process.argv.slice(2));
+  if (commandLine.needsHelp) process.stdout.write(`${USAGE}\n`);
+  else await main(commandLine);
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exitCode = 2;
+}

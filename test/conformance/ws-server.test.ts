@@ -5,4 +5,5 @@ import { startWsServer } from './runner/peers.ts';
 // complete, which is late but allowed.
 checkPeer('ws, which proves the runner', startWsServer, {
   exceptions: { '6.4.1': 'non-strict', '6.4.2': 'non-strict', '6.4.3': 'non-strict', '6.4.4': 'non-strict' },
+  patience: { timeoutMs: 5000, quietMs: 40, promptMs: 40 },
 });

@@ -21,8 +21,8 @@ export const CATEGORIES: Readonly<Record<string, string>> = {
   10: 'many fragments',
   12: 'compressed contents',
   13: 'compression parameters',
-  mask: 'mask bits',
-  length: 'length fields',
+  mask: 'bits',
+  length: 'fields',
 };
 
 /** All cases, by id. */

@@ -10,6 +10,7 @@ describe('the command line of npm run conformance', () => {
       messages: 1000,
       timeoutMs: 60_000,
       quietMs: 100,
+      promptMs: 500,
       isQuick: false,
       needsHelp: false,
     });

@@ -11,6 +11,7 @@ export interface CommandLine {
   readonly messages: number;
   readonly timeoutMs: number;
   readonly quietMs: number;
+  readonly promptMs: number;
   readonly isQuick: boolean;
   readonly needsHelp: boolean;
 }
@@ -19,6 +20,8 @@ const PEER_NAMES = ['server', 'client', 'ws'] as const;
 
 export type PeerName = (typeof PEER_NAMES)[number];
 
+const QUIET_MS = 100;
+
 export const USAGE = `Usage: npm run conformance -- [options]
 
   --url <url>         a server (ws: or wss:) that echoes every message, instead of this library
@@ -26,7 +29,7 @@ export const USAGE = `Usage: npm run conformance -- [options]
   --only <id>         cases whose ids begin so, such as 6 or 7.1; may be repeated
   --messages <number> most messages of an exchange (1000)
   --timeout <ms>      longest wait for anything that must come (60000)
-  --quiet <ms>        how fast a peer must fail when it can (100)
+  --prompt <ms>       how soon a peer must fail when it can (500)
   --quick             small messages, and few of them`;
 
 /** @throws Error for what it does not understand */
@@ -39,7 +42,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       only: { type: 'string', multiple: true, default: [] },
       messages: { type: 'string', default: '1000' },
       timeout: { type: 'string', default: '60000' },
-      quiet: { type: 'string', default: '100' },
+      prompt: { type: 'string', default: '500' },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -53,7 +56,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     only: values.only,
     messages: checkPositive('messages', values.messages),
     timeoutMs: checkPositive('timeout', values.timeout),
-    quietMs: checkPositive('quiet', values.quiet),
+    quietMs: QUIET_MS,
+    promptMs: checkPositive('prompt', values.prompt),
     isQuick: values.quick,
     needsHelp: values.help,
   };

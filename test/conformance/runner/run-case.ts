@@ -9,8 +9,10 @@ import { bytesOf } from './payload.ts';
 export interface Patience {
   /** Longest wait for anything that must come. */
   readonly timeoutMs: number;
-  /** How long a peer is watched that must not do anything, and how much time it has to fail at once. */
+  /** How long a peer is watched that must not do anything. */
   readonly quietMs: number;
+  /** How much time a peer has to fail at once. Long enough for a busy machine, and no loss where the peer is quick. */
+  readonly promptMs: number;
 }
 
 /** Runs a case over an open connection, which it ends. */
@@ -84,7 +86,8 @@ class CaseRun {
       await this.#readUntil(() => this.observed.events.length >= wanted, 'an answer did not come');
       return;
     }
-    const seen = await this.#connection.next(this.#patience.quietMs);
+    const { quietMs, promptMs } = this.#patience;
+    const seen = await this.#connection.next(wait === 'quiet' ? quietMs : promptMs);
     if (seen !== undefined) this.#connection.putBack(seen);
     if (wait === 'failure') {
       if (seen === undefined) this.observed.isSlow = true;
