@@ -20,6 +20,7 @@ export {
   type ErrorEvent,
   type MessageEvent,
   type OpenEvent,
+  type ReconnectEvent,
   type ServerTerminateEvent,
   type TerminateEvent,
 } from './api/events.ts';
@@ -41,6 +42,7 @@ export { type OriginCheck, type Origins } from './api/origins.ts';
 export { type BroadcastOptions } from './api/server-core.ts';
 export { type DrainOptions, type DrainResult } from './api/drain.ts';
 export { setGlobalLimits } from './api/global-limits.ts';
+export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './api/reconnect-options.ts';
 export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';
 export { type StartResult, WebServer, webServer } from './api/web-server.ts';

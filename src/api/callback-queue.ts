@@ -5,6 +5,7 @@ import type {
   ErrorEvent,
   MessageEvent,
   OpenEvent,
+  ReconnectEvent,
   ServerTerminateEvent,
   TerminateEvent,
 } from './events.ts';
@@ -15,6 +16,7 @@ export type QueuedEvent =
   | OpenEvent
   | MessageEvent<unknown>
   | DrainEvent
+  | ReconnectEvent
   | ErrorEvent
   | TerminateEvent
   | ServerTerminateEvent;
@@ -41,6 +43,7 @@ export const CALLBACK_NAMES = {
   message: 'onMessage',
   error: 'onError',
   drain: 'onDrain',
+  reconnect: 'onReconnect',
   terminate: 'onTerminate',
 } as const;
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { FourDError, textOfThrown } from '../errors.ts';
+import { type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
 import { Dial, type DialListener } from '../transport/dial.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
@@ -8,6 +8,8 @@ import { CompressionFactory } from '../transport/zlib.ts';
 import type { DataType } from './data-type.ts';
 import { checkHeaders } from './headers.ts';
 import { type CheckedOptions, checkClientOptions, checkDataType, type WebSocketOptions } from './options.ts';
+import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
+import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
@@ -19,8 +21,8 @@ interface HandlerSettings {
 
 const DEFAULT_LIMITS: CheckedOptions = checkClientOptions({});
 
-/** Opens the connection of one client, and tells how it went. */
-export class Connector implements SessionOwner, DialListener {
+/** Opens the connection of one client, and those that follow it, and tells how it went. */
+export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   readonly subject: object;
   readonly session: Session;
   /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
@@ -32,7 +34,10 @@ export class Connector implements SessionOwner, DialListener {
   /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
+  readonly #reconnector: Reconnector | undefined;
   #dial: Dial | undefined;
+  /** Begins an attempt; throws when what the user has given cannot be used. */
+  readonly #connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
   #resolve!: (error: FourDError | undefined) => void;
   #resolveFinished!: () => void;
 
@@ -46,7 +51,8 @@ export class Connector implements SessionOwner, DialListener {
     });
     let limits = DEFAULT_LIMITS;
     let dataType: DataType = 'text';
-    let dial: () => Dial;
+    let reconnect: CheckedReconnect | undefined;
+    let connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
     try {
       const target = parseWebSocketUrl(url);
       const settings = handler as HandlerSettings;
@@ -56,32 +62,53 @@ export class Connector implements SessionOwner, DialListener {
       const headers = checkHeaders(settings.headers);
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const { tls = {} } = options;
-      dial = () =>
-        new Dial(target, { headers, offer: { protocols, deflate: compression }, handshakeTimeoutMs, tls }, this);
+      reconnect = checkReconnect(options.reconnect);
+      const offer = { protocols, deflate: compression };
+      connect = (newUrl, newHeaders) => {
+        const place = newUrl === undefined ? target : parseWebSocketUrl(newUrl as string);
+        const sent = newHeaders === undefined ? headers : checkHeaders(newHeaders);
+        return new Dial(place, { headers: sent, offer, handshakeTimeoutMs, tls }, this);
+      };
     } catch (thrown) {
-      dial = () => {
+      connect = () => {
         throw thrown;
       };
     }
     const { process } = currentContext();
     this.#limits = limits;
-    this.session = new Session(this, { role: 'client', handler: handler ?? {}, dataType, process, limits });
+    this.#connect = connect;
+    const reconnector = reconnect && new Reconnector(reconnect, process, limits.handshakeTimeoutMs, this);
+    this.#reconnector = reconnector;
+    this.session = new Session(this, {
+      role: 'client',
+      handler: handler ?? {},
+      dataType,
+      process,
+      limits,
+      reconnector,
+    });
+    this.onAttempt();
+  }
+
+  /** Gives up connecting. Does nothing when it has failed already. */
+  onAborted(cause: EndCause): void {
+    if (this.session.status !== 'Connecting') return;
+    this.#dial?.abort();
+    if (this.isSilent) this.session.cancel();
+    else this.session.giveUp(cause);
+    this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
+  }
+
+  // ReconnectorOwner
+
+  onAttempt(newUrl?: unknown, newHeaders?: unknown): void {
     try {
-      this.#dial = dial();
+      this.#dial = this.#connect(newUrl, newHeaders);
     } catch (thrown) {
       const error = thrown instanceof FourDError ? thrown : invalidHandler(textOfThrown(thrown), thrown);
       // Later, as every other failure: the caller has the object by then.
       setImmediate(() => this.onConnectFailed(error));
     }
-  }
-
-  /** Gives up connecting. Does nothing when it has failed already. */
-  onAborted(): void {
-    if (this.session.status !== 'Connecting') return;
-    this.#dial?.abort();
-    if (this.isSilent) this.session.cancel();
-    else this.session.giveUp();
-    this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
   }
 
   // DialListener
@@ -94,6 +121,8 @@ export class Connector implements SessionOwner, DialListener {
   }
 
   onConnectFailed(error: FourDError): void {
+    if (this.session.status !== 'Connecting' || this.#reconnector?.attemptFailed(error) === true) return;
+    // What the user decided may have been to terminate.
     if (this.session.status !== 'Connecting') return;
     if (this.isSilent) this.session.cancel();
     else this.session.failToOpen(error);
@@ -103,6 +132,7 @@ export class Connector implements SessionOwner, DialListener {
   // SessionOwner
 
   onOpened(): void {
+    this.isSilent = false;
     this.#resolve(undefined);
   }
 

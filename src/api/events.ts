@@ -39,11 +39,23 @@ export interface TerminateEvent {
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly openMs: number;
+  /**
+   * Only with the option `reconnect`: messages for which `send` said `'queued'` while there was no connection and that were
+   * not sent; an object as its JSON.
+   */
+  readonly unsentMessages?: readonly (string | Uint8Array)[];
 }
 
 /** The peer has taken what waited for it, after a `send` that said `'queued'`. */
 export interface DrainEvent {
   readonly type: 'drain';
+}
+
+/** A client that had lost its connection has a new one. */
+export interface ReconnectEvent {
+  readonly type: 'reconnect';
+  /** Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`. */
+  readonly attempt: number;
 }
 
 /** A client asks for a connection. */

@@ -4,6 +4,7 @@ import type {
   ErrorEvent,
   MessageEvent,
   OpenEvent,
+  ReconnectEvent,
   ServerTerminateEvent,
   TerminateEvent,
 } from './events.ts';
@@ -37,6 +38,11 @@ export interface WebSocketHandler<T = string> {
   onMessage?(ws: WebSocket<T>, event: MessageEvent<T>): CallbackResult;
   /** After a `send` that said `'queued'`: the server has taken what waited. */
   onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
+  /**
+   * Only with the option `reconnect`: there is a new connection. Messages that waited for it are sent, and the first is
+   * read, when this is over.
+   */
+  onReconnect?(ws: WebSocket<T>, event: ReconnectEvent): CallbackResult;
   onError?(ws: WebSocket<T>, event: ErrorEvent): CallbackResult;
   onTerminate?(ws: WebSocket<T>, event: TerminateEvent): CallbackResult;
 }

@@ -8,6 +8,7 @@ import { BEARER_PREFIX } from './bearer-token.ts';
 import { isToken } from '../protocol/header-grammar.ts';
 import { type DataType, isDataType } from './data-type.ts';
 import { OriginRule, type Origins } from './origins.ts';
+import type { ReconnectOptions } from './reconnect-options.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { WebServer } from './web-server.ts';
 
@@ -125,6 +126,12 @@ export interface WebSocketOptions extends CommonOptions {
    * trusts. Turning `rejectUnauthorized` off lets anyone in between read and change everything.
    */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
+   * {@link ReconnectOptions}. The first connection is not repeated. What was sent and had not arrived when the connection
+   * broke is lost: only your own protocol can tell.
+   */
+  readonly reconnect?: boolean | ReconnectOptions | undefined;
 }
 
 /** Options of a server. */
@@ -260,6 +267,7 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'compression',
   'protocols',
   'tls',
+  'reconnect',
 ]);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
@@ -387,7 +395,17 @@ function checkCompression(value: unknown, signature: ComponentSignature): Checke
   return Object.freeze(checked) as unknown as CheckedCompression;
 }
 
-function checkNumber(name: string, value: unknown, range: NumberRange, signature: ComponentSignature): number {
+/**
+ * Checks that an option is a whole number within its range.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  range: Omit<NumberRange, 'default'>,
+  signature: ComponentSignature,
+): number {
   const isWhole = Number.isSafeInteger(value) || value === Infinity;
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;

@@ -12,6 +12,7 @@ import type { DrainEvent, ErrorEvent, OpenEvent } from './events.ts';
 import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
+import type { Reconnector } from './reconnector.ts';
 import type { Status } from './status.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
@@ -27,8 +28,8 @@ let lastId = 0;
 export interface SessionOwner {
   /** The object that callbacks get as their first parameter. */
   readonly subject: object;
-  /** The process ends while the connection is not open yet. */
-  onAborted?(): void;
+  /** The process ends, or a callback fails, while there is no connection. */
+  onAborted?(cause: EndCause): void;
   /** Takes over when onTerminate is to run, to bring several into order. */
   deferEnd?(deliver: () => void): void;
   /** onOpen has run, well or not. */
@@ -46,6 +47,8 @@ export interface SessionOptions {
   readonly dataType: DataType;
   readonly process: LogicalProcess;
   readonly limits: CheckedOptions;
+  /** Only of a client that connects again. */
+  readonly reconnector?: Reconnector | undefined;
 }
 
 /**
@@ -63,6 +66,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   readonly #process: LogicalProcess;
   readonly #limits: CheckedOptions;
   readonly #queue: CallbackQueue;
+  readonly #reconnector: Reconnector | undefined;
   #driver: Driver | undefined;
   #status: Status = 'Connecting';
   /** onError has run or is about to: it does so once. */
@@ -74,6 +78,13 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   #hasQueued = false;
   #waitingForDrain: (() => void)[] | undefined;
   #expiry: Expiry | undefined;
+  #hasOpened = false;
+  /** Calls of onOpen and onReconnect that are not over. */
+  #openings = 0;
+  /** The error of a connection that may be followed by another one. */
+  #lostBy: FourDError | undefined;
+  /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
+  #isReleasing = false;
 
   constructor(owner: SessionOwner, options: SessionOptions) {
     this.#owner = owner;
@@ -82,6 +93,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#role = options.role;
     this.#process = options.process;
     this.#limits = options.limits;
+    this.#reconnector = options.reconnector;
     this.#queue = new CallbackQueue(this, options.handler, options.process, options.limits.maxWaitingMessages);
     options.process.own(this);
   }
@@ -100,7 +112,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   get bufferedBytes(): number {
-    return this.#driver?.bufferedBytes ?? 0;
+    return (this.#driver?.bufferedBytes ?? 0) + (this.#reconnector?.heldBytes ?? 0);
   }
 
   /** "HTTP" on the server, "HTCL" on the client. */
@@ -124,35 +136,39 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     });
     if (answer !== '') this.#driver.writeHead(answer);
     this.#status = 'Connected';
-    if (this.#role === 'client') this.#queue.pushFirst(OPEN_EVENT);
+    this.#openings++;
+    const isAgain = this.#hasOpened;
+    this.#hasOpened = true;
+    if (isAgain) this.#queue.push({ type: 'reconnect', attempt: this.#reconnector?.attempt ?? 0 });
+    else if (this.#role === 'client') this.#queue.pushFirst(OPEN_EVENT);
     else this.#queue.push(OPEN_EVENT);
   }
 
-  /** Ends a session that never had a transport. */
+  /** Ends a session that has no transport. */
   failToOpen(error: FourDError): void {
+    this.#reconnector?.end();
     this.#status = 'Closing';
     this.onError(error);
     this.onTerminated(notConnected(error.endCause ?? 'connect'));
   }
 
-  /** Ends a session that never had a transport because its user wants so: not within the user's call. */
-  giveUp(): void {
+  /** Ends a session that has no transport because its user wants so: not within the user's call. */
+  giveUp(cause: EndCause = 'local'): void {
+    this.#reconnector?.end();
     this.#status = 'Closing';
-    setImmediate(() => this.onTerminated(notConnected('local')));
+    setImmediate(() => this.onTerminated(notConnected(cause)));
   }
 
   /** Ends a session that never had a transport and whose handler is to hear nothing. */
   cancel(): void {
+    this.#reconnector?.end();
     this.#status = 'Closed';
     this.#process.disown(this);
   }
 
   /** Sends a message: see the public classes. */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
-    if (this.#status !== 'Connected') {
-      if (this.#status === 'Connecting') this.#generate('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
-      return 'dropped';
-    }
+    if (this.#status !== 'Connected' || this.#isReleasing) return this.#sendLater(message, options);
     if (typeof message === 'string') return this.#sendWire(message, options);
     try {
       return this.#sendWire(toWire(message, this.signature), options);
@@ -170,7 +186,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   async drained(): Promise<void> {
     // What was sent in this turn leaves at its end: only then does it show whether the peer takes it.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#driver?.isBlocked !== true || this.#status === 'Closed') return;
+    if (!this.#isBlocked || this.#status === 'Closed') return;
     await new Promise<void>((resolve) => {
       this.#waitingForDrain ??= [];
       this.#waitingForDrain.push(resolve);
@@ -204,9 +220,15 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     }
   }
 
+  /** Makes this connection the last one: its user ends it while it is closing already. */
+  stayClosed(): void {
+    this.#reconnector?.end();
+  }
+
   /** Begins the closing handshake. No onMessage runs any more. */
   close(code: number, reason: string, timeoutMs: number = this.#limits.closeTimeoutMs, cause?: EndCause): void {
     if (this.#status === 'Closed') return;
+    this.#reconnector?.end();
     this.#status = 'Closing';
     this.#queue.mute();
     this.#driver?.close(code, reason, timeoutMs, cause);
@@ -215,6 +237,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   /** Ends the connection without a close frame. */
   destroy(): void {
     if (this.#status === 'Closed') return;
+    this.#reconnector?.end();
     this.#status = 'Closing';
     this.#queue.mute();
     this.#driver?.destroy();
@@ -223,7 +246,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   // Owned
 
   onOwnerEnding(): void {
-    if (this.#driver === undefined) this.#owner.onAborted?.();
+    if (this.#driver === undefined) this.#owner.onAborted?.('local');
     else this.close(CLOSE_GOING_AWAY, '', OWNER_END_TIMEOUT_MS);
   }
 
@@ -243,6 +266,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   onDrained(): void {
+    this.#releaseHeld();
+    if (this.#isBlocked) return;
     this.#resolveDrained();
     if (!this.#hasQueued) return;
     this.#hasQueued = false;
@@ -254,18 +279,30 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   onError(error: FourDError): void {
-    this.#hasFailed = true;
-    this.#failure = error.message;
-    this.#queue.push(toErrorEvent(error));
+    // Whether it is the end shows when the connection is over.
+    if (this.#reconnector?.isOver === false && error.endCause !== 'callback') this.#lostBy = error;
+    else this.#tellError(error);
   }
 
   onTerminated(ending: Ending): void {
     this.#status = 'Closing';
+    const lostBy = this.#lostBy;
+    this.#lostBy = undefined;
+    if (this.#reconnector?.takesOver(ending, lostBy) === true) {
+      this.#driver = undefined;
+      this.#isReleasing = false;
+      this.#status = 'Connecting';
+      if (!this.#isBlocked) this.#resolveDrained();
+      return;
+    }
+    if (lostBy !== undefined && !this.#hasFailed) this.#tellError(lostBy);
     this.#wasClean = ending.wasClean;
     this.#resolveDrained();
     this.#expiry?.cancel();
     const message = this.#failure ?? describeEnding(ending);
-    const deliver = (): void => this.#queue.push({ type: 'terminate', ...ending, message });
+    const unsent = this.#reconnector && { unsentMessages: this.#reconnector.takeUnsent() };
+    const event: QueuedEvent = { type: 'terminate', ...ending, message, ...unsent };
+    const deliver = (): void => this.#queue.push(event);
     if (this.#owner.deferEnd === undefined) deliver();
     else this.#owner.deferEnd(deliver);
   }
@@ -279,8 +316,11 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   onAfterCallback(event: QueuedEvent): void {
-    if (event.type === 'open') {
-      this.#owner.onOpened?.();
+    if (event.type === 'open' || event.type === 'reconnect') {
+      if (event.type === 'open') this.#owner.onOpened?.();
+      // Not when the connection was lost meanwhile: the next one has a callback of its own.
+      if (--this.#openings > 0) return;
+      if (this.#reconnector !== undefined) this.onDrained();
       // Reading begins when the queue is idle, not now: of what came with the handshake, messages would otherwise wait,
       // and a mistake behind them would end the connection before their callbacks could answer.
       this.#queue.notifyWhenDrained();
@@ -294,12 +334,18 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const name = CALLBACK_NAMES[event.type];
     const error = callbackFailed(name, thrown);
     this.#queue.mute();
+    this.#reconnector?.end();
     let isTold = this.#driver?.fail(error) === true;
     // The peer may have closed while the callback was running: then onTerminate is still to come, and onError before.
     if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
       this.#queue.pushNext(toErrorEvent(error));
       isTold = true;
+    }
+    // A client that waits for its next connection.
+    if (this.#driver === undefined && this.#status === 'Connecting') {
+      this.#failure = error.message;
+      this.#owner.onAborted?.('callback');
     }
     // Nobody else would hear of it: a mistake in user code must not pass in silence.
     if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#process);
@@ -317,6 +363,46 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const status = (this.#driver as Driver).send(wire, options?.compress, options?.droppable);
     if (status === 'queued') this.#hasQueued = true;
     return status;
+  }
+
+  #sendLater(message: SendableMessage, options: SendOptions | undefined): SendStatus {
+    if (this.#reconnector?.isOver !== false) {
+      if (this.#status === 'Connecting') this.#generate('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
+      return 'dropped';
+    }
+    try {
+      const wire = typeof message === 'string' ? message : toWire(message, this.signature);
+      const status = this.#reconnector.hold(wire, options);
+      if (status === 'queued') this.#hasQueued = true;
+      return status;
+    } catch (error) {
+      return generateError<SendStatus>(error as FourDError, 'dropped');
+    }
+  }
+
+  /** Whether messages wait, for the peer or for a connection. */
+  get #isBlocked(): boolean {
+    return this.#driver?.isBlocked === true || (this.#reconnector?.heldCount ?? 0) > 0;
+  }
+
+  /** Sends what waited for the connection, as far as the peer takes it. */
+  #releaseHeld(): void {
+    const driver = this.#driver;
+    const reconnector = this.#reconnector;
+    if (reconnector === undefined || driver === undefined) return;
+    if (this.#status !== 'Connected' || this.#openings > 0) return;
+    while (!driver.isBlocked) {
+      const message = reconnector.shift();
+      if (message === undefined) break;
+      driver.send(message.data, message.compress);
+    }
+    this.#isReleasing = reconnector.heldCount > 0;
+  }
+
+  #tellError(error: FourDError): void {
+    this.#hasFailed = true;
+    this.#failure = error.message;
+    this.#queue.push(toErrorEvent(error));
   }
 
   #resolveDrained(): void {

@@ -189,7 +189,10 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   terminate(code: number = CLOSE_NORMAL, reason = ''): void {
     const { session } = this.#connector;
-    if (session.status === 'Closing' || session.status === 'Closed') return;
+    if (session.status === 'Closing' || session.status === 'Closed') {
+      session.stayClosed();
+      return;
+    }
     const isCode = Number.isInteger(code) && (code === CLOSE_NORMAL || (code >= 3000 && code <= 4999));
     if (!isCode || typeof reason !== 'string') {
       const problem = isCode
@@ -201,7 +204,7 @@ class WebSocketClient<T> implements WebSocket<T> {
       generateError(error, undefined);
       return;
     }
-    if (session.status === 'Connecting') this.#connector.onAborted();
+    if (session.status === 'Connecting') this.#connector.onAborted('local');
     else session.close(code, reason);
   }
 }

@@ -13,7 +13,8 @@ export interface Deadline {
  * All deadlines of the library on one system timer: setting and dropping one costs no more than a change to a set.
  *
  * @remarks Deadlines are never early, and late by {@link TICK_MS} at most while the event loop is free. When it stands
- * still, they are put off. The system timer runs only while there are deadlines, and does not keep the process alive.
+ * still, they are put off. The system timer runs only while there are deadlines, and does not keep the process alive
+ * unless {@link hold} says so.
  */
 export class TimerWheel {
   /** What is due at each tick that has anything. */
@@ -25,6 +26,7 @@ export class TimerWheel {
   #lastTurn = 0;
   /** The time that the event loop stood still. */
   #lostMs = 0;
+  #holds = 0;
 
   /** @param now - a clock in milliseconds that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -75,6 +77,18 @@ export class TimerWheel {
     return this.#lostMs;
   }
 
+  /** Keeps the process alive while there are deadlines, until {@link release} has been called as often. */
+  hold(): void {
+    this.#holds++;
+    this.#timeout?.ref();
+  }
+
+  /** The counterpart of {@link hold}. */
+  release(): void {
+    this.#holds--;
+    if (this.#holds === 0) this.#timeout?.unref();
+  }
+
   /** How many ticks have deadlines: 0 when nothing is pending. */
   get pendingTicks(): number {
     return this.#due.size;
@@ -95,7 +109,8 @@ export class TimerWheel {
   #run(): void {
     clearTimeout(this.#timeout);
     const untilNextTick = (this.#lastTick + 1) * TICK_MS - this.#elapsed();
-    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(untilNextTick)).unref();
+    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(untilNextTick));
+    if (this.#holds === 0) this.#timeout.unref();
   }
 
   #stop(): void {

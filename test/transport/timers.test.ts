@@ -236,3 +236,29 @@ describe('an event loop that stands still', () => {
     expect(first.count).toBe(1);
   });
 });
+
+test('the process is kept alive only while someone holds it', () => {
+  const wheel = new TimerWheel();
+  const { setTimeout: fake } = globalThis;
+  const timers: NodeJS.Timeout[] = [];
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms: number) => {
+    const timer = fake(run, ms);
+    timers.push(timer);
+    return timer;
+  }) as typeof setTimeout);
+  const isHeld = (): boolean => timers.at(-1)!.hasRef();
+  const one = deadline(() => {});
+  const ticket = wheel.schedule(one, 200);
+  expect(isHeld()).toBe(false);
+  wheel.hold();
+  wheel.hold();
+  expect(isHeld()).toBe(true);
+  vi.advanceTimersByTime(60);
+  expect(isHeld()).toBe(true);
+  wheel.release();
+  expect(isHeld()).toBe(true);
+  wheel.release();
+  expect(isHeld()).toBe(false);
+  wheel.cancel(one, ticket);
+  vi.restoreAllMocks();
+});

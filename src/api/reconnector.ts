@@ -1,0 +1,209 @@
+import { callbackFailed, FourDError } from '../errors.ts';
+import { reportError } from '../process/error-handling.ts';
+import type { LogicalProcess } from '../process/logical-process.ts';
+import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
+import type { Ending, SendStatus } from '../transport/driver.ts';
+import { type HeldMessage, HeldMessages } from '../transport/held-messages.ts';
+import { type Deadline, timers } from '../transport/timers.ts';
+import type { SendOptions } from './data-type.ts';
+import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
+import { backoffDelay, isTemporary, parseRetryAfter } from './reconnect-policy.ts';
+
+/** Connects, when a {@link Reconnector} says so. */
+export interface ReconnectorOwner {
+  /**
+   * It is time for an attempt.
+   *
+   * @param url - what the user's `url()` has given, undefined to use the first one
+   * @param headers - what the user's `headers()` has given, undefined to use the handler's
+   */
+  onAttempt(url: unknown, headers: unknown): void;
+  /** There is nothing to make an attempt with. The owner calls {@link Reconnector.attemptFailed}. */
+  onConnectFailed(error: FourDError): void;
+}
+
+/** Decides whether and when a client connects again, and keeps what is sent meanwhile. */
+export class Reconnector implements Deadline {
+  readonly #settings: CheckedReconnect;
+  readonly #process: LogicalProcess;
+  readonly #handshakeTimeoutMs: number;
+  readonly #owner: ReconnectorOwner;
+  readonly #held = new HeldMessages();
+  #heldCount = 0;
+  #attempt = 0;
+  #ticket: number | undefined;
+  /** Number of the preparation that is running, undefined for none: what others give comes too late. */
+  #preparation: number | undefined;
+  #lastPreparation = 0;
+  #isOver = false;
+
+  constructor(
+    settings: CheckedReconnect,
+    process: LogicalProcess,
+    handshakeTimeoutMs: number,
+    owner: ReconnectorOwner,
+  ) {
+    this.#settings = settings;
+    this.#process = process;
+    this.#handshakeTimeoutMs = handshakeTimeoutMs;
+    this.#owner = owner;
+  }
+
+  /** Whether there will be no further attempt. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Number of the last attempt, 0 before the first. */
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** How many messages wait for a connection. */
+  get heldCount(): number {
+    return this.#heldCount;
+  }
+
+  /** Their size. */
+  get heldBytes(): number {
+    return this.#held.bytes;
+  }
+
+  /** Keeps a message for the next connection. Bytes are copied. */
+  hold(data: string | Buffer, options: SendOptions | undefined): SendStatus {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#settings;
+    if (this.#heldCount >= maxQueuedMessages || this.#held.bytes + data.length > maxQueuedBytes) return 'dropped';
+    const kept = typeof data === 'string' ? data : Buffer.from(data);
+    this.#held.push({ data: kept, compress: options?.compress, bytes: data.length }, false);
+    this.#heldCount++;
+    return 'queued';
+  }
+
+  /** Takes the oldest message that waits, undefined when none is left. */
+  shift(): HeldMessage | undefined {
+    const message = this.#held.shift();
+    if (message !== undefined) this.#heldCount--;
+    return message;
+  }
+
+  /** Takes all messages that wait, for their sender to know. */
+  takeUnsent(): (string | Buffer)[] {
+    const unsent: (string | Buffer)[] = [];
+    for (let message = this.shift(); message !== undefined; message = this.shift()) {
+      unsent.push(message.data as string | Buffer);
+    }
+    return unsent;
+  }
+
+  /**
+   * A connection has ended.
+   *
+   * @param error - what ended it, undefined when the peer closed it in order
+   * @returns whether another one is to follow. If so, the owner hears of it.
+   */
+  takesOver(ending: Ending, error: FourDError | undefined): boolean {
+    const { code, reason, cause, openMs } = ending;
+    // Not at the opening: a server that accepts and drops at once would be asked without a pause.
+    if (openMs >= this.#settings.maxDelayMs) this.#attempt = 0;
+    return this.#goesOn({ code, reason, cause, error });
+  }
+
+  /** An attempt has failed. Returns as {@link takesOver}; false when it was the very first, which is not repeated. */
+  attemptFailed(error: FourDError): boolean {
+    return this.#attempt > 0 && this.#goesOn({ code: CLOSE_ABNORMAL, reason: undefined, cause: 'connect', error });
+  }
+
+  /** Makes no further attempt. Messages that wait stay until {@link takeUnsent}. */
+  end(): void {
+    this.#isOver = true;
+    this.#preparation = undefined;
+    this.#clearDeadline();
+  }
+
+  onDeadline(): void {
+    this.#ticket = undefined;
+    timers.release();
+    if (this.#preparation === undefined) {
+      this.#prepare();
+      return;
+    }
+    this.#preparation = undefined;
+    const message = `reconnect.url or reconnect.headers too slow: ${this.#handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
+    this.#owner.onConnectFailed(new FourDError('ERR_HANDSHAKE_TIMEOUT', message, { componentSignature: 'HTCL' }));
+  }
+
+  #goesOn(loss: Pick<ConnectionLoss, 'code' | 'reason' | 'cause' | 'error'>): boolean {
+    const { code, cause, error } = loss;
+    const attempt = this.#attempt + 1;
+    const isOwn = cause === 'local' || cause === 'callback';
+    const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, cause, error) };
+    // What the user decides may be to terminate: then this is over by now.
+    if (isOwn || this.#isOver || attempt > this.#settings.maxAttempts || !this.#isWanted(event) || this.#isOver) {
+      this.end();
+      return false;
+    }
+    this.#attempt = attempt;
+    const retryAfter = parseRetryAfter(error?.httpHeaders?.['retry-after'], Date.now());
+    // Not Retry-After alone: all clients would come back in the same moment.
+    this.#setDeadline(retryAfter + backoffDelay(attempt, this.#settings, Math.random()));
+    return true;
+  }
+
+  #isWanted(event: ConnectionLoss): boolean {
+    const { shouldReconnect } = this.#settings;
+    if (shouldReconnect === undefined) return event.isTemporary;
+    try {
+      // A promise is no decision.
+      const decision: unknown = this.#process.enter(() => shouldReconnect(event));
+      return decision === true;
+    } catch (thrown) {
+      reportError(callbackFailed('shouldReconnect', thrown), this.#process);
+      return false;
+    }
+  }
+
+  /** Asks the user for URL and headers, as far as the options say so. */
+  #prepare(): void {
+    const { url, headers } = this.#settings;
+    if (url === undefined && headers === undefined) {
+      this.#owner.onAttempt(undefined, undefined);
+      return;
+    }
+    const preparation = ++this.#lastPreparation;
+    this.#preparation = preparation;
+    if (this.#handshakeTimeoutMs !== Infinity) this.#setDeadline(this.#handshakeTimeoutMs);
+    const finish = (report: () => void): void => {
+      if (this.#preparation !== preparation) return;
+      this.#preparation = undefined;
+      this.#clearDeadline();
+      report();
+    };
+    // Async, so that what they throw is a rejection too.
+    const both = this.#process.enter(async () => Promise.all([url?.(), headers?.()]));
+    both.then(
+      // An empty URL is an error, none would be the first one.
+      ([newUrl = '', newHeaders]) =>
+        finish(() => this.#owner.onAttempt(url === undefined ? undefined : newUrl, newHeaders)),
+      (cause: unknown) =>
+        finish(() => {
+          const message = 'cannot connect: reconnect.url or reconnect.headers failed';
+          this.#owner.onConnectFailed(
+            new FourDError('ERR_CONNECT_FAILED', message, { componentSignature: 'HTCL', cause }),
+          );
+        }),
+    );
+  }
+
+  #setDeadline(delayMs: number): void {
+    this.#ticket = timers.schedule(this, delayMs);
+    // There is no socket that keeps the process alive until the next attempt.
+    timers.hold();
+  }
+
+  #clearDeadline(): void {
+    if (this.#ticket === undefined) return;
+    timers.cancel(this, this.#ticket);
+    this.#ticket = undefined;
+    timers.release();
+  }
+}
