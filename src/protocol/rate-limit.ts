@@ -15,20 +15,26 @@ export class RateLimit {
 
   /** Takes from the bucket. Returns false when that is more than was in it. */
   take(amount: number, nowMs: number): boolean {
-    const refilled = this.#tokens + ((nowMs - this.#lastMs) * this.perSecond) / 1000;
-    // What an excuse has put in on top of a full bucket stays.
-    this.#tokens = Math.max(this.#tokens, Math.min(refilled, this.perSecond)) - amount;
-    this.#lastMs = nowMs;
+    this.#refill(nowMs);
+    this.#tokens -= amount;
     return this.#tokens >= 0;
   }
 
   /** Lets what came in a time in which nothing was read come all at once. */
-  excuse(durationMs: number): void {
+  excuse(durationMs: number, nowMs: number): void {
+    this.#refill(nowMs);
     this.#tokens += (durationMs * this.perSecond) / 1000;
   }
 
   /** What was taken within a second, when {@link take} has just said no. */
   get observed(): number {
     return Math.ceil(this.perSecond - this.#tokens);
+  }
+
+  #refill(nowMs: number): void {
+    const refilled = this.#tokens + ((nowMs - this.#lastMs) * this.perSecond) / 1000;
+    // What an excuse has put in on top of a full bucket stays.
+    this.#tokens = Math.max(this.#tokens, Math.min(refilled, this.perSecond));
+    this.#lastMs = nowMs;
   }
 }

@@ -190,9 +190,10 @@ export class Watch implements Deadline {
 
   #excuse(durationMs: number): void {
     if (durationMs >= 1000) this.#controlFrames ??= rateLimit(this.#limits.maxControlFramesPerSecond);
-    this.#messages?.excuse(durationMs);
-    this.#bytes?.excuse(durationMs);
-    this.#controlFrames?.excuse(durationMs);
+    const nowMs = timers.nowMs;
+    this.#messages?.excuse(durationMs, nowMs);
+    this.#bytes?.excuse(durationMs, nowMs);
+    this.#controlFrames?.excuse(durationMs, nowMs);
   }
 
   #pass(code: ErrorCode, message: string, limit: number, observed: number): void {

@@ -31,9 +31,22 @@ const commonDefaults = {
   protocols: [],
 };
 
+const serverDefaults = {
+  ...commonDefaults,
+  maxConnections: Infinity,
+  maxConnectionsPerAddress: Infinity,
+  maxPendingHandshakes: Infinity,
+};
+
+const serverLimits = [
+  ['maxConnections', Infinity],
+  ['maxConnectionsPerAddress', Infinity],
+  ['maxPendingHandshakes', Infinity],
+] as const;
+
 const sides = [
-  ['client', 'HTCL', checkClientOptions as (options: object) => unknown],
-  ['server', 'HTTP', checkServerOptions as (options: object) => unknown],
+  ['client', 'HTCL', checkClientOptions as (options: object) => unknown, commonDefaults],
+  ['server', 'HTTP', checkServerOptions as (options: object) => unknown, serverDefaults],
 ] as const;
 
 function errorOf(act: () => unknown): FourDError {
@@ -46,7 +59,7 @@ function errorOf(act: () => unknown): FourDError {
   throw new Error('nothing was thrown');
 }
 
-describe.each(sides)('of a %s', (_, componentSignature, check) => {
+describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
   test('bufferPolicy is one of three', () => {
     for (const bufferPolicy of ['close', 'drop-newest', 'drop-oldest']) {
       expect(check({ bufferPolicy })).toEqual({ ...defaults, bufferPolicy });
@@ -77,11 +90,18 @@ describe.each(sides)('of a %s', (_, componentSignature, check) => {
   test.each([
     ['handshakeTimeoutMs', Infinity],
     ['closeTimeoutMs', Infinity],
+    ['pingIntervalMs', Infinity],
+    ['pongTimeoutMs', Infinity],
+    ['incompleteMessageTimeoutMs', Infinity],
+    ['maxControlFramesPerSecond', Infinity],
+    ['maxMessagesPerSecond', Infinity],
+    ['maxBytesPerSecond', Infinity],
     ['maxMessageBytes', constants.MAX_STRING_LENGTH],
     ['maxFragments', Infinity],
     ['maxWaitingMessages', Infinity],
     ['maxBufferedBytes', Infinity],
-  ])('%s takes whole numbers of its range and nothing else', (name, max) => {
+    ...(side === 'server' ? serverLimits : []),
+  ] as const)('%s takes whole numbers of its range and nothing else', (name, max) => {
     for (const value of [1, 2, 12_345, max]) expect(check({ [name]: value })).toEqual({ ...defaults, [name]: value });
     const range = max === Infinity ? '1 or more, or Infinity' : `from 1 to ${max}`;
     const tooMuch = max === Infinity ? [Number.MAX_SAFE_INTEGER + 1] : [max + 1, Infinity];
@@ -130,12 +150,15 @@ test('the options of one side are not known to the other', () => {
   expect(errorOf(() => checkServerOptions({ tls: {} } as WebSocketServerOptions)).message).toBe(
     'invalid option: there is no option "tls"',
   );
-  expect(checkClientOptions({ tls: { rejectUnauthorized: true } })).toEqual(defaults);
-  expect(checkServerOptions({ path: '/', dataType: 'blob', webServer: createServer() })).toEqual(defaults);
+  expect(errorOf(() => checkClientOptions({ maxConnections: 5 } as WebSocketOptions)).message).toBe(
+    'invalid option: there is no option "maxConnections"',
+  );
+  expect(checkClientOptions({ tls: { rejectUnauthorized: true } })).toEqual(commonDefaults);
+  expect(checkServerOptions({ path: '/', dataType: 'blob', webServer: createServer() })).toEqual(serverDefaults);
 });
 
 test('path is a text that a request can have', () => {
-  for (const path of ['', '/', 'chat', '/a/b', '/caf%C3%A9']) expect(checkServerOptions({ path })).toEqual(defaults);
+  for (const path of ['', '/', 'chat', '/a/b', '/caf%C3%A9']) expect(checkServerOptions({ path })).toEqual(serverDefaults);
   for (const path of [5, null, true, ['/'], '/chat?room=1', '/#top']) {
     expect(errorOf(() => checkServerOptions({ path: path as string })).message).toBe(
       'invalid option: path must be a text without query or fragment',
@@ -145,7 +168,7 @@ test('path is a text that a request can have', () => {
 
 test('webServer is a web server', () => {
   for (const webServer of [new WebServer(), createServer()])
-    expect(checkServerOptions({ webServer })).toEqual(defaults);
+    expect(checkServerOptions({ webServer })).toEqual(serverDefaults);
   for (const webServer of [null, 'http', 8080, {}, { on() {} }, express()]) {
     const error = errorOf(() => checkServerOptions({ webServer: webServer as never }));
     expect(error.code).toBe('ERR_INVALID_OPTION');
@@ -157,7 +180,7 @@ test('dataType is one of three', () => {
   expect(checkDataType(undefined, 'HTTP')).toBe('text');
   for (const dataType of ['text', 'blob', 'object'] as const) {
     expect(checkDataType(dataType, 'HTTP')).toBe(dataType);
-    expect(checkServerOptions({ dataType })).toEqual(defaults);
+    expect(checkServerOptions({ dataType })).toEqual(serverDefaults);
   }
   for (const dataType of ['json', 'Text', '', null, 5]) {
     const error = errorOf(() => checkDataType(dataType, 'HTCL'));

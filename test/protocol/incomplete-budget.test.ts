@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { incompleteBudget, IncompleteBudget, type IncompleteHolder } from '../../src/protocol/incomplete-budget.ts';
+
+function setUp(): { budget: IncompleteBudget; holder: (name: string) => IncompleteHolder; told: string[] } {
+  const told: string[] = [];
+  return {
+    budget: new IncompleteBudget(1000),
+    told,
+    holder: (name) => ({ onBudgetExceeded: (limit, observed) => told.push(`${name} ${limit} ${observed}`) }),
+  };
+}
+
+describe('RFC 6455 10.4: the budget for unfinished messages', () => {
+  test('counts what each holds now', () => {
+    const { budget, holder, told } = setUp();
+    const [one, two] = [holder('one'), holder('two')];
+    expect(budget.hold(one, 300)).toBe(true);
+    expect(budget.hold(one, 600)).toBe(true);
+    expect(budget.hold(two, 400)).toBe(true);
+    expect(budget.heldBytes).toBe(1000);
+    budget.release(one);
+    budget.release(one);
+    expect(budget.heldBytes).toBe(400);
+    budget.release(two);
+    expect(budget.heldBytes).toBe(0);
+    expect(told).toEqual([]);
+  });
+
+  test('sends the oldest away, also when another one asks for more', () => {
+    const { budget, holder, told } = setUp();
+    const [one, two, three] = [holder('one'), holder('two'), holder('three')];
+    budget.hold(one, 100);
+    budget.hold(two, 800);
+    // Growing does not make it younger.
+    budget.hold(one, 150);
+    expect(budget.hold(three, 200)).toBe(true);
+    expect(told).toEqual(['one 1000 1150']);
+    expect(budget.heldBytes).toBe(1000);
+  });
+
+  test('sends away as many as it takes', () => {
+    const { budget, holder, told } = setUp();
+    for (const name of ['one', 'two', 'three']) budget.hold(holder(name), 300);
+    expect(budget.hold(holder('four'), 900)).toBe(true);
+    expect(told).toEqual(['one 1000 1800', 'two 1000 1500', 'three 1000 1200']);
+    expect(budget.heldBytes).toBe(900);
+  });
+
+  test('sends away who asks for more than there is, and tells it', () => {
+    const { budget, holder, told } = setUp();
+    expect(budget.hold(holder('one'), 1001)).toBe(false);
+    expect(told).toEqual(['one 1000 1001']);
+    expect(budget.heldBytes).toBe(0);
+  });
+
+  test('is one for the process: 256 MiB', () => {
+    expect(incompleteBudget.limitBytes).toBe(268_435_456);
+  });
+});
