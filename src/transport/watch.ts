@@ -87,7 +87,9 @@ export class Watch implements Deadline {
 
   /** Counts bytes. Returns false when there were too many: {@link Watched.onLimitPassed} has been called. */
   allowsBytes(count: number): boolean {
-    return this.#bytes === undefined || this.#allows(this.#bytes, count, 'ERR_RATE_LIMIT', 'bytes', 'maxBytesPerSecond');
+    return (
+      this.#bytes === undefined || this.#allows(this.#bytes, count, 'ERR_RATE_LIMIT', 'bytes', 'maxBytesPerSecond')
+    );
   }
 
   /** Counts a message, in the same way. */

@@ -158,7 +158,8 @@ test('the options of one side are not known to the other', () => {
 });
 
 test('path is a text that a request can have', () => {
-  for (const path of ['', '/', 'chat', '/a/b', '/caf%C3%A9']) expect(checkServerOptions({ path })).toEqual(serverDefaults);
+  for (const path of ['', '/', 'chat', '/a/b', '/caf%C3%A9'])
+    expect(checkServerOptions({ path })).toEqual(serverDefaults);
   for (const path of [5, null, true, ['/'], '/chat?room=1', '/#top']) {
     expect(errorOf(() => checkServerOptions({ path: path as string })).message).toBe(
       'invalid option: path must be a text without query or fragment',

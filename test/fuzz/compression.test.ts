@@ -50,6 +50,12 @@ function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters
     maxFragments: 1024,
     closeTimeoutMs: 10_000,
     maxBufferedBytes: 16_777_216,
+    pingIntervalMs: Infinity,
+    pongTimeoutMs: Infinity,
+    incompleteMessageTimeoutMs: Infinity,
+    maxControlFramesPerSecond: Infinity,
+    maxMessagesPerSecond: Infinity,
+    maxBytesPerSecond: Infinity,
     bufferPolicy: 'close',
   });
   driver.resume();
