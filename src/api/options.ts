@@ -171,8 +171,8 @@ export interface WebSocketServerOptions extends CommonOptions {
   readonly maxConnections?: number | undefined;
   /**
    * Most connections of one IP address (of one /64 network with IPv6, which is what one client has); further ones are
-   * refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy all
-   * clients have the address of the proxy: leave it to the proxy then.
+   * refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy,
+   * name it in `trustedProxies`, or all clients have its address.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
