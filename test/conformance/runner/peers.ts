@@ -74,6 +74,7 @@ export async function startWsServer(): Promise<Peer> {
     host: '127.0.0.1',
     port: 0,
     maxPayload: 64 * 1024 * 1024,
+    maxFragments: 100_000,
     perMessageDeflate: { threshold: 0 },
   });
   server.on('connection', (socket) => {
