@@ -13,8 +13,10 @@ export interface ZlibSettings {
 
 /** Shorter messages are compressed at once: a round trip through the thread pool takes longer than they do. */
 const MAX_SYNC_DEFLATE_BYTES = 32_768;
-/** Shorter messages are inflated at once. Deflate can swell them a thousandfold, up to the limit on messages. */
+/** Shorter messages are inflated at once. */
 const MAX_SYNC_INFLATE_BYTES = 8192;
+/** One that swells beyond this begins anew in the thread pool: deflate makes a megabyte of a kilobyte. */
+const MAX_SYNC_INFLATED_BYTES = 65_536;
 /**
  * Longer messages under way at a time: as many as the thread pool has threads. Each holds up to 300 KB of zlib's memory
  * from beginning to end, which ten thousand at once would make 3 GB.
@@ -178,11 +180,12 @@ class ZlibInflater implements Inflater {
     maxBytes: number,
     done: TransformDone,
   ): void {
+    // zlib does not take 0.
+    const maxOutputLength = Math.max(1, maxBytes);
     const options = {
       windowBits: this.#windowBits,
       info: true,
-      // zlib does not take 0.
-      maxOutputLength: Math.max(1, maxBytes),
+      maxOutputLength,
       ...commonOptions(input.length * 4, history),
     };
     const finish = (error: Error | undefined, { buffer, engine }: Inflated): void => {
@@ -203,15 +206,25 @@ class ZlibInflater implements Inflater {
         this.#inflateStreams(input.subarray(engine.bytesWritten), window, [...before, buffer], leftBytes, done);
       }
     };
-    if (input.length <= MAX_SYNC_INFLATE_BYTES) {
-      runNow(() => inflateRawSync(input, options) as unknown as Inflated, finish, NOTHING_INFLATED);
-    } else {
+    const inflateInPool = (): void =>
       runInPool<Inflated>(
         (callback) => inflateRaw(input, options, callback as unknown as Parameters<typeof inflateRaw>[2]),
         finish,
         NOTHING_INFLATED,
       );
+    if (input.length > MAX_SYNC_INFLATE_BYTES) {
+      inflateInPool();
+      return;
     }
+    const syncOptions = { ...options, maxOutputLength: Math.min(maxOutputLength, MAX_SYNC_INFLATED_BYTES) };
+    runNow(
+      () => inflateRawSync(input, syncOptions) as unknown as Inflated,
+      (error, result) => {
+        if (error instanceof RangeError && maxBytes > MAX_SYNC_INFLATED_BYTES) inflateInPool();
+        else finish(error, result);
+      },
+      NOTHING_INFLATED,
+    );
   }
 }
 

@@ -181,6 +181,25 @@ describe('the WebSocket of Node', () => {
 });
 
 describe('hostile bytes', () => {
+  test('a connection that is cut while zlib works on its messages, in both directions, ends like any other', async () => {
+    const handler = new RecordingHandler();
+    const { url, wss } = await startServerOf(handler, {
+      compression: { thresholdBytes: 0, serverNoContextTakeover: false },
+    });
+    const peer = await connectPeer(url, { perMessageDeflate: { threshold: 0 } });
+    const text = JSON.stringify(Array.from({ length: 30_000 }, (_, id) => ({ id, square: id * id })));
+    peer.send(text);
+    const ws = await handler.opened;
+    for (let i = 0; i < 5; i++) ws.send(text);
+    peer.cut();
+    expect((await handler.terminated).code).toBe(1006);
+    expect(wss.connections).toEqual([]);
+    expect(ws.send(text)).toBe('dropped');
+    const other = await connectPeer(url);
+    other.send('still here');
+    while ((await handler.nextMessage()) !== 'still here');
+  });
+
   test('a zip bomb ends its connection with 1009, and no other', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { compression: true, maxMessageBytes: 1_000_000 });

@@ -231,7 +231,12 @@ describe('zlib', () => {
     const [short, long] = [deflateMessage(textOf(8000)), deflateMessage(textOf(80_000))];
     expect(atOnce((done) => inflater.inflate(short, 1_048_576, done))).toBeInstanceOf(Buffer);
     expect(atOnce((done) => inflater.inflate(long, 1_048_576, done))).toBeUndefined();
-    // Waits for both: they end in order of their coming.
+    // What swells keeps nobody waiting either.
+    const [little, much] = [deflateMessage(Buffer.alloc(65_536)), deflateMessage(Buffer.alloc(65_537))];
+    expect(atOnce((done) => inflater.inflate(little, 1_048_576, done))).toBeInstanceOf(Buffer);
+    expect(atOnce((done) => inflater.inflate(much, 1_048_576, done))).toBeUndefined();
+    expect(lengthOf(await inflated(inflater, much))).toBe(65_537);
+    // Waits for all: they end in order of their coming.
     expect(await inflated(inflater, long)).toBeInstanceOf(Buffer);
   });
 
