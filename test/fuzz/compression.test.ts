@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { checkClientOptions } from '../../src/api/options.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { parseExtensions } from '../../src/protocol/header-grammar.ts';
 import { acceptOffer, buildOffer, checkAnswer, type DeflateParameters } from '../../src/protocol/permessage-deflate.ts';
@@ -43,20 +44,10 @@ function negotiate(client: DeflateParameters, server: DeflateParameters): Deflat
 function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
   const heard = new RecordingDriverListener();
   const driver = new Driver(transport, Buffer.alloc(0), heard, {
+    ...checkClientOptions({}),
     role,
     decodesText: true,
     compression: new CompressionFactory(role, { thresholdBytes, level: 3 }).create(agreed),
-    maxMessageBytes: 1_048_576,
-    maxFragments: 1024,
-    closeTimeoutMs: 10_000,
-    maxBufferedBytes: 16_777_216,
-    pingIntervalMs: Infinity,
-    pongTimeoutMs: Infinity,
-    incompleteMessageTimeoutMs: Infinity,
-    maxControlFramesPerSecond: Infinity,
-    maxMessagesPerSecond: Infinity,
-    maxBytesPerSecond: Infinity,
-    bufferPolicy: 'close',
   });
   driver.resume();
   return { driver, heard };
