@@ -167,6 +167,25 @@ test('path is a text that a request can have', () => {
   }
 });
 
+test('origins and trustedProxies are checked at the call', () => {
+  const fine = { origins: ['https://a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
+  expect(checkServerOptions(fine)).toEqual(checkServerOptions({}));
+  expect(errorOf(() => checkServerOptions({ origins: ['a.example'] })).message).toBe(
+    'invalid option: origins must hold origins such as "https://example.com:8443": without path, without "*"',
+  );
+  expect(errorOf(() => checkServerOptions({ origins: 'https://a.example' as '*' })).message).toBe(
+    'invalid option: origins must be "*", an array of origins such as "https://example.com", or a function',
+  );
+  expect(errorOf(() => checkServerOptions({ trustedProxies: ['10.0.0.0/33'] })).code).toBe('ERR_INVALID_OPTION');
+});
+
+test('a server does not speak a subprotocol that marks a token, a client may offer one', () => {
+  expect(errorOf(() => checkServerOptions({ protocols: ['chat', 'bearer.x'] })).message).toBe(
+    'invalid option: protocols of a server must not begin with "bearer.": that marks a token',
+  );
+  expect(checkClientOptions({ protocols: ['chat', 'bearer.x'] }).protocols).toEqual(['chat', 'bearer.x']);
+});
+
 test('webServer is a web server', () => {
   for (const webServer of [new WebServer(), createServer()])
     expect(checkServerOptions({ webServer })).toEqual(serverDefaults);

@@ -1,6 +1,9 @@
-import { expect, test } from 'vitest';
-import { WebSocketConnection } from '../../src/index.ts';
+import { inspect } from 'node:util';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { accept, WebSocketConnection } from '../../src/index.ts';
+import { timers } from '../../src/transport/timers.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
+import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -19,7 +22,7 @@ async function join(): Promise<{
 
 test('no property can be assigned', async () => {
   const { conn, handler } = await join();
-  for (const name of ['handler', 'id', 'status', 'wss', 'protocol', 'bufferedBytes']) {
+  for (const name of ['handler', 'id', 'status', 'wss', 'protocol', 'request', 'bufferedBytes']) {
     expect([name, Reflect.set(conn, name, 'changed')]).toEqual([name, false]);
   }
   expect(conn.handler).toBe(handler);
@@ -95,4 +98,155 @@ test('what was sent before terminate arrives before the close', async () => {
 test('the class is exported to be tested with instanceof', async () => {
   const { conn } = await join();
   expect(conn).toBeInstanceOf(WebSocketConnection);
+});
+
+test('data is undefined until somebody sets it', async () => {
+  const { conn } = await join();
+  expect(conn.data).toBeUndefined();
+  conn.data = { name: 'Ada' };
+  expect(conn.data).toEqual({ name: 'Ada' });
+});
+
+test('data is what accept was given, the same object, from onOpen to onTerminate', async () => {
+  const data = { name: 'Ada' };
+  const seen: unknown[] = [];
+  const note = (ws: unknown): void => void seen.push((ws as WebSocketConnection).data);
+  const handler = new RecordingHandler({ onOpen: note, onTerminate: note });
+  const { web } = await startLibraryServer(() => accept(handler as never, { data }) as never);
+  const client = await RawClient.open(web.HTTPPort);
+  await handler.opened;
+  client.socket.resetAndDestroy();
+  await handler.terminated;
+  expect(seen).toHaveLength(2);
+  for (const value of seen) expect(value).toBe(data);
+});
+
+test('request is what onConnection saw, also after the end', async () => {
+  const requests: unknown[] = [];
+  const handler = new RecordingHandler();
+  const { web } = await startLibraryServer((_, { request }) => {
+    requests.push(request);
+    return handler as never;
+  });
+  const headers = ['Cookie: a=1', 'Cookie: b=2', 'X-Empty:', 'X-Latin: \u00E9'];
+  const client = await RawClient.open(web.HTTPPort, { path: '/a?b=1&b=2', headers });
+  const conn = (await handler.opened) as unknown as WebSocketConnection;
+  client.socket.resetAndDestroy();
+  await handler.terminated;
+  expect(conn.request).toEqual(requests[0]);
+  expect(conn.request).toMatchObject({
+    url: '/a?b=1&b=2',
+    query: { b: ['1', '2'] },
+    headers: { cookie: ['a=1', 'b=2'], 'x-empty': '', 'x-latin': '\u00E9' },
+    remoteAddress: '127.0.0.1',
+  });
+  expect(conn.request).toBe(conn.request);
+});
+
+/** The system clock and the deadlines, both in the hands of the test. */
+function useClocks(): { now: () => number; pass: (milliseconds: number) => Promise<void> } {
+  let now = 1_700_000_000_000;
+  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now);
+  onTestFinished(() => spy.mockRestore());
+  const clock: FakeClock = useFakeClock();
+  return {
+    now: () => now,
+    async pass(milliseconds) {
+      now += milliseconds;
+      await clock.advance(milliseconds);
+    },
+  };
+}
+
+test('at expiresAt the connection closes with 3000, which is no error', async () => {
+  const clocks = useClocks();
+  const { conn, client, handler } = await join();
+  expect(conn.expiresAt).toBeUndefined();
+  conn.expiresAt = clocks.now() + 5000;
+  expect(conn.expiresAt).toBe(clocks.now() + 5000);
+  await clocks.pass(4950);
+  client.sendText('in time');
+  expect(await handler.nextMessage()).toBe('in time');
+  expect(conn.status).toBe('Connected');
+  await clocks.pass(100);
+  expect(conn.status).toBe('Closing');
+  client.sendText('too late');
+  await client.endInOrder();
+  expect(client.frames.all).toEqual([`88 0bb8${Buffer.from('session expired').toString('hex')}`]);
+  expect(await handler.terminated).toMatchObject({
+    code: 3000,
+    wasClean: true,
+    cause: 'expired',
+    message: 'the session expired: its expiresAt came',
+  });
+  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('expiresAt can be a Date, be put off and be taken back', async () => {
+  const clocks = useClocks();
+  const { conn } = await join();
+  conn.expiresAt = new Date(clocks.now() + 1000);
+  expect(conn.expiresAt).toBe(clocks.now() + 1000);
+  conn.expiresAt = clocks.now() + 3000;
+  await clocks.pass(2000);
+  expect(conn.status).toBe('Connected');
+  conn.expiresAt = undefined;
+  expect(conn.expiresAt).toBeUndefined();
+  await clocks.pass(60_000);
+  expect(conn.status).toBe('Connected');
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('an expiresAt that has passed closes soon, but not within the assignment', async () => {
+  const clocks = useClocks();
+  const { conn, client } = await join();
+  conn.expiresAt = clocks.now() - 1;
+  expect(conn.status).toBe('Connected');
+  await clocks.pass(100);
+  expect(await client.nextClose()).toMatch(/^88 0bb8/);
+});
+
+test('a peer that does not answer the close at expiresAt is dropped as at any other', async () => {
+  const clocks = useClocks();
+  const { conn, handler } = await join();
+  conn.expiresAt = clocks.now();
+  await clocks.pass(100);
+  await clocks.pass(10_050);
+  expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false, cause: 'timeout' });
+});
+
+test('the end takes expiresAt along', async () => {
+  const clocks = useClocks();
+  const { conn, client, handler } = await join();
+  conn.expiresAt = clocks.now() + 5000;
+  conn.terminate(4000, 'bye');
+  conn.expiresAt = clocks.now() + 1;
+  await client.endInOrder();
+  expect(await handler.terminated).toMatchObject({ code: 4000, cause: 'local' });
+  expect(timers.pendingTicks).toBe(0);
+  conn.expiresAt = clocks.now() + 1;
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
+  'expiresAt %s is an error, and nothing happens',
+  async (moment) => {
+    const errors = recordErrors();
+    const clocks = useClocks();
+    const { conn } = await join();
+    conn.expiresAt = clocks.now() + 5000;
+    conn.expiresAt = moment as never;
+    expect(errors).toMatchObject([[{ errCode: -20_015, componentSignature: 'HTTP' }]]);
+    expect(conn.expiresAt).toBe(clocks.now() + 5000);
+  },
+);
+
+test('what it shows of itself in a log holds no header', async () => {
+  const handler = new RecordingHandler();
+  const { web } = await startLibraryServer(() => handler as never);
+  await RawClient.open(web.HTTPPort, { path: '/?token=secret', headers: ['Authorization: Bearer secret'] });
+  const conn = await handler.opened;
+  expect(inspect(conn, { depth: 10, showHidden: true })).not.toContain('secret');
+  expect(JSON.stringify(conn)).not.toContain('secret');
 });

@@ -2,14 +2,18 @@
 import { createServer } from 'node:http';
 import { expectTypeOf } from 'vitest';
 import {
+  accept,
+  bearerToken,
   type ConnectionEvent,
   type ConnectionHandler,
   type ErrorEvent,
   type MessageEvent,
   type OpenEvent,
+  refuse,
   type RequestInfo,
   type ServerHandler,
   type ServerTerminateEvent,
+  secretsEqual,
   WebServer,
   WebSocketConnection,
   WebSocketServer,
@@ -100,7 +104,62 @@ export const onServers = [
   WebSocketServer.new(new Door(), { webServer: createServer() }),
 ];
 
+// Accepting and refusing in own words; data of the connections.
+
+interface User {
+  readonly name: string;
+}
+
+class Chat implements ConnectionHandler<string, User> {
+  onMessage(ws: WebSocketConnection<string, User>, event: MessageEvent): void {
+    for (const { data } of ws.wss.connections) expectTypeOf(data).toEqualTypeOf<User>();
+    ws.data = { name: event.data };
+    // @ts-expect-error -- not a user
+    ws.data = 5;
+  }
+}
+
+class CarefulDoor implements ServerHandler<string, User> {
+  onConnection(wss: WebSocketServer<string, User>, { request }: ConnectionEvent) {
+    expectTypeOf(bearerToken(request)).toEqualTypeOf<string | undefined>();
+    if (!secretsEqual(bearerToken(request), process.env['TOKEN'])) return refuse(401, { error: 'who are you?' });
+    if (wss.connections.some(({ data }) => data.name === 'Ada'))
+      return refuse(409, 'already here', { 'x-name': 'Ada' });
+    return accept(new Chat(), { data: { name: 'Ada' }, headers: { 'set-cookie': ['a=1', 'b=2'] }, protocol: 'chat' });
+  }
+}
+expectTypeOf(
+  WebSocketServer.new(new CarefulDoor(), {
+    origins: (origin, { headers }) => origin === headers['host'],
+    trustedProxies: ['::1'],
+  }),
+).toEqualTypeOf<WebSocketServer<string, User> | null>();
+
+export const inline = WebSocketServer.new({
+  onConnection: async (_wss, { request }) =>
+    request.url === '/'
+      ? accept({ onMessage: (ws, event) => void ws.send(event.data.toUpperCase()) }, { headers: { 'x-a': '1' } })
+      : refuse(404),
+});
+
+export function session(connection: WebSocketConnection): void {
+  expectTypeOf(connection.data).toBeUnknown();
+  expectTypeOf(connection.request).toEqualTypeOf<RequestInfo>();
+  expectTypeOf(connection.expiresAt).toEqualTypeOf<number | undefined>();
+  connection.expiresAt = new Date();
+  connection.expiresAt = Date.now();
+  connection.expiresAt = undefined;
+  // @ts-expect-error -- no text
+  connection.expiresAt = '2030-01-01';
+}
+
 // What is not allowed.
+
+// @ts-expect-error -- data of another kind
+export const wrongData = accept<string, User>(new Chat(), { data: 5 });
+
+// @ts-expect-error -- a number is no body
+export const wrongBody = refuse(403, 5);
 
 // @ts-expect-error -- onConnection is mandatory
 export const noDoor = WebSocketServer.new({ onOpen() {} });
