@@ -1,0 +1,56 @@
+/**
+ * A server that lets in who has a token: others get an answer that says why, and a session ends when its time is over.
+ *
+ * Run it with: npm run example -- sign-in
+ * You see: the address. In the console of a browser, on a page of the same host or a local program:
+ * new WebSocket('ws://127.0.0.1:8080/', ['chat', 'bearer.ada-knows-this'])
+ */
+import {
+  accept,
+  bearerToken,
+  type ConnectionEvent,
+  type ConnectionHandler,
+  type MessageEvent,
+  refuse,
+  secretsEqual,
+  WebServer,
+  type WebSocketConnection,
+  WebSocketServer,
+} from '4d-websocket';
+
+interface Session {
+  readonly user: string;
+  readonly secret: string;
+  readonly minutes: number;
+}
+
+const sessions: readonly Session[] = [
+  { user: 'Ada', secret: 'ada-knows-this', minutes: 60 },
+  { user: 'Grace', secret: 'grace-knows-that', minutes: 5 },
+];
+
+class Greeter implements ConnectionHandler<string, Session> {
+  onOpen(ws: WebSocketConnection<string, Session>): void {
+    ws.expiresAt = Date.now() + ws.data.minutes * 60_000;
+    ws.send(`Hello ${ws.data.user}`);
+  }
+  onMessage(ws: WebSocketConnection<string, Session>, event: MessageEvent): void {
+    ws.send(`${ws.data.user}: ${event.data}`);
+  }
+}
+
+class Door {
+  onConnection(_wss: WebSocketServer<string, Session>, { request }: ConnectionEvent) {
+    const token = bearerToken(request);
+    const session = sessions.find(({ secret }) => secretsEqual(token, secret));
+    if (session === undefined) return refuse(401, { error: 'sign in first' }, { 'www-authenticate': 'Bearer' });
+    return accept(new Greeter(), { data: session, headers: { 'set-cookie': `user=${session.user}; HttpOnly` } });
+  }
+}
+
+const web = new WebServer({ HTTPPort: Number(process.env.PORT ?? 8080), IPAddressToListen: '127.0.0.1' });
+const { errors } = await web.start();
+if (errors !== undefined) throw new Error(errors[0]?.message);
+
+WebSocketServer.new(new Door(), { webServer: web, protocols: ['chat'] });
+console.log(`ws://127.0.0.1:${web.HTTPPort}/`);
