@@ -172,16 +172,6 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       refuseUpgrade(socket, 503, 'the server is closing');
       return;
     }
-    const check = checkUpgradeRequest(request);
-    if (!check.isValid) {
-      refuseUpgrade(socket, check.status, check.reason, check.headers);
-      return;
-    }
-    const protocol = chooseProtocol(this.#limits.protocols, check.protocols);
-    if (protocol === undefined) {
-      refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
-      return;
-    }
     const client = this.#proxies.clientOf(request);
     if (client === undefined) {
       refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
@@ -191,6 +181,16 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     const refusal = this.#counts.refusalOf(network, this.#connections.size, this.#pending.size);
     if (refusal !== undefined) {
       refuseUpgrade(socket, refusal.status, refusal.reason);
+      return;
+    }
+    const check = checkUpgradeRequest(request);
+    if (!check.isValid) {
+      refuseUpgrade(socket, check.status, check.reason, check.headers);
+      return;
+    }
+    const protocol = chooseProtocol(this.#limits.protocols, check.protocols);
+    if (protocol === undefined) {
+      refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
       return;
     }
     const upgrade = new PendingUpgrade(this, request, socket, head, check, protocol, client);

@@ -61,7 +61,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
 
   /** The server of this connection, also after its end. */
   get wss(): WebSocketServer<T, Data> {
-    return this.#wss as unknown as WebSocketServer<T, Data>;
+    return this.#wss;
   }
 
   /** The subprotocol that was agreed on, `''` for none. */

@@ -15,7 +15,7 @@ async function join(): Promise<{
   conn: WebSocketConnection<unknown>;
 }> {
   const handler = new RecordingHandler();
-  const { web } = await startLibraryServer(() => handler);
+  const { web } = await startLibraryServer(() => handler, { pingIntervalMs: Infinity });
   const client = await RawClient.open(web.HTTPPort);
   return { client, handler, conn: (await handler.opened) as unknown as WebSocketConnection<unknown> };
 }
@@ -112,7 +112,7 @@ test('data is what accept was given, the same object, from onOpen to onTerminate
   const seen: unknown[] = [];
   const note = (ws: unknown): void => void seen.push((ws as WebSocketConnection).data);
   const handler = new RecordingHandler({ onOpen: note, onTerminate: note });
-  const { web } = await startLibraryServer(() => accept(handler as never, { data }) as never);
+  const { web } = await startLibraryServer(() => accept(handler as never, { data }));
   const client = await RawClient.open(web.HTTPPort);
   await handler.opened;
   client.socket.resetAndDestroy();
@@ -126,7 +126,7 @@ test('request is what onConnection saw, also after the end', async () => {
   const handler = new RecordingHandler();
   const { web } = await startLibraryServer((_, { request }) => {
     requests.push(request);
-    return handler as never;
+    return handler;
   });
   const headers = ['Cookie: a=1', 'Cookie: b=2', 'X-Empty:', 'X-Latin: \u00E9'];
   const client = await RawClient.open(web.HTTPPort, { path: '/a?b=1&b=2', headers });
@@ -244,7 +244,7 @@ test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
 
 test('what it shows of itself in a log holds no header', async () => {
   const handler = new RecordingHandler();
-  const { web } = await startLibraryServer(() => handler as never);
+  const { web } = await startLibraryServer(() => handler);
   await RawClient.open(web.HTTPPort, { path: '/?token=secret', headers: ['Authorization: Bearer secret'] });
   const conn = await handler.opened;
   expect(inspect(conn, { depth: 10, showHidden: true })).not.toContain('secret');

@@ -120,9 +120,9 @@ class Chat implements ConnectionHandler<string, User> {
 }
 
 class CarefulDoor implements ServerHandler<string, User> {
-  onConnection(wss: WebSocketServer<string, User>, { request }: ConnectionEvent) {
-    expectTypeOf(bearerToken(request)).toEqualTypeOf<string | undefined>();
-    if (!secretsEqual(bearerToken(request), process.env['TOKEN'])) return refuse(401, { error: 'who are you?' });
+  onConnection(wss: WebSocketServer<string, User>, event: ConnectionEvent) {
+    expectTypeOf(bearerToken(event.request)).toEqualTypeOf<string | undefined>();
+    if (!secretsEqual(bearerToken(event.request), process.env['TOKEN'])) return refuse(401, { error: 'who are you?' });
     if (wss.connections.some(({ data }) => data.name === 'Ada'))
       return refuse(409, 'already here', { 'x-name': 'Ada' });
     return accept(new Chat(), { data: { name: 'Ada' }, headers: { 'set-cookie': ['a=1', 'b=2'] }, protocol: 'chat' });
@@ -136,8 +136,8 @@ expectTypeOf(
 ).toEqualTypeOf<WebSocketServer<string, User> | null>();
 
 export const inline = WebSocketServer.new({
-  onConnection: async (_wss, { request }) =>
-    request.url === '/'
+  onConnection: async (_wss, { request: { url } }) =>
+    url === '/'
       ? accept({ onMessage: (ws, event) => void ws.send(event.data.toUpperCase()) }, { headers: { 'x-a': '1' } })
       : refuse(404),
 });
