@@ -27,7 +27,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
   /** Yours: what this program knows of the client. What `accept` was given, undefined at first without. */
   data: Data;
   readonly #session: Session;
-  readonly #wss: WebSocketServer;
+  readonly #wss: WebSocketServer<T, Data>;
   readonly #protocol: string;
   readonly #request: KeptRequest;
 
@@ -36,8 +36,14 @@ export class WebSocketConnection<T = string, Data = unknown> {
       new WebSocketConnection(session, wss, protocol, request, data);
   }
 
-  private constructor(session: Session, wss: WebSocketServer, protocol: string, request: KeptRequest, data: unknown) {
-    this.data = data as Data;
+  private constructor(
+    session: Session,
+    wss: WebSocketServer<T, Data>,
+    protocol: string,
+    request: KeptRequest,
+    data: Data,
+  ) {
+    this.data = data;
     this.#session = session;
     this.#wss = wss;
     this.#protocol = protocol;
