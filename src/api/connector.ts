@@ -2,12 +2,19 @@ import type { Socket } from 'node:net';
 import { type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
 import { Dial, type DialListener } from '../transport/dial.ts';
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
 import type { DataType } from './data-type.ts';
 import { checkHeaders } from './headers.ts';
-import { type CheckedOptions, checkClientOptions, checkDataType, type WebSocketOptions } from './options.ts';
+import {
+  type CheckedOptions,
+  checkClientOptions,
+  checkDataType,
+  checkSignal,
+  type WebSocketOptions,
+} from './options.ts';
 import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { Session, type SessionOwner } from './session.ts';
@@ -34,10 +41,13 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#abort();
   readonly #reconnector: Reconnector | undefined;
   #dial: Dial | undefined;
   /** Begins an attempt; throws when what the user has given cannot be used. */
   readonly #connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
+  #hasOpened = false;
   #resolve!: (error: FourDError | undefined) => void;
   #resolveFinished!: () => void;
 
@@ -52,6 +62,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     let limits = DEFAULT_LIMITS;
     let dataType: DataType = 'text';
     let reconnect: CheckedReconnect | undefined;
+    let signal: AbortSignal | undefined;
     let connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
     try {
       const target = parseWebSocketUrl(url);
@@ -63,6 +74,8 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const { tls = {} } = options;
       reconnect = checkReconnect(options.reconnect);
+      signal = checkSignal(options.signal);
+      if (signal?.aborted === true) throw aborted(signal);
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
         const place = newUrl === undefined ? target : parseWebSocketUrl(newUrl as string);
@@ -77,6 +90,8 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     const { process } = currentContext();
     this.#limits = limits;
     this.#connect = connect;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#onAbort);
     const reconnector = reconnect && new Reconnector(reconnect, process, limits.handshakeTimeoutMs, this);
     this.#reconnector = reconnector;
     this.session = new Session(this, {
@@ -90,11 +105,19 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     this.onAttempt();
   }
 
+  /** Ends the connection in order, or gives up connecting. */
+  terminate(code: number, reason: string): void {
+    const { status } = this.session;
+    if (status === 'Connecting') this.onAborted('local');
+    else if (status === 'Connected') this.session.close(code, reason);
+    else this.session.stayClosed();
+  }
+
   /** Gives up connecting. Does nothing when it has failed already. */
   onAborted(cause: EndCause): void {
     if (this.session.status !== 'Connecting') return;
     this.#dial?.abort();
-    if (this.isSilent) this.session.cancel();
+    if (this.isSilent) this.#cancel();
     else this.session.giveUp(cause);
     this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
   }
@@ -124,7 +147,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     if (this.session.status !== 'Connecting' || this.#reconnector?.attemptFailed(error) === true) return;
     // What the user decided may have been to terminate.
     if (this.session.status !== 'Connecting') return;
-    if (this.isSilent) this.session.cancel();
+    if (this.isSilent) this.#cancel();
     else this.session.failToOpen(error);
     this.#resolve(error);
   }
@@ -132,13 +155,38 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   // SessionOwner
 
   onOpened(): void {
+    this.#hasOpened = true;
     this.isSilent = false;
     this.#resolve(undefined);
   }
 
   onFinished(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#resolveFinished();
   }
+
+  /** A session that nobody has seen ends without a sound. */
+  #cancel(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.session.cancel();
+  }
+
+  #abort(): void {
+    // Whoever aborts is in the middle of something else: no callback within that.
+    setImmediate(() => {
+      if (this.#hasOpened || this.session.status !== 'Connecting') {
+        this.terminate(CLOSE_NORMAL, '');
+        return;
+      }
+      this.#dial?.abort();
+      this.onConnectFailed(aborted(this.#signal as AbortSignal));
+    });
+  }
+}
+
+function aborted(signal: AbortSignal): FourDError {
+  const details = { componentSignature: 'HTCL', endCause: 'local', cause: signal.reason as unknown } as const;
+  return new FourDError('ERR_ABORTED', 'connecting was aborted (signal)', details);
 }
 
 /** @param cause - what a getter of the handler, or of the options, has thrown */

@@ -132,6 +132,11 @@ export interface WebSocketOptions extends CommonOptions {
    * broke is lost: only your own protocol can tell.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
+  /**
+   * Ends the socket when it is aborted. Before onOpen connecting fails with `ERR_ABORTED`; afterwards it is as
+   * `terminate()`: code 1000, no error, no reconnecting. Default none.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of a server. */
@@ -268,6 +273,7 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'protocols',
   'tls',
   'reconnect',
+  'signal',
 ]);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
@@ -410,6 +416,18 @@ export function checkNumber(
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
   throw invalidOption(`${name} must be a whole number, ${limits}`, signature);
+}
+
+/**
+ * Checks the option `signal`.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;
+  throw invalidOption('signal must be an AbortSignal', 'HTCL');
 }
 
 /** With a query or fragment no request would ever match. */

@@ -204,8 +204,7 @@ class WebSocketClient<T> implements WebSocket<T> {
       generateError(error, undefined);
       return;
     }
-    if (session.status === 'Connecting') this.#connector.onAborted('local');
-    else session.close(code, reason);
+    this.#connector.terminate(code, reason);
   }
 }
 

@@ -1,0 +1,92 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { WebSocket } from '../../src/index.ts';
+import { checkSignal } from '../../src/api/options.ts';
+import { startPeerServer } from '../helpers/peer.ts';
+import { startRawServer } from '../helpers/raw-server.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { turns } from '../helpers/turns.ts';
+
+const why = new Error('enough');
+
+test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
+  expect(() => checkSignal(signal)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+});
+
+describe('a signal that is aborted', () => {
+  test('before the call: nothing is requested', async () => {
+    const server = await startRawServer();
+    const signal = AbortSignal.abort(why);
+    await expect(WebSocket.new(server.url, {}, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: why });
+    expect(server.connections.all).toEqual([]);
+  });
+
+  test('while connecting: new() fails, the server sees the end, no listener is left', async () => {
+    const server = await startRawServer();
+    const handler = new RecordingHandler();
+    const controller = new AbortController();
+    const attempt = WebSocket.new(server.url, handler, { signal: controller.signal });
+    const peer = await server.accept();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    controller.abort(why);
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_ABORTED', errCode: 1006, side: 'local', cause: why });
+    await peer.ended;
+    expect(handler.names).toEqual([]);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  test('while connecting: an object that is held hears onError and onTerminate, not within abort()', async () => {
+    const server = await startRawServer();
+    const handler = new RecordingHandler();
+    const controller = new AbortController();
+    const ws = new WebSocket(server.url, handler, { signal: controller.signal, reconnect: true });
+    await server.accept();
+    controller.abort(why);
+    expect(handler.names).toEqual([]);
+    expect(await ws.ready).toBeNull();
+    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+  });
+
+  test('once connected: closes as terminate() does, and does not reconnect', async () => {
+    const server = await startPeerServer();
+    const handler = new RecordingHandler();
+    const controller = new AbortController();
+    const ws = (await WebSocket.new(server.url, handler, { signal: controller.signal, reconnect: true }))!;
+    const peer = await server.accept();
+    controller.abort(why);
+    expect((await peer.closed).code).toBe(1000);
+    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true, cause: 'local' });
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    await turns();
+    expect(ws.status).toBe('Closed');
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  test('while waiting to reconnect: ends it without an error', async () => {
+    const server = await startPeerServer();
+    const handler = new RecordingHandler();
+    const controller = new AbortController();
+    const ws = (await WebSocket.new(server.url, handler, {
+      signal: controller.signal,
+      reconnect: { minDelayMs: 86_400_000, maxDelayMs: 86_400_000 },
+    }))!;
+    (await server.accept()).cut();
+    while (ws.status !== 'Connecting') await turns(1);
+    controller.abort(why);
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  });
+
+  test('when the connection is over: nothing happens', async () => {
+    const server = await startPeerServer();
+    const handler = new RecordingHandler();
+    const controller = new AbortController();
+    const ws = (await WebSocket.new(server.url, handler, { signal: controller.signal }))!;
+    ws.terminate();
+    await handler.terminated;
+    controller.abort(why);
+    await turns();
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  });
+});
