@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ErrorCode, ErrorDetails } from '../../src/errors.ts';
+import { incompleteBudget } from '../../src/protocol/incomplete-budget.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from '../../src/protocol/message-assembler.ts';
 import type { TransformDone } from '../../src/protocol/compression.ts';
 import { hex } from '../helpers/frames.ts';
@@ -380,5 +381,51 @@ describe('clear()', () => {
     const before = heldBytes();
     assembler.clear();
     expect(before - heldBytes()).toBeGreaterThan(15_000_000);
+  });
+});
+
+describe('RFC 6455 10.4: unfinished messages', () => {
+  test('are known as such, and their memory follows what has come', () => {
+    const { assembler, feed } = setUp();
+    expect(assembler.isIncomplete).toBe(false);
+    const before = incompleteBudget.heldBytes;
+    assembler.begin(0x82, 1_000_000);
+    assembler.take(Buffer.alloc(1), 0, 1, true, false);
+    expect(assembler.isIncomplete).toBe(true);
+    expect(incompleteBudget.heldBytes - before).toBe(256);
+    assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
+    expect(incompleteBudget.heldBytes - before).toBe(160_016);
+    assembler.clear();
+    assembler.clear();
+    expect(incompleteBudget.heldBytes).toBe(before);
+    const other = setUp();
+    other.feed('01 61', '00 62', '80 63');
+    feed();
+    expect(other.assembler.isIncomplete).toBe(false);
+    expect(other.listener.calls).toEqual(['text abc']);
+    expect(incompleteBudget.heldBytes).toBe(before);
+  });
+
+  test('are given up when all together hold too much, the oldest first', () => {
+    const { limitBytes } = incompleteBudget;
+    onTestFinished(() => {
+      incompleteBudget.limitBytes = limitBytes;
+    });
+    // What other tests have left unfinished goes first.
+    incompleteBudget.limitBytes = 1;
+    setUp().feed('02 61');
+    incompleteBudget.limitBytes = 300;
+    const [one, two] = [setUp(), setUp()];
+    one.feed('02 61');
+    expect(one.listener.calls).toEqual([]);
+    two.feed('02 61');
+    expect(one.listener.calls).toEqual([
+      expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: too many bytes in unfinished messages: /),
+    ]);
+    expect(one.listener.details[0]!.observed! - one.listener.details[0]!.limit!).toBe(212);
+    // And the one that asks, when it is the oldest itself.
+    two.assembler.begin(0x80, 1000);
+    two.assembler.take(Buffer.alloc(1000), 0, 1000, true, true);
+    expect(two.listener.calls).toEqual([expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: /)]);
   });
 });

@@ -984,3 +984,31 @@ describe('large payloads', () => {
     expect(payload.equals(Buffer.alloc(16_384, 1))).toBe(true);
   });
 });
+
+describe.each(ROLES)('what has come in part (%s)', (role) => {
+  test('RFC 6455 10.4: has a number of its own, which control frames in between do not change', () => {
+    const { connection } = openConnection(role);
+    const whole = peerFrames(role, '81 6161');
+    const numbers: number[] = [connection.incomplete];
+    const feed = (bytes: Buffer): void => {
+      connection.receive(Buffer.from(bytes));
+      numbers.push(connection.incomplete);
+    };
+    feed(whole.subarray(0, 1));
+    feed(whole.subarray(1, whole.length - 1));
+    feed(whole.subarray(whole.length - 1));
+    feed(peerFrames(role, '01 61'));
+    feed(peerFrames(role, '89 70'));
+    feed(peerFrames(role, '89 70').subarray(0, -1));
+    feed(peerFrames(role, '89 70').subarray(-1));
+    feed(peerFrames(role, '80 61'));
+    feed(peerFrames(role, '8a 70').subarray(0, -1));
+    feed(peerFrames(role, '8a 70').subarray(-1));
+    feed(whole.subarray(0, 1));
+    const [one, two, three, four] = [numbers[1], numbers[4], numbers[9], numbers[11]];
+    expect(new Set([0, one, two, three, four]).size).toBe(5);
+    expect(numbers).toEqual([0, one, one, 0, two, two, two, two, 0, three, 0, four]);
+    connection.close(1000, '');
+    expect(connection.incomplete).toBe(0);
+  });
+});

@@ -262,3 +262,33 @@ test('the process is kept alive only while someone holds it', () => {
   wheel.cancel(one, ticket);
   vi.restoreAllMocks();
 });
+
+describe('the clock', () => {
+  test('leaves out what the event loop stood still, and shows the last tick for nothing', () => {
+    const { wheel, stall } = makeStallable();
+    const ticket = wheel.schedule(new CountedDeadline(), HOUR_MS);
+    const first = new CountedDeadline();
+    const other = wheel.schedule(first, HOUR_MS);
+    const before = wheel.nowMs;
+    vi.advanceTimersByTime(1000);
+    expect(wheel.nowMs - before).toBe(1000);
+    expect(wheel.nowMs - wheel.tickMs).toBeLessThanOrEqual(TICK_MS);
+    expect(wheel.stalledMs).toBe(0);
+    stall(61_000);
+    expect(wheel.stalledMs).toBeGreaterThanOrEqual(60_000);
+    expect(wheel.stalledMs).toBeLessThanOrEqual(61_000);
+    expect(wheel.nowMs - before).toBeLessThanOrEqual(2050);
+    wheel.cancel(first, other);
+    for (const each of [ticket]) wheel.cancel(new CountedDeadline(), each);
+    vi.advanceTimersByTime(HOUR_MS + 1000);
+    expect(wheel.pendingTicks).toBe(0);
+  });
+
+  test('does not take the time without deadlines for a stall', () => {
+    const { wheel, stall } = makeStallable();
+    const before = wheel.nowMs;
+    stall(HOUR_MS);
+    expect(wheel.nowMs - before).toBe(HOUR_MS);
+    expect(wheel.stalledMs).toBe(0);
+  });
+});
