@@ -15,12 +15,9 @@ import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
-import { Session, type SessionOwner } from './session.ts';
+import { OWNER_END_TIMEOUT_MS, Session, type SessionOwner } from './session.ts';
 import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
-
-/** How long the peers of a killed worker have to answer, in milliseconds. */
-const OWNER_END_TIMEOUT_MS = 2000;
 
 /** What a server is made of. */
 export interface ServerCoreOptions {

@@ -12,7 +12,7 @@ import type { CheckedOptions } from './options.ts';
 import type { Status } from './status.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
-const OWNER_END_TIMEOUT_MS = 2000;
+export const OWNER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
