@@ -83,7 +83,10 @@ export const errorTable = {
   },
   ERR_INVALID_DATA_TYPE: { errCode: -20007, meaning: 'dataType is not "text", "blob" or "object".' },
   ERR_INVALID_OPTION: { errCode: -20008, meaning: 'An option has the wrong type, is out of range or is unknown.' },
-  ERR_INVALID_HEADER: { errCode: -20009, meaning: 'A header name or value has a character that HTTP forbids, or is not a text.' },
+  ERR_INVALID_HEADER: {
+    errCode: -20009,
+    meaning: 'A header name or value has a character that HTTP forbids, or is not a text.',
+  },
   ERR_INVALID_MESSAGE: {
     errCode: -20010,
     meaning: 'send() takes a string, bytes, a plain object or an array that JSON.stringify accepts.',

@@ -59,7 +59,9 @@ function defaultsOf(path: string, column: number): Map<string, string> {
 
 test('the options page lists every number with its default', () => {
   const documented = defaultsOf('docs/reference/options.md', 0);
-  const numbers = Object.entries(checkServerOptions({})).filter(([, value]) => typeof value === 'number');
+  const numbers = Object.entries(checkServerOptions({})).filter(
+    (entry): entry is [string, number] => typeof entry[1] === 'number',
+  );
   expect(numbers.length).toBeGreaterThan(5);
   for (const [name, value] of numbers) {
     expect(documented.get(name)?.replaceAll(' ', ''), name).toBe(String(value));

@@ -403,7 +403,7 @@ describe('failing callbacks', () => {
     const reported = createDeferred<unknown[]>();
     await runInWorker(name, async () => {
       onErrCall((errors) => reported.resolve([currentProcessName(), lastErrors(), errors]));
-      await WebSocket.new(peers.url, { onTerminate: FAILURES[1]!.fail as () => Promise<void> });
+      await WebSocket.new(peers.url, { onTerminate: FAILURES[1]!.fail });
     });
     const peer = await peers.accept();
     peer.socket.close(1000);
