@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { callbackFailed, FourDError } from '../errors.ts';
 import { reportError } from '../process/error-handling.ts';
@@ -227,8 +226,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     });
     this.#connections.add(connection);
     this.#snapshot = undefined;
-    // An upgraded socket of node:http(s) is a net.Socket; Node's types promise no more than a Duplex.
-    connection.session.open(new SocketTransport(socket as Socket), head, buildUpgradeResponse(key, protocol));
+    connection.session.open(new SocketTransport(socket), head, buildUpgradeResponse(key, protocol));
   }
 
   /** Tells the server's onError, else, and when onTerminate has had the last word, the error handler. */
