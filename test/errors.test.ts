@@ -58,6 +58,13 @@ describe('FourDError', () => {
     expect('cause' in error).toBe(false);
   });
 
+  test('the caller’s mistakes show where they were made, those of a peer have no such place', () => {
+    const { stackTraceLimit } = Error;
+    expect(new FourDError('ERR_INVALID_URL', 'invalid URL').stack).toContain('errors.test.ts');
+    expect(new FourDError('ERR_CONNECTION_LOST', 'lost', { side: 'remote' }).stack).toBe('FourDError: lost');
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit);
+  });
+
   test('it carries all details that it is given', () => {
     const details = {
       cause: new Error('below'),

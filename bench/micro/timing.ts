@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { median } from '../report/statistics.ts';
 import type { MicroCase } from './micro-case.ts';
 
@@ -35,10 +34,12 @@ function calibrate(microCase: MicroCase): number {
   return times;
 }
 
+/** Processor time, which other programs on the machine disturb less than time on the clock. */
 function millisecondsOf({ run }: MicroCase, times: number): number {
-  const beganAt = performance.now();
+  const before = process.cpuUsage();
   run(times);
-  return performance.now() - beganAt;
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 function summarize(rounds: readonly number[]): Timing {

@@ -33,8 +33,9 @@ export class PendingUpgrade implements Deadline {
   /** What it counts for: `ConnectionCounts.networkOf`. */
   network = '';
   readonly #judge: UpgradeJudge;
-  readonly #ticket: number | undefined;
+  #ticket: number | undefined;
   readonly #onClose = (): void => this.settle();
+  #isWaiting = false;
   #isSettled = false;
 
   constructor(
@@ -53,9 +54,15 @@ export class PendingUpgrade implements Deadline {
     this.head = head;
     this.handshake = handshake;
     this.protocol = protocol;
-    socket.on('close', this.#onClose);
-    const { handshakeTimeoutMs } = judge;
-    this.#ticket = handshakeTimeoutMs === Infinity ? undefined : timers.schedule(this, handshakeTimeoutMs);
+  }
+
+  /** The verdict takes time: from now on there is a deadline, and a client that goes is noticed. */
+  wait(): void {
+    if (this.#isWaiting || this.#isSettled) return;
+    this.#isWaiting = true;
+    this.socket.on('close', this.#onClose);
+    const { handshakeTimeoutMs } = this.#judge;
+    if (handshakeTimeoutMs !== Infinity) this.#ticket = timers.schedule(this, handshakeTimeoutMs);
   }
 
   /** Asks the user's onConnection. What it returns, if anything, is a promise that never rejects. */
@@ -67,7 +74,10 @@ export class PendingUpgrade implements Deadline {
     try {
       const request = toRequestInfo(this.request, this.client.address);
       const answer = this.#judge.askUser({ type: 'connection', request }, this.client);
-      if (isThenable(answer)) return Promise.resolve(answer).then(answered, failed);
+      if (isThenable(answer)) {
+        this.wait();
+        return Promise.resolve(answer).then(answered, failed);
+      }
       answered(answer);
     } catch (thrown) {
       failed(thrown);
@@ -96,7 +106,7 @@ export class PendingUpgrade implements Deadline {
     if (this.#isSettled) return;
     this.#isSettled = true;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
-    this.socket.off('close', this.#onClose);
+    if (this.#isWaiting) this.socket.off('close', this.#onClose);
     this.#judge.onSettled(this);
   }
 

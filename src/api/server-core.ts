@@ -22,13 +22,10 @@ import type { CheckedServerOptions } from './options.ts';
 import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
 import { KeptRequest } from './request-info.ts';
-import { Session, type SessionOwner } from './session.ts';
+import { OWNER_END_TIMEOUT_MS, Session, type SessionOwner } from './session.ts';
 import type { ClientFacts, TrustedProxies } from './trusted-proxies.ts';
 import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
-
-/** How long the peers of a killed worker have to answer, in milliseconds. */
-const OWNER_END_TIMEOUT_MS = 2000;
 
 /** How a message is sent to all connections of a server. */
 export interface BroadcastOptions extends SendOptions {
@@ -198,6 +195,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#counts.add(network);
     this.#pending.add(upgrade);
     if (this.#isOpened) this.#decide(upgrade);
+    else upgrade.wait();
   }
 
   // UpgradeJudge
@@ -282,8 +280,12 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   }
 
   #decide(upgrade: PendingUpgrade): void {
-    if (this.#process.isMain) this.#process.enter(() => upgrade.ask());
-    else this.#process.runTask(() => upgrade.ask());
+    if (this.#process.isMain) {
+      this.#process.enter(() => upgrade.ask());
+    } else {
+      upgrade.wait();
+      this.#process.runTask(() => upgrade.ask());
+    }
   }
 
   #accept(upgrade: PendingUpgrade, acceptance: Acceptance<unknown>): void {
@@ -322,7 +324,6 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     const agreed = this.#limits.compression && acceptOffer(handshake.extensions, this.#limits.compression);
     const answer = buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '', acceptance.headerLines);
     const compression = agreed && this.#compression?.create(agreed.parameters);
-    // An upgraded socket of node:http(s) is a net.Socket; Node's types promise no more than a Duplex.
     connection.session.open(new SocketTransport(socket), head, answer, compression);
   }
 

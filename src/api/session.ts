@@ -4,7 +4,7 @@ import type { LogicalProcess, Owned } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_UNAUTHORIZED, type Role } from '../protocol/constants.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import type { Compression } from '../protocol/compression.ts';
-import { Driver, type DriverListener, type Ending, type SendStatus } from '../transport/driver.ts';
+import { Driver, type DriverListener, type DriverOptions, type Ending, type SendStatus } from '../transport/driver.ts';
 import type { Transport } from '../transport/transport.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
@@ -16,11 +16,14 @@ import type { Reconnector } from './reconnector.ts';
 import type { Status } from './status.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
-const OWNER_END_TIMEOUT_MS = 2000;
+export const OWNER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
+
+/** Options of drivers by the limits they come from: all connections of a server share one object. */
+const sharedOptions = new WeakMap<CheckedOptions, DriverOptions>();
 
 let lastId = 0;
 
@@ -128,12 +131,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
    * @param compression - what was agreed on, undefined for none
    */
   open(transport: Transport, head: Buffer, answer: string, compression: Compression | undefined): void {
-    this.#driver = new Driver(transport, head, this, {
-      role: this.#role,
-      decodesText: this.dataType !== 'blob',
-      ...this.#limits,
-      compression,
-    });
+    this.#driver = new Driver(transport, head, this, this.#driverOptions(compression));
     if (answer !== '') this.#driver.writeHead(answer);
     this.#status = 'Connected';
     this.#openings++;
@@ -357,6 +355,16 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   onQueueDrained(): void {
     this.#driver?.resume();
+  }
+
+  #driverOptions(compression: Compression | undefined): DriverOptions {
+    let options = sharedOptions.get(this.#limits);
+    if (options === undefined) {
+      const decodesText = this.dataType !== 'blob';
+      options = { ...this.#limits, role: this.#role, decodesText, compression: undefined };
+      sharedOptions.set(this.#limits, options);
+    }
+    return compression === undefined ? options : { ...options, compression };
   }
 
   #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {

@@ -140,6 +140,9 @@ test('Infinity sets no deadline', () => {
 test('settling drops the deadline and leaves the socket as it was, once', () => {
   const before = timers.pendingTicks;
   const { upgrade, socket, heard } = setUp(() => null);
+  expect(timers.pendingTicks).toBe(before);
+  upgrade.wait();
+  upgrade.wait();
   expect(timers.pendingTicks).toBe(before + 1);
   expect(socket.listenerCount('close')).toBe(1);
   upgrade.settle();
@@ -153,6 +156,7 @@ test('settling drops the deadline and leaves the socket as it was, once', () => 
 test('a client that goes settles it: nobody is asked any more, and nothing is answered', async () => {
   const before = timers.pendingTicks;
   const { upgrade, socket, heard, asked } = setUp(() => 'yes');
+  upgrade.wait();
   socket.destroy();
   await turns(2);
   expect(heard).toEqual([['settled']]);

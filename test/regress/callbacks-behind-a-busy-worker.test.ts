@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { type CallbackOwner, CallbackQueue } from '../../src/api/callback-queue.ts';
+import { LogicalProcess } from '../../src/process/logical-process.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { Inbox } from '../helpers/inbox.ts';
+
+const SOCKETS = 20_000;
+
+const owner: CallbackOwner = {
+  subject: {},
+  onBeforeCallback() {},
+  onAfterCallback() {},
+  onCallbackFailed() {},
+  onQueueFull() {},
+  onQueueDrained() {},
+};
+
+/** The end of each callback ran that of the next socket in a deeper frame, until the stack was full. */
+test('thousands of sockets with messages that waited for their worker all get them, in order', async () => {
+  const worker = new LogicalProcess('W', () => {});
+  const gate = createDeferred();
+  worker.runTask(() => gate.promise);
+  const seen = new Inbox<string>();
+  for (let n = 0; n < SOCKETS; n++) {
+    const handler = { onMessage: (_: object, { data }: { data: number }) => seen.push(`${data} of ${n}`) };
+    const queue = new CallbackQueue(owner, handler, worker, 16);
+    for (const data of [1, 2]) queue.push({ type: 'message', data });
+  }
+  expect(seen.all).toEqual([]);
+  gate.resolve();
+  await seen.atLeast(2 * SOCKETS);
+  expect(seen.all.slice(0, 2)).toEqual(['1 of 0', '1 of 1']);
+  expect(seen.all.slice(SOCKETS, SOCKETS + 2)).toEqual(['2 of 0', '2 of 1']);
+});

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { callWorker, killWorker, WebSocket } from '../../src/index.ts';
+import { startServerOf } from '../helpers/library-server.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { workerName } from '../helpers/workers.ts';
+
+/** Its messages ran one behind the other in the same turn, and nothing else in the process ever did. */
+test.each([
+  ['synchronously', (again: () => void): unknown => again()],
+  ['asynchronously', (again: () => void): unknown => Promise.resolve().then(again)],
+])('a worker that calls itself %s lets sockets go on', async (_, run) => {
+  const { url } = await startServerOf(new RecordingHandler({ onMessage: (ws, text) => ws.send(text as string) }));
+  const name = workerName();
+  let count = 0;
+  const message = (): unknown => {
+    count++;
+    return run(() => callWorker(name, message));
+  };
+  callWorker(name, message);
+  const handler = new RecordingHandler();
+  const ws = await WebSocket.new(url, handler);
+  ws!.send('hello');
+  expect(await handler.nextMessage()).toBe('hello');
+  expect(count).toBeGreaterThan(1);
+  killWorker(name);
+  ws!.terminate();
+  await handler.terminated;
+});
