@@ -74,6 +74,14 @@ export const errorTable = {
   ERR_CONNECTION_LOST: { errCode: 1006, meaning: 'The connection ended without a close frame.' },
   ERR_CLOSE_TIMEOUT: { errCode: 1006, meaning: 'The peer did not answer a close frame within closeTimeoutMs.' },
   ERR_CONNECT_FAILED: { errCode: 1006, meaning: 'The server cannot be reached (DNS, TCP or TLS): see cause.' },
+  ERR_PROXY_FAILED: {
+    errCode: 1006,
+    meaning: 'The proxy cannot be reached, or does not do what its protocol demands: see cause.',
+  },
+  ERR_PROXY_REFUSED: {
+    errCode: 1006,
+    meaning: 'The proxy refused: see httpStatus (407: it wants user and password), or observed, the reply of a SOCKS proxy.',
+  },
   ERR_ABORTED: { errCode: 1006, meaning: 'The option signal was aborted before the connection was open: see cause.' },
   ERR_HANDSHAKE_TIMEOUT: { errCode: 1006, meaning: 'The opening handshake took longer than handshakeTimeoutMs.' },
   ERR_HANDSHAKE_REFUSED: {

@@ -15,6 +15,7 @@ import {
   checkSignal,
   type WebSocketOptions,
 } from './options.ts';
+import { checkProxy } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { Session, type SessionOwner } from './session.ts';
@@ -75,12 +76,13 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
       const { tls = {} } = options;
       reconnect = checkReconnect(options.reconnect);
       signal = checkSignal(options.signal);
+      const choose = checkProxy(options.proxy);
       if (signal?.aborted === true) throw aborted(signal);
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
         const place = newUrl === undefined ? target : parseWebSocketUrl(newUrl as string);
         const sent = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        return new Dial(place, { headers: sent, offer, handshakeTimeoutMs, tls }, this);
+        return new Dial(place, { headers: sent, offer, handshakeTimeoutMs, tls, proxy: choose(place) }, this);
       };
     } catch (thrown) {
       connect = () => {

@@ -137,6 +137,13 @@ export interface WebSocketOptions extends CommonOptions {
    * `terminate()`: code 1000, no error, no reconnecting. Default none.
    */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * A proxy to go through: `http://[user:password@]host[:port]` or `https://…` (CONNECT), `socks5://…` (this program
+   * resolves the host's name) or `socks5h://…` (the proxy does). `'environment'` takes `HTTPS_PROXY` for wss, `HTTP_PROXY` for
+   * ws, else `ALL_PROXY`, but none for the hosts in `NO_PROXY`. Default none. With `ws:` the proxy reads and can change
+   * everything; with `wss:` it sees the host's name.
+   */
+  readonly proxy?: string | undefined;
 }
 
 /** Options of a server. */
@@ -274,6 +281,7 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'tls',
   'reconnect',
   'signal',
+  'proxy',
 ]);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),

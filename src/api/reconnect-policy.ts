@@ -20,9 +20,13 @@ export function isTemporary(code: number, cause: EndCause, error: FourDError | u
   switch (error?.code) {
     case 'ERR_CONNECT_FAILED':
     case 'ERR_HANDSHAKE_TIMEOUT':
+    case 'ERR_PROXY_FAILED':
       return true;
+    case 'ERR_PROXY_REFUSED':
     case 'ERR_HANDSHAKE_REFUSED': {
-      const { httpStatus = 0 } = error;
+      // A SOCKS proxy says that the server cannot be reached (3 to 6 of RFC 1928 section 6).
+      const { httpStatus = 0, observed = 0 } = error;
+      if (observed >= 3 && observed <= 6) return true;
       return httpStatus >= 500 || TEMPORARY_STATUSES.has(httpStatus);
     }
     default:

@@ -9,6 +9,7 @@ import {
   type HandshakeOffer,
   newHandshakeKey,
 } from '../protocol/handshake-client.ts';
+import { openTunnel, type Proxy } from './proxy.ts';
 import { ignoreErrors } from './socket-transport.ts';
 import { type Deadline, timers } from './timers.ts';
 
@@ -36,6 +37,8 @@ export interface DialOptions {
   readonly offer: HandshakeOffer;
   readonly handshakeTimeoutMs: number;
   readonly tls: ConnectionOptions;
+  /** The proxy to go through. */
+  readonly proxy?: Proxy | undefined;
 }
 
 /** Hears how it went: one call of the two, in a later turn. */
@@ -86,7 +89,7 @@ export class Dial implements Deadline {
   }
 
   #request(target: DialTarget): void {
-    const { headers, offer, tls } = this.#options;
+    const { headers, offer, tls, proxy } = this.#options;
     const request = httpRequest({
       method: 'GET',
       path: target.path,
@@ -97,9 +100,20 @@ export class Dial implements Deadline {
         Host: target.hostHeader,
         ...buildHandshakeHeaders(this.#key, offer),
       },
-      createConnection: () => {
-        this.#socket = connect(target, tls);
-        return this.#socket;
+      createConnection: (_options, done) => {
+        if (proxy === undefined) {
+          this.#socket = connect(target, tls, undefined);
+          return this.#socket;
+        }
+        this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
+          onTunnel: (tunnel) => {
+            if (this.#isOver) return;
+            this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
+            done(null, this.#socket);
+          },
+          onTunnelFailed: (error) => this.#report(error),
+        });
+        return undefined;
       },
     });
     request.on('error', (error) => this.#onError(error));
@@ -183,11 +197,17 @@ export class Dial implements Deadline {
   }
 }
 
-function connect(target: DialTarget, tls: ConnectionOptions): Socket {
+/** @param tunnel - to go through, undefined for a connection of its own */
+function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | undefined): Socket {
   const { host, port, socketPath } = target;
   const address: NetConnectOpts = socketPath === undefined ? { host, port } : { path: socketPath };
   const socket = target.isSecure
-    ? connectTls({ ...address, servername: isIP(host) === 0 ? host : '', ALPNProtocols: ['http/1.1'], ...tls })
+    ? connectTls({
+        ...(tunnel ? { socket: tunnel } : address),
+        servername: isIP(host) === 0 ? host : '',
+        ALPNProtocols: ['http/1.1'],
+        ...tls,
+      })
     : connectTcp(address);
   ignoreErrors(socket);
   return socket;

@@ -182,6 +182,16 @@ describe.each([
   });
 });
 
+test('what the user’s own objects throw is left as it is', () => {
+  const own = new Error('mine');
+  const headers = {
+    get 'x-a'(): string {
+      throw own;
+    },
+  };
+  expect(errorOf(() => refuse(403, 'no', headers))).toBe(own);
+});
+
 test('without an error handler a mistake in onConnection is a 500, and told to onError', async () => {
   const { web, server } = await start(() => accept(new RecordingHandler(), { headers: { 'x-a': '\r\n' } }));
   expect((await answerTo(web.HTTPPort)).status).toBe(500);
@@ -371,6 +381,17 @@ describe('trustedProxies', () => {
     const answer = await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=6.6.6.6']);
     expect(answer.status).toBe(400);
     expect(server.names).toEqual(['onOpen']);
+  });
+
+  test('clients behind a proxy are counted one by one', async () => {
+    const options = { trustedProxies: ['127.0.0.1'], maxConnectionsPerAddress: 1 };
+    const { web } = await start(accepting, options);
+    const statusFor = async (address: string): Promise<number> =>
+      (await answerTo(web.HTTPPort, [`X-Forwarded-For: ${address}`])).status;
+    expect(await statusFor('192.0.2.1')).toBe(101);
+    expect(await statusFor('192.0.2.2')).toBe(101);
+    expect(await statusFor('192.0.2.1')).toBe(429);
+    expect(await statusFor('6.6.6.6, 192.0.2.2')).toBe(429);
   });
 
   test('the host that the proxy saw is that of the page', async () => {

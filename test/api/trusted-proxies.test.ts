@@ -117,6 +117,11 @@ test('host and scheme are those that the first proxy saw', () => {
   ]);
 });
 
+test('a request without Host, which is refused later, is no trouble', () => {
+  const request = { headers: {}, socket: { remoteAddress: undefined } } as unknown as IncomingMessage;
+  expect(new TrustedProxies(PRIVATE).clientOf(request)).toEqual({ address: '', host: '', isSecure: false });
+});
+
 test('TLS of the socket itself shows', () => {
   expect(clientOf(undefined, { encrypted: true })?.isSecure).toBe(true);
   expect(clientOf(PRIVATE, { encrypted: true, headers: { 'x-forwarded-proto': 'http' } })?.isSecure).toBe(true);

@@ -1,0 +1,111 @@
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { connect, createServer, type Socket } from 'node:net';
+import type { SelfSigned } from './certificate.ts';
+import { listen } from './transport-pairs.ts';
+
+/** What a client asked a proxy for. */
+export interface ProxyRequest {
+  readonly target: string;
+  readonly authorization?: string | undefined;
+}
+
+/** A proxy of a test. It ends with the test. */
+export interface TestProxy {
+  readonly port: number;
+  readonly requests: ProxyRequest[];
+}
+
+function join(client: Socket, host: string, port: number, onConnected: () => void): void {
+  const server = connect({ host, port }, () => {
+    onConnected();
+    client.pipe(server).pipe(client);
+  });
+  const end = (): void => {
+    client.destroy();
+    server.destroy();
+  };
+  for (const socket of [client, server]) socket.on('error', end).on('close', end);
+}
+
+/** An HTTP proxy. `refusal` is answered instead of a tunnel. */
+export async function startHttpProxy(options: { tls?: SelfSigned; refusal?: string } = {}): Promise<TestProxy> {
+  const { tls, refusal } = options;
+  const server = tls === undefined ? createHttpServer() : createHttpsServer(tls);
+  const requests: ProxyRequest[] = [];
+  server.on('connect', (request, socket: Socket) => {
+    const target = request.url ?? '';
+    requests.push({ target, authorization: request.headers['proxy-authorization'] });
+    const colon = target.lastIndexOf(':');
+    if (refusal !== undefined) socket.end(refusal);
+    else {
+      join(socket, target.slice(0, colon), Number(target.slice(colon + 1)), () =>
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n'),
+      );
+    }
+  });
+  return { port: await listen(server), requests };
+}
+
+/** How a SOCKS proxy of a test behaves. */
+export interface SocksBehaviour {
+  /** User and password, in the form `user:password`. */
+  readonly login?: string;
+  /** Answers byte by byte. */
+  readonly isSlow?: boolean;
+  /** Hex that replaces the answer to the greeting, to the login, or to the request. */
+  readonly method?: string;
+  readonly reply?: string;
+}
+
+/** A SOCKS 5 proxy. */
+export async function startSocksProxy(behaviour: SocksBehaviour = {}): Promise<TestProxy> {
+  const requests: ProxyRequest[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    void serveSocks(socket, behaviour, requests).catch(() => socket.destroy());
+  });
+  return { port: await listen(server), requests };
+}
+
+async function serveSocks(socket: Socket, behaviour: SocksBehaviour, requests: ProxyRequest[]): Promise<void> {
+  const { login, method, reply } = behaviour;
+  const write = (bytes: Buffer): void => {
+    if (behaviour.isSlow === true) for (const byte of bytes) socket.write(Buffer.of(byte));
+    else socket.write(bytes);
+  };
+  const read = async (count: number): Promise<Buffer> => {
+    for (;;) {
+      const bytes = socket.read(count) as Buffer | null;
+      if (bytes !== null) return bytes;
+      await new Promise((resolve) => socket.once('readable', resolve));
+      if (socket.readableEnded || socket.destroyed) throw new Error('ended');
+    }
+  };
+  socket.setNoDelay(true);
+  const [, count = 0] = await read(2);
+  const methods = await read(count);
+  if (method !== undefined) {
+    write(Buffer.from(method, 'hex'));
+    return;
+  }
+  let authorization: string | undefined;
+  if (login !== undefined && methods.includes(2)) {
+    write(Buffer.of(5, 2));
+    const [, userLength = 0] = await read(2);
+    const user = await read(userLength);
+    const [passwordLength = 0] = await read(1);
+    authorization = `${user.toString()}:${(await read(passwordLength)).toString()}`;
+    write(Buffer.of(1, authorization === login ? 0 : 1));
+  } else write(Buffer.of(5, login === undefined ? 0 : 0xff));
+  const [, , , type = 0] = await read(4);
+  const address = await read(type === 1 ? 4 : type === 4 ? 16 : (await read(1))[0]!);
+  const port = (await read(2)).readUInt16BE(0);
+  const host = type === 1 ? address.join('.') : type === 3 ? address.toString() : address.toString('hex');
+  requests.push({ target: `${type}:${host}:${port}`, authorization });
+  if (reply !== undefined) {
+    write(Buffer.from(reply, 'hex'));
+    return;
+  }
+  join(socket, type === 4 ? '::1' : host, port, () => write(Buffer.from('05000003026162abcd', 'hex')));
+}
