@@ -80,7 +80,8 @@ export const errorTable = {
   },
   ERR_PROXY_REFUSED: {
     errCode: 1006,
-    meaning: 'The proxy refused: see httpStatus (407: it wants user and password), or observed, the reply of a SOCKS proxy.',
+    meaning:
+      'The proxy refused: see httpStatus (407: it wants user and password), or observed, the reply of a SOCKS proxy.',
   },
   ERR_ABORTED: { errCode: 1006, meaning: 'The option signal was aborted before the connection was open: see cause.' },
   ERR_HANDSHAKE_TIMEOUT: { errCode: 1006, meaning: 'The opening handshake took longer than handshakeTimeoutMs.' },

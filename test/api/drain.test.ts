@@ -27,7 +27,7 @@ describe('checkDrainOptions', () => {
   ])('%j is refused', (options, problem) => {
     let error: unknown;
     try {
-      checkDrainOptions(options as DrainOptions);
+      checkDrainOptions(options);
     } catch (thrown) {
       error = thrown;
     }
