@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type DrainOptions, FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkDrainOptions } from '../../src/api/drain.ts';
 import { timers } from '../../src/transport/timers.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';

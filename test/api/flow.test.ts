@@ -56,9 +56,10 @@ describe('what send tells', () => {
     await fill(connection);
     expect(connection.send('and this')).toBe('queued');
     let isDrained = false;
-    const drained = connection.drained().then(() => {
+    const drained = (async () => {
+      await connection.drained();
       isDrained = true;
-    });
+    })();
     await turns();
     expect([isDrained, drains]).toEqual([false, 0]);
     expect(connection.bufferedBytes).toBeGreaterThan(0);
@@ -138,14 +139,14 @@ describe('bufferPolicy', () => {
   });
 });
 
-describe('why a connection ended', () => {
-  async function endingOf(end: (parts: Awaited<ReturnType<typeof connectSilent>>) => void): Promise<TerminateEvent> {
-    const parts = await connectSilent({ closeTimeoutMs: 100, maxMessageBytes: 10 });
-    end(parts);
-    parts.client.socket.resume();
-    return parts.handler.terminated;
-  }
+async function endingOf(end: (parts: Awaited<ReturnType<typeof connectSilent>>) => void): Promise<TerminateEvent> {
+  const parts = await connectSilent({ closeTimeoutMs: 100, maxMessageBytes: 10 });
+  end(parts);
+  parts.client.socket.resume();
+  return parts.handler.terminated;
+}
 
+describe('why a connection ended', () => {
   test.each<[string, string, (parts: Awaited<ReturnType<typeof connectSilent>>) => void]>([
     ['peer-closed', 'the peer closed the connection with code 4001', ({ client }) => client.send('8882 00000000 0fa1')],
     ['peer-ended', 'connection lost: the peer ended it without a close frame', ({ client }) => client.socket.end()],
