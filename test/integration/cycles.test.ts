@@ -150,7 +150,12 @@ async function startWithSteadyClient() {
       return handler;
     },
   });
-  const started = await startLibraryServer(server, { maxMessageBytes: 1000, closeTimeoutMs: 100 });
+  const started = await startLibraryServer(server, {
+    maxMessageBytes: 1000,
+    closeTimeoutMs: 100,
+    // The deadlines of the steady client would count as left behind.
+    pingIntervalMs: Infinity,
+  });
   const steady = await connectPeer(started.url);
   let count = 0;
   return {
