@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
-import { Dial, type DialListener } from '../transport/dial.ts';
+import type { DialListener } from '../transport/dial.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
@@ -12,11 +12,13 @@ import {
   type CheckedOptions,
   checkClientOptions,
   checkDataType,
+  checkNumber,
   checkSignal,
   type WebSocketOptions,
 } from './options.ts';
 import { checkProxy } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
+import { RedirectingDial } from './redirecting-dial.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { Session, type SessionOwner } from './session.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
@@ -26,6 +28,8 @@ interface HandlerSettings {
   readonly dataType?: unknown;
   readonly headers?: unknown;
 }
+
+const REDIRECT_RANGE = { min: 0, max: 20 } as const;
 
 const DEFAULT_LIMITS: CheckedOptions = checkClientOptions({});
 
@@ -45,9 +49,9 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#abort();
   readonly #reconnector: Reconnector | undefined;
-  #dial: Dial | undefined;
+  #dial: RedirectingDial | undefined;
   /** Begins an attempt; throws when what the user has given cannot be used. */
-  readonly #connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
+  readonly #connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
   #hasOpened = false;
   #resolve!: (error: FourDError | undefined) => void;
   #resolveFinished!: () => void;
@@ -64,9 +68,9 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     let dataType: DataType = 'text';
     let reconnect: CheckedReconnect | undefined;
     let signal: AbortSignal | undefined;
-    let connect: (newUrl?: unknown, newHeaders?: unknown) => Dial;
+    let connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
     try {
-      const target = parseWebSocketUrl(url);
+      parseWebSocketUrl(url);
       const settings = handler as HandlerSettings;
       if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
       limits = checkClientOptions(options);
@@ -76,13 +80,14 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
       const { tls = {} } = options;
       reconnect = checkReconnect(options.reconnect);
       signal = checkSignal(options.signal);
-      const choose = checkProxy(options.proxy);
+      const chooseProxy = checkProxy(options.proxy);
+      const followRedirects = checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL');
       if (signal?.aborted === true) throw aborted(signal);
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
-        const place = newUrl === undefined ? target : parseWebSocketUrl(newUrl as string);
         const sent = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        return new Dial(place, { headers: sent, offer, handshakeTimeoutMs, tls, proxy: choose(place) }, this);
+        const how = { headers: sent, offer, handshakeTimeoutMs, tls, chooseProxy, followRedirects };
+        return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), how, this);
       };
     } catch (thrown) {
       connect = () => {

@@ -144,6 +144,12 @@ export interface WebSocketOptions extends CommonOptions {
    * everything; with `wss:` it sees the host's name.
    */
   readonly proxy?: string | undefined;
+  /**
+   * How many redirects are followed, 0 to 20. Default 0: one is a refusal as any other. Never from wss to ws. A server of
+   * another origin gets none of the handler's headers, nor user and password of the URL, nor a client certificate. Whoever
+   * can answer for the server chooses where this program connects to: leave it at 0 inside a network that trusts it.
+   */
+  readonly followRedirects?: number | undefined;
 }
 
 /** Options of a server. */
@@ -282,6 +288,7 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'reconnect',
   'signal',
   'proxy',
+  'followRedirects',
 ]);
 const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),

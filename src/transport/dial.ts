@@ -39,6 +39,8 @@ export interface DialOptions {
   readonly tls: ConnectionOptions;
   /** The proxy to go through. */
   readonly proxy?: Proxy | undefined;
+  /** What is left of handshakeTimeoutMs, by default all. */
+  readonly remainingMs?: number;
 }
 
 /** Hears how it went: one call of the two, in a later turn. */
@@ -67,8 +69,8 @@ export class Dial implements Deadline {
   constructor(target: DialTarget, options: DialOptions, listener: DialListener) {
     this.#listener = listener;
     this.#options = options;
-    const { handshakeTimeoutMs } = options;
-    this.#ticket = handshakeTimeoutMs === Infinity ? undefined : timers.schedule(this, handshakeTimeoutMs);
+    const { handshakeTimeoutMs, remainingMs = handshakeTimeoutMs } = options;
+    this.#ticket = remainingMs === Infinity ? undefined : timers.schedule(this, remainingMs);
     try {
       this.#request(target);
     } catch (error) {
