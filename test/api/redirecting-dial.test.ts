@@ -94,10 +94,10 @@ describe('followRedirects', () => {
   });
 });
 
-describe('readRedirect', () => {
-  const refusal = (location: string | undefined, httpStatus = 302): FourDError =>
-    new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus, httpHeaders: { location } });
+const refusal = (location: string | undefined, httpStatus = 302): FourDError =>
+  new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus, httpHeaders: { location } });
 
+describe('readRedirect', () => {
   test.each<[from: string, location: string | undefined, url: string | undefined, isSameOrigin: boolean]>([
     ['ws://a/b', 'c', 'ws://a/c', true],
     ['ws://a', 'http://a:80/c', 'ws://a/c', true],
