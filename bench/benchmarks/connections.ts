@@ -6,8 +6,9 @@ import { withServer } from './processes.ts';
 
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
 
-const WARM_UP_HANDSHAKES = 1000;
-const HANDSHAKES = 3000;
+/** So many, because the code of a handshake is long and takes its time to be compiled. */
+const WARM_UP_HANDSHAKES = 4000;
+const HANDSHAKES = 4000;
 
 const IDLE_CONNECTIONS = 10_000;
 /** Opened before the first look at the memory: the heap then has its size, and all code is compiled. */
