@@ -29,7 +29,7 @@ export interface TerminateEvent {
   readonly code: number;
   /** The peer's reason, undefined when it gave none. */
   readonly reason: string | undefined;
-  /** True when both sides sent a close frame and nothing went wrong. */
+  /** True when both sides sent a close frame and no error ended the connection. */
   readonly wasClean: boolean;
   /** Why the connection ended, for programs. */
   readonly cause: EndCause;

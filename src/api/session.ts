@@ -293,7 +293,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       if (!this.#isBlocked) this.#resolveDrained();
       return;
     }
-    if (lostBy !== undefined && !this.#hasFailed) this.#tellError(lostBy);
+    if (lostBy !== undefined) this.#tellError(lostBy);
     this.#wasClean = ending.wasClean;
     this.#resolveDrained();
     this.#expiry?.cancel();
@@ -333,8 +333,9 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const error = callbackFailed(name, thrown);
     this.#queue.mute();
     this.#reconnector?.end();
-    let isTold = this.#driver?.fail(error) === true;
-    // The peer may have closed while the callback was running: then onTerminate is still to come, and onError before.
+    // A close frame that has left, ours or the peer's, keeps its code: the closing handshake goes on.
+    let isTold = this.#status === 'Connected' && this.#driver?.fail(error) === true;
+    // Then onTerminate is still to come, and onError before.
     if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
       this.#queue.pushNext(toErrorEvent(error));
@@ -408,8 +409,10 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   #tellError(error: FourDError): void {
-    this.#hasFailed = true;
     this.#failure = error.message;
+    // A callback has failed while the connection was closing, and now that goes wrong too.
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
     this.#queue.push(toErrorEvent(error));
   }
 
