@@ -120,7 +120,8 @@ export const errorTable = {
   },
   ERR_INVALID_MESSAGE: {
     errCode: -20010,
-    meaning: 'send() takes a string, bytes, a plain object or an array that JSON.stringify accepts.',
+    meaning:
+      'send() takes a string, bytes, a plain object or an array that JSON.stringify accepts; no Blob, Map, Set, Error or the like, which would arrive as {}.',
   },
   ERR_INVALID_CLOSE_ARGUMENT: {
     errCode: -20011,

@@ -71,6 +71,7 @@ export function toEventData(
  */
 export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
   if (typeof message === 'string') return message;
+  let opaque: string | undefined;
   try {
     // An empty Buffer may be one whose memory was transferred away, which the next line finds out.
     if (Buffer.isBuffer(message) && message.length > 0) return message;
@@ -79,14 +80,37 @@ export function toWire(message: unknown, componentSignature: ComponentSignature)
     if (isAnyArrayBuffer(message)) return Buffer.from(message);
     if (typeof message === 'object' && message !== null && !isThenable(message)) {
       const json = JSON.stringify(message) as string | undefined;
-      if (json !== undefined) return json;
+      if (json === '{}') opaque = nameOfOpaque(message);
+      if (json !== undefined && opaque === undefined) return json;
     }
   } catch (cause) {
     const detail = textOfThrown(cause).split('\n', 1)[0];
     throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
   }
-  const what = isThenable(message) ? 'a promise (is an await missing?)' : message === null ? 'null' : typeof message;
-  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${what}: pass a string, bytes, an object or an array`, {
+  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaque)}`, {
     componentSignature,
   });
+}
+
+/** @param opaque - what {@link nameOfOpaque} gave */
+function describeUnsendable(message: unknown, opaque: string | undefined): string {
+  if (opaque === 'Blob' || opaque === 'File') {
+    return `a ${opaque}: its bytes come only later, pass what its arrayBuffer() resolves to`;
+  }
+  const takes = 'pass a string, bytes, an object or an array';
+  if (opaque !== undefined) return `a value of class ${opaque}: its JSON is {}, which says nothing of it; ${takes}`;
+  if (isThenable(message)) return `a promise (is an await missing?): ${takes}`;
+  return `${message === null ? 'null' : typeof message}: ${takes}`;
+}
+
+/**
+ * Names the class of an object whose JSON is `{}` because it does not keep what it holds in properties: Map, Set, Blob,
+ * Error and the like.
+ *
+ * @returns undefined for a plain object, an instance of a plain class, and one whose `toJSON` has said what to send
+ */
+function nameOfOpaque(message: object): string | undefined {
+  if (typeof (message as { readonly toJSON?: unknown }).toJSON === 'function') return undefined;
+  const name = Object.prototype.toString.call(message).slice('[object '.length, -1);
+  return name === 'Object' ? undefined : name;
 }

@@ -112,7 +112,8 @@ export class WebSocketConnection<T = string, Data = unknown> {
    * binary one, an object or array is text holding its JSON.
    *
    * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
-   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
+   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set, Error
+   * or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of your own.
    * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
    * @param options - `compress`: see {@link SendOptions}
    * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not

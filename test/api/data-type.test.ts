@@ -180,6 +180,61 @@ describe('toWire', () => {
     expect(refusalOf(message).message).toBe(`cannot send ${name}: pass a string, bytes, an object or an array`);
   });
 
+  test.each([
+    ['Map', new Map([['a', 1]])],
+    ['Map', new (class Registry extends Map {})()],
+    ['Map', runInNewContext('new Map()') as object],
+    ['Set', new Set([1])],
+    ['WeakMap', new WeakMap()],
+    ['WeakSet', new WeakSet()],
+    ['WeakRef', new WeakRef({})],
+    ['Error', new Error('secret')],
+    ['RegExp', /secret/],
+    ['URLSearchParams', new URLSearchParams('a=secret')],
+    ['Headers', new Headers({ a: 'secret' })],
+    ['FormData', new FormData()],
+    ['ReadableStream', new ReadableStream()],
+    ['Array Iterator', ['secret'].values()],
+    ['AbortController', new AbortController()],
+  ])('refuses what would arrive as {}: %s', (name, message) => {
+    expect(refusalOf(message).message).toBe(
+      `cannot send a value of class ${name}: its JSON is {}, which says nothing of it; pass a string, bytes, an object or an array`,
+    );
+  });
+
+  test.each([
+    ['Blob', new Blob(['secret'])],
+    ['File', new File(['secret'], 'secret.txt')],
+  ])('refuses a %s, whose bytes come only later', (name, message) => {
+    expect(refusalOf(message).message).toBe(
+      `cannot send a ${name}: its bytes come only later, pass what its arrayBuffer() resolves to`,
+    );
+  });
+
+  test('sends what has no properties because it is empty, or because its toJSON says so', () => {
+    class Empty {
+      readonly a: undefined;
+    }
+    class Told extends Map<string, number> {
+      toJSON(): object {
+        return {};
+      }
+    }
+    class Listed extends Map<string, number> {
+      toJSON(): unknown {
+        return [...this];
+      }
+    }
+    const bare = Object.create(null) as object;
+    for (const message of [{}, bare, new Empty(), new Told(), new Proxy({}, {})]) {
+      expect(toWire(message, 'HTTP')).toBe('{}');
+    }
+    expect(toWire(runInNewContext('({})'), 'HTTP')).toBe('{}');
+    expect(toWire(new Listed([['a', 1]]), 'HTTP')).toBe('[["a",1]]');
+    expect(toWire({ map: new Map([['a', 1]]) }, 'HTTP')).toBe('{"map":{}}');
+    expect(toWire(new URL('ws://a'), 'HTTP')).toBe('"ws://a/"');
+  });
+
   test('refuses a promise, with a hint', () => {
     expect(refusalOf(Promise.resolve('x')).message).toContain('is an await missing?');
     expect(refusalOf(withThen(() => {})).message).toContain('is an await missing?');

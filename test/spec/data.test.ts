@@ -306,6 +306,9 @@ describe.each(sides)('on the $name side', (side) => {
     ['a bigint', 5n],
     ['a function', () => 'secret'],
     ['a promise', Promise.resolve('secret')],
+    ['a Blob', new Blob(['secret'])],
+    ['a Map', new Map([['secret', 'secret']])],
+    ['an Error', new Error('secret')],
   ])('4D-131 send(%s) generates an error, sends nothing, and the socket stays open', async (_what, message) => {
     const { ws, frames, handler } = await side.connectRaw();
     expect(() => ws.send(message as never)).toThrow(FourDError);
