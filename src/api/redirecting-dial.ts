@@ -3,10 +3,26 @@ import type { FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../transport/dial.ts';
 import { timers } from '../transport/timers.ts';
+import { BEARER_PREFIX } from './bearer-token.ts';
 import type { ProxyChoice } from './proxy-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** TLS options that show who the client is, or whom it expects. The others say what it trusts, and hold everywhere. */
+const ORIGIN_TLS_OPTIONS: ReadonlySet<string> = new Set([
+  'cert',
+  'clientCertEngine',
+  'key',
+  'passphrase',
+  'pfx',
+  'privateKeyEngine',
+  'privateKeyIdentifier',
+  'pskCallback',
+  'secureContext',
+  'servername',
+  'session',
+]);
 
 /** How to connect, and how far to follow. */
 export interface RedirectingDialOptions extends Omit<DialOptions, 'proxy' | 'remainingMs'> {
@@ -67,20 +83,10 @@ export class RedirectingDial implements DialListener {
 
   #follow({ url, isSameOrigin }: Redirect): void {
     this.#url = url;
-    // What was meant for one origin stays there: headers, password of the URL, certificate of the client.
+    // What was meant for one origin stays there.
     const { authorization } = this.#target;
     this.#target = { ...parseWebSocketUrl(url), authorization: isSameOrigin ? authorization : undefined };
-    if (!isSameOrigin) {
-      const {
-        key: _key,
-        cert: _cert,
-        pfx: _pfx,
-        passphrase: _passphrase,
-        servername: _name,
-        ...tls
-      } = this.#options.tls;
-      this.#options = { ...this.#options, headers: {}, tls };
-    }
+    if (!isSameOrigin) this.#options = withoutSecrets(this.#options);
     this.#dial = this.#open();
   }
 
@@ -89,6 +95,17 @@ export class RedirectingDial implements DialListener {
     const remainingMs = Math.max(0, handshakeTimeoutMs - (timers.nowMs - this.#startMs));
     return new Dial(this.#target, { ...this.#options, remainingMs, proxy: chooseProxy(this.#target) }, this);
   }
+}
+
+/** What another origin than the first one may get. */
+function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions {
+  const { offer, tls } = options;
+  return {
+    ...options,
+    headers: {},
+    offer: { ...offer, protocols: offer.protocols.filter((name) => !name.startsWith(BEARER_PREFIX)) },
+    tls: Object.fromEntries(Object.entries(tls).filter(([name]) => !ORIGIN_TLS_OPTIONS.has(name))),
+  };
 }
 
 /**

@@ -1,6 +1,10 @@
+import { X509Certificate } from 'node:crypto';
+import { type ConnectionOptions, createSecureContext, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
 import { readRedirect } from '../../src/api/redirecting-dial.ts';
+import { type SeenRequest, startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { type RawConnection, type RawServer, startRawServer } from '../helpers/raw-server.ts';
@@ -67,6 +71,18 @@ describe('followRedirects', () => {
     expect(between.header('host')).toBe(`127.0.0.1:${other.port}`);
   });
 
+  test('gives another origin no token among the subprotocols', async () => {
+    const [server, other] = [await startRawServer(), await startRawServer()];
+    const protocols = ['bearer.secret', 'chat', 'bearer.other-secret'];
+    const visited = visit(server.url, { followRedirects: 2, protocols });
+    const first = await redirect(server, '/there');
+    const same = await redirect(server, other.url);
+    const peer = await answer(other);
+    await visited;
+    const offers = [first, same, peer].map((each) => each.header('sec-websocket-protocol'));
+    expect(offers).toEqual([protocols.join(', '), protocols.join(', '), 'chat']);
+  });
+
   test('ends a loop', async () => {
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {}, { followRedirects: 3 });
@@ -91,6 +107,60 @@ describe('followRedirects', () => {
     await expect(WebSocket.new('ws://127.0.0.1:1', {}, { followRedirects } as WebSocketOptions)).rejects.toMatchObject({
       code: 'ERR_INVALID_OPTION',
     });
+  });
+});
+
+const redirectTo = (url: string): string => `HTTP/1.1 307 There\r\nLocation: ${url}\r\nContent-Length: 0\r\n\r\n`;
+
+describe('a client certificate', () => {
+  const certificate = makeCertificate();
+  const own = makeCertificate();
+  const expected = new X509Certificate(own.cert).fingerprint256;
+
+  /** A server that asks for a certificate. */
+  async function startTlsServer(answerWith: (seen: SeenRequest) => string) {
+    const fingerprints: (string | undefined)[] = [];
+    const port = await startAnsweringServer(
+      (socket, seen) => {
+        const { fingerprint256 } = (socket as TLSSocket).getPeerCertificate() as Partial<PeerCertificate>;
+        fingerprints.push(fingerprint256);
+        socket.on('data', () => socket.end(Buffer.of(0x88, 2, 0x03, 0xe8)));
+        socket.write(answerWith(seen));
+      },
+      { tls: { ...certificate, requestCert: true, rejectUnauthorized: false } },
+    );
+    return { url: `wss://127.0.0.1:${port}`, fingerprints };
+  }
+
+  const ways: readonly (readonly [what: string, tls: ConnectionOptions])[] = [
+    ['key and cert', own],
+    ['key and cert, with a passphrase that is not needed', { ...own, passphrase: 'secret' }],
+    ['a secureContext', { secureContext: createSecureContext({ ...own, ca: certificate.cert }) }],
+  ];
+
+  test.each(ways)('as %s goes to the first origin alone', async (_, tls) => {
+    let back = '';
+    const other = await startTlsServer(() => redirectTo(back));
+    const server = await startTlsServer(({ line, accept }) => {
+      if (line.startsWith('GET / ')) return redirectTo('/again');
+      return line.startsWith('GET /again ') ? redirectTo(other.url) : switchingProtocols(accept);
+    });
+    back = `${server.url}/back`;
+    await visit(server.url, { followRedirects: 3, tls: { ...tls, ca: certificate.cert } });
+    expect(server.fingerprints).toEqual([expected, expected, undefined]);
+    expect(other.fingerprints).toEqual([undefined]);
+  });
+
+  test('a server of another origin is checked by what the client trusts', async () => {
+    const stranger = await startTlsServer(({ accept }) => switchingProtocols(accept));
+    const server = await startTlsServer(() => redirectTo(stranger.url));
+    const secureContext = createSecureContext({ ...own, ca: certificate.cert });
+    // Without ca beside the context, there is nothing left that trusts the servers.
+    await expect(WebSocket.new(server.url, {}, { followRedirects: 1, tls: { secureContext } })).rejects.toMatchObject({
+      code: 'ERR_CONNECT_FAILED',
+    });
+    expect(server.fingerprints).toEqual([expected]);
+    expect(stranger.fingerprints).toEqual([]);
   });
 });
 
