@@ -6,6 +6,10 @@ export interface Metric {
   /** Head of its column, with the unit. */
   readonly title: string;
   readonly better: 'higher' | 'lower';
+  /** Whether it says more of the load than of the peer when the load was at its limit: it is not compared then. */
+  readonly dependsOnLoad?: boolean;
+  /** Whether it tells of the load alone: it is never compared. */
+  readonly isOfLoad?: boolean;
 }
 
 /** The figures of one peer in one round, by the name of the metric. */
@@ -13,6 +17,8 @@ export interface Sample {
   readonly figures: Readonly<Record<string, number>>;
   /** Who used the processors: only where two processes talk to each other. */
   readonly busy?: Busy;
+  /** Whether the load was at its limit before the peer was. */
+  readonly isLoadLimit?: boolean;
 }
 
 /** Shares of one processor, 0 to 1. */

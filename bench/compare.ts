@@ -2,7 +2,7 @@ import type { Benchmark, Sample, Settings } from './benchmark.ts';
 import { BASELINE, type Peer } from './peers.ts';
 import type { BenchmarkResult, PeerResult } from './report/results.ts';
 import { DISTURBED, waitForQuiet } from './quiet.ts';
-import { median, summarize } from './report/statistics.ts';
+import { isLoadLimit, median, summarize } from './report/statistics.ts';
 
 const MAX_ATTEMPTS = 10;
 
@@ -36,7 +36,13 @@ export async function compare(
     const own = samples.get(peer) ?? [];
     const others = other === undefined ? undefined : samples.get(other);
     const summaries = benchmark.metrics.map((metric) => [metric.name, summarize(metric, own, others)] as const);
-    return { peer: peer.name, summaries: Object.fromEntries(summaries), busy: medianBusy(own), samples: own };
+    return {
+      peer: peer.name,
+      summaries: Object.fromEntries(summaries),
+      busy: medianBusy(own),
+      isLoadLimit: isLoadLimit(own),
+      samples: own,
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Benchmark } from '../benchmark.ts';
 import { handshakes, idleMemory } from './connections.ts';
 import { clientEchoes, compressedEchoes, serverEchoes } from './echo.ts';
 import { fanOuts } from './fan-out.ts';
+import { latencies } from './latency.ts';
 import { packageSize } from './package-size.ts';
 import { startUp } from './start-up.ts';
 
@@ -9,6 +10,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...serverEchoes,
   ...compressedEchoes,
   ...fanOuts,
+  ...latencies,
   handshakes,
   idleMemory,
   ...clientEchoes,

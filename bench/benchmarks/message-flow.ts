@@ -5,10 +5,11 @@ import type { Peer } from '../peers.ts';
 import type { CommonCalls } from '../processes/calls.ts';
 import type { Remote } from '../processes/remote.ts';
 import { machineCpuMs } from '../quiet.ts';
+import { isLoadSaturated } from '../report/saturation.ts';
 
 /** Figures of every benchmark in which messages flow. */
 export const FLOW_METRICS: readonly Metric[] = [
-  { name: 'throughput', title: 'messages/s', better: 'higher' },
+  { name: 'throughput', title: 'messages/s', better: 'higher', dependsOnLoad: true },
   { name: 'cpu', title: 'CPU µs/message', better: 'lower' },
 ];
 
@@ -36,14 +37,32 @@ export async function measureFlow(
   return measureExchange(measurement, () => run(windowMs));
 }
 
-/** Measures what an exchange costs. Nothing may be in flight before and after it. */
+/** Measures an exchange. Nothing may be in flight before and after it. */
 export async function measureExchange(measurement: Measurement, run: () => Promise<Exchange>): Promise<Sample> {
+  const { exchange, cpuMicros, busy } = await measureCost(measurement, run);
+  const throughput = (exchange.messages / exchange.elapsedMs) * 1000;
+  return { figures: { throughput, cpu: cpuMicros }, busy, isLoadLimit: isLoadSaturated(busy) };
+}
+
+/** What an exchange costs the subject. */
+export interface Cost<E extends Exchange> {
+  readonly exchange: E;
+  /** Processor time of one message. */
+  readonly cpuMicros: number;
+  readonly busy: Busy;
+}
+
+/** Looks at the processors before and after an exchange. Nothing may be in flight then. */
+export async function measureCost<E extends Exchange>(
+  measurement: Measurement,
+  run: () => Promise<E>,
+): Promise<Cost<E>> {
   const { benchmark, peer, settings, subject, load } = measurement;
   const { profileFolder } = settings;
   if (profileFolder !== undefined) await subject.ask('startProfile', null);
   const machineBefore = machineCpuMs();
   const before = await Promise.all([subject.ask('usage', false), load.ask('usage', false)]);
-  const { messages, elapsedMs } = await run();
+  const exchange = await run();
   const after = await Promise.all([subject.ask('usage', false), load.ask('usage', false)]);
   const machineMicros = (machineCpuMs() - machineBefore) * 1000;
   if (profileFolder !== undefined) {
@@ -51,11 +70,11 @@ export async function measureExchange(measurement: Measurement, run: () => Promi
   }
   const subjectMicros = after[0].cpuMicros - before[0].cpuMicros;
   const loadMicros = after[1].cpuMicros - before[1].cpuMicros;
-  const elapsedMicros = elapsedMs * 1000;
+  const elapsedMicros = exchange.elapsedMs * 1000;
   const busy: Busy = {
     subject: subjectMicros / elapsedMicros,
     load: loadMicros / elapsedMicros,
     others: Math.max(0, machineMicros - subjectMicros - loadMicros) / elapsedMicros,
   };
-  return { figures: { throughput: (messages / elapsedMs) * 1000, cpu: subjectMicros / messages }, busy };
+  return { exchange, cpuMicros: subjectMicros / exchange.messages, busy };
 }

@@ -13,7 +13,9 @@ export async function withServer<T>(
   const server = new Remote<ServerCalls>('server', { processor: processors?.subject });
   const load = new Remote<LoadCalls>('load', { processor: processors?.load });
   try {
-    return await work(server, load, await server.ask('start', { peer, workload }));
+    const result = await work(server, load, await server.ask('start', { peer, workload }));
+    await load.ask('verify', null);
+    return result;
   } finally {
     // The load first: its connections end with its process, not as errors in it.
     await load.stop();

@@ -19,9 +19,9 @@ export class AnswerCheck {
     this.#expected = shape.isCompressed === true ? undefined : buildFrame(shape, false);
   }
 
-  /** Length of every answer, once {@link run} has ended. */
-  get answerBytes(): number {
-    return this.#expected?.length ?? 0;
+  /** Every answer, once {@link run} has ended. */
+  get answer(): Buffer | undefined {
+    return this.#expected;
   }
 
   /** @param send - makes the server send one message to each of `count` connections */

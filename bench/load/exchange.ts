@@ -9,7 +9,7 @@ export interface Exchange {
 }
 
 /** How long the last answers may take when no new messages are sent. */
-const DRAIN_TIMEOUT_MS = 20_000;
+export const DRAIN_TIMEOUT_MS = 20_000;
 
 /**
  * Keeps messages flowing for a while, then waits until the last is answered. So nothing is in flight where a measurement
@@ -17,6 +17,7 @@ const DRAIN_TIMEOUT_MS = 20_000;
  */
 export class ExchangeClock {
   readonly #failure: Failure;
+  readonly #drainTimeoutMs: number;
   #isFlowing = false;
   #outstanding = 0;
   #answered = 0;
@@ -24,8 +25,9 @@ export class ExchangeClock {
   #timer: NodeJS.Timeout | undefined;
   #resolve: ((exchange: Exchange) => void) | undefined;
 
-  constructor(failure: Failure) {
+  constructor(failure: Failure, drainTimeoutMs: number = DRAIN_TIMEOUT_MS) {
     this.#failure = failure;
+    this.#drainTimeoutMs = drainTimeoutMs;
   }
 
   /**
@@ -46,6 +48,11 @@ export class ExchangeClock {
     );
   }
 
+  /** Whether each answer is followed by another message. */
+  get isFlowing(): boolean {
+    return this.#isFlowing;
+  }
+
   /** Counts answers. Returns whether as many messages are to be sent again, which it takes as done. */
   answered(count: number): boolean {
     this.#answered += count;
@@ -61,7 +68,7 @@ export class ExchangeClock {
     this.#timer = setTimeout(() => {
       const sent = this.#answered + this.#outstanding;
       this.#failure.fail(`messages lost: ${this.#outstanding} of ${sent} not answered`);
-    }, DRAIN_TIMEOUT_MS);
+    }, this.#drainTimeoutMs);
   }
 
   #finish(): void {

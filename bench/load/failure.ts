@@ -2,6 +2,7 @@
 export class Failure {
   readonly #promise: Promise<never>;
   #reject: (error: Error) => void = () => {};
+  #hasFailed = false;
 
   constructor() {
     this.#promise = new Promise((_, reject) => {
@@ -11,7 +12,12 @@ export class Failure {
     this.#promise.catch(() => {});
   }
 
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
   fail(reason: string): void {
+    this.#hasFailed = true;
     this.#reject(new Error(reason));
   }
 

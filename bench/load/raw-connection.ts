@@ -15,8 +15,13 @@ export interface RawListener {
  * A client connection that costs as little as Node allows: no frames are read, bytes are counted by its listener.
  */
 export class RawConnection {
-  /** Bytes that have come and are not yet counted as an answer: kept here for the listener. */
+  // Kept here for the listener.
+  /** Place among the connections of a load. */
+  index = 0;
+  /** Bytes that have come and are not yet counted as an answer. */
   unclaimedBytes = 0;
+  /** Messages of the current exchange that are not answered; while they flow, as many as at its beginning. */
+  outstanding = 0;
   readonly #socket: Socket;
   readonly #listener: RawListener;
   readonly #isCompressed: boolean;

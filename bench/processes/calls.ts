@@ -1,5 +1,6 @@
 import type { Exchange } from '../load/exchange.ts';
 import type { LoadPlan } from '../load/load.ts';
+import type { PacedExchange, Pacing } from '../load/pace.ts';
 import type { MessageShape } from '../messages.ts';
 import type { Peer } from '../peers.ts';
 
@@ -48,6 +49,10 @@ export interface LoadCalls extends CommonCalls {
   open(plan: LoadPlan): Promise<Exchange>;
   /** Lets messages flow on the connections of the last {@link open}. */
   run(durationMs: number): Promise<Exchange>;
+  /** Sends messages at fixed times on the connections of the last {@link open}. */
+  pace(pacing: Pacing): Promise<PacedExchange>;
+  /** Rejects when anything went wrong, or came that was not asked for, since the last measurement. */
+  verify(nothing: null): Promise<void>;
 }
 
 /** Calls that a process with clients answers. */

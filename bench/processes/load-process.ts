@@ -6,6 +6,12 @@ import { usage } from './usage.ts';
 
 const loads: Load[] = [];
 
+function lastLoad(): Load {
+  const load = loads.at(-1);
+  if (load === undefined) throw new Error('no connections are open');
+  return load;
+}
+
 const calls: LoadCalls = {
   usage,
   startProfile,
@@ -16,9 +22,13 @@ const calls: LoadCalls = {
     return load.open();
   },
   async run(durationMs) {
-    const load = loads.at(-1);
-    if (load === undefined) throw new Error('no connections are open');
-    return load.run(durationMs);
+    return lastLoad().run(durationMs);
+  },
+  async pace(pacing) {
+    return lastLoad().pace(pacing);
+  },
+  async verify() {
+    await Promise.all(loads.map((load) => load.verify()));
   },
 };
 

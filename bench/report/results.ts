@@ -10,6 +10,8 @@ export interface PeerResult {
   readonly summaries: Readonly<Record<string, Summary>>;
   /** Medians of the shares of a processor that both sides used. */
   readonly busy: Sample['busy'];
+  /** Whether the load was at its limit in most rounds: what depends on it has no ratio then. */
+  readonly isLoadLimit: boolean;
   readonly samples: readonly Sample[];
 }
 

@@ -9,7 +9,11 @@ export interface Summary {
   readonly ratio: number | undefined;
 }
 
-/** Sums up the rounds of one peer. `samples` and `baseline` are in the order of the rounds. */
+/**
+ * Sums up the rounds of one peer. `samples` and `baseline` are in the order of the rounds.
+ *
+ * @remarks There is no ratio of what the load limited, on either side: it would compare the load with itself.
+ */
 export function summarize(
   metric: Metric,
   samples: readonly Sample[],
@@ -19,11 +23,17 @@ export function summarize(
   const middle = median(figures);
   const spread = (Math.max(...figures) - Math.min(...figures)) / 2 / middle;
   // Within a round, because what disturbs the machine at that time disturbs both.
-  const ratios = baseline?.map((sample, round) => {
+  const isComparable = metric.isOfLoad !== true && !(metric.dependsOnLoad === true && isLoadLimit(samples, baseline));
+  const ratios = (isComparable ? baseline : undefined)?.map((sample, round) => {
     const [own, other] = [figures[round] ?? Number.NaN, figureOf(sample, metric)];
     return metric.better === 'higher' ? own / other : other / own;
   });
   return { median: middle, spread, ratio: ratios === undefined ? undefined : median(ratios) };
+}
+
+/** Whether the load was at its limit in most of the rounds of any of these. */
+export function isLoadLimit(...peers: readonly (readonly Sample[] | undefined)[]): boolean {
+  return peers.some((samples = []) => samples.filter((sample) => sample.isLoadLimit).length * 2 > samples.length);
 }
 
 /** The middle of the values, or the mean of the two in the middle. */

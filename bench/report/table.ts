@@ -3,8 +3,6 @@ import { BASELINE } from '../peers.ts';
 import { DISTURBED } from '../quiet.ts';
 import type { BenchmarkResult, PeerResult } from './results.ts';
 
-/** A load this busy, with a subject that is not, was the limit of the throughput. */
-const SATURATED = 0.95;
 const NAME_WIDTH = 16;
 
 /** The table of one benchmark; when something failed, the reasons instead of a comparison. */
@@ -14,7 +12,7 @@ export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metri
   }
   const hasBusy = result.peers.some(({ busy }) => busy !== undefined);
   const columns = metrics.map(
-    ({ title }) => `${title.padStart(24)} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
+    (metric) => `${metric.title.padStart(widthOf(metric))} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
   );
   const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: it / load / others' : ''}`;
   const rows = result.peers.map((peer) => formatPeer(peer, metrics));
@@ -40,38 +38,39 @@ export function formatRatio(ratio: number | undefined): string {
   return ratio === undefined ? '-' : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`;
 }
 
-function isLoadSaturated(busy: Busy | undefined): boolean {
-  return busy !== undefined && busy.load >= SATURATED && busy.subject < SATURATED;
-}
-
 function isDisturbed(busy: Busy | undefined): boolean {
   return busy !== undefined && busy.others >= DISTURBED;
 }
 
-function formatPeer({ peer, summaries, busy }: PeerResult, metrics: readonly Metric[]): string {
-  const cells = metrics.map(({ name }) => {
-    const summary = summaries[name];
+function formatPeer({ peer, summaries, busy, isLoadLimit }: PeerResult, metrics: readonly Metric[]): string {
+  const cells = metrics.map((metric) => {
+    const summary = summaries[metric.name];
     if (summary === undefined) return '';
     const spread = `${(summary.spread * 100).toFixed(0)} %`;
-    return `${formatFigure(summary.median).padStart(24)} ${spread.padStart(6)} ${formatRatio(summary.ratio).padStart(7)}`;
+    return `${formatFigure(summary.median).padStart(widthOf(metric))} ${spread.padStart(6)} ${formatRatio(summary.ratio).padStart(7)}`;
   });
   const use =
     busy === undefined
       ? ''
       : `   ${formatShare(busy.subject)} / ${formatShare(busy.load)} / ${formatShare(busy.others)}`;
-  const mark = isDisturbed(busy) ? ' !' : isLoadSaturated(busy) ? ' *' : '';
+  const mark = isDisturbed(busy) ? ' !' : isLoadLimit ? ' *' : '';
   return `  ${peer.padEnd(NAME_WIDTH)}${cells.join('')}${use}${mark}`;
 }
 
 function notes({ peers }: BenchmarkResult): string[] {
   const all: string[] = [];
-  if (peers.some(({ busy }) => isLoadSaturated(busy))) {
-    all.push('  * the load was the limit: the peer could do more messages/s, compare its CPU time');
+  const limited = peers.filter(({ isLoadLimit }) => isLoadLimit).map(({ peer }) => peer);
+  if (limited.length > 0) {
+    all.push(`  * the load was the limit of ${limited.join(', ')}: only what does not depend on it is compared`);
   }
   if (peers.some(({ busy }) => isDisturbed(busy))) {
     all.push('  ! other programs used the processors meanwhile: try --patient');
   }
   return all;
+}
+
+function widthOf({ title }: Metric): number {
+  return Math.max(title.length, 10) + 3;
 }
 
 function formatShare(share: number): string {

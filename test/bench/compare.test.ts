@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Benchmark, Sample, Settings } from '../../bench/benchmark.ts';
+import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
 import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
 import { checkFloors } from '../../bench/report/floors.ts';
@@ -21,23 +22,26 @@ function benchmarkOf(measure: (peer: Peer) => Promise<Sample>): Benchmark {
   return {
     name: 'echo',
     title: 'Echo & <more>',
-    metrics: [{ name: 'cpu', title: 'CPU µs/message', better: 'lower' }],
+    metrics: FLOW_METRICS,
     headline: 'cpu',
     side: 'server',
     measure,
   };
 }
 
-async function run(measure: (peer: Peer) => Promise<Sample>): Promise<{ result: BenchmarkResult; table: string }> {
+async function run(
+  measure: (peer: Peer) => Promise<Sample>,
+  taking: readonly Peer[] = peers,
+): Promise<{ result: BenchmarkResult; table: string }> {
   const benchmark = benchmarkOf(measure);
-  const result = await compare(benchmark, peers, settings, () => {});
+  const result = await compare(benchmark, taking, settings, () => {});
   return { result, table: formatBenchmark(result, benchmark.metrics) };
 }
 
 /** The library takes 2 µs, the others 8. */
 function steady(peer: Peer): Promise<Sample> {
   return Promise.resolve({
-    figures: { cpu: peer.name === LIBRARY ? 2 : 8 },
+    figures: { throughput: 1000, cpu: peer.name === LIBRARY ? 2 : 8 },
     busy: { subject: 0.9, load: 0.5, others: 0 },
   });
 }
@@ -54,8 +58,8 @@ describe('a comparison', () => {
 
   test('shows each peer with its ratio', async () => {
     const { table, result } = await run(steady);
-    expect(table).toMatch(/4d-websocket +2\.00 +0 % +4\.00× +90 % \/ +50 % \/ +0 %$/m);
-    expect(table).toMatch(/ws +8\.00 +0 % +1\.00×/);
+    expect(table).toMatch(/4d-websocket +1,000 +0 % +1\.00× +2\.00 +0 % +4\.00× +90 % \/ +50 % \/ +0 %$/m);
+    expect(table).toMatch(/ws +1,000 +0 % +1\.00× +8\.00 +0 % +1\.00×/);
     expect(formatSummary([result], [LIBRARY, 'ws', 'undici'])).toMatch(/4\.00× +1\.00× +-$/);
   });
 
@@ -70,15 +74,40 @@ describe('a comparison', () => {
     expect(formatSummary([result], [LIBRARY])).toContain('failed');
   });
 
-  test('says when the load was the limit, and when other programs were in the way', async () => {
-    const saturated = await run(() =>
-      Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99, others: 0 } }),
-    );
-    expect(saturated.table).toContain('the load was the limit');
-    const disturbed = await run(() =>
+  test('says when other programs were in the way', async () => {
+    const { table } = await run(() =>
       Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99, others: 0.4 } }),
     );
-    expect(disturbed.table).toContain('other programs used the processors');
+    expect(table).toContain('other programs used the processors');
+  });
+
+  test.each([
+    ['a peer', 'node:net', /4d-websocket +100\.0 +0 % +2\.00×/],
+    ['the baseline', 'ws', /4d-websocket +100\.0 +0 % +- /],
+  ])('has no ratio of messages/s when the load was the limit of %s, but one of CPU time', async (_, limited, other) => {
+    const { table, result } = await run(
+      ({ name }) => {
+        const figures = { throughput: name === LIBRARY ? 100 : 50, cpu: name === LIBRARY ? 2 : 8 };
+        return Promise.resolve({ figures, isLoadLimit: name === limited });
+      },
+      selectPeers([LIBRARY, 'ws', 'node:net'], []),
+    );
+    const peer = result.peers.find((each) => each.peer === limited);
+    expect(peer?.isLoadLimit).toBe(true);
+    expect(peer?.summaries['throughput']?.ratio).toBeUndefined();
+    expect(peer?.summaries['cpu']?.ratio).toBe(1);
+    expect(table).toMatch(new RegExp(`${limited} +50\\.00 +0 % +- .*1\\.00×.* \\*$`, 'm'));
+    expect(table).toMatch(other);
+    expect(table).toContain(`* the load was the limit of ${limited}: only what does not depend on it is compared`);
+  });
+
+  test('goes by what happened in most rounds', async () => {
+    let round = 0;
+    const { table } = await run(() => {
+      const isLoadLimit = ++round > 4;
+      return Promise.resolve({ figures: { throughput: 1, cpu: 1 }, isLoadLimit });
+    });
+    expect(table).not.toContain('the load was the limit');
   });
 
   test('is held against the floors of what was measured', async () => {

@@ -1,0 +1,165 @@
+import { performance } from 'node:perf_hooks';
+import type { AnswerBytes } from './answer-bytes.ts';
+import { DRAIN_TIMEOUT_MS, type Exchange } from './exchange.ts';
+import type { Failure } from './failure.ts';
+import { type Quantiles, quantilesOf } from './quantiles.ts';
+import type { RawConnection } from './raw-connection.ts';
+
+/** How fast messages are due, whatever becomes of those before them. */
+export interface Pacing {
+  /** Of all connections together. */
+  readonly messagesPerSecond: number;
+  readonly durationMs: number;
+}
+
+/** What came of messages that were due at fixed times. */
+export interface PacedExchange extends Exchange {
+  /** Microseconds from when a message was due until its answer had come. */
+  readonly latency: Quantiles;
+  /** Microseconds from when a message was due until it was sent: the error of the load itself, and a part of the latency. */
+  readonly lateness: Quantiles;
+  /** Share of the time in which the load had something to do, 0 to 1. It spins, so its processor is always busy. */
+  readonly loadShare: number;
+}
+
+/** Where a pace sends its messages. */
+type PacedConnection = Pick<RawConnection, 'index' | 'write'>;
+
+/** What a pace needs to know of the load that it is a part of. */
+export interface PaceSettings {
+  /** Message by message in turn; their `index` is their place. */
+  readonly connections: readonly PacedConnection[];
+  /** What is sent each time. */
+  readonly frame: Buffer;
+  readonly answer: AnswerBytes;
+  readonly failure: Failure;
+  /** How long the last answers may take. */
+  readonly drainTimeoutMs?: number;
+  readonly clock?: PaceClock;
+}
+
+/** Time, as a pace sees it. */
+export interface PaceClock {
+  /** Milliseconds. */
+  now(): number;
+  /** Calls back in the next turn of the event loop. */
+  nextTurn(callback: () => void): void;
+}
+
+/** No timer of Node: those are late by up to a millisecond. */
+const SYSTEM_CLOCK: PaceClock = { now: () => performance.now(), nextTurn: (callback) => void setImmediate(callback) };
+
+/**
+ * Sends messages at fixed times, one connection after the other, and counts the time of each answer from when its message
+ * was due. A server that stands still therefore delays all the messages that were due meanwhile, as it does for users. A
+ * load that waits for answers would send fewer just then, and hide it: coordinated omission.
+ */
+export class Pace {
+  readonly #settings: PaceSettings;
+  readonly #clock: PaceClock;
+  readonly #intervalMs: number;
+  readonly #latencies: Float64Array;
+  readonly #lateness: Float64Array;
+  /** Bytes of answers, by connection. */
+  readonly #receivedBytes: Float64Array;
+  readonly #total: number;
+  #sent = 0;
+  #answered = 0;
+  #beganAt = 0;
+  #lastAnswerAt = 0;
+  #turnBeganAt = 0;
+  #idleMs = 0;
+  #isIdle = true;
+  #resolve: ((exchange: PacedExchange) => void) | undefined;
+
+  constructor(settings: PaceSettings, { messagesPerSecond, durationMs }: Pacing) {
+    this.#settings = settings;
+    this.#clock = settings.clock ?? SYSTEM_CLOCK;
+    this.#intervalMs = 1000 / messagesPerSecond;
+    this.#total = Math.max(1, Math.round(durationMs / this.#intervalMs));
+    this.#latencies = new Float64Array(this.#total);
+    this.#lateness = new Float64Array(this.#total);
+    this.#receivedBytes = new Float64Array(settings.connections.length);
+  }
+
+  /** Sends them all, and resolves when the last is answered. Once only. */
+  run(): Promise<PacedExchange> {
+    return this.#settings.failure.guard(
+      new Promise((resolve) => {
+        this.#resolve = resolve;
+        this.#beganAt = this.#clock.now();
+        this.#turnBeganAt = this.#beganAt;
+        this.#clock.nextTurn(this.#turn);
+      }),
+    );
+  }
+
+  onBytes({ index }: PacedConnection, count: number, bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const { answer, connections, failure } = this.#settings;
+    this.#isIdle = false;
+    const before = this.#receivedBytes[index] as number;
+    const after = before + count;
+    this.#receivedBytes[index] = after;
+    if (!answer.match(bytes, count, before)) {
+      failure.fail('an answer is not the message that was sent');
+      return;
+    }
+    for (let n = Math.floor(before / answer.length); n < Math.floor(after / answer.length); n++) {
+      const message = n * connections.length + index;
+      if (message >= this.#sent) {
+        failure.fail('more answers than messages');
+        return;
+      }
+      this.#latencies[message] = now - this.#dueAt(message);
+      this.#answered++;
+    }
+    this.#lastAnswerAt = now;
+    // Here too, so that reading many answers delays no message.
+    this.#sendDue(now);
+  }
+
+  #dueAt(message: number): number {
+    return this.#beganAt + message * this.#intervalMs;
+  }
+
+  /** A turn of the event loop. */
+  readonly #turn = (): void => {
+    const now = this.#clock.now();
+    if (this.#isIdle) this.#idleMs += now - this.#turnBeganAt;
+    this.#turnBeganAt = now;
+    this.#isIdle = true;
+    this.#sendDue(now);
+    if (this.#answered === this.#total) {
+      this.#finish();
+      return;
+    }
+    const { failure, drainTimeoutMs = DRAIN_TIMEOUT_MS } = this.#settings;
+    if (now - this.#dueAt(this.#total) > drainTimeoutMs) {
+      failure.fail(`messages lost: ${this.#total - this.#answered} of ${this.#total} not answered`);
+    }
+    if (!failure.hasFailed) this.#clock.nextTurn(this.#turn);
+  };
+
+  #sendDue(now: number): void {
+    const { connections, frame } = this.#settings;
+    // The clock is read again for each, because sending many takes time of its own.
+    for (let at = now; this.#sent < this.#total && at >= this.#dueAt(this.#sent); at = this.#clock.now()) {
+      const message = this.#sent++;
+      this.#lateness[message] = at - this.#dueAt(message);
+      connections[message % connections.length]?.write(frame);
+      this.#isIdle = false;
+    }
+  }
+
+  #finish(): void {
+    const elapsedMs = this.#lastAnswerAt - this.#beganAt;
+    this.#resolve?.({
+      messages: this.#total,
+      elapsedMs,
+      latency: quantilesOf(this.#latencies, 1000),
+      lateness: quantilesOf(this.#lateness, 1000),
+      loadShare: 1 - this.#idleMs / elapsedMs,
+    });
+  }
+}

@@ -1,0 +1,18 @@
+/** How values are spread. */
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/**
+ * Sorts `values` in place, and picks those below which lie the named shares of them: exact, no histogram.
+ *
+ * @param factor - what the results are multiplied with, for another unit
+ */
+export function quantilesOf(values: Float64Array, factor: number): Quantiles {
+  values.sort();
+  const at = (share: number): number => (values[Math.ceil(values.length * share) - 1] ?? Number.NaN) * factor;
+  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
+}

@@ -1,0 +1,124 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Benchmark, Settings } from '../../bench/benchmark.ts';
+import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
+import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
+import { compare } from '../../bench/compare.ts';
+import { buildFrame } from '../../bench/load/frames.ts';
+import { Load } from '../../bench/load/load.ts';
+import type { MessageShape } from '../../bench/messages.ts';
+import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
+import type { BenchmarkResult } from '../../bench/report/results.ts';
+import { formatBenchmark } from '../../bench/report/table.ts';
+import { type Received, startLoadServer } from '../helpers/load-server.ts';
+
+const shape: MessageShape = { kind: 'text', bytes: 64 };
+const answer = buildFrame(shape, false);
+const settings: Settings = {
+  rounds: 1,
+  warmUpMs: 5,
+  windowMs: 5,
+  isPatient: false,
+  processors: undefined,
+  profileFolder: undefined,
+};
+
+/** Compares servers that answer everything with one for `ws` that has a fault. */
+async function compareWith(fault: (received: Received) => Buffer | undefined): Promise<BenchmarkResult> {
+  const benchmark: Benchmark = {
+    name: 'echo',
+    title: 'Echo',
+    metrics: FLOW_METRICS,
+    headline: 'cpu',
+    side: 'server',
+    async measure({ name }) {
+      const port = await startLoadServer(name === 'ws' ? fault : () => answer, shape);
+      const load = new Load({
+        port,
+        shape,
+        connections: 2,
+        pattern: 'echo',
+        inFlight: 2,
+        checksAnswers: true,
+        drainTimeoutMs: 50,
+      });
+      try {
+        await load.open();
+        const { messages, elapsedMs } = await load.run(settings.windowMs);
+        await load.verify();
+        return { figures: { throughput: messages / elapsedMs, cpu: 1 } };
+      } finally {
+        load.close();
+      }
+    },
+  };
+  return compare(benchmark, selectPeers([LIBRARY, 'ws', 'node:net'], []), settings, () => {});
+}
+
+/** The third message of the second connection. */
+function isVictim({ n, connection }: Received): boolean {
+  return n === 3 && connection === 1;
+}
+
+const changed = Buffer.from(answer);
+(changed[20] as number) ^= 0x20;
+
+describe('there is no comparison, but the peer and the reason,', () => {
+  test.each<[string, (received: Received) => Buffer | undefined, RegExp]>([
+    [
+      'when a peer loses one message',
+      (received) => (isVictim(received) ? undefined : answer),
+      /^ws: messages lost: 1 of \d+ not answered$/,
+    ],
+    [
+      'when a peer answers one twice',
+      (received) => (isVictim(received) ? Buffer.concat([answer, answer]) : answer),
+      /^ws: more answers than messages$/,
+    ],
+    [
+      'when a peer changes one byte',
+      (received) => (isVictim(received) ? changed : answer),
+      /^ws: an answer is not the message that was sent$/,
+    ],
+    [
+      'when a peer drops a connection',
+      (received) => {
+        if (isVictim(received)) received.socket.resetAndDestroy();
+        return answer;
+      },
+      /^ws: connection lost: /,
+    ],
+  ])('%s', async (_, fault, reason) => {
+    const result = await compareWith(fault);
+    expect(result.failures).toEqual([expect.stringMatching(reason)]);
+    expect(result.peers).toEqual([]);
+    const table = formatBenchmark(result, FLOW_METRICS);
+    expect(table).toBe(`Echo\n  no comparison: ${result.failures[0]}\n`);
+  });
+
+  test('and there is one when nothing is wrong', async () => {
+    const result = await compareWith(() => answer);
+    expect(result.failures).toEqual([]);
+    expect(formatBenchmark(result, FLOW_METRICS).match(/×/g)).toHaveLength(6);
+  });
+});
+
+describe('in processes of their own', () => {
+  const before = Array.from(process.execArgv);
+
+  // What lets Node run TypeScript: vitest has its own way, which other processes do not share.
+  beforeAll(() => void process.execArgv.push('--import', 'tsx'));
+  afterAll(() => void process.execArgv.splice(0, Infinity, ...before));
+
+  test('there is no comparison when a peer crashes', { timeout: 60_000 }, async () => {
+    const entry = fileURLToPath(new URL('../processes/crashing-library.ts', import.meta.url));
+    const peer: Peer = { name: 'crashing', module: 'library', entry, sides: ['server'] };
+    const [benchmark] = selectBenchmarks(['echo-text-64-1']);
+    const result = await compare(benchmark!, [peer], settings, () => {});
+    expect(result.peers).toEqual([]);
+    // Whoever notices it first: the process that is gone, or the load that has lost its connections.
+    expect(result.failures).toEqual([
+      expect.stringMatching(/^crashing: (the server process ended: exit code 7|connection lost: .*)$/),
+    ]);
+  });
+});
