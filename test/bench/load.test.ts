@@ -63,7 +63,7 @@ describe('the load of the benchmark', () => {
 
   test('refuses a message that was lost', async () => {
     const load = await open(({ n, connection }) => (n === 3 && connection === 0 ? undefined : answer), {
-      drainTimeoutMs: 50,
+      drainTimeoutMs: 1000,
     });
     await expect(load.run(20)).rejects.toThrow(/^messages lost: 1 of \d+ not answered$/);
   });
@@ -74,7 +74,7 @@ describe('the load of the benchmark', () => {
         if (n !== 3) return answer;
         return connection === 0 ? undefined : Buffer.concat([answer, answer]);
       },
-      { drainTimeoutMs: 50 },
+      { drainTimeoutMs: 1000 },
     );
     await expect(load.run(20)).rejects.toThrow('more answers than messages');
   });

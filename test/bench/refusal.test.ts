@@ -40,7 +40,7 @@ async function compareWith(fault: (received: Received) => Buffer | undefined): P
         pattern: 'echo',
         inFlight: 2,
         checksAnswers: true,
-        drainTimeoutMs: 50,
+        drainTimeoutMs: 1000,
       });
       try {
         await load.open();
