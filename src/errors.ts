@@ -150,14 +150,22 @@ export type ErrorCode = keyof typeof errorTable;
 export type ComponentSignature = 'HTTP' | 'HTCL' | 'host';
 
 /**
- * Why a connection ended: `'local'` this program ended it; `'peer-closed'` the peer's close frame came first;
+ * Why a connection ended: `'local'` this program ended it with `terminate`; `'aborted'` its option `signal` did;
+ * `'shutdown'` its server was ended; `'drain'` its server was drained; `'worker'` the worker that owns it ended;
+ * `'expired'` its `expiresAt` came; `'callback'` a callback failed; `'peer-closed'` the peer's close frame came first;
  * `'peer-ended'` the peer ended TCP without one; `'peer-reset'` TCP was reset or lost; `'timeout'` the peer did not answer
- * a close frame; `'heartbeat'` the peer gave no sign of life; `'protocol'` the peer broke a rule or sent invalid data;
- * `'limit'` a limit was passed; `'callback'` a callback failed; `'expired'` the connection's `expiresAt` came; `'connect'`
- * there was no connection.
+ * a close frame, or a handshake, in time; `'heartbeat'` the peer gave no sign of life; `'protocol'` the peer broke a rule
+ * or sent invalid data; `'limit'` a limit was passed; `'connect'` the server, or the proxy, cannot be reached; `'refused'`
+ * the server, or the proxy, does not want this client; `'invalid'` a URL, handler or option cannot be used.
  */
 export type EndCause =
   | 'local'
+  | 'aborted'
+  | 'shutdown'
+  | 'drain'
+  | 'worker'
+  | 'expired'
+  | 'callback'
   | 'peer-closed'
   | 'peer-ended'
   | 'peer-reset'
@@ -165,12 +173,32 @@ export type EndCause =
   | 'heartbeat'
   | 'protocol'
   | 'limit'
-  | 'callback'
-  | 'expired'
-  | 'connect';
+  | 'connect'
+  | 'refused'
+  | 'invalid';
 
-/** The causes that a close code tells. */
-const END_CAUSES: Readonly<Record<number, EndCause>> = {
+/**
+ * Where in its life a connection was when its end began: `'preparing'` arguments were checked, or a client waited for its
+ * next attempt; `'resolving'` the host's name; `'connecting'` TCP, or a Unix socket; `'proxy'` with the proxy; `'tls'`;
+ * `'handshake'` the HTTP request of the upgrade and its answer; `'open'`; `'closing'` a close frame was sent, and the
+ * closing handshake came to nothing.
+ */
+export type EndPhase = 'preparing' | 'resolving' | 'connecting' | 'proxy' | 'tls' | 'handshake' | 'open' | 'closing';
+
+/** The causes that a code tells by itself. */
+const CAUSES_BY_CODE: Readonly<Partial<Record<ErrorCode, EndCause>>> = {
+  ERR_HEARTBEAT: 'heartbeat',
+  ERR_CONNECTION_LOST: 'peer-reset',
+  ERR_CLOSE_TIMEOUT: 'timeout',
+  ERR_HANDSHAKE_TIMEOUT: 'timeout',
+  ERR_ABORTED: 'aborted',
+  ERR_PROXY_REFUSED: 'refused',
+  ERR_HANDSHAKE_REFUSED: 'refused',
+  ERR_HANDSHAKE_INVALID: 'protocol',
+};
+
+/** The causes that the number of other codes tells. */
+const CAUSES_BY_NUMBER: Readonly<Record<number, EndCause>> = {
   1002: 'protocol',
   1006: 'connect',
   1007: 'protocol',
@@ -190,8 +218,10 @@ export interface ErrorItem {
 /** What an error can carry besides its code and message. Each field is absent where it makes no sense. */
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** Why the connection ends, where the close code does not tell. */
+  /** Why the connection ends, where the code does not tell. */
   readonly endCause?: EndCause;
+  /** Where in its life the connection is, where whoever makes the error knows. */
+  readonly phase?: EndPhase;
   /** Overrides the number of the table (only for `ERR_THROWN`). */
   readonly errCode?: number;
   readonly componentSignature?: ComponentSignature;
@@ -222,6 +252,8 @@ export class FourDError extends Error {
   readonly side: 'local' | 'remote';
   /** Why the connection ended; absent for errors that end none. */
   declare readonly endCause?: EndCause;
+  /** Where in its life the connection was; absent for errors that end none. */
+  declare readonly phase?: EndPhase;
   declare readonly limit?: number;
   declare readonly observed?: number;
   declare readonly httpStatus?: number;
@@ -238,8 +270,9 @@ export class FourDError extends Error {
     this.errCode = details.errCode ?? errorTable[code].errCode;
     this.componentSignature = details.componentSignature ?? 'host';
     this.side = details.side ?? 'local';
-    const endCause = details.endCause ?? END_CAUSES[errorTable[code].errCode];
+    const endCause = details.endCause ?? CAUSES_BY_CODE[code] ?? CAUSES_BY_NUMBER[errorTable[code].errCode];
     if (endCause !== undefined) this.endCause = endCause;
+    if (details.phase !== undefined) this.phase = details.phase;
     if (details.limit !== undefined) this.limit = details.limit;
     if (details.observed !== undefined) this.observed = details.observed;
     if (details.httpStatus !== undefined) this.httpStatus = details.httpStatus;
@@ -258,6 +291,14 @@ export class FourDError extends Error {
   get item(): ErrorItem {
     return { errCode: this.errCode, message: this.message, componentSignature: this.componentSignature };
   }
+}
+
+/** Notes how a connection ends in an error that was made where nobody knew. What it says already stays. */
+export function withEnding(error: FourDError, phase: EndPhase, endCause: EndCause | undefined): FourDError {
+  // One that user code has thrown may be frozen.
+  if (!Object.isExtensible(error)) return error;
+  const known = { phase: error.phase ?? phase, endCause: error.endCause ?? endCause };
+  return Object.assign(error, known.endCause === undefined ? { phase: known.phase } : known);
 }
 
 /** The error of a callback that threw or rejected: `where` names it. Always `ERR_CALLBACK_FAILED`, with the cause. */

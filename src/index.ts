@@ -3,7 +3,14 @@
  *
  * @packageDocumentation
  */
-export { type EndCause, type ErrorCode, type ErrorItem, FourDError, type ComponentSignature } from './errors.ts';
+export {
+  type ComponentSignature,
+  type EndCause,
+  type EndPhase,
+  type ErrorCode,
+  type ErrorItem,
+  FourDError,
+} from './errors.ts';
 export {
   accept,
   type Acceptance,

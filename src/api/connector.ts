@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net';
-import { type EndCause, FourDError, textOfThrown } from '../errors.ts';
+import { type EndCause, type EndPhase, FourDError, textOfThrown, withEnding } from '../errors.ts';
 import { currentContext } from '../process/logical-process.ts';
 import type { DialListener } from '../transport/dial.ts';
-import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
 import type { DataType } from './data-type.ts';
+import { describeEnding } from './describe-ending.ts';
 import { checkHeaders } from './headers.ts';
 import {
   type CheckedOptions,
@@ -114,19 +115,19 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
 
   /** Ends the connection in order, or gives up connecting. */
   terminate(code: number, reason: string): void {
-    const { status } = this.session;
-    if (status === 'Connecting') this.onAborted('local');
-    else if (status === 'Connected') this.session.close(code, reason);
-    else this.session.stayClosed();
+    this.#end(code, reason, 'local');
   }
 
   /** Gives up connecting. Does nothing when it has failed already. */
   onAborted(cause: EndCause): void {
     if (this.session.status !== 'Connecting') return;
     this.#dial?.abort();
+    const phase = this.connectPhase;
     if (this.isSilent) this.#cancel();
-    else this.session.giveUp(cause);
-    this.#resolve(new FourDError('ERR_CONNECT_FAILED', 'connecting was given up', { componentSignature: 'HTCL' }));
+    else this.session.giveUp(cause, phase);
+    const message = describeEnding({ cause, phase, code: CLOSE_ABNORMAL });
+    const details = { componentSignature: 'HTCL', endCause: cause, phase } as const;
+    this.#resolve(new FourDError('ERR_CONNECT_FAILED', message, details));
   }
 
   // ReconnectorOwner
@@ -144,6 +145,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   // DialListener
 
   onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
+    this.#dial = undefined;
     this.protocol = protocol;
     const { compression } = this.#limits;
     const agreed = compression && deflate && new CompressionFactory('client', compression).create(deflate);
@@ -151,7 +153,10 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   }
 
   onConnectFailed(error: FourDError): void {
-    if (this.session.status !== 'Connecting' || this.#reconnector?.attemptFailed(error) === true) return;
+    if (this.session.status !== 'Connecting') return;
+    withEnding(error, this.connectPhase, 'invalid');
+    this.#dial = undefined;
+    if (this.#reconnector?.attemptFailed(error) === true) return;
     // What the user decided may have been to terminate.
     if (this.session.status !== 'Connecting') return;
     if (this.isSilent) this.#cancel();
@@ -160,6 +165,10 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   }
 
   // SessionOwner
+
+  get connectPhase(): EndPhase {
+    return this.#dial?.phase ?? 'preparing';
+  }
 
   onOpened(): void {
     this.#hasOpened = true;
@@ -178,11 +187,18 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     this.session.cancel();
   }
 
+  #end(code: number, reason: string, cause: EndCause): void {
+    const { status } = this.session;
+    if (status === 'Connecting') this.onAborted(cause);
+    else if (status === 'Connected') this.session.close(code, reason, undefined, cause);
+    else this.session.stayClosed();
+  }
+
   #abort(): void {
     // Whoever aborts is in the middle of something else: no callback within that.
     setImmediate(() => {
       if (this.#hasOpened || this.session.status !== 'Connecting') {
-        this.terminate(CLOSE_NORMAL, '');
+        this.#end(CLOSE_NORMAL, '', 'aborted');
         return;
       }
       this.#dial?.abort();
@@ -192,8 +208,8 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
 }
 
 function aborted(signal: AbortSignal): FourDError {
-  const details = { componentSignature: 'HTCL', endCause: 'local', cause: signal.reason as unknown } as const;
-  return new FourDError('ERR_ABORTED', 'connecting was aborted (signal)', details);
+  const details = { componentSignature: 'HTCL', cause: signal.reason as unknown } as const;
+  return new FourDError('ERR_ABORTED', 'connecting was given up: the option signal was aborted', details);
 }
 
 /** @param cause - what a getter of the handler, or of the options, has thrown */

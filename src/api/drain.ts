@@ -81,7 +81,7 @@ export class Drain implements Deadline {
     // What comes after the deadline has no time for waves, nor for answers.
     const wave = this.#sessions.slice(this.#next, leftMs === 0 ? undefined : this.#next + batchSize);
     this.#next += wave.length;
-    for (const session of wave) session.close(code, '', leftMs);
+    for (const session of wave) session.close(code, '', leftMs, 'drain');
     if (this.#next < this.#sessions.length) timers.schedule(this, Math.min(intervalMs, leftMs));
   }
 }

@@ -1,4 +1,4 @@
-import type { EndCause, ErrorItem, FourDError } from '../errors.ts';
+import type { EndCause, EndPhase, ErrorItem, FourDError } from '../errors.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** The connection, or the server, is open. */
@@ -18,7 +18,7 @@ export interface ErrorEvent {
   readonly type: 'error';
   /** The error stack, the most specific item first. */
   readonly errors: readonly ErrorItem[];
-  /** The error itself, with its `code`, its figures and its `cause`. */
+  /** The error itself, with its `code`, its `endCause` and `phase`, its figures and its `cause`. */
   readonly error: FourDError;
 }
 
@@ -33,12 +33,19 @@ export interface TerminateEvent {
   readonly wasClean: boolean;
   /** Why the connection ended, for programs. */
   readonly cause: EndCause;
+  /** Where in its life the connection was when its end began, for programs. */
+  readonly phase: EndPhase;
   /** Why the connection ended, for people. Never holds payload or secrets. */
   readonly message: string;
-  /** Bytes that came, and that went, after the handshake; how long the connection was open, in milliseconds. */
+  /**
+   * Bytes that came, and that went, after the handshake; how long the connection was open, in milliseconds. With the option
+   * `reconnect`: of all its connections together.
+   */
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly openMs: number;
+  /** Only with the option `reconnect`: attempts to connect again that were made in a row before it gave up. */
+  readonly reconnectAttempts?: number;
   /**
    * Only with the option `reconnect`: messages for which `send` said `'queued'` while there was no connection and that were
    * not sent; an object as its JSON.

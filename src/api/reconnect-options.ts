@@ -1,5 +1,5 @@
 import { FourDError } from '../errors.ts';
-import type { EndCause } from '../errors.ts';
+import type { EndCause, EndPhase } from '../errors.ts';
 import { checkNumber } from './options.ts';
 
 /** A connection is lost, or an attempt to connect again has failed. */
@@ -8,6 +8,7 @@ export interface ConnectionLoss {
   readonly code: number;
   readonly reason: string | undefined;
   readonly cause: EndCause;
+  readonly phase: EndPhase;
   /** What went wrong, with `httpStatus` and so on when the server refused; undefined when the peer closed in order. */
   readonly error: FourDError | undefined;
   /** Number of the attempt that would follow, from 1. */

@@ -1,4 +1,4 @@
-import type { EndCause, FourDError } from '../errors.ts';
+import type { EndPhase, FourDError } from '../errors.ts';
 
 /** A server cannot ask for a longer wait than this with `Retry-After`. */
 const MAX_RETRY_AFTER_MS = 600_000;
@@ -15,8 +15,8 @@ const TEMPORARY_CLOSE_CODES: ReadonlySet<number> = new Set([1001, 1006, 1011, 10
 const TEMPORARY_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** Tells whether a lost connection, or a failed attempt, is worth another attempt. */
-export function isTemporary(code: number, cause: EndCause, error: FourDError | undefined): boolean {
-  if (cause !== 'connect') return TEMPORARY_CLOSE_CODES.has(code);
+export function isTemporary(code: number, phase: EndPhase, error: FourDError | undefined): boolean {
+  if (phase === 'open' || phase === 'closing') return TEMPORARY_CLOSE_CODES.has(code);
   switch (error?.code) {
     case 'ERR_CONNECT_FAILED':
     case 'ERR_HANDSHAKE_TIMEOUT':

@@ -1,4 +1,4 @@
-import { callbackFailed, FourDError } from '../errors.ts';
+import { callbackFailed, type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../process/error-handling.ts';
 import type { LogicalProcess } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
@@ -8,6 +8,9 @@ import { type Deadline, timers } from '../transport/timers.ts';
 import type { SendOptions } from './data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
 import { backoffDelay, isTemporary, parseRetryAfter } from './reconnect-policy.ts';
+
+/** This program wanted the end. */
+const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
 
 /** Connects, when a {@link Reconnector} says so. */
 export interface ReconnectorOwner {
@@ -21,6 +24,8 @@ export interface ReconnectorOwner {
   /** There is nothing to make an attempt with. The owner calls {@link Reconnector.attemptFailed}. */
   onConnectFailed(error: FourDError): void;
 }
+
+const PREPARING = { componentSignature: 'HTCL', phase: 'preparing' } as const;
 
 /** Decides whether and when a client connects again, and keeps what is sent meanwhile. */
 export class Reconnector implements Deadline {
@@ -36,6 +41,7 @@ export class Reconnector implements Deadline {
   #preparation: number | undefined;
   #lastPreparation = 0;
   #isOver = false;
+  #verdict: string | undefined;
 
   constructor(
     settings: CheckedReconnect,
@@ -52,6 +58,11 @@ export class Reconnector implements Deadline {
   /** Whether there will be no further attempt. */
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Why there is no further attempt, for people; undefined where the end of the connection says it. */
+  get verdict(): string | undefined {
+    return this.#verdict;
   }
 
   /** Number of the last attempt, 0 before the first. */
@@ -102,15 +113,16 @@ export class Reconnector implements Deadline {
    * @returns whether another one is to follow. If so, the owner hears of it.
    */
   takesOver(ending: Ending, error: FourDError | undefined): boolean {
-    const { code, reason, cause, openMs } = ending;
+    const { code, reason, cause, phase, openMs } = ending;
     // Not at the opening: a server that accepts and drops at once would be asked without a pause.
     if (openMs >= this.#settings.maxDelayMs) this.#attempt = 0;
-    return this.#goesOn({ code, reason, cause, error });
+    return this.#goesOn({ code, reason, cause, phase, error });
   }
 
   /** An attempt has failed. Returns as {@link takesOver}; false when it was the very first, which is not repeated. */
   attemptFailed(error: FourDError): boolean {
-    return this.#attempt > 0 && this.#goesOn({ code: CLOSE_ABNORMAL, reason: undefined, cause: 'connect', error });
+    const { endCause: cause = 'connect', phase = 'connecting' } = error;
+    return this.#attempt > 0 && this.#goesOn({ code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error });
   }
 
   /** Makes no further attempt. Messages that wait stay until {@link takeUnsent}. */
@@ -129,24 +141,36 @@ export class Reconnector implements Deadline {
     }
     this.#preparation = undefined;
     const message = `reconnect.url or reconnect.headers too slow: ${this.#handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
-    this.#owner.onConnectFailed(new FourDError('ERR_HANDSHAKE_TIMEOUT', message, { componentSignature: 'HTCL' }));
+    this.#owner.onConnectFailed(new FourDError('ERR_HANDSHAKE_TIMEOUT', message, PREPARING));
   }
 
-  #goesOn(loss: Pick<ConnectionLoss, 'code' | 'reason' | 'cause' | 'error'>): boolean {
-    const { code, cause, error } = loss;
+  #goesOn(loss: Omit<ConnectionLoss, 'attempt' | 'isTemporary'>): boolean {
+    const { code, cause, phase, error } = loss;
+    const { maxAttempts } = this.#settings;
     const attempt = this.#attempt + 1;
-    const isOwn = cause === 'local' || cause === 'callback';
-    const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, cause, error) };
-    // What the user decides may be to terminate: then this is over by now.
-    if (isOwn || this.#isOver || attempt > this.#settings.maxAttempts || !this.#isWanted(event) || this.#isOver) {
-      this.end();
-      return false;
+    const isOwn = OWN_CAUSES.has(cause);
+    const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, phase, error) };
+    if (isOwn || this.#isOver) return this.#giveUp(undefined);
+    if (attempt > maxAttempts) {
+      return this.#giveUp(`gave up connecting again: ${this.#attempt} attempts (reconnect.maxAttempts ${maxAttempts})`);
     }
+    if (!this.#isWanted(event)) {
+      const reason = this.#settings.shouldReconnect ? 'reconnect.shouldReconnect says so' : 'that would not help';
+      return this.#giveUp(`not connecting again: ${reason}`);
+    }
+    // What the user decides may be to terminate: then this is over by now.
+    if (this.#isOver) return this.#giveUp(undefined);
     this.#attempt = attempt;
     const retryAfter = parseRetryAfter(error?.httpHeaders?.['retry-after'], Date.now());
     // Not Retry-After alone: all clients would come back in the same moment.
     this.#setDeadline(retryAfter + backoffDelay(attempt, this.#settings, Math.random()));
     return true;
+  }
+
+  #giveUp(verdict: string | undefined): false {
+    this.#verdict ??= verdict;
+    this.end();
+    return false;
   }
 
   #isWanted(event: ConnectionLoss): boolean {
@@ -186,10 +210,8 @@ export class Reconnector implements Deadline {
         finish(() => this.#owner.onAttempt(url === undefined ? undefined : newUrl, newHeaders)),
       (cause: unknown) =>
         finish(() => {
-          const message = 'cannot connect: reconnect.url or reconnect.headers failed';
-          this.#owner.onConnectFailed(
-            new FourDError('ERR_CONNECT_FAILED', message, { componentSignature: 'HTCL', cause }),
-          );
+          const message = `cannot connect: reconnect.url or reconnect.headers failed: ${textOfThrown(cause)}`;
+          this.#owner.onConnectFailed(new FourDError('ERR_CONNECT_FAILED', message, { ...PREPARING, cause }));
         }),
     );
   }

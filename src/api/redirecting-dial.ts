@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { FourDError } from '../errors.ts';
+import type { EndPhase, FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../transport/dial.ts';
 import { timers } from '../transport/timers.ts';
@@ -54,6 +54,11 @@ export class RedirectingDial implements DialListener {
     this.#url = url;
     this.#target = parseWebSocketUrl(url);
     this.#dial = this.#open();
+  }
+
+  /** How far it has come. */
+  get phase(): EndPhase {
+    return this.#dial.phase;
   }
 
   /** Gives up. The listener hears nothing any more. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { callbackFailed, FourDError } from '../errors.ts';
+import { callbackFailed, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { reportError } from '../process/error-handling.ts';
 import { currentContext, type LogicalProcess, type Owned } from '../process/logical-process.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
@@ -119,12 +119,13 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
    *
    * @remarks A further call with a shorter time hastens the end.
    * @param timeoutMs - how long a peer may take to answer; 0 sends no close frame; Infinity waits forever
+   * @param cause - what the connections are told
    */
-  shutdown(code: number, timeoutMs: number): void {
+  shutdown(code: number, timeoutMs: number, cause: EndCause = 'shutdown'): void {
     this.#beginEnd();
     for (const { session } of this.#connections) {
-      if (timeoutMs === 0) session.destroy();
-      else session.close(code, '', timeoutMs);
+      if (timeoutMs === 0) session.destroy(cause);
+      else session.close(code, '', timeoutMs, cause);
     }
     this.#endIfOver();
   }
@@ -227,7 +228,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   // Owned
 
   onOwnerEnding(): void {
-    this.shutdown(CLOSE_GOING_AWAY, OWNER_END_TIMEOUT_MS);
+    this.shutdown(CLOSE_GOING_AWAY, OWNER_END_TIMEOUT_MS, 'worker');
   }
 
   // CallbackOwner
@@ -329,6 +330,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
 
   /** Tells the server's onError, else, and when onTerminate has had the last word, the error handler. */
   #tell(error: FourDError): void {
+    withEnding(error, 'handshake', 'invalid');
     if (!this.#hasEnded && hasCallback(this.handler, 'onError')) {
       this.#queue.push({ type: 'error', errors: [error.item], error });
     } else {

@@ -1,4 +1,11 @@
-import { callbackFailed, type ComponentSignature, type EndCause, FourDError } from '../errors.ts';
+import {
+  callbackFailed,
+  type ComponentSignature,
+  type EndCause,
+  type EndPhase,
+  FourDError,
+  withEnding,
+} from '../errors.ts';
 import { generateError, reportError } from '../process/error-handling.ts';
 import type { LogicalProcess, Owned } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_UNAUTHORIZED, type Role } from '../protocol/constants.ts';
@@ -8,7 +15,8 @@ import { Driver, type DriverListener, type DriverOptions, type Ending, type Send
 import type { Transport } from '../transport/transport.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
-import type { DrainEvent, ErrorEvent, OpenEvent } from './events.ts';
+import { describeEnding } from './describe-ending.ts';
+import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
 import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './options.ts';
@@ -19,6 +27,10 @@ import type { Status } from './status.ts';
 export const OWNER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
+
+type Figures = Pick<Ending, 'bytesReceived' | 'bytesSent' | 'openMs'>;
+
+const NO_FIGURES: Figures = { bytesReceived: 0, bytesSent: 0, openMs: 0 };
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
@@ -31,6 +43,8 @@ let lastId = 0;
 export interface SessionOwner {
   /** The object that callbacks get as their first parameter. */
   readonly subject: object;
+  /** How far connecting has come, while there is no connection. */
+  readonly connectPhase?: EndPhase;
   /** The process ends, or a callback fails, while there is no connection. */
   onAborted?(cause: EndCause): void;
   /** Takes over when onTerminate is to run, to bring several into order. */
@@ -86,6 +100,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   #openings = 0;
   /** The error of a connection that may be followed by another one. */
   #lostBy: FourDError | undefined;
+  /** What the connections before this one add up to. */
+  #figures: Figures | undefined;
   /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
   #isReleasing = false;
 
@@ -147,14 +163,14 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#reconnector?.end();
     this.#status = 'Closing';
     this.onError(error);
-    this.onTerminated(notConnected(error.endCause ?? 'connect'));
+    this.onTerminated(notConnected(error.endCause ?? 'connect', error.phase ?? 'connecting'));
   }
 
   /** Ends a session that has no transport because its user wants so: not within the user's call. */
-  giveUp(cause: EndCause = 'local'): void {
+  giveUp(cause: EndCause, phase: EndPhase): void {
     this.#reconnector?.end();
     this.#status = 'Closing';
-    setImmediate(() => this.onTerminated(notConnected(cause)));
+    setImmediate(() => this.onTerminated(notConnected(cause, phase)));
   }
 
   /** Ends a session that never had a transport and whose handler is to hear nothing. */
@@ -233,19 +249,19 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   /** Ends the connection without a close frame. */
-  destroy(): void {
+  destroy(cause?: EndCause): void {
     if (this.#status === 'Closed') return;
     this.#reconnector?.end();
     this.#status = 'Closing';
     this.#queue.mute();
-    this.#driver?.destroy();
+    this.#driver?.destroy(cause);
   }
 
   // Owned
 
   onOwnerEnding(): void {
-    if (this.#driver === undefined) this.#owner.onAborted?.('local');
-    else this.close(CLOSE_GOING_AWAY, '', OWNER_END_TIMEOUT_MS);
+    if (this.#driver === undefined) this.#owner.onAborted?.('worker');
+    else this.close(CLOSE_GOING_AWAY, '', OWNER_END_TIMEOUT_MS, 'worker');
   }
 
   // DriverListener
@@ -287,6 +303,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const lostBy = this.#lostBy;
     this.#lostBy = undefined;
     if (this.#reconnector?.takesOver(ending, lostBy) === true) {
+      this.#addUp(ending);
       this.#driver = undefined;
       this.#isReleasing = false;
       this.#status = 'Connecting';
@@ -297,9 +314,12 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#wasClean = ending.wasClean;
     this.#resolveDrained();
     this.#expiry?.cancel();
-    const message = this.#failure ?? describeEnding(ending);
-    const unsent = this.#reconnector && { unsentMessages: this.#reconnector.takeUnsent() };
-    const event: QueuedEvent = { type: 'terminate', ...ending, message, ...unsent };
+    const event: QueuedEvent = {
+      type: 'terminate',
+      ...ending,
+      message: this.#describe(ending),
+      ...this.#sumUp(ending),
+    };
     const deliver = (): void => this.#queue.push(event);
     if (this.#owner.deferEnd === undefined) deliver();
     else this.#owner.deferEnd(deliver);
@@ -338,7 +358,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     // Then onTerminate is still to come, and onError before.
     if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
-      this.#queue.pushNext(toErrorEvent(error));
+      const phase = this.#driver === undefined ? this.#owner.connectPhase : 'closing';
+      this.#queue.pushNext(toErrorEvent(withEnding(error, phase ?? 'preparing', 'callback')));
       isTold = true;
     }
     // A client that waits for its next connection.
@@ -416,6 +437,34 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#queue.push(toErrorEvent(error));
   }
 
+  /** What a client that connects again has to say besides. */
+  #sumUp(ending: Ending): Partial<TerminateEvent> | undefined {
+    const reconnector = this.#reconnector;
+    if (reconnector === undefined) return undefined;
+    return {
+      ...this.#addUp(ending),
+      reconnectAttempts: reconnector.attempt,
+      unsentMessages: reconnector.takeUnsent(),
+    };
+  }
+
+  /** Adds the figures of one more connection to those of the ones before it. */
+  #addUp(ending: Ending): Figures {
+    const { bytesReceived, bytesSent, openMs } = this.#figures ?? NO_FIGURES;
+    this.#figures = {
+      bytesReceived: bytesReceived + ending.bytesReceived,
+      bytesSent: bytesSent + ending.bytesSent,
+      openMs: openMs + ending.openMs,
+    };
+    return this.#figures;
+  }
+
+  #describe(ending: Ending): string {
+    const message = this.#failure ?? describeEnding(ending);
+    const verdict = this.#reconnector?.verdict;
+    return verdict === undefined ? message : `${message}; ${verdict}`;
+  }
+
   #resolveDrained(): void {
     const waiting = this.#waitingForDrain;
     this.#waitingForDrain = undefined;
@@ -428,23 +477,15 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 }
 
 /** The ending of a connection that never was. */
-function notConnected(cause: EndCause): Ending {
+function notConnected(cause: EndCause, phase: EndPhase): Ending {
   return {
     code: CLOSE_ABNORMAL,
     reason: undefined,
     wasClean: false,
     cause,
-    bytesReceived: 0,
-    bytesSent: 0,
-    openMs: 0,
+    phase,
+    ...NO_FIGURES,
   };
-}
-
-/** Says why a connection ended that no error ended. */
-function describeEnding({ cause, code }: Ending): string {
-  if (cause === 'peer-closed') return `the peer closed the connection with code ${code}`;
-  if (cause === 'expired') return 'the session expired: its expiresAt came';
-  return code === CLOSE_ABNORMAL ? 'this program dropped the connection' : 'this program closed the connection';
 }
 
 function toErrorEvent(error: FourDError): ErrorEvent {

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { FourDError } from '../errors.ts';
+import { type EndPhase, FourDError } from '../errors.ts';
 import {
   buildHandshakeHeaders,
   checkUpgradeResponse,
@@ -9,12 +9,22 @@ import {
   type HandshakeOffer,
   newHandshakeKey,
 } from '../protocol/handshake-client.ts';
+import { adviceOnError, adviceOnStatus } from './connect-advice.ts';
 import { openTunnel, type Proxy } from './proxy.ts';
 import { ignoreErrors } from './socket-transport.ts';
 import { type Deadline, timers } from './timers.ts';
 
 /** How much of a refusing answer's body an error keeps. */
 const MAX_REFUSAL_BODY_BYTES = 65_536;
+
+/** What a handshake waits for, by phase. */
+const WAITED_FOR: Readonly<Partial<Record<EndPhase, string>>> = {
+  resolving: 'the address of the host (DNS)',
+  connecting: 'TCP: a firewall may drop the packets',
+  proxy: 'the proxy',
+  tls: 'the TLS handshake: does the server speak TLS?',
+  handshake: 'the HTTP answer of the server',
+};
 
 /** Where to connect: what a WebSocket URL says. */
 export interface DialTarget {
@@ -60,6 +70,7 @@ export class Dial implements Deadline {
   readonly #ticket: number | undefined;
   #socket: Socket | undefined;
   #isOver = false;
+  #phase: EndPhase = 'preparing';
   /** A server's answer that is not 101, and what there is of its body. */
   #refusal: IncomingMessage | undefined;
   #body: Buffer[] = [];
@@ -78,6 +89,11 @@ export class Dial implements Deadline {
     }
   }
 
+  /** How far it has come. */
+  get phase(): EndPhase {
+    return this.#phase;
+  }
+
   /** Gives up. The listener hears nothing any more. Does nothing when it has been called. */
   abort(): void {
     if (this.#isOver) return;
@@ -87,7 +103,11 @@ export class Dial implements Deadline {
 
   onDeadline(): void {
     const { handshakeTimeoutMs } = this.#options;
-    this.#fail('ERR_HANDSHAKE_TIMEOUT', `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs)`);
+    const waiting = `waiting for ${WAITED_FOR[this.#phase] ?? 'the server'}`;
+    this.#fail(
+      'ERR_HANDSHAKE_TIMEOUT',
+      `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs), ${waiting}`,
+    );
   }
 
   #request(target: DialTarget): void {
@@ -105,12 +125,15 @@ export class Dial implements Deadline {
       createConnection: (_options, done) => {
         if (proxy === undefined) {
           this.#socket = connect(target, tls, undefined);
+          this.#follow(target, this.#socket);
           return this.#socket;
         }
+        this.#phase = 'proxy';
         this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
           onTunnel: (tunnel) => {
             if (this.#isOver) return;
             this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
+            this.#onConnection(target, this.#socket);
             done(null, this.#socket);
           },
           onTunnelFailed: (error) => this.#report(error),
@@ -122,6 +145,26 @@ export class Dial implements Deadline {
     request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head));
     request.on('response', (response) => this.#onResponse(response));
     request.end();
+  }
+
+  /** Notes how far a connection without a proxy has come. */
+  #follow(target: DialTarget, socket: Socket): void {
+    const hasName = target.socketPath === undefined && isIP(target.host) === 0;
+    this.#phase = hasName ? 'resolving' : 'connecting';
+    if (hasName) {
+      socket.once('lookup', (error: Error | null) => {
+        if (error === null) this.#phase = 'connecting';
+      });
+    }
+    socket.once('connect', () => this.#onConnection(target, socket));
+  }
+
+  #onConnection(target: DialTarget, socket: Socket): void {
+    this.#phase = target.isSecure ? 'tls' : 'handshake';
+    if (!target.isSecure) return;
+    socket.once('secureConnect', () => {
+      this.#phase = 'handshake';
+    });
   }
 
   #onUpgrade(response: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -155,18 +198,22 @@ export class Dial implements Deadline {
   #onError(error: NodeJS.ErrnoException): void {
     if (error.code?.startsWith('HPE_') === true) {
       // Without the cause, which holds the bytes that came.
-      this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${error.message}`);
+      this.#fail(
+        'ERR_HANDSHAKE_INVALID',
+        `invalid handshake answer: ${error.message}${adviceOnError(error, 'handshake')}`,
+      );
     } else {
-      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}`, error);
+      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}${adviceOnError(error, this.#phase)}`, error);
     }
   }
 
   /** What a refusal says, with what there is of its body. */
   #toError(refusal: IncomingMessage): FourDError {
     const status = refusal.statusCode ?? 0;
-    const message = `handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim();
+    const message = `${`handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim()}${adviceOnStatus(status)}`;
     return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
       componentSignature: 'HTCL',
+      phase: 'handshake',
       side: 'remote',
       httpStatus: status,
       // Without a prototype, as all that a peer can name.
@@ -182,7 +229,10 @@ export class Dial implements Deadline {
     cause?: Error,
   ): void {
     if (this.#refusal !== undefined) this.#report(this.#toError(this.#refusal));
-    else this.#report(new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', cause }));
+    else {
+      const details = { componentSignature: 'HTCL', side: 'remote', phase: this.#phase, cause } as const;
+      this.#report(new FourDError(code, message, details));
+    }
   }
 
   #report(error: FourDError): void {

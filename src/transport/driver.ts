@@ -1,4 +1,4 @@
-import { type ComponentSignature, type EndCause, FourDError } from '../errors.ts';
+import { type ComponentSignature, type EndCause, type EndPhase, FourDError, withEnding } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
 import type { MessageLimits } from '../protocol/message-assembler.ts';
 import type { Compression } from '../protocol/compression.ts';
@@ -31,6 +31,7 @@ export interface Ending {
   /** Whether both close frames were exchanged and nothing went wrong. */
   readonly wasClean: boolean;
   readonly cause: EndCause;
+  readonly phase: EndPhase;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly openMs: number;
@@ -90,6 +91,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   #hasFailed = false;
   /** Why the connection ends, once that is known. */
   #endCause: EndCause | undefined;
+  #endPhase: EndPhase = 'open';
+  /** The shortest time that the peer was given to answer our close frame. */
+  #closeWaitMs = Infinity;
   /** Messages that are not framed yet, so that they can be dropped. */
   #held: HeldMessages | undefined;
   #bytesReceived = 0;
@@ -184,9 +188,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   }
 
   /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
-  destroy(): void {
+  destroy(cause: EndCause = 'local'): void {
     this.#isDestroyed = true;
-    this.#endCause ??= 'local';
+    this.#endCause ??= cause;
     this.#protocol.abandon();
     this.#transport.reset();
   }
@@ -230,7 +234,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   onFail(error: FourDError): void {
     this.#hasFailed = true;
-    this.#endCause = error.endCause ?? 'local';
+    if (this.#endCause !== undefined) this.#endPhase = 'closing';
+    this.#endCause = withEnding(error, this.#endPhase, 'local').endCause;
     this.#closeCode = error.closeCode;
     this.#listener.onClosing();
     this.#listener.onError(error);
@@ -262,13 +267,16 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   onEnd(): void {
     if (this.#hasCloseFrame || this.#hasFailed) this.#batch.end();
-    else this.#lose('ERR_CONNECTION_LOST', 'connection lost: the peer ended it without a close frame', 'peer-ended');
+    else {
+      const without = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
+      this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${without}`, 'peer-ended');
+    }
   }
 
   onClosed(error: Error | undefined): void {
     if (!this.#hasCloseFrame && !this.#hasFailed && !this.#isDestroyed) {
-      const detail = error === undefined ? '' : `: ${error.message}`;
-      this.#lose('ERR_CONNECTION_LOST', `connection lost${detail}`, 'peer-reset', error);
+      const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
+      this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
     this.#isOver = true;
     if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
@@ -280,6 +288,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
       reason: this.#closeReason,
       wasClean: this.#hasCloseFrame && !this.#hasFailed,
       cause: this.#endCause ?? 'local',
+      phase: this.#endPhase,
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#batch.bytesWritten,
       openMs: Math.round(performance.now() - this.#openedAt),
@@ -317,7 +326,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
     // After the handshake only TCP is left to end, and that does not need the peer.
     if (this.#hasCloseFrame || this.#hasFailed) this.#transport.destroy();
     else {
-      this.#lose('ERR_CLOSE_TIMEOUT', 'connection lost: the peer did not answer the close frame in time', 'timeout');
+      const message = `connection lost: the peer did not answer the close frame within ${this.#closeWaitMs} ms`;
+      this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
   }
 
@@ -401,6 +411,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   /** The connection ends after this time at the latest. An earlier deadline stays. */
   #setCloseDeadline(timeoutMs: number): void {
     if (timeoutMs === Infinity) return;
+    this.#closeWaitMs = Math.min(this.#closeWaitMs, Math.round(timeoutMs));
     const before = this.#closeTicket;
     const ticket = timers.schedule(this, timeoutMs);
     this.#closeTicket = Math.min(ticket, before ?? ticket);

@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError, type ErrorDetails } from '../errors.ts';
+import { adviceOnError, adviceOnStatus } from './connect-advice.ts';
 import { ignoreErrors } from './socket-transport.ts';
 
 /** A proxy that a connection goes through. */
@@ -86,7 +87,8 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
   request.on('connect', (response, _socket, head: Buffer) => {
     const { statusCode: httpStatus = 0, statusMessage = '', headers } = response;
     if (httpStatus < 200 || httpStatus > 299) {
-      const message = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
+      const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
+      const message = httpStatus === 407 ? `${status}${adviceOnStatus(httpStatus)}` : status;
       const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
       listener.onTunnelFailed(proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders }));
       return;
@@ -99,7 +101,9 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
   request.on('error', (error: NodeJS.ErrnoException) => {
     // Without the cause of a parser's error, which holds the bytes that came.
     const cause = error.code?.startsWith('HPE_') === true ? undefined : error;
-    listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message}`, { cause }));
+    listener.onTunnelFailed(
+      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message}${adviceOnError(error, 'proxy')}`, { cause }),
+    );
   });
   request.on('response', () => request.destroy(new Error('it did not understand CONNECT')));
   request.end();
@@ -138,7 +142,7 @@ class SocksHandshake {
   }
 
   readonly #onError = (cause: Error): void =>
-    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message}`, { cause });
+    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message}${adviceOnError(cause, 'proxy')}`, { cause });
 
   readonly #onClose = (): void => this.#fail('ERR_PROXY_FAILED', 'proxy failed: it closed the connection');
 
@@ -169,7 +173,7 @@ class SocksHandshake {
       );
       this.#read(2, (answer) => {
         if (answer[0] === 1 && answer[1] === 0) this.#resolve();
-        else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: user or password is wrong');
+        else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: the user or password in its URL is wrong');
       });
     } else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: it wants another way to log in');
   }
@@ -183,7 +187,10 @@ class SocksHandshake {
     lookup(this.#host, (error, address) => {
       if (this.#isOver) return;
       if (error === null) this.#connect(address);
-      else this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${error.message}`, { cause: error });
+      else {
+        const message = `cannot connect: ${error.message}${adviceOnError(error, 'resolving')}`;
+        this.#fail('ERR_CONNECT_FAILED', message, { phase: 'resolving', cause: error });
+      }
     });
   }
 
@@ -271,5 +278,5 @@ function proxyError(
   message: string,
   details: ErrorDetails = {},
 ): FourDError {
-  return new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', ...details });
+  return new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', phase: 'proxy', ...details });
 }

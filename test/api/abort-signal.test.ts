@@ -45,7 +45,7 @@ describe('a signal that is aborted', () => {
     expect(handler.names).toEqual([]);
     expect(await ws.ready).toBeNull();
     expect(handler.names).toEqual(['onError', 'onTerminate']);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'aborted' });
   });
 
   test('once connected: closes as terminate() does, and does not reconnect', async () => {
@@ -56,7 +56,7 @@ describe('a signal that is aborted', () => {
     const peer = await server.accept();
     controller.abort(why);
     expect((await peer.closed).code).toBe(1000);
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true, cause: 'local' });
+    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true, cause: 'aborted' });
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
     await turns();
     expect(ws.status).toBe('Closed');
@@ -74,7 +74,7 @@ describe('a signal that is aborted', () => {
     (await server.accept()).cut();
     while (ws.status !== 'Connecting') await turns(1);
     controller.abort(why);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'aborted' });
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 

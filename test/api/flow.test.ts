@@ -149,12 +149,12 @@ async function endingOf(end: (parts: Awaited<ReturnType<typeof connectSilent>>) 
 describe('why a connection ended', () => {
   test.each<[string, string, (parts: Awaited<ReturnType<typeof connectSilent>>) => void]>([
     ['peer-closed', 'the peer closed the connection with code 4001', ({ client }) => client.send('8882 00000000 0fa1')],
-    ['peer-ended', 'connection lost: the peer ended it without a close frame', ({ client }) => client.socket.end()],
+    ['peer-ended', 'connection lost: the peer ended TCP without a close frame', ({ client }) => client.socket.end()],
     ['peer-reset', 'connection lost', ({ client }) => client.socket.resetAndDestroy()],
     ['protocol', 'invalid frame: a client must mask', ({ client }) => client.send('8100')],
     ['limit', 'message too big: 11 bytes (maxMessageBytes 10)', ({ client }) => client.send('818b 00000000')],
     ['timeout', 'connection lost: the peer did not answer', ({ connection }) => connection.terminate()],
-    ['local', 'this program dropped the connection', ({ wss }) => wss.terminate(0)],
+    ['shutdown', 'this program dropped the connection', ({ wss }) => wss.terminate(0)],
   ])('%s', async (cause, message, end) => {
     const ending = await endingOf(end);
     expect(ending.cause).toBe(cause);

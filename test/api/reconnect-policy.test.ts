@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { backoffDelay, isTemporary, parseRetryAfter } from '../../src/api/reconnect-policy.ts';
-import { type EndCause, type ErrorCode, FourDError } from '../../src/errors.ts';
+import { type EndPhase, type ErrorCode, FourDError } from '../../src/errors.ts';
 
 describe('isTemporary', () => {
   test.each<[code: number, expected: boolean]>([
@@ -22,8 +22,8 @@ describe('isTemporary', () => {
     [4000, false],
     [4999, false],
   ])('close code %i: %s', (code, expected) => {
-    for (const cause of ['peer-closed', 'peer-ended', 'peer-reset', 'heartbeat'] satisfies EndCause[]) {
-      expect(isTemporary(code, cause, undefined)).toBe(expected);
+    for (const phase of ['open', 'closing'] satisfies EndPhase[]) {
+      expect(isTemporary(code, phase, undefined)).toBe(expected);
     }
   });
 
@@ -34,7 +34,7 @@ describe('isTemporary', () => {
     ['ERR_INVALID_URL', false],
     ['ERR_INVALID_HEADER', false],
   ])('an attempt that failed with %s: %s', (code, expected) => {
-    expect(isTemporary(1006, 'connect', new FourDError(code, ''))).toBe(expected);
+    expect(isTemporary(1006, 'connecting', new FourDError(code, ''))).toBe(expected);
   });
 
   test.each<[httpStatus: number, expected: boolean]>([
@@ -51,7 +51,7 @@ describe('isTemporary', () => {
     [502, true],
     [503, true],
   ])('a refusal with %i: %s', (httpStatus, expected) => {
-    expect(isTemporary(1006, 'connect', new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus }))).toBe(expected);
+    expect(isTemporary(1006, 'handshake', new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus }))).toBe(expected);
   });
 });
 

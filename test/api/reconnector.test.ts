@@ -192,7 +192,7 @@ describe('a client that connects again', () => {
       refuse(await acceptNext(server), '503 Busy');
       await turns();
     }
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'connect' });
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'refused', reconnectAttempts: 3 });
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 503 });
   });
@@ -267,9 +267,17 @@ describe('shouldReconnect', () => {
     refuse(await acceptNext(server), '403 Forbidden');
     await handler.terminated;
     expect(events).toMatchObject([
-      { code: 4001, reason: 'x', cause: 'peer-closed', error: undefined, attempt: 1, isTemporary: false },
-      { code: 1006, cause: 'connect', error: { httpStatus: 401 }, attempt: 2, isTemporary: false },
-      { code: 1006, cause: 'connect', error: { httpStatus: 403 }, attempt: 3, isTemporary: false },
+      {
+        code: 4001,
+        reason: 'x',
+        cause: 'peer-closed',
+        phase: 'open',
+        error: undefined,
+        attempt: 1,
+        isTemporary: false,
+      },
+      { code: 1006, cause: 'refused', phase: 'handshake', error: { httpStatus: 401 }, attempt: 2, isTemporary: false },
+      { code: 1006, cause: 'refused', phase: 'handshake', error: { httpStatus: 403 }, attempt: 3, isTemporary: false },
     ]);
   });
 
@@ -525,7 +533,7 @@ describe('in a worker', () => {
     next.cut();
     await until(() => ws.status === 'Connecting');
     killWorker(name);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'worker' });
     await endWorker(name);
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });

@@ -151,7 +151,7 @@ describe('before it is open', () => {
 
   test('giveUp() runs onTerminate, later', async () => {
     const { session, handler } = make('client');
-    session.giveUp();
+    session.giveUp('local', 'connecting');
     expect(session.status).toBe('Closing');
     expect(handler.names).toEqual([]);
     expect(await handler.terminated).toMatchObject({

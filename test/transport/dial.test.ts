@@ -350,7 +350,9 @@ describe('a server that cannot be reached', () => {
     const error = await new Caller({ port: await findClosedPort() }).failed();
     expect(error.code).toBe('ERR_CONNECT_FAILED');
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
-    expect(error.message).toMatch(/^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+$/);
+    expect(error.message).toMatch(
+      /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+    );
   });
 
   test('at any of its addresses fails with what each of them says', async () => {
@@ -561,7 +563,9 @@ describe('in time', () => {
       vi.advanceTimersByTime(51);
       const error = await caller.failed();
       expect(error.code).toBe('ERR_HANDSHAKE_TIMEOUT');
-      expect(error.message).toBe('handshake too slow: 10000 ms (handshakeTimeoutMs)');
+      expect(error.message).toBe(
+        'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
+      );
       await isClosed;
       expect(caller.outcomes).toHaveLength(1);
     },

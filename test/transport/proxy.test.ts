@@ -72,7 +72,7 @@ describe('an HTTP proxy', () => {
     const { port } = await startHttpProxy({ refusal: 'HTTP/1.1 407 Log in\r\nProxy-Authenticate: Basic\r\n\r\n' });
     expect(await failureOf(`http://me:secret@127.0.0.1:${port}`)).toMatchObject({
       code: 'ERR_PROXY_REFUSED',
-      message: 'proxy refused: HTTP 407 Log in',
+      message: 'proxy refused: HTTP 407 Log in (user and password go into the URL of the proxy)',
       side: 'remote',
       httpStatus: 407,
       httpHeaders: { 'proxy-authenticate': 'Basic' },
@@ -143,7 +143,12 @@ describe('a SOCKS proxy', () => {
   });
 
   test.each<[what: string, behaviour: object, code: string, message: string]>([
-    ['a wrong password', { login: 'me:other' }, 'ERR_PROXY_REFUSED', 'proxy refused: user or password is wrong'],
+    [
+      'a wrong password',
+      { login: 'me:other' },
+      'ERR_PROXY_REFUSED',
+      'proxy refused: the user or password in its URL is wrong',
+    ],
     ['no method', { method: '05ff' }, 'ERR_PROXY_REFUSED', 'proxy refused: it wants another way to log in'],
     ['SOCKS 4', { method: '005a' }, 'ERR_PROXY_FAILED', 'proxy failed: it does not speak SOCKS 5'],
     [

@@ -1,0 +1,945 @@
+import dns from 'node:dns';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  callWorker,
+  type EndCause,
+  type EndPhase,
+  type ErrorCode,
+  type ErrorEvent,
+  killWorker,
+  setGlobalLimits,
+  type TerminateEvent,
+  WebSocket,
+  type WebSocketConnection,
+  type WebSocketOptions,
+  type WebSocketServer,
+  type WebSocketServerOptions,
+  type WebServer,
+} from '../../src/index.ts';
+import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import { frame } from '../helpers/frames.ts';
+import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
+import { startHttpProxy } from '../helpers/proxies.ts';
+import { closePayload, RawClient } from '../helpers/raw-client.ts';
+import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
+import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
+import { turns } from '../helpers/turns.ts';
+import { workerName } from '../helpers/workers.ts';
+
+/** What the user is told of one end. */
+interface Told {
+  readonly cause: EndCause;
+  readonly phase: EndPhase;
+  readonly code: number;
+  /** Of onError; undefined when that must not run. */
+  readonly error: ErrorCode | undefined;
+  readonly message: string | RegExp;
+}
+
+type Row = readonly [name: string, told: Told, end: () => Promise<RecordingHandler>];
+
+const seenCauses = new Set<EndCause>();
+const seenPhases = new Set<EndPhase>();
+
+async function expectTold(handler: RecordingHandler, told: Told): Promise<TerminateEvent> {
+  const ending = await handler.terminated;
+  const { cause, phase, code, error, message } = told;
+  expect(ending).toMatchObject({ cause, phase, code });
+  if (typeof message === 'string') expect(ending.message).toBe(message);
+  else expect(ending.message).toMatch(message);
+  expect(handler.errors.map((each) => each.error.code)).toEqual(error === undefined ? [] : [error]);
+  for (const each of handler.errors) {
+    expect(each.error).toMatchObject({ endCause: cause, phase });
+    expect(ending.message.startsWith(each.error.message)).toBe(true);
+  }
+  seenCauses.add(cause);
+  seenPhases.add(phase);
+  return ending;
+}
+
+/** A client that is told of its end although it has never been open. */
+function attempt(url: string, options: WebSocketOptions = {}, then?: (ws: WebSocket) => void): RecordingHandler {
+  const handler = new RecordingHandler();
+  const ws = new WebSocket(url, handler, options);
+  then?.(ws);
+  return handler;
+}
+
+function failLookup(code: string): void {
+  vi.spyOn(dns, 'lookup').mockImplementation(((host: string, _options: unknown, done: (error: Error) => void) => {
+    process.nextTick(done, Object.assign(new Error(`getaddrinfo ${code} ${host}`), { code, syscall: 'getaddrinfo' }));
+  }) as never);
+  onTestFinished(() => void vi.restoreAllMocks());
+}
+
+async function silentServer(): Promise<string> {
+  return `127.0.0.1:${await startAnsweringServer(() => {})}`;
+}
+
+const certificate = makeCertificate();
+
+const NEVER_OPEN: readonly Row[] = [
+  [
+    'an invalid URL',
+    { cause: 'invalid', phase: 'preparing', code: 1006, error: 'ERR_INVALID_URL', message: /^invalid URL/ },
+    async () => attempt('http//nonsense'),
+  ],
+  [
+    'an option out of range',
+    { cause: 'invalid', phase: 'preparing', code: 1006, error: 'ERR_INVALID_OPTION', message: /maxMessageBytes/ },
+    async () => attempt('ws://127.0.0.1:1/', { maxMessageBytes: -1 }),
+  ],
+  [
+    'a host name that nobody has',
+    {
+      cause: 'connect',
+      phase: 'resolving',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: 'cannot connect: getaddrinfo ENOTFOUND nobody.example (no host has this name)',
+    },
+    async () => {
+      failLookup('ENOTFOUND');
+      return attempt('ws://nobody.example/');
+    },
+  ],
+  [
+    'a name server that does not answer in time',
+    {
+      cause: 'timeout',
+      phase: 'resolving',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_TIMEOUT',
+      message: 'handshake too slow: 3000 ms (handshakeTimeoutMs), waiting for the address of the host (DNS)',
+    },
+    async () => {
+      const clock = useFakeClock();
+      vi.spyOn(dns, 'lookup').mockImplementation(() => {});
+      onTestFinished(() => void vi.restoreAllMocks());
+      const handler = attempt('ws://slow.example/', { handshakeTimeoutMs: 3000 });
+      await clock.advance(3100);
+      return handler;
+    },
+  ],
+  [
+    'a port on which nobody listens',
+    {
+      cause: 'connect',
+      phase: 'connecting',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+    },
+    async () => attempt(`ws://127.0.0.1:${await findClosedPort()}/`),
+  ],
+  [
+    'a proxy that is not there',
+    {
+      cause: 'connect',
+      phase: 'proxy',
+      code: 1006,
+      error: 'ERR_PROXY_FAILED',
+      message: /^proxy failed: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+    },
+    async () => attempt('ws://127.0.0.1:1/', { proxy: `http://127.0.0.1:${await findClosedPort()}` }),
+  ],
+  [
+    'a proxy that refuses',
+    {
+      cause: 'refused',
+      phase: 'proxy',
+      code: 1006,
+      error: 'ERR_PROXY_REFUSED',
+      message: 'proxy refused: HTTP 407 Proxy Authentication Required (user and password go into the URL of the proxy)',
+    },
+    async () => {
+      const { port } = await startHttpProxy({
+        refusal: 'HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n',
+      });
+      return attempt('ws://127.0.0.1:1/', { proxy: `http://127.0.0.1:${port}` });
+    },
+  ],
+  [
+    'a proxy that is silent',
+    {
+      cause: 'timeout',
+      phase: 'proxy',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_TIMEOUT',
+      message: 'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the proxy',
+    },
+    async () => {
+      const clock = useFakeClock();
+      const handler = attempt('ws://127.0.0.1:1/', { proxy: `http://${await silentServer()}` });
+      await clock.advance(10_100);
+      return handler;
+    },
+  ],
+  [
+    'a certificate that nobody vouches for',
+    {
+      cause: 'connect',
+      phase: 'tls',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: /^cannot connect: self-signed certificate \(no authority known here .* tls\.ca\)$/,
+    },
+    async () => attempt(`wss://127.0.0.1:${await startAnsweringServer(() => {}, { tls: certificate })}/`),
+  ],
+  [
+    'a server that does not speak TLS',
+    {
+      cause: 'connect',
+      phase: 'tls',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: /^cannot connect: .*\(there is no TLS at that port: ws:\/\/ instead of wss:\/\/\?\)$/s,
+    },
+    async () => {
+      const server = await startRawServer();
+      void server.connections.next().then(({ socket }) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+      return attempt(server.url.replace('ws:', 'wss:'));
+    },
+  ],
+  [
+    'a server that ends the connection instead of an answer',
+    {
+      cause: 'connect',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: 'cannot connect: socket hang up (the server ended the connection before it answered)',
+    },
+    async () => attempt(`ws://127.0.0.1:${await startAnsweringServer((socket) => socket.end())}/`),
+  ],
+  [
+    'a server that does not answer in time, over TLS',
+    {
+      cause: 'timeout',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_TIMEOUT',
+      message: 'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
+    },
+    async () => {
+      const clock = useFakeClock();
+      const requested = createDeferred();
+      const port = await startAnsweringServer(() => requested.resolve(), { tls: certificate });
+      const handler = attempt(`wss://127.0.0.1:${port}/`, { tls: { ca: certificate.cert } });
+      await requested.promise;
+      await clock.advance(10_100);
+      return handler;
+    },
+  ],
+  [
+    'a server that refuses',
+    {
+      cause: 'refused',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_REFUSED',
+      message: 'handshake refused: HTTP 404 Not Found (no WebSocket server has this path)',
+    },
+    async () => {
+      const port = await startAnsweringServer((socket) => {
+        socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
+      });
+      return attempt(`ws://127.0.0.1:${port}/`);
+    },
+  ],
+  [
+    'a 101 that is none',
+    {
+      cause: 'protocol',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_INVALID',
+      message: 'invalid handshake answer: Sec-WebSocket-Accept does not answer the key that was sent',
+    },
+    async () => {
+      const port = await startAnsweringServer((socket) => void socket.write(switchingProtocols('nonsense')));
+      return attempt(`ws://127.0.0.1:${port}/`);
+    },
+  ],
+  [
+    'an answer that is not HTTP',
+    {
+      cause: 'protocol',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_INVALID',
+      message: /^invalid handshake answer: .* \(it does not speak HTTP at that port: wss:\/\/ instead of ws:\/\/\?\)$/,
+    },
+    async () => {
+      const port = await startAnsweringServer((socket) => void socket.write('\x16\x03\x01\x02\x00', 'latin1'));
+      return attempt(`ws://127.0.0.1:${port}/`);
+    },
+  ],
+  [
+    'terminate() while connecting',
+    {
+      cause: 'local',
+      phase: 'connecting',
+      code: 1006,
+      error: undefined,
+      message: 'this program gave up connecting: terminate() was called',
+    },
+    async () => attempt(`ws://${await silentServer()}/`, {}, (ws) => ws.terminate()),
+  ],
+  [
+    'its signal while connecting',
+    {
+      cause: 'aborted',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_ABORTED',
+      message: 'connecting was given up: the option signal was aborted',
+    },
+    async () => {
+      const server = await startRawServer();
+      const controller = new AbortController();
+      const handler = attempt(server.url, { signal: controller.signal });
+      await server.accept();
+      controller.abort();
+      return handler;
+    },
+  ],
+  [
+    'the end of its worker while connecting',
+    {
+      cause: 'worker',
+      phase: 'handshake',
+      code: 1006,
+      error: undefined,
+      message: 'this program gave up connecting: the worker that owns it ended',
+    },
+    async () => {
+      const server = await startRawServer();
+      const name = workerName();
+      const handler = new RecordingHandler();
+      callWorker(name, () => void new WebSocket(server.url, handler));
+      await server.accept();
+      killWorker(name);
+      return handler;
+    },
+  ],
+];
+
+describe('a connection that never was, because of', () => {
+  test.each(NEVER_OPEN)('%s', async (_, told, end) => {
+    const ending = await expectTold(await end(), told);
+    expect(ending).toMatchObject({ reason: undefined, wasClean: false, bytesReceived: 0, bytesSent: 0, openMs: 0 });
+  });
+
+  test('what goes wrong with the handshake: new() rejects with the same', async () => {
+    const attempted = WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}/`, new RecordingHandler());
+    await expect(attempted).rejects.toMatchObject({ endCause: 'connect', phase: 'connecting' });
+  });
+});
+
+/** An open connection, its other end in the hands of the test. */
+interface Open {
+  readonly handler: RecordingHandler;
+  readonly ws: WebSocket<never> | WebSocketConnection<never>;
+  readonly clock: FakeClock;
+  readonly send: (first: string, payload?: string | Uint8Array) => void;
+  readonly socket: RawClient['socket'];
+  readonly wss?: WebSocketServer<unknown>;
+  readonly web?: WebServer;
+}
+
+interface OpenOptions extends Omit<WebSocketServerOptions, 'webServer' | 'dataType'> {
+  readonly additions?: Additions;
+  readonly worker?: string;
+  readonly signal?: AbortSignal;
+}
+
+async function openServerSide(options: OpenOptions = {}): Promise<Open> {
+  const { additions = {}, worker, ...limits } = options;
+  const clock = useFakeClock();
+  const handler = new RecordingHandler(additions);
+  const start = () => startServerOf(handler, { ...limits, dataType: additions.dataType });
+  const { wss, web } = await (worker === undefined
+    ? start()
+    : new Promise<Awaited<ReturnType<typeof start>>>((resolve) =>
+        callWorker(worker, async () => resolve(await start())),
+      ));
+  const { socket } = await RawClient.open(web.HTTPPort);
+  return {
+    handler,
+    ws: await handler.opened,
+    clock,
+    socket,
+    wss,
+    web,
+    send: (first, payload) => void socket.write(frame('client', first, payload)),
+  };
+}
+
+async function openClientSide(options: OpenOptions = {}): Promise<Open> {
+  const { additions, worker, origins: _origins, trustedProxies: _proxies, ...limits } = options;
+  const clock = useFakeClock();
+  const handler = new RecordingHandler(additions);
+  const server = await startRawServer();
+  const create = (): void => void new WebSocket(server.url, handler as never, limits);
+  if (worker === undefined) create();
+  else callWorker(worker, create);
+  const { socket } = await server.open();
+  return {
+    handler,
+    ws: await handler.opened,
+    clock,
+    socket,
+    send: (first, payload) => void socket.write(frame('server', first, payload)),
+  };
+}
+
+/** What is done to an open connection, and what its user is told. */
+type OpenRow = readonly [
+  name: string,
+  told: Omit<Told, 'phase'> & { phase?: EndPhase },
+  options: OpenOptions,
+  end: (open: Open) => unknown,
+];
+
+/** Answers a close frame, and ends TCP. */
+function closeInOrder({ send, socket }: Open, code: number): void {
+  send('88', closePayload(code));
+  socket.end();
+}
+
+const failing = (where: 'onOpen' | 'onMessage'): Additions => ({
+  [where]() {
+    throw new Error('broken');
+  },
+});
+
+/** Both sides alike. */
+const OPEN: readonly OpenRow[] = [
+  [
+    'the peer’s close frame',
+    {
+      cause: 'peer-closed',
+      code: 1001,
+      error: undefined,
+      message: 'the peer closed the connection with code 1001 (going away)',
+    },
+    {},
+    (open) => closeInOrder(open, 1001),
+  ],
+  [
+    'the end of TCP',
+    {
+      cause: 'peer-ended',
+      code: 1006,
+      error: 'ERR_CONNECTION_LOST',
+      message: 'connection lost: the peer ended TCP without a close frame',
+    },
+    {},
+    ({ socket }) => socket.end(),
+  ],
+  [
+    'a reset',
+    {
+      cause: 'peer-reset',
+      code: 1006,
+      error: 'ERR_CONNECTION_LOST',
+      message: 'connection lost: TCP was reset or failed (read ECONNRESET)',
+    },
+    {},
+    ({ socket }) => socket.resetAndDestroy(),
+  ],
+  [
+    'silence',
+    {
+      cause: 'heartbeat',
+      code: 1006,
+      error: 'ERR_HEARTBEAT',
+      message: /^peer is gone: nothing came for \d+ ms, nor within pongTimeoutMs 500 after a ping$/,
+    },
+    { pingIntervalMs: 1000, pongTimeoutMs: 500 },
+    async ({ clock }) => {
+      await clock.advance(1100);
+      await clock.advance(600);
+    },
+  ],
+  [
+    'a broken rule of the protocol',
+    {
+      cause: 'protocol',
+      code: 1002,
+      error: 'ERR_RESERVED_OPCODE',
+      message: 'invalid frame: opcode 3 is reserved',
+    },
+    {},
+    ({ send }) => send('83'),
+  ],
+  [
+    'text that is not UTF-8',
+    {
+      cause: 'protocol',
+      code: 1007,
+      error: 'ERR_INVALID_UTF8',
+      message: 'invalid text message: not valid UTF-8',
+    },
+    {},
+    ({ send }) => send('81', 'ff'),
+  ],
+  [
+    'what is not JSON',
+    {
+      cause: 'protocol',
+      code: 1007,
+      error: 'ERR_INVALID_JSON',
+      message: 'invalid message: not valid JSON (dataType "object")',
+    },
+    { additions: { dataType: 'object' } },
+    ({ send }) => send('81', Buffer.from('{secret')),
+  ],
+  [
+    'maxMessageBytes',
+    {
+      cause: 'limit',
+      code: 1009,
+      error: 'ERR_MESSAGE_TOO_BIG',
+      message: 'message too big: 11 bytes (maxMessageBytes 10)',
+    },
+    { maxMessageBytes: 10 },
+    ({ send }) => send('81', '61'.repeat(11)),
+  ],
+  [
+    'maxFragments',
+    {
+      cause: 'limit',
+      code: 1008,
+      error: 'ERR_TOO_MANY_FRAGMENTS',
+      message: 'too many fragments in one message: 3 (maxFragments 2)',
+    },
+    { maxFragments: 2 },
+    ({ send }) => ['01', '00', '00'].forEach((first) => send(first)),
+  ],
+  [
+    'incompleteMessageTimeoutMs',
+    {
+      cause: 'limit',
+      code: 1008,
+      error: 'ERR_INCOMPLETE_MESSAGE',
+      message: 'message not finished in time: 2000 ms (incompleteMessageTimeoutMs)',
+    },
+    { incompleteMessageTimeoutMs: 2000 },
+    async ({ send, clock }) => {
+      send('01', '61');
+      await turns(50);
+      await clock.advance(2100);
+    },
+  ],
+  [
+    'maxIncompleteBytes',
+    {
+      cause: 'limit',
+      code: 1013,
+      error: 'ERR_INCOMPLETE_BUDGET',
+      message: /^too many bytes in unfinished messages: \d+ in this process \(maxIncompleteBytes 1000\)$/,
+    },
+    {},
+    ({ send }) => {
+      setGlobalLimits({ maxIncompleteBytes: 1000 });
+      onTestFinished(() => setGlobalLimits({}));
+      send('01', '61'.repeat(2000));
+    },
+  ],
+  [
+    'maxControlFramesPerSecond',
+    {
+      cause: 'limit',
+      code: 1008,
+      error: 'ERR_TOO_MANY_CONTROL_FRAMES',
+      message: 'too many pings and pongs: 3 within a second (maxControlFramesPerSecond 2)',
+    },
+    { maxControlFramesPerSecond: 2 },
+    ({ send }) => ['89', '8a', '89'].forEach((first) => send(first)),
+  ],
+  [
+    'maxMessagesPerSecond',
+    {
+      cause: 'limit',
+      code: 1008,
+      error: 'ERR_RATE_LIMIT',
+      message: 'too many messages: 2 within a second (maxMessagesPerSecond 1)',
+    },
+    { maxMessagesPerSecond: 1 },
+    ({ send }) => ['81', '81'].forEach((first) => send(first)),
+  ],
+  [
+    'maxBytesPerSecond',
+    {
+      cause: 'limit',
+      code: 1008,
+      error: 'ERR_RATE_LIMIT',
+      message: /^too many bytes: \d+ within a second \(maxBytesPerSecond 100\)$/,
+    },
+    { maxBytesPerSecond: 100 },
+    ({ send }) => send('81', '61'.repeat(200)),
+  ],
+  [
+    'maxBufferedBytes',
+    {
+      cause: 'limit',
+      code: 1013,
+      error: 'ERR_BUFFER_FULL',
+      message: /^peer too slow: \d+ bytes wait to be sent \(maxBufferedBytes 100000\)$/,
+    },
+    { maxBufferedBytes: 100_000, closeTimeoutMs: 100 },
+    async ({ ws, socket, clock }) => {
+      socket.pause();
+      for (let i = 0; i < 2000 && ws.send('x'.repeat(100_000)) !== 'dropped'; i++) await turns(1);
+      await clock.advance(200);
+    },
+  ],
+  [
+    'a failing onMessage',
+    { cause: 'callback', code: 1011, error: 'ERR_CALLBACK_FAILED', message: 'onMessage failed: broken' },
+    { additions: failing('onMessage') },
+    ({ send }) => send('81', '61'),
+  ],
+  [
+    'a failing onOpen',
+    { cause: 'callback', code: 1011, error: 'ERR_CALLBACK_FAILED', message: 'onOpen failed: broken' },
+    { additions: failing('onOpen') },
+    () => {},
+  ],
+  [
+    'terminate()',
+    {
+      cause: 'local',
+      code: 1000,
+      error: undefined,
+      message: 'this program closed the connection: terminate() was called',
+    },
+    {},
+    (open) => {
+      open.ws.terminate();
+      closeInOrder(open, 1000);
+    },
+  ],
+  [
+    'a peer that does not answer a close frame',
+    {
+      cause: 'timeout',
+      phase: 'closing',
+      code: 1006,
+      error: 'ERR_CLOSE_TIMEOUT',
+      message: 'connection lost: the peer did not answer the close frame within 300 ms',
+    },
+    { closeTimeoutMs: 300 },
+    async ({ ws, clock }) => {
+      ws.terminate();
+      await clock.advance(400);
+    },
+  ],
+  [
+    'a peer that ends TCP instead of answering a close frame',
+    {
+      cause: 'peer-ended',
+      phase: 'closing',
+      code: 1006,
+      error: 'ERR_CONNECTION_LOST',
+      message: 'connection lost: the peer ended TCP without an answer to the close frame',
+    },
+    {},
+    ({ ws, socket }) => {
+      ws.terminate();
+      socket.end();
+    },
+  ],
+  [
+    'a peer that resets TCP instead of answering a close frame',
+    {
+      cause: 'peer-reset',
+      phase: 'closing',
+      code: 1006,
+      error: 'ERR_CONNECTION_LOST',
+      message: /^connection lost: TCP was reset or failed \(/,
+    },
+    {},
+    async ({ ws, socket }) => {
+      ws.terminate();
+      await turns();
+      socket.resetAndDestroy();
+    },
+  ],
+  [
+    'a peer that sends nonsense instead of answering a close frame',
+    {
+      cause: 'protocol',
+      phase: 'closing',
+      code: 1002,
+      error: 'ERR_RESERVED_OPCODE',
+      message: 'invalid frame: opcode 3 is reserved',
+    },
+    {},
+    ({ ws, send }) => {
+      ws.terminate();
+      send('83');
+    },
+  ],
+  [
+    'the end of its worker',
+    {
+      cause: 'worker',
+      code: 1001,
+      error: undefined,
+      message: 'this program closed the connection: the worker that owns it ended',
+    },
+    { worker: 'Endings' },
+    (open) => {
+      killWorker('Endings');
+      closeInOrder(open, 1001);
+    },
+  ],
+];
+
+const SIDES = [
+  ['client', openClientSide],
+  ['server', openServerSide],
+] as const;
+
+describe.each(SIDES)('an open connection (%s), because of', (side, openSide) => {
+  test.each(OPEN)('%s', async (_, { phase = 'open', ...told }, options, end) => {
+    // Where onError has the word, nothing else is told.
+    const unheard = recordErrors('global');
+    const open = await openSide(options);
+    open.socket.resume();
+    await end(open);
+    // The other end has no reason to stay.
+    await turns(50);
+    if (!open.socket.destroyed) open.socket.resume().end();
+    await turns(50);
+    await open.clock.advance(11_000);
+    const ending = await expectTold(open.handler, { phase, ...told });
+    expect(unheard).toEqual([]);
+    expect(ending.openMs).toBeGreaterThanOrEqual(0);
+    expect(ending.message).not.toContain('secret');
+    expect(side).toBe(open.wss === undefined ? 'client' : 'server');
+  });
+});
+
+const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions) => Promise<Open>])[] = [
+  [
+    'wss.terminate()',
+    {
+      cause: 'shutdown',
+      code: 1000,
+      error: undefined,
+      message: 'this program closed the connection: its server was ended',
+    },
+    {},
+    (open) => {
+      open.wss!.terminate();
+      closeInOrder(open, 1000);
+    },
+    openServerSide,
+  ],
+  [
+    'wss.terminate(0)',
+    {
+      cause: 'shutdown',
+      code: 1006,
+      error: undefined,
+      message: 'this program dropped the connection without a close frame: its server was ended',
+    },
+    {},
+    ({ wss }) => wss!.terminate(0),
+    openServerSide,
+  ],
+  [
+    'web.stop()',
+    {
+      cause: 'shutdown',
+      code: 1001,
+      error: undefined,
+      message: 'this program closed the connection: its server was ended',
+    },
+    {},
+    (open) => {
+      void open.web!.stop();
+      closeInOrder(open, 1001);
+    },
+    openServerSide,
+  ],
+  [
+    'wss.drain()',
+    {
+      cause: 'drain',
+      code: 1012,
+      error: undefined,
+      message: 'this program closed the connection: its server was drained',
+    },
+    {},
+    (open) => {
+      void open.wss!.drain({ code: 1012 });
+      closeInOrder(open, 1012);
+    },
+    openServerSide,
+  ],
+  [
+    'the deadline of wss.drain()',
+    {
+      cause: 'timeout',
+      phase: 'closing',
+      code: 1006,
+      error: 'ERR_CLOSE_TIMEOUT',
+      message: 'connection lost: the peer did not answer the close frame within 400 ms',
+    },
+    {},
+    async ({ wss, clock }) => {
+      void wss!.drain({ deadlineMs: 400 });
+      await clock.advance(500);
+    },
+    openServerSide,
+  ],
+  [
+    'expiresAt',
+    {
+      cause: 'expired',
+      code: 3000,
+      error: undefined,
+      message: 'this program closed the connection: its expiresAt came',
+    },
+    {},
+    async (open) => {
+      (open.ws as WebSocketConnection<never>).expiresAt = Date.now() - 1;
+      await open.clock.advance(100);
+      closeInOrder(open, 3000);
+    },
+    openServerSide,
+  ],
+];
+
+describe('an open connection, because of', () => {
+  test.each(ONE_SIDE)('%s', async (_, { phase = 'open', ...told }, options, end, openSide) => {
+    const open = await openSide(options);
+    open.socket.resume();
+    await end(open);
+    await expectTold(open.handler, { phase, ...told });
+  });
+
+  test('its signal', async () => {
+    const controller = new AbortController();
+    const open = await openClientSide({ signal: controller.signal });
+    controller.abort();
+    await turns();
+    closeInOrder(open, 1000);
+    await expectTold(open.handler, {
+      cause: 'aborted',
+      phase: 'open',
+      code: 1000,
+      error: undefined,
+      message: 'this program closed the connection: the option signal was aborted',
+    });
+  });
+});
+
+describe('a client that connects again, and', () => {
+  const reconnect = { minDelayMs: 1, maxDelayMs: 1, maxAttempts: 2 };
+
+  /** A client whose first connection has taken one message, and whose further attempts are refused so. */
+  async function lose(refusal: string, options: WebSocketOptions = {}) {
+    const clock = useFakeClock();
+    let isFirst = true;
+    const handler = new RecordingHandler();
+    const port = await startAnsweringServer((socket, { accept }) => {
+      if (isFirst) {
+        socket.write(switchingProtocols(accept));
+        socket.write(frame('server', '81', '616263'));
+        void handler.messagesAtLeast(1).then(() => socket.end());
+      } else socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
+      isFirst = false;
+    });
+    void new WebSocket(`ws://127.0.0.1:${port}/`, handler, { reconnect, ...options });
+    await handler.messagesAtLeast(1);
+    for (let i = 0; i < 100 && !handler.names.includes('onTerminate'); i++) await clock.advance(60);
+    return handler;
+  }
+
+  test('gives up after maxAttempts: the last refusal is the cause, the figures are those of all connections', async () => {
+    const handler = await lose('503 Service Unavailable');
+    const ending = await expectTold(handler, {
+      cause: 'refused',
+      phase: 'handshake',
+      code: 1006,
+      error: 'ERR_HANDSHAKE_REFUSED',
+      message:
+        'handshake refused: HTTP 503 Service Unavailable (the server is overloaded or ending: later again); ' +
+        'gave up connecting again: 2 attempts (reconnect.maxAttempts 2)',
+    });
+    expect(ending).toMatchObject({ bytesReceived: 5, reconnectAttempts: 2, unsentMessages: [] });
+  });
+
+  test('is not wanted', async () => {
+    const handler = await lose('401 Unauthorized');
+    expect(await handler.terminated).toMatchObject({
+      cause: 'refused',
+      phase: 'handshake',
+      reconnectAttempts: 1,
+      message: expect.stringMatching(/; not connecting again: that would not help$/) as string,
+    });
+  });
+});
+
+test('an upgrade that fails is told to the server as one of the handshake', async () => {
+  const errors: ErrorEvent[] = [];
+  const { web } = await startLibraryServer({
+    onConnection() {
+      throw new Error('no database');
+    },
+    onError: (_, event) => void errors.push(event),
+  });
+  expect((await (await RawClient.request(web.HTTPPort)).answered).status).toBe(500);
+  expect(errors[0]!.error).toMatchObject({
+    code: 'ERR_CALLBACK_FAILED',
+    endCause: 'callback',
+    phase: 'handshake',
+    message: 'onConnection failed: no database',
+  });
+});
+
+const CAUSES = {
+  local: true,
+  aborted: true,
+  shutdown: true,
+  drain: true,
+  worker: true,
+  expired: true,
+  callback: true,
+  'peer-closed': true,
+  'peer-ended': true,
+  'peer-reset': true,
+  timeout: true,
+  heartbeat: true,
+  protocol: true,
+  limit: true,
+  connect: true,
+  refused: true,
+  invalid: true,
+} satisfies Record<EndCause, true>;
+
+const PHASES = {
+  preparing: true,
+  resolving: true,
+  connecting: true,
+  proxy: true,
+  tls: true,
+  handshake: true,
+  open: true,
+  closing: true,
+} satisfies Record<EndPhase, true>;
+
+test('these tests have seen every cause and every phase', () => {
+  expect([...seenCauses].toSorted()).toEqual(Object.keys(CAUSES).toSorted());
+  expect([...seenPhases].toSorted()).toEqual(Object.keys(PHASES).toSorted());
+});
