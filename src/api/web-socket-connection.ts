@@ -117,7 +117,8 @@ export class WebSocketConnection<T = string, Data = unknown> {
    * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
    * @param options - `compress`: see {@link SendOptions}
    * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
-   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
+   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
+   *   not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus {

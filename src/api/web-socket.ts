@@ -43,7 +43,8 @@ export interface WebSocket<T = string> {
    * @param message - the bytes are masked on a copy and may be changed after the call
    * @param options - `compress`, `droppable`: see {@link SendOptions}
    * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the server does not
-   *   keep up: await {@link drained} before sending much more; `'dropped'` when it is not sent
+   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
+   *   not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus;

@@ -14,8 +14,8 @@ import { WriteBatch } from './write-batch.ts';
 const NO_PAYLOAD = Buffer.alloc(0);
 
 /**
- * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it waits because the peer does
- * not keep up; `'dropped'` it is not sent.
+ * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it leaves later, because the peer
+ * does not keep up or it is being compressed in another thread; `'dropped'` it is not sent.
  */
 export type SendStatus = 'sent' | 'queued' | 'dropped';
 
@@ -161,7 +161,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
     if (this.#protocol.isClosing) return 'dropped';
     if (this.isBlocked) return this.#sendBlocked(data, compress, isDroppable);
     this.#write(data, compress);
-    return 'sent';
+    return this.#protocol.waitingBytes === 0 ? 'sent' : 'queued';
   }
 
   /**

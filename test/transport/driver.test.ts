@@ -852,7 +852,7 @@ describe.each(ROLES)('a %s that compresses', (role) => {
     'what waits for a message that is compressed leaves behind it (bufferPolicy "%s")',
     async (bufferPolicy) => {
       const { compression, driver, heard, peer, end } = openCompressed({ bufferPolicy });
-      driver.send('a');
+      expect(driver.send('a')).toBe('queued');
       expect(driver.isBlocked).toBe(true);
       expect([driver.send('b', false), driver.send('c'), driver.send('d', false, true)]).toEqual([
         'queued',
@@ -870,9 +870,22 @@ describe.each(ROLES)('a %s that compresses', (role) => {
     },
   );
 
+  test('a message that is compressed at once is sent with this turn', async () => {
+    const { compression, driver, peer, end } = openCompressed();
+    compression.isAtOnce = true;
+    expect([driver.send('a'), driver.send('b', false), driver.send(Buffer.of(1))]).toEqual(['sent', 'sent', 'sent']);
+    await peer.heard.until(() => peer.received.length === 3);
+    compression.isAtOnce = false;
+    expect([driver.send('c', false), driver.send('d'), driver.send('e', false)]).toEqual(['sent', 'queued', 'queued']);
+    compression.finishJobs();
+    expect(driver.send('f', false)).toBe('sent');
+    await peer.heard.until(() => peer.received.length === 7);
+    await end();
+  });
+
   test('what waits to be compressed counts for maxBufferedBytes', async () => {
     const { driver, heard, end } = openCompressed({ maxBufferedBytes: 5 });
-    expect([driver.send('abc'), driver.send('def'), driver.send('g')]).toEqual(['sent', 'queued', 'dropped']);
+    expect([driver.send('abc'), driver.send('def'), driver.send('g')]).toEqual(['queued', 'queued', 'dropped']);
     await turns();
     expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
     await end();
