@@ -1,0 +1,171 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { type ConnectionHandler, WebSocket, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
+import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import { makeFolder } from '../helpers/folder.ts';
+import { Inbox } from '../helpers/inbox.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { listen } from '../helpers/transport-pairs.ts';
+import { Turnstile } from '../helpers/turnstile.ts';
+import { turns } from '../helpers/turns.ts';
+
+/** Some MB in all: far more than a Unix socket takes for a server that does not read. A TCP socket would take them all. */
+const MESSAGES = 60;
+/** Long enough for zlib's thread pool. */
+const FILLING = Array.from({ length: 6000 }, (_, i) => `${(i * 2_654_435_761) % 1e9}`.padEnd(10)).join('');
+
+const textOf = (n: number): string => `${n} ${FILLING}`;
+
+const numberOf = (text: string): number => Number(text.slice(0, text.indexOf(' ')));
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+/** One connection of the slow server: what it has got, in order. */
+interface Arrival {
+  readonly connection: WebSocketConnection;
+  readonly numbers: number[];
+}
+
+class Handler extends RecordingHandler {
+  readonly reconnects = new Inbox<WebSocket>();
+  onReconnect(ws: WebSocket): void {
+    ws.send('-1 first of all');
+    this.reconnects.push(ws);
+  }
+}
+
+/**
+ * A client that was connected, has lost that connection, and has been given messages since; and a server that works on one
+ * message only when the turnstile lets it.
+ */
+async function loseAndSend(compression: boolean) {
+  const clock = useFakeClock();
+  const turnstile = new Turnstile();
+  const arrivals = new Inbox<Arrival>();
+  const path = join(makeFolder(), 'socket');
+  const http = createServer();
+  await listen(http, { path });
+  const onConnection = (): ConnectionHandler => {
+    const numbers: number[] = [];
+    return {
+      onOpen: (connection) => arrivals.push({ connection, numbers }),
+      onMessage: async (_, { data }) => {
+        await turnstile.pass();
+        numbers.push(numberOf(data));
+      },
+    };
+  };
+  WebSocketServer.new({ onConnection }, { webServer: http, compression, maxWaitingMessages: 1 });
+  const handler = new Handler();
+  const reconnect = { shouldReconnect: () => true, maxDelayMs: 1000, maxQueuedBytes: Infinity };
+  const ws = (await WebSocket.new(`ws+unix:${path}`, handler, { compression, reconnect }))!;
+  onTestFinished(async () => {
+    ws.terminate();
+    turnstile.allow(Infinity);
+    await handler.terminated;
+  });
+  const first = await arrivals.next();
+  first.connection.terminate(4000);
+  await until(() => ws.status === 'Connecting');
+  for (let n = 0; n < MESSAGES; n++) expect(ws.send(textOf(n))).toBe('queued');
+  return { clock, turnstile, arrivals, handler, ws, compression };
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  for (let i = 0; i < 20_000 && !isTrue(); i++) await turns(1);
+  expect(isTrue()).toBe(true);
+}
+
+/** Lets the client connect, and send what the server's system takes without the server reading it. */
+async function connectAgain({
+  clock,
+  arrivals,
+  handler,
+}: {
+  clock: FakeClock;
+  arrivals: Inbox<Arrival>;
+  handler: Handler;
+}) {
+  await clock.advance(1100);
+  const arrival = await arrivals.next();
+  await handler.reconnects.next();
+  return arrival;
+}
+
+/** Until the client cannot send any more: nothing moves for a while. */
+async function untilStuck(ws: WebSocket): Promise<void> {
+  let last = -1;
+  while (ws.bufferedBytes !== last) {
+    last = ws.bufferedBytes;
+    await turns(200);
+  }
+}
+
+const compressions: readonly (readonly [what: string, compression: boolean])[] = [
+  ['uncompressed', false],
+  ['compressed', true],
+];
+
+for (const [what, compression] of compressions) {
+  test(`messages that waited for a connection reach a slow server once and in order, ${what}`, async () => {
+    const parts = await loseAndSend(compression);
+    const { turnstile, handler, ws } = parts;
+    const { numbers } = await connectAgain(parts);
+    await untilStuck(ws);
+    // What comes now stays behind those that still wait.
+    for (let n = MESSAGES; n < MESSAGES + 5; n++) expect(ws.send(textOf(n))).toBe('queued');
+    expect(numbers).toEqual([]);
+    for (let n = 0; n < 3 && numbers.length < MESSAGES; n++) {
+      turnstile.allow(5);
+      await untilStuck(ws);
+    }
+    turnstile.allow(Infinity);
+    await ws.drained();
+    expect(ws.send(textOf(MESSAGES + 5))).not.toBe('dropped');
+    await until(() => numbers.length === MESSAGES + 7);
+    expect(numbers).toEqual([-1, ...range(0, MESSAGES + 6)]);
+    ws.terminate();
+    expect((await handler.terminated).unsentMessages).toEqual([]);
+  });
+
+  test(`after terminate() each message has reached the slow server or is reported as unsent, ${what}`, async () => {
+    const parts = await loseAndSend(compression);
+    const { turnstile, handler, ws } = parts;
+    const { numbers } = await connectAgain(parts);
+    await untilStuck(ws);
+    ws.terminate(4001);
+    turnstile.allow(Infinity);
+    const { unsentMessages, code } = await handler.terminated;
+    expect(code).toBe(4001);
+    const unsent = unsentMessages!.map((text) => numberOf(text as string));
+    expect(unsent.length).toBeGreaterThan(0);
+    await until(() => numbers.length + unsent.length === MESSAGES + 1);
+    expect([...numbers, ...unsent]).toEqual([-1, ...range(0, MESSAGES)]);
+  });
+
+  test(`when the slow server is lost too, what had not left goes to the next one, ${what}`, async () => {
+    const parts = await loseAndSend(compression);
+    const { turnstile, arrivals, handler, ws } = parts;
+    const { numbers } = await connectAgain(parts);
+    await untilStuck(ws);
+    turnstile.allow(4);
+    await until(() => numbers.length === 4);
+    const held = ws.bufferedBytes;
+    expect(held).toBeGreaterThan(0);
+    arrivals.all[1]!.connection.terminate(4002);
+    turnstile.allow(Infinity);
+    await until(() => ws.status === 'Connecting');
+    const last = await connectAgain(parts);
+    await ws.drained();
+    await until(() => last.numbers.at(-1) === MESSAGES - 1);
+    // What had left for the lost server is not repeated: it may have arrived.
+    expect(numbers).toEqual([-1, ...range(0, numbers.length - 1)]);
+    const [begin, next] = last.numbers as [number, number];
+    expect(begin).toBe(-1);
+    expect(next).toBeGreaterThanOrEqual(numbers.length - 1);
+    expect(last.numbers).toEqual([-1, ...range(next, MESSAGES)]);
+    ws.terminate();
+    expect((await handler.terminated).unsentMessages).toEqual([]);
+  });
+}
