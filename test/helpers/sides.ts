@@ -1,4 +1,11 @@
-import { type ComponentSignature, type DataType, WebSocket, type WebSocketConnection } from '../../src/index.ts';
+import type { Socket } from 'node:net';
+import {
+  type CommonOptions,
+  type ComponentSignature,
+  type DataType,
+  WebSocket,
+  type WebSocketConnection,
+} from '../../src/index.ts';
 import { frame } from './frames.ts';
 import type { Inbox } from './inbox.ts';
 import { startServerOf } from './library-server.ts';
@@ -26,6 +33,7 @@ export interface RawPair extends LibraryEnd {
   readonly frames: Inbox<string>;
   /** Ends TCP. */
   readonly end: () => void;
+  readonly socket: Socket;
 }
 
 /** A side of a connection that the library can be on. */
@@ -33,7 +41,7 @@ export interface Side {
   readonly name: 'client' | 'server';
   readonly signature: ComponentSignature;
   connect(additions?: Additions): Promise<PeerPair>;
-  connectRaw(additions?: Additions): Promise<RawPair>;
+  connectRaw(additions?: Additions, options?: CommonOptions): Promise<RawPair>;
 }
 
 export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object'];
@@ -49,10 +57,10 @@ export const sides: readonly Side[] = [
       const ws = await WebSocket.new(server.url, handler);
       return { ws: ws!, handler, peer: await server.accept() };
     },
-    async connectRaw(additions) {
+    async connectRaw(additions, options) {
       const server = await startRawServer();
       const handler = new RecordingHandler(additions);
-      const attempt = WebSocket.new(server.url, handler);
+      const attempt = WebSocket.new(server.url, handler, options);
       const peer = await server.open();
       const ws = await attempt;
       return {
@@ -62,6 +70,7 @@ export const sides: readonly Side[] = [
           void peer.socket.write(Buffer.concat(frames.map(([first, payload]) => frame('server', first, payload)))),
         frames: peer.frames,
         end: () => void peer.socket.end(),
+        socket: peer.socket,
       };
     },
   },
@@ -74,9 +83,9 @@ export const sides: readonly Side[] = [
       const peer = await connectPeer(url);
       return { ws: await handler.opened, handler, peer };
     },
-    async connectRaw(additions = {}) {
+    async connectRaw(additions = {}, options = {}) {
       const handler = new RecordingHandler(additions);
-      const { web } = await startServerOf(handler, { dataType: additions.dataType });
+      const { web } = await startServerOf(handler, { ...options, dataType: additions.dataType });
       const peer = await RawClient.open(web.HTTPPort);
       return {
         ws: await handler.opened,
@@ -85,6 +94,7 @@ export const sides: readonly Side[] = [
           void peer.socket.write(Buffer.concat(frames.map(([first, payload]) => frame('client', first, payload)))),
         frames: peer.frames,
         end: () => void peer.socket.end(),
+        socket: peer.socket,
       };
     },
   },

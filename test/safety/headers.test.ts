@@ -1,0 +1,205 @@
+import { createServer } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { accept, refuse, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { checkClientOptions } from '../../src/api/options.ts';
+import { checkHeaders } from '../../src/api/headers.ts';
+import { OriginRule } from '../../src/api/origins.ts';
+import { parseForwarded } from '../../src/protocol/forwarded.ts';
+import {
+  isHeaderValue,
+  isToken,
+  listHasToken,
+  parseExtensions,
+  parseTokenList,
+} from '../../src/protocol/header-grammar.ts';
+import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
+import { frame } from '../helpers/frames.ts';
+import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
+import { openConnection } from '../helpers/protocol-harness.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { startRawServer } from '../helpers/raw-server.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { listen } from '../helpers/transport-pairs.ts';
+
+function refused(code: string): unknown {
+  return expect.objectContaining({ code });
+}
+
+const OBJECT_MEMBERS = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf', 'prototype'];
+
+describe('names that objects have already (ws, 2017: "Sec-WebSocket-Extensions: constructor" crashed)', () => {
+  test('are names like others in headers, queries, extensions and their parameters', async () => {
+    const seen: unknown[] = [];
+    const { web } = await startLibraryServer(
+      (_, { request }) => {
+        seen.push(OBJECT_MEMBERS.map((name) => [request.headers[name.toLowerCase()], request.query[name]]));
+        return new RecordingHandler();
+      },
+      { compression: true },
+    );
+    const query = OBJECT_MEMBERS.map((name) => `${name}=q`).join('&');
+    const { headers } = await (
+      await RawClient.open(web.HTTPPort, {
+        path: `/?${query}`,
+        headers: [
+          ...OBJECT_MEMBERS.map((name) => `${name}: h`),
+          `Sec-WebSocket-Extensions: ${OBJECT_MEMBERS.join(', ')}; __proto__=1; constructor`,
+          `Sec-WebSocket-Extensions: permessage-deflate; constructor`,
+          `Sec-WebSocket-Protocol: ${OBJECT_MEMBERS.join(', ')}`,
+        ],
+      })
+    ).answered;
+    expect(seen).toEqual([OBJECT_MEMBERS.map(() => ['h', 'q'])]);
+    expect(headers.get('sec-websocket-extensions')).toBeUndefined();
+    expect(headers.get('sec-websocket-protocol')).toBeUndefined();
+  });
+
+  test.each(OBJECT_MEMBERS)('the extension "%s" in an answer is refused by a client', async (name) => {
+    const server = await startRawServer();
+    const handler = new RecordingHandler();
+    const ws = new WebSocket(server.url, handler, { compression: true });
+    const peer = await server.accept();
+    peer.socket.write(peer.answer([`Sec-WebSocket-Extensions: ${name}; ${name}`]));
+    expect(await ws.ready).toBeNull();
+    expect(handler.errors[0]!.error.code).toBe('ERR_HANDSHAKE_INVALID');
+  });
+});
+
+describe('too many headers (ws CVE-2024-37890: a handshake header that Node had dropped crashed it)', () => {
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('a server that keeps %d headers goes on, whichever are missing', async (kept) => {
+    const server = createServer();
+    server.maxHeadersCount = kept;
+    const port = await listen(server);
+    WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server });
+    for (const without of [[], ['Host']] as const) {
+      const client = await RawClient.request(port, { without });
+      expect([101, 400, 426]).toContain((await client.answered).status);
+    }
+    server.maxHeadersCount = 0;
+    await RawClient.open(port);
+  });
+
+  test('2 500 header lines are no reason to fall', async () => {
+    const { web } = await startServerOf(new RecordingHandler());
+    const client = await RawClient.request(web.HTTPPort, { headers: Array.from({ length: 2500 }, () => 'a:b') });
+    expect([101, 400, 426, 431]).toContain((await client.answered).status);
+    await RawClient.open(web.HTTPPort);
+  });
+
+  test('17 offers, and an extension header of 4 097 characters, are refused', async () => {
+    const { web } = await startServerOf(new RecordingHandler());
+    for (const value of [Array.from({ length: 17 }, () => 'a').join(','), `a;b=${'c'.repeat(4093)}`]) {
+      const client = await RawClient.request(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${value}`] });
+      expect((await client.answered).status).toBe(400);
+    }
+  });
+});
+
+const READERS: readonly (readonly [name: string, read: (text: string) => unknown])[] = [
+  ['isToken', isToken],
+  ['isHeaderValue', isHeaderValue],
+  ['listHasToken', (text) => listHasToken(text, 'upgrade')],
+  ['parseTokenList', parseTokenList],
+  ['parseForwarded', parseForwarded],
+  [
+    'origins',
+    (origin) =>
+      new OriginRule(undefined).check(
+        { url: '/', query: {}, headers: { origin }, remoteAddress: '' },
+        { address: '', host: 'example.com', isSecure: false },
+      ),
+  ],
+];
+
+describe('time grows with the length only (ws CVE-2021-32640, websocket-extensions CVE-2020-7662: regular expressions)', () => {
+  const PIECES = [
+    ' ',
+    '\t',
+    ',',
+    ';',
+    '"',
+    '\\',
+    '=',
+    'a',
+    'a,',
+    ' a ',
+    '" ',
+    'a=" ',
+    '\\"',
+    'a;',
+    'http://',
+    '.',
+    '[',
+  ];
+
+  test.each(READERS)('of %s', (_, read) => {
+    for (const piece of PIECES) {
+      // By the square this would be minutes.
+      const text = piece.repeat(300_000 / piece.length);
+      const start = `a="${text}`;
+      expect(
+        cpuMillisecondsFor(() => void read(text)),
+        piece,
+      ).toBeLessThan(1500);
+      expect(
+        cpuMillisecondsFor(() => void read(start)),
+        `a="${piece}`,
+      ).toBeLessThan(1500);
+    }
+  });
+
+  test('of extensions, which are refused unread when they are long', () => {
+    for (const piece of PIECES) {
+      const text = piece.repeat(4096 / piece.length);
+      const read = (): void => {
+        for (let i = 0; i < 100; i++) parseExtensions(text);
+      };
+      expect(cpuMillisecondsFor(read), piece).toBeLessThan(1500);
+      expect(parseExtensions(piece.repeat(5000))).toBeUndefined();
+    }
+  });
+});
+
+test('what comes byte by byte is read once (tungstenite CVE-2023-43669: a growing buffer was read again and again)', () => {
+  const bytes = 500_000;
+  for (const role of ['client', 'server'] as const) {
+    const { connection, sink } = openConnection(role, { decodesText: false });
+    const stream = frame(role === 'client' ? 'server' : 'client', '82', Buffer.alloc(bytes, 7));
+    const receive = (): void => {
+      for (let i = 0; i < stream.length; i++) connection.receive(stream.subarray(i, i + 1));
+    };
+    expect(cpuMillisecondsFor(receive), role).toBeLessThan(5000);
+    expect(sink.messages).toHaveLength(1);
+  }
+});
+
+describe('headers that an option would smuggle in (undici CVE-2026-1527)', () => {
+  const BAD = ['a\r\nX-Evil: 1', 'a\n', 'a\rb', 'a\0b', 'a\u0100'];
+
+  test.each(BAD)('%j is refused at the call', (bad) => {
+    expect(() => checkHeaders({ 'X-Fine': bad })).toThrow(refused('ERR_INVALID_HEADER'));
+    expect(() => checkHeaders({ [bad]: 'fine' })).toThrow(refused('ERR_INVALID_HEADER'));
+    expect(() => checkClientOptions({ protocols: [bad] })).toThrow(refused('ERR_INVALID_OPTION'));
+    expect(() => refuse(403, 'no', { 'X-Fine': bad })).toThrow(refused('ERR_INVALID_HEADER'));
+    expect(() => refuse(403, 'no', { [bad]: 'fine' })).toThrow(refused('ERR_INVALID_HEADER'));
+    expect(() => accept(new RecordingHandler() as object as never, { headers: { 'X-Fine': bad } })).toThrow(
+      refused('ERR_INVALID_HEADER'),
+    );
+    expect(() => accept(new RecordingHandler() as object as never, { headers: { [bad]: 'fine' } })).toThrow(
+      refused('ERR_INVALID_HEADER'),
+    );
+    expect(() => accept(new RecordingHandler() as object as never, { protocol: bad })).toThrow(
+      refused('ERR_INVALID_OPTION'),
+    );
+  });
+
+  test('a URL adds no line to the request', async () => {
+    const server = await startRawServer();
+    const url = `ws://a%0d%0aX-Evil:b@127.0.0.1:${server.port}/x\r\nX-Evil: 1?y\nX-Evil: 2`;
+    const ws = new WebSocket(url, new RecordingHandler());
+    const outcome = await Promise.race([server.accept(), ws.ready]);
+    const request = outcome === null ? '' : (outcome as { request: string }).request;
+    expect(request).not.toMatch(/^X-Evil/m);
+    ws.terminate();
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import type { Origins } from '../../src/index.ts';
+import { startServerOf } from '../helpers/library-server.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+
+async function statusFor(origin: string | undefined, host: string, origins?: Origins): Promise<number> {
+  const { web } = await startServerOf(new RecordingHandler(), { origins });
+  const headers = [`Host: ${host}`, ...(origin === undefined ? [] : [`Origin: ${origin}`])];
+  return (await (await RawClient.request(web.HTTPPort, { without: ['Host'], headers })).answered).status;
+}
+
+describe('cross-site hijacking (webpack-dev-server CVE-2018-14732, vite CVE-2025-24010, Storybook CVE-2026-27148)', () => {
+  test.each([
+    ['http://evil.example', 'localhost:8080'],
+    ['http://localhost:3000', 'localhost:8080'],
+    ['http://localhost.evil.example:8080', 'localhost:8080'],
+    ['null', 'localhost:8080'],
+    ['file://', 'localhost:8080'],
+  ])('the page %s may not connect to %s', async (origin, host) => {
+    expect(await statusFor(origin, host)).toBe(403);
+  });
+
+  test.each([
+    ['http://localhost:8080', 'localhost:8080', undefined],
+    [undefined, 'localhost:8080', undefined],
+    ['https://app.example', 'localhost:8080', ['https://app.example']],
+    ['http://evil.example', 'localhost:8080', '*' as const],
+  ])('the page %s may connect to %s with origins %j', async (origin, host, origins) => {
+    expect(await statusFor(origin, host, origins)).toBe(101);
+  });
+
+  test('a list stops DNS rebinding, where the foreign name is in Host and in Origin', async () => {
+    expect(await statusFor('http://evil.example:8080', 'evil.example:8080', ['http://localhost:8080'])).toBe(403);
+  });
+
+  test('the answer says why and what to do, and onConnection is not asked', async () => {
+    const handler = new RecordingHandler();
+    const { web } = await startServerOf(handler);
+    const client = await RawClient.request(web.HTTPPort, { headers: ['Origin: http://evil.example'] });
+    const { status, body } = await client.answered;
+    expect(status).toBe(403);
+    expect(body).toContain('origins');
+    expect(body).not.toContain('evil.example');
+    expect(handler.names).toEqual([]);
+  });
+});
