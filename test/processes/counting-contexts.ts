@@ -6,12 +6,17 @@ import asyncHooks from 'node:async_hooks';
 import { syncBuiltinESMExports } from 'node:module';
 
 let count = 0;
-asyncHooks.AsyncLocalStorage = class<T> extends asyncHooks.AsyncLocalStorage<T> {
-  constructor() {
-    super();
-    count++;
-  }
-};
+const { AsyncLocalStorage } = asyncHooks;
+// Node 22 and later have a getter in its place.
+Object.defineProperty(asyncHooks, 'AsyncLocalStorage', {
+  configurable: true,
+  value: class<T> extends AsyncLocalStorage<T> {
+    constructor() {
+      super();
+      count++;
+    }
+  },
+});
 syncBuiltinESMExports();
 const { callWorker, currentProcessName, lastErrors, onErrCall, tryExpr, WebServer, WebSocket, WebSocketServer } =
   await import('../../src/index.ts');
