@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import {
   type ConnectionHandler,
@@ -7,6 +9,8 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from '../../src/index.ts';
+import { makeFolder } from './folder.ts';
+import { listen } from './transport-pairs.ts';
 
 /** A running web server on a free port of 127.0.0.1. It stops with the test. */
 export async function startWebServer(settings: WebServerSettings = {}): Promise<WebServer> {
@@ -49,4 +53,22 @@ export function startServerOf(
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
 ): Promise<LibraryServer> {
   return startLibraryServer(() => handler as ConnectionHandler<unknown>, options);
+}
+
+/**
+ * Starts a WebSocket server on a Unix socket, whose buffers in the system are small and do not grow: a sender is blocked after
+ * some hundred kilobytes, where a TCP socket takes ten megabytes.
+ *
+ * @returns its URL
+ */
+export async function startUnixServer<T>(
+  onConnection: ServerHandler<T>['onConnection'],
+  options: Omit<WebSocketServerOptions, 'webServer'> = {},
+): Promise<string> {
+  const path = join(makeFolder(), 'socket');
+  const http = createServer();
+  await listen(http, { path });
+  const dataType = (options.dataType ?? 'text') as 'object';
+  WebSocketServer.new<T>({ onConnection }, { ...options, dataType, webServer: http });
+  return `ws+unix:${path}`;
 }

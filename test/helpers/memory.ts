@@ -13,6 +13,13 @@ export function heldBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
+/** Bytes of all that something still refers to, in the heap and outside of it. */
+export function usedBytes(): number {
+  heldBytes();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** Lets go of all that nothing refers to. In turns of its own, because a WeakRef keeps its object until its turn ends. */
 export async function dropGarbage(): Promise<void> {
   for (let i = 0; i < 3; i++) {

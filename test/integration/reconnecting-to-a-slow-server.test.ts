@@ -1,12 +1,9 @@
-import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type ConnectionHandler, WebSocket, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
+import { type ConnectionHandler, WebSocket, type WebSocketConnection } from '../../src/index.ts';
 import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
-import { makeFolder } from '../helpers/folder.ts';
 import { Inbox } from '../helpers/inbox.ts';
+import { startUnixServer } from '../helpers/library-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { listen } from '../helpers/transport-pairs.ts';
 import { Turnstile } from '../helpers/turnstile.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -43,9 +40,6 @@ async function loseAndSend(compression: boolean) {
   const clock = useFakeClock();
   const turnstile = new Turnstile();
   const arrivals = new Inbox<Arrival>();
-  const path = join(makeFolder(), 'socket');
-  const http = createServer();
-  await listen(http, { path });
   const onConnection = (): ConnectionHandler => {
     const numbers: number[] = [];
     return {
@@ -56,10 +50,10 @@ async function loseAndSend(compression: boolean) {
       },
     };
   };
-  WebSocketServer.new({ onConnection }, { webServer: http, compression, maxWaitingMessages: 1 });
+  const url = await startUnixServer(onConnection, { compression, maxWaitingMessages: 1 });
   const handler = new Handler();
   const reconnect = { shouldReconnect: () => true, maxDelayMs: 1000, maxQueuedBytes: Infinity };
-  const ws = (await WebSocket.new(`ws+unix:${path}`, handler, { compression, reconnect }))!;
+  const ws = (await WebSocket.new(url, handler, { compression, reconnect }))!;
   onTestFinished(async () => {
     ws.terminate();
     turnstile.allow(Infinity);
