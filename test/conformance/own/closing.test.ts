@@ -18,6 +18,70 @@ const ANSWERS: readonly (readonly [title: string, payload: string, code: number,
   ['one byte', '61', 1002, false],
 ];
 
+/** What the peer closes with, as hex, with what onTerminate hears and what the answer holds. */
+const PEER_CLOSES: readonly (readonly [
+  title: string,
+  payload: string,
+  heard: { readonly code: number; readonly reason: string | undefined },
+  answer: number,
+])[] = [
+  ['1000', '03e8', { code: 1000, reason: undefined }, 1000],
+  ['1000 with a reason', '03e8627965', { code: 1000, reason: 'bye' }, 1000],
+  ['a reason of two-byte letters', '0fa0c3a4c3b6', { code: 4000, reason: 'äö' }, 4000],
+  ['the longest reason', `0fa0${'61'.repeat(123)}`, { code: 4000, reason: 'a'.repeat(123) }, 4000],
+  ['no code', '', { code: 1005, reason: undefined }, 1005],
+  ['1001', '03e9', { code: 1001, reason: undefined }, 1001],
+  ['1011', '03f3', { code: 1011, reason: undefined }, 1011],
+  ['3000', '0bb8', { code: 3000, reason: undefined }, 3000],
+  ['4999', '1387', { code: 4999, reason: undefined }, 4999],
+];
+
+/** What must not stand in a close frame, with the code that answers it. */
+const BAD_PEER_CLOSES: readonly (readonly [title: string, payload: string, answer: number])[] = [
+  ['one byte', '03', 1002],
+  ['999', '03e7', 1002],
+  ['1004', '03ec', 1002],
+  ['1005', '03ed', 1002],
+  ['1006', '03ee', 1002],
+  ['1015', '03f7', 1002],
+  ['2999', '0bb7', 1002],
+  ['5000', '1388', 1002],
+  ['a reason that is not UTF-8', '03e8ff', 1007],
+];
+
+describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the peer of the %s begins', (side) => {
+  test.each(PEER_CLOSES)('RFC 6455 5.5.1: %s is told, and answered with the same code', async (...row) => {
+    const [, payload, heard, answer] = row;
+    const { handler, runner } = await openPair(side);
+    runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
+    expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer === 1005 ? 'none' : answer });
+    expect(await nextOf(runner)).toEqual({ kind: 'end' });
+    expect(await handler.terminated).toMatchObject({ ...heard, wasClean: true, cause: 'peer-closed', phase: 'open' });
+    expect(handler.errors).toEqual([]);
+  });
+
+  test.each(BAD_PEER_CLOSES)('RFC 6455 7.4: %s is an error', async (_title, payload, answer) => {
+    const { handler, runner } = await openPair(side);
+    runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
+    expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer });
+    expect(await handler.terminated).toMatchObject({ code: answer, wasClean: false, cause: 'protocol' });
+    expect(handler.errors).toMatchObject([{ error: { closeCode: answer } }]);
+  });
+
+  test('RFC 6455 5.5.1: what the peer sends behind its close frame is not reported', async () => {
+    const { handler, runner } = await openPair(side);
+    runner.write(
+      Buffer.concat([
+        runner.frame(0x81, Buffer.from('in time')),
+        runner.frame(0x88, Buffer.from('03e8', 'hex')),
+        runner.frame(0x81, Buffer.from('late')),
+      ]),
+    );
+    await handler.terminated;
+    expect(handler.messages).toEqual(['in time']);
+  });
+});
+
 describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the %s begins', (side) => {
   test.each(CLOSES)('RFC 6455 5.5.1: terminate(%i, %j) sends that and ends in order', async (code, reason) => {
     const { handler, runner } = await openPair(side);
