@@ -1,13 +1,7 @@
 import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  type BufferPolicy,
-  type ConnectionHandler,
-  type SendStatus,
-  WebSocket,
-  type WebSocketConnection,
-} from '../../src/index.ts';
+import { type BufferPolicy, type SendStatus, WebSocket, type WebSocketConnection } from '../../src/index.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { startUnixServer } from '../helpers/library-server.ts';
@@ -30,6 +24,10 @@ const DIGITS = Buffer.from(
 /** Lengths that are sent at once and in the thread pool, copied into a batch and as a piece of their own. */
 const LENGTHS = [12, 3000, 50_000, 180_000];
 
+function lengthOf(n: number): number {
+  return LENGTHS[n % LENGTHS.length]!;
+}
+
 /** The bytes of a message: its number, and digits that no other message has in this place. */
 function bytesOf(n: number, length: number): Buffer {
   return Buffer.concat([Buffer.from(`${n} `), DIGITS.subarray((n * 97) % 1000).subarray(0, length)]);
@@ -45,11 +43,11 @@ class Consumer {
   readonly taken = new Inbox<number>();
   readonly wrong: number[] = [];
   readonly turnstile = new Turnstile();
-  readonly #lengthOf: (n: number) => number;
+  readonly #sizeOf: (n: number) => number;
   readonly #terminated = createDeferred<{ readonly code: number }>();
 
-  constructor(lengthOf: (n: number) => number) {
-    this.#lengthOf = lengthOf;
+  constructor(sizeOf: (n: number) => number) {
+    this.#sizeOf = sizeOf;
   }
 
   /** Numbers of the messages that it has taken, in order. */
@@ -65,7 +63,7 @@ class Consumer {
     await this.turnstile.pass();
     const n = numberOf(data);
     this.taken.push(n);
-    if (!bytesOf(n, this.#lengthOf(n)).equals(data)) this.wrong.push(n);
+    if (!bytesOf(n, this.#sizeOf(n)).equals(data)) this.wrong.push(n);
   }
 
   onTerminate(_: unknown, event: { readonly code: number }): void {
@@ -88,22 +86,15 @@ const ways: readonly Way[] = [true, false].flatMap((isFromClient) =>
 );
 
 /** A connection whose sender is at one end and whose slow consumer at the other. */
-async function connect({ isFromClient, compression }: Way, lengthOf: (n: number) => number, options: object = {}) {
-  const consumer = new Consumer(lengthOf);
+async function connect({ isFromClient, compression }: Way, sizeOf: (n: number) => number, options: object = {}) {
+  const consumer = new Consumer(sizeOf);
   const handler = new RecordingHandler({ dataType: 'blob' });
   const [server, client] = isFromClient ? [consumer, handler] : [handler, consumer];
   // As few as may wait in the consumer, so that the figures are those of the sender.
   const common = { compression, maxWaitingMessages: 2, ...options };
-  const opened = createDeferred<WebSocketConnection<Uint8Array>>();
-  const url = await startUnixServer<Uint8Array>(
-    () => {
-      const onOpen = (ws: WebSocketConnection<Uint8Array>): void => opened.resolve(ws);
-      return Object.assign(server, isFromClient ? { onOpen } : {}) as unknown as ConnectionHandler<Uint8Array>;
-    },
-    { dataType: 'blob', ...common },
-  );
-  const ws = (await WebSocket.new<Uint8Array>(url, client as { dataType: 'blob' }, common))!;
-  const sender = isFromClient ? ws : ((await handler.opened) as unknown as Sender);
+  const url = await startUnixServer<Uint8Array>(() => server, { dataType: 'blob', ...common });
+  const ws = (await WebSocket.new(url, client as { dataType: 'blob' }, common))!;
+  const sender = isFromClient ? ws : await handler.opened;
   onTestFinished(async () => {
     consumer.turnstile.allow(Infinity);
     ws.terminate();
@@ -143,7 +134,6 @@ for (const way of ways) {
     `a sender that waits for drained() takes no memory for a slow consumer, ${way.name}`,
     { timeout: 30_000 },
     async () => {
-      const lengthOf = (n: number): number => LENGTHS[n % LENGTHS.length]!;
       const { sender, handler, consumer } = await connect(way, lengthOf);
       const before = usedBytes();
       let count = 0;
@@ -207,6 +197,8 @@ async function sendRegardless(
   return { statuses, maxBufferedBytes };
 }
 
+const isKept = (n: number): boolean => n % 25 === 0;
+
 const numbersWith = (statuses: readonly SendStatus[], ...wanted: readonly SendStatus[]): number[] =>
   range(0, statuses.length).filter((n) => wanted.includes(statuses[n]!));
 
@@ -256,7 +248,6 @@ for (const way of ways) {
   });
 
   test(`a sender that ignores what send tells loses the oldest droppable messages (bufferPolicy "drop-oldest"), ${way.name}`, async () => {
-    const isKept = (n: number): boolean => n % 25 === 0;
     const { sender, statuses, handler, consumer } = await ignore(way, 'drop-oldest', (n) => !isKept(n));
     expect(numbersWith(statuses, 'dropped')).toEqual([]);
     consumer.turnstile.allow(Infinity);
