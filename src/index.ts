@@ -38,17 +38,14 @@ export {
   type ServerHandler,
   type WebSocketHandler,
 } from './api/handlers.ts';
-export {
-  type CommonOptions,
-  type CompressionOptions,
-  type GlobalLimits,
-  type WebSocketOptions,
-  type WebSocketServerOptions,
-} from './api/options.ts';
+export { type WebSocketOptions } from './api/client-options.ts';
+export { type CommonOptions } from './api/common-options.ts';
+export { type CompressionOptions } from './api/compression-options.ts';
 export { type OriginCheck, type Origins } from './api/origins.ts';
 export { type BroadcastOptions } from './api/server-core.ts';
 export { type DrainOptions, type DrainResult } from './api/drain.ts';
-export { setGlobalLimits } from './api/global-limits.ts';
+export { type GlobalLimits, setGlobalLimits } from './api/global-limits.ts';
+export { type WebSocketServerOptions } from './api/server-options.ts';
 export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './api/reconnect-options.ts';
 export { type RequestInfo } from './api/request-info.ts';
 export { type Status } from './api/status.ts';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { documentationFiles } from '../scripts/documentation-files.ts';
 import { quoteExamples } from '../scripts/quote-examples.ts';
-import { checkServerOptions } from '../src/api/options.ts';
+import { checkServerOptions } from '../src/api/server-options.ts';
 import { WebServer } from '../src/api/web-server.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -6,17 +6,12 @@ import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
-import type { DataType } from './data-type.ts';
+import { checkClientOptions, checkSignal, type WebSocketOptions } from './client-options.ts';
+import type { CheckedOptions } from './common-options.ts';
+import { checkDataType, type DataType } from './data-type.ts';
 import { describeEnding } from './describe-ending.ts';
 import { checkHeaders } from './headers.ts';
-import {
-  type CheckedOptions,
-  checkClientOptions,
-  checkDataType,
-  checkNumber,
-  checkSignal,
-  type WebSocketOptions,
-} from './options.ts';
+import { checkNumber } from './option-checks.ts';
 import { checkProxy } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
 import { RedirectingDial } from './redirecting-dial.ts';

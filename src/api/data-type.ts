@@ -29,6 +29,19 @@ export function isDataType(value: unknown): value is DataType {
 }
 
 /**
+ * Checks a data type and fills in the default.
+ *
+ * @throws FourDError `ERR_INVALID_DATA_TYPE`
+ */
+export function checkDataType(dataType: unknown, signature: ComponentSignature): DataType {
+  if (dataType === undefined) return 'text';
+  if (isDataType(dataType)) return dataType;
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob" or "object"', {
+    componentSignature: signature,
+  });
+}
+
+/**
  * Converts a message that came to the form that `dataType` asks for, whatever its opcode was.
  *
  * @param data - a string, or bytes that belong to the receiver

@@ -1,6 +1,6 @@
 import { FourDError } from '../errors.ts';
 import type { EndCause, EndPhase } from '../errors.ts';
-import { checkNumber } from './options.ts';
+import { checkNumber } from './option-checks.ts';
 
 /** A connection is lost, or an attempt to connect again has failed. */
 export interface ConnectionLoss {

@@ -18,7 +18,7 @@ import { type DataType, type SendableMessage, type SendOptions, toWire } from '.
 import { type CheckedDrainOptions, Drain, type DrainResult } from './drain.ts';
 import type { ConnectionEvent } from './events.ts';
 import { callHandler, hasCallback } from './handlers.ts';
-import type { CheckedServerOptions } from './options.ts';
+import type { CheckedServerOptions } from './server-options.ts';
 import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
 import { KeptRequest } from './request-info.ts';

@@ -19,7 +19,7 @@ import { describeEnding } from './describe-ending.ts';
 import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
 import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './handlers.ts';
-import type { CheckedOptions } from './options.ts';
+import type { CheckedOptions } from './common-options.ts';
 import type { Reconnector } from './reconnector.ts';
 import type { Status } from './status.ts';
 

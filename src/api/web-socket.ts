@@ -4,7 +4,7 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { Connector } from './connector.ts';
 import type { DataType, SendableMessage, SendOptions } from './data-type.ts';
 import type { WebSocketHandler } from './handlers.ts';
-import type { WebSocketOptions } from './options.ts';
+import type { WebSocketOptions } from './client-options.ts';
 import type { SendStatus } from '../transport/driver.ts';
 import type { Status } from './status.ts';
 

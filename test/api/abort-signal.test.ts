@@ -1,17 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
-import { checkSignal } from '../../src/api/options.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const why = new Error('enough');
-
-test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
-  expect(() => checkSignal(signal)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
-});
 
 describe('a signal that is aborted', () => {
   test('before the call: nothing is requested', async () => {

@@ -1,7 +1,8 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isDataType, toEventData, toWire } from '../../src/api/data-type.ts';
+import { checkDataType, isDataType, toEventData, toWire } from '../../src/api/data-type.ts';
+import { checkServerOptions } from '../../src/api/server-options.ts';
 import { FourDError } from '../../src/errors.ts';
 import { hex } from '../helpers/frames.ts';
 
@@ -320,4 +321,29 @@ describe('toEventData', () => {
       }),
     );
   });
+});
+
+function refusalBy(act: () => unknown): FourDError {
+  try {
+    act();
+  } catch (error) {
+    expect(error).toBeInstanceOf(FourDError);
+    return error as FourDError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+test('dataType is one of three', () => {
+  expect(checkDataType(undefined, 'HTTP')).toBe('text');
+  for (const dataType of ['text', 'blob', 'object'] as const) {
+    expect(checkDataType(dataType, 'HTTP')).toBe(dataType);
+    expect(checkServerOptions({ dataType })).toEqual(checkServerOptions({}));
+  }
+  for (const dataType of ['json', 'Text', '', null, 5]) {
+    const error = refusalBy(() => checkDataType(dataType, 'HTCL'));
+    expect(error.code).toBe('ERR_INVALID_DATA_TYPE');
+    expect(error.componentSignature).toBe('HTCL');
+    expect(error.message).toBe('invalid dataType: it must be "text", "blob" or "object"');
+    expect(refusalBy(() => checkServerOptions({ dataType: dataType as 'text' })).componentSignature).toBe('HTTP');
+  }
 });

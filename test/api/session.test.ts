@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { checkClientOptions, type CommonOptions } from '../../src/api/options.ts';
+import { checkClientOptions } from '../../src/api/client-options.ts';
+import type { CommonOptions } from '../../src/api/common-options.ts';
 import { Session, type SessionOwner } from '../../src/api/session.ts';
 import type { WebSocket } from '../../src/api/web-socket.ts';
 import { FourDError } from '../../src/errors.ts';

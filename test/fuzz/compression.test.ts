@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/api/options.ts';
+import { checkClientOptions } from '../../src/api/client-options.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { parseExtensions } from '../../src/protocol/header-grammar.ts';
 import { acceptOffer, buildOffer, checkAnswer, type DeflateParameters } from '../../src/protocol/permessage-deflate.ts';

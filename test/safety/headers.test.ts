@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { accept, refuse, WebSocket, WebSocketServer } from '../../src/index.ts';
-import { checkClientOptions } from '../../src/api/options.ts';
+import { checkClientOptions } from '../../src/api/client-options.ts';
 import { checkHeaders } from '../../src/api/headers.ts';
 import { OriginRule } from '../../src/api/origins.ts';
 import { parseForwarded } from '../../src/protocol/forwarded.ts';

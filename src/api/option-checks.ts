@@ -1,0 +1,56 @@
+import { type ComponentSignature, FourDError } from '../errors.ts';
+
+/** Default and range of a number. */
+export interface NumberRange {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Durations in milliseconds; Infinity means none. */
+export const DURATION = { min: 1, max: Infinity } as const;
+
+/** A count or size without an upper end; Infinity means no limit. */
+export const COUNT = { min: 1, max: Infinity } as const;
+
+/**
+ * Checks that an option is a whole number within its range.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkNumber(
+  name: string,
+  value: unknown,
+  range: Omit<NumberRange, 'default'>,
+  signature: ComponentSignature,
+): number {
+  const isWhole = Number.isSafeInteger(value) || value === Infinity;
+  if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
+  const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
+  throw invalidOption(`${name} must be a whole number, ${limits}`, signature);
+}
+
+/** Checks several numbers, each by its range, and fills in the defaults. */
+export function checkNumbers<Name extends string>(
+  options: Readonly<Partial<Record<Name, number | undefined>>>,
+  ranges: Readonly<Record<Name, NumberRange>>,
+  signature: ComponentSignature,
+): Record<Name, number> {
+  const entries = Object.entries<NumberRange>(ranges).map(([name, range]) => {
+    const value = options[name as Name];
+    return [name, value === undefined ? range.default : checkNumber(name, value, range, signature)];
+  });
+  return Object.fromEntries(entries) as Record<Name, number>;
+}
+
+/** Checks that there is an options object, and in it no option that is not known. */
+export function checkKeys(options: object, keys: ReadonlySet<string>, signature: ComponentSignature): void {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', signature);
+  const unknown = Object.keys(options).find((key) => !keys.has(key));
+  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, signature);
+}
+
+/** The error of an option that cannot be used. */
+export function invalidOption(problem: string, componentSignature: ComponentSignature): FourDError {
+  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature });
+}

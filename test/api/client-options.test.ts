@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { checkClientOptions, checkSignal } from '../../src/api/client-options.ts';
+
+describe('checkClientOptions', () => {
+  test('knows what only a client has, and leaves it to those who use it', () => {
+    const own = {
+      tls: { rejectUnauthorized: true },
+      reconnect: true,
+      signal: new AbortController().signal,
+      proxy: 'environment',
+      followRedirects: 3,
+    };
+    expect(checkClientOptions(own)).toEqual(checkClientOptions({}));
+  });
+
+  test('knows nothing that only a server has', () => {
+    for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
+      expect(() => checkClientOptions({ [name]: undefined })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_INVALID_OPTION',
+          message: `invalid option: there is no option "${name}"`,
+        }),
+      );
+    }
+  });
+});
+
+describe('checkSignal', () => {
+  test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
+    expect(() => checkSignal(signal)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+
+  test('a signal is one, and none is none', () => {
+    const { signal } = new AbortController();
+    expect(checkSignal(signal)).toBe(signal);
+    expect(checkSignal(undefined)).toBeUndefined();
+  });
+});
