@@ -14,7 +14,12 @@ const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 /** Builds the frame of a message: masked as a client sends it, or bare as a server does. */
 export function buildFrame(shape: MessageShape, isMasked: boolean): Buffer {
   const payload = shape.isCompressed === true ? deflate(payloadOf(shape)) : payloadOf(shape);
-  const header = Buffer.from([firstByteOf(shape), ...lengthBytes(payload.length)]);
+  return frameOf(payload, firstByteOf(shape), isMasked);
+}
+
+/** Builds a frame around a payload. */
+export function frameOf(payload: Buffer, firstByte: number, isMasked: boolean): Buffer {
+  const header = Buffer.from([firstByte, ...lengthBytes(payload.length)]);
   if (!isMasked) return Buffer.concat([header, payload]);
   (header[1] as number) |= 0x80;
   return Buffer.concat([header, MASKING_KEY, payload.map((byte, i) => byte ^ (MASKING_KEY[i & 3] as number))]);

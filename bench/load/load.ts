@@ -130,7 +130,7 @@ export class Load implements RawListener {
     const { port, shape, connections } = this.#plan;
     while (this.#begunConnections < connections) {
       this.#begunConnections++;
-      const connection = await RawConnection.open(port, this, shape.isCompressed === true);
+      const connection = await RawConnection.open({ port, isCompressed: shape.isCompressed === true }, this);
       connection.index = this.#connections.push(connection) - 1;
     }
   }

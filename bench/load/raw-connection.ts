@@ -11,6 +11,15 @@ export interface RawListener {
   onLost(reason: string): void;
 }
 
+/** Where and how to connect. */
+export interface RawTarget {
+  /** Of 127.0.0.1. */
+  readonly port: number;
+  readonly isCompressed: boolean;
+  /** Address to connect from: each has ports of its own. */
+  readonly localAddress?: string;
+}
+
 /**
  * A client connection that costs as little as Node allows: no frames are read, bytes are counted by its listener.
  */
@@ -31,19 +40,20 @@ export class RawConnection {
   #onOpen: (() => void) | undefined;
 
   /** Connects, and resolves when the handshake is complete. */
-  static open(port: number, listener: RawListener, isCompressed: boolean): Promise<RawConnection> {
+  static open(target: RawTarget, listener: RawListener): Promise<RawConnection> {
     return new Promise((resolve) => {
-      const connection = new RawConnection(port, listener, isCompressed);
+      const connection = new RawConnection(target, listener);
       connection.#onOpen = () => resolve(connection);
     });
   }
 
-  private constructor(port: number, listener: RawListener, isCompressed: boolean) {
+  private constructor({ port, isCompressed, localAddress }: RawTarget, listener: RawListener) {
     this.#listener = listener;
     this.#isCompressed = isCompressed;
     this.#socket = connect({
       host: '127.0.0.1',
       port,
+      ...(localAddress !== undefined && { localAddress }),
       noDelay: true,
       onread: {
         buffer: READ_BUFFER,

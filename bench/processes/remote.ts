@@ -22,7 +22,7 @@ export class Remote<C extends Calls<C>> {
   #isOver = false;
 
   /** @param name - a file of this folder */
-  constructor(name: 'server' | 'load' | 'client', { processor }: RemoteOptions) {
+  constructor(name: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients', { processor }: RemoteOptions) {
     const script = fileURLToPath(new URL(`${name}-process.ts`, import.meta.url));
     // process.execArgv carries what lets Node run TypeScript.
     const command = [process.execPath, ...process.execArgv, '--expose-gc', script];

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '../load/failure.ts';
+import { firstFrame, frameOf } from '../load/frames.ts';
+import { RawConnection, type RawListener } from '../load/raw-connection.ts';
+import { clockMs } from './clock.ts';
+
+/** How many handshakes are under way at a time. */
+const CONCURRENT_HANDSHAKES = 32;
+/** A client has some 28 000 ports on each of its addresses. */
+const CONNECTIONS_PER_ADDRESS = 10_000;
+const ARRIVAL_TIMEOUT_MS = 60_000;
+/** How long a message that came twice has to come. */
+const SURPLUS_WAIT_MS = 300;
+
+const TEXT = 0x81;
+const PING = 0x89;
+const PONG = 0x8a;
+
+/** Connections to open. */
+export interface ScaleTask {
+  readonly port: number;
+  readonly connections: number;
+  /** Connections of others from the same machine, which keep the addresses before. */
+  readonly offset: number;
+}
+
+/** Clients that wait for messages, answer pings and count. */
+export class ScaleClients implements RawListener {
+  readonly #failure = new Failure();
+  readonly #connections: RawConnection[] = [];
+  /** Beginnings of frames. */
+  readonly #rests = new Map<RawConnection, Buffer>();
+  readonly #arrivalTimeoutMs: number;
+  #expected: Buffer | undefined;
+  /** When each connection got the message; 0 is not yet. */
+  #arrivals = new Float64Array(0);
+  #missing = 0;
+  #onAll: (() => void) | undefined;
+  #pings = 0;
+
+  constructor(arrivalTimeoutMs: number = ARRIVAL_TIMEOUT_MS) {
+    this.#arrivalTimeoutMs = arrivalTimeoutMs;
+  }
+
+  /** Pings that were answered so far. */
+  get pings(): number {
+    return this.#pings;
+  }
+
+  /** Opens connections, beside those of earlier calls. */
+  async open({ port, connections, offset }: ScaleTask): Promise<void> {
+    let begun = 0;
+    const openInTurn = async (): Promise<void> => {
+      while (begun < connections) {
+        const localAddress = addressOf(offset + begun++);
+        const connection = await RawConnection.open({ port, isCompressed: false, localAddress }, this);
+        connection.index = this.#connections.push(connection) - 1;
+      }
+    };
+    await this.#failure.guard(
+      Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, openInTurn)),
+    );
+  }
+
+  /** From now on each connection must get this text, once. */
+  expect(text: string): void {
+    this.#expected = frameOf(Buffer.from(text), TEXT, false);
+    this.#arrivals = new Float64Array(this.#connections.length);
+    this.#missing = this.#connections.length;
+  }
+
+  /**
+   * When each connection got what was expected, in the order of time, by {@link clockMs}.
+   *
+   * @returns when all have it, and none has it twice; rejects when one is lost, doubled or another
+   */
+  async arrivals(): Promise<readonly number[]> {
+    const timer = setTimeout(() => {
+      const all = this.#connections.length;
+      this.#failure.fail(`messages lost: ${this.#missing} of ${all} clients did not get it`);
+    }, this.#arrivalTimeoutMs);
+    try {
+      await this.#failure.guard(
+        new Promise<void>((resolve) => {
+          this.#onAll = resolve;
+          if (this.#missing === 0) resolve();
+        }),
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+    await this.verify();
+    return Array.from(this.#arrivals.toSorted());
+  }
+
+  /** Rejects when a connection was lost, or something came that was not expected, up to a moment from now. */
+  async verify(): Promise<void> {
+    await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
+  }
+
+  /** Ends all connections with a reset. */
+  close(): void {
+    for (const connection of this.#connections) connection.reset();
+  }
+
+  // RawListener
+
+  onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void {
+    const expected = this.#expected;
+    const isWhole =
+      count === expected?.length && !this.#rests.has(connection) && expected.compare(bytes, 0, count) === 0;
+    if (isWhole) this.#onText(connection);
+    else this.#onFrames(connection, Buffer.from(bytes.subarray(0, count)));
+  }
+
+  onLost(reason: string): void {
+    this.#failure.fail(`connection lost: ${reason}`);
+  }
+
+  #onFrames(connection: RawConnection, bytes: Buffer): void {
+    let rest = Buffer.concat([this.#rests.get(connection) ?? Buffer.alloc(0), bytes]);
+    for (let frame = firstFrame(rest); frame !== undefined; frame = firstFrame(rest)) {
+      if (frame[0] === PING) this.#onPing(connection, frame.subarray(2));
+      else if (this.#expected?.equals(frame) === true) this.#onText(connection);
+      else this.#failure.fail('a message is not the one that was sent');
+      rest = rest.subarray(frame.length);
+    }
+    if (rest.length > 0) this.#rests.set(connection, rest);
+    else this.#rests.delete(connection);
+  }
+
+  #onPing(connection: RawConnection, payload: Buffer): void {
+    this.#pings++;
+    connection.write(frameOf(payload, PONG, true));
+  }
+
+  #onText({ index }: RawConnection): void {
+    if (this.#arrivals[index] !== 0) this.#failure.fail('a client got a message twice');
+    this.#arrivals[index] = clockMs();
+    if (--this.#missing === 0) this.#onAll?.();
+  }
+}
+
+function addressOf(connection: number): string {
+  return `127.0.0.${1 + Math.floor(connection / CONNECTIONS_PER_ADDRESS)}`;
+}
