@@ -3,7 +3,6 @@ import type { Benchmark, Sample, Settings } from '../../bench/benchmark.ts';
 import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
 import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
-import { checkFloors } from '../../bench/report/floors.ts';
 import { drawPlot } from '../../bench/report/plot.ts';
 import type { BenchmarkResult } from '../../bench/report/results.ts';
 import { formatBenchmark, formatSummary } from '../../bench/report/table.ts';
@@ -108,13 +107,6 @@ describe('a comparison', () => {
       return Promise.resolve({ figures: { throughput: 1, cpu: 1 }, isLoadLimit });
     });
     expect(table).not.toContain('the load was the limit');
-  });
-
-  test('is held against the floors of what was measured', async () => {
-    const { result } = await run(steady);
-    expect(checkFloors({ echo: { cpu: 3.9 }, other: { cpu: 9 } }, [result])).toEqual([]);
-    expect(checkFloors({ echo: { cpu: 4.1 } }, [result])).toEqual(['echo, cpu: 4.00× is below the floor of 4.1×']);
-    expect(checkFloors({ echo: { rss: 1 } }, [result])).toEqual(['echo, rss: not measured against the baseline']);
   });
 
   test('is drawn with one bar for each peer but the baseline', async () => {
