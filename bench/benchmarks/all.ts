@@ -1,5 +1,5 @@
 import type { Benchmark } from '../benchmark.ts';
-import { handshakes, idleMemory } from './connections.ts';
+import { handshakes, idleMemories } from './connections.ts';
 import { clientEchoes, compressedEchoes, serverEchoes } from './echo.ts';
 import { fanOuts } from './fan-out.ts';
 import { latencies } from './latency.ts';
@@ -12,7 +12,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...fanOuts,
   ...latencies,
   handshakes,
-  idleMemory,
+  ...idleMemories,
   ...clientEchoes,
   startUp,
   packageSize,

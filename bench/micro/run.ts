@@ -7,7 +7,9 @@ import type * as FrameParser from '../../src/protocol/frame-parser.ts';
 import type * as Mask from '../../src/protocol/mask.ts';
 import type * as ProtocolConnection from '../../src/protocol/protocol-connection.ts';
 import type * as Utf8 from '../../src/protocol/utf8.ts';
+import type * as Zlib from '../../src/transport/zlib.ts';
 import { median } from '../report/statistics.ts';
+import { deflateCases } from './deflate-cases.ts';
 import { frameCases } from './frame-cases.ts';
 import { maskCases } from './mask-cases.ts';
 import type { MicroCase, Modules } from './micro-case.ts';
@@ -16,26 +18,27 @@ import { utf8Cases } from './utf8-cases.ts';
 
 const USAGE = `Usage: npm run bench:micro -- [words...] [--against <folder>]
 
-  words      cases whose names begin with one of them: mask, utf8, parse, receive, send
+  words      cases whose names begin with one of them: mask, utf8, parse, receive, send, deflate, inflate
   --against  the src folder of another checkout, measured in turns with this one`;
 
 const ownSources = fileURLToPath(new URL('../../src', import.meta.url));
 
 async function loadModules(sources: string): Promise<Modules> {
   const load = (name: string): Promise<unknown> =>
-    import(pathToFileURL(join(sources, 'protocol', `${name}.ts`)).href) as Promise<unknown>;
+    import(pathToFileURL(join(sources, `${name}.ts`)).href) as Promise<unknown>;
   return {
-    mask: (await load('mask')) as typeof Mask,
-    utf8: (await load('utf8')) as typeof Utf8,
-    frame: (await load('frame')) as typeof Frame,
-    frameParser: (await load('frame-parser')) as typeof FrameParser,
-    protocolConnection: (await load('protocol-connection')) as typeof ProtocolConnection,
+    mask: (await load('protocol/mask')) as typeof Mask,
+    utf8: (await load('protocol/utf8')) as typeof Utf8,
+    frame: (await load('protocol/frame')) as typeof Frame,
+    frameParser: (await load('protocol/frame-parser')) as typeof FrameParser,
+    protocolConnection: (await load('protocol/protocol-connection')) as typeof ProtocolConnection,
+    zlib: (await load('transport/zlib')) as typeof Zlib,
   };
 }
 
 async function loadCases(sources: string, words: readonly string[]): Promise<readonly MicroCase[]> {
   const modules = await loadModules(sources);
-  const cases = [...maskCases(modules), ...utf8Cases(modules), ...frameCases(modules)];
+  const cases = [...maskCases(modules), ...utf8Cases(modules), ...frameCases(modules), ...deflateCases(modules)];
   return cases.filter(({ name }) => words.length === 0 || words.some((word) => name.startsWith(word)));
 }
 
@@ -58,7 +61,7 @@ async function measure(words: readonly string[], against: string | undefined): P
   for (const [i, microCase] of own.entries()) {
     const { name, bytes } = microCase;
     const rival = other[i];
-    const [timing, otherTiming] = timeInTurns(rival === undefined ? [microCase] : [microCase, rival]);
+    const [timing, otherTiming] = await timeInTurns(rival === undefined ? [microCase] : [microCase, rival]);
     if (timing === undefined) continue;
     const comparison =
       otherTiming === undefined ? '' : `   other:${formatTiming(otherTiming, bytes)}   ${speedUp(timing, otherTiming)}`;

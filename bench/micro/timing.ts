@@ -15,29 +15,30 @@ export interface Timing {
 }
 
 /** Times several cases in turns, so that what disturbs the machine disturbs all of them. */
-export function timeInTurns(cases: readonly MicroCase[]): readonly Timing[] {
-  const times = cases.map(calibrate);
+export async function timeInTurns(cases: readonly MicroCase[]): Promise<readonly Timing[]> {
+  const times: number[] = [];
+  for (const each of cases) times.push(await calibrate(each));
   const rounds: number[][] = cases.map(() => []);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, each] of cases.entries()) {
       const count = times[i] ?? 1;
-      rounds[i]?.push((millisecondsOf(each, count) * 1e6) / count / (each.operationsAtOnce ?? 1));
+      rounds[i]?.push(((await millisecondsOf(each, count)) * 1e6) / count / (each.operationsAtOnce ?? 1));
     }
   }
   return rounds.map(summarize);
 }
 
 /** Finds how many times make a round, and has the code compiled on the way. */
-function calibrate(microCase: MicroCase): number {
+async function calibrate(microCase: MicroCase): Promise<number> {
   let times = 1;
-  while (millisecondsOf(microCase, times) < ROUND_MS) times *= 2;
+  while ((await millisecondsOf(microCase, times)) < ROUND_MS) times *= 2;
   return times;
 }
 
-/** Processor time, which other programs on the machine disturb less than time on the clock. */
-function millisecondsOf({ run }: MicroCase, times: number): number {
+/** Processor time of all threads, which other programs on the machine disturb less than time on the clock. */
+async function millisecondsOf({ run }: MicroCase, times: number): Promise<number> {
   const before = process.cpuUsage();
-  run(times);
+  await run(times);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }

@@ -6,8 +6,8 @@ import { clockMs } from './clock.ts';
 
 /** How many handshakes are under way at a time. */
 const CONCURRENT_HANDSHAKES = 32;
-/** A client has some 28 000 ports on each of its addresses. */
-const CONNECTIONS_PER_ADDRESS = 10_000;
+/** An address has some 28 000 ports, but binding to a free one gets slow long before they are used up. */
+const CONNECTIONS_PER_ADDRESS = 2000;
 const ARRIVAL_TIMEOUT_MS = 60_000;
 /** How long a message that came twice has to come. */
 const SURPLUS_WAIT_MS = 300;
