@@ -65,10 +65,12 @@ function report(result: RunResult, { jsonFile, checksFloors }: CommandLine): boo
   const plotFile = jsonFile.replace(/(\.json)?$/, '.svg');
   mkdirSync(dirname(jsonFile), { recursive: true });
   writeFileSync(jsonFile, `${JSON.stringify(result, undefined, 2)}\n`);
-  writeFileSync(plotFile, drawPlot(result, names));
+  const plot = drawPlot(result);
+  if (plot !== undefined) writeFileSync(plotFile, plot);
   console.log('Times as good as ws (CPU time of a message or handshake, memory, size):\n');
   console.log(formatSummary(benchmarks, names));
-  console.log(`\n${jsonFile}\n${plotFile}`);
+  console.log(`\n${jsonFile}`);
+  if (plot !== undefined) console.log(plotFile);
 
   const failed = benchmarks.filter(({ failures }) => failures.length > 0);
   for (const { name, failures } of failed) console.log(`FAILED ${name}: ${failures.join('; ')}`);

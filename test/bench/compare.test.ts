@@ -3,7 +3,6 @@ import type { Benchmark, Sample, Settings } from '../../bench/benchmark.ts';
 import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
 import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
-import { drawPlot } from '../../bench/report/plot.ts';
 import type { BenchmarkResult } from '../../bench/report/results.ts';
 import { formatBenchmark, formatSummary } from '../../bench/report/table.ts';
 
@@ -107,17 +106,5 @@ describe('a comparison', () => {
       return Promise.resolve({ figures: { throughput: 1, cpu: 1 }, isLoadLimit });
     });
     expect(table).not.toContain('the load was the limit');
-  });
-
-  test('is drawn with one bar for each peer but the baseline', async () => {
-    const { result } = await run(steady);
-    const machine = { processor: 'CPU', processors: 2, memoryGiB: 4, system: 'linux', node: '20', v8: '11' };
-    const svg = drawPlot(
-      { date: '2025-01-01T00:00:00Z', machine, settings, peers: {}, skipped: [], benchmarks: [result] },
-      [LIBRARY, 'ws'],
-    );
-    expect(svg).toContain('Echo &amp; &lt;more>');
-    expect(svg.match(/4\.00×/g)).toHaveLength(1);
-    expect(svg).not.toContain('NaN');
   });
 });
