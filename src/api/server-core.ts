@@ -74,8 +74,9 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   #isOver = false;
   readonly #onEnd: (() => void)[] = [];
 
-  constructor(subject: WebSocketServer, options: ServerCoreOptions) {
-    this.subject = subject;
+  /** @param subject - the `WebSocketServer`, whatever its types of messages and data are */
+  constructor(subject: object, options: ServerCoreOptions) {
+    this.subject = subject as WebSocketServer;
     this.handler = options.handler;
     this.dataType = options.dataType;
     this.#path = options.path;

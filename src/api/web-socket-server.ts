@@ -84,7 +84,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     }
     this.#path = path;
     const dataType = checkDataType(options.dataType, 'HTTP');
-    this.#core = new ServerCore(this as WebSocketServer, {
+    this.#core = new ServerCore(this, {
       handler,
       dataType,
       path: normalizedPath,
