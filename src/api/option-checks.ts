@@ -8,10 +8,10 @@ export interface NumberRange {
 }
 
 /** Durations in milliseconds; Infinity means none. */
-export const DURATION = { min: 1, max: Infinity } as const;
+export const DURATION: Omit<NumberRange, 'default'> = { min: 1, max: Infinity };
 
 /** A count or size without an upper end; Infinity means no limit. */
-export const COUNT = { min: 1, max: Infinity } as const;
+export const COUNT: Omit<NumberRange, 'default'> = { min: 1, max: Infinity };
 
 /**
  * Checks that an option is a whole number within its range.
