@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ValidUpgrade } from '../protocol/handshake-server.ts';
+import type { UpgradeRequest, ValidUpgrade } from '../protocol/handshake-server.ts';
 import { isThenable } from '../process/logical-process.ts';
 import { type Deadline, timers } from '../transport/timers.ts';
 import { answerUpgrade, refuseUpgrade } from '../transport/upgrade.ts';
@@ -28,7 +27,7 @@ export class PendingUpgrade implements Deadline {
   readonly head: Buffer;
   readonly handshake: ValidUpgrade;
   readonly protocol: string;
-  readonly request: IncomingMessage;
+  readonly request: UpgradeRequest;
   readonly client: ClientFacts;
   /** What it counts for: `ConnectionCounts.networkOf`. */
   network = '';
@@ -40,7 +39,7 @@ export class PendingUpgrade implements Deadline {
 
   constructor(
     judge: UpgradeJudge,
-    request: IncomingMessage,
+    request: UpgradeRequest,
     socket: Duplex,
     head: Buffer,
     handshake: ValidUpgrade,

@@ -1,4 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import type { UpgradeRequest } from '../protocol/handshake-server.ts';
+
+const END = '\r\n\r\n';
 
 /** A client's upgrade request, as `event.request` shows it. Its objects have no prototype. */
 export interface RequestInfo {
@@ -16,8 +18,9 @@ export interface RequestInfo {
 }
 
 /** Describes an upgrade request for `onConnection`. */
-export function toRequestInfo(request: IncomingMessage, remoteAddress: string): RequestInfo {
-  return describe(request.url ?? '/', request.rawHeaders, remoteAddress);
+export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest, remoteAddress: string): RequestInfo {
+  const all = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collect(rawHeaders);
+  return { url, query: parseQuery(url), headers: all, remoteAddress };
 }
 
 /**
@@ -30,28 +33,44 @@ export class KeptRequest {
   readonly #remoteAddress: string;
   #info: RequestInfo | undefined;
 
-  constructor(request: IncomingMessage, remoteAddress: string) {
-    // No header can hold a line feed.
-    this.#text = [request.url ?? '/', ...request.rawHeaders].join('\n');
+  constructor(request: UpgradeRequest, remoteAddress: string) {
+    this.#text = request.text ?? toText(request);
     this.#remoteAddress = remoteAddress;
   }
 
   read(): RequestInfo {
     if (this.#info === undefined) {
-      const [url, ...rawHeaders] = this.#text.split('\n') as [string, ...string[]];
-      this.#info = describe(url, rawHeaders, this.#remoteAddress);
+      this.#info = toRequestInfo(fromText(this.#text), this.#remoteAddress);
       this.#text = '';
     }
     return this.#info;
   }
 }
 
-function describe(url: string, rawHeaders: readonly string[], remoteAddress: string): RequestInfo {
+/** A request as its client sent it, but for what stands around the values of headers. */
+function toText({ url = '/', rawHeaders = [] }: UpgradeRequest): string {
+  const lines = [`GET ${url} HTTP/1.1`];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  lines.push('', '');
+  return lines.join('\r\n');
+}
+
+/** The counterpart of {@link toText}. No target holds a space, no header a line end. */
+function fromText(text: string): UpgradeRequest {
+  const [start, ...lines] = text.slice(0, -END.length).split('\r\n') as [string, ...string[]];
+  const rawHeaders = lines.flatMap((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon), line.slice(colon + ': '.length)];
+  });
+  return { url: start.slice('GET '.length, start.lastIndexOf(' ')), headers: {}, rawHeaders };
+}
+
+function collect(rawHeaders: readonly string[]): Record<string, string | string[]> {
   const headers = createMultiMap();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     add(headers, (rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string);
   }
-  return { url, query: parseQuery(url), headers, remoteAddress };
+  return headers;
 }
 
 /** Decodes the parameters behind the question mark: percent signs, and `+` as a space. */

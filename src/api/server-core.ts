@@ -1,10 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { callbackFailed, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { reportError } from '../process/error-handling.ts';
 import { currentContext, type LogicalProcess, type Owned } from '../process/logical-process.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
-import { buildUpgradeResponse, checkUpgradeRequest, chooseProtocol } from '../protocol/handshake-server.ts';
+import {
+  buildUpgradeResponse,
+  checkUpgradeRequest,
+  chooseProtocol,
+  type UpgradeRequest,
+} from '../protocol/handshake-server.ts';
 import { PreparedMessage } from '../protocol/prepared-message.ts';
 import { acceptOffer } from '../protocol/permessage-deflate.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
@@ -166,12 +170,12 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
 
   // UpgradeAcceptor
 
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     if (this.#isTerminating) {
       refuseUpgrade(socket, 503, 'the server is closing');
       return;
     }
-    const client = this.#proxies.clientOf(request);
+    const client = this.#proxies.clientOf(request.headers, socket);
     if (client === undefined) {
       refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
       return;

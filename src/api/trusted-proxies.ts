@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { BlockList, SocketAddress } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { FourDError } from '../errors.ts';
 import { type ForwardedElement, parseForwarded } from '../protocol/forwarded.ts';
-import { joined } from '../protocol/handshake-server.ts';
+import { type HandshakeHeaders, joined, single } from '../protocol/handshake-server.ts';
 
 /** Who asks, as far as the server can tell. */
 export interface ClientFacts {
@@ -42,13 +42,13 @@ export class TrustedProxies {
    *
    * @returns undefined when the headers cannot be read, or contradict each other: one of them may be a client's invention
    */
-  clientOf(request: IncomingMessage): ClientFacts | undefined {
-    const { headers, socket } = request;
-    const address = toPlainAddress(socket.remoteAddress);
+  clientOf(headers: HandshakeHeaders, socket: Duplex): ClientFacts | undefined {
+    const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
+    const address = toPlainAddress(remoteAddress);
     const direct = {
       address,
-      host: headers.host ?? '',
-      isSecure: (socket as Partial<TLSSocket>).encrypted === true,
+      host: single(headers.host) ?? '',
+      isSecure: encrypted === true,
     };
     if (!this.#isTrusted(address)) return direct;
     const forwarded = joined(headers.forwarded);

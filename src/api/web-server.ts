@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
+import { FirstBytes } from '../transport/first-bytes.ts';
 import { timers } from '../transport/timers.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { createRequestListener } from './web-server-requests.ts';
@@ -49,6 +50,7 @@ export class WebServer {
   readonly #ownSettings: WebServerSettings;
   #settings: CheckedSettings;
   #servers: readonly UpgradableServer[] = [];
+  #firstBytes: FirstBytes | undefined;
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #attached = new Set<Attached>();
@@ -171,6 +173,7 @@ export class WebServer {
       const checked = checkSettings(settings, this.#ownSettings);
       const listener = await createRequestListener(checked);
       const http = checked.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
+      this.#firstBytes = http && FirstBytes.of(http);
       const https = checked.HTTPSEnabled ? await createSecureServer(checked, listener) : undefined;
       const ports: { HTTPPort?: number; HTTPSPort?: number } = {};
       if (http !== undefined) {
@@ -207,6 +210,7 @@ export class WebServer {
     const deadline = { onDeadline: () => this.#destroySockets() };
     const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
+    this.#firstBytes?.release();
     for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
     timers.cancel(deadline, ticket);

@@ -1,15 +1,21 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HANDSHAKE_GUID } from './constants.ts';
 import { type ExtensionOffer, listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
 
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The parts of a request that the handshake looks at. */
+/** An upgrade request, as Node's parser or {@link readPlainUpgrade} gives it. */
 export interface UpgradeRequest {
   readonly method?: string | undefined;
   readonly httpVersion?: string | undefined;
+  /** The target as it stands in the request line. */
+  readonly url?: string | undefined;
   readonly headers: HandshakeHeaders;
+  /** Names and values in turn, as they came. Absent when `headers` has them all, because none came twice. */
+  readonly rawHeaders?: readonly string[] | undefined;
+  /** The whole request, where it is known. */
+  readonly text?: string | undefined;
 }
 
 /** A request that asks for a WebSocket as it should. */
@@ -75,9 +81,8 @@ export function chooseProtocol(supported: readonly string[], offered: readonly s
 
 /** The value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 section 4.2.2). */
 export function acceptValue(key: string): string {
-  return createHash('sha1')
-    .update(key + HANDSHAKE_GUID)
-    .digest('base64');
+  // Half the time that a Hash object takes.
+  return hash('sha1', key + HANDSHAKE_GUID, 'base64');
 }
 
 /**

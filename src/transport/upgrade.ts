@@ -1,6 +1,7 @@
-import { type IncomingMessage, type Server as HttpServer, STATUS_CODES } from 'node:http';
+import { type Server as HttpServer, STATUS_CODES } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
+import type { UpgradeRequest } from '../protocol/handshake-server.ts';
 import { ignoreErrors } from './socket-transport.ts';
 import { timers } from './timers.ts';
 
@@ -13,7 +14,7 @@ export type UpgradableServer = HttpServer | HttpsServer;
 /** Takes the upgrade requests of one path. */
 export interface UpgradeAcceptor {
   /** `socket` has an 'error' listener and is not being read. `head` is what came behind the request. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
 
 const hubs = new WeakMap<UpgradableServer, UpgradeHub>();
@@ -27,9 +28,9 @@ const hubs = new WeakMap<UpgradableServer, UpgradeHub>();
 export class UpgradeHub {
   readonly #server: UpgradableServer;
   readonly #acceptors = new Map<string, UpgradeAcceptor>();
-  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
-    this.#dispatch(request, socket, head);
+    this.take(request, socket, head);
   };
 
   /** The hub of a server: always the same one. */
@@ -70,7 +71,17 @@ export class UpgradeHub {
     if (this.#acceptors.size === 0) this.#server.off('upgrade', this.#onUpgrade);
   }
 
-  #dispatch(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Whether upgrade requests of this server concern nobody else. */
+  get isAlone(): boolean {
+    return this.#acceptors.size > 0 && this.#server.listenerCount('upgrade') === 1;
+  }
+
+  /**
+   * Takes an upgrade request: from an 'upgrade' event, or in place of one while the hub {@link isAlone}.
+   *
+   * @param socket - with an 'error' listener, and not being read
+   */
+  take(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     const path = pathOf(request.url ?? '/');
     const acceptor = this.#acceptors.get(path) ?? this.#acceptors.get(ANY_PATH);
     if (acceptor !== undefined) acceptor.accept(request, socket, head);

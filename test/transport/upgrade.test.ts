@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { UpgradeRequest } from '../../src/protocol/handshake-server.ts';
 import { timers } from '../../src/transport/timers.ts';
 import { normalizePath, refuseUpgrade, type UpgradeAcceptor, UpgradeHub } from '../../src/transport/upgrade.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
@@ -22,13 +23,13 @@ afterAll(() => expectNoOpenSockets());
 /** Accepts nobody, and answers with its name so that a test sees who was asked. */
 class NamedAcceptor implements UpgradeAcceptor {
   readonly name: string;
-  readonly requests: IncomingMessage[] = [];
+  readonly requests: UpgradeRequest[] = [];
 
   constructor(name: string) {
     this.name = name;
   }
 
-  accept(request: IncomingMessage, socket: Duplex): void {
+  accept(request: UpgradeRequest, socket: Duplex): void {
     this.requests.push(request);
     refuseUpgrade(socket, 403, this.name);
   }
@@ -138,7 +139,7 @@ describe('the acceptor of a path', () => {
 
   test('gets the request, the bytes behind it and the socket, unread and with an error listener', async () => {
     const { hub, port } = await startServer();
-    const accepted = createDeferred<[IncomingMessage, Duplex, Buffer]>();
+    const accepted = createDeferred<[UpgradeRequest, Duplex, Buffer]>();
     hub.add('/chat', { accept: (...parameters) => accepted.resolve(parameters) });
     await RawClient.request(port, { path: '/chat?x', behind: Buffer.from('early bytes') });
     const [request, socket, head] = await accepted.promise;
