@@ -9,7 +9,7 @@ import {
   OPCODE_PONG,
   RSV_BITS,
 } from './constants.ts';
-import { applyMask, rotateKey } from './mask.ts';
+import { applyMask, closeMaskingWindow, openMaskingWindow, rotateKey } from './mask.ts';
 import { Queue } from './queue.ts';
 
 /**
@@ -88,7 +88,9 @@ export class FrameParser {
       this.#rest.push(chunk);
       return;
     }
-    const offset = this.#run(chunk);
+    const window = this.#expectsMask ? openMaskingWindow(chunk) : undefined;
+    const offset = this.#run(window ?? chunk, chunk.length);
+    if (window !== undefined) closeMaskingWindow();
     if (offset === chunk.length) return;
     this.#rest = new Queue();
     // A copy, because a small rest must not hold a whole read buffer for as long as the pause takes.
@@ -106,7 +108,7 @@ export class FrameParser {
     const rest = this.#rest;
     if (rest === undefined || this.#isRunning) return;
     for (let chunk = rest.shift(); chunk !== undefined; chunk = rest.shift()) {
-      const offset = this.#run(chunk);
+      const offset = this.#run(chunk, chunk.length);
       if (this.#isPaused) {
         rest.unshift(chunk.subarray(offset));
         return;
@@ -123,48 +125,48 @@ export class FrameParser {
     this.#control = undefined;
   }
 
-  /** Reads until the chunk ends, a pause or a stop. Returns how much is done with. */
-  #run(chunk: Buffer): number {
+  /** Reads `bytes[0..end)` until the end, a pause or a stop. Returns how much is done with. */
+  #run(bytes: Buffer, end: number): number {
     let offset = 0;
     this.#isRunning = true;
-    while (offset < chunk.length && !this.#isPaused && !this.#isStopped) {
+    while (offset < end && !this.#isPaused && !this.#isStopped) {
       if (!this.#isInPayload) {
-        offset += this.#header === undefined ? this.#beginHeader(chunk, offset) : this.#continueHeader(chunk);
+        offset += this.#header === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
         if (!this.#isInPayload) continue;
         if (this.#opcode <= OPCODE_BINARY && !this.#listener.onDataHeader(this.#firstByte, this.#payloadBytes)) break;
       }
       // An empty frame ends with its header, a longer one may have nothing here yet.
-      if (offset < chunk.length || this.#missingBytes === 0) offset = this.#readPayload(chunk, offset);
+      if (offset < end || this.#missingBytes === 0) offset = this.#readPayload(bytes, offset, end);
     }
     this.#isRunning = false;
-    return this.#isStopped ? chunk.length : offset;
+    return this.#isStopped ? end : offset;
   }
 
   /** Reads a header that begins in this chunk. Returns the bytes taken. */
-  #beginHeader(chunk: Buffer, offset: number): number {
-    const headerBytes = this.#readHeader(chunk, offset, chunk.length - offset);
+  #beginHeader(bytes: Buffer, offset: number, end: number): number {
+    const available = end - offset;
+    const headerBytes = this.#readHeader(bytes, offset, available);
     if (headerBytes > 0) return headerBytes;
-    const available = chunk.length - offset;
     if (!this.#isStopped) {
       this.#header = Buffer.alloc(MAX_HEADER_BYTES);
-      chunk.copy(this.#header, 0, offset);
+      bytes.copy(this.#header, 0, offset, end);
       this.#headerBytes = available;
     }
     return available;
   }
 
   /** Reads on in a header that began in an earlier chunk. Returns the bytes taken from this one. */
-  #continueHeader(chunk: Buffer): number {
+  #continueHeader(bytes: Buffer, end: number): number {
     const header = this.#header as Buffer;
     const before = this.#headerBytes;
-    const available = before + chunk.copy(header, before);
+    const available = before + bytes.copy(header, before, 0, end);
     const headerBytes = this.#readHeader(header, 0, available);
     if (headerBytes > 0) {
       this.#header = undefined;
       return headerBytes - before;
     }
     this.#headerBytes = available;
-    return chunk.length;
+    return end;
   }
 
   /** Reads and checks the header at `offset`. Returns its size, or 0 when it is cut or refused. */
@@ -232,18 +234,18 @@ export class FrameParser {
     return false;
   }
 
-  #readPayload(chunk: Buffer, offset: number): number {
-    const end = Math.min(offset + this.#missingBytes, chunk.length);
+  #readPayload(bytes: Buffer, offset: number, bytesEnd: number): number {
+    const end = Math.min(offset + this.#missingBytes, bytesEnd);
     let isAscii = false;
     if (this.#expectsMask) {
-      isAscii = applyMask(chunk, offset, end, this.#key);
+      isAscii = applyMask(bytes, offset, end, this.#key);
       this.#key = rotateKey(this.#key, end - offset);
     }
     this.#missingBytes -= end - offset;
     const isLast = this.#missingBytes === 0;
     if (isLast) this.#isInPayload = false;
-    if (this.#opcode <= OPCODE_BINARY) this.#listener.onDataPayload(chunk, offset, end, isAscii, isLast);
-    else this.#readControlPayload(chunk.subarray(offset, end), isLast);
+    if (this.#opcode <= OPCODE_BINARY) this.#listener.onDataPayload(bytes, offset, end, isAscii, isLast);
+    else this.#readControlPayload(bytes.subarray(offset, end), isLast);
     return end;
   }
 

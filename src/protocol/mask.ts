@@ -1,7 +1,12 @@
 import { randomFillSync } from 'node:crypto';
+import { createSimdMask, type SimdMask, type WebAssemblyApi } from './simd-mask.ts';
 
-/** From this size on, four bytes at a time pay for the two views that it takes. */
-const WORD_THRESHOLD_BYTES = 256;
+/** From this size on, copying to where vector instructions reach pays, or where there are none, two views for whole words. */
+const LONG_BYTES = 256;
+/** Smaller chunks are unmasked where they are. */
+const MIN_WINDOW_BYTES = 128;
+/** Half of the memory that vector instructions reach: a chunk that is being parsed lies in the first half. */
+const WINDOW_BYTES = 65_536;
 /** Bytes of random data fetched at a time: 2 048 keys. */
 const POOL_BYTES = 8192;
 
@@ -10,6 +15,28 @@ const keyWord = new Int32Array(keyBytes.buffer);
 
 const pool = Buffer.alloc(POOL_BYTES);
 let poolOffset = POOL_BYTES;
+
+const simd = createSimdMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+let isWindowOpen = false;
+
+/**
+ * Copies a chunk to where it is unmasked fastest, for as long as it is being parsed.
+ *
+ * @returns memory that begins with the chunk and is longer, to be given back by {@link closeMaskingWindow}; undefined when
+ *   the chunk is best unmasked where it is
+ */
+export function openMaskingWindow(chunk: Uint8Array): Buffer | undefined {
+  if (simd === undefined || isWindowOpen) return undefined;
+  if (chunk.length < MIN_WINDOW_BYTES || chunk.length > WINDOW_BYTES) return undefined;
+  isWindowOpen = true;
+  simd.memory.set(chunk);
+  return simd.memory;
+}
+
+/** Gives back what {@link openMaskingWindow} gave. */
+export function closeMaskingWindow(): void {
+  isWindowOpen = false;
+}
 
 /**
  * A fresh masking key as a 32-bit integer, its first byte the most significant.
@@ -36,8 +63,9 @@ export function nextMaskingKey(): number {
  * @returns whether all resulting bytes are ASCII, which comes for free and spares the text path a pass
  */
 export function applyMask(bytes: Uint8Array, start: number, end: number, key: number): boolean {
-  if (end - start >= WORD_THRESHOLD_BYTES) return applyMaskByWords(bytes, start, end, key);
-  return applyMaskByBytes(bytes, start, end, key) < 0x80;
+  if (bytes === simd?.memory) return simd.mask(start, end, swapBytes(key)) === 0;
+  if (end - start < LONG_BYTES) return applyMaskByBytes(bytes, start, end, key) < 0x80;
+  return simd === undefined ? applyMaskByWords(bytes, start, end, key) : applyMaskByCopy(simd, bytes, start, end, key);
 }
 
 /** The key to go on with after `count` payload bytes. */
@@ -69,6 +97,29 @@ function applyMaskByBytes(bytes: Uint8Array, start: number, end: number, key: nu
   if (i + 1 < end) seen |= (bytes[i + 1] as number) ^= key1;
   if (i + 2 < end) seen |= (bytes[i + 2] as number) ^= key2;
   return seen;
+}
+
+/** Piece by piece through the second half of the window's memory. */
+function applyMaskByCopy(
+  { memory, mask }: SimdMask,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  key: number,
+): boolean {
+  let isAscii = true;
+  for (let offset = start; offset < end; offset += WINDOW_BYTES) {
+    const piece = bytes.subarray(offset, Math.min(offset + WINDOW_BYTES, end));
+    const windowEnd = WINDOW_BYTES + piece.length;
+    memory.set(piece, WINDOW_BYTES);
+    if (mask(WINDOW_BYTES, windowEnd, swapBytes(key)) !== 0) isAscii = false;
+    bytes.set(memory.subarray(WINDOW_BYTES, windowEnd), offset);
+  }
+  return isAscii;
+}
+
+function swapBytes(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }
 
 function applyMaskByWords(bytes: Uint8Array, start: number, end: number, key: number): boolean {
