@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
-import { incompleteBudget, type IncompleteHolder } from './incomplete-budget.ts';
+import { incompleteBudget, type IncompleteHolder, IncompleteMemory } from './incomplete-budget.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */
@@ -52,6 +52,8 @@ export class MessageAssembler implements IncompleteHolder {
   #announcedBytes = 0;
   #buffer: Buffer | undefined;
   #bufferedBytes = 0;
+  /** What counts {@link #buffer} against the budget of the process. */
+  #memory: IncompleteMemory | undefined;
   #utf8: Utf8Validator | undefined;
 
   constructor(listener: MessageListener, limits: MessageLimits, decodesText: boolean, inflater: Inflater | undefined) {
@@ -124,7 +126,8 @@ export class MessageAssembler implements IncompleteHolder {
 
   /** Lets go of an unfinished message. */
   clear(): void {
-    if (this.#buffer !== undefined) incompleteBudget.release(this);
+    if (this.#memory !== undefined) incompleteBudget.release(this.#memory);
+    this.#memory = undefined;
     this.#buffer = undefined;
     this.#utf8 = undefined;
   }
@@ -176,7 +179,8 @@ export class MessageAssembler implements IncompleteHolder {
       const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES, needed * MAX_ADVANCE));
       const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
       const size = Math.min(grownSize(buffer, wanted), most);
-      if (!incompleteBudget.hold(this, size)) return false;
+      this.#memory ??= new IncompleteMemory(this);
+      if (!incompleteBudget.hold(this.#memory, size)) return false;
       this.#buffer = Buffer.allocUnsafeSlow(size);
       if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
     }

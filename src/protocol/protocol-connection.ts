@@ -353,25 +353,20 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   #writeFrame(firstByte: number, payload: Buffer, isOwned: boolean): void {
     const output = this.#output;
     const key = this.#isClient ? nextMaskingKey() : undefined;
-    const isLarge = payload.length >= LARGE_PAYLOAD_BYTES;
-    const offset = output.reserve(MAX_HEADER_BYTES + (isLarge ? 0 : payload.length));
+    if (payload.length >= LARGE_PAYLOAD_BYTES) {
+      const header = Buffer.allocUnsafe(frameHeaderBytes(payload.length, this.#isClient));
+      writeFrameHeader(header, 0, firstByte, payload.length, key);
+      output.append(header);
+      output.append(key === undefined ? payload : masked(payload, key, isOwned));
+      return;
+    }
+    const offset = output.reserve(MAX_HEADER_BYTES + payload.length);
     const { buffer } = output;
     const start = writeFrameHeader(buffer, offset, firstByte, payload.length, key);
-    if (!isLarge) {
-      payload.copy(buffer, start);
-      const end = start + payload.length;
-      if (key !== undefined) applyMask(buffer, start, end, key);
-      output.commit(end - offset);
-      return;
-    }
-    output.commit(start - offset);
-    if (key === undefined) {
-      output.append(payload);
-      return;
-    }
-    const masked = isOwned ? payload : copyLarge(payload);
-    applyMask(masked, 0, masked.length, key);
-    output.append(masked);
+    const end = start + payload.length;
+    payload.copy(buffer, start);
+    if (key !== undefined) applyMask(buffer, start, end, key);
+    output.commit(end - offset);
   }
 
   #compresses(length: number, compress: boolean | undefined): boolean {
@@ -427,8 +422,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 }
 
-function copyLarge(payload: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(payload.length);
-  payload.copy(copy);
-  return copy;
+function masked(payload: Buffer, key: number, isOwned: boolean): Buffer {
+  const bytes = isOwned ? payload : Buffer.allocUnsafeSlow(payload.length);
+  if (!isOwned) payload.copy(bytes);
+  applyMask(bytes, 0, bytes.length, key);
+  return bytes;
 }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { incompleteBudget, IncompleteBudget, type IncompleteHolder } from '../../src/protocol/incomplete-budget.ts';
+import { incompleteBudget, IncompleteBudget, IncompleteMemory } from '../../src/protocol/incomplete-budget.ts';
 
-function setUp(): { budget: IncompleteBudget; holder: (name: string) => IncompleteHolder; told: string[] } {
+function setUp(): { budget: IncompleteBudget; holder: (name: string) => IncompleteMemory; told: string[] } {
   const told: string[] = [];
   return {
     budget: new IncompleteBudget(1000),
     told,
-    holder: (name) => ({ onBudgetExceeded: (limit, observed) => told.push(`${name} ${limit} ${observed}`) }),
+    holder: (name) =>
+      new IncompleteMemory({ onBudgetExceeded: (limit, observed) => told.push(`${name} ${limit} ${observed}`) }),
   };
 }
 

@@ -299,7 +299,8 @@ describe.each(ROLES)('the %s', (role) => {
     test('RFC 6455 5.3: each frame of a client has a key of its own', () => {
       const { connection, output } = openConnection(role);
       for (let i = 0; i < 20; i++) connection.sendBinary(Buffer.alloc(20_000));
-      const keys = output.appended.map((payload) => payload.toString('hex', 0, 4));
+      const payloads = output.appended.filter(({ length }) => length === 20_000);
+      const keys = payloads.map((payload) => payload.toString('hex', 0, 4));
       expect(new Set(keys).size).toBe(role === 'client' ? 20 : 1);
     });
   });
@@ -971,16 +972,16 @@ describe('large payloads', () => {
     const { connection, output } = openConnection('server');
     const payload = Buffer.alloc(16_384, 1);
     connection.sendBinary(payload);
-    expect(output.appended).toEqual([payload]);
-    expect(output.appended[0]).toBe(payload);
+    expect(output.appended.length).toBe(2);
+    expect(output.appended[1]).toBe(payload);
   });
 
   test('the client masks a copy', () => {
     const { connection, output } = openConnection('client');
     const payload = Buffer.alloc(16_384, 1);
     connection.sendBinary(payload);
-    expect(output.appended.length).toBe(1);
-    expect(output.appended[0]!.buffer).not.toBe(payload.buffer);
+    expect(output.appended.length).toBe(2);
+    expect(output.appended[1]!.buffer).not.toBe(payload.buffer);
     expect(payload.equals(Buffer.alloc(16_384, 1))).toBe(true);
   });
 });
