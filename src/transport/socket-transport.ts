@@ -1,4 +1,5 @@
-import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** Where a socket finds its transport, so that all sockets share one set of listeners. */
@@ -49,6 +50,7 @@ export class SocketTransport implements Transport {
     socket.setNoDelay?.(true);
     socket.pause();
     socket.on('data', onData);
+    if (socket instanceof Socket) socket.push = pushPastStream;
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onClose);
@@ -136,6 +138,21 @@ export function ignoreErrors(socket: { on(event: 'error', listener: () => void):
 }
 
 function doNothing(): void {}
+
+/**
+ * Takes what Node has read of a socket without a detour through the queue and the 'data' event of the stream, which has
+ * nothing to do while it flows.
+ *
+ * @remarks `push` is what any source of a stream calls with its bytes (Node's manual, "API for stream implementers"). A
+ * version of Node whose sockets did not call it would emit 'data' as before.
+ */
+function pushPastStream(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+  if (chunk === null || this.readableFlowing !== true || this.readableLength > 0) {
+    return Duplex.prototype.push.call(this, chunk, encoding);
+  }
+  this[TRANSPORT]?.onData(chunk);
+  return true;
+}
 
 function onData(this: OwnedSocket, chunk: Buffer): void {
   this[TRANSPORT]?.onData(chunk);
