@@ -11,6 +11,11 @@ const MAX_FIRST_BUFFER_BYTES = 1_048_576;
 const MIN_FIRST_BUFFER_BYTES = 256;
 /** And at most this many times what has come: a header that announces much costs its sender something too. */
 const MAX_ADVANCE = 16;
+/** Binary messages of this size are cut out of slabs of our own. */
+const MIN_SLICE_BYTES = 512;
+const MAX_SLICE_BYTES = 4096;
+/** One message that its receiver keeps holds this much at most: 64 times its size. */
+const SLAB_BYTES = 32_768;
 
 /** Limits on what a peer may make this end hold. */
 export interface MessageLimits {
@@ -211,9 +216,30 @@ export class MessageAssembler implements IncompleteHolder {
 
 /** Bytes of the caller's own: a slice would hold the whole read buffer. */
 function copyOf(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
+  const copy = allocate(end - start);
   bytes.copy(copy, 0, start, end);
   return copy;
+}
+
+let slab = Buffer.alloc(0);
+let slabOffset = 0;
+
+/**
+ * Memory for a message, not yet written to.
+ *
+ * @remarks Node cuts what is below 4 KiB out of slabs of 8 KiB, which are eight messages of 1 KiB: a third of the time of
+ * such a message went into slabs.
+ */
+function allocate(byteCount: number): Buffer {
+  if (byteCount < MIN_SLICE_BYTES || byteCount > MAX_SLICE_BYTES) return Buffer.allocUnsafe(byteCount);
+  if (slab.length - slabOffset < byteCount) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabOffset = 0;
+  }
+  const start = slabOffset;
+  // Whoever looks at the bytes as larger numbers needs them aligned.
+  slabOffset = (start + byteCount + 7) & ~7;
+  return slab.subarray(start, start + byteCount);
 }
 
 function grownSize(buffer: Buffer | undefined, needed: number): number {

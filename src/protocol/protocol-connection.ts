@@ -360,7 +360,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       output.append(key === undefined ? payload : masked(payload, key, isOwned));
       return;
     }
-    const offset = output.reserve(MAX_HEADER_BYTES + payload.length);
+    const offset = output.reserve(frameHeaderBytes(payload.length, this.#isClient) + payload.length);
     const { buffer } = output;
     const start = writeFrameHeader(buffer, offset, firstByte, payload.length, key);
     const end = start + payload.length;

@@ -1,11 +1,12 @@
 import type { Output } from '../protocol/output.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
+import { forgetSharedRun, SharedRun } from './shared-run.ts';
 import type { Transport } from './transport.ts';
 
 /** Size of the buffers that small frames are collected in. */
-const BUFFER_BYTES = 16_384 + 64;
+const BUFFER_BYTES = 32_768;
 /** Buffers kept for the next batch: a turn in which this many sockets write takes no new memory. */
-const MAX_FREE_BUFFERS = 512;
+const MAX_FREE_BUFFERS = 256;
 /** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */
 const MAX_COPIED_FRAME_BYTES = 4096;
 /** A batch of this size leaves at once, so that memory does not follow the length of a turn. */
@@ -26,6 +27,7 @@ function flushAll(): void {
   isFlushScheduled = false;
   for (const batch of batches) batch.flush();
   forgetSharedMessage();
+  forgetSharedRun();
 }
 
 /**
@@ -40,8 +42,8 @@ export class WriteBatch implements Output {
   /** Finished pieces, in front of what is in {@link buffer}. Undefined when there are none, as in an idle connection. */
   #pieces: Buffer[] | undefined;
   #pieceBytes = 0;
-  /** The only piece is a small frame that other batches share: it is copied as soon as something else follows. */
-  #isLoneFrame = false;
+  /** Small frames that other batches share, as long as there is nothing else but {@link #pieces} in front of them. */
+  #run: SharedRun | undefined;
   #buffer: Buffer = EMPTY;
   /** The part of the buffer that is written and not yet among the pieces. */
   #start = 0;
@@ -65,7 +67,7 @@ export class WriteBatch implements Output {
 
   /** Bytes that wait here or in the transport. */
   get bufferedBytes(): number {
-    return this.#pieceBytes + this.#end - this.#start + this.#transport.bufferedBytes;
+    return this.#collectedBytes + this.#transport.bufferedBytes;
   }
 
   /** Bytes that were handed to the transport so far. */
@@ -74,7 +76,7 @@ export class WriteBatch implements Output {
   }
 
   reserve(byteCount: number): number {
-    if (this.#isLoneFrame) this.#copyLoneFrame();
+    if (this.#run !== undefined) this.#copyRun();
     if (this.#buffer.length - this.#end < byteCount) this.#nextBuffer(byteCount);
     return this.#end;
   }
@@ -87,16 +89,17 @@ export class WriteBatch implements Output {
   append(bytes: Buffer): void {
     this.#finishPiece();
     this.#addPiece(bytes);
-    this.#isLoneFrame = false;
     this.#onGrown();
   }
 
   appendShared(frame: Buffer): void {
     if (frame.length > MAX_COPIED_FRAME_BYTES) {
       this.append(frame);
-    } else if (this.#pieces === undefined && this.#end === this.#start) {
-      this.#addPiece(frame);
-      this.#isLoneFrame = true;
+    } else if (this.#run !== undefined) {
+      this.#run = this.#run.with(frame);
+      this.#onGrown();
+    } else if (this.#end === this.#start) {
+      this.#run = SharedRun.of(frame);
       this.#onGrown();
     } else {
       const offset = this.reserve(frame.length);
@@ -121,7 +124,7 @@ export class WriteBatch implements Output {
   flush(): void {
     this.#isDirty = false;
     if (this.#isClosed || this.#transport.isBlocked) return;
-    if (this.#end > this.#start || this.#pieces !== undefined) this.#write();
+    if (this.#collectedBytes > 0) this.#write();
     if (this.#endsAfterFlush) {
       this.#endsAfterFlush = false;
       this.#transport.end();
@@ -137,10 +140,15 @@ export class WriteBatch implements Output {
     if (hasLeft && buffer.length === BUFFER_BYTES && freeBuffers.length < MAX_FREE_BUFFERS) freeBuffers.push(buffer);
   }
 
+  get #collectedBytes(): number {
+    return this.#pieceBytes + this.#end - this.#start + (this.#run?.byteCount ?? 0);
+  }
+
   #onGrown(): void {
     if (this.#isClosed) this.#clear();
-    else if (this.#pieceBytes + this.#end - this.#start >= MAX_BATCH_BYTES && !this.#transport.isBlocked) this.#write();
-    else this.#schedule();
+    else if (this.#collectedBytes < MAX_BATCH_BYTES) this.#schedule();
+    else if (this.#transport.isBlocked) this.#finishRun();
+    else this.#write();
   }
 
   #schedule(): void {
@@ -153,9 +161,17 @@ export class WriteBatch implements Output {
   }
 
   #finishPiece(): void {
+    if (this.#run !== undefined) this.#finishRun();
     if (this.#end === this.#start) return;
     this.#addPiece(this.#buffer.subarray(this.#start, this.#end));
     this.#start = this.#end;
+  }
+
+  /** Puts the shared frames together, before there are too many for that. */
+  #finishRun(): void {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run !== undefined) this.#addPiece(run.bytes);
   }
 
   #addPiece(piece: Buffer): void {
@@ -164,11 +180,16 @@ export class WriteBatch implements Output {
     this.#pieceBytes += piece.length;
   }
 
-  #copyLoneFrame(): void {
-    const [frame] = this.#pieces as [Buffer];
-    this.#clear();
-    this.#nextBuffer(frame.length);
-    this.#end = frame.copy(this.#buffer);
+  /** What follows is not shared: the frames go in front of it, into the same buffer. */
+  #copyRun(): void {
+    const { bytes } = this.#run as SharedRun;
+    if (bytes.length > MAX_COPIED_FRAME_BYTES) {
+      this.#finishRun();
+      return;
+    }
+    this.#run = undefined;
+    if (this.#buffer.length - this.#end < bytes.length) this.#nextBuffer(bytes.length);
+    this.#end += bytes.copy(this.#buffer, this.#end);
   }
 
   #nextBuffer(byteCount: number): void {
@@ -184,7 +205,7 @@ export class WriteBatch implements Output {
   #clear(): void {
     this.#pieces = undefined;
     this.#pieceBytes = 0;
-    this.#isLoneFrame = false;
+    this.#run = undefined;
     this.#buffer = EMPTY;
     this.#start = 0;
     this.#end = 0;
