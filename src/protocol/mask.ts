@@ -68,6 +68,30 @@ export function applyMask(bytes: Uint8Array, start: number, end: number, key: nu
   return simd === undefined ? applyMaskByWords(bytes, start, end, key) : applyMaskByCopy(simd, bytes, start, end, key);
 }
 
+/**
+ * Copies `source[start..end)` to `target`, masked.
+ *
+ * @param offset - where it goes in `target`
+ * @param key - as {@link applyMask} takes it
+ */
+export function copyMasked(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  offset: number,
+  key: number,
+): void {
+  const length = end - start;
+  const bytes = length === source.length ? source : source.subarray(start, end);
+  if (simd === undefined || length < LONG_BYTES || length > WINDOW_BYTES) {
+    target.set(bytes, offset);
+    applyMask(target, offset, offset + length, key);
+  } else {
+    target.set(maskInWindow(simd, bytes, key), offset);
+  }
+}
+
 /** The key to go on with after `count` payload bytes. */
 export function rotateKey(key: number, count: number): number {
   const bits = (count & 3) << 3;
@@ -100,22 +124,25 @@ function applyMaskByBytes(bytes: Uint8Array, start: number, end: number, key: nu
 }
 
 /** Piece by piece through the second half of the window's memory. */
-function applyMaskByCopy(
-  { memory, mask }: SimdMask,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  key: number,
-): boolean {
+function applyMaskByCopy(masker: SimdMask, bytes: Uint8Array, start: number, end: number, key: number): boolean {
   let isAscii = true;
   for (let offset = start; offset < end; offset += WINDOW_BYTES) {
     const piece = bytes.subarray(offset, Math.min(offset + WINDOW_BYTES, end));
-    const windowEnd = WINDOW_BYTES + piece.length;
-    memory.set(piece, WINDOW_BYTES);
-    if (mask(WINDOW_BYTES, windowEnd, swapBytes(key)) !== 0) isAscii = false;
-    bytes.set(memory.subarray(WINDOW_BYTES, windowEnd), offset);
+    bytes.set(maskInWindow(masker, piece, key), offset);
+    if (!isLastAscii) isAscii = false;
   }
   return isAscii;
+}
+
+/** Whether what {@link maskInWindow} gave last is ASCII. */
+let isLastAscii = false;
+
+/** A masked copy of `bytes`, at most {@link WINDOW_BYTES}, which lasts until the next call. */
+function maskInWindow({ memory, mask }: SimdMask, bytes: Uint8Array, key: number): Uint8Array {
+  const end = WINDOW_BYTES + bytes.length;
+  memory.set(bytes, WINDOW_BYTES);
+  isLastAscii = mask(WINDOW_BYTES, end, swapBytes(key)) === 0;
+  return memory.subarray(WINDOW_BYTES, end);
 }
 
 function swapBytes(word: number): number {

@@ -14,7 +14,7 @@ import {
 } from './constants.ts';
 import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
-import { applyMask, nextMaskingKey } from './mask.ts';
+import { applyMask, copyMasked, nextMaskingKey } from './mask.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
 import type { Output } from './output.ts';
 import type { Compression, TransformDone } from './compression.ts';
@@ -35,6 +35,9 @@ export interface ProtocolOptions extends MessageLimits {
 export const LARGE_PAYLOAD_BYTES = 16_384;
 /** Texts up to this length are encoded straight into the output: three bytes for each UTF-16 unit at most. */
 const SHORT_TEXT_LENGTH = LARGE_PAYLOAD_BYTES / 3;
+
+/** Large payloads of a client are masked in pieces of this size. */
+const MAX_PIECE_BYTES = 65_536;
 
 /** A message that waits because the one before it is still being compressed. */
 interface WaitingMessage {
@@ -136,7 +139,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     else if (this.#isDeflating || compresses) {
       this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
     } else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
-    else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'), true);
+    else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'));
   }
 
   /**
@@ -150,7 +153,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (this.#isDeflating || compresses) {
       const payload = bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes;
       this.#sendInOrder({ opcode: OPCODE_BINARY, payload, compresses, shared: undefined });
-    } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes, false);
+    } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes);
   }
 
   /** Sends a message that other connections send too. For servers only. Does nothing once the connection is closing. */
@@ -218,7 +221,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   onOutputDrained(): void {
     const pong = this.#waitingPong;
     this.#waitingPong = undefined;
-    if (pong !== undefined && !this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong, false);
+    if (pong !== undefined && !this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong);
   }
 
   // FrameListener
@@ -304,7 +307,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (this.#isClosing) return;
     // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
     this.#waitingPong = this.#output.isBlocked ? Buffer.from(payload) : undefined;
-    if (this.#waitingPong === undefined) this.#writeFrame(FIN_BIT | OPCODE_PONG, payload, false);
+    if (this.#waitingPong === undefined) this.#writeFrame(FIN_BIT | OPCODE_PONG, payload);
   }
 
   /** Lets go of all that waits, in and out. */
@@ -324,11 +327,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (payload.length > MAX_CONTROL_PAYLOAD_BYTES) {
       throw new RangeError(`control frame too long: ${payload.length} bytes (at most ${MAX_CONTROL_PAYLOAD_BYTES})`);
     }
-    if (!this.#isClosing) this.#writeFrame(FIN_BIT | opcode, payload, false);
+    if (!this.#isClosing) this.#writeFrame(FIN_BIT | opcode, payload);
   }
 
   #writeClose(payload: Buffer): void {
-    this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload, false);
+    this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload);
   }
 
   // Writing frames
@@ -349,24 +352,44 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     output.commit(end - offset);
   }
 
-  /** @param isOwned - whether `payload` is a buffer of our own that may be masked in place and kept */
-  #writeFrame(firstByte: number, payload: Buffer, isOwned: boolean): void {
-    const output = this.#output;
-    const key = this.#isClient ? nextMaskingKey() : undefined;
-    if (payload.length >= LARGE_PAYLOAD_BYTES) {
-      const header = Buffer.allocUnsafe(frameHeaderBytes(payload.length, this.#isClient));
-      writeFrameHeader(header, 0, firstByte, payload.length, key);
-      output.append(header);
-      output.append(key === undefined ? payload : masked(payload, key, isOwned));
+  #writeFrame(firstByte: number, payload: Buffer): void {
+    if (this.#isClient) {
+      this.#writeMaskedFrame(firstByte, payload, nextMaskingKey());
       return;
     }
-    const offset = output.reserve(frameHeaderBytes(payload.length, this.#isClient) + payload.length);
-    const { buffer } = output;
-    const start = writeFrameHeader(buffer, offset, firstByte, payload.length, key);
-    const end = start + payload.length;
-    payload.copy(buffer, start);
-    if (key !== undefined) applyMask(buffer, start, end, key);
-    output.commit(end - offset);
+    const output = this.#output;
+    const headerBytes = frameHeaderBytes(payload.length, false);
+    if (payload.length >= LARGE_PAYLOAD_BYTES) {
+      const header = Buffer.allocUnsafe(headerBytes);
+      writeFrameHeader(header, 0, firstByte, payload.length, undefined);
+      output.append(header);
+      output.append(payload);
+      return;
+    }
+    const offset = output.reserve(headerBytes + payload.length);
+    const start = writeFrameHeader(output.buffer, offset, firstByte, payload.length, undefined);
+    payload.copy(output.buffer, start);
+    output.commit(headerBytes + payload.length);
+  }
+
+  /** A client has to copy every payload, so a large one goes through the memory of the output too, piece by piece. */
+  #writeMaskedFrame(firstByte: number, payload: Buffer, key: number): void {
+    const output = this.#output;
+    const { length } = payload;
+    const headerBytes = frameHeaderBytes(length, true);
+    let end = Math.min(length, MAX_PIECE_BYTES);
+    const offset = output.reserve(headerBytes + end);
+    writeFrameHeader(output.buffer, offset, firstByte, length, key);
+    copyMasked(payload, 0, end, output.buffer, offset + headerBytes, key);
+    output.commit(headerBytes + end);
+    while (end < length) {
+      const start = end;
+      end = Math.min(length, start + MAX_PIECE_BYTES);
+      const pieceOffset = output.reserve(end - start);
+      // Pieces are whole words, so the key needs no rotation.
+      copyMasked(payload, start, end, output.buffer, pieceOffset, key);
+      output.commit(end - start);
+    }
   }
 
   #compresses(length: number, compress: boolean | undefined): boolean {
@@ -394,7 +417,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       const { opcode, payload, compresses, shared } = message;
       if (!compresses) {
         this.#waitingBytes -= payload.length;
-        this.#writeFrame(FIN_BIT | opcode, payload, false);
+        this.#writeFrame(FIN_BIT | opcode, payload);
         continue;
       }
       this.#isDeflating = true;
@@ -403,9 +426,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
         this.#isDeflating = false;
         if (this.#isDone) return;
         this.#waitingBytes -= payload.length;
-        if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result, true);
+        if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result);
         // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
-        else this.#writeFrame(FIN_BIT | opcode, payload, false);
+        else this.#writeFrame(FIN_BIT | opcode, payload);
         if (!isLooping) this.#deflateWaiting(false);
       };
       if (shared !== undefined && deflater.isShared) shared.deflate(deflater, done);
@@ -420,11 +443,4 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (close !== undefined) this.#writeClose(close);
     else if (!isAtOnce) this.#sink.onCompressed();
   }
-}
-
-function masked(payload: Buffer, key: number, isOwned: boolean): Buffer {
-  const bytes = isOwned ? payload : Buffer.allocUnsafeSlow(payload.length);
-  if (!isOwned) payload.copy(bytes);
-  applyMask(bytes, 0, bytes.length, key);
-  return bytes;
 }

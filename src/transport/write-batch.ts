@@ -4,7 +4,7 @@ import { forgetSharedRun, SharedRun } from './shared-run.ts';
 import type { Transport } from './transport.ts';
 
 /** Size of the buffers that small frames are collected in. */
-const BUFFER_BYTES = 32_768;
+const BUFFER_BYTES = 65_536 + 64;
 /** Buffers kept for the next batch: a turn in which this many sockets write takes no new memory. */
 const MAX_FREE_BUFFERS = 256;
 /** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */

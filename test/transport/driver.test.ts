@@ -614,7 +614,7 @@ describe.each(ROLES)('%s', (role) => {
       const { driver, heard } = drive(role, here);
       driver.resume();
       const peer = new Peer(otherRole(role), there, { reads: false });
-      driver.send(Buffer.alloc(100_000));
+      driver.send(Buffer.alloc(65_536));
       await turns();
       const before = driver.bufferedBytes;
       for (let i = 0; i < 100; i++) peer.send(`89 ${i.toString(16).padStart(2, '0')}`);
