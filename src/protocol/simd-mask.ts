@@ -15,7 +15,7 @@ export interface SimdMask {
    * @param key - the masking key, its first byte the least significant
    * @returns 0 when all resulting bytes are ASCII
    */
-  mask(start: number, end: number, key: number): number;
+  readonly mask: (start: number, end: number, key: number) => number;
 }
 
 const PAGES = 2;
@@ -53,13 +53,13 @@ const I32_AND = [0x71];
 const I32_OR = [0x72];
 const I32_XOR = [0x73];
 const I32_ROTR = [0x78];
-const END_OF_BLOCK = 0x0b;
+const END_OF_BLOCK = [0x0b];
 
 /** While the condition holds: the body, then `START += step`. */
 function whileLoop(condition: readonly number[], body: readonly number[], step: number): number[] {
   const advance = [...get(START), ...constant(step), ...I32_ADD, ...set(START)];
   // loop; condition; if; body; branch to the loop; end; end
-  return [0x03, 0x40, ...condition, 0x04, 0x40, ...body, ...advance, 0x0c, 0x01, END_OF_BLOCK, END_OF_BLOCK];
+  return [0x03, 0x40, ...condition, 0x04, 0x40, ...body, ...advance, 0x0c, 0x01, ...END_OF_BLOCK, ...END_OF_BLOCK];
 }
 
 /** Whether `START + count <= END`. */
@@ -75,38 +75,39 @@ function maskPiece(offset: number): number[] {
 
 /** The byte at `START`, with the lowest byte of the key, which then moves on to the next one. */
 const MASK_BYTE = [
-  ...get(START),
-  ...[...get(START), ...I32_LOAD8, ...get(KEY), ...I32_XOR, ...constant(255), ...I32_AND, ...tee(BYTE)],
-  ...I32_STORE8,
-  ...[...get(SEEN_BYTES), ...get(BYTE), ...I32_OR, ...set(SEEN_BYTES)],
-  ...[...get(KEY), ...constant(8), ...I32_ROTR, ...set(KEY)],
-];
+  [get(START), get(START), I32_LOAD8, get(KEY), I32_XOR, constant(255), I32_AND, tee(BYTE), I32_STORE8],
+  [get(SEEN_BYTES), get(BYTE), I32_OR, set(SEEN_BYTES)],
+  [get(KEY), constant(8), I32_ROTR, set(KEY)],
+].flat(2);
 
 const BODY = [
   // Local variables: two of v128, two of i32, one of v128.
-  ...[3, 2, V128, 2, I32, 1, V128],
-  ...[...get(KEY), ...I32X4_SPLAT, ...set(KEYS)],
-  ...whileLoop(has(64), [0, 16, 32, 48].flatMap(maskPiece), 64),
-  ...whileLoop(has(16), maskPiece(0), 16),
-  ...whileLoop([...get(START), ...get(END), ...I32_LT], MASK_BYTE, 1),
-  ...[...get(SEEN), ...I8X16_BITMASK, ...get(SEEN_BYTES), ...constant(128), ...I32_AND, ...I32_OR],
+  [3, 2, V128, 2, I32, 1, V128],
+  [get(KEY), I32X4_SPLAT, set(KEYS)].flat(),
+  whileLoop(has(64), [0, 16, 32, 48].flatMap(maskPiece), 64),
+  whileLoop(has(16), maskPiece(0), 16),
+  whileLoop([get(START), get(END), I32_LT].flat(), MASK_BYTE, 1),
+  [get(SEEN), I8X16_BITMASK, get(SEEN_BYTES), constant(128), I32_AND, I32_OR].flat(),
   END_OF_BLOCK,
-];
+].flat();
 
 const nameOf = (name: string): number[] => [name.length, ...Buffer.from(name)];
 const section = (id: number, content: readonly number[]): number[] => [id, ...sizeOf(content), ...content];
 /** A size below 16 384. */
-const sizeOf = ({ length }: readonly number[]): number[] => (length < 128 ? [length] : [(length & 0x7f) | 0x80, length >> 7]);
+const sizeOf = ({ length }: readonly number[]): number[] =>
+  length < 128 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
 
-const CODE = Uint8Array.from([
-  ...[...Buffer.from('\0asm'), 1, 0, 0, 0],
-  // One type, (i32, i32, i32) -> i32; one function of it; one memory, which never grows; the exports; the code.
-  ...section(1, [1, 0x60, 3, I32, I32, I32, 1, I32]),
-  ...section(3, [1, 0]),
-  ...section(5, [1, 1, PAGES, PAGES]),
-  ...section(7, [2, ...nameOf('mask'), 0, 0, ...nameOf('memory'), 2, 0]),
-  ...section(10, [1, ...sizeOf(BODY), ...BODY]),
-]);
+const CODE = Uint8Array.from(
+  [
+    [...Buffer.from('\0asm'), 1, 0, 0, 0],
+    // One type, (i32, i32, i32) -> i32; one function of it; one memory, which never grows; the exports; the code.
+    section(1, [1, 0x60, 3, I32, I32, I32, 1, I32]),
+    section(3, [1, 0]),
+    section(5, [1, 1, PAGES, PAGES]),
+    section(7, [2, ...nameOf('mask'), 0, 0, ...nameOf('memory'), 2, 0]),
+    section(10, [1, ...sizeOf(BODY), ...BODY]),
+  ].flat(),
+);
 
 /**
  * Makes the function that masks with the processor's vector instructions.

@@ -42,8 +42,8 @@ export class SharedRun {
   }
 
   #join(): Buffer {
-    const frames: Buffer[] = [];
-    for (let run: SharedRun | undefined = this; run !== undefined; run = run.#previous) frames.push(run.#frame);
+    const frames = [this.#frame];
+    for (let run = this.#previous; run !== undefined; run = run.#previous) frames.push(run.#frame);
     return Buffer.concat(frames.toReversed(), this.byteCount);
   }
 }

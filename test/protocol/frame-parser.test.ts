@@ -465,3 +465,36 @@ describe('RFC 6455 5.3: what the parser says about ASCII', () => {
     expect(listener.asciiPieces).toEqual([false, false]);
   });
 });
+
+describe('a long chunk, which is unmasked in memory that all parsers share', () => {
+  const frames = Array.from({ length: 40 }, (_, i) => frame('client', '82', Buffer.alloc(10, i)));
+  const all = Buffer.concat(frames);
+  const expected = frames.flatMap((_, i) => ['header 82 10', `payload ${Buffer.alloc(10, i).toString('hex')}.`]);
+
+  test('is read right while a listener has another parser read another one', () => {
+    const [outer, inner] = [new RecordingListener(), new RecordingListener()];
+    const [outerParser, innerParser] = [new FrameParser(outer, true, 0), new FrameParser(inner, true, 0)];
+    outer.onCall = (call) => {
+      if (call.startsWith('payload 0a')) innerParser.receive(Buffer.from(all));
+    };
+    outerParser.receive(Buffer.from(all));
+    expect(inner.calls).toEqual(expected);
+    expect(outer.calls).toEqual(expected);
+  });
+
+  test('is read right when the listener pauses after each frame', () => {
+    const listener = new RecordingListener();
+    const parser = new FrameParser(listener, true, 0);
+    listener.onCall = (call) => {
+      if (call.startsWith('payload')) parser.pause();
+    };
+    parser.receive(Buffer.from(all));
+    const other = new FrameParser(new RecordingListener(), true, 0);
+    for (let i = 0; i < frames.length; i++) {
+      expect(listener.calls).toEqual(expected.slice(0, 2 * (i + 1)));
+      other.receive(Buffer.from(all));
+      parser.resume();
+    }
+    expect(listener.calls).toEqual(expected);
+  });
+});

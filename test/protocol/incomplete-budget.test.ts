@@ -54,6 +54,38 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
+  test.each([0, 1, 2])('keeps the order when number %i of three lets go', (gone) => {
+    const { budget, holder, told } = setUp();
+    const all = ['one', 'two', 'three'].map(holder);
+    for (const memory of all) budget.hold(memory, 100);
+    budget.release(all[gone]!);
+    expect(budget.heldBytes).toBe(200);
+    budget.hold(holder('four'), 1000);
+    const left = ['one', 'two', 'three'].filter((_, i) => i !== gone);
+    expect(told).toEqual(left.map((name, i) => `${name} 1000 ${1200 - i * 100}`));
+    expect(budget.heldBytes).toBe(1000);
+  });
+
+  test('who lets go and holds again is the youngest', () => {
+    const { budget, holder, told } = setUp();
+    const [one, two] = [holder('one'), holder('two')];
+    budget.hold(one, 100);
+    budget.hold(two, 100);
+    budget.release(one);
+    budget.hold(one, 100);
+    budget.hold(holder('three'), 900);
+    expect(told).toEqual(['two 1000 1100']);
+  });
+
+  test('holds messages of no bytes too', () => {
+    const { budget, holder } = setUp();
+    const one = holder('one');
+    expect(budget.hold(one, 0)).toBe(true);
+    expect(budget.hold(one, 0)).toBe(true);
+    budget.release(one);
+    expect(budget.heldBytes).toBe(0);
+  });
+
   test('is one for the process: 256 MiB', () => {
     expect(incompleteBudget.limitBytes).toBe(268_435_456);
   });

@@ -1,16 +1,42 @@
-import { describe, expect, test } from 'vitest';
-import { applyMask, nextMaskingKey, rotateKey } from '../../src/protocol/mask.ts';
+import { describe, expect, test, vi } from 'vitest';
+import * as withSimd from '../../src/protocol/mask.ts';
 import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
+
+/** The same as it is where WebAssembly is missing. */
+vi.stubGlobal('WebAssembly', undefined);
+vi.resetModules();
+const withoutSimd = await import('../../src/protocol/mask.ts');
+vi.unstubAllGlobals();
+
+const VARIANTS = [
+  ['with vector instructions', withSimd],
+  ['without', withoutSimd],
+] as const;
 
 const KEY = hex(EXAMPLE_KEY).readInt32BE(0);
 /** Around the size from which whole words are masked, and well above. */
-const LENGTHS = [...Array.from({ length: 14 }, (_, i) => i), 254, 255, 256, 257, 258, 259, 260, 261, 1000, 4099];
+const LENGTHS = [
+  ...Array.from({ length: 14 }, (_, i) => i),
+  254,
+  255,
+  256,
+  257,
+  258,
+  259,
+  260,
+  261,
+  1000,
+  4099,
+  65_536,
+  65_537,
+  140_000,
+];
 
 function countingBytes(length: number): Buffer {
   return Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 0xff));
 }
 
-describe('RFC 6455 5.3: masking', () => {
+describe.each(VARIANTS)('RFC 6455 5.3: masking %s', (_, { applyMask, copyMasked, rotateKey }) => {
   test('RFC 6455 5.7: the example masks "Hello"', () => {
     const bytes = Buffer.from('Hello');
     applyMask(bytes, 0, 5, KEY);
@@ -45,9 +71,21 @@ describe('RFC 6455 5.3: masking', () => {
     applyMask(payload, cut, payload.length, rotateKey(KEY, cut));
     expect(payload.equals(expected)).toBe(true);
   });
+
+  test.each(LENGTHS)('RFC 6455 5.3: %i bytes are copied masked, and nothing else changes', (length) => {
+    const source = countingBytes(length + 9);
+    const expected = maskByFormula(source.subarray(5, 5 + length), EXAMPLE_KEY);
+    const target = Buffer.alloc(length + 9, 0x55);
+    copyMasked(source, 5, 5 + length, target, 3, KEY);
+    expect(target.subarray(3, 3 + length).equals(expected)).toBe(true);
+    expect(target.subarray(0, 3).toString('hex') + target.subarray(3 + length).toString('hex')).toBe('55'.repeat(9));
+    expect(source.equals(countingBytes(length + 9))).toBe(true);
+    copyMasked(source, 0, source.length, target, 0, KEY);
+    expect(target.equals(maskByFormula(source, EXAMPLE_KEY))).toBe(true);
+  });
 });
 
-describe('RFC 6455 5.3: what masking says about ASCII', () => {
+describe.each(VARIANTS)('RFC 6455 5.3: what masking says about ASCII, %s', (_, { applyMask }) => {
   test.each([0, 1, 2, 3, 4, 7, 8, 255, 256, 257, 300, 1024])('%i ASCII bytes are known to be ASCII', (length) => {
     for (let start = 0; start < 4; start++) {
       const masked = Buffer.concat([Buffer.alloc(start, 0xff), maskByFormula(Buffer.alloc(length, 0x7f), EXAMPLE_KEY)]);
@@ -71,12 +109,12 @@ describe('RFC 6455 5.3: what masking says about ASCII', () => {
 
 describe('RFC 6455 5.3: masking keys', () => {
   test('rotating gives the key that the rest of a payload needs', () => {
-    const keys = [0, 1, 2, 3, 4, 7].map((count) => (rotateKey(KEY, count) >>> 0).toString(16));
+    const keys = [0, 1, 2, 3, 4, 7].map((count) => (withSimd.rotateKey(KEY, count) >>> 0).toString(16));
     expect(keys).toEqual(['37fa213d', 'fa213d37', '213d37fa', '3d37fa21', '37fa213d', '3d37fa21']);
   });
 
   test('keys differ from frame to frame, for longer than one pool of random bytes lasts', () => {
-    const keys = Array.from({ length: 10_000 }, nextMaskingKey);
+    const keys = Array.from({ length: 10_000 }, withSimd.nextMaskingKey);
     // Four bytes at random collide about once in a hundred runs of this test.
     expect(new Set(keys).size).toBeGreaterThan(9990);
     for (const shift of [0, 8, 16, 24]) {
@@ -85,8 +123,47 @@ describe('RFC 6455 5.3: masking keys', () => {
   });
 
   test('keys are whole signed 32-bit numbers', () => {
-    const keys = Array.from({ length: 1000 }, nextMaskingKey);
+    const keys = Array.from({ length: 1000 }, withSimd.nextMaskingKey);
     expect(keys.filter((key) => key !== (key | 0))).toEqual([]);
     expect(keys.some((key) => key < 0)).toBe(true);
+  });
+});
+
+describe('the memory in which a chunk is unmasked', () => {
+  const { applyMask, closeMaskingWindow, openMaskingWindow } = withSimd;
+
+  test('begins with the chunk, which stays as it is', () => {
+    const chunk = countingBytes(1000);
+    const window = openMaskingWindow(chunk) as Buffer;
+    expect(window.subarray(0, 1000).equals(chunk)).toBe(true);
+    expect(applyMask(window, 10, 990, KEY)).toBe(false);
+    closeMaskingWindow();
+    expect(window.subarray(10, 990).equals(maskByFormula(chunk.subarray(10, 990), EXAMPLE_KEY))).toBe(true);
+    expect(chunk.equals(countingBytes(1000))).toBe(true);
+  });
+
+  test('is for one chunk at a time, and masking elsewhere leaves it alone', () => {
+    const chunk = countingBytes(65_536);
+    const window = openMaskingWindow(chunk) as Buffer;
+    expect(openMaskingWindow(chunk)).toBeUndefined();
+    const other = countingBytes(140_000);
+    applyMask(other, 0, other.length, KEY);
+    expect(other.equals(maskByFormula(countingBytes(140_000), EXAMPLE_KEY))).toBe(true);
+    expect(window.subarray(0, 65_536).equals(chunk)).toBe(true);
+    closeMaskingWindow();
+    expect(openMaskingWindow(chunk)).toBe(window);
+    closeMaskingWindow();
+  });
+
+  test('is not for chunks that are small, or too large for it', () => {
+    for (const length of [0, 127, 65_537]) expect(openMaskingWindow(Buffer.alloc(length))).toBeUndefined();
+    for (const length of [128, 65_536]) {
+      expect(openMaskingWindow(Buffer.alloc(length))).toBeDefined();
+      closeMaskingWindow();
+    }
+  });
+
+  test('is not there without vector instructions', () => {
+    expect(withoutSimd.openMaskingWindow(Buffer.alloc(1000))).toBeUndefined();
   });
 });

@@ -978,16 +978,19 @@ describe('large payloads', () => {
     expect(output.appended[1]).toBe(payload);
   });
 
-  test.each([16_384, 65_535, 65_536, 65_537, 131_072, 131_073, 200_001])('the client masks a copy of %i bytes', (length) => {
-    const { connection, output } = openConnection('client');
-    const payload = Buffer.alloc(length, '0123456789');
-    connection.sendBinary(payload);
-    expect(output.appended).toEqual([]);
-    const frames = readFrames(output.bytes, 'client');
-    expect(frames).toHaveLength(1);
-    expect(frames[0]!.payload.equals(payload)).toBe(true);
-    expect(payload.equals(Buffer.alloc(length, '0123456789'))).toBe(true);
-  });
+  test.each([16_384, 65_535, 65_536, 65_537, 131_072, 131_073, 200_001])(
+    'the client masks a copy of %i bytes',
+    (length) => {
+      const { connection, output } = openConnection('client');
+      const payload = Buffer.alloc(length, '0123456789');
+      connection.sendBinary(payload);
+      expect(output.appended).toEqual([]);
+      const frames = readFrames(output.bytes, 'client');
+      expect(frames).toHaveLength(1);
+      expect(frames[0]!.payload.equals(payload)).toBe(true);
+      expect(payload.equals(Buffer.alloc(length, '0123456789'))).toBe(true);
+    },
+  );
 });
 
 describe.each(ROLES)('what has come in part (%s)', (role) => {

@@ -226,3 +226,42 @@ test('ignoreErrors() keeps an error from being thrown', () => {
   ignoreErrors(emitter);
   expect(emitter.emit('error', new Error('reset'))).toBe(true);
 });
+
+describe('what Node has read of a socket', () => {
+  test.each([
+    ['comes past the queue of the stream', true],
+    ['comes through it where Node does not offer it first', false],
+  ])('%s', async (_, isOffered) => {
+    const [client, server] = await socketPairs.tcp();
+    const [, transport] = toTransports([client, server]);
+    const heard = RecordingListener.on(transport);
+    let dataEvents = 0;
+    server.on('data', () => dataEvents++);
+    if (!isOffered) delete (server as Partial<Socket>).push;
+    client.write('hello');
+    await heard.until(() => heard.bytes.toString() === 'hello');
+    expect(dataEvents).toBe(isOffered ? 0 : 1);
+    transport.destroy();
+    client.destroy();
+    await heard.until(() => heard.events.includes('closed'));
+  });
+
+  test('stays in order when pauses send some of it through the queue', async () => {
+    const [client, server] = await socketPairs.tcp();
+    const [, transport] = toTransports([client, server]);
+    const heard = RecordingListener.on(transport);
+    const expected = Array.from({ length: 200 }, (_, i) => `<${i}>`.padEnd(5000, '.')).join('');
+    let chunks = 0;
+    heard.onEvent = () => {
+      if (++chunks % 2 === 1) return;
+      transport.pause();
+      setImmediate(() => setImmediate(() => transport.resume()));
+    };
+    client.end(expected);
+    await heard.until(() => heard.events.includes('end'));
+    expect(heard.bytes.toString() === expected).toBe(true);
+    expect(chunks).toBeGreaterThan(4);
+    transport.end();
+    await heard.until(() => heard.events.includes('closed'));
+  });
+});

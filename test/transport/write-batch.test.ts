@@ -56,11 +56,13 @@ describe('all that is written in one turn', () => {
     expect(transport.calls).toEqual(['aBBBcdEEEFFFg']);
   });
 
-  test('may be more than one buffer holds', async () => {
+  test('may be more than one buffer holds, when the transport takes nothing', async () => {
     const { batch, transport } = open();
-    const texts = Array.from({ length: 30 }, (_, i) => String.fromCharCode(97 + i).repeat(2000));
+    transport.isBlocked = true;
+    const texts = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(2000));
     for (const text of texts) put(batch, text);
-    await turns(1);
+    transport.isBlocked = false;
+    batch.flush();
     expect(transport.calls).toEqual([texts.join('')]);
     expect(transport.writes[0]!.length).toBeGreaterThan(1);
   });
@@ -145,6 +147,51 @@ describe('a frame that many batches share', () => {
     batch.appendShared(FRAME);
     await turns(1);
     expect(transport.calls[1]).toBe('LARGE[shared frame]');
+  });
+
+  test('a burst of them is put together once for all transports', async () => {
+    const all = Array.from({ length: 3 }, open);
+    const frames = Array.from({ length: 16 }, (_, i) => Buffer.from(`[${i}]`));
+    for (const frame of frames) for (const { batch } of all) batch.appendShared(frame);
+    const expected = frames.join('');
+    expect(all.map(({ batch }) => batch.bufferedBytes)).toEqual([expected.length, expected.length, expected.length]);
+    await turns(1);
+    expect(all.map(({ transport }) => transport.calls)).toEqual([[expected], [expected], [expected]]);
+    const [first] = all[0]!.transport.writes[0]!;
+    expect(all.every(({ transport }) => transport.writes[0]![0] === first)).toBe(true);
+  });
+
+  test('many of them leave early, also behind a large one, and in pieces while the transport is blocked', () => {
+    const { batch, transport } = open();
+    const frame = Buffer.alloc(4000, 's');
+    batch.append(Buffer.from('LARGE'));
+    for (let i = 0; i < 17; i++) batch.appendShared(frame);
+    expect(transport.calls).toEqual([`LARGE${'s'.repeat(17 * 4000)}`]);
+    transport.isBlocked = true;
+    for (let i = 0; i < 100; i++) batch.appendShared(frame);
+    put(batch, 'end');
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls[1]).toBe(`${'s'.repeat(100 * 4000)}end`);
+    expect(transport.writes[1]!.every((piece) => piece.length < 80_000)).toBe(true);
+  });
+
+  test('more than a few are not copied when something else follows', async () => {
+    const { batch, transport } = open();
+    for (let i = 0; i < 3; i++) batch.appendShared(Buffer.alloc(2000, 's'));
+    put(batch, 'x');
+    await turns(1);
+    expect(transport.calls).toEqual([`${'s'.repeat(6000)}x`]);
+    expect(transport.writes[0]!.map(({ length }) => length)).toEqual([6000, 1]);
+  });
+
+  test('finds no room behind small ones that fill the buffer', async () => {
+    const { batch, transport } = open();
+    batch.append(Buffer.from('LARGE'));
+    batch.appendShared(Buffer.alloc(3000, 's'));
+    put(batch, 'x');
+    await turns(1);
+    expect(transport.calls).toEqual([`LARGE${'s'.repeat(3000)}x`]);
   });
 
   test('never changes, whatever follows it', async () => {

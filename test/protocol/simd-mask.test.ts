@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { createSimdMask, type SimdMask, type WebAssemblyApi } from '../../src/protocol/simd-mask.ts';
+import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
+
+const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
+const KEY = hex(EXAMPLE_KEY).readInt32LE(0);
+const LENGTHS = [...Array.from({ length: 150 }, (_, i) => i), 1000, 4099];
+
+describe('RFC 6455 5.3: masking with vector instructions', () => {
+  test('masks as by the formula, at any alignment, and nothing else', () => {
+    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    const wrong: string[] = [];
+    for (const length of LENGTHS) {
+      const payload = Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 0xff));
+      const expected = maskByFormula(payload, EXAMPLE_KEY);
+      for (let start = 0; start < 17; start++) {
+        memory.fill(0x55, 0, length + 40);
+        payload.copy(memory, start);
+        mask(start, start + length, KEY);
+        const isRight = memory.subarray(start, start + length).equals(expected);
+        const outside = [...memory.subarray(0, start), ...memory.subarray(start + length, length + 40)];
+        if (!isRight || outside.some((byte) => byte !== 0x55)) wrong.push(`${length} bytes at ${start}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('tells of every byte above 7f, wherever it stands', () => {
+    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    const blind: number[] = [];
+    maskByFormula(Buffer.alloc(150, 0x7f), EXAMPLE_KEY).copy(memory, 3);
+    expect(mask(3, 153, KEY)).toBe(0);
+    for (let i = 0; i < 150; i++) {
+      const payload = Buffer.alloc(150, 0x20);
+      payload[i] = 0x80;
+      maskByFormula(payload, EXAMPLE_KEY).copy(memory, 3);
+      if (mask(3, 153, KEY) === 0) blind.push(i);
+    }
+    expect(blind).toEqual([]);
+  });
+
+  test('reaches to the end of its memory, and not further', () => {
+    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    expect(memory.length).toBe(131_072);
+    memory.fill(0);
+    mask(131_072 - 100, 131_072, KEY);
+    expect(memory.subarray(-4).toString('hex')).toBe(EXAMPLE_KEY.replaceAll(' ', ''));
+    expect(() => mask(131_072 - 100, 131_073, KEY)).toThrow('memory access out of bounds');
+  });
+
+  test('is not there without WebAssembly, or without its vector instructions', () => {
+    expect(createSimdMask(undefined)).toBeUndefined();
+    const { Module, Instance } = wasm;
+    expect(createSimdMask({ validate: () => false, Module, Instance })).toBeUndefined();
+  });
+});
