@@ -200,8 +200,12 @@ describe('a client that connects again', () => {
   test('counts anew only after a connection that lasted', async () => {
     const { clock, server, handler, ws, peer } = await connect({ maxDelayMs: 5000 });
     peer.cut();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(600);
-    (await server.accept()).cut();
+    const second = await server.accept();
+    await handler.reconnects.atLeast(1);
+    second.cut();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(1100);
     const third = await server.accept();
     await handler.reconnects.atLeast(2);
@@ -217,8 +221,9 @@ describe('a client that connects again', () => {
   });
 
   test('stays away after a refusal that will not change', async () => {
-    const { clock, server, handler, peer } = await connectRaw();
+    const { clock, server, handler, ws, peer } = await connectRaw();
     peer.socket.destroy();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     refuse(await acceptNext(server), '401 Unauthorized');
     await handler.terminated;
@@ -230,6 +235,7 @@ describe('a client that connects again', () => {
     async (header) => {
       const { clock, server, handler, ws, peer } = await connectRaw();
       peer.socket.destroy();
+      await until(() => ws.status === 'Connecting');
       await clock.advance(600);
       refuse(await acceptNext(server), '429 Slow down', header);
       await turns();
@@ -318,6 +324,7 @@ describe('shouldReconnect', () => {
       );
       peer.socket.destroy();
       if (what === 'an attempt') {
+        await until(() => ws.status === 'Connecting');
         await clock.advance(600);
         refuse(await acceptNext(server), '503 Busy');
       }
@@ -336,6 +343,7 @@ describe('url and headers', () => {
       headers: () => ({ 'x-count': String(count) }),
     });
     peer.socket.destroy();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     refuse(await acceptNext(server), '503 Busy');
     await turns();
@@ -375,8 +383,9 @@ describe('url and headers', () => {
     ['no URL', { url: () => undefined }, 'ERR_INVALID_URL'],
     ['headers that change the request', { headers: () => ({ 'x-a': 'a\r\nb' }) }, 'ERR_INVALID_HEADER'],
   ])('that give %s end the client', async (_what, options, code) => {
-    const { clock, handler, peer } = await connectRaw(options);
+    const { clock, handler, ws, peer } = await connectRaw(options);
     peer.socket.destroy();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     await handler.terminated;
     expect(handler.errors[0]!.error.code).toBe(code);
@@ -493,6 +502,7 @@ describe('terminate()', () => {
   test('while it connects drops the attempt', async () => {
     const { clock, server, handler, ws, peer } = await connectRaw();
     peer.socket.destroy();
+    await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     const next = await acceptNext(server);
     ws.terminate();
