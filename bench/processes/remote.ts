@@ -5,6 +5,9 @@ import type { CallAnswer, CallRequest } from './answer-calls.ts';
 /** No call takes longer: opening thousands of connections to a slow server included. */
 const CALL_TIMEOUT_MS = 90_000;
 
+/** Room for seconds of garbage: a load that collects it several times a second is late as often. */
+const LOAD_OPTIONS: readonly string[] = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
+
 type Calls<C> = { [K in keyof C]: (argument: never) => Promise<unknown> };
 
 /** How to start a process. */
@@ -25,7 +28,8 @@ export class Remote<C extends Calls<C>> {
   constructor(name: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients', { processor }: RemoteOptions) {
     const script = fileURLToPath(new URL(`${name}-process.ts`, import.meta.url));
     // process.execArgv carries what lets Node run TypeScript.
-    const command = [process.execPath, ...process.execArgv, '--expose-gc', script];
+    const options = name === 'load' ? LOAD_OPTIONS : [];
+    const command = [process.execPath, ...process.execArgv, ...options, '--expose-gc', script];
     const [file = '', ...rest] = processor === undefined ? command : ['taskset', '-c', String(processor), ...command];
     this.#child = spawn(file, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (answer) => this.#onAnswer(answer as CallAnswer));
