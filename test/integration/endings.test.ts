@@ -186,7 +186,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: self-signed certificate \(no authority known here .* tls\.ca\)$/,
+      message: /^cannot connect: self-signed certificate.* \(no authority known here .* tls\.ca\)$/,
     },
     async () => attempt(`wss://127.0.0.1:${await startAnsweringServer(() => {}, { tls: certificate })}/`),
   ],

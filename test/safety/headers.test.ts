@@ -73,7 +73,8 @@ describe('too many headers (ws CVE-2024-37890: a handshake header that Node had 
     WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server });
     for (const without of [[], ['Host']] as const) {
       const client = await RawClient.request(port, { without });
-      expect([101, 400, 426]).toContain((await client.answered).status);
+      // Newer versions of Node refuse the request themselves.
+      expect([101, 400, 426, 431]).toContain((await client.answered).status);
     }
     server.maxHeadersCount = 0;
     await RawClient.open(port);
@@ -156,7 +157,7 @@ describe('time grows with the length only (ws CVE-2021-32640, websocket-extensio
 });
 
 test('what comes byte by byte is read once (tungstenite CVE-2023-43669: a growing buffer was read again and again)', () => {
-  const bytes = 500_000;
+  const bytes = 200_000;
   for (const role of ['client', 'server'] as const) {
     const { connection, sink } = openConnection(role, { decodesText: false });
     const stream = frame(role === 'client' ? 'server' : 'client', '82', Buffer.alloc(bytes, 7));
