@@ -283,7 +283,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#releaseHeld();
     if (this.#isBlocked) return;
     this.#resolveDrained();
-    if (!this.#hasQueued) return;
+    // To a connection that is ending nothing can be sent any more, and onError may have run.
+    if (!this.#hasQueued || this.#status !== 'Connected') return;
     this.#hasQueued = false;
     if (hasCallback(this.handler, 'onDrain')) this.#queue.push(DRAIN_EVENT);
   }

@@ -282,6 +282,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
     if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
     this.#watch.stop();
     this.#batch.close();
+    this.#held = undefined;
     this.#protocol.abandon();
     this.#listener.onTerminated({
       code: this.#closeCode,

@@ -1,0 +1,84 @@
+import { checkClientOptions } from '../../../src/api/client-options.ts';
+import type { CommonOptions } from '../../../src/api/common-options.ts';
+import { Session, type SessionOwner } from '../../../src/api/session.ts';
+import type { DataType } from '../../../src/index.ts';
+import { mainProcess } from '../../../src/process/logical-process.ts';
+import { parseExtensions } from '../../../src/protocol/header-grammar.ts';
+import { checkAnswer, type DeflateParameters } from '../../../src/protocol/permessage-deflate.ts';
+import { SocketTransport } from '../../../src/transport/socket-transport.ts';
+import { CompressionFactory } from '../../../src/transport/zlib.ts';
+import type { ConnectionEnd, Face } from './connection-end.ts';
+import type { MemorySocket } from './memory-socket.ts';
+
+const END_OF_HEAD = '\r\n\r\n';
+
+/** A client whose request is on its way: opens its session when the 101 has come, as `Connector` does. */
+export class ClientSession implements SessionOwner {
+  readonly subject: Face;
+  readonly session: Session;
+  readonly #socket: MemorySocket;
+  readonly #options: CommonOptions;
+  #head = Buffer.alloc(0);
+  /** The status line of a server that refused. */
+  refusal: string | undefined;
+  /** onTerminate has run. */
+  isFinished = false;
+
+  constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
+    const session = new Session(this, {
+      role: 'client',
+      handler: end,
+      dataType,
+      process: mainProcess,
+      limits: checkClientOptions(options),
+    });
+    this.session = session;
+    this.subject = {
+      get status() {
+        return session.status;
+      },
+      get bufferedBytes() {
+        return session.bufferedBytes;
+      },
+      send: (message, sendOptions) => session.send(message, sendOptions),
+      terminate: (code = 1000, reason = '') => {
+        if (session.status === 'Connected') session.close(code, reason);
+      },
+      drained: () => session.drained(),
+    };
+    this.#socket = socket;
+    this.#options = options;
+    socket.on('error', () => {});
+    socket.on('data', this.#onData);
+  }
+
+  onFinished(): void {
+    this.isFinished = true;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#head = Buffer.concat([this.#head, chunk]);
+    const end = this.#head.indexOf(END_OF_HEAD);
+    if (end < 0) return;
+    const answer = this.#head.toString('latin1', 0, end);
+    const behind = this.#head.subarray(end + END_OF_HEAD.length);
+    this.#socket.off('data', this.#onData);
+    if (answer.startsWith('HTTP/1.1 101 ')) {
+      this.#socket.pause();
+      this.session.open(new SocketTransport(this.#socket), behind, '', this.#agreement(answer));
+    } else {
+      this.refusal = answer.slice(0, answer.indexOf('\r'));
+      this.#socket.resume();
+      this.#socket.end();
+      this.session.cancel();
+    }
+  };
+
+  #agreement(answer: string) {
+    const { compression } = checkClientOptions(this.#options);
+    const header = /^sec-websocket-extensions: (.*)$/im.exec(answer)?.[1];
+    if (compression === undefined || header === undefined) return undefined;
+    const agreed = checkAnswer(parseExtensions(header) ?? [], compression) as DeflateParameters;
+    return new CompressionFactory('client', compression).create(agreed);
+  }
+}

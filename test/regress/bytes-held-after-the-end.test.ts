@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { checkClientOptions } from '../../src/api/client-options.ts';
+import { Driver } from '../../src/transport/driver.ts';
+import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
+
+/** Messages that could still have been dropped stayed, and were counted, for as long as the socket's object was kept. */
+test('a connection that is over holds no messages', async () => {
+  const [transport, peer] = MemoryTransport.pair();
+  const heard = new RecordingDriverListener();
+  const driver = new Driver(transport, Buffer.alloc(0), heard, {
+    ...checkClientOptions({ bufferPolicy: 'drop-oldest' }),
+    compression: undefined,
+    role: 'client',
+    decodesText: true,
+  });
+  const message = 'x'.repeat(70_000);
+  expect([driver.send(message), driver.send(message, undefined, true)]).toEqual(['sent', 'queued']);
+  peer.destroy();
+  await heard.untilTerminated();
+  expect(driver.bufferedBytes).toBe(0);
+});
