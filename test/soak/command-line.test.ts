@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from './command-line.ts';
+
+describe('the command line of npm run soak', () => {
+  test('without arguments: 2000 connections for two minutes, with a seed of its own', () => {
+    expect(parseCommandLine([])).toEqual({
+      seconds: 120,
+      connections: 2000,
+      seed: expect.any(Number) as number,
+      needsHelp: false,
+    });
+  });
+
+  test('all is up to the user', () => {
+    expect(parseCommandLine(['--seconds', '5', '--connections', '7', '--seed', '0', '--help'])).toEqual({
+      seconds: 5,
+      connections: 7,
+      seed: 0,
+      needsHelp: true,
+    });
+  });
+
+  test.each([
+    [['--seconds', '0'], '--seconds must be a whole number from 1 to 86400'],
+    [['--connections', 'many'], '--connections must be a whole number from 1 to 20000'],
+    [['--seed', '-1'], '--seed'],
+    [['--speed', '1'], '--speed'],
+  ])('%j is refused', (args, problem) => {
+    expect(() => parseCommandLine(args)).toThrow(problem);
+  });
+});
