@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CallAnswer, CallRequest } from './answer-calls.ts';
 
@@ -13,7 +14,9 @@ type Calls<C> = { [K in keyof C]: (argument: never) => Promise<unknown> };
 /** How to start a process. */
 export interface RemoteOptions {
   /** Processor to pin it to; undefined leaves that to the system. */
-  readonly processor: number | undefined;
+  readonly processor?: number | undefined;
+  /** Options of Node. By default those of this process, which carry what lets Node run TypeScript. */
+  readonly execArgv?: readonly string[];
 }
 
 /** A process of our own that answers calls. */
@@ -24,12 +27,16 @@ export class Remote<C extends Calls<C>> {
   #lastId = 0;
   #isOver = false;
 
-  /** @param name - a file of this folder */
-  constructor(name: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients', { processor }: RemoteOptions) {
-    const script = fileURLToPath(new URL(`${name}-process.ts`, import.meta.url));
-    // process.execArgv carries what lets Node run TypeScript.
-    const options = name === 'load' ? LOAD_OPTIONS : [];
-    const command = [process.execPath, ...process.execArgv, ...options, '--expose-gc', script];
+  /** @param program - a file of this folder, or the URL of another one whose name ends so too */
+  constructor(
+    program: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients' | URL,
+    { processor, execArgv = process.execArgv }: RemoteOptions = {},
+  ) {
+    const url = program instanceof URL ? program : new URL(`${program}-process.ts`, import.meta.url);
+    const script = fileURLToPath(url);
+    const name = basename(script, '-process.ts');
+    const options = program === 'load' ? LOAD_OPTIONS : [];
+    const command = [process.execPath, ...execArgv, ...options, '--expose-gc', script];
     const [file = '', ...rest] = processor === undefined ? command : ['taskset', '-c', String(processor), ...command];
     this.#child = spawn(file, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', (answer) => this.#onAnswer(answer as CallAnswer));
