@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Attack } from '../attack.ts';
+import { CONNECTION_BYTES } from '../bounds.ts';
+import { largeFrame } from '../hostile/client-frames.ts';
+import type { HostilePeer } from '../hostile/hostile-peer.ts';
+
+const MESSAGE_BYTES = 65_536;
+/** What the system holds between the two ends, at most: it is sent in addition. */
+const SYSTEM_BYTES = 12 * 1_048_576;
+/** For half of the peers: the server has long cut them off when they look. */
+const CLOSE_TIMEOUT_MS = 4000;
+
+let number = 0;
+
+/** Each is another one: the server frames messages that are alike only once. */
+function nextMessage(): Buffer {
+  return largeFrame('81', Buffer.from(String(++number).padEnd(MESSAGE_BYTES, 'a')));
+}
+
+async function pour(peer: HostilePeer, bytes: number): Promise<void> {
+  for (let sent = 0; sent < bytes; sent += MESSAGE_BYTES) await peer.write(nextMessage());
+}
+
+export const slowReader: Attack = {
+  name: 'slow-reader',
+  title: 'have messages echoed and read nothing',
+  peers: 16,
+  settings: { closeTimeoutMs: CLOSE_TIMEOUT_MS },
+  bound: ({ maxBufferedBytes }) => ({
+    bytes: CONNECTION_BYTES + maxBufferedBytes + 2 * MESSAGE_BYTES,
+    formula: 'connection + maxBufferedBytes + 2 messages of 64 KiB',
+  }),
+  endings: ['1013', 'cut off'],
+  otherEndings: ['reset'],
+  patienceMs: 15_000,
+  async run(crowd) {
+    const { maxBufferedBytes } = crowd.limits;
+    const peers = await crowd.gather(async () => {
+      const peer = await crowd.open();
+      peer.stopReading();
+      await pour(peer, maxBufferedBytes);
+      return peer;
+    });
+    await crowd.atHeight();
+    await Promise.all(peers.map((peer) => pour(peer, SYSTEM_BYTES)));
+    await crowd.atHeight();
+    peers.filter((_, index) => index % 2 === 0).forEach((peer) => peer.readOn());
+    await sleep(CLOSE_TIMEOUT_MS + 1000);
+    for (const peer of peers) peer.readOn();
+  },
+};

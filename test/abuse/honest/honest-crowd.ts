@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HonestClient } from './honest-client.ts';
+import { HonestLedger, type HonestReport, type Phase } from './honest-ledger.ts';
+
+/** Time between two messages of a client. A slow answer does not hold the next one back. */
+const INTERVAL_MS = 50;
+const TICK_MS = 5;
+/** How long answers are waited for in the end. */
+const PATIENCE_MS = 5000;
+
+/** Clients that exchange messages all the time, whatever else goes on. */
+export class HonestCrowd {
+  readonly #ledger: HonestLedger;
+  readonly #clients: HonestClient[];
+  readonly #timer: NodeJS.Timeout;
+  #next = 0;
+  #share = 0;
+
+  /** Opens the connections and begins to send. */
+  static async start(port: number, count: number): Promise<HonestCrowd> {
+    const ledger = new HonestLedger();
+    const clients = await Promise.all(
+      Array.from({ length: count }, (_, client) => HonestClient.open(port, client, ledger)),
+    );
+    return new HonestCrowd(ledger, clients);
+  }
+
+  private constructor(ledger: HonestLedger, clients: HonestClient[]) {
+    this.#ledger = ledger;
+    this.#clients = clients;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** What is sent from now on counts for this phase. */
+  set phase(phase: Phase) {
+    this.#ledger.phase = phase;
+  }
+
+  /** Sends no more, waits for the answers, and closes the connections. */
+  async stop(): Promise<HonestReport> {
+    clearInterval(this.#timer);
+    const untilMs = performance.now() + PATIENCE_MS;
+    while (this.#clients.some(({ waitingCount }) => waitingCount > 0) && performance.now() < untilMs) await sleep(10);
+    await Promise.race([Promise.all(this.#clients.map((client) => client.leave())), sleep(PATIENCE_MS)]);
+    return this.#ledger.report;
+  }
+
+  /** Spreads the messages over the time: in each tick it is the turn of some clients. */
+  #tick(): void {
+    this.#share += (this.#clients.length * TICK_MS) / INTERVAL_MS;
+    for (; this.#share >= 1; this.#share--) this.#clients[this.#next++ % this.#clients.length]?.send();
+  }
+}

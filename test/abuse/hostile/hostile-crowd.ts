@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RequestOptions } from '../../helpers/handshake-request.ts';
+import type { Ending } from '../attack.ts';
+import type { Limits } from '../limits.ts';
+import { HostilePeer, type HostilePeerOptions, type Target } from './hostile-peer.ts';
+
+/** What a crowd of hostile peers gets to know. */
+export interface CrowdTask extends Target {
+  /** The documented limits, also where the server runs without one. */
+  readonly limits: Limits;
+  /** Peers at once. */
+  readonly peers: number;
+  /** How long it presses on. */
+  readonly pressMs: number;
+  /** How long a peer may take to be ended after that. */
+  readonly patienceMs: number;
+}
+
+/** What has become of a crowd. */
+export interface CrowdReport {
+  readonly peers: number;
+  readonly mostSockets: number;
+  readonly endings: Readonly<Record<Ending, number>>;
+}
+
+/** The ending of a peer that the server has not ended. */
+export const STILL_THERE: Ending = 'still there';
+
+/** Connections of one attack in all: what a flood may come to, however fast the machine is. */
+const MAX_PEERS = 20_000;
+/** Time between two bytes of a peer that sends byte by byte. */
+const BYTE_INTERVAL_MS = 250;
+/** Connections that are opened at a time. */
+const OPENING_AT_ONCE = 100;
+
+/** The peers of one attack: opens them, and counts how they end. */
+export class HostileCrowd {
+  readonly limits: Limits;
+  readonly peers: number;
+  readonly #task: CrowdTask;
+  readonly #onHeight: (peers: number, isBusy: boolean) => Promise<void>;
+  /** Those that the server has not ended. */
+  readonly #present = new Set<HostilePeer>();
+  /** Those whose own socket is not closed. */
+  readonly #sockets = new Set<HostilePeer>();
+  readonly #endings: Record<Ending, number> = {};
+  #total = 0;
+  #mostSockets = 0;
+
+  /** @param onHeight - is told how many peers there are and whether bytes pour in, and resolves when the attack may go on */
+  constructor(task: CrowdTask, onHeight: (peers: number, isBusy: boolean) => Promise<void>) {
+    this.#task = task;
+    this.limits = task.limits;
+    this.peers = task.peers;
+    this.#onHeight = onHeight;
+  }
+
+  /** A new peer, connected by TCP. */
+  async connect(options?: HostilePeerOptions): Promise<HostilePeer> {
+    const peer = new HostilePeer(this.#task, options);
+    this.#total++;
+    this.#present.add(peer);
+    this.#sockets.add(peer);
+    this.#mostSockets = Math.max(this.#mostSockets, this.#sockets.size);
+    void this.#watch(peer);
+    await peer.connected;
+    return peer;
+  }
+
+  /** A new peer whose handshake the server has answered. */
+  async open(request?: RequestOptions, options?: HostilePeerOptions): Promise<HostilePeer> {
+    const peer = await this.connect(options);
+    peer.request(request);
+    await peer.opened;
+    return peer;
+  }
+
+  /** As many peers as the attack has, each made by `open`. */
+  async gather(open: (index: number) => Promise<HostilePeer>): Promise<HostilePeer[]> {
+    const gathered: HostilePeer[] = [];
+    for (let start = 0; start < this.peers; start += OPENING_AT_ONCE) {
+      const count = Math.min(OPENING_AT_ONCE, this.peers - start);
+      gathered.push(...(await Promise.all(Array.from({ length: count }, (_, index) => open(start + index)))));
+    }
+    return gathered;
+  }
+
+  /**
+   * Says that the server holds as much as it ever will: now it is measured.
+   *
+   * @param isBusy - whether bytes pour in meanwhile
+   */
+  async atHeight(isBusy = false): Promise<void> {
+    await this.#onHeight(this.#sockets.size, isBusy);
+  }
+
+  /** Repeats a short life by all peers at once, for as long as the crowd presses on. In the middle of that is a height. */
+  async flood(live: (index: number) => Promise<void>): Promise<void> {
+    const { pressMs } = this.#task;
+    const untilMs = performance.now() + pressMs;
+    let lives = 0;
+    const keepOn = async (): Promise<void> => {
+      while (performance.now() < untilMs && this.#total < MAX_PEERS) await live(lives++);
+    };
+    await Promise.all([
+      sleep(pressMs / 2).then(() => this.atHeight(true)),
+      ...Array.from({ length: this.peers }, keepOn),
+    ]);
+  }
+
+  /** Waits for the end of a peer, as long as that may take. */
+  async patiently(peer: HostilePeer): Promise<void> {
+    const stop = new AbortController();
+    await Promise.race([peer.ended, sleep(this.#task.patienceMs, undefined, { signal: stop.signal })]).finally(() =>
+      stop.abort(),
+    );
+  }
+
+  /** Lets a peer send byte by byte until it is ended, as long as that may take. */
+  async trickle(peer: HostilePeer): Promise<void> {
+    const untilMs = performance.now() + this.#task.patienceMs;
+    while (!peer.hasEnded && performance.now() < untilMs) {
+      await peer.write('a');
+      await sleep(BYTE_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * Waits until the server has ended every peer. One that it has not in time is counted as {@link STILL_THERE}.
+   *
+   * @remarks Sockets that peers keep open stay so: it is for the server to be rid of them.
+   */
+  async settle(): Promise<CrowdReport> {
+    const untilMs = performance.now() + this.#task.patienceMs;
+    while (this.#present.size > 0 && performance.now() < untilMs) await sleep(20);
+    const stillThere = this.#present.size;
+    const endings = { ...this.#endings, ...(stillThere > 0 && { [STILL_THERE]: stillThere }) };
+    return { peers: this.#total, mostSockets: this.#mostSockets, endings };
+  }
+
+  async #watch(peer: HostilePeer): Promise<void> {
+    const ending = await peer.ended;
+    this.#present.delete(peer);
+    this.#endings[ending] = (this.#endings[ending] ?? 0) + 1;
+    await peer.closed;
+    this.#sockets.delete(peer);
+  }
+}

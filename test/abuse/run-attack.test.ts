@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { startExample, startProgram } from '../helpers/program.ts';
+import { pingFlood } from './attacks/ping-flood.ts';
+import { judge } from './runner/judge.ts';
+import { runAttack } from './runner/run-attack.ts';
+
+/** Short, and with patience for a machine that is busy with other tests. */
+const PLAN = { pressMs: 300, honestClients: 10, without: [] };
+const TIMEOUT_MS = 60_000;
+
+describe('npm run abuse in short', () => {
+  test(
+    'honest clients do not notice a flood of pings',
+    async () => {
+      const outcome = await runAttack({ ...pingFlood, peers: 20 }, PLAN);
+      expect(judge(pingFlood, outcome)).toEqual([]);
+      expect(outcome.hostile.peers).toBeGreaterThan(20);
+      expect(outcome.honest.sent).toBeGreaterThan(20);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'a limit that is off is noticed',
+    async () => {
+      const attack = { ...pingFlood, peers: 8, patienceMs: 200 };
+      const outcome = await runAttack(attack, { ...PLAN, without: ['maxControlFramesPerSecond'] });
+      expect(judge(attack, outcome)).toEqual([
+        'no hostile peer ended with 1008',
+        expect.stringMatching(/^\d+ hostile peers ended with still there, which is not documented$/),
+        expect.stringMatching(/^the server was left with \d+ connections and \d+ sockets$/),
+      ]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'the processes of the command end with it, however it ends',
+    async () => {
+      const command = `${process.execPath} --import tsx test/abuse/run.ts --only half-open & echo pid $! ; wait`;
+      const program = await startProgram('sh', { args: ['-c', command] });
+      const pid = Number(await program.printed(/^pid (\d+)$/m));
+      await program.printed(/\| attack \|/);
+      process.kill(pid, 'SIGKILL');
+      // They share its output, which is closed with the last of them.
+      await program.ended;
+      expect(program.output).not.toContain('half-open');
+    },
+    TIMEOUT_MS,
+  );
+
+  test('the command ends with 2 when it does not understand', async () => {
+    const program = await startExample('test/abuse/run.ts', { args: ['--only', 'nothing'] });
+    expect(await program.ended).toEqual({ code: 2, signal: null });
+    expect(program.output).toContain('--only must be one of');
+  });
+});

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { attacks } from '../attacks/all.ts';
+import { parseCommandLine, USAGE } from './command-line.ts';
+
+describe('the command line of npm run abuse', () => {
+  test('without arguments it makes every attack against a server with all its limits', () => {
+    expect(parseCommandLine([])).toEqual({
+      attacks,
+      without: [],
+      pressMs: 3000,
+      honestClients: 100,
+      needsHelp: false,
+    });
+    expect(new Set(attacks.map(({ name }) => name)).size).toBe(attacks.length);
+  });
+
+  test('attacks by name, a shorter time, fewer clients, a limit that is off', () => {
+    const args = ['--only', 'resets', '--only', 'garbage', '--seconds', '0.5', '--clients', '7'];
+    const parsed = parseCommandLine([...args, '--without', 'maxFragments']);
+    expect(parsed).toMatchObject({ pressMs: 500, honestClients: 7, without: ['maxFragments'] });
+    expect(parsed.attacks.map(({ name }) => name)).toEqual(['resets', 'garbage']);
+  });
+
+  test.each([
+    [['--only', 'nothing'], '--only must be one of slow-handshake, '],
+    [['--without', 'path'], '--without must be one of closeTimeoutMs, '],
+    [['--seconds', '0'], '--seconds must be a number from 0.1 to 30'],
+    [['--seconds', 'ten'], '--seconds must be a number from 0.1 to 30'],
+    [['--clients', '1.5'], '--clients must be a whole number from 1 to 1000'],
+    [['--slow'], '--slow'],
+  ])('%j is refused', (args, problem) => {
+    expect(() => parseCommandLine(args)).toThrow(problem);
+  });
+
+  test('the help names every attack and limit', () => {
+    for (const { name } of attacks) expect(USAGE).toContain(name);
+    expect(USAGE).toContain('maxIncompleteBytes');
+  });
+});

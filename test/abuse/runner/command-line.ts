@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import type { Attack } from '../attack.ts';
+import { attacks } from '../attacks/all.ts';
+import { LIMIT_NAMES } from '../limits.ts';
+
+/** What `npm run abuse` is asked to do. */
+export interface CommandLine {
+  readonly attacks: readonly Attack[];
+  /** Limits that are switched off. */
+  readonly without: readonly string[];
+  /** How long each attack presses on. */
+  readonly pressMs: number;
+  readonly honestClients: number;
+  readonly needsHelp: boolean;
+}
+
+export const USAGE = `Usage: npm run abuse -- [options]
+
+  --only <name>      one attack; may be repeated (all)
+  --seconds <number> how long each attack presses on (3); those that wait for a limit in time take longer
+  --clients <number> honest clients (100)
+  --without <limit>  the counter-check: switches off a limit of the server, so that the command must fail; may be repeated
+
+Attacks: ${attacks.map(({ name }) => name).join(', ')}
+Limits: ${LIMIT_NAMES.join(', ')}`;
+
+/** @throws Error for what it does not understand */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string', multiple: true, default: [] },
+      without: { type: 'string', multiple: true, default: [] },
+      seconds: { type: 'string', default: '3' },
+      clients: { type: 'string', default: '100' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const seconds = Number(values.seconds);
+  if (!(seconds >= 0.1 && seconds <= 30)) throw new Error('--seconds must be a number from 0.1 to 30');
+  const clients = Number(values.clients);
+  if (!Number.isInteger(clients) || clients < 1 || clients > 1000) {
+    throw new Error('--clients must be a whole number from 1 to 1000');
+  }
+  for (const name of values.only)
+    checkKnown(
+      'only',
+      name,
+      attacks.map((attack) => attack.name),
+    );
+  for (const name of values.without) checkKnown('without', name, LIMIT_NAMES);
+  return {
+    attacks: attacks.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
+    without: values.without,
+    pressMs: seconds * 1000,
+    honestClients: clients,
+    needsHelp: values.help,
+  };
+}
+
+function checkKnown(option: string, name: string, known: readonly string[]): void {
+  if (!known.includes(name)) throw new Error(`--${option} must be one of ${known.join(', ')}`);
+}

@@ -1,0 +1,49 @@
+import type { Attack } from '../attack.ts';
+import { allowedBytes } from '../bounds.ts';
+import type { Height, Outcome } from './outcome.ts';
+
+/** What is wrong with the outcome of an attack: nothing, when all is as documented. */
+export function judge(attack: Pick<Attack, 'endings' | 'otherEndings'>, outcome: Outcome): string[] {
+  return [
+    ...judgeHonest(outcome),
+    ...outcome.heights.flatMap(judgeMemory),
+    ...judgeEndings(attack, outcome),
+    ...judgeLeft(outcome),
+  ];
+}
+
+function judgeHonest({ honest: { sent, lost, doubled, changed, broken, latencies } }: Outcome): string[] {
+  const problems = [];
+  if (lost > 0) problems.push(`${lost} of ${sent} honest messages were lost`);
+  if (doubled > 0) problems.push(`${doubled} answers to honest clients came twice`);
+  if (changed > 0) problems.push(`${changed} answers to honest clients were changed`);
+  if (broken.length > 0) problems.push(`${broken.length} honest connections ended, the first one: ${broken[0]}`);
+  if ((latencies['during']?.count ?? 0) === 0) problems.push('no honest message was sent during the attack');
+  return problems;
+}
+
+function judgeMemory({ peers, heldBytes, bound: { bytes, formula } }: Height): string[] {
+  const allowed = allowedBytes(peers, bytes);
+  if (heldBytes <= allowed) return [];
+  return [`the server held ${heldBytes} bytes for ${peers} hostile peers, of ${allowed} (${bytes} each: ${formula})`];
+}
+
+function judgeEndings(
+  { endings, otherEndings = [] }: Pick<Attack, 'endings' | 'otherEndings'>,
+  outcome: Outcome,
+): string[] {
+  const seen = outcome.hostile.endings;
+  const known = new Set([...endings, ...otherEndings]);
+  return [
+    ...endings.filter((ending) => seen[ending] === undefined).map((ending) => `no hostile peer ended with ${ending}`),
+    ...Object.keys(seen)
+      .filter((ending) => !known.has(ending))
+      .map((ending) => `${seen[ending]} hostile peers ended with ${ending}, which is not documented`),
+  ];
+}
+
+function judgeLeft({ left: { connections, sockets } }: Outcome): string[] {
+  return connections + sockets === 0
+    ? []
+    : [`the server was left with ${connections} connections and ${sockets} sockets`];
+}

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Remote } from '../../../bench/processes/remote.ts';
+import type { Attack, Bound } from '../attack.ts';
+import { READ_BUFFER_BYTES } from '../bounds.ts';
+import { STILL_THERE } from '../hostile/hostile-crowd.ts';
+import { type Limits, limitsOf } from '../limits.ts';
+import type { AttackStep, Held, HonestCalls, HostileCalls, ServerCalls } from '../processes/calls.ts';
+import type { Height, Outcome } from './outcome.ts';
+
+/** How an attack is made. */
+export interface AttackPlan {
+  readonly pressMs: number;
+  readonly honestClients: number;
+  /** Limits that are switched off. */
+  readonly without: readonly string[];
+}
+
+/** Longest time for which honest clients are alone, for the comparison. */
+const MAX_BEFORE_MS = 1000;
+/** For each of them there is a round of connections that warm up the server. */
+const WARM_UP_ROUND_MS = 500;
+/** How long what a measurement has held up may take to catch up. */
+const AFTER_MEASURING_MS = 100;
+/** How long the server may take to be rid of all sockets: more than any of its deadlines. */
+const LEAVING_PATIENCE_MS = 15_000;
+/** For the honest clients alone, when it is known that hostile peers are left. */
+const HONEST_PATIENCE_MS = 500;
+
+/** A server that is behind with reading holds more and more for a while. */
+const MAX_MEASUREMENTS = 20;
+const GROWTH_BYTES = 1_048_576;
+
+/** Linux has all of 127.0.0.0/8; others have one address, which the honest clients share. */
+const HOSTILE_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
+
+const program = (name: string): URL => new URL(`../processes/${name}-process.ts`, import.meta.url);
+const options = { execArgv: ['--import', 'tsx'] };
+
+/** Measures until it does not grow any more. */
+async function measureHighest(measure: () => Promise<Held>): Promise<Held> {
+  let highest = await measure();
+  for (let i = 1; i < MAX_MEASUREMENTS; i++) {
+    const { residentBytes, usedBytes } = await measure();
+    const grown = Math.max(residentBytes - highest.residentBytes, usedBytes - highest.usedBytes);
+    highest = {
+      residentBytes: Math.max(residentBytes, highest.residentBytes),
+      usedBytes: Math.max(usedBytes, highest.usedBytes),
+    };
+    if (grown < GROWTH_BYTES) break;
+  }
+  return highest;
+}
+
+function boundOf(attack: Attack, limits: Limits, { peers, isBusy }: { peers: number; isBusy: boolean }): Bound {
+  const { bytes, formula } = attack.bound(limits, peers);
+  return isBusy ? { bytes: bytes + READ_BUFFER_BYTES, formula: `${formula} + read buffer` } : { bytes, formula };
+}
+
+/**
+ * Makes one attack: a server, honest clients and hostile peers, each in a fresh process.
+ *
+ * @throws Error when one of the processes ended
+ */
+export async function runAttack(attack: Attack, { pressMs, honestClients, without }: AttackPlan): Promise<Outcome> {
+  const server = new Remote<ServerCalls>(program('server'), options);
+  const honest = new Remote<HonestCalls>(program('honest'), options);
+  const hostile = new Remote<HostileCalls>(program('hostile'), options);
+  try {
+    const limits = limitsOf(attack.settings);
+    const port = await server.ask('start', { settings: attack.settings, without });
+    const target = { port, localAddress: HOSTILE_ADDRESS };
+    await honest.ask('start', { port, clients: honestClients });
+    await honest.ask('enter', 'measuring');
+    await hostile.ask('warmUp', { ...target, rounds: Math.ceil(pressMs / WARM_UP_ROUND_MS) });
+    await honest.ask('enter', 'before');
+    await sleep(Math.min(pressMs, MAX_BEFORE_MS));
+
+    const measure = async (): Promise<Held> => {
+      await honest.ask('enter', 'measuring');
+      const held = await server.ask('measure', null);
+      await sleep(AFTER_MEASURING_MS);
+      await honest.ask('enter', 'during');
+      return held;
+    };
+    const before = await measure();
+    const heights: Height[] = [];
+    const { name, peers, patienceMs } = attack;
+    let step: AttackStep = await hostile.ask('begin', { ...target, name, limits, peers, pressMs, patienceMs });
+    while (step.state === 'height') {
+      const { residentBytes, usedBytes } = step.isBusy ? await measure() : await measureHighest(measure);
+      // Of a buffer that nobody has written to, the system gives no memory; of memory in use, V8 may know nothing.
+      const heldBytes = Math.max(residentBytes - before.residentBytes, usedBytes - before.usedBytes, 0);
+      heights.push({ peers: step.peers, heldBytes, bound: boundOf(attack, limits, step) });
+      step = await hostile.ask('goOn', null);
+    }
+    const honestReport = await honest.ask('stop', null);
+    const isAllOver = step.report.endings[STILL_THERE] === undefined;
+    const left = await server.ask('left', isAllOver ? LEAVING_PATIENCE_MS : HONEST_PATIENCE_MS);
+    return { heights, hostile: step.report, honest: honestReport, left };
+  } finally {
+    await Promise.all([hostile.stop(), honest.stop()]);
+    await server.stop();
+  }
+}
