@@ -9,8 +9,8 @@ export const HANDSHAKE_BYTES: number = CONNECTION_BYTES + 2 * maxHeaderSize;
 /** What Node reads a socket into. While bytes pour in, each socket may have one that nobody has collected yet. */
 export const READ_BUFFER_BYTES = 65_536;
 
-/** What a busy process takes beyond all that it holds: heap that V8 keeps for the garbage of the next second. */
-const PROCESS_BYTES = 33_554_432;
+/** What a busy process takes beyond all that it holds: V8's young generation, which is three times 16 MiB of garbage. */
+const PROCESS_BYTES = 50_331_648;
 /** As a share of what is held: memory that was given back to the allocator, which cannot give it to the system. */
 const ALLOCATOR_SHARE = 1 / 8;
 

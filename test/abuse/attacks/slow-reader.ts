@@ -24,7 +24,7 @@ async function pour(peer: HostilePeer, bytes: number): Promise<void> {
 export const slowReader: Attack = {
   name: 'slow-reader',
   title: 'have messages echoed and read nothing',
-  peers: 16,
+  peers: 24,
   settings: { closeTimeoutMs: CLOSE_TIMEOUT_MS },
   bound: ({ maxBufferedBytes }) => ({
     bytes: CONNECTION_BYTES + maxBufferedBytes + 2 * MESSAGE_BYTES,

@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts';
-import { CONNECTION_BYTES } from '../bounds.ts';
+import { CONNECTION_BYTES, READ_BUFFER_BYTES } from '../bounds.ts';
 import { unfinishedText } from '../hostile/client-frames.ts';
 
 export const slowWriter: Attack = {
@@ -8,8 +8,8 @@ export const slowWriter: Attack = {
   peers: 200,
   settings: { incompleteMessageTimeoutMs: 3000 },
   bound: ({ maxMessageBytes }) => ({
-    bytes: CONNECTION_BYTES + maxMessageBytes,
-    formula: 'connection + maxMessageBytes',
+    bytes: CONNECTION_BYTES + READ_BUFFER_BYTES + maxMessageBytes,
+    formula: 'connection + read buffer + maxMessageBytes',
   }),
   endings: ['1008'],
   patienceMs: 10_000,

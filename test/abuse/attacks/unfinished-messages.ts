@@ -1,5 +1,5 @@
 import type { Attack } from '../attack.ts';
-import { CONNECTION_BYTES } from '../bounds.ts';
+import { CONNECTION_BYTES, READ_BUFFER_BYTES } from '../bounds.ts';
 import { unfinishedText } from '../hostile/client-frames.ts';
 
 export const unfinishedMessages: Attack = {
@@ -8,8 +8,8 @@ export const unfinishedMessages: Attack = {
   peers: 500,
   settings: { incompleteMessageTimeoutMs: 4000 },
   bound: ({ maxIncompleteBytes }, peers) => ({
-    bytes: CONNECTION_BYTES + Math.ceil(maxIncompleteBytes / peers),
-    formula: 'connection + its part of maxIncompleteBytes',
+    bytes: CONNECTION_BYTES + READ_BUFFER_BYTES + Math.ceil(maxIncompleteBytes / peers),
+    formula: 'connection + read buffer + its part of maxIncompleteBytes',
   }),
   // Whoever has been unfinished for longest goes first; the others when their time is over.
   endings: ['1013', '1008'],

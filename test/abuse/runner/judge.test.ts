@@ -47,7 +47,7 @@ describe('the verdict on an attack', () => {
     const [height] = GOOD.heights;
     const higher = { ...height!, heldBytes: height!.heldBytes + 1 };
     expect(judge(ATTACK, { ...GOOD, heights: [...GOOD.heights, higher] })).toEqual([
-      'the server held 33565683 bytes for 10 hostile peers, of 33565682 (1000 each: a thousand)',
+      'the server held 50342899 bytes for 10 hostile peers, of 50342898 (1000 each: a thousand)',
     ]);
   });
 

@@ -26,7 +26,7 @@ test('a row shows the height that comes closest to its bound', () => {
     ['a problem'],
   );
   expect(row).toBe(
-    '| resets | 500 | 400 | 80 KiB | 64 KiB | 154 KiB | 0.4 → 0.4 | 12.1 → 99.0 | 1 of 70 | 1008: 400, reset: 100 | FAILED |',
+    '| resets | 500 | 400 | 80 KiB | 64 KiB | 195 KiB | 0.4 → 0.4 | 12.1 → 99.0 | 1 of 70 | 1008: 400, reset: 100 | FAILED |',
   );
   expect(TABLE_HEAD.split('\n')[0]!.split('|')).toHaveLength(row.split('|').length);
 });
