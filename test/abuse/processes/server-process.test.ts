@@ -16,4 +16,4 @@ test('the server ends with the process that started it, however that ends, and a
   child.disconnect();
   expect(await once(child, 'exit')).toEqual([0, null]);
   await peer.closed;
-});
+}, 60_000);
