@@ -1,4 +1,4 @@
-/** The clients of a soak, in a process of their own: `client-process.ts <seed> <longest pause in ms> <connections> <port>`. */
+/** The clients of a soak, in a process of their own: `client-process.ts <seed> <longest pause in ms> <connections> <ports>`. */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { WebSocket, type WebSocketHandler } from '../../src/index.ts';
@@ -10,7 +10,13 @@ import { type SideRecord, Talker, type TalkerOwner } from './talker.ts';
 const OPENED_AT_ONCE = 15;
 const OPENING_MS = 50;
 
-const [seed, longestPauseMs, connections, port] = process.argv.slice(2).map(Number) as [number, number, number, number];
+const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.argv.slice(2).map(Number) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 let open = 0;
 let lastId = 0;
@@ -44,7 +50,8 @@ function openOne(): void {
   open++;
   const plan = planOf(seed, id);
   const handler = new Talker(plan, 'client', owner) as object as WebSocketHandler<unknown>;
-  const { dataType, compression } = plan;
+  const { dataType, compression, ending, ender } = plan;
+  const port = ending === 'reset' && ender === 'server' ? resettingPort : plainPort;
   // oxlint-disable-next-line no-new -- it lives until its onTerminate
   new WebSocket(`ws://127.0.0.1:${port}/${dataType}?id=${id}`, handler, { compression, ...PATIENCE });
   const socket = lastSocket;
@@ -63,4 +70,4 @@ soak.listen((order) => {
   } else if (order === 'end') return soak.end(() => open);
   return undefined;
 });
-soak.tell({ report: 'ready', port });
+soak.tell({ report: 'ready', ports: [] });

@@ -11,8 +11,8 @@ export type Order =
 
 /** What the processes tell the runner. */
 export type Report =
-  /** It has begun; the server names its port. */
-  | { readonly report: 'ready'; readonly port: number }
+  /** It has begun. The server names its ports: the one for all, and the one where it can reset. */
+  | { readonly report: 'ready'; readonly ports: readonly number[] }
   | { readonly report: 'record'; readonly record: SideRecord }
   | { readonly report: 'progress'; readonly progress: Progress }
   | { readonly report: 'memory'; readonly memory: Memory }

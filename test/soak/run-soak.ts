@@ -80,8 +80,8 @@ class Soak {
     const pauseMs = Math.min(8000, seconds * 100);
 
     const server = this.#start('server', [seed, pauseMs]);
-    const { port } = await server.next('ready', START_MS);
-    const client = this.#start('client', [seed, pauseMs, connections, port]);
+    const { ports } = await server.next('ready', START_MS);
+    const client = this.#start('client', [seed, pauseMs, connections, ...ports]);
     await client.next('ready', START_MS);
     const startMs = performance.now();
     const untilPart = (part: number): Promise<void> =>

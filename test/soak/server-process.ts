@@ -1,51 +1,68 @@
-/** The server of a soak, in a process of its own: `server-process.ts <seed> <longest pause in ms>`. */
+/** The servers of a soak, in a process of their own: `server-process.ts <seed> <longest pause in ms>`. */
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WebServer, WebSocketServer } from '../../src/index.ts';
 import { type ConnectionPlan, planOf } from './plan.ts';
 import { PATIENCE, SoakProcess } from './soak-process.ts';
 import { Talker } from './talker.ts';
 
+const LEAVING_MS = 5000;
+
 const [seed, longestPauseMs] = process.argv.slice(2).map(Number) as [number, number];
 
-const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
-await web.start();
-const http = web.httpServers[0]!;
+// Whoever else hears 'upgrade' gets the sockets, and takes the short way of the handshake from the library: hence two.
+const plainWeb = await startWebServer();
+const resettingWeb = await startWebServer();
+const webs = [plainWeb, resettingWeb];
 
-const servers = (['text', 'blob', 'object'] as const).map((dataType) => {
-  const options = { webServer: web, path: `/${dataType}`, compression: true, ...PATIENCE };
-  return WebSocketServer.new({ onConnection }, { ...options, dataType: dataType as 'object' })!;
+const servers = webs.flatMap((webServer) =>
+  (['text', 'blob', 'object'] as const).map((dataType) => {
+    const options = { webServer, path: `/${dataType}`, compression: true, ...PATIENCE };
+    return WebSocketServer.new({ onConnection }, { ...options, dataType: dataType as 'object' })!;
+  }),
+);
+
+const soak = new SoakProcess(longestPauseMs, () =>
+  servers.reduce((sum, { connections }) => sum + connections.length, 0),
+);
+
+// In front of the library, whose onOpen may want to reset at once.
+resettingWeb.httpServers[0]!.prependListener('upgrade', ({ url }, socket) => {
+  // Node gives a socket here, whatever its types say.
+  soak.onReset(planOfRequest(url ?? '').id, () => (socket as Socket).resetAndDestroy());
 });
+
+async function startWebServer(): Promise<WebServer> {
+  const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
+  await web.start();
+  return web;
+}
 
 function onConnection(_: unknown, { request }: { readonly request: { readonly url: string } }): Talker {
   return new Talker(planOfRequest(request.url), 'server', soak);
 }
 
-const countConnections = (): number => servers.reduce((count, { connections }) => count + connections.length, 0);
-
-const soak = new SoakProcess(longestPauseMs, countConnections);
-
-// In front of the library, whose onOpen may want to reset at once.
-http.prependListener('upgrade', ({ url }, socket) => {
-  // Node gives a socket here, whatever its types say.
-  soak.onReset(planOfRequest(url ?? '').id, () => (socket as Socket).resetAndDestroy());
-});
-
 function planOfRequest(url: string): ConnectionPlan {
   return planOf(seed, Number(url.slice(url.indexOf('=') + 1)));
 }
 
-function countSockets(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    http.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
-  });
+/** Sockets that the web servers still count. */
+async function countSockets(): Promise<number> {
+  const counts = webs.map(
+    (web) =>
+      new Promise<number>((resolve, reject) => {
+        web.httpServers[0]!.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+      }),
+  );
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 soak.listen(async (order) => {
   if (order !== 'end') return;
-  // Without the web server: stopping it would end connections that should be over by now.
-  for (let i = 0; i < 100 && (await countSockets()) > 0; i++) await soak.pace.pause(0);
+  // First, because stopping the web servers ends what should be over by now.
+  for (let waitedMs = 0; waitedMs < LEAVING_MS && (await countSockets()) > 0; waitedMs += 50) await sleep(50);
   const left = await countSockets();
-  await web.stop();
+  await Promise.all(webs.map((web) => web.stop()));
   await soak.end(() => left);
 });
-soak.tell({ report: 'ready', port: web.HTTPPort });
+soak.tell({ report: 'ready', ports: [plainWeb.HTTPPort, resettingWeb.HTTPPort] });
