@@ -67,37 +67,35 @@ export class PendingUpgrade implements Deadline {
   /** Asks the user's onConnection. What it returns, if anything, is a promise that never rejects. */
   ask(): PromiseLike<void> | undefined {
     if (this.#isSettled) return undefined;
-    // Told also when the client has gone meanwhile: a mistake in user code must not pass in silence.
-    const failed = (thrown: unknown): void => this.#judge.onAnswerFailed(this, thrown);
-    const answered = (answer: unknown): void => this.#unlessSettled(() => this.#judge.onAnswer(this, answer));
     try {
       const request = toRequestInfo(this.request, this.client.address);
       const answer = this.#judge.askUser({ type: 'connection', request }, this.client);
       if (isThenable(answer)) {
         this.wait();
-        return Promise.resolve(answer).then(answered, failed);
+        return Promise.resolve(answer).then(
+          (verdict) => this.#answer(verdict),
+          (thrown: unknown) => this.#fail(thrown),
+        );
       }
-      answered(answer);
+      this.#answer(answer);
     } catch (thrown) {
-      failed(thrown);
+      this.#fail(thrown);
     }
     return undefined;
   }
 
   /** Refuses the client with a plain HTTP answer. Does nothing when it is settled. */
   refuse(status: number, text: string): void {
-    this.#unlessSettled(() => {
-      this.settle();
-      refuseUpgrade(this.socket, status, text);
-    });
+    if (this.#isSettled) return;
+    this.settle();
+    refuseUpgrade(this.socket, status, text);
   }
 
   /** Refuses the client as the user wants. Does nothing when it is settled. */
   refuseWith({ status, body, headerLines }: Refusal): void {
-    this.#unlessSettled(() => {
-      this.settle();
-      answerUpgrade(this.socket, status, body, headerLines);
-    });
+    if (this.#isSettled) return;
+    this.settle();
+    answerUpgrade(this.socket, status, body, headerLines);
   }
 
   /** The wait is over: the deadline and the listener go. */
@@ -113,7 +111,12 @@ export class PendingUpgrade implements Deadline {
     this.refuse(503, 'the server took too long to decide');
   }
 
-  #unlessSettled(act: () => void): void {
-    if (!this.#isSettled) act();
+  #answer(answer: unknown): void {
+    if (!this.#isSettled) this.#judge.onAnswer(this, answer);
+  }
+
+  /** Told also when the client has gone meanwhile: a mistake in user code must not pass in silence. */
+  #fail(thrown: unknown): void {
+    this.#judge.onAnswerFailed(this, thrown);
   }
 }

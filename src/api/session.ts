@@ -114,7 +114,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#limits = options.limits;
     this.#reconnector = options.reconnector;
     this.#queue = new CallbackQueue(this, options.handler, options.process, options.limits.maxWaitingMessages);
-    options.process.own(this);
+    // A server ends its connections when its process ends it.
+    if (options.role === 'client') options.process.own(this);
   }
 
   get subject(): object {

@@ -1,9 +1,15 @@
 import { hash } from 'node:crypto';
 import { HANDSHAKE_GUID } from './constants.ts';
-import { type ExtensionOffer, listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
+import { type ExtensionOffer, isAlphanumericCode, listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
 
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** Characters of base64 by code. */
+const isBase64Code: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  return isAlphanumericCode(code) || character === '+' || character === '/';
+});
 
 /** An upgrade request, as Node's parser or {@link readPlainUpgrade} gives it. */
 export interface UpgradeRequest {
@@ -120,8 +126,10 @@ export function joined(value: string | string[] | undefined): string | undefined
 /** Base64 of exactly 16 bytes: 22 characters and two signs of padding. */
 function isHandshakeKey(key: string): boolean {
   if (key.length !== 24 || !key.endsWith('==')) return false;
-  // Node skips characters that are not base64, which leaves fewer bytes, and reads base64url too.
-  return Buffer.from(key, 'base64').length === 16 && !key.includes('-') && !key.includes('_');
+  for (let i = 0; i < 22; i++) {
+    if (isBase64Code[key.charCodeAt(i)] !== true) return false;
+  }
+  return true;
 }
 
 function refuse(status: number, reason: string, headers?: Readonly<Record<string, string>>): InvalidUpgrade {

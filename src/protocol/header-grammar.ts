@@ -19,12 +19,18 @@ const MAX_EXTENSION_OFFERS = 16;
 const TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~";
 
 /** Characters of a token (RFC 9110 section 5.6.2) by code. */
-const isTokenCode: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
+const isTokenCode: readonly boolean[] = Array.from(
+  { length: 128 },
+  (_, code) => isAlphanumericCode(code) || TOKEN_PUNCTUATION.includes(String.fromCharCode(code)),
+);
+
+/** Tells whether a character is an ASCII letter or digit. */
+export function isAlphanumericCode(code: number): boolean {
   const character = String.fromCharCode(code);
   const isDigit = character >= '0' && character <= '9';
   const isLetter = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
-  return isDigit || isLetter || TOKEN_PUNCTUATION.includes(character);
-});
+  return isDigit || isLetter;
+}
 
 /** Tells whether `text` is a token: what header names and subprotocols must be. */
 export function isToken(text: string): boolean {
@@ -42,6 +48,8 @@ export function isHeaderValue(text: string): boolean {
 
 /** Tells whether the comma-separated list `text` holds `token`, compared without case (RFC 9110 section 5.6.1). */
 export function listHasToken(text: string, token: string): boolean {
+  // As nearly all send it.
+  if (text.toLowerCase() === token) return true;
   return listElements(text).some((element) => element.toLowerCase() === token);
 }
 

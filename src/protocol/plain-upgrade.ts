@@ -1,3 +1,5 @@
+import { isAlphanumericCode } from './header-grammar.ts';
+
 /** Longer requests are left to Node: a browser's, with some cookies, has 500 to 2 000 bytes. */
 export const MAX_PLAIN_UPGRADE_BYTES = 8192;
 const MAX_HEADERS = 64;
@@ -8,6 +10,7 @@ const VERSION = ' HTTP/1.1\r\n';
 const CR = 0x0d;
 const SPACE = 0x20;
 const HASH = 0x23;
+const HYPHEN = 0x2d;
 const COLON = 0x3a;
 const LAST_VISIBLE = 0x7e;
 
@@ -26,10 +29,10 @@ const LEFT_TO_NODE: ReadonlySet<string> = new Set([
 const CONNECTIONS: ReadonlySet<string> = new Set(['upgrade', 'keep-alive, upgrade']);
 
 /** Letters, digits and the hyphen by code: all that names of ordinary headers have. */
-const isNameCode: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
-  const character = String.fromCharCode(code).toLowerCase();
-  return (character >= 'a' && character <= 'z') || (character >= '0' && character <= '9') || character === '-';
-});
+const isNameCode: readonly boolean[] = Array.from(
+  { length: 128 },
+  (_, code) => isAlphanumericCode(code) || code === HYPHEN,
+);
 
 /** An upgrade request as an HTTP parser would give it. */
 export interface PlainUpgrade {

@@ -97,7 +97,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   /** Messages that are not framed yet, so that they can be dropped. */
   #held: HeldMessages | undefined;
   #bytesReceived = 0;
-  readonly #openedAt: number = performance.now();
+  /** Whole, as all times that connections keep: see TimerWheel.nowMs. */
+  readonly #openedAt: number = Math.floor(performance.now());
 
   /** @param head - bytes of the peer that came with the handshake */
   constructor(transport: Transport, head: Buffer, listener: DriverListener, options: DriverOptions) {

@@ -40,10 +40,11 @@ export class Watch implements Deadline {
   /** Made when it is needed first. */
   #controlFrames: RateLimit | undefined;
   #ticket: number | undefined;
-  #ticketMs = Infinity;
+  /** When that is. Undefined and not Infinity, which would be an object of its own. */
+  #ticketMs: number | undefined;
   /** The message that has come in part, 0 for none, and when it must be complete. */
   #incomplete = 0;
-  #incompleteDueMs = Infinity;
+  #incompleteDueMs: number | undefined;
   /** When reading was paused, as it is in the beginning. */
   #pausedMs: number;
   /** The time that the event loop had stood still when a rate was last looked at. */
@@ -115,7 +116,7 @@ export class Watch implements Deadline {
 
   onDeadline(): void {
     this.#ticket = undefined;
-    this.#ticketMs = Infinity;
+    this.#ticketMs = undefined;
     // What has come before this moment may not be read yet, if this process was busy. It is before the immediates run.
     setImmediate(() => this.#look());
   }
@@ -124,7 +125,7 @@ export class Watch implements Deadline {
     if (this.#isStopped) return;
     const nowMs = timers.nowMs;
     const { isReading } = this.#watched;
-    if (nowMs >= this.#incompleteDueMs) this.#onIncompleteDue(nowMs, isReading);
+    if (nowMs >= (this.#incompleteDueMs ?? Infinity)) this.#onIncompleteDue(nowMs, isReading);
     switch (this.#keepalive?.look(nowMs, isReading)) {
       case 'ping':
         this.#watched.sendPing();
@@ -142,7 +143,7 @@ export class Watch implements Deadline {
 
   #onIncompleteDue(nowMs: number, isReading: boolean): void {
     const { incompleteMessageTimeoutMs } = this.#limits;
-    this.#incompleteDueMs = isReading ? Infinity : nowMs + incompleteMessageTimeoutMs;
+    this.#incompleteDueMs = isReading ? undefined : nowMs + incompleteMessageTimeoutMs;
     if (!isReading) return;
     this.#pass(
       'ERR_INCOMPLETE_MESSAGE',
@@ -165,14 +166,14 @@ export class Watch implements Deadline {
 
   #expectEnd(incomplete: number): void {
     this.#incomplete = incomplete;
-    this.#incompleteDueMs = incomplete === 0 ? Infinity : timers.nowMs + this.#limits.incompleteMessageTimeoutMs;
+    this.#incompleteDueMs = incomplete === 0 ? undefined : timers.nowMs + this.#limits.incompleteMessageTimeoutMs;
     this.#arm();
   }
 
   /** Sets the deadline for what is due first, unless one is set for an earlier time. */
   #arm(): void {
-    const dueMs = Math.min(this.#keepalive?.dueMs ?? Infinity, this.#incompleteDueMs);
-    if (dueMs >= this.#ticketMs || this.#isStopped) return;
+    const dueMs = Math.min(this.#keepalive?.dueMs ?? Infinity, this.#incompleteDueMs ?? Infinity);
+    if (dueMs >= (this.#ticketMs ?? Infinity) || this.#isStopped) return;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#ticket = timers.schedule(this, Math.max(0, dueMs - timers.nowMs));
     this.#ticketMs = dueMs;
