@@ -1,6 +1,12 @@
 import { hash } from 'node:crypto';
 import { HANDSHAKE_GUID } from './constants.ts';
-import { type ExtensionOffer, isAlphanumericCode, listHasToken, parseExtensions, parseTokenList } from './header-grammar.ts';
+import {
+  type ExtensionOffer,
+  isAlphanumericCode,
+  listHasToken,
+  parseExtensions,
+  parseTokenList,
+} from './header-grammar.ts';
 
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;

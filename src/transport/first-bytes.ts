@@ -10,6 +10,8 @@ const PATIENCE_MS = 1000;
 const MAX_HEAD_BYTES: number = Math.min(MAX_PLAIN_UPGRADE_BYTES, maxHeaderSize);
 
 const NO_BYTES = Buffer.alloc(0);
+/** Line end, line end. */
+const EMPTY_LINE = 0x0d_0a_0d_0a;
 
 /** Where a socket finds who reads its first bytes, so that all sockets share one set of listeners. */
 const READER: unique symbol = Symbol('reader');
@@ -139,9 +141,11 @@ export class FirstBytes implements Deadline {
   }
 }
 
-/** The bytes up to the first empty line, undefined when there is none or they are too many. */
+/** The bytes up to the first empty line, or to one at the end; undefined when there is none or they are too many. */
 function headOf(chunk: Buffer): string | undefined {
-  const end = chunk.indexOf('\r\n\r\n', 0, 'latin1') + 4;
+  // Usually the chunk is the request. Where it is more, what reads it will say so.
+  const isWhole = chunk.length >= 4 && chunk.readInt32BE(chunk.length - 4) === EMPTY_LINE;
+  const end = isWhole ? chunk.length : chunk.indexOf('\r\n\r\n', 0, 'latin1') + 4;
   return end < 4 || end > MAX_HEAD_BYTES ? undefined : chunk.toString('latin1', 0, end);
 }
 

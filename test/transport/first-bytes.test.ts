@@ -130,6 +130,17 @@ describe('a plain upgrade request', () => {
 });
 
 describe('all else goes to Node', () => {
+  test('what is shorter than an empty line, and an upgrade request with bytes behind that end like one', async () => {
+    const setup = await start();
+    expect(await askStatus(setup.port, '\n\n?')).toBe(400);
+    const client = await RawClient.request(setup.port, { behind: Buffer.from('early\r\n\r\n') });
+    expect((await client.answered).status).toBe(403);
+    client.socket.end();
+    await client.closed;
+    expect(setup.taken.map(({ head }) => head)).toEqual(['early\r\n\r\n']);
+    expect([setup.byNode.length, setup.handedOver()]).toEqual([1, 2]);
+  });
+
   test('plain requests, one behind another, and long ones', async () => {
     const setup = await start();
     expect((await requestPath(setup.port, '/a')).body).toBe('GET /a 0');
