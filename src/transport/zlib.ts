@@ -28,6 +28,9 @@ const MAX_STREAMS = 64;
 const MIN_CHUNK_BYTES = 256;
 const MAX_CHUNK_BYTES = 65_536;
 
+/** Smaller results share slabs of Node. */
+const MIN_OWN_BYTES = 4096;
+
 /** What the sender dropped (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const EMPTY = Buffer.alloc(0);
@@ -239,7 +242,11 @@ function commonOptions(expectedBytes: number, history: History | undefined): Zli
 
 /** A short result must not hold the memory of a long guess. */
 function ownMemory(result: Buffer): Buffer {
-  return result.length * 2 < result.buffer.byteLength ? Buffer.from(result) : result;
+  if (result.length * 2 >= result.buffer.byteLength) return result;
+  // Node 24 cuts what is below 32 KiB out of slabs of 64 KiB.
+  const own = result.length < MIN_OWN_BYTES ? Buffer.allocUnsafe(result.length) : Buffer.allocUnsafeSlow(result.length);
+  result.copy(own);
+  return own;
 }
 
 /** Runs a transform at once. `done` is outside the try, so that what it throws is not taken for an error of zlib. */
