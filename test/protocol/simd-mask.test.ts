@@ -53,4 +53,17 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
     const { Module, Instance } = wasm;
     expect(createSimdMask({ validate: () => false, Module, Instance })).toBeUndefined();
   });
+
+  test('is not there where addresses are short, or a context forbids it', () => {
+    const { Module, Instance } = wasm;
+    class Refused {
+      readonly exports = {};
+
+      constructor() {
+        throw new RangeError('WebAssembly.Instance(): Out of memory: Cannot allocate Wasm memory for new instance');
+      }
+    }
+    expect(createSimdMask({ validate: () => true, Module: Refused, Instance })).toBeUndefined();
+    expect(createSimdMask({ validate: () => true, Module, Instance: Refused })).toBeUndefined();
+  });
 });
