@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { markAsUntransferable } from 'node:worker_threads';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
@@ -235,6 +236,8 @@ function allocate(byteCount: number): Buffer {
   if (slab.length - slabOffset < byteCount) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     slabOffset = 0;
+    // As Node does with its own: whoever moves a message to another thread would take those of other connections along.
+    markAsUntransferable(slab.buffer);
   }
   const start = slabOffset;
   // Whoever looks at the bytes as larger numbers needs them aligned.

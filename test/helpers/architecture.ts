@@ -31,7 +31,8 @@ const doorFloor = 3.5;
 /** What a room may import from outside of `src/`. A room that is not listed may use any `node:` module. */
 const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['errors', []],
-  ['protocol', ['node:buffer', 'node:crypto']],
+  // Of `node:worker_threads` only `markAsUntransferable`, which belongs to memory that messages share.
+  ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
 ]);
 
 /** The dependencies of the package, and the one room that uses each. */

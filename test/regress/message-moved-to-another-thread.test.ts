@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { MessageAssembler } from '../../src/protocol/message-assembler.ts';
+
+const LIMITS = { maxMessageBytes: 100_000, maxFragments: 10 };
+const BINARY = 0x82;
+
+/** Messages lie side by side in one piece of memory, and moving that left those of other connections without their bytes. */
+test.each([100, 512, 1000, 4096, 5000])(
+  'a message of %i bytes that is moved away takes no other along',
+  (byteCount) => {
+    const received: Buffer[] = [];
+    for (const fill of [1, 2, 3]) {
+      const listener = {
+        onAssembledMessage: (data: string | Buffer) => received.push(data as Buffer),
+        onMessageViolation: () => {},
+        onInflating: () => {},
+        onInflated: () => {},
+      };
+      const assembler = new MessageAssembler(listener, LIMITS, true, undefined);
+      assembler.begin(BINARY, byteCount);
+      assembler.take(Buffer.alloc(byteCount, fill), 0, byteCount, false, true);
+    }
+    const [before, moved, after] = received as [Buffer, Buffer, Buffer];
+    try {
+      structuredClone(moved, { transfer: [moved.buffer as ArrayBuffer] });
+    } catch (error) {
+      // Newer versions of Node refuse what is not to be moved, older ones copy it.
+      expect(error).toMatchObject({ name: 'DataCloneError' });
+    }
+    expect(before.equals(Buffer.alloc(byteCount, 1))).toBe(true);
+    expect(after.equals(Buffer.alloc(byteCount, 3))).toBe(true);
+  },
+);
