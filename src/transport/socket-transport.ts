@@ -72,8 +72,8 @@ export class SocketTransport implements Transport {
       socket.uncork();
     }
     // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more. A
-    // TLS socket says so only when it has encrypted and sent all, in a later turn.
-    return socket.writableLength === 0;
+    // TLS socket says so only when it has encrypted and sent all, in a later turn. Streams of other kinds may keep it.
+    return socket.writableLength === 0 && socket instanceof Socket;
   }
 
   pause(): void {

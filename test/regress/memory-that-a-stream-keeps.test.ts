@@ -1,0 +1,33 @@
+import { Duplex } from 'node:stream';
+import { expect, test } from 'vitest';
+import { SocketTransport } from '../../src/transport/socket-transport.ts';
+import { WriteBatch } from '../../src/transport/write-batch.ts';
+
+/** A stream that passes on what it is given, as a PassThrough does, and says at once that it is done. */
+function keepingStream(): { transport: SocketTransport; kept: Buffer[] } {
+  const kept: Buffer[] = [];
+  const stream = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      kept.push(chunk);
+      done();
+    },
+  });
+  return { transport: new SocketTransport(stream), kept };
+}
+
+function send(batch: WriteBatch, text: string): void {
+  const offset = batch.reserve(text.length);
+  batch.commit(batch.buffer.write(text, offset));
+  batch.flush();
+}
+
+/** The memory went to the next connection while the stream still held it: what one was sent, another one's peer could read. */
+test('no connection writes into memory that the stream of another one keeps', () => {
+  const first = keepingStream();
+  const second = keepingStream();
+  send(new WriteBatch(first.transport), 'for the first peer');
+  send(new WriteBatch(second.transport), 'FOR THE SECOND ONE');
+  expect(first.kept.toString()).toBe('for the first peer');
+  expect(second.kept.toString()).toBe('FOR THE SECOND ONE');
+});
