@@ -147,8 +147,9 @@ export class WriteBatch implements Output {
   #onGrown(): void {
     if (this.#isClosed) this.#clear();
     else if (this.#collectedBytes < MAX_BATCH_BYTES) this.#schedule();
-    else if (this.#transport.isBlocked) this.#finishRun();
-    else this.#write();
+    else if (!this.#transport.isBlocked) this.#write();
+    // A piece for each frame would cost many times its bytes, and the event loop half a second when the peer takes them.
+    else if (this.#run !== undefined && this.#run.byteCount >= MAX_BATCH_BYTES) this.#finishRun();
   }
 
   #schedule(): void {

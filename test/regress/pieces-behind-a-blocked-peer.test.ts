@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { WriteBatch } from '../../src/transport/write-batch.ts';
+import { RecordingTransport } from '../helpers/recording-transport.ts';
+
+/** Each small broadcast to a peer that did not read was a piece of its own: 16 MiB of them stopped the process for half a second. */
+test('small broadcasts that wait for a slow peer are put together in few pieces', () => {
+  const transport = new RecordingTransport();
+  const batch = new WriteBatch(transport);
+  transport.isBlocked = true;
+  const frames = Array.from({ length: 30_000 }, (_, i) => Buffer.from(String(i).padStart(10, '.')));
+  for (const frame of frames) batch.appendShared(frame);
+  expect(batch.bufferedBytes).toBe(300_000);
+  transport.isBlocked = false;
+  batch.flush();
+  expect(transport.calls.join('')).toBe(frames.join(''));
+  expect(transport.writes[0]?.length).toBeLessThan(10);
+});
