@@ -37,6 +37,7 @@ export function describeEnding({ cause, phase, code }: Pick<Ending, 'cause' | 'p
   }
   const reason = OWN_REASONS[cause] ?? cause;
   if (phase !== 'open' && phase !== 'closing') return `this program gave up connecting: ${reason}`;
-  const what = code === CLOSE_ABNORMAL ? 'dropped the connection without a close frame' : 'closed the connection';
+  const how = phase === 'open' ? 'without a close frame' : 'before the peer answered the close frame';
+  const what = code === CLOSE_ABNORMAL ? `dropped the connection ${how}` : 'closed the connection';
   return `this program ${what}: ${reason}`;
 }

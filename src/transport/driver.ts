@@ -190,6 +190,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
   destroy(cause: EndCause = 'local'): void {
+    if (this.#isUndecided && this.#endCause !== undefined) this.#endPhase = 'closing';
     this.#isDestroyed = true;
     this.#endCause ??= cause;
     this.#protocol.abandon();
@@ -275,7 +276,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   }
 
   onClosed(error: Error | undefined): void {
-    if (!this.#hasCloseFrame && !this.#hasFailed && !this.#isDestroyed) {
+    if (this.#isUndecided) {
       const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
@@ -331,6 +332,11 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
       const message = `connection lost: the peer did not answer the close frame within ${this.#closeWaitMs} ms`;
       this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
+  }
+
+  /** Whether no close frame of the peer, no failure and no {@link destroy} has decided how the connection ends. */
+  get #isUndecided(): boolean {
+    return !this.#hasCloseFrame && !this.#hasFailed && !this.#isDestroyed;
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {

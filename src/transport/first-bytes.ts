@@ -4,7 +4,7 @@ import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../protocol/plain-upg
 import { type Deadline, timers } from './timers.ts';
 import { UpgradeHub } from './upgrade.ts';
 
-/** A client that has sent nothing for so long is left to Node, whose own limits of time begin then. */
+/** A client that has sent nothing for so long, twice at most, is left to Node, whose own limits of time begin then. */
 const PATIENCE_MS = 1000;
 
 const MAX_HEAD_BYTES: number = Math.min(MAX_PLAIN_UPGRADE_BYTES, maxHeaderSize);

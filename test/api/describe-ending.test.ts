@@ -8,6 +8,12 @@ test.each<[EndCause, EndPhase, code: number, message: string]>([
   ['peer-closed', 'open', 4321, 'the peer closed the connection with code 4321'],
   ['local', 'open', 1000, 'this program closed the connection: terminate() was called'],
   ['local', 'open', 1006, 'this program dropped the connection without a close frame: terminate() was called'],
+  [
+    'local',
+    'closing',
+    1006,
+    'this program dropped the connection before the peer answered the close frame: terminate() was called',
+  ],
   ['aborted', 'open', 1000, 'this program closed the connection: the option signal was aborted'],
   ['shutdown', 'open', 1001, 'this program closed the connection: its server was ended'],
   ['drain', 'open', 1001, 'this program closed the connection: its server was drained'],

@@ -322,6 +322,11 @@ describe('terminate', () => {
     expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
     const [handler] = server.handlers.all;
     expect(handler!.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler!.calls.all.at(-1)!.event).toMatchObject({
+      cause: 'shutdown',
+      phase: 'closing',
+      message: 'this program dropped the connection before the peer answered the close frame: its server was ended',
+    });
     expect(timers.pendingTicks).toBe(0);
   });
 

@@ -456,6 +456,27 @@ describe.each(ROLES)('%s', (role) => {
       await heard.untilTerminated();
       expect(heard.events).toEqual(['terminated 1006 unclean']);
     });
+
+    test('tells of the phase that it found the connection in', async () => {
+      const alone = open(role);
+      alone.driver.destroy();
+      alone.driver.destroy('shutdown');
+      const closing = open(role);
+      closing.driver.close(1000, '', Infinity, 'drain');
+      closing.driver.destroy('shutdown');
+      const closed = open(role);
+      closed.heard.onEvent = (event) => {
+        if (event === 'closing') closed.driver.destroy('shutdown');
+      };
+      closed.peer.send('88 03e8');
+      const heard = [alone.heard, closing.heard, closed.heard];
+      await Promise.all(heard.map((each) => each.untilTerminated()));
+      expect(heard.map(({ lastWord }) => `${lastWord?.cause} ${lastWord?.phase} ${lastWord?.code}`)).toEqual([
+        'local open 1006',
+        'drain closing 1006',
+        'peer-closed open 1000',
+      ]);
+    });
   });
 
   test('after the end nothing throws, and nothing is heard', async () => {
