@@ -9,7 +9,12 @@ export interface OpenEvent {
 /** A message has come. */
 export interface MessageEvent<T = string> {
   readonly type: 'message';
-  /** The message in the form that `dataType` asks for. Its bytes belong to the receiver. */
+  /**
+   * The message in the form that `dataType` asks for. Its bytes belong to the receiver.
+   *
+   * @remarks As with any `Buffer` of Node, the memory behind bytes may hold other messages as well, also those of other
+   * connections: send or keep `data`, never `data.buffer`. To move bytes to another thread, copy them: `Uint8Array.from(data)`.
+   */
   readonly data: T;
 }
 
