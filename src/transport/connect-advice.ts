@@ -1,6 +1,8 @@
 import type { EndPhase } from '../errors.ts';
 
 const UNKNOWN_AUTHORITY = 'no authority known here has signed its certificate: give that of the server in tls.ca';
+const TLS_REFUSED =
+  'the server refuses TLS with this client: its versions, its ciphers, or that it shows no certificate';
 const NO_TLS = 'there is no TLS at that port: ws:// instead of wss://?';
 
 /** What the errors of Node.js mean to somebody who wants to connect. */
@@ -57,6 +59,8 @@ export function adviceOnError(error: NodeJS.ErrnoException, phase: EndPhase): st
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : error;
   const code = first?.code;
   if (code === undefined) return '';
+  // So OpenSSL tells what the peer said. While something was to be written, its code is EPROTO, as that of no TLS is.
+  if (first?.message.includes('SSL alert number') === true) return inBrackets(TLS_REFUSED);
   return inBrackets(code === 'ECONNRESET' ? RESETS[phase] : BY_CODE.get(code));
 }
 

@@ -267,6 +267,7 @@ function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | un
 
 /** What an error says. One that stands for several, one per address of a host, says nothing itself. */
 function textOf(error: Error): string {
-  if (error.message !== '' || !(error instanceof AggregateError)) return error.message;
+  // What OpenSSL says ends with a line end.
+  if (error.message !== '' || !(error instanceof AggregateError)) return error.message.trimEnd();
   return error.errors.map((each: Error) => each.message).join('; ');
 }

@@ -102,7 +102,9 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
     // Without the cause of a parser's error, which holds the bytes that came.
     const cause = error.code?.startsWith('HPE_') === true ? undefined : error;
     listener.onTunnelFailed(
-      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message}${adviceOnError(error, 'proxy')}`, { cause }),
+      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message.trimEnd()}${adviceOnError(error, 'proxy')}`, {
+        cause,
+      }),
     );
   });
   request.on('response', () => request.destroy(new Error('it did not understand CONNECT')));
@@ -142,7 +144,9 @@ class SocksHandshake {
   }
 
   readonly #onError = (cause: Error): void =>
-    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message}${adviceOnError(cause, 'proxy')}`, { cause });
+    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message.trimEnd()}${adviceOnError(cause, 'proxy')}`, {
+      cause,
+    });
 
   readonly #onClose = (): void => this.#fail('ERR_PROXY_FAILED', 'proxy failed: it closed the connection');
 

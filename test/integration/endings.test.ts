@@ -197,12 +197,26 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: .*\(there is no TLS at that port: ws:\/\/ instead of wss:\/\/\?\)$/s,
+      message: /^cannot connect: .* \(there is no TLS at that port: ws:\/\/ instead of wss:\/\/\?\)$/,
     },
     async () => {
       const server = await startRawServer();
       void server.connections.next().then(({ socket }) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
       return attempt(server.url.replace('ws:', 'wss:'));
+    },
+  ],
+  [
+    'a server that speaks a newer TLS only',
+    {
+      cause: 'connect',
+      phase: 'tls',
+      code: 1006,
+      error: 'ERR_CONNECT_FAILED',
+      message: /^cannot connect: .* \(the server refuses TLS with this client: its versions, its ciphers, or .*\)$/,
+    },
+    async () => {
+      const port = await startAnsweringServer(() => {}, { tls: { ...certificate, minVersion: 'TLSv1.3' } });
+      return attempt(`wss://127.0.0.1:${port}/`, { tls: { maxVersion: 'TLSv1.2' } });
     },
   ],
   [

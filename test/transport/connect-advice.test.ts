@@ -19,6 +19,13 @@ describe('adviceOnError', () => {
     expect(adviceOnError(failure(code), 'connecting')).toBe(advice);
   });
 
+  test.each(['EPROTO', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])('%s, said by a peer that speaks TLS', (code) => {
+    const error = Object.assign(new Error('tlsv1 alert protocol version:SSL alert number 70\n'), { code });
+    expect(adviceOnError(error, 'tls')).toBe(
+      ' (the server refuses TLS with this client: its versions, its ciphers, or that it shows no certificate)',
+    );
+  });
+
   test('a reset means something else in each phase', () => {
     const phases = ['proxy', 'tls', 'handshake', 'connecting'] as const;
     expect(new Set(phases.map((phase) => adviceOnError(failure('ECONNRESET'), phase))).size).toBe(4);
