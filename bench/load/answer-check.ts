@@ -1,54 +1,90 @@
-import type { MessageShape } from '../messages.ts';
+import { countVariants, type MessageShape } from '../messages.ts';
+import type { AnswerPlace } from './answer-bytes.ts';
 import type { Failure } from './failure.ts';
 import { buildFrame, firstFrame, holdsCompressed } from './frames.ts';
-import type { RawConnection } from './raw-connection.ts';
 
-/** Compares the first answer on each connection, byte by byte, with what it must be. */
+/** What is known of a connection. */
+interface Progress {
+  /** What has come of answers that are not complete. */
+  rest: Buffer;
+  missing: number;
+}
+
+/**
+ * Compares the first answers on each connection, byte by byte, with what they must be, and learns what those are that the
+ * server compressed: every server compresses in its own way, but always alike.
+ */
 export class AnswerCheck {
   readonly #failure: Failure;
   readonly #shape: MessageShape;
-  /** Of compressed messages the first answer: every server compresses in its own way, but always alike. */
-  #expected: Buffer | undefined;
-  readonly #received = new Map<RawConnection, Buffer>();
+  readonly #answersEach: number;
+  /** By variant; holes are not known yet. */
+  readonly #expected: (Buffer | undefined)[];
+  readonly #progress = new Map<AnswerPlace, Progress>();
   #missing = 0;
   #resolve: (() => void) | undefined;
 
-  constructor(failure: Failure, shape: MessageShape) {
+  /** @param answersEach - how many each connection gets: enough for all variants to come on one connection or another */
+  constructor(failure: Failure, shape: MessageShape, answersEach: number) {
     this.#failure = failure;
     this.#shape = shape;
-    this.#expected = shape.isCompressed === true ? undefined : buildFrame(shape, false);
-  }
-
-  /** Every answer, once {@link run} has ended. */
-  get answer(): Buffer | undefined {
-    return this.#expected;
-  }
-
-  /** @param send - makes the server send one message to each of `count` connections */
-  run(count: number, send: () => void): Promise<void> {
-    return this.#failure.guard(
-      new Promise((resolve) => {
-        this.#resolve = resolve;
-        this.#missing = count;
-        send();
-      }),
+    this.#answersEach = answersEach;
+    this.#expected = Array.from({ length: countVariants(shape) }, (_, variant) =>
+      shape.isCompressed === true ? undefined : buildFrame(shape, false, variant),
     );
   }
 
-  onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void {
-    const before = this.#received.get(connection);
-    const received = Buffer.concat([before ?? new Uint8Array(0), bytes.subarray(0, count)]);
-    this.#received.set(connection, received);
-    this.#expected ??= this.#readFirst(received);
-    if (this.#expected === undefined || received.length < this.#expected.length) return;
-    if (!received.equals(this.#expected)) this.#failure.fail('the answer is not the message that was sent');
-    else if (--this.#missing === 0) this.#resolve?.();
+  /**
+   * @param count - of connections
+   * @param send - makes the server send the answers to each of them
+   * @returns all answers, by their variant
+   */
+  async run(count: number, send: () => void): Promise<readonly Buffer[]> {
+    await this.#failure.guard(
+      new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+        this.#missing = count * this.#answersEach;
+        send();
+      }),
+    );
+    const known = this.#expected.filter((frame) => frame !== undefined);
+    if (known.length !== this.#expected.length) {
+      throw new Error(`only ${known.length} of ${this.#expected.length} messages were answered: send more of them`);
+    }
+    return known;
   }
-  #readFirst(received: Buffer): Buffer | undefined {
+
+  onBytes(connection: AnswerPlace, count: number, bytes: Uint8Array): void {
+    const progress = this.#progress.get(connection) ?? { rest: Buffer.alloc(0), missing: this.#answersEach };
+    this.#progress.set(connection, progress);
+    progress.rest = Buffer.concat([progress.rest, bytes.subarray(0, count)]);
+    while (progress.missing > 0 && this.#takeAnswer(connection, progress));
+    if (progress.missing === 0 && progress.rest.length > 0) this.#failure.fail('more bytes came than were asked for');
+    else if (this.#missing === 0) this.#resolve?.();
+  }
+
+  /** Takes an answer from what has come. Returns whether there was a whole one, and right. */
+  #takeAnswer(connection: AnswerPlace, progress: Progress): boolean {
+    const variant = connection.answerVariant;
+    const expected = (this.#expected[variant] ??= this.#readFirst(progress.rest, variant));
+    if (expected === undefined || progress.rest.length < expected.length) return false;
+    if (!expected.equals(progress.rest.subarray(0, expected.length))) {
+      this.#failure.fail('the answer is not the message that was sent');
+      return false;
+    }
+    progress.rest = progress.rest.subarray(expected.length);
+    progress.missing--;
+    this.#missing--;
+    connection.answerVariant = (variant + 1) % this.#expected.length;
+    return true;
+  }
+
+  #readFirst(received: Buffer, variant: number): Buffer | undefined {
     const frame = firstFrame(received);
-    if (frame !== undefined && !holdsCompressed(frame, this.#shape)) {
+    if (frame !== undefined && !holdsCompressed(frame, this.#shape, variant)) {
       this.#failure.fail('the answer is not the message that was sent, or not compressed');
     }
-    return frame;
+    // A copy: the rest of what has come need not be kept with it.
+    return frame && Buffer.from(frame);
   }
 }

@@ -1,6 +1,5 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { MessageShape } from '../messages.ts';
-import { payloadOf } from '../messages.ts';
+import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
 
 // The load has its own few lines of RFC 6455: it must not share a mistake with what it measures.
 
@@ -12,9 +11,14 @@ const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 /** Builds the frame of a message: masked as a client sends it, or bare as a server does. */
-export function buildFrame(shape: MessageShape, isMasked: boolean): Buffer {
-  const payload = shape.isCompressed === true ? deflate(payloadOf(shape)) : payloadOf(shape);
-  return frameOf(payload, firstByteOf(shape), isMasked);
+export function buildFrame(shape: MessageShape, isMasked: boolean, variant = 0): Buffer {
+  const payload = payloadOf(shape, variant);
+  return frameOf(shape.isCompressed === true ? deflate(payload) : payload, firstByteOf(shape), isMasked);
+}
+
+/** Builds the frames of all variants of a message, in the order in which they follow one another. */
+export function buildFrames(shape: MessageShape, isMasked: boolean): readonly Buffer[] {
+  return Array.from({ length: countVariants(shape) }, (_, variant) => buildFrame(shape, isMasked, variant));
 }
 
 /** Builds a frame around a payload. */
@@ -34,17 +38,11 @@ export function firstFrame(bytes: Buffer): Buffer | undefined {
 }
 
 /** Whether a frame of a server holds the message, compressed as the server likes. */
-export function holdsCompressed(frame: Buffer, shape: MessageShape): boolean {
+export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: number): boolean {
   const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
   if (frame[0] !== firstByteOf(shape)) return false;
   const message = inflateRawSync(Buffer.concat([payload, DEFLATE_TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
-  return message.equals(payloadOf(shape));
-}
-
-/** `frame` repeated 0 to `count` times: several messages leave in one write. */
-export function repeatFrame(frame: Buffer, count: number): readonly Buffer[] {
-  const all = Buffer.concat(Array.from({ length: count }, () => frame));
-  return Array.from({ length: count + 1 }, (_, i) => all.subarray(0, i * frame.length));
+  return message.equals(payloadOf(shape, variant));
 }
 
 function firstByteOf({ kind, isCompressed }: MessageShape): number {

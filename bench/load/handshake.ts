@@ -6,10 +6,11 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
  * The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
  *
  * @param isCompressed - whether to offer compression of each message on its own
+ * @param firstVariant - with which message the connection begins
  */
-export function upgradeRequest(isCompressed: boolean): string {
+export function upgradeRequest(isCompressed: boolean, firstVariant: number): string {
   return [
-    'GET /bench HTTP/1.1',
+    `GET ${targetOf(firstVariant)} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Upgrade: websocket',
     'Connection: Upgrade',
@@ -18,6 +19,16 @@ export function upgradeRequest(isCompressed: boolean): string {
     ...(isCompressed ? [`Sec-WebSocket-Extensions: ${OFFER}`] : []),
     '\r\n',
   ].join('\r\n');
+}
+
+/** Where a client connects that begins with this message: a server that does not look at messages knows then what to answer. */
+export function targetOf(firstVariant: number): string {
+  return `/bench?${firstVariant}`;
+}
+
+/** With which message the client begins that sends this request. */
+export function firstVariantOf(request: string): number {
+  return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
 }
 
 const OFFER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';

@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MessageShape } from '../messages.ts';
+import { countVariants, type MessageShape } from '../messages.ts';
 import { AnswerBytes } from './answer-bytes.ts';
 import { AnswerCheck } from './answer-check.ts';
 import { type Exchange, ExchangeClock } from './exchange.ts';
-import { Failure } from './failure.ts';
-import { buildFrame, repeatFrame } from './frames.ts';
+import { Failure, WRONG_ANSWER } from './failure.ts';
+import { FrameCycle } from './frame-cycle.ts';
+import { buildFrames } from './frames.ts';
 import { Pace, type PacedExchange, type Pacing } from './pace.ts';
 import { RawConnection, type RawListener } from './raw-connection.ts';
 
@@ -18,7 +19,7 @@ export interface LoadPlan {
   readonly pattern: 'echo' | 'fan-out';
   /** Messages of one connection that are on their way at a time; those that are sent together leave in one write. */
   readonly inFlight: number;
-  /** Whether one message on each connection is compared, byte by byte, before anything is measured. A must for compressed ones. */
+  /** Whether each connection sends a message, and all that differ are sent, before anything is measured. A must for compressed ones. */
   readonly checksAnswers: boolean;
   /** How long the last answers may take. */
   readonly drainTimeoutMs?: number;
@@ -31,13 +32,13 @@ const SURPLUS_WAIT_MS = 50;
 
 /**
  * The generator of the load: raw sockets, frames built beforehand, answers counted by their bytes. Each byte that comes is
- * compared with what must come, by one call of native code for each read.
+ * compared with what must come, by one call of native code for each read. The messages of a connection differ from one to the
+ * next, and each connection begins with another one.
  */
 export class Load implements RawListener {
   readonly #plan: LoadPlan;
-  #answer: AnswerBytes;
-  /** Frames to send, by their number. */
-  readonly #frames: readonly Buffer[];
+  #answers: AnswerBytes;
+  readonly #messages: FrameCycle;
   readonly #failure = new Failure();
   readonly #clock: ExchangeClock;
   #check: AnswerCheck | undefined;
@@ -50,24 +51,19 @@ export class Load implements RawListener {
   constructor(plan: LoadPlan) {
     this.#plan = plan;
     this.#clock = new ExchangeClock(this.#failure, plan.drainTimeoutMs);
-    this.#answer = new AnswerBytes(buildFrame(plan.shape, false));
-    this.#frames = repeatFrame(buildFrame(plan.shape, true), plan.inFlight);
-    if (plan.checksAnswers) this.#check = new AnswerCheck(this.#failure, plan.shape);
+    this.#answers = new AnswerBytes(buildFrames(plan.shape, false));
+    this.#messages = new FrameCycle(buildFrames(plan.shape, true), plan.inFlight);
   }
 
   /** Opens the connections. The result counts handshakes. */
   async open(): Promise<Exchange> {
-    const { connections } = this.#plan;
+    const { connections, checksAnswers } = this.#plan;
     const beganAt = performance.now();
     await this.#failure.guard(
       Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, () => this.#openInTurn())),
     );
     const elapsedMs = performance.now() - beganAt;
-    if (this.#check !== undefined) {
-      await this.#check.run(connections, () => this.#sendFromAll(1));
-      if (this.#check.answer !== undefined) this.#answer = new AnswerBytes(this.#check.answer);
-      this.#check = undefined;
-    }
+    if (checksAnswers) await this.#checkAnswers();
     return { messages: connections, elapsedMs };
   }
 
@@ -75,10 +71,8 @@ export class Load implements RawListener {
   async run(durationMs: number): Promise<Exchange> {
     const { inFlight, pattern, connections } = this.#plan;
     this.#pace = undefined;
-    this.#waitingConnections = connections;
-    for (const connection of this.#connections) connection.outstanding = inFlight;
     const firstMessages = pattern === 'echo' ? inFlight * connections : inFlight;
-    const exchange = await this.#clock.run(durationMs, firstMessages, () => this.#sendFromAll(inFlight));
+    const exchange = await this.#clock.run(durationMs, firstMessages, () => this.#sendBurst(inFlight));
     this.#checkNothingIsLeft();
     return pattern === 'echo' ? exchange : { ...exchange, messages: exchange.messages * connections };
   }
@@ -89,8 +83,8 @@ export class Load implements RawListener {
     this.#pace = new Pace(
       {
         connections: this.#connections,
-        frame: this.#frames[1] as Buffer,
-        answer: this.#answer,
+        messages: this.#messages,
+        answers: this.#answers,
         failure: this.#failure,
         ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
       },
@@ -116,8 +110,8 @@ export class Load implements RawListener {
   onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void {
     if (this.#check !== undefined) this.#check.onBytes(connection, count, bytes);
     else if (this.#pace !== undefined) this.#pace.onBytes(connection, count, bytes);
-    else if (!this.#answer.match(bytes, count, connection.unclaimedBytes)) {
-      this.#failure.fail('an answer is not the message that was sent');
+    else if (!this.#answers.match(connection, count, bytes)) {
+      this.#failure.fail(WRONG_ANSWER);
     } else if (this.#plan.pattern === 'echo') this.#onEchoBytes(connection, count);
     else this.#onFanOutBytes(connection, count);
   }
@@ -127,12 +121,30 @@ export class Load implements RawListener {
   }
 
   async #openInTurn(): Promise<void> {
-    const { port, shape, connections } = this.#plan;
+    const { port, shape, connections, pattern } = this.#plan;
+    const isCompressed = shape.isCompressed === true;
     while (this.#begunConnections < connections) {
-      this.#begunConnections++;
-      const connection = await RawConnection.open({ port, isCompressed: shape.isCompressed === true }, this);
+      const number = this.#begunConnections++;
+      // All get the messages of one connection in a fan-out, whichever is open first.
+      const firstVariant = pattern === 'echo' ? number % this.#messages.length : 0;
+      const connection = await RawConnection.open({ port, isCompressed, firstVariant }, this);
       connection.index = this.#connections.push(connection) - 1;
     }
+  }
+
+  async #checkAnswers(): Promise<void> {
+    const { shape, connections, pattern } = this.#plan;
+    const variants = countVariants(shape);
+    // As each connection begins one further than the one before, this many from each make all of them.
+    const each = pattern === 'echo' ? Math.max(1, variants - connections + 1) : variants;
+    this.#check = new AnswerCheck(this.#failure, shape, each);
+    const answers = await this.#check.run(connections, () => {
+      for (const connection of this.#senders()) {
+        for (let i = 0; i < each; i++) this.#send(connection, 1);
+      }
+    });
+    this.#answers = new AnswerBytes(answers);
+    this.#check = undefined;
   }
 
   #checkNothingIsLeft(): void {
@@ -141,34 +153,41 @@ export class Load implements RawListener {
     }
   }
 
-  #sendFromAll(count: number): void {
-    const senders = this.#plan.pattern === 'echo' ? this.#connections : this.#connections.slice(0, 1);
-    for (const connection of senders) connection.write(this.#frames[count] as Buffer);
+  /** All connections, or the first alone when its messages go to all. */
+  #senders(): readonly RawConnection[] {
+    return this.#plan.pattern === 'echo' ? this.#connections : this.#connections.slice(0, 1);
+  }
+
+  #sendBurst(count: number): void {
+    this.#waitingConnections = this.#connections.length;
+    for (const connection of this.#connections) connection.outstanding = count;
+    for (const connection of this.#senders()) this.#send(connection, count);
+  }
+
+  #send(connection: RawConnection, count: number): void {
+    const { nextVariant } = connection;
+    connection.nextVariant = this.#messages.after(nextVariant, count);
+    connection.write(this.#messages.run(nextVariant, count));
   }
 
   #onEchoBytes(connection: RawConnection, count: number): void {
-    const bytes = connection.unclaimedBytes + count;
-    const answers = Math.floor(bytes / this.#answer.length);
-    connection.unclaimedBytes = bytes - answers * this.#answer.length;
+    const answers = this.#answers.advance(connection, count);
     if (answers === 0) return;
     // One too many must not make up for one that another connection has not got.
     if (!this.#clock.isFlowing) connection.outstanding -= answers;
     if (answers > this.#plan.inFlight || connection.outstanding < 0) this.#failure.fail('more answers than messages');
-    else if (this.#clock.answered(answers)) connection.write(this.#frames[answers] as Buffer);
+    else if (this.#clock.answered(answers)) this.#send(connection, answers);
   }
 
   #onFanOutBytes(connection: RawConnection, count: number): void {
-    const { inFlight, connections } = this.#plan;
-    const expected = this.#answer.length * inFlight;
-    connection.unclaimedBytes += count;
-    if (connection.unclaimedBytes < expected) return;
-    if (connection.unclaimedBytes > expected) {
+    const { inFlight } = this.#plan;
+    connection.outstanding -= this.#answers.advance(connection, count);
+    if (connection.outstanding > 0) return;
+    if (connection.outstanding < 0 || connection.unclaimedBytes > 0) {
       this.#failure.fail('more bytes than were sent');
       return;
     }
-    connection.unclaimedBytes = 0;
     if (--this.#waitingConnections > 0) return;
-    this.#waitingConnections = connections;
-    if (this.#clock.answered(inFlight)) this.#connections[0]?.write(this.#frames[inFlight] as Buffer);
+    if (this.#clock.answered(inFlight)) this.#sendBurst(inFlight);
   }
 }

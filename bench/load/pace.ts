@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
-import type { AnswerBytes } from './answer-bytes.ts';
+import type { AnswerBytes, AnswerPlace } from './answer-bytes.ts';
 import { DRAIN_TIMEOUT_MS, type Exchange } from './exchange.ts';
-import type { Failure } from './failure.ts';
+import { type Failure, WRONG_ANSWER } from './failure.ts';
+import type { FrameCycle } from './frame-cycle.ts';
 import { type Quantiles, quantilesOf } from './quantiles.ts';
 import type { RawConnection } from './raw-connection.ts';
 
@@ -23,15 +24,14 @@ export interface PacedExchange extends Exchange {
 }
 
 /** Where a pace sends its messages. */
-type PacedConnection = Pick<RawConnection, 'index' | 'write'>;
+type PacedConnection = Pick<RawConnection, 'index' | 'write' | 'nextVariant'> & AnswerPlace;
 
 /** What a pace needs to know of the load that it is a part of. */
 export interface PaceSettings {
   /** Message by message in turn; their `index` is their place. */
   readonly connections: readonly PacedConnection[];
-  /** What is sent each time. */
-  readonly frame: Buffer;
-  readonly answer: AnswerBytes;
+  readonly messages: FrameCycle;
+  readonly answers: AnswerBytes;
   readonly failure: Failure;
   /** How long the last answers may take. */
   readonly drainTimeoutMs?: number;
@@ -60,8 +60,8 @@ export class Pace {
   readonly #intervalMs: number;
   readonly #latencies: Float64Array;
   readonly #lateness: Float64Array;
-  /** Bytes of answers, by connection. */
-  readonly #receivedBytes: Float64Array;
+  /** Messages that were answered, by connection. */
+  readonly #answeredEach: Uint32Array;
   readonly #total: number;
   #sent = 0;
   #answered = 0;
@@ -79,7 +79,7 @@ export class Pace {
     this.#total = Math.max(1, Math.round(durationMs / this.#intervalMs));
     this.#latencies = new Float64Array(this.#total);
     this.#lateness = new Float64Array(this.#total);
-    this.#receivedBytes = new Float64Array(settings.connections.length);
+    this.#answeredEach = new Uint32Array(settings.connections.length);
   }
 
   /** Sends them all, and resolves when the last is answered. Once only. */
@@ -94,24 +94,23 @@ export class Pace {
     );
   }
 
-  onBytes({ index }: PacedConnection, count: number, bytes: Uint8Array): void {
+  onBytes(connection: PacedConnection, count: number, bytes: Uint8Array): void {
     const now = this.#clock.now();
-    const { answer, connections, failure } = this.#settings;
+    const { answers, connections, failure } = this.#settings;
+    const { index } = connection;
     this.#isIdle = false;
-    const before = this.#receivedBytes[index] as number;
-    const after = before + count;
-    this.#receivedBytes[index] = after;
-    if (!answer.match(bytes, count, before)) {
-      failure.fail('an answer is not the message that was sent');
+    if (!answers.match(connection, count, bytes)) {
+      failure.fail(WRONG_ANSWER);
       return;
     }
-    for (let n = Math.floor(before / answer.length); n < Math.floor(after / answer.length); n++) {
-      const message = n * connections.length + index;
+    for (let left = answers.advance(connection, count); left > 0; left--) {
+      const message = (this.#answeredEach[index] as number) * connections.length + index;
       if (message >= this.#sent) {
         failure.fail('more answers than messages');
         return;
       }
       this.#latencies[message] = now - this.#dueAt(message);
+      (this.#answeredEach[index] as number)++;
       this.#answered++;
     }
     this.#lastAnswerAt = now;
@@ -142,12 +141,15 @@ export class Pace {
   };
 
   #sendDue(now: number): void {
-    const { connections, frame } = this.#settings;
+    const { connections, messages } = this.#settings;
     // The clock is read again for each, because sending many takes time of its own.
     for (let at = now; this.#sent < this.#total && at >= this.#dueAt(this.#sent); at = this.#clock.now()) {
       const message = this.#sent++;
       this.#lateness[message] = at - this.#dueAt(message);
-      connections[message % connections.length]?.write(frame);
+      const connection = connections[message % connections.length] as PacedConnection;
+      const { nextVariant } = connection;
+      connection.nextVariant = messages.after(nextVariant, 1);
+      connection.write(messages.run(nextVariant, 1));
       this.#isIdle = false;
     }
   }

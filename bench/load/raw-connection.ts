@@ -16,6 +16,8 @@ export interface RawTarget {
   /** Of 127.0.0.1. */
   readonly port: number;
   readonly isCompressed: boolean;
+  /** Which message it will send first, and get as its first answer; 0 when it sends none. */
+  readonly firstVariant?: number;
   /** Address to connect from: each has ports of its own. */
   readonly localAddress?: string;
 }
@@ -27,7 +29,11 @@ export class RawConnection {
   // Kept here for the listener.
   /** Place among the connections of a load. */
   index = 0;
-  /** Bytes that have come and are not yet counted as an answer. */
+  /** Which message is sent next. */
+  nextVariant: number;
+  /** Which message is answered next. */
+  answerVariant: number;
+  /** Bytes of that answer that have come. */
   unclaimedBytes = 0;
   /** Messages of the current exchange that are not answered; while they flow, as many as at its beginning. */
   outstanding = 0;
@@ -47,7 +53,9 @@ export class RawConnection {
     });
   }
 
-  private constructor({ port, isCompressed, localAddress }: RawTarget, listener: RawListener) {
+  private constructor({ port, isCompressed, firstVariant = 0, localAddress }: RawTarget, listener: RawListener) {
+    this.nextVariant = firstVariant;
+    this.answerVariant = firstVariant;
     this.#listener = listener;
     this.#isCompressed = isCompressed;
     this.#socket = connect({
@@ -66,7 +74,7 @@ export class RawConnection {
     });
     this.#socket.on('error', (error) => this.#lose(error.message));
     this.#socket.on('close', () => this.#lose('closed by the server'));
-    this.#socket.write(upgradeRequest(isCompressed));
+    this.#socket.write(upgradeRequest(isCompressed, firstVariant));
   }
 
   write(bytes: Buffer): void {

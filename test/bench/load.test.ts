@@ -1,13 +1,19 @@
 import type { Socket } from 'node:net';
 import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { buildFrame } from '../../bench/load/frames.ts';
+import { AnswerCheck } from '../../bench/load/answer-check.ts';
+import { Failure, WRONG_ANSWER } from '../../bench/load/failure.ts';
+import { buildFrame, buildFrames } from '../../bench/load/frames.ts';
 import { Load, type LoadPlan } from '../../bench/load/load.ts';
-import { type MessageShape, payloadOf } from '../../bench/messages.ts';
+import { countVariants, type MessageShape, payloadOf } from '../../bench/messages.ts';
 import { type Received, startLoadServer } from '../helpers/load-server.ts';
 
 const shape: MessageShape = { kind: 'text', bytes: 64 };
-const answer = buildFrame(shape, false);
+const answers = buildFrames(shape, false);
+/** What the check sends on each of two connections, so that all messages that differ come once. */
+const CHECKED = countVariants(shape) - 1;
+/** The number of the first message after the check. */
+const FIRST = CHECKED + 1;
 const loads: Load[] = [];
 
 async function open(answerTo: (received: Received) => Buffer | undefined, plan: Partial<LoadPlan> = {}): Promise<Load> {
@@ -18,51 +24,123 @@ async function open(answerTo: (received: Received) => Buffer | undefined, plan: 
   return load;
 }
 
+/** The right answers to a message and to those behind it. */
+function answersFrom(variant: number, count: number): Buffer {
+  return Buffer.concat(Array.from({ length: count }, (_, i) => answers[(variant + i) % answers.length]!));
+}
+
+/** The frame with one bit changed. */
+function changed(frame: Buffer, at: number): Buffer {
+  const wrong = Buffer.from(frame);
+  wrong[at]! ^= 1;
+  return wrong;
+}
+
 afterEach(() => {
   for (const load of loads.splice(0)) load.close();
 });
 
 describe('the load of the benchmark', () => {
   test('counts every message that was sent and answered', async () => {
-    let answers = 0;
-    const load = await open(() => {
-      answers++;
+    let answered = 0;
+    const load = await open(({ answer }) => {
+      answered++;
       return answer;
     });
     const { messages, elapsedMs } = await load.run(20);
-    // Two more answered the check of the content.
-    expect(messages).toBe(answers - 2);
+    expect(messages).toBe(answered - 2 * CHECKED);
     expect(messages).toBeGreaterThanOrEqual(8);
     expect(elapsedMs).toBeGreaterThanOrEqual(19);
   });
 
+  test('sends messages that differ, and begins each connection with another one', async () => {
+    const sent: number[][] = [[], []];
+    const load = await open(({ answer, connection, variant }) => {
+      sent[connection]!.push(variant);
+      return answer;
+    });
+    await load.run(20);
+    await load.run(20);
+    const firsts = sent.map((variants) => variants[0]!);
+    expect(firsts.toSorted()).toEqual([0, 1]);
+    for (const variants of sent) {
+      expect(variants.length).toBeGreaterThanOrEqual(CHECKED + 8);
+      expect(variants).toEqual(variants.map((_, i) => (variants[0]! + i) % answers.length));
+    }
+  });
+
+  test('checks one message on each connection when these make all that differ', async () => {
+    let sent = 0;
+    const load = await open(
+      ({ answer }) => {
+        sent++;
+        return answer;
+      },
+      { connections: 20 },
+    );
+    expect(sent).toBe(20);
+    await load.run(10);
+  });
+
   test('refuses answers with another content', async () => {
-    const wrong = Buffer.from(answer);
-    (wrong[10] as number) ^= 1;
-    await expect(open(() => wrong)).rejects.toThrow('the answer is not the message that was sent');
+    await expect(open(({ answer }) => changed(answer, 10))).rejects.toThrow(
+      'the answer is not the message that was sent',
+    );
+  });
+
+  test('refuses surplus bytes behind the answers that it checks', async () => {
+    await expect(
+      open(({ answer, n, variant }) => (n === CHECKED ? Buffer.concat([answer, answersFrom(variant + 1, 1)]) : answer)),
+    ).rejects.toThrow('more bytes came than were asked for');
   });
 
   test('refuses a message of which one byte was changed on the way, however late', async () => {
-    const wrong = Buffer.from(answer);
-    (wrong[answer.length - 1] as number) ^= 1;
-    const load = await open(({ n }) => (n === 3 ? wrong : answer));
-    await expect(load.run(20)).rejects.toThrow('an answer is not the message that was sent');
+    const load = await open(({ n, answer }) => (n === FIRST ? changed(answer, answer.length - 1) : answer));
+    await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
+  });
+
+  test('refuses two answers in the wrong order', async () => {
+    const load = await open(({ n, variant, answer }) => {
+      if (n === FIRST) return undefined;
+      return n === FIRST + 1 ? Buffer.concat([answer, answersFrom(variant + answers.length - 1, 1)]) : answer;
+    });
+    await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
   });
 
   test('refuses more answers than messages', async () => {
-    const load = await open(({ n }) => (n === 3 ? Buffer.concat(Array.from({ length: 9 }, () => answer)) : answer));
+    const load = await open(({ n, variant, answer }) => {
+      if (n < FIRST) return answer;
+      return n === FIRST ? answersFrom(variant, 9) : undefined;
+    });
     await expect(load.run(20)).rejects.toThrow('more answers than messages');
   });
 
-  test('refuses a message that was answered twice, of which the answer comes after all others', async () => {
-    const load = await open(({ n, connection }) =>
-      n === 3 && connection === 0 ? Buffer.concat([answer, answer]) : answer,
-    );
-    await expect(load.run(20).then(() => load.verify())).rejects.toThrow('more answers than messages');
+  test('refuses an answer that nobody asked for, and that comes after all others', async () => {
+    let last: Received | undefined;
+    const load = await open((received) => {
+      last = received;
+      return received.answer;
+    });
+    await load.run(20);
+    last?.socket.write(answersFrom(last.variant + 1, 1));
+    await expect(load.verify()).rejects.toThrow('more answers than messages');
   });
 
-  test('refuses a message that was lost', async () => {
-    const load = await open(({ n, connection }) => (n === 3 && connection === 0 ? undefined : answer), {
+  test('refuses a message that was answered twice', async () => {
+    const load = await open(({ n, connection, answer }) =>
+      n === FIRST && connection === 0 ? Buffer.concat([answer, answer]) : answer,
+    );
+    await expect(load.run(20).then(() => load.verify())).rejects.toThrow(WRONG_ANSWER);
+  });
+
+  test('refuses a message that was lost, with others behind it', async () => {
+    const load = await open(({ n, connection, answer }) => (n === FIRST && connection === 0 ? undefined : answer));
+    await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
+  });
+
+  test('refuses a message that was lost, with none behind it', async () => {
+    const load = await open(({ n, connection, answer }) => (n === FIRST && connection === 0 ? undefined : answer), {
+      inFlight: 1,
       drainTimeoutMs: 1000,
     });
     await expect(load.run(20)).rejects.toThrow(/^messages lost: 1 of \d+ not answered$/);
@@ -70,91 +148,170 @@ describe('the load of the benchmark', () => {
 
   test('refuses a message that was lost, also when another connection got one too many', async () => {
     const load = await open(
-      ({ n, connection }) => {
-        if (n !== 3) return answer;
-        return connection === 0 ? undefined : Buffer.concat([answer, answer]);
+      ({ n, connection, variant, answer }) => {
+        if (n !== FIRST) return answer;
+        return connection === 0 ? undefined : answersFrom(variant, 2);
       },
-      { drainTimeoutMs: 1000 },
+      { inFlight: 1, drainTimeoutMs: 1000 },
     );
     await expect(load.run(20)).rejects.toThrow('more answers than messages');
   });
 
   test('refuses bytes that belong to no answer', async () => {
-    let last: Socket | undefined;
-    const load = await open(({ socket }) => {
-      last = socket;
-      return answer;
+    let last: Received | undefined;
+    const load = await open((received) => {
+      last = received;
+      return received.answer;
     });
     await load.run(20);
-    last?.write(answer.subarray(0, 1));
+    last?.socket.write(answersFrom(last.variant + 1, 1).subarray(0, 1));
     await expect(load.verify()).rejects.toThrow('bytes came that belong to no answer');
   });
 
   test('refuses a server that ends a connection', async () => {
-    const load = await open(({ n, socket }) => {
-      if (n === 3) socket.resetAndDestroy();
+    const load = await open(({ n, socket, answer }) => {
+      if (n === FIRST) socket.resetAndDestroy();
       return answer;
     });
     await expect(load.run(20)).rejects.toThrow('connection lost');
   });
 
-  test('sends messages at fixed times', async () => {
-    let answers = 0;
-    const load = await open(() => {
-      answers++;
+  test('sends messages at fixed times, each time another one', async () => {
+    const sent: number[] = [];
+    const load = await open(({ connection, variant, answer }) => {
+      if (connection === 0) sent.push(variant);
       return answer;
     });
-    const { messages, elapsedMs, latency } = await load.pace({ messagesPerSecond: 2000, durationMs: 30 });
-    expect([messages, answers]).toEqual([60, 62]);
+    const pacing = { messagesPerSecond: 2000, durationMs: 30 };
+    const { messages, elapsedMs, latency } = await load.pace(pacing);
+    expect([messages, sent.length]).toEqual([60, CHECKED + 30]);
     // The last is due half a millisecond before the end.
     expect(elapsedMs).toBeGreaterThan(29);
     expect(latency.p50).toBeGreaterThan(0);
+    // They go on where they were.
+    await load.pace(pacing);
+    await load.run(5);
+    expect(sent).toEqual(sent.map((_, i) => (sent[0]! + i) % answers.length));
     await load.verify();
   });
 
-  test.each([
-    ['short', 1024],
-    ['long', 20_000],
-  ])('counts compressed answers, whatever they look like: %s', async (_, bytes) => {
-    const compressed: MessageShape = { kind: 'binary', bytes, isCompressed: true };
-    // Compressed by another level than the load does it.
-    const payload = deflateRawSync(payloadOf(compressed), { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
-    const length = payload.length - 4;
-    const frame = Buffer.concat([Buffer.from([0xc2, 126, length >> 8, length & 0xff]), payload.subarray(0, -4)]);
-    const load = await open(() => frame, { shape: compressed });
-    expect((await load.run(20)).messages).toBeGreaterThanOrEqual(8);
-  });
-
-  test('refuses answers that are not compressed, or hold something else', async () => {
-    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
-    const other = buildFrame({ ...compressed, bytes: 65 }, false);
-    for (const wrong of [answer, other]) {
-      await expect(open(() => wrong, { shape: compressed })).rejects.toThrow(
-        'not the message that was sent, or not compressed',
-      );
-    }
+  test('refuses bytes that belong to no answer after messages at fixed times', async () => {
+    let last: Received | undefined;
+    const load = await open((received) => {
+      last = received;
+      return received.answer;
+    });
+    await load.pace({ messagesPerSecond: 2000, durationMs: 10 });
+    last?.socket.write(answersFrom(last.variant + 1, 1).subarray(0, 1));
+    await expect(load.verify()).rejects.toThrow('bytes came that belong to no answer');
   });
 
   test('fails when a connection is lost', async () => {
-    const load = await open(() => answer);
+    const load = await open(({ answer }) => answer);
     const run = load.run(10_000);
     load.close();
     await expect(run).rejects.toThrow('connection lost');
   });
 });
 
-describe('the messages of the benchmark', () => {
-  test.each(['text', 'binary', 'object'] as const)('a %s payload has the size that was asked for', (kind) => {
-    expect(payloadOf({ kind, bytes: 64 })).toHaveLength(64);
-    expect(payloadOf({ kind, bytes: 64 })).toEqual(payloadOf({ kind, bytes: 64 }));
+describe('the load whose messages go to all', () => {
+  const fanOut: Partial<LoadPlan> = { pattern: 'fan-out', connections: 3 };
+
+  function sendToAll({ sockets }: Received, bytes: Buffer): void {
+    for (const socket of sockets) socket.write(bytes);
+  }
+
+  test('counts what each has got, of messages that differ', async () => {
+    const sent: number[] = [];
+    const load = await open((received) => {
+      sent.push(received.variant);
+      sendToAll(received, received.answer);
+      return undefined;
+    }, fanOut);
+    expect((await load.run(10)).messages).toBe(3 * (sent.length - answers.length));
+    expect(sent.length).toBeGreaterThan(answers.length);
+    expect(sent).toEqual(sent.map((_, i) => i % answers.length));
+    await load.verify();
   });
 
-  test('frames have the shortest header, and a mask when a client sends them', () => {
-    expect(buildFrame({ kind: 'text', bytes: 3 }, false)).toEqual(Buffer.from('\x81\x03The', 'latin1'));
-    expect(buildFrame({ kind: 'text', bytes: 3 }, true).toString('hex')).toBe('818337fa213d639244');
-    expect(buildFrame({ kind: 'binary', bytes: 126 }, false).subarray(0, 4).toString('hex')).toBe('827e007e');
-    expect(buildFrame({ kind: 'binary', bytes: 65_536 }, false).subarray(0, 10).toString('hex')).toBe(
-      '827f0000000000010000',
+  test.each<[string, (received: Received, other: Socket) => void, string]>([
+    ['more', ({ variant }, other) => void other.write(answersFrom(variant + 1, 4)), 'more bytes than were sent'],
+    ['one twice', ({ answer }, other) => void other.write(answer), WRONG_ANSWER],
+  ])('refuses that one of them gets %s', async (_, fault, message) => {
+    const load = await open((received) => {
+      if (received.n <= answers.length + 1) sendToAll(received, received.answer);
+      if (received.n === answers.length + 1) fault(received, Array.from(received.sockets)[1]!);
+      return undefined;
+    }, fanOut);
+    await expect(load.run(20)).rejects.toThrow(message);
+  });
+
+  test('refuses one too many that comes after all others', async () => {
+    let last: Received | undefined;
+    const load = await open((received) => {
+      last = received;
+      sendToAll(received, received.answer);
+      return undefined;
+    }, fanOut);
+    await load.run(10);
+    Array.from(last!.sockets)[1]!.write(answersFrom(last!.variant + 1, 1));
+    await expect(load.verify()).rejects.toThrow('more bytes than were sent');
+  });
+
+  test('refuses that one of them gets nothing', async () => {
+    const load = await open(
+      (received) => {
+        const [first, ...others] = received.sockets;
+        first?.write(received.answer);
+        for (const other of others.slice(0, received.n > answers.length ? 1 : 2)) other.write(received.answer);
+        return undefined;
+      },
+      { ...fanOut, drainTimeoutMs: 1000 },
     );
+    await expect(load.run(10)).rejects.toThrow('messages lost: 4 of 4 not answered');
+  });
+});
+
+describe('compressed answers', () => {
+  test.each([
+    ['short', 1024],
+    ['long', 20_000],
+  ])('are counted whatever they look like: %s', async (_, bytes) => {
+    const compressed: MessageShape = { kind: 'binary', bytes, isCompressed: true };
+    const frames = Array.from({ length: countVariants(compressed) }, (__, variant) => {
+      // Compressed by levels that differ, so that the answers have other lengths than those of the load, and than each other.
+      const level = variant % 2;
+      const payload = deflateRawSync(payloadOf(compressed, variant), { level, finishFlush: constants.Z_SYNC_FLUSH });
+      const length = payload.length - 4;
+      return Buffer.concat([Buffer.from([0xc2, 126, length >> 8, length & 0xff]), payload.subarray(0, -4)]);
+    });
+    const load = await open(({ variant }) => frames[variant], { shape: compressed });
+    expect((await load.run(20)).messages).toBeGreaterThanOrEqual(8);
+    await load.verify();
+  });
+
+  test('are refused when they are not compressed, or hold something else', async () => {
+    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
+    const longer = buildFrame({ ...compressed, bytes: 65 }, false);
+    const next = ({ variant }: Received): Buffer => buildFrame(compressed, false, variant + 1);
+    for (const wrong of [(): Buffer => answers[0]!, (): Buffer => longer, next]) {
+      await expect(open(wrong, { shape: compressed })).rejects.toThrow(
+        'not the message that was sent, or not compressed',
+      );
+    }
+  });
+
+  test('are refused when one is not as it was when it came first', async () => {
+    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
+    const load = await open(({ n, answer }) => (n === FIRST ? changed(answer, 5) : answer), { shape: compressed });
+    await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
+  });
+
+  test('must all have come before they can be counted', async () => {
+    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
+    const check = new AnswerCheck(new Failure(), compressed, 1);
+    const frame = buildFrame(compressed, false);
+    const run = check.run(1, () => check.onBytes({ answerVariant: 0, unclaimedBytes: 0 }, frame.length, frame));
+    await expect(run).rejects.toThrow('only 1 of 16 messages were answered: send more of them');
   });
 });

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { AnswerBytes } from '../../bench/load/answer-bytes.ts';
-import { Failure } from '../../bench/load/failure.ts';
+import { Failure, WRONG_ANSWER } from '../../bench/load/failure.ts';
+import { FrameCycle } from '../../bench/load/frame-cycle.ts';
 import { Pace, type PacedExchange } from '../../bench/load/pace.ts';
 
-const ANSWER = Buffer.from('answer');
+/** Of different lengths. Message 0 to 3 are the first of their connections, 4 to 7 the second, and so on. */
+const ANSWERS = [Buffer.from('answer'), Buffer.from('reply'), Buffer.from('echo')];
+const MESSAGES = [Buffer.from('a'), Buffer.from('b'), Buffer.from('c')];
 const DRAIN_TIMEOUT_MS = 30;
 const CONNECTIONS = 4;
 
@@ -28,30 +31,53 @@ class TurnClock {
   }
 }
 
+/** The right answer to a message. */
+function answerTo(message: number, later = 0): Buffer {
+  // Each connection begins with the variant of its number, and there are as many messages in between as connections.
+  const variant = (message % CONNECTIONS) + Math.floor(message / CONNECTIONS) + later;
+  return ANSWERS[variant % ANSWERS.length]!;
+}
+
 /** What a server does with a message: at which time which bytes come. */
 type Server = (message: number, now: number) => { readonly at: number; readonly bytes: Buffer }[];
 
 /** A server that takes a millisecond. */
-const steady: Server = (_, now) => [{ at: now + 1, bytes: ANSWER }];
+const steady: Server = (message, now) => [{ at: now + 1, bytes: answerTo(message) }];
 
 /** Stands still until 90 ms after the beginning, from the message on that is due after 40. */
-const stalled: Server = (message, now) => [{ at: Math.max(now + 1, message >= 40 ? 1090 : 0), bytes: ANSWER }];
+const stalled: Server = (message, now) => [
+  { at: Math.max(now + 1, message >= 40 ? 1090 : 0), bytes: answerTo(message) },
+];
 
 /** Sends each answer in two pieces. */
-const inPieces: Server = (_, now) => [
-  { at: now + 1, bytes: ANSWER.subarray(0, 2) },
-  { at: now + 3, bytes: ANSWER.subarray(2) },
+const inPieces: Server = (message, now) => [
+  { at: now + 1, bytes: answerTo(message).subarray(0, 2) },
+  { at: now + 3, bytes: answerTo(message).subarray(2) },
 ];
 
 /** Answers one message twice. */
 const twice: Server = (message, now) => [...steady(message, now), ...(message === 50 ? steady(message, now) : [])];
 
-/** Answers one message twice, and the next, of another connection, not at all. */
-const swapped: Server = (message, now) => (message === 51 ? [] : twice(message, now));
+/** Answers a message before it comes. */
+const early: Server = (message, now) => [
+  ...steady(message, now),
+  ...(message === 50 ? [{ at: now + 1, bytes: answerTo(message, 1) }] : []),
+];
+
+/** The same, and does not answer the next, of another connection. */
+const swapped: Server = (message, now) => (message === 51 ? [] : early(message, now));
+
+/** Answers two messages of a connection in the wrong order. */
+const overtaken: Server = (message, now) => {
+  if (message === 50) return [];
+  return message === 54 ? [...steady(54, now), ...steady(50, now)] : steady(message, now);
+};
 
 /** Changes one byte. */
 const wrong: Server = (message, now) =>
-  message === 50 ? [{ at: now + 1, bytes: Buffer.from('answeR') }] : steady(message, now);
+  message === 50
+    ? [{ at: now + 1, bytes: Buffer.from('answeR').subarray(-answerTo(50).length) }]
+    : steady(message, now);
 
 /** Sends 100 messages, one in each millisecond. */
 async function run(
@@ -63,15 +89,19 @@ async function run(
   let sent = 0;
   const connections = Array.from({ length: CONNECTIONS }, (_, index) => ({
     index,
-    write: () => {
+    nextVariant: index % MESSAGES.length,
+    answerVariant: index % MESSAGES.length,
+    unclaimedBytes: 0,
+    write: (message: Buffer) => {
+      expect(message).toEqual(MESSAGES[(index + Math.floor(sent / CONNECTIONS)) % MESSAGES.length]);
       for (const { at, bytes } of server(sent++, clock.time)) arriving.push({ at, index, bytes });
     },
   }));
   const pace = new Pace(
     {
       connections,
-      frame: Buffer.from('message'),
-      answer: new AnswerBytes(ANSWER),
+      messages: new FrameCycle(MESSAGES, 1),
+      answers: new AnswerBytes(ANSWERS),
       failure: new Failure(),
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
       clock,
@@ -119,18 +149,24 @@ describe('messages at fixed times', () => {
     expect((await run(inPieces)).latency.p50).toBe(3000);
   });
 
-  test('fails when a message is lost', async () => {
-    await expect(run((message, now) => (message === 50 ? [] : steady(message, now)))).rejects.toThrow(
+  test('fails when the last message is lost, or one with others behind it', async () => {
+    await expect(run((message, now) => (message === 99 ? [] : steady(message, now)))).rejects.toThrow(
       'messages lost: 1 of 100 not answered',
     );
+    await expect(run((message, now) => (message === 50 ? [] : steady(message, now)))).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('fails when one is answered twice, also when another connection got nothing', async () => {
-    await expect(run(twice)).rejects.toThrow('more answers than messages');
+  test('fails when there is one answer too many, also when another connection got nothing', async () => {
+    await expect(run(early)).rejects.toThrow('more answers than messages');
     await expect(run(swapped)).rejects.toThrow('more answers than messages');
   });
 
+  test('fails when one is answered twice, or two in the wrong order', async () => {
+    await expect(run(twice)).rejects.toThrow(WRONG_ANSWER);
+    await expect(run(overtaken)).rejects.toThrow(WRONG_ANSWER);
+  });
+
   test('fails when one byte is another', async () => {
-    await expect(run(wrong)).rejects.toThrow('an answer is not the message that was sent');
+    await expect(run(wrong)).rejects.toThrow(WRONG_ANSWER);
   });
 });

@@ -4,7 +4,7 @@ import type { Benchmark, Settings } from '../../bench/benchmark.ts';
 import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
 import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
-import { buildFrame } from '../../bench/load/frames.ts';
+import { WRONG_ANSWER } from '../../bench/load/failure.ts';
 import { Load } from '../../bench/load/load.ts';
 import type { MessageShape } from '../../bench/messages.ts';
 import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
@@ -13,7 +13,6 @@ import { formatBenchmark } from '../../bench/report/table.ts';
 import { type Received, startLoadServer } from '../helpers/load-server.ts';
 
 const shape: MessageShape = { kind: 'text', bytes: 64 };
-const answer = buildFrame(shape, false);
 const settings: Settings = {
   rounds: 1,
   warmUpMs: 5,
@@ -32,13 +31,13 @@ async function compareWith(fault: (received: Received) => Buffer | undefined): P
     headline: 'cpu',
     side: 'server',
     async measure({ name }) {
-      const port = await startLoadServer(name === 'ws' ? fault : () => answer, shape);
+      const port = await startLoadServer(name === 'ws' ? fault : ({ answer }) => answer, shape);
       const load = new Load({
         port,
         shape,
         connections: 2,
         pattern: 'echo',
-        inFlight: 2,
+        inFlight: 1,
         checksAnswers: true,
         drainTimeoutMs: 1000,
       });
@@ -55,36 +54,39 @@ async function compareWith(fault: (received: Received) => Buffer | undefined): P
   return compare(benchmark, selectPeers([LIBRARY, 'ws', 'node:net'], []), settings, () => {});
 }
 
-/** The third message of the second connection. */
+/** A message of the second connection: the first one after 15 that are sent before anything is measured. */
 function isVictim({ n, connection }: Received): boolean {
-  return n === 3 && connection === 1;
+  return n === 16 && connection === 1;
 }
 
-const changed = Buffer.from(answer);
-(changed[20] as number) ^= 0x20;
+function change(answer: Buffer): Buffer {
+  const changed = Buffer.from(answer);
+  changed[20]! ^= 0x20;
+  return changed;
+}
 
 describe('there is no comparison, but the peer and the reason,', () => {
   test.each<[string, (received: Received) => Buffer | undefined, RegExp]>([
     [
       'when a peer loses one message',
-      (received) => (isVictim(received) ? undefined : answer),
+      (received) => (isVictim(received) ? undefined : received.answer),
       /^ws: messages lost: 1 of \d+ not answered$/,
     ],
     [
       'when a peer answers one twice',
-      (received) => (isVictim(received) ? Buffer.concat([answer, answer]) : answer),
-      /^ws: more answers than messages$/,
+      (received) => (isVictim(received) ? Buffer.concat([received.answer, received.answer]) : received.answer),
+      new RegExp(`^ws: ${WRONG_ANSWER}$`),
     ],
     [
       'when a peer changes one byte',
-      (received) => (isVictim(received) ? changed : answer),
-      /^ws: an answer is not the message that was sent$/,
+      (received) => (isVictim(received) ? change(received.answer) : received.answer),
+      new RegExp(`^ws: ${WRONG_ANSWER}$`),
     ],
     [
       'when a peer drops a connection',
       (received) => {
         if (isVictim(received)) received.socket.resetAndDestroy();
-        return answer;
+        return received.answer;
       },
       /^ws: connection lost: /,
     ],
@@ -97,7 +99,7 @@ describe('there is no comparison, but the peer and the reason,', () => {
   });
 
   test('and there is one when nothing is wrong', async () => {
-    const result = await compareWith(() => answer);
+    const result = await compareWith(({ answer }) => answer);
     expect(result.failures).toEqual([]);
     expect(formatBenchmark(result, FLOW_METRICS).match(/×/g)).toHaveLength(6);
   });

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { buildFrame } from '../../bench/load/frames.ts';
-import { answerUpgrade } from '../../bench/load/handshake.ts';
+import { buildFrames } from '../../bench/load/frames.ts';
+import { answerUpgrade, firstVariantOf } from '../../bench/load/handshake.ts';
 import type { MessageShape } from '../../bench/messages.ts';
 
 /** What a server does with a message. */
@@ -10,11 +10,18 @@ export interface Received {
   readonly n: number;
   /** The number of its connection, from 0. */
   readonly connection: number;
+  /** Which of the messages that differ it is. */
+  readonly variant: number;
+  /** The right answer, as the load would compress it. */
+  readonly answer: Buffer;
   readonly socket: Socket;
+  /** Those of all connections. */
+  readonly sockets: ReadonlySet<Socket>;
 }
 
 /**
- * Starts a server for the load of the benchmarks, whose every answer is up to the test. It ends with the test.
+ * Starts a server for the load of the benchmarks, whose every answer is up to the test. It ends with the test. A message
+ * that is not the one whose turn it is gets no answer, nor do those behind it.
  *
  * @param answerTo - gives what is sent for a message: nothing when it is lost
  * @returns its port
@@ -23,27 +30,33 @@ export async function startLoadServer(
   answerTo: (received: Received) => Buffer | undefined,
   shape: MessageShape,
 ): Promise<number> {
-  const messageBytes = buildFrame(shape, true).length;
+  const messages = buildFrames(shape, true);
+  const answers = buildFrames(shape, false);
   const extensions = shape.isCompressed === true ? 'Sec-WebSocket-Extensions: permessage-deflate\r\n' : '';
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createServer((socket) => {
     const connection = connections++;
     let isOpen = false;
-    let received = 0;
-    let answered = 0;
+    let variant = 0;
+    let received = Buffer.alloc(0);
+    let n = 0;
     sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
     socket.on('data', (bytes) => {
       if (!isOpen) {
         isOpen = true;
-        socket.write(answerUpgrade(bytes.toString('latin1')).replace(/\r\n$/, `${extensions}\r\n`));
+        const request = bytes.toString('latin1');
+        variant = firstVariantOf(request);
+        socket.write(answerUpgrade(request).replace(/\r\n$/, `${extensions}\r\n`));
         return;
       }
-      received += bytes.length;
-      while (answered < Math.floor(received / messageBytes)) {
-        const answer = answerTo({ n: ++answered, connection, socket });
+      received = Buffer.concat([received, bytes]);
+      for (let due = messages[variant]!; received.subarray(0, due.length).equals(due); due = messages[variant]!) {
+        received = received.subarray(due.length);
+        const answer = answerTo({ n: ++n, connection, variant, answer: answers[variant]!, socket, sockets });
+        variant = (variant + 1) % messages.length;
         if (answer !== undefined) socket.write(answer);
       }
     });
