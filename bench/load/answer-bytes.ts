@@ -1,16 +1,10 @@
+import type { AnswerPlace, Answers } from './answers.ts';
+
 /** Longest piece that is compared at a time, unless all the answers together are longer. */
 const PIECE_BYTES = 65_536;
 
-/** How far a connection has got with its answers. */
-export interface AnswerPlace {
-  /** Which answer comes next. */
-  answerVariant: number;
-  /** Bytes of it that have come. */
-  unclaimedBytes: number;
-}
-
-/** What a connection must get: answers of any lengths, one after the other, again and again. */
-export class AnswerBytes {
+/** Answers whose bytes are known beforehand, of any lengths. */
+export class AnswerBytes implements Answers {
   readonly #lengths: readonly number[];
   /** Where each answer begins. */
   readonly #begins: readonly number[];
@@ -21,15 +15,18 @@ export class AnswerBytes {
   constructor(answers: readonly Buffer[]) {
     const cycle = Buffer.concat(answers);
     this.#lengths = answers.map(({ length }) => length);
-    let begin = 0;
-    this.#begins = this.#lengths.map((length) => (begin += length) - length);
+    let end = 0;
+    this.#begins = this.#lengths.map((length) => (end += length) - length);
     this.#cycleBytes = cycle.length;
     // More than the cycle, so that what goes over its end is mostly one piece.
     this.#repeated = Buffer.alloc(cycle.length + PIECE_BYTES, cycle);
   }
 
-  /** Whether `bytes[0..count)` are what must come next. */
-  match({ answerVariant, unclaimedBytes }: AnswerPlace, count: number, bytes: Uint8Array): boolean {
+  read(place: AnswerPlace, count: number, bytes: Uint8Array): number {
+    return this.#match(place, count, bytes) ? this.#advance(place, count) : -1;
+  }
+
+  #match({ answerVariant, unclaimedBytes }: AnswerPlace, count: number, bytes: Uint8Array): boolean {
     const offset = (this.#begins[answerVariant] as number) + unclaimedBytes;
     for (let done = 0; done < count;) {
       const begin = (offset + done) % this.#cycleBytes;
@@ -40,8 +37,7 @@ export class AnswerBytes {
     return true;
   }
 
-  /** Moves on by `count` bytes. Returns how many answers are complete now that were not before. */
-  advance(place: AnswerPlace, count: number): number {
+  #advance(place: AnswerPlace, count: number): number {
     let { answerVariant } = place;
     let bytes = place.unclaimedBytes + count;
     let answers = 0;

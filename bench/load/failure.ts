@@ -1,6 +1,6 @@
 /** What can be said of bytes that are not those of the answer that is due. */
 export const WRONG_ANSWER =
-  'an answer is not the message that was sent: it was changed, lost, answered twice or overtaken by another';
+  'an answer is not the message that was sent: it was changed, not compressed as agreed, lost, answered twice or overtaken by another';
 
 /** What went wrong, told to whoever waits and to whoever will wait. */
 export class Failure {

@@ -41,8 +41,13 @@ export function firstFrame(bytes: Buffer): Buffer | undefined {
 export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: number): boolean {
   const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
   if (frame[0] !== firstByteOf(shape)) return false;
-  const message = inflateRawSync(Buffer.concat([payload, DEFLATE_TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
-  return message.equals(payloadOf(shape, variant));
+  const expected = payloadOf(shape, variant);
+  try {
+    const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: expected.length };
+    return inflateRawSync(Buffer.concat([payload, DEFLATE_TAIL]), options).equals(expected);
+  } catch {
+    return false;
+  }
 }
 
 function firstByteOf({ kind, isCompressed }: MessageShape): number {

@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countVariants, type MessageShape } from '../messages.ts';
+import type { MessageShape } from '../messages.ts';
 import { AnswerBytes } from './answer-bytes.ts';
 import { AnswerCheck } from './answer-check.ts';
+import type { Answers } from './answers.ts';
+import { CompressedAnswers } from './compressed-answers.ts';
 import { type Exchange, ExchangeClock } from './exchange.ts';
 import { Failure, WRONG_ANSWER } from './failure.ts';
 import { FrameCycle } from './frame-cycle.ts';
@@ -19,7 +21,7 @@ export interface LoadPlan {
   readonly pattern: 'echo' | 'fan-out';
   /** Messages of one connection that are on their way at a time; those that are sent together leave in one write. */
   readonly inFlight: number;
-  /** Whether each connection sends a message, and all that differ are sent, before anything is measured. A must for compressed ones. */
+  /** Whether each connection gets one answer before anything is measured. */
   readonly checksAnswers: boolean;
   /** How long the last answers may take. */
   readonly drainTimeoutMs?: number;
@@ -37,7 +39,7 @@ const SURPLUS_WAIT_MS = 50;
  */
 export class Load implements RawListener {
   readonly #plan: LoadPlan;
-  #answers: AnswerBytes;
+  readonly #answers: Answers;
   readonly #messages: FrameCycle;
   readonly #failure = new Failure();
   readonly #clock: ExchangeClock;
@@ -51,7 +53,10 @@ export class Load implements RawListener {
   constructor(plan: LoadPlan) {
     this.#plan = plan;
     this.#clock = new ExchangeClock(this.#failure, plan.drainTimeoutMs);
-    this.#answers = new AnswerBytes(buildFrames(plan.shape, false));
+    this.#answers =
+      plan.shape.isCompressed === true
+        ? new CompressedAnswers(plan.shape)
+        : new AnswerBytes(buildFrames(plan.shape, false));
     this.#messages = new FrameCycle(buildFrames(plan.shape, true), plan.inFlight);
   }
 
@@ -63,7 +68,13 @@ export class Load implements RawListener {
       Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, () => this.#openInTurn())),
     );
     const elapsedMs = performance.now() - beganAt;
-    if (checksAnswers) await this.#checkAnswers();
+    if (checksAnswers) {
+      this.#check = new AnswerCheck(this.#failure, this.#answers);
+      await this.#check.run(connections, () => {
+        for (const connection of this.#senders()) this.#send(connection, 1);
+      });
+      this.#check = undefined;
+    }
     return { messages: connections, elapsedMs };
   }
 
@@ -110,10 +121,12 @@ export class Load implements RawListener {
   onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void {
     if (this.#check !== undefined) this.#check.onBytes(connection, count, bytes);
     else if (this.#pace !== undefined) this.#pace.onBytes(connection, count, bytes);
-    else if (!this.#answers.match(connection, count, bytes)) {
-      this.#failure.fail(WRONG_ANSWER);
-    } else if (this.#plan.pattern === 'echo') this.#onEchoBytes(connection, count);
-    else this.#onFanOutBytes(connection, count);
+    else {
+      const answers = this.#answers.read(connection, count, bytes);
+      if (answers < 0) this.#failure.fail(WRONG_ANSWER);
+      else if (this.#plan.pattern === 'echo') this.#onEchoes(connection, answers);
+      else this.#onFanOut(connection, answers);
+    }
   }
 
   onLost(reason: string): void {
@@ -130,21 +143,6 @@ export class Load implements RawListener {
       const connection = await RawConnection.open({ port, isCompressed, firstVariant }, this);
       connection.index = this.#connections.push(connection) - 1;
     }
-  }
-
-  async #checkAnswers(): Promise<void> {
-    const { shape, connections, pattern } = this.#plan;
-    const variants = countVariants(shape);
-    // As each connection begins one further than the one before, this many from each make all of them.
-    const each = pattern === 'echo' ? Math.max(1, variants - connections + 1) : variants;
-    this.#check = new AnswerCheck(this.#failure, shape, each);
-    const answers = await this.#check.run(connections, () => {
-      for (const connection of this.#senders()) {
-        for (let i = 0; i < each; i++) this.#send(connection, 1);
-      }
-    });
-    this.#answers = new AnswerBytes(answers);
-    this.#check = undefined;
   }
 
   #checkNothingIsLeft(): void {
@@ -170,8 +168,7 @@ export class Load implements RawListener {
     connection.write(this.#messages.run(nextVariant, count));
   }
 
-  #onEchoBytes(connection: RawConnection, count: number): void {
-    const answers = this.#answers.advance(connection, count);
+  #onEchoes(connection: RawConnection, answers: number): void {
     if (answers === 0) return;
     // One too many must not make up for one that another connection has not got.
     if (!this.#clock.isFlowing) connection.outstanding -= answers;
@@ -179,9 +176,9 @@ export class Load implements RawListener {
     else if (this.#clock.answered(answers)) this.#send(connection, answers);
   }
 
-  #onFanOutBytes(connection: RawConnection, count: number): void {
+  #onFanOut(connection: RawConnection, answers: number): void {
     const { inFlight } = this.#plan;
-    connection.outstanding -= this.#answers.advance(connection, count);
+    connection.outstanding -= answers;
     if (connection.outstanding > 0) return;
     if (connection.outstanding < 0 || connection.unclaimedBytes > 0) {
       this.#failure.fail('more bytes than were sent');

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { AnswerBytes, AnswerPlace } from './answer-bytes.ts';
+import type { AnswerPlace, Answers } from './answers.ts';
 import { DRAIN_TIMEOUT_MS, type Exchange } from './exchange.ts';
 import { type Failure, WRONG_ANSWER } from './failure.ts';
 import type { FrameCycle } from './frame-cycle.ts';
@@ -31,7 +31,7 @@ export interface PaceSettings {
   /** Message by message in turn; their `index` is their place. */
   readonly connections: readonly PacedConnection[];
   readonly messages: FrameCycle;
-  readonly answers: AnswerBytes;
+  readonly answers: Answers;
   readonly failure: Failure;
   /** How long the last answers may take. */
   readonly drainTimeoutMs?: number;
@@ -99,11 +99,12 @@ export class Pace {
     const { answers, connections, failure } = this.#settings;
     const { index } = connection;
     this.#isIdle = false;
-    if (!answers.match(connection, count, bytes)) {
+    let left = answers.read(connection, count, bytes);
+    if (left < 0) {
       failure.fail(WRONG_ANSWER);
       return;
     }
-    for (let left = answers.advance(connection, count); left > 0; left--) {
+    for (; left > 0; left--) {
       const message = (this.#answeredEach[index] as number) * connections.length + index;
       if (message >= this.#sent) {
         failure.fail('more answers than messages');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { AnswerBytes, type AnswerPlace } from '../../bench/load/answer-bytes.ts';
+import { AnswerBytes } from '../../bench/load/answer-bytes.ts';
+import type { AnswerPlace } from '../../bench/load/answers.ts';
 
 describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_000, 70_000]]])(
   'answers of %j bytes',
@@ -17,8 +18,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
         let count = 0;
         for (let at = 0; at < stream.length; at += piece) {
           const bytes = stream.subarray(at, at + piece);
-          expect(answerBytes.match(place, bytes.length, bytes)).toBe(true);
-          count += answerBytes.advance(place, bytes.length);
+          count += answerBytes.read(place, bytes.length, bytes);
         }
         expect({ count, ...place }).toEqual({ count: 3 * lengths.length, answerVariant: 0, unclaimedBytes: 0 });
       }
@@ -29,8 +29,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
         const before = Buffer.concat(answers.slice(0, answerVariant)).length;
         const rest = stream.subarray(before);
         const place = { answerVariant, unclaimedBytes: 0 };
-        expect(answerBytes.match(place, rest.length, rest)).toBe(true);
-        expect(answerBytes.advance(place, rest.length)).toBe(3 * lengths.length - answerVariant);
+        expect(answerBytes.read(place, rest.length, rest)).toBe(3 * lengths.length - answerVariant);
       });
     });
 
@@ -38,20 +37,15 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
       for (const at of [0, lengths[0]!, stream.length - 1]) {
         const wrong = Buffer.from(stream);
         wrong[at]! ^= 1;
-        expect(answerBytes.match({ answerVariant: 0, unclaimedBytes: 0 }, wrong.length, wrong)).toBe(false);
+        expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 0 }, wrong.length, wrong)).toBe(-1);
       }
     });
 
     test('do not match from another place on, and what is not counted does not matter', () => {
       const first = answers[0]!;
-      expect(answerBytes.match({ answerVariant: 0, unclaimedBytes: 1 }, stream.length, stream)).toBe(false);
-      expect(
-        answerBytes.match(
-          { answerVariant: 0, unclaimedBytes: 0 },
-          first.length,
-          Buffer.concat([first, Buffer.from('x')]),
-        ),
-      ).toBe(true);
+      expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 1 }, stream.length, stream)).toBe(-1);
+      const more = Buffer.concat([first, Buffer.from('x')]);
+      expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 0 }, first.length, more)).toBe(1);
     });
   },
 );
@@ -59,7 +53,6 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
 describe('answers that differ', () => {
   const [first, second] = [Buffer.from('first'), Buffer.from('2nd')];
   const answerBytes = new AnswerBytes([first, second]);
-  const begin: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
 
   test.each([
     ['in another order', [second, first]],
@@ -67,16 +60,17 @@ describe('answers that differ', () => {
     ['with one left out', [first, second, second]],
   ])('do not match %s', (_, wrong) => {
     const bytes = Buffer.concat(wrong);
-    expect(answerBytes.match(begin, bytes.length, bytes)).toBe(false);
+    expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 0 }, bytes.length, bytes)).toBe(-1);
   });
 
   test('count those that are complete, and keep what has come of the next', () => {
-    const place = { ...begin };
-    expect(answerBytes.advance(place, 4)).toBe(0);
+    const place: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
+    const read = (text: string): number => answerBytes.read(place, text.length, Buffer.from(text));
+    expect(read('firs')).toBe(0);
     expect(place).toEqual({ answerVariant: 0, unclaimedBytes: 4 });
-    expect(answerBytes.advance(place, 2)).toBe(1);
+    expect(read('t2')).toBe(1);
     expect(place).toEqual({ answerVariant: 1, unclaimedBytes: 1 });
-    expect(answerBytes.advance(place, 2 + 8 + 1)).toBe(3);
+    expect(read('ndfirst2ndf')).toBe(3);
     expect(place).toEqual({ answerVariant: 0, unclaimedBytes: 1 });
   });
 });

@@ -1,19 +1,15 @@
 import type { Socket } from 'node:net';
-import { constants, deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { AnswerCheck } from '../../bench/load/answer-check.ts';
-import { Failure, WRONG_ANSWER } from '../../bench/load/failure.ts';
-import { buildFrame, buildFrames } from '../../bench/load/frames.ts';
+import { WRONG_ANSWER } from '../../bench/load/failure.ts';
+import { buildFrames } from '../../bench/load/frames.ts';
 import { Load, type LoadPlan } from '../../bench/load/load.ts';
-import { countVariants, type MessageShape, payloadOf } from '../../bench/messages.ts';
+import type { MessageShape } from '../../bench/messages.ts';
 import { type Received, startLoadServer } from '../helpers/load-server.ts';
 
 const shape: MessageShape = { kind: 'text', bytes: 64 };
 const answers = buildFrames(shape, false);
-/** What the check sends on each of two connections, so that all messages that differ come once. */
-const CHECKED = countVariants(shape) - 1;
-/** The number of the first message after the check. */
-const FIRST = CHECKED + 1;
+/** The number of the first message after the check, which sends one on each connection. */
+const FIRST = 2;
 const loads: Load[] = [];
 
 async function open(answerTo: (received: Received) => Buffer | undefined, plan: Partial<LoadPlan> = {}): Promise<Load> {
@@ -27,6 +23,10 @@ async function open(answerTo: (received: Received) => Buffer | undefined, plan: 
 /** The right answers to a message and to those behind it. */
 function answersFrom(variant: number, count: number): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, i) => answers[(variant + i) % answers.length]!));
+}
+
+function sendToAll({ sockets }: Received, bytes: Buffer): void {
+  for (const socket of sockets) socket.write(bytes);
 }
 
 /** The frame with one bit changed. */
@@ -48,7 +48,7 @@ describe('the load of the benchmark', () => {
       return answer;
     });
     const { messages, elapsedMs } = await load.run(20);
-    expect(messages).toBe(answered - 2 * CHECKED);
+    expect(messages).toBe(answered - 2);
     expect(messages).toBeGreaterThanOrEqual(8);
     expect(elapsedMs).toBeGreaterThanOrEqual(19);
   });
@@ -62,36 +62,21 @@ describe('the load of the benchmark', () => {
     await load.run(20);
     await load.run(20);
     const firsts = sent.map((variants) => variants[0]!);
-    expect(firsts.toSorted()).toEqual([0, 1]);
+    expect(new Set(firsts)).toEqual(new Set([0, 1]));
     for (const variants of sent) {
-      expect(variants.length).toBeGreaterThanOrEqual(CHECKED + 8);
+      expect(variants.length).toBeGreaterThanOrEqual(1 + 8);
       expect(variants).toEqual(variants.map((_, i) => (variants[0]! + i) % answers.length));
     }
   });
 
-  test('checks one message on each connection when these make all that differ', async () => {
-    let sent = 0;
-    const load = await open(
-      ({ answer }) => {
-        sent++;
-        return answer;
-      },
-      { connections: 20 },
-    );
-    expect(sent).toBe(20);
-    await load.run(10);
-  });
-
   test('refuses answers with another content', async () => {
-    await expect(open(({ answer }) => changed(answer, 10))).rejects.toThrow(
-      'the answer is not the message that was sent',
-    );
+    await expect(open(({ answer }) => changed(answer, 10))).rejects.toThrow(WRONG_ANSWER);
   });
 
   test('refuses surplus bytes behind the answers that it checks', async () => {
     await expect(
-      open(({ answer, n, variant }) => (n === CHECKED ? Buffer.concat([answer, answersFrom(variant + 1, 1)]) : answer)),
-    ).rejects.toThrow('more bytes came than were asked for');
+      open(({ answer, n, variant }) => (n === 1 ? Buffer.concat([answer, answersFrom(variant + 1, 1)]) : answer)),
+    ).rejects.toThrow('more bytes came than those of the answer');
   });
 
   test('refuses a message of which one byte was changed on the way, however late', async () => {
@@ -184,7 +169,7 @@ describe('the load of the benchmark', () => {
     });
     const pacing = { messagesPerSecond: 2000, durationMs: 30 };
     const { messages, elapsedMs, latency } = await load.pace(pacing);
-    expect([messages, sent.length]).toEqual([60, CHECKED + 30]);
+    expect([messages, sent.length]).toEqual([60, 1 + 30]);
     // The last is due half a millisecond before the end.
     expect(elapsedMs).toBeGreaterThan(29);
     expect(latency.p50).toBeGreaterThan(0);
@@ -217,10 +202,6 @@ describe('the load of the benchmark', () => {
 describe('the load whose messages go to all', () => {
   const fanOut: Partial<LoadPlan> = { pattern: 'fan-out', connections: 3 };
 
-  function sendToAll({ sockets }: Received, bytes: Buffer): void {
-    for (const socket of sockets) socket.write(bytes);
-  }
-
   test('counts what each has got, of messages that differ', async () => {
     const sent: number[] = [];
     const load = await open((received) => {
@@ -228,8 +209,8 @@ describe('the load whose messages go to all', () => {
       sendToAll(received, received.answer);
       return undefined;
     }, fanOut);
-    expect((await load.run(10)).messages).toBe(3 * (sent.length - answers.length));
-    expect(sent.length).toBeGreaterThan(answers.length);
+    expect((await load.run(10)).messages).toBe(3 * (sent.length - 1));
+    expect(sent.length).toBeGreaterThanOrEqual(1 + 4);
     expect(sent).toEqual(sent.map((_, i) => i % answers.length));
     await load.verify();
   });
@@ -239,8 +220,8 @@ describe('the load whose messages go to all', () => {
     ['one twice', ({ answer }, other) => void other.write(answer), WRONG_ANSWER],
   ])('refuses that one of them gets %s', async (_, fault, message) => {
     const load = await open((received) => {
-      if (received.n <= answers.length + 1) sendToAll(received, received.answer);
-      if (received.n === answers.length + 1) fault(received, Array.from(received.sockets)[1]!);
+      if (received.n <= FIRST) sendToAll(received, received.answer);
+      if (received.n === FIRST) fault(received, Array.from(received.sockets)[1]!);
       return undefined;
     }, fanOut);
     await expect(load.run(20)).rejects.toThrow(message);
@@ -263,55 +244,11 @@ describe('the load whose messages go to all', () => {
       (received) => {
         const [first, ...others] = received.sockets;
         first?.write(received.answer);
-        for (const other of others.slice(0, received.n > answers.length ? 1 : 2)) other.write(received.answer);
+        for (const other of others.slice(0, received.n < FIRST ? 2 : 1)) other.write(received.answer);
         return undefined;
       },
       { ...fanOut, drainTimeoutMs: 1000 },
     );
     await expect(load.run(10)).rejects.toThrow('messages lost: 4 of 4 not answered');
-  });
-});
-
-describe('compressed answers', () => {
-  test.each([
-    ['short', 1024],
-    ['long', 20_000],
-  ])('are counted whatever they look like: %s', async (_, bytes) => {
-    const compressed: MessageShape = { kind: 'binary', bytes, isCompressed: true };
-    const frames = Array.from({ length: countVariants(compressed) }, (__, variant) => {
-      // Compressed by levels that differ, so that the answers have other lengths than those of the load, and than each other.
-      const level = variant % 2;
-      const payload = deflateRawSync(payloadOf(compressed, variant), { level, finishFlush: constants.Z_SYNC_FLUSH });
-      const length = payload.length - 4;
-      return Buffer.concat([Buffer.from([0xc2, 126, length >> 8, length & 0xff]), payload.subarray(0, -4)]);
-    });
-    const load = await open(({ variant }) => frames[variant], { shape: compressed });
-    expect((await load.run(20)).messages).toBeGreaterThanOrEqual(8);
-    await load.verify();
-  });
-
-  test('are refused when they are not compressed, or hold something else', async () => {
-    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
-    const longer = buildFrame({ ...compressed, bytes: 65 }, false);
-    const next = ({ variant }: Received): Buffer => buildFrame(compressed, false, variant + 1);
-    for (const wrong of [(): Buffer => answers[0]!, (): Buffer => longer, next]) {
-      await expect(open(wrong, { shape: compressed })).rejects.toThrow(
-        'not the message that was sent, or not compressed',
-      );
-    }
-  });
-
-  test('are refused when one is not as it was when it came first', async () => {
-    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
-    const load = await open(({ n, answer }) => (n === FIRST ? changed(answer, 5) : answer), { shape: compressed });
-    await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
-  });
-
-  test('must all have come before they can be counted', async () => {
-    const compressed: MessageShape = { kind: 'text', bytes: 64, isCompressed: true };
-    const check = new AnswerCheck(new Failure(), compressed, 1);
-    const frame = buildFrame(compressed, false);
-    const run = check.run(1, () => check.onBytes({ answerVariant: 0, unclaimedBytes: 0 }, frame.length, frame));
-    await expect(run).rejects.toThrow('only 1 of 16 messages were answered: send more of them');
   });
 });

@@ -54,9 +54,9 @@ async function compareWith(fault: (received: Received) => Buffer | undefined): P
   return compare(benchmark, selectPeers([LIBRARY, 'ws', 'node:net'], []), settings, () => {});
 }
 
-/** A message of the second connection: the first one after 15 that are sent before anything is measured. */
+/** The second message of the second connection: the first that is measured. */
 function isVictim({ n, connection }: Received): boolean {
-  return n === 16 && connection === 1;
+  return n === 2 && connection === 1;
 }
 
 function change(answer: Buffer): Buffer {
@@ -111,6 +111,21 @@ describe('in processes of their own', () => {
   // What lets Node run TypeScript: vitest has its own way, which other processes do not share.
   beforeAll(() => void process.execArgv.push('--import', 'tsx'));
   afterAll(() => void process.execArgv.splice(0, Infinity, ...before));
+
+  test.each([
+    ['echo-text-64-16', 'node:net'],
+    ['fan-out-16', 'node:net'],
+    ['client-echo-object-64-16', 'ws'],
+  ])(
+    '%s flows to or from the bare server, which answers message by message in turn',
+    { timeout: 60_000 },
+    async (name, peer) => {
+      const [benchmark] = selectBenchmarks([name]);
+      const result = await compare(benchmark!, selectPeers([peer], []), settings, () => {});
+      expect(result.failures).toEqual([]);
+      expect(result.peers[0]?.samples[0]?.figures.throughput).toBeGreaterThan(0);
+    },
+  );
 
   test('there is no comparison when a peer crashes', { timeout: 60_000 }, async () => {
     const entry = fileURLToPath(new URL('../processes/crashing-library.ts', import.meta.url));
