@@ -113,7 +113,6 @@ describe('in processes of their own', () => {
   afterAll(() => void process.execArgv.splice(0, Infinity, ...before));
 
   test.each([
-    ['echo-text-64-16', 'node:net'],
     ['fan-out-16', 'node:net'],
     ['client-echo-object-64-16', 'ws'],
   ])(
