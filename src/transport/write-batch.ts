@@ -1,12 +1,11 @@
 import type { Output } from '../protocol/output.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
 import { forgetSharedRun, SharedRun } from './shared-run.ts';
+import { outOfSlab, SLAB_BYTES, Slabs } from './slabs.ts';
 import type { Transport } from './transport.ts';
 
-/** Size of the buffers that small frames are collected in. */
-const BUFFER_BYTES = 65_536 + 64;
-/** Buffers kept for the next batch: a turn in which this many sockets write takes no new memory. */
-const MAX_FREE_BUFFERS = 256;
+/** Least size of the buffers of a batch whose transport is blocked. */
+const OWN_BUFFER_BYTES = 16_384;
 /** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */
 const MAX_COPIED_FRAME_BYTES = 4096;
 /** A batch of this size leaves at once, so that memory does not follow the length of a turn. */
@@ -14,7 +13,7 @@ const MAX_BATCH_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
 
-const freeBuffers: Buffer[] = [];
+const slabs = new Slabs();
 
 /** Batches that have something to write at the end of this turn of the event loop. */
 let dirty: WriteBatch[] = [];
@@ -26,6 +25,8 @@ function flushAll(): void {
   dirty = [];
   isFlushScheduled = false;
   for (const batch of batches) batch.flush();
+  // Unless a flush has made somebody write again.
+  if (dirty.length === 0) slabs.reuse();
   forgetSharedMessage();
   forgetSharedRun();
 }
@@ -44,7 +45,11 @@ export class WriteBatch implements Output {
   #pieceBytes = 0;
   /** Small frames that other batches share, as long as there is nothing else but {@link #pieces} in front of them. */
   #run: SharedRun | undefined;
+  /** The slab of this turn, or a buffer of our own while the transport is blocked. */
   #buffer: Buffer = EMPTY;
+  #isSlab = false;
+  /** Some of the pieces are parts of slabs. */
+  #hasSlabPieces = false;
   /** The part of the buffer that is written and not yet among the pieces. */
   #start = 0;
   #end = 0;
@@ -77,12 +82,12 @@ export class WriteBatch implements Output {
 
   reserve(byteCount: number): number {
     if (this.#run !== undefined) this.#copyRun();
-    if (this.#buffer.length - this.#end < byteCount) this.#nextBuffer(byteCount);
+    this.#makeRoom(byteCount);
     return this.#end;
   }
 
   commit(byteCount: number): void {
-    this.#end += byteCount;
+    this.#advance(byteCount);
     this.#onGrown();
   }
 
@@ -123,7 +128,11 @@ export class WriteBatch implements Output {
   /** Writes what was collected, unless the transport is blocked. */
   flush(): void {
     this.#isDirty = false;
-    if (this.#isClosed || this.#transport.isBlocked) return;
+    if (this.#isClosed) return;
+    if (this.#transport.isBlocked) {
+      this.#leaveSlab();
+      return;
+    }
     if (this.#collectedBytes > 0) this.#write();
     if (this.#endsAfterFlush) {
       this.#endsAfterFlush = false;
@@ -132,12 +141,13 @@ export class WriteBatch implements Output {
   }
 
   #write(): void {
-    const buffer = this.#buffer;
     this.#finishPiece();
     this.#bytesWritten += this.#pieceBytes;
-    const hasLeft = this.#transport.write(this.#pieces ?? []);
+    let pieces: Buffer[] = this.#pieces ?? [];
+    // What waits behind something else may wait for long, a few bytes at a time: it must not hold a slab each time.
+    if (this.#hasSlabPieces && this.#transport.bufferedBytes > 0) pieces = pieces.map(outOfSlab);
+    if (!this.#transport.write(pieces)) slabs.hold();
     this.#clear();
-    if (hasLeft && buffer.length === BUFFER_BYTES && freeBuffers.length < MAX_FREE_BUFFERS) freeBuffers.push(buffer);
   }
 
   get #collectedBytes(): number {
@@ -166,6 +176,7 @@ export class WriteBatch implements Output {
     if (this.#end === this.#start) return;
     this.#addPiece(this.#buffer.subarray(this.#start, this.#end));
     this.#start = this.#end;
+    if (this.#isSlab) this.#hasSlabPieces = true;
   }
 
   /** Puts the shared frames together, before there are too many for that. */
@@ -189,25 +200,49 @@ export class WriteBatch implements Output {
       return;
     }
     this.#run = undefined;
-    if (this.#buffer.length - this.#end < bytes.length) this.#nextBuffer(bytes.length);
-    this.#end += bytes.copy(this.#buffer, this.#end);
+    this.#makeRoom(bytes.length);
+    this.#advance(bytes.copy(this.#buffer, this.#end));
   }
 
-  #nextBuffer(byteCount: number): void {
+  #makeRoom(byteCount: number): void {
+    const hasRoom = this.#isSlab
+      ? slabs.isLast(this.#buffer, this.#end, byteCount)
+      : this.#buffer.length - this.#end >= byteCount;
+    if (hasRoom) return;
     this.#finishPiece();
-    this.#buffer =
-      byteCount <= BUFFER_BYTES
-        ? (freeBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES))
-        : Buffer.allocUnsafeSlow(byteCount);
-    this.#start = 0;
-    this.#end = 0;
+    this.#isSlab = byteCount <= SLAB_BYTES && !this.#transport.isBlocked;
+    this.#start = this.#isSlab ? slabs.reserve(byteCount) : 0;
+    this.#end = this.#start;
+    this.#buffer = this.#isSlab ? slabs.current : Buffer.allocUnsafeSlow(Math.max(byteCount, OWN_BUFFER_BYTES));
+  }
+
+  #advance(byteCount: number): void {
+    this.#end += byteCount;
+    if (this.#isSlab) slabs.commit(this.#end);
+  }
+
+  /** What has to wait longer than this turn goes to memory of its own. */
+  #leaveSlab(): void {
+    if (this.#isSlab) {
+      this.#finishPiece();
+      this.#forgetBuffer();
+    }
+    if (!this.#hasSlabPieces) return;
+    this.#hasSlabPieces = false;
+    this.#pieces = this.#pieces?.map(outOfSlab);
   }
 
   #clear(): void {
     this.#pieces = undefined;
     this.#pieceBytes = 0;
     this.#run = undefined;
+    this.#hasSlabPieces = false;
+    this.#forgetBuffer();
+  }
+
+  #forgetBuffer(): void {
     this.#buffer = EMPTY;
+    this.#isSlab = false;
     this.#start = 0;
     this.#end = 0;
   }

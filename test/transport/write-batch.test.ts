@@ -378,14 +378,63 @@ describe('pooled memory', () => {
     expect(slow.transport.writes.map((pieces) => Buffer.concat(pieces).toString())).toEqual(['not sent yet']);
   });
 
-  test('is not shared by two batches of one turn', async () => {
+  test('is shared by the batches of one turn, and each sends what is its own', async () => {
     await leaveSecrets();
     const [left, right] = [open(), open()];
     put(left.batch, 'left');
     put(right.batch, 'right');
-    expect(left.batch.buffer).not.toBe(right.batch.buffer);
+    put(right.batch, ' and more');
+    put(left.batch, ' too');
+    expect(left.batch.buffer).toBe(right.batch.buffer);
     await turns(1);
-    expect([left.transport.calls, right.transport.calls]).toEqual([['left'], ['right']]);
+    expect([left.transport.calls, right.transport.calls]).toEqual([['left too'], ['right and more']]);
+    expect([left.transport.writes[0]!.length, right.transport.writes[0]!.length]).toEqual([2, 1]);
+  });
+
+  test('is left by what a blocked transport does not take', async () => {
+    const slow = open();
+    put(slow.batch, 'first');
+    slow.batch.append(Buffer.from('LARGE'));
+    put(slow.batch, 'second');
+    const { buffer } = slow.batch;
+    slow.transport.isBlocked = true;
+    await turns(1);
+    const other = open();
+    put(other.batch, 'overwritten?'.repeat(10));
+    expect(other.batch.buffer).toBe(buffer);
+    put(slow.batch, 'third');
+    expect(slow.batch.buffer).not.toBe(buffer);
+    await turns(1);
+    put(slow.batch, 'fourth');
+    slow.transport.isBlocked = false;
+    slow.batch.flush();
+    expect(slow.transport.calls).toEqual(['firstLARGEsecondthirdfourth']);
+    expect(slow.transport.writes[0]!.some((piece) => piece.buffer === buffer.buffer)).toBe(false);
+  });
+
+  test('is not held by what waits behind something else', async () => {
+    const slow = open();
+    slow.transport.takesAtOnce = false;
+    slow.transport.bufferedBytes = 10;
+    put(slow.batch, 'a little');
+    const { buffer } = slow.batch;
+    await turns(1);
+    expect(slow.transport.writes[0]![0]!.buffer).not.toBe(buffer.buffer);
+    expect(slow.transport.calls).toEqual(['a little']);
+  });
+
+  test('is not used again for what is written while the batches leave', async () => {
+    const [first, second] = [open(), open()];
+    put(first.batch, 'first');
+    const write = first.transport.write.bind(first.transport);
+    first.transport.write = (pieces) => {
+      put(second.batch, 'written in between');
+      return write(pieces);
+    };
+    await turns(1);
+    put(open().batch, 'overwritten?');
+    await turns(1);
+    expect([first.transport.calls, second.transport.calls]).toEqual([['first'], ['written in between']]);
   });
 
   test('is not held between two turns', async () => {
