@@ -1,11 +1,16 @@
 import type { Output } from '../protocol/output.ts';
+import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
 import { forgetSharedRun, SharedRun } from './shared-run.ts';
-import { outOfSlab, SLAB_BYTES, Slabs } from './slabs.ts';
+import { outOfSlab, Slabs } from './slabs.ts';
 import type { Transport } from './transport.ts';
 
-/** Least size of the buffers of a batch whose transport is blocked. */
+/** Least size of the buffers of a batch whose transport is blocked. Who wants more gets a buffer of its own, too. */
 const OWN_BUFFER_BYTES = 16_384;
+/** Size of buffers for the pieces of large messages: what takes long to leave would hold all slabs of a turn. */
+const LARGE_BUFFER_BYTES = 65_536 + 128;
+/** Large buffers kept for the next message: 4 MiB. */
+const MAX_FREE_LARGE_BUFFERS = 64;
 /** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */
 const MAX_COPIED_FRAME_BYTES = 4096;
 /** A batch of this size leaves at once, so that memory does not follow the length of a turn. */
@@ -14,6 +19,7 @@ const MAX_BATCH_BYTES = 65_536;
 const EMPTY = Buffer.alloc(0);
 
 const slabs = new Slabs();
+const freeLargeBuffers: Buffer[] = [];
 
 /** Batches that have something to write at the end of this turn of the event loop. */
 let dirty: WriteBatch[] = [];
@@ -141,13 +147,18 @@ export class WriteBatch implements Output {
   }
 
   #write(): void {
+    const buffer = this.#buffer;
     this.#finishPiece();
     this.#bytesWritten += this.#pieceBytes;
     let pieces: Buffer[] = this.#pieces ?? [];
     // What waits behind something else may wait for long, a few bytes at a time: it must not hold a slab each time.
     if (this.#hasSlabPieces && this.#transport.bufferedBytes > 0) pieces = pieces.map(outOfSlab);
-    if (!this.#transport.write(pieces)) slabs.hold();
+    const hasLeft = this.#transport.write(pieces);
+    if (this.#hasSlabPieces && !hasLeft) slabs.hold();
     this.#clear();
+    if (hasLeft && buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
+      freeLargeBuffers.push(buffer);
+    }
   }
 
   get #collectedBytes(): number {
@@ -210,10 +221,10 @@ export class WriteBatch implements Output {
       : this.#buffer.length - this.#end >= byteCount;
     if (hasRoom) return;
     this.#finishPiece();
-    this.#isSlab = byteCount <= SLAB_BYTES && !this.#transport.isBlocked;
+    this.#isSlab = byteCount <= OWN_BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
     this.#start = this.#isSlab ? slabs.reserve(byteCount) : 0;
     this.#end = this.#start;
-    this.#buffer = this.#isSlab ? slabs.current : Buffer.allocUnsafeSlow(Math.max(byteCount, OWN_BUFFER_BYTES));
+    this.#buffer = this.#isSlab ? slabs.current : ownBuffer(byteCount);
   }
 
   #advance(byteCount: number): void {
@@ -246,4 +257,10 @@ export class WriteBatch implements Output {
     this.#start = 0;
     this.#end = 0;
   }
+}
+
+function ownBuffer(byteCount: number): Buffer {
+  if (byteCount <= OWN_BUFFER_BYTES) return Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES);
+  if (byteCount > LARGE_BUFFER_BYTES) return Buffer.allocUnsafeSlow(byteCount);
+  return freeLargeBuffers.pop() ?? Buffer.allocUnsafeSlow(LARGE_BUFFER_BYTES);
 }
