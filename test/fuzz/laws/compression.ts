@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { checkClientOptions } from '../../../src/api/client-options.ts';
+import type { Role } from '../../../src/protocol/constants.ts';
+import { parseExtensions } from '../../../src/protocol/header-grammar.ts';
+import {
+  acceptOffer,
+  buildOffer,
+  checkAnswer,
+  type DeflateParameters,
+} from '../../../src/protocol/permessage-deflate.ts';
+import { Driver } from '../../../src/transport/driver.ts';
+import { MemoryTransport } from '../../../src/transport/memory-transport.ts';
+import { CompressionFactory } from '../../../src/transport/zlib.ts';
+import { anyMessage } from '../../helpers/arbitraries.ts';
+import { deflateFinally, deflateMessage, inflated, NO_LIMITS } from '../../helpers/deflate.ts';
+import { describeBytes, RecordingDriverListener } from '../../helpers/recording-driver-listener.ts';
+import { turns } from '../../helpers/turns.ts';
+import { defineLaw, type Law } from '../law.ts';
+
+const wishes: fc.Arbitrary<DeflateParameters> = fc.record({
+  serverNoContextTakeover: fc.boolean(),
+  clientNoContextTakeover: fc.boolean(),
+  serverMaxWindowBits: fc.integer({ min: 9, max: 15 }),
+  clientMaxWindowBits: fc.integer({ min: 9, max: 15 }),
+});
+
+/** Messages that are much alike, so that context takeover has something to refer to, some of them for the thread pool. */
+const wordyMessage = fc
+  .tuple(
+    fc.array(fc.constantFrom('alpha ', 'beta ', 'gamma ', '{"id":4711,', '\u00e9', 'x'), { maxLength: 60 }),
+    fc.nat(9),
+  )
+  .map(([words, dice]) => words.join('').repeat(dice === 0 ? 400 : dice === 1 ? 30 : 1));
+
+const sending = fc.record({
+  from: fc.constantFrom<Role>('client', 'server'),
+  message: fc.oneof({ weight: 3, arbitrary: wordyMessage }, { weight: 1, arbitrary: anyMessage }),
+  compress: fc.constantFrom(undefined, true, false),
+});
+
+/** What both sides agree on, by way of their headers. */
+function negotiate(client: DeflateParameters, server: DeflateParameters): DeflateParameters {
+  const accepted = acceptOffer(parseExtensions(buildOffer(client))!, server)!;
+  const agreed = checkAnswer(parseExtensions(accepted.answer)!, client);
+  expect(agreed).toEqual(accepted.parameters);
+  return agreed as DeflateParameters;
+}
+
+function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
+  const heard = new RecordingDriverListener();
+  const driver = new Driver(transport, Buffer.alloc(0), heard, {
+    ...checkClientOptions({}),
+    role,
+    decodesText: true,
+    compression: new CompressionFactory(role, { thresholdBytes, level: 3 }).create(agreed),
+  });
+  driver.resume();
+  return { driver, heard };
+}
+
+function inShort(message: string | Uint8Array): string {
+  return typeof message === 'string' ? `text ${message}` : `bytes ${describeBytes(Buffer.from(message))}`;
+}
+
+const almostCompressed = fc
+  .tuple(wordyMessage, fc.boolean(), fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { maxLength: 3 }))
+  .map(([text, isFinal, changes]) => {
+    const bytes = Buffer.from((isFinal ? deflateFinally : deflateMessage)(text));
+    for (const [at, mask] of changes) if (bytes.length > 0) bytes[at % bytes.length]! ^= mask;
+    return bytes;
+  });
+const anyBytes = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+export const compressedInputs = fc
+  .tuple(fc.array(fc.oneof(almostCompressed, anyBytes), { minLength: 1, maxLength: 5 }), fc.constantFrom(1, 1, 1, 60))
+  .map(([parts, times]) => Buffer.concat(Array.from({ length: times }, () => parts).flat()));
+
+const parameter = fc.oneof(
+  fc.constantFrom(
+    'server_no_context_takeover',
+    'client_no_context_takeover',
+    'client_max_window_bits',
+    'server_max_window_bits=8',
+  ),
+  fc
+    .tuple(fc.constantFrom('client_max_window_bits', 'server_max_window_bits', 'toString'), fc.integer())
+    .map(([name, value]) => `${name}=${Math.abs(value) % 18}`),
+);
+const offer = fc
+  .array(parameter, { maxLength: 4 })
+  .map((parameters) => ['permessage-deflate', ...parameters].join(';'));
+const header = fc.oneof(
+  fc.array(offer, { minLength: 1, maxLength: 4 }).map((offers) => offers.join(',')),
+  fc.string({ maxLength: 60 }),
+);
+
+/** The result of inflating each input, as one connection would: a message of 5000 bytes at most, or an error. */
+export async function inflateAll(inputs: readonly Buffer[], agreed: DeflateParameters): Promise<(Buffer | Error)[]> {
+  const { inflater } = new CompressionFactory('server', { thresholdBytes: 0, level: 3 }).create(agreed);
+  const outcomes: (Buffer | Error)[] = [];
+  for (const input of inputs) outcomes.push(await inflated(inflater, input, 5000));
+  return outcomes;
+}
+
+export const compressionLaws: readonly Law[] = [
+  defineLaw(
+    'RFC 7692: any messages, both ways, with any parameters, arrive as they were sent',
+    60,
+    fc.asyncProperty(
+      wishes,
+      wishes,
+      fc.constantFrom(0, 1, 100),
+      fc.array(sending, { maxLength: 25 }),
+      async (client, server, thresholdBytes, sendings) => {
+        const agreed = negotiate(client, server);
+        const [left, right] = MemoryTransport.pair();
+        const ends = {
+          client: drive('client', left, agreed, thresholdBytes),
+          server: drive('server', right, agreed, thresholdBytes),
+        };
+        const expected: Record<Role, string[]> = { client: [], server: [] };
+        for (const [i, { from, message, compress }] of sendings.entries()) {
+          ends[from].driver.send(typeof message === 'string' ? message : Buffer.from(message), compress);
+          expected[from === 'client' ? 'server' : 'client'].push(inShort(message));
+          if (i % 4 === 3) await turns(2);
+        }
+        for (const role of ['client', 'server'] as const) {
+          await ends[role].heard.until(() => ends[role].heard.events.length >= expected[role].length);
+        }
+        // A close frame leaves behind the messages.
+        ends.client.driver.close(1000, '', 10_000);
+        for (const role of ['client', 'server'] as const) {
+          const { heard } = ends[role];
+          await heard.untilTerminated();
+          expect(heard.events.filter((event) => /^(?:text|bytes)/.test(event))).toEqual(expected[role]);
+          expect(heard.errors).toEqual([]);
+        }
+      },
+    ),
+  ),
+  defineLaw(
+    'RFC 7692 7.2.2: any bytes become a message within the limit or an error, and never throw',
+    300,
+    fc.asyncProperty(fc.array(compressedInputs, { minLength: 1, maxLength: 4 }), wishes, async (inputs, agreed) => {
+      for (const outcome of await inflateAll(inputs, agreed)) {
+        if (!(outcome instanceof Error)) expect(outcome.length).toBeLessThanOrEqual(5000);
+      }
+    }),
+  ),
+  defineLaw(
+    'RFC 7692 7.1: any offer is declined, or answered with what its sender understands',
+    1000,
+    fc.property(header, wishes, (text, wanted) => {
+      const accepted = acceptOffer(parseExtensions(text) ?? [], wanted);
+      if (accepted === undefined) return;
+      const { parameters, answer } = accepted;
+      expect(checkAnswer(parseExtensions(answer)!, NO_LIMITS)).toEqual(parameters);
+      expect(parameters.serverMaxWindowBits).toBeLessThanOrEqual(wanted.serverMaxWindowBits);
+      const holdsMore = parameters.clientMaxWindowBits > wanted.clientMaxWindowBits;
+      if (holdsMore) expect(parameters.clientNoContextTakeover).toBe(true);
+    }),
+  ),
+  defineLaw(
+    'RFC 7692 7.1: any answer is taken within what was offered, or refused with a reason',
+    1000,
+    fc.property(header, wishes, (text, offered) => {
+      const agreed = checkAnswer(parseExtensions(text) ?? [], offered);
+      if (typeof agreed === 'object') {
+        expect(agreed.serverMaxWindowBits).toBeLessThanOrEqual(offered.serverMaxWindowBits);
+        expect(agreed.clientMaxWindowBits).toBeLessThanOrEqual(offered.clientMaxWindowBits);
+        if (offered.serverNoContextTakeover) expect(agreed.serverNoContextTakeover).toBe(true);
+      } else if (agreed !== undefined) {
+        expect(agreed).toMatch(/^Sec-WebSocket-Extensions /);
+      }
+    }),
+  ),
+];
