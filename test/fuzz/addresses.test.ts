@@ -1,0 +1,4 @@
+import { checkLaws } from './check-laws.ts';
+import { addressLaws } from './laws/addresses.ts';
+
+checkLaws(addressLaws);

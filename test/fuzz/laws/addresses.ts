@@ -1,0 +1,276 @@
+import fc from 'fast-check';
+import type { IncomingMessage } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import { expect } from 'vitest';
+import { bearerToken } from '../../../src/api/bearer-token.ts';
+import { OriginRule } from '../../../src/api/origins.ts';
+import { checkProxy } from '../../../src/api/proxy-option.ts';
+import { parseRetryAfter } from '../../../src/api/reconnect-policy.ts';
+import { KeptRequest, type RequestInfo, toRequestInfo } from '../../../src/api/request-info.ts';
+import { TrustedProxies } from '../../../src/api/trusted-proxies.ts';
+import { parseWebSocketUrl } from '../../../src/api/web-socket-url.ts';
+import { FourDError } from '../../../src/errors.ts';
+import { parseForwarded } from '../../../src/protocol/forwarded.ts';
+import { normalizePath } from '../../../src/transport/upgrade.ts';
+import { defineLaw, type Law } from '../law.ts';
+
+/** Texts of these pieces, and any others. */
+function textOf(...pieces: string[]): fc.Arbitrary<string> {
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.array(fc.constantFrom(...pieces), { maxLength: 12 }).map((parts) => parts.join('')),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
+  );
+}
+
+/** The grammar of RFC 7239 section 4 as a regular expression, which the library itself keeps away from what peers send. */
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const QUOTED = String.raw`"(?:[\t\x20-\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"`;
+const PAIR = `(${TOKEN})=(${TOKEN}|${QUOTED})`;
+const BLANKS = '[ \\t]*';
+const FORWARDED = new RegExp(`^${BLANKS}(?:${PAIR})?${BLANKS}(?:;${BLANKS}(?:${PAIR})?${BLANKS})*$`);
+
+function referenceForwarded(text: string): [string, string][][] | undefined {
+  const elements: [string, string][][] = [];
+  // Commas within quotes do not separate.
+  const parts = text.match(new RegExp(`(?:${QUOTED}|[^",])+|(?<=,|^)(?=,|$)|"`, 'g')) ?? [''];
+  if (parts.join(',') !== text || parts.includes('"')) return undefined;
+  for (const part of parts) {
+    if (!FORWARDED.test(part)) return undefined;
+    const pairs = Array.from(part.matchAll(new RegExp(PAIR, 'g')), ([, name = '', value = '']): [string, string] => [
+      name.toLowerCase(),
+      value.startsWith('"') ? value.slice(1, -1).replaceAll(/\\(.)/gs, '$1') : value,
+    ]);
+    if (new Set(pairs.map(([name]) => name)).size < pairs.length) return undefined;
+    if (pairs.length > 0) elements.push(pairs);
+  }
+  return elements;
+}
+
+const forwardedText = textOf(
+  'for=1.2.3.4',
+  'For="[::1]:80"',
+  'by=_x',
+  'host=a',
+  'proto=https',
+  'a="b\\"c"',
+  ',',
+  ',',
+  ';',
+  ';',
+  ' ',
+  '\t',
+  '"',
+  '\\',
+  '=',
+);
+
+const addressText = textOf(
+  '1.2.3.4',
+  '10.0.0.1',
+  '::1',
+  '[::1]',
+  '[fe80::1%a]',
+  ':80',
+  ',',
+  ' ',
+  '::ffff:1.2.3.4',
+  '.',
+  ']',
+);
+
+/** Runs a call that must return, or throw an error of the table with this code. */
+function settled<T>(code: string, call: () => T): T | FourDError {
+  try {
+    return call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(FourDError);
+    expect((error as FourDError).code).toBe(code);
+    return error as FourDError;
+  }
+}
+
+const urlText = textOf(
+  'ws://',
+  'wss://',
+  'ws+unix:',
+  'http://',
+  'user:pass@',
+  'example.com',
+  '[::1]',
+  ':8080',
+  ':99999',
+  '/',
+  'a b',
+  '?x=1',
+  '#f',
+  '%41',
+  '%zz',
+  '\n',
+  'é',
+  '..',
+);
+
+const SECRET = 'Pa55word';
+
+const dateText = fc.oneof(
+  textOf('1', '0', '9', ' ', '-', '.', 'e', 'Wed, 21 Oct 2099 07:28:00 GMT', 'Thu', '2099', 'NaN'),
+  fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
+);
+
+const originText = textOf(
+  'http://',
+  'https://',
+  'HTTPS://',
+  'null',
+  'example.com',
+  'other.com',
+  ':443',
+  ':80',
+  ':',
+  '[::1]',
+  '/',
+  '@',
+  'é',
+);
+const hostText = textOf('example.com', 'other.com', '[::1]', ':443', ':80', ':8080', ':', '@', ' ', ',');
+
+function nameOf(authority: string): string {
+  return authority.toLowerCase().replace(/:\d+$/, '');
+}
+
+function requestOf(origin: string): RequestInfo {
+  return { url: '/', query: {}, headers: { origin }, remoteAddress: '' };
+}
+
+const headerValue = fc.oneof(textOf('Bearer ', 'bearer.', 'abc', ',', ' ', 'x'), fc.constant(undefined));
+
+export const addressLaws: readonly Law[] = [
+  defineLaw(
+    'RFC 7239 4: any Forwarded header is read as by the grammar',
+    1500,
+    fc.property(forwardedText, (text) => {
+      const elements = parseForwarded(text)?.map((element) => Array.from(element));
+      expect(elements).toEqual(referenceForwarded(text));
+    }),
+  ),
+  defineLaw(
+    'any headers of proxies give an address and a host, or a refusal',
+    1000,
+    fc.property(
+      fc.record(
+        {
+          forwarded: forwardedText,
+          'x-forwarded-for': addressText,
+          'x-forwarded-host': hostText,
+          'x-forwarded-proto': textOf('https', 'http', 'WSS', ','),
+          host: hostText,
+        },
+        { requiredKeys: [] },
+      ),
+      fc.constantFrom('10.0.0.1', '1.2.3.4', '::1', undefined),
+      (headers, remoteAddress) => {
+        const proxies = new TrustedProxies(['10.0.0.0/8', '::1']);
+        const client = proxies.clientOf(headers, { remoteAddress } as Socket);
+        if (client === undefined) return;
+        expect(client.address === '' || isIP(client.address) !== 0).toBe(true);
+        // What nobody trusted has said counts for nothing.
+        if (remoteAddress === '1.2.3.4') {
+          expect(client).toEqual({ address: '1.2.3.4', host: headers.host ?? '', isSecure: false });
+        }
+      },
+    ),
+  ),
+  defineLaw(
+    'any origin is let in by a list only if it is on it',
+    1000,
+    fc.property(originText, (origin) => {
+      const rule = new OriginRule(['https://example.com']);
+      const isIn = rule.check(requestOf(origin), { address: '', host: '', isSecure: true }) === undefined;
+      expect(isIn).toBe(/^https:\/\/example\.com(?::443)?$/i.test(origin));
+    }),
+  ),
+  defineLaw(
+    'any origin is let in without a list only if its host is the one that it asks',
+    1000,
+    fc.property(originText, hostText, fc.boolean(), (origin, host, isSecure) => {
+      const rule = new OriginRule(undefined);
+      if (rule.check(requestOf(origin), { address: '', host, isSecure }) !== undefined) return;
+      const authority = /^https?:\/\/(.*)$/i.exec(origin)?.[1] ?? '';
+      expect(nameOf(authority)).toBe(nameOf(host));
+      expect(nameOf(authority)).not.toBe('');
+    }),
+  ),
+  defineLaw(
+    'RFC 6455 3: any URL gives a target that can be put into a request, or ERR_INVALID_URL',
+    1000,
+    fc.property(urlText, (text) => {
+      const target = settled('ERR_INVALID_URL', () => parseWebSocketUrl(text));
+      if (target instanceof FourDError) return;
+      expect(target.path).toMatch(/^\/[\x21-\x7e]*$/);
+      expect(target.hostHeader).toMatch(/^[\x21-\x7e]+$/);
+      expect(target.port).toBeGreaterThanOrEqual(0);
+      expect(target.port).toBeLessThan(65_536);
+      expect(target.authorization ?? 'Basic a').toMatch(/^Basic [A-Za-z0-9+/=]+$/);
+    }),
+  ),
+  defineLaw(
+    'any URL of a proxy is taken or refused, and its password is not told',
+    500,
+    fc.property(textOf('http://', 'socks5://', 'socks5h://', `u:${SECRET}@`, 'proxy', ':80', '/', '%zz'), (text) => {
+      const choice = settled('ERR_INVALID_OPTION', () => checkProxy(text, {}));
+      if (choice instanceof FourDError) expect(choice.message).not.toContain(SECRET);
+    }),
+  ),
+  defineLaw(
+    'RFC 9110 10.2.3: any Retry-After gives a wait from 0 to ten minutes',
+    1000,
+    fc.property(dateText, fc.nat(), (text, nowMs) => {
+      const waitMs = parseRetryAfter(text, nowMs);
+      expect(waitMs >= 0 && waitMs <= 600_000).toBe(true);
+      if (/^\d{1,3}$/.test(text)) expect(waitMs).toBe(Math.min(Number(text), 600) * 1000);
+    }),
+  ),
+  defineLaw(
+    'any target and headers of a request are shown, in objects that a peer cannot spoil',
+    500,
+    fc.property(
+      textOf('/', '?', '&', '=', 'a', '__proto__', 'constructor', '%41', '%zz', '+', '#', 'é'),
+      fc.array(fc.tuple(fc.constantFrom('Host', 'X-A', '__proto__', 'constructor'), fc.string()), { maxLength: 4 }),
+      (url, headers) => {
+        const request = { url, rawHeaders: headers.flat() } as unknown as IncomingMessage;
+        const info = toRequestInfo(request, '::1');
+        for (const object of [info.query, info.headers]) expect(Object.getPrototypeOf(object)).toBe(null);
+        expect(Object.keys(info.headers).length).toBeLessThanOrEqual(headers.length);
+        // Headers hold no line feeds.
+        if (!request.rawHeaders.some((text) => text.includes('\n')) && !url.includes('\n')) {
+          expect(new KeptRequest(request, '::1').read()).toEqual(info);
+        }
+      },
+    ),
+  ),
+  defineLaw(
+    'any headers hold a token or none',
+    500,
+    fc.property(headerValue, headerValue, (authorization, protocols) => {
+      const headers = {
+        ...(authorization !== undefined && { authorization }),
+        ...(protocols !== undefined && { 'sec-websocket-protocol': protocols }),
+      };
+      const token = bearerToken({ ...requestOf(''), headers });
+      if (token === undefined) return;
+      expect(`${authorization}${protocols}`).toContain(token);
+    }),
+  ),
+  defineLaw(
+    'any path is compared in one form',
+    500,
+    fc.property(textOf('/', 'a', '.', '%2f'), (path) => {
+      const normalized = normalizePath(path);
+      expect(normalized.startsWith('/')).toBe(true);
+      expect(normalizePath(`${normalized}/`)).toBe(normalized);
+    }),
+  ),
+];
