@@ -33,4 +33,21 @@ describe.each(ROLES)('the %s', (role) => {
     expect(open.length).toBe(15);
     expect(heldBytes() - before).toBeLessThan(15 * limits.maxMessageBytes + 2_000_000);
   });
+
+  test('RFC 6455 10.4: long streams of the smallest frames, in the smallest pieces, take time in proportion', () => {
+    const streams = [
+      Array.from({ length: 40_000 }, () => ({ first: 0x89, payload: Buffer.alloc(0) })),
+      Array.from({ length: 40_000 }, (_, i) => ({ first: i === 0 ? 1 : 0, payload: Buffer.from('a') })),
+      Array.from({ length: 40_000 }, (_, i) => ({ first: i === 0 ? 2 : 0, payload: Buffer.alloc(0) })),
+    ].map((parts) => writeParts(role, parts));
+    const limits = { maxMessageBytes: 1_000_000, maxFragments: 1_000_000 };
+    const started = process.cpuUsage();
+    for (const stream of streams) {
+      const { connection } = openConnection(role, limits);
+      for (let i = 0; i < stream.length; i++) connection.receive(Buffer.from([stream[i]!]));
+      expect(connection.isClosing).toBe(false);
+    }
+    // Linear work takes a part of a second; quadratic work on these would take minutes.
+    expect(process.cpuUsage(started).user).toBeLessThan(10_000_000);
+  });
 });

@@ -8,7 +8,7 @@ import { checkAnswer, type DeflateParameters } from '../../../src/protocol/perme
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { CompressionFactory } from '../../../src/transport/zlib.ts';
 import type { ConnectionEnd, Face } from './connection-end.ts';
-import type { MemorySocket } from './memory-socket.ts';
+import type { MemorySocket } from '../memory-socket.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
 

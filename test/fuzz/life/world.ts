@@ -1,5 +1,4 @@
-import { createServer, IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer } from 'node:http';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
   type Admission,
@@ -17,7 +16,8 @@ import { timers } from '../../../src/transport/timers.ts';
 import { ClientSession } from './client-session.ts';
 import { BOOM, ConnectionEnd } from './connection-end.ts';
 import { ManualClock } from './manual-clock.ts';
-import { MemorySocket } from './memory-socket.ts';
+import { MemorySocket } from '../memory-socket.ts';
+import { upgradeRequest } from '../upgrade-request.ts';
 import { numberedMessage, toSendable } from './message.ts';
 import type { Action, Door, Draft, Scenario, Target } from './scenario.ts';
 
@@ -215,7 +215,8 @@ export class World {
     const connection = { client, server, clientSession, sockets, door, cameTooLate: this.#isServerEnding };
     this.connections.push(connection);
     this.#arriving = connection;
-    const request = upgradeRequest(serverSocket, options);
+    const offer = checkClientOptions({ compression: options.compression }).compression;
+    const request = upgradeRequest(serverSocket, offer && buildOffer(offer));
     // Nobody listens any more when the server is over.
     if (!this.#http.emit('upgrade', request, serverSocket, Buffer.alloc(0))) serverSocket.destroy();
     this.#arriving = undefined;
@@ -340,22 +341,4 @@ export class World {
 
 function isOver({ face, terminated, isBusy }: ConnectionEnd): boolean {
   return face === undefined || (terminated !== undefined && !isBusy);
-}
-
-function upgradeRequest(socket: MemorySocket, { compression }: Scenario['options']): IncomingMessage {
-  const request = new IncomingMessage(socket as unknown as Socket);
-  const offer = checkClientOptions({ compression }).compression;
-  request.method = 'GET';
-  request.url = '/';
-  request.httpVersion = '1.1';
-  request.headers = {
-    host: 'memory',
-    upgrade: 'websocket',
-    connection: 'Upgrade',
-    'sec-websocket-version': '13',
-    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    ...(offer !== undefined && { 'sec-websocket-extensions': buildOffer(offer) }),
-  };
-  for (const [name, value] of Object.entries(request.headers)) request.rawHeaders.push(name, String(value));
-  return request;
 }

@@ -1,0 +1,21 @@
+import type { Law } from './law.ts';
+import { addressLaws } from './laws/addresses.ts';
+import { answerLaws } from './laws/answers.ts';
+import { byteLaws } from './laws/bytes.ts';
+import { compressionLaws } from './laws/compression.ts';
+import { handshakeLaws } from './laws/handshake.ts';
+import { plainUpgradeLaws } from './laws/plain-upgrade.ts';
+import { connectionLaws } from './laws/protocol-connection.ts';
+import { lifeLaw } from './life/life-law.ts';
+
+/** What `npm run fuzz` tries beside streams. */
+export const allLaws: readonly Law[] = [
+  lifeLaw,
+  ...connectionLaws,
+  ...byteLaws,
+  ...compressionLaws,
+  ...handshakeLaws,
+  ...plainUpgradeLaws,
+  ...addressLaws,
+  ...answerLaws,
+];
