@@ -1,5 +1,5 @@
-/** Size of a slab: as much as a batch holds before it leaves, and the header of a frame. */
-export const SLAB_BYTES: number = 65_536 + 64;
+/** Size of a slab: as much as a batch holds before it leaves, and some headers. No pool of Node has this size. */
+export const SLAB_BYTES: number = 65_536 + 512;
 /** Slabs kept for the next turn: 4 MiB. */
 const MAX_FREE_SLABS = 64;
 
