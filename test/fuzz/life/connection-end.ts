@@ -39,6 +39,7 @@ const POSSIBLE_ERRORS: ReadonlySet<string> = new Set([
   'ERR_CLOSE_TIMEOUT',
   'ERR_CONNECTION_LOST',
   'ERR_HEARTBEAT',
+  'ERR_INCOMPLETE_MESSAGE',
 ]);
 
 let lastNumber = 0;
