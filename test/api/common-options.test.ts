@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { checkClientOptions, type WebSocketOptions } from '../../src/api/client-options.ts';
 import { checkServerOptions, type WebSocketServerOptions } from '../../src/api/server-options.ts';
-import { FourDError } from '../../src/errors.ts';
+import { errorOf } from '../helpers/error-of.ts';
 
 const commonDefaults = {
   handshakeTimeoutMs: 10_000,
@@ -40,16 +40,6 @@ const sides = [
   ['client', 'HTCL', checkClientOptions as (options: object) => unknown, commonDefaults],
   ['server', 'HTTP', checkServerOptions as (options: object) => unknown, serverDefaults],
 ] as const;
-
-function errorOf(act: () => unknown): FourDError {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(FourDError);
-    return error as FourDError;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
   test('bufferPolicy is one of three', () => {

@@ -2,22 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { checkClientOptions } from '../../src/api/client-options.ts';
 import type { CheckedOptions } from '../../src/api/common-options.ts';
 import { checkServerOptions } from '../../src/api/server-options.ts';
-import { FourDError } from '../../src/errors.ts';
+import { errorOf } from '../helpers/error-of.ts';
 
 const sides = [
   ['client', 'HTCL', checkClientOptions as (options: object) => unknown],
   ['server', 'HTTP', checkServerOptions as (options: object) => unknown],
 ] as const;
-
-function errorOf(act: () => unknown): FourDError {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(FourDError);
-    return error as FourDError;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
   const good = {

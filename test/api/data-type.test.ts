@@ -5,6 +5,7 @@ import { checkDataType, isDataType, toEventData, toWire } from '../../src/api/da
 import { checkServerOptions } from '../../src/api/server-options.ts';
 import { FourDError } from '../../src/errors.ts';
 import { hex } from '../helpers/frames.ts';
+import { errorOf } from '../helpers/error-of.ts';
 
 const VIEWS = [
   Int8Array,
@@ -323,16 +324,6 @@ describe('toEventData', () => {
   });
 });
 
-function refusalBy(act: () => unknown): FourDError {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(FourDError);
-    return error as FourDError;
-  }
-  throw new Error('nothing was thrown');
-}
-
 test('dataType is one of three', () => {
   expect(checkDataType(undefined, 'HTTP')).toBe('text');
   for (const dataType of ['text', 'blob', 'object'] as const) {
@@ -340,10 +331,10 @@ test('dataType is one of three', () => {
     expect(checkServerOptions({ dataType })).toEqual(checkServerOptions({}));
   }
   for (const dataType of ['json', 'Text', '', null, 5]) {
-    const error = refusalBy(() => checkDataType(dataType, 'HTCL'));
+    const error = errorOf(() => checkDataType(dataType, 'HTCL'));
     expect(error.code).toBe('ERR_INVALID_DATA_TYPE');
     expect(error.componentSignature).toBe('HTCL');
     expect(error.message).toBe('invalid dataType: it must be "text", "blob" or "object"');
-    expect(refusalBy(() => checkServerOptions({ dataType: dataType as 'text' })).componentSignature).toBe('HTTP');
+    expect(errorOf(() => checkServerOptions({ dataType: dataType as 'text' })).componentSignature).toBe('HTTP');
   }
 });

@@ -4,17 +4,7 @@ import { expect, test } from 'vitest';
 import { checkClientOptions } from '../../src/api/client-options.ts';
 import { checkServerOptions } from '../../src/api/server-options.ts';
 import { WebServer } from '../../src/api/web-server.ts';
-import { FourDError } from '../../src/errors.ts';
-
-function errorOf(act: () => unknown): FourDError {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(FourDError);
-    return error as FourDError;
-  }
-  throw new Error('nothing was thrown');
-}
+import { errorOf } from '../helpers/error-of.ts';
 
 const serverDefaults = checkServerOptions({});
 
