@@ -88,7 +88,7 @@ export function copyMasked(
     target.set(bytes, offset);
     applyMask(target, offset, offset + length, key);
   } else {
-    target.set(maskInWindow(simd, bytes, key), offset);
+    maskThroughWindow(simd, bytes, target, offset, key);
   }
 }
 
@@ -123,26 +123,32 @@ function applyMaskByBytes(bytes: Uint8Array, start: number, end: number, key: nu
   return seen;
 }
 
-/** Piece by piece through the second half of the window's memory. */
 function applyMaskByCopy(masker: SimdMask, bytes: Uint8Array, start: number, end: number, key: number): boolean {
   let isAscii = true;
   for (let offset = start; offset < end; offset += WINDOW_BYTES) {
     const piece = bytes.subarray(offset, Math.min(offset + WINDOW_BYTES, end));
-    bytes.set(maskInWindow(masker, piece, key), offset);
-    if (!isLastAscii) isAscii = false;
+    if (!maskThroughWindow(masker, piece, bytes, offset, key)) isAscii = false;
   }
   return isAscii;
 }
 
-/** Whether what {@link maskInWindow} gave last is ASCII. */
-let isLastAscii = false;
-
-/** A masked copy of `bytes`, at most {@link WINDOW_BYTES}, which lasts until the next call. */
-function maskInWindow({ memory, mask }: SimdMask, bytes: Uint8Array, key: number): Uint8Array {
+/**
+ * Copies at most {@link WINDOW_BYTES} to `target`, masked on the way in the second half of the window's memory.
+ *
+ * @returns whether all resulting bytes are ASCII
+ */
+function maskThroughWindow(
+  { memory, mask }: SimdMask,
+  bytes: Uint8Array,
+  target: Uint8Array,
+  offset: number,
+  key: number,
+): boolean {
   const end = WINDOW_BYTES + bytes.length;
   memory.set(bytes, WINDOW_BYTES);
-  isLastAscii = mask(WINDOW_BYTES, end, swapBytes(key)) === 0;
-  return memory.subarray(WINDOW_BYTES, end);
+  const isAscii = mask(WINDOW_BYTES, end, swapBytes(key)) === 0;
+  target.set(memory.subarray(WINDOW_BYTES, end), offset);
+  return isAscii;
 }
 
 function swapBytes(word: number): number {

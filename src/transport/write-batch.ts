@@ -150,10 +150,9 @@ export class WriteBatch implements Output {
     const buffer = this.#buffer;
     this.#finishPiece();
     this.#bytesWritten += this.#pieceBytes;
-    let pieces: Buffer[] = this.#pieces ?? [];
     // What waits behind something else may wait for long, a few bytes at a time: it must not hold a slab each time.
-    if (this.#hasSlabPieces && this.#transport.bufferedBytes > 0) pieces = pieces.map(outOfSlab);
-    const hasLeft = this.#transport.write(pieces);
+    if (this.#transport.bufferedBytes > 0) this.#copyOutOfSlabs();
+    const hasLeft = this.#transport.write(this.#pieces ?? []);
     if (this.#hasSlabPieces && !hasLeft) slabs.hold();
     this.#clear();
     if (hasLeft && buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
@@ -238,6 +237,10 @@ export class WriteBatch implements Output {
       this.#finishPiece();
       this.#forgetBuffer();
     }
+    this.#copyOutOfSlabs();
+  }
+
+  #copyOutOfSlabs(): void {
     if (!this.#hasSlabPieces) return;
     this.#hasSlabPieces = false;
     this.#pieces = this.#pieces?.map(outOfSlab);
