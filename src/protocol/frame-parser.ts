@@ -81,11 +81,11 @@ export class FrameParser {
     return this.#isInPayload || this.#header !== undefined;
   }
 
-  /** Takes the next chunk, which now belongs to the parser. Must not be called from a listener. */
+  /** Takes the next chunk, which is unmasked in place and gone after the call. Must not be called from a listener. */
   receive(chunk: Buffer): void {
     if (this.#isStopped) return;
     if (this.#rest !== undefined) {
-      this.#rest.push(chunk);
+      this.#rest.push(Buffer.from(chunk));
       return;
     }
     const window = this.#expectsMask ? openMaskingWindow(chunk) : undefined;

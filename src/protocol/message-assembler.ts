@@ -10,7 +10,7 @@ import { Utf8Validator } from './utf8.ts';
 const MAX_FIRST_BUFFER_BYTES = 1_048_576;
 /** The first buffer of a message in several pieces has at least this size. */
 const MIN_FIRST_BUFFER_BYTES = 256;
-/** And at most this many times what has come: a header that announces much costs its sender something too. */
+/** A size is believed when one in so many of its bytes has come: to announce much costs a sender something too. */
 const MAX_ADVANCE = 16;
 /** Binary messages of this size are cut out of slabs of our own. */
 const MIN_SLICE_BYTES = 512;
@@ -182,9 +182,8 @@ export class MessageAssembler implements IncompleteHolder {
     const needed = this.#bufferedBytes + end - start;
     const buffer = this.#buffer;
     if (buffer === undefined || buffer.length < needed) {
-      const wanted = Math.max(needed, Math.min(this.#announcedBytes, MAX_FIRST_BUFFER_BYTES, needed * MAX_ADVANCE));
       const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
-      const size = Math.min(grownSize(buffer, wanted), most);
+      const size = Math.min(grownSize(buffer, needed, this.#announcedBytes), most);
       this.#memory ??= new IncompleteMemory(this);
       if (!incompleteBudget.hold(this.#memory, size)) return false;
       this.#buffer = Buffer.allocUnsafeSlow(size);
@@ -245,6 +244,10 @@ function allocate(byteCount: number): Buffer {
   return slab.subarray(start, start + byteCount);
 }
 
-function grownSize(buffer: Buffer | undefined, needed: number): number {
-  return Math.max(needed, buffer === undefined ? MIN_FIRST_BUFFER_BYTES : buffer.length * 2);
+/** Size of the buffer in place of `buffer`, for `neededBytes` that have come of a message. */
+function grownSize(buffer: Buffer | undefined, neededBytes: number, announcedBytes: number): number {
+  const grown = Math.max(neededBytes, buffer === undefined ? MIN_FIRST_BUFFER_BYTES : buffer.length * 2);
+  const announced = Math.min(announcedBytes, MAX_FIRST_BUFFER_BYTES);
+  // All or nothing: with memory for a part of it, a message of 1 MiB was copied once more when its last piece came.
+  return neededBytes * MAX_ADVANCE < announced ? grown : Math.max(grown, announced);
 }

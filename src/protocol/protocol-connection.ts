@@ -106,7 +106,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     return this.#waitingBytes;
   }
 
-  /** Takes bytes from the peer. They belong to the connection from now on. Never throws. */
+  /** Takes bytes from the peer, which it may change, and which may be used again after the call. Never throws. */
   receive(chunk: Buffer): void {
     this.#parser.receive(chunk);
   }

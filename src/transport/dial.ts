@@ -11,6 +11,7 @@ import {
 } from '../protocol/handshake-client.ts';
 import { adviceOnError, adviceOnStatus } from './connect-advice.ts';
 import { openTunnel, type Proxy } from './proxy.ts';
+import { connectReading } from './read-buffer.ts';
 import { ignoreErrors } from './socket-transport.ts';
 import { type Deadline, timers } from './timers.ts';
 
@@ -253,14 +254,17 @@ export class Dial implements Deadline {
 function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | undefined): Socket {
   const { host, port, socketPath } = target;
   const address: NetConnectOpts = socketPath === undefined ? { host, port } : { path: socketPath };
-  const socket = target.isSecure
-    ? connectTls({
-        ...(tunnel ? { socket: tunnel } : address),
-        servername: isIP(host) === 0 ? host : '',
-        ALPNProtocols: ['http/1.1'],
-        ...tls,
-      })
-    : connectTcp(address);
+  const socket = connectReading((onread) => {
+    if (!target.isSecure) return connectTcp({ ...address, onread });
+    const options: ConnectionOptions = {
+      ...(tunnel ? { socket: tunnel } : address),
+      servername: isIP(host) === 0 ? host : '',
+      ALPNProtocols: ['http/1.1'],
+      ...tls,
+    };
+    // The types do not know it.
+    return connectTls(Object.assign(options, { onread }));
+  });
   ignoreErrors(socket);
   return socket;
 }

@@ -23,22 +23,25 @@ export class SocketTransport implements Transport {
   #listener: TransportListener | undefined;
   #error: Error | undefined;
   #isEndHeldBack = false;
+  /** Whether the stream may hold bytes. Mostly it does not, and is not asked. */
+  #mayHold: boolean;
 
   constructor(socket: Duplex) {
     socket.on('error', onError);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
+    this.#mayHold = socket.writableLength > 0;
     // Node's `errored` serves for what has passed only: later it may tell of writes that our own destroy() cut off.
     this.#error = socket.errored ?? undefined;
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#mayHold ? this.#socket.writableLength : 0;
   }
 
   get isBlocked(): boolean {
     // Node counts corked pieces, and speaks of a need to drain also when the kernel has taken them at once.
-    return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
+    return this.#mayHold && this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
   start(listener: TransportListener): void {
@@ -73,7 +76,8 @@ export class SocketTransport implements Transport {
     }
     // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more. A
     // TLS socket says so only when it has encrypted and sent all, in a later turn. Streams of other kinds may keep it.
-    return socket.writableLength === 0 && socket instanceof Socket;
+    this.#mayHold = socket.writableLength > 0;
+    return !this.#mayHold && socket instanceof Socket;
   }
 
   pause(): void {
@@ -140,6 +144,23 @@ export function ignoreErrors(socket: { on(event: 'error', listener: () => void):
 function doNothing(): void {}
 
 /**
+ * Delivers what was read into memory that the next read overwrites: {@link connectReading}.
+ *
+ * @returns false when the stream wants no more for now
+ */
+export function deliverBorrowed(socket: Socket, bytes: Buffer): boolean {
+  const transport = (socket as OwnedSocket)[TRANSPORT];
+  if (transport === undefined || !flows(socket)) return socket.push(Buffer.from(bytes));
+  transport.onData(bytes);
+  return true;
+}
+
+/** Whether a stream has no bytes waiting and may pass on what comes. */
+function flows(socket: Duplex): boolean {
+  return socket.readableFlowing === true && socket.readableLength === 0;
+}
+
+/**
  * Takes what Node has read of a socket without a detour through the queue and the 'data' event of the stream, which has
  * nothing to do while it flows.
  *
@@ -147,9 +168,7 @@ function doNothing(): void {}
  * version of Node whose sockets did not call it would emit 'data' as before.
  */
 function pushPastStream(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
-  if (chunk === null || this.readableFlowing !== true || this.readableLength > 0) {
-    return Duplex.prototype.push.call(this, chunk, encoding);
-  }
+  if (chunk === null || !flows(this)) return Duplex.prototype.push.call(this, chunk, encoding);
   this[TRANSPORT]?.onData(chunk);
   return true;
 }

@@ -30,7 +30,7 @@ export interface Transport {
 
 /** Hears what happens on a {@link Transport}. */
 export interface TransportListener {
-  /** Bytes from the peer, which belong to the listener from now on. */
+  /** Bytes from the peer. The listener may change them; after the call they may be overwritten. */
   onBytes(chunk: Buffer): void;
   /** The transport takes bytes again. */
   onDrain(): void;

@@ -5,3 +5,10 @@ import { testTransportContract } from './transport-contract.ts';
 describe('SocketTransport over Unix keeps the contract of transports', () => {
   testTransportContract(async () => toTransports(await socketPairs.unix()));
 });
+
+describe('SocketTransport over Unix sockets keeps it with a socket that reads into shared memory', () => {
+  testTransportContract(async () => {
+    const [client, server] = toTransports(await socketPairs.unix(true));
+    return [server, client];
+  });
+});

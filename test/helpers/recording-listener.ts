@@ -5,6 +5,8 @@ export class RecordingListener implements TransportListener {
   /** All but bytes: `drain`, `end`, `closed`. */
   readonly events: string[] = [];
   readonly chunks: Buffer[] = [];
+  /** The memory that they came in. */
+  readonly memories: Set<ArrayBufferLike> = new Set();
   byteCount = 0;
   error: Error | undefined;
   /** Runs within each call, after it was recorded. */
@@ -32,7 +34,9 @@ export class RecordingListener implements TransportListener {
   }
 
   onBytes(chunk: Buffer): void {
-    this.chunks.push(chunk);
+    this.memories.add(chunk.buffer);
+    // It may be used again after this call.
+    this.chunks.push(Buffer.from(chunk));
     this.byteCount += chunk.length;
     this.#report('bytes');
   }

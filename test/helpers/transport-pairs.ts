@@ -1,22 +1,34 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type ListenOptions,
+  type OnReadOpts,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
+import { connectReading } from '../../src/transport/read-buffer.ts';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
 import { makeCertificate } from './certificate.ts';
 
 /** Two sockets that are connected to each other: the one that connected, the one that was accepted. */
 export type SocketPair = readonly [client: Socket, server: Socket];
 
-/** Ways to connect two sockets. All end with the test. */
+/** Connects a socket; `onread` is to be passed on to `net.connect` or `tls.connect`. */
+type Connects = (onread: OnReadOpts | undefined) => Socket;
+
+/** Ways to connect two sockets, of which the first may read as those of clients do. All end with the test. */
 export const socketPairs = {
   tcp: connectTcpSockets,
   tls: connectTlsSockets,
   unix: connectUnixSockets,
-} as const satisfies Record<string, () => Promise<SocketPair>>;
+} as const satisfies Record<string, (readsShared?: boolean) => Promise<SocketPair>>;
 
 /** Transports over both. */
 export function toTransports([client, server]: SocketPair): [SocketTransport, SocketTransport] {
@@ -48,25 +60,32 @@ export function makeSocketPath(): string {
   return join(folder, 'socket');
 }
 
-async function connectTcpSockets(): Promise<SocketPair> {
+async function connectTcpSockets(readsShared = false): Promise<SocketPair> {
   const server = createServer();
   const port = await listen(server);
-  return bothEnds(server, 'connection', connect({ host: '127.0.0.1', port }), 'connect');
+  const client = connectSocket(readsShared, (onread) => connect({ host: '127.0.0.1', port, onread }));
+  return bothEnds(server, 'connection', client, 'connect');
 }
 
-async function connectUnixSockets(): Promise<SocketPair> {
+async function connectUnixSockets(readsShared = false): Promise<SocketPair> {
   const server = createServer();
   const path = makeSocketPath();
   await listen(server, { path });
-  return bothEnds(server, 'connection', connect(path), 'connect');
+  const client = connectSocket(readsShared, (onread) => connect({ path, onread }));
+  return bothEnds(server, 'connection', client, 'connect');
 }
 
-async function connectTlsSockets(): Promise<SocketPair> {
+async function connectTlsSockets(readsShared = false): Promise<SocketPair> {
   const certificate = makeCertificate();
   const server = createTlsServer(certificate);
   const port = await listen(server);
-  const client = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
+  const options = { host: '127.0.0.1', port, ca: certificate.cert };
+  const client = connectSocket(readsShared, (onread) => connectTls({ ...options, ...(onread && { onread }) }));
   return bothEnds(server, 'secureConnection', client, 'secureConnect');
+}
+
+function connectSocket(readsShared: boolean, connects: Connects): Socket {
+  return readsShared ? connectReading(connects) : connects(undefined);
 }
 
 async function bothEnds(server: Server, accepts: string, client: Socket, connects: string): Promise<SocketPair> {

@@ -394,7 +394,12 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     expect(assembler.isIncomplete).toBe(true);
     expect(incompleteBudget.heldBytes - before).toBe(256);
     assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
-    expect(incompleteBudget.heldBytes - before).toBe(160_016);
+    expect(incompleteBudget.heldBytes - before).toBe(10_001);
+    assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
+    expect(incompleteBudget.heldBytes - before).toBe(20_002);
+    // A sixteenth has come: the rest is believed.
+    assembler.take(Buffer.alloc(42_499), 0, 42_499, true, false);
+    expect(incompleteBudget.heldBytes - before).toBe(1_000_000);
     assembler.clear();
     assembler.clear();
     expect(incompleteBudget.heldBytes).toBe(before);

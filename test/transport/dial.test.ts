@@ -6,9 +6,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test
 import type { HandshakeAgreement } from '../../src/protocol/handshake-client.ts';
 import { FourDError } from '../../src/errors.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../../src/transport/dial.ts';
-import { ignoreErrors } from '../../src/transport/socket-transport.ts';
+import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { type SeenRequest, startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
@@ -243,6 +244,30 @@ describe('a handshake that succeeds', () => {
     );
     await new Caller({ socketPath: path, path: '/x' }).connected();
     expect(line).toBe('GET /x HTTP/1.1');
+  });
+});
+
+describe('the sockets of clients', () => {
+  const certificate = makeCertificate();
+
+  test.each([false, true])('read into one memory (TLS: %s)', async (isSecure) => {
+    const port = await startAnsweringServer(
+      (socket, request) => {
+        socket.write(switchingProtocols(request.accept));
+        socket.on('data', (bytes) => socket.write(bytes));
+      },
+      isSecure ? { tls: certificate } : {},
+    );
+    const memories: ArrayBufferLike[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { socket } = await new Caller({ port, isSecure }, { tls: { ca: certificate.cert } }).connected();
+      const transport = new SocketTransport(socket);
+      const heard = RecordingListener.on(transport);
+      transport.write([Buffer.from('echo')]);
+      await heard.until(() => heard.byteCount === 4);
+      memories.push(...heard.memories);
+    }
+    expect(new Set(memories).size).toBe(1);
   });
 });
 
