@@ -6,19 +6,28 @@ import { withServer } from './processes.ts';
 const CONNECTIONS = 500;
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
 
-/** Every message of one connection is sent to all: one at a time, or several that arrive together. */
-export const fanOuts: readonly Benchmark[] = [fanOut(1), fanOut(16)];
+type Behaviour = 'fan-out' | 'broadcast';
 
-function fanOut(burst: number): Benchmark {
-  const name = `fan-out-${burst}`;
+const TITLES: Readonly<Record<Behaviour, string>> = { 'fan-out': 'Fan-out by a loop', broadcast: 'Broadcast' };
+
+/** Every message of one connection is sent to all: one at a time, or several that arrive together. */
+export const fanOuts: readonly Benchmark[] = [
+  fanOut('fan-out', 1),
+  fanOut('fan-out', 16),
+  fanOut('broadcast', 1),
+  fanOut('broadcast', 16),
+];
+
+function fanOut(behaviour: Behaviour, burst: number): Benchmark {
+  const name = `${behaviour}-${burst}`;
   return {
     name,
-    title: `Fan-out 1 to ${CONNECTIONS}, 64 B text, ${burst === 1 ? 'one at a time' : `bursts of ${burst}`}`,
+    title: `${TITLES[behaviour]}, 1 to ${CONNECTIONS}, 64 B text, ${burst === 1 ? 'one at a time' : `bursts of ${burst}`}`,
     metrics: FLOW_METRICS,
     headline: 'cpu',
     side: 'server',
     measure: (peer, settings) =>
-      withServer(peer, { behaviour: 'broadcast', shape: SHAPE }, settings, async (server, load, port) => {
+      withServer(peer, { behaviour, shape: SHAPE }, settings, async (server, load, port) => {
         await load.ask('open', {
           port,
           shape: SHAPE,

@@ -13,7 +13,8 @@ export interface Usage {
 
 /** What a server does with a message. */
 export interface ServerWorkload {
-  readonly behaviour: 'echo' | 'broadcast';
+  /** To all: `'fan-out'` by sending in a loop, `'broadcast'` by what the peer has for it, or else in a loop too. */
+  readonly behaviour: 'echo' | 'fan-out' | 'broadcast';
   readonly shape: MessageShape;
 }
 

@@ -14,9 +14,8 @@ export async function createPeer(peer: Peer): Promise<ServerPeer> {
   async function serve({ behaviour, shape }: ServerWorkload): Promise<number> {
     const web = new library.WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
     await web.start();
-    const handler = behaviour === 'echo' ? echo : broadcast;
     library.WebSocketServer.new<object>(
-      { onConnection: () => handler },
+      { onConnection: () => HANDLERS[behaviour] },
       {
         webServer: web,
         // Any of the three: the types want to know which.
@@ -33,14 +32,20 @@ export async function createPeer(peer: Peer): Promise<ServerPeer> {
   return { version: peer.entry === undefined ? versionOf('4d-websocket') : '', notes, serve };
 }
 
-const echo: ConnectionHandler<object> = {
-  onMessage(ws, event) {
-    ws.send(event.data);
+const HANDLERS: Readonly<Record<ServerWorkload['behaviour'], ConnectionHandler<object>>> = {
+  echo: {
+    onMessage(ws, event) {
+      ws.send(event.data);
+    },
   },
-};
-
-const broadcast: ConnectionHandler<object> = {
-  onMessage(ws, event) {
-    for (const connection of ws.wss.connections) connection.send(event.data);
+  'fan-out': {
+    onMessage(ws, event) {
+      for (const connection of ws.wss.connections) connection.send(event.data);
+    },
+  },
+  broadcast: {
+    onMessage(ws, event) {
+      ws.wss.broadcast(event.data);
+    },
   },
 };

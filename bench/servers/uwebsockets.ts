@@ -31,7 +31,7 @@ export function createPeer(): ServerPeer {
 function serve(uws: Uws, { behaviour, shape }: ServerWorkload): Promise<number> {
   const app = uws.App();
   const onMessage =
-    behaviour === 'broadcast'
+    behaviour !== 'echo'
       ? (_socket: UwsSocket, message: ArrayBuffer, isBinary: boolean) => app.publish(TOPIC, message, isBinary)
       : shape.kind === 'object'
         ? echoObject
@@ -42,7 +42,7 @@ function serve(uws: Uws, { behaviour, shape }: ServerWorkload): Promise<number> 
     sendPingsAutomatically: false,
     maxPayloadLength: MAX_MESSAGE_BYTES,
     maxBackpressure: MAX_BUFFERED_BYTES,
-    ...(behaviour === 'broadcast' && { open: (socket: UwsSocket) => socket.subscribe(TOPIC) }),
+    ...(behaviour !== 'echo' && { open: (socket: UwsSocket) => socket.subscribe(TOPIC) }),
     message: onMessage,
   });
   return new Promise((resolve, reject) => {

@@ -40,7 +40,7 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
     perMessageDeflate: shape.isCompressed === true && COMPRESSION,
     maxPayload: MAX_MESSAGE_BYTES,
   });
-  const onMessage = behaviour === 'broadcast' ? broadcast(server) : shape.kind === 'object' ? echoObject : echo;
+  const onMessage = behaviour !== 'echo' ? sendToAll(server) : shape.kind === 'object' ? echoObject : echo;
   server.on('connection', (socket) => {
     socket.on('error', ignore);
     socket.on('message', onMessage);
@@ -62,7 +62,8 @@ function echoObject(this: Ws.WebSocket, data: Buffer): void {
   this.send(JSON.stringify(JSON.parse(data.toString())));
 }
 
-function broadcast(server: Ws.WebSocketServer): (data: Buffer, isBinary: boolean) => void {
+/** ws has no other way. */
+function sendToAll(server: Ws.WebSocketServer): (data: Buffer, isBinary: boolean) => void {
   return (data, isBinary) => {
     for (const client of server.clients) client.send(data, { binary: isBinary });
   };

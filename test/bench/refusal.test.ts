@@ -114,6 +114,7 @@ describe('in processes of their own', () => {
 
   test.each([
     ['fan-out-16', 'node:net'],
+    ['broadcast-16', 'node:net'],
     ['client-echo-object-64-16', 'ws'],
   ])(
     '%s flows to or from the bare server, which answers message by message in turn',
