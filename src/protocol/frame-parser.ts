@@ -12,6 +12,8 @@ import {
 import { applyMask, closeMaskingWindow, openMaskingWindow, rotateKey } from './mask.ts';
 import { Queue } from './queue.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /**
  * What the parser reports. Each call comes after the parser's own state is up to date, so that the listener may pause
  * or stop it from within.
@@ -54,15 +56,10 @@ export class FrameParser {
   #isRunning = false;
   /** What came while paused. */
   #rest: Queue<Buffer> | undefined;
-  /** A header that the end of a chunk cut, and how much of it there is. */
-  #header: Buffer | undefined;
-  #headerBytes = 0;
-  /** A control frame's payload that the end of a chunk cut. */
-  #control: Buffer | undefined;
+  /** What the end of a chunk cut: as much of a header as has come, or room for the payload of a control frame. */
+  #cut: Buffer | undefined;
   #isInPayload = false;
   #firstByte = 0;
-  #opcode = 0;
-  #payloadBytes = 0;
   #missingBytes = 0;
   #key = 0;
 
@@ -78,7 +75,17 @@ export class FrameParser {
 
   /** Whether a frame has begun and not ended. */
   get isInFrame(): boolean {
-    return this.#isInPayload || this.#header !== undefined;
+    return this.#isInPayload || this.#cut !== undefined;
+  }
+
+  /** FIN, RSV bits and opcode of the last frame that has begun. */
+  get firstByte(): number {
+    return this.#firstByte;
+  }
+
+  /** How much of its payload has not come yet. */
+  get missingBytes(): number {
+    return this.#missingBytes;
   }
 
   /** Takes the next chunk, which is unmasked in place and gone after the call. Must not be called from a listener. */
@@ -121,8 +128,7 @@ export class FrameParser {
   stop(): void {
     this.#isStopped = true;
     this.#rest = undefined;
-    this.#header = undefined;
-    this.#control = undefined;
+    this.#cut = undefined;
   }
 
   /** Reads `bytes[0..end)` until the end, a pause or a stop. Returns how much is done with. */
@@ -131,9 +137,9 @@ export class FrameParser {
     this.#isRunning = true;
     while (offset < end && !this.#isPaused && !this.#isStopped) {
       if (!this.#isInPayload) {
-        offset += this.#header === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
+        offset += this.#cut === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
         if (!this.#isInPayload) continue;
-        if (this.#opcode <= OPCODE_BINARY && !this.#listener.onDataHeader(this.#firstByte, this.#payloadBytes)) break;
+        if (isDataFrame(this.#firstByte) && !this.#listener.onDataHeader(this.#firstByte, this.#missingBytes)) break;
       }
       // An empty frame ends with its header, a longer one may have nothing here yet.
       if (offset < end || this.#missingBytes === 0) offset = this.#readPayload(bytes, offset, end);
@@ -147,26 +153,17 @@ export class FrameParser {
     const available = end - offset;
     const headerBytes = this.#readHeader(bytes, offset, available);
     if (headerBytes > 0) return headerBytes;
-    if (!this.#isStopped) {
-      this.#header = Buffer.alloc(MAX_HEADER_BYTES);
-      bytes.copy(this.#header, 0, offset, end);
-      this.#headerBytes = available;
-    }
+    if (!this.#isStopped) this.#cut = joined(NOTHING, bytes, offset, end);
     return available;
   }
 
   /** Reads on in a header that began in an earlier chunk. Returns the bytes taken from this one. */
   #continueHeader(bytes: Buffer, end: number): number {
-    const header = this.#header as Buffer;
-    const before = this.#headerBytes;
-    const available = before + bytes.copy(header, before, 0, end);
-    const headerBytes = this.#readHeader(header, 0, available);
-    if (headerBytes > 0) {
-      this.#header = undefined;
-      return headerBytes - before;
-    }
-    this.#headerBytes = available;
-    return end;
+    const before = this.#cut as Buffer;
+    const header = joined(before, bytes, 0, Math.min(end, MAX_HEADER_BYTES - before.length));
+    const headerBytes = this.#readHeader(header, 0, header.length);
+    this.#cut = headerBytes > 0 || this.#isStopped ? undefined : header;
+    return headerBytes > 0 ? headerBytes - before.length : end;
   }
 
   /** Reads and checks the header at `offset`. Returns its size, or 0 when it is cut or refused. */
@@ -199,8 +196,6 @@ export class FrameParser {
     }
     this.#key = masked ? bytes.readInt32BE(next) : 0;
     this.#firstByte = first;
-    this.#opcode = first & 0x0f;
-    this.#payloadBytes = payloadBytes;
     this.#missingBytes = payloadBytes;
     this.#isInPayload = true;
     return headerBytes;
@@ -244,21 +239,21 @@ export class FrameParser {
     this.#missingBytes -= end - offset;
     const isLast = this.#missingBytes === 0;
     if (isLast) this.#isInPayload = false;
-    if (this.#opcode <= OPCODE_BINARY) this.#listener.onDataPayload(bytes, offset, end, isAscii, isLast);
+    if (isDataFrame(this.#firstByte)) this.#listener.onDataPayload(bytes, offset, end, isAscii, isLast);
     else this.#readControlPayload(bytes.subarray(offset, end), isLast);
     return end;
   }
 
   #readControlPayload(piece: Buffer, isLast: boolean): void {
     let payload = piece;
-    if (piece.length < this.#payloadBytes) {
-      this.#control ??= Buffer.alloc(this.#payloadBytes);
-      piece.copy(this.#control, this.#payloadBytes - this.#missingBytes - piece.length);
-      payload = this.#control;
+    if (!isLast || this.#cut !== undefined) {
+      this.#cut ??= Buffer.alloc(piece.length + this.#missingBytes);
+      piece.copy(this.#cut, this.#cut.length - this.#missingBytes - piece.length);
+      payload = this.#cut;
     }
     if (!isLast) return;
-    this.#control = undefined;
-    this.#listener.onControlFrame(this.#opcode, payload);
+    this.#cut = undefined;
+    this.#listener.onControlFrame(this.#firstByte & 0x0f, payload);
   }
 
   #violation(code: ErrorCode, message: string): 0 {
@@ -266,6 +261,18 @@ export class FrameParser {
     this.#listener.onFramingViolation(code, message);
     return 0;
   }
+}
+
+function isDataFrame(firstByte: number): boolean {
+  return (firstByte & 0x0f) <= OPCODE_BINARY;
+}
+
+/** Memory of its own, and of no pool: it may be held for as long as the peer likes. */
+function joined(front: Buffer, bytes: Buffer, start: number, end: number): Buffer {
+  const whole = Buffer.alloc(front.length + end - start);
+  front.copy(whole);
+  bytes.copy(whole, front.length, start, end);
+  return whole;
 }
 
 function notMinimal(payloadBytes: number): string {

@@ -1,9 +1,8 @@
-import { isUtf8 } from 'node:buffer';
-import { markAsUntransferable } from 'node:worker_threads';
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
 import { incompleteBudget, type IncompleteHolder, IncompleteMemory } from './incomplete-budget.ts';
+import { INVALID_UTF8, readMessage } from './read-message.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */
@@ -12,11 +11,6 @@ const MAX_FIRST_BUFFER_BYTES = 1_048_576;
 const MIN_FIRST_BUFFER_BYTES = 256;
 /** A size is believed when one in so many of its bytes has come: to announce much costs a sender something too. */
 const MAX_ADVANCE = 16;
-/** Binary messages of this size are cut out of slabs of our own. */
-const MIN_SLICE_BYTES = 512;
-const MAX_SLICE_BYTES = 4096;
-/** One message that its receiver keeps holds this much at most: 64 times its size. */
-const SLAB_BYTES = 32_768;
 
 /** Limits on what a peer may make this end hold. */
 export interface MessageLimits {
@@ -116,8 +110,7 @@ export class MessageAssembler implements IncompleteHolder {
     const isText = this.#opcode === OPCODE_TEXT;
     if (isEnd && this.#bufferedBytes === 0 && !this.#isCompressed) {
       this.#opcode = 0;
-      if (isText) this.#deliverText(bytes, start, end, isAscii);
-      else this.#listener.onAssembledMessage(copyOf(bytes, start, end), false);
+      this.#deliver(bytes, start, end, isText, isAscii);
       return;
     }
     if (isText && !this.#isCompressed) {
@@ -164,17 +157,17 @@ export class MessageAssembler implements IncompleteHolder {
         if (error instanceof RangeError) this.#refuseSize(undefined);
         else if (error !== undefined) {
           this.#refuse('ERR_INVALID_COMPRESSED_DATA', `invalid compressed data: ${error.message}`, { cause: error });
-        } else if (isText) this.#deliverText(result, 0, result.length, false);
+        } else if (isText) this.#deliver(result, 0, result.length, true, false);
         else this.#listener.onAssembledMessage(result, false);
       });
     });
   }
 
-  #deliverText(bytes: Buffer, start: number, end: number, isAscii: boolean): void {
-    if (!isAscii && !isUtf8(bytes.subarray(start, end))) this.#refuseUtf8();
-    else if (!this.#decodesText) this.#listener.onAssembledMessage(copyOf(bytes, start, end), true);
-    else if (isAscii) this.#listener.onAssembledMessage(bytes.toString('latin1', start, end), true);
-    else this.#listener.onAssembledMessage(bytes.toString('utf8', start, end), true);
+  /** Reports a message that is there as a whole. */
+  #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isAscii: boolean): void {
+    const data = readMessage(bytes, start, end, isText, isAscii, this.#decodesText);
+    if (data === undefined) this.#refuseUtf8();
+    else this.#listener.onAssembledMessage(data, isText);
   }
 
   /** Returns false when the message has been refused because of the budget of the process. */
@@ -195,7 +188,7 @@ export class MessageAssembler implements IncompleteHolder {
   }
 
   #refuseUtf8(): void {
-    this.#refuse('ERR_INVALID_UTF8', 'invalid text message: not valid UTF-8');
+    this.#refuse('ERR_INVALID_UTF8', INVALID_UTF8);
   }
 
   #refuseSize(observed: number | undefined): false {
@@ -212,36 +205,6 @@ export class MessageAssembler implements IncompleteHolder {
     this.#listener.onMessageViolation(code, message, details);
     return false;
   }
-}
-
-/** Bytes of the caller's own: a slice would hold the whole read buffer. */
-function copyOf(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = allocate(end - start);
-  bytes.copy(copy, 0, start, end);
-  return copy;
-}
-
-let slab = Buffer.alloc(0);
-let slabOffset = 0;
-
-/**
- * Memory for a message, not yet written to.
- *
- * @remarks Node 20 and 22 cut what is below 4 KiB out of slabs of 8 KiB, which are eight messages of 1 KiB: to allocate
- * and fill the memory of one took a third longer.
- */
-function allocate(byteCount: number): Buffer {
-  if (byteCount < MIN_SLICE_BYTES || byteCount > MAX_SLICE_BYTES) return Buffer.allocUnsafe(byteCount);
-  if (slab.length - slabOffset < byteCount) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabOffset = 0;
-    // As Node does with its own: whoever moves a message to another thread would take those of other connections along.
-    markAsUntransferable(slab.buffer);
-  }
-  const start = slabOffset;
-  // Whoever looks at the bytes as larger numbers needs them aligned.
-  slabOffset = (start + byteCount + 7) & ~7;
-  return slab.subarray(start, start + byteCount);
 }
 
 /** Size of the buffer in place of `buffer`, for `neededBytes` that have come of a message. */

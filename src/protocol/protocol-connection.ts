@@ -3,7 +3,6 @@ import { buildClosePayload, isSendableCloseCode, parseClosePayload } from './clo
 import {
   FIN_BIT,
   MAX_CONTROL_PAYLOAD_BYTES,
-  MAX_HEADER_BYTES,
   OPCODE_BINARY,
   OPCODE_CLOSE,
   OPCODE_PING,
@@ -12,15 +11,15 @@ import {
   type Role,
   RSV1_BIT,
 } from './constants.ts';
-import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
-import { applyMask, copyMasked, nextMaskingKey } from './mask.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
 import type { Output } from './output.ts';
-import type { Compression, TransformDone } from './compression.ts';
-import { Queue } from './queue.ts';
+import type { Compression } from './compression.ts';
+import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './deflate-queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
+import { INVALID_UTF8, readMessage } from './read-message.ts';
 import type { ProtocolSink } from './sink.ts';
+import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './write-frame.ts';
 
 /** What a connection is made of. */
 export interface ProtocolOptions extends MessageLimits {
@@ -31,21 +30,12 @@ export interface ProtocolOptions extends MessageLimits {
   readonly compression?: Compression | undefined;
 }
 
-/** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
-export const LARGE_PAYLOAD_BYTES = 16_384;
-/** Texts up to this length are encoded straight into the output: three bytes for each UTF-16 unit at most. */
-const SHORT_TEXT_LENGTH = LARGE_PAYLOAD_BYTES / 3;
-
-/** Large payloads of a client are masked in pieces of this size. */
-const MAX_PIECE_BYTES = 65_536;
-
-/** A message that waits because the one before it is still being compressed. */
-interface WaitingMessage {
-  readonly opcode: number;
-  readonly payload: Buffer;
-  readonly compresses: boolean;
-  /** Set when other connections send the same. */
-  readonly shared: PreparedMessage | undefined;
+/** A message that is being inflated. */
+interface Inflating {
+  /** Whether the sink knows: it is not told of what takes no time. */
+  isTold: boolean;
+  /** Reports the result, when inflating has ended during a pause. */
+  report: (() => void) | undefined;
 }
 
 /**
@@ -55,38 +45,29 @@ interface WaitingMessage {
  *
  * @remarks Pings and close frames are answered here. After a close frame or a failure all that still comes is discarded.
  */
-export class ProtocolConnection implements FrameListener, MessageListener {
+export class ProtocolConnection implements FrameListener, MessageListener, DeflateListener {
   readonly #sink: ProtocolSink;
   readonly #output: Output;
-  readonly #isClient: boolean;
-  readonly #compression: Compression | undefined;
+  readonly #options: ProtocolOptions;
   readonly #parser: FrameParser;
-  readonly #assembler: MessageAssembler;
+  /** Only while there is a message that is compressed, or not whole. */
+  #assembler: MessageAssembler | undefined;
   #isClosing = false;
   #isDone = false;
   #isPaused = false;
-  #isInflating = false;
-  #isInflatingTold = false;
-  /** Reports a message whose inflating ended during a pause. */
-  #inflated: (() => void) | undefined;
-  #isDeflating = false;
-  #waitingBytes = 0;
+  #inflating: Inflating | undefined;
+  /** Made with the first message that is compressed. */
+  #deflating: DeflateQueue | undefined;
   /** Number of the message, or of the control frame between messages, that comes next or has come in part. */
   #ordinal = 1;
-  /** Messages behind the one that is being compressed. */
-  #waiting: Queue<WaitingMessage> | undefined;
-  /** Our close frame, behind the waiting messages. */
-  #waitingClose: Buffer | undefined;
   /** The latest ping that could not be answered at once. */
   #waitingPong: Buffer | undefined;
 
   constructor(sink: ProtocolSink, output: Output, options: ProtocolOptions) {
     this.#sink = sink;
     this.#output = output;
-    this.#isClient = options.role === 'client';
-    this.#compression = options.compression;
+    this.#options = options;
     this.#parser = new FrameParser(this, !this.#isClient, options.compression === undefined ? 0 : RSV1_BIT);
-    this.#assembler = new MessageAssembler(this, options, options.decodesText, options.compression?.inflater);
   }
 
   /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
@@ -98,12 +79,12 @@ export class ProtocolConnection implements FrameListener, MessageListener {
    * Which message, or control frame between messages, has come in part only: a number that no other one has, 0 for none.
    */
   get incomplete(): number {
-    return !this.#isClosing && (this.#parser.isInFrame || this.#assembler.isIncomplete) ? this.#ordinal : 0;
+    return !this.#isClosing && (this.#parser.isInFrame || this.#isInMessage) ? this.#ordinal : 0;
   }
 
   /** Payload bytes of messages that are being compressed, or wait behind one that is. */
   get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#deflating?.waitingBytes ?? 0;
   }
 
   /** Takes bytes from the peer, which it may change, and which may be used again after the call. Never throws. */
@@ -120,10 +101,13 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   /** Goes on after {@link pause}. Events that were held back come before this call returns. */
   resume(): void {
     this.#isPaused = false;
-    const inflated = this.#inflated;
-    this.#inflated = undefined;
-    if (inflated !== undefined) this.onInflated(inflated);
-    else if (!this.#isInflating) this.#parser.resume();
+    const inflating = this.#inflating;
+    if (inflating === undefined) this.#parser.resume();
+    else if (inflating.report !== undefined) {
+      const { report } = inflating;
+      inflating.report = undefined;
+      this.onInflated(report);
+    }
   }
 
   /**
@@ -136,9 +120,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     const shared = this.#isClient ? undefined : sharedMessage(text);
     const compresses = this.#compresses(text.length, compress);
     if (shared !== undefined) this.#sendShared(shared, compresses);
-    else if (this.#isDeflating || compresses) {
+    else if (compresses || this.#isDeflating) {
       this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
-    } else if (text.length <= SHORT_TEXT_LENGTH) this.#writeShortText(text);
+    } else if (text.length <= SHORT_TEXT_LENGTH) writeShortText(this.#output, text, this.#isClient);
     else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'));
   }
 
@@ -150,7 +134,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#isClosing) return;
     const compresses = this.#compresses(bytes.length, compress);
-    if (this.#isDeflating || compresses) {
+    if (compresses || this.#isDeflating) {
       const payload = bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes;
       this.#sendInOrder({ opcode: OPCODE_BINARY, payload, compresses, shared: undefined });
     } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes);
@@ -190,9 +174,9 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     if (this.#isClosing) return;
     this.#isClosing = true;
     // What has come of an unfinished message will never be delivered.
-    this.#assembler.clear();
+    this.#forgetMessage();
     const payload = buildClosePayload(code, reason);
-    if (this.#isDeflating) this.#waitingClose = payload;
+    if (this.#deflating?.isDeflating === true) this.#deflating.pushClose(payload);
     else this.#writeClose(payload);
   }
 
@@ -204,7 +188,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
    */
   fail(error: FourDError): boolean {
     if (this.#isDone) return false;
-    const isCloseSent = this.#isClosing && this.#waitingClose === undefined;
+    const isCloseSent = this.#isClosing && this.#deflating?.waitingClose === undefined;
     this.#finish();
     // The peer gets the code, and no detail of what went wrong here.
     if (!isCloseSent && isSendableCloseCode(error.closeCode)) this.#writeClose(buildClosePayload(error.closeCode, ''));
@@ -228,20 +212,38 @@ export class ProtocolConnection implements FrameListener, MessageListener {
 
   onDataHeader(firstByte: number, payloadBytes: number): boolean {
     // After our own close frame nothing is delivered any more, so nothing needs to be held or checked.
-    return this.#isClosing || this.#assembler.begin(firstByte, payloadBytes);
+    if (this.#isClosing) return true;
+    if (this.#assembler === undefined) {
+      // Whether an assembler is needed shows with the payload.
+      if (isWholeMessage(firstByte) && payloadBytes <= this.#options.maxMessageBytes) return true;
+      this.#assembler = this.#createAssembler();
+    }
+    return this.#assembler.begin(firstByte, payloadBytes);
   }
 
   onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
     if (this.#isClosing) return;
-    this.#assembler.take(bytes, start, end, isAscii, isLast);
-    if (!this.#isInflating || this.#isInflatingTold) return;
-    this.#isInflatingTold = true;
+    let assembler = this.#assembler;
+    if (assembler === undefined) {
+      const { firstByte, missingBytes } = this.#parser;
+      if (isLast) {
+        this.#deliver(bytes, start, end, firstByte === (FIN_BIT | OPCODE_TEXT), isAscii);
+        return;
+      }
+      assembler = this.#createAssembler();
+      this.#assembler = assembler;
+      assembler.begin(firstByte, end - start + missingBytes);
+    }
+    assembler.take(bytes, start, end, isAscii, isLast);
+    if (!assembler.isIncomplete) this.#assembler = undefined;
+    if (this.#inflating === undefined || this.#inflating.isTold) return;
+    this.#inflating.isTold = true;
     this.#sink.onInflating(true);
   }
 
   onControlFrame(opcode: number, payload: Buffer): void {
     // One within a message does not make that a new one.
-    if (!this.#assembler.isIncomplete) this.#ordinal++;
+    if (!this.#isInMessage) this.#ordinal++;
     if (opcode === OPCODE_CLOSE) this.#onCloseFrame(payload);
     else if (opcode === OPCODE_PONG) this.#sink.onPong(payload);
     else {
@@ -267,25 +269,71 @@ export class ProtocolConnection implements FrameListener, MessageListener {
   }
 
   onInflating(): void {
-    this.#isInflating = true;
+    this.#inflating = { isTold: false, report: undefined };
     this.#parser.pause();
   }
 
   onInflated(report: () => void): void {
+    const inflating = this.#inflating as Inflating;
     // An inflater may be done after the connection has begun to close: then nobody wants the result.
     if (!this.#isClosing) {
       if (this.#isPaused) {
-        this.#inflated = report;
+        inflating.report = report;
         return;
       }
       report();
     }
-    this.#isInflating = false;
-    if (this.#isInflatingTold) {
-      this.#isInflatingTold = false;
-      this.#sink.onInflating(false);
-    }
+    this.#endInflating(inflating);
     if (!this.#isPaused) this.#parser.resume();
+  }
+
+  // DeflateListener
+
+  onDeflated(firstByte: number, payload: Buffer): void {
+    this.#writeFrame(firstByte, payload);
+  }
+
+  onDeflatedClose(payload: Buffer): void {
+    this.#writeClose(payload);
+  }
+
+  onAllDeflated(): void {
+    this.#sink.onCompressed();
+  }
+
+  get #isClient(): boolean {
+    return this.#options.role === 'client';
+  }
+
+  get #isDeflating(): boolean {
+    return this.#deflating?.isDeflating === true;
+  }
+
+  /** Whether a message has begun and not ended, and this is not its only frame. */
+  get #isInMessage(): boolean {
+    return this.#assembler?.isIncomplete === true;
+  }
+
+  #createAssembler(): MessageAssembler {
+    const { decodesText, compression } = this.#options;
+    return new MessageAssembler(this, this.#options, decodesText, compression?.inflater);
+  }
+
+  /** Reports a message that has come whole. */
+  #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isAscii: boolean): void {
+    const data = readMessage(bytes, start, end, isText, isAscii, this.#options.decodesText);
+    if (data === undefined) this.onMessageViolation('ERR_INVALID_UTF8', INVALID_UTF8);
+    else this.onAssembledMessage(data, isText);
+  }
+
+  #endInflating({ isTold }: Inflating): void {
+    this.#inflating = undefined;
+    if (isTold) this.#sink.onInflating(false);
+  }
+
+  #forgetMessage(): void {
+    this.#assembler?.clear();
+    this.#assembler = undefined;
   }
 
   #onCloseFrame(payload: Buffer): void {
@@ -295,7 +343,7 @@ export class ProtocolConnection implements FrameListener, MessageListener {
       return;
     }
     // RFC 6455 section 5.5.1: the answer repeats the code. A peer that has closed takes no messages: none is waited for.
-    const answer = this.#isClosing ? this.#waitingClose : buildClosePayload(close.code, '');
+    const answer = this.#isClosing ? this.#deflating?.waitingClose : buildClosePayload(close.code, '');
     this.#finish();
     if (answer !== undefined) this.#writeClose(answer);
     this.#sink.onClose(close.code, close.reason);
@@ -315,12 +363,11 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     this.#isClosing = true;
     this.#isDone = true;
     this.#parser.stop();
-    this.#assembler.clear();
-    this.#inflated = undefined;
-    this.#waiting = undefined;
-    this.#waitingBytes = 0;
-    this.#waitingClose = undefined;
+    this.#forgetMessage();
+    this.#deflating?.clear();
+    this.#deflating = undefined;
     this.#waitingPong = undefined;
+    if (this.#inflating?.report !== undefined) this.#endInflating(this.#inflating);
   }
 
   #sendControl(opcode: number, payload: Buffer): void {
@@ -334,113 +381,29 @@ export class ProtocolConnection implements FrameListener, MessageListener {
     this.#writeFrame(FIN_BIT | OPCODE_CLOSE, payload);
   }
 
-  // Writing frames
-
-  #writeShortText(text: string): void {
-    const output = this.#output;
-    const offset = output.reserve(MAX_HEADER_BYTES + text.length * 3);
-    const { buffer } = output;
-    // Most text is ASCII: the header is placed for that, and the payload moved when it turns out longer.
-    const guessedStart = offset + frameHeaderBytes(text.length, this.#isClient);
-    const payloadBytes = buffer.write(text, guessedStart, 'utf8');
-    const start = offset + frameHeaderBytes(payloadBytes, this.#isClient);
-    if (start !== guessedStart) buffer.copyWithin(start, guessedStart, guessedStart + payloadBytes);
-    const key = this.#isClient ? nextMaskingKey() : undefined;
-    writeFrameHeader(buffer, offset, FIN_BIT | OPCODE_TEXT, payloadBytes, key);
-    const end = start + payloadBytes;
-    if (key !== undefined) applyMask(buffer, start, end, key);
-    output.commit(end - offset);
-  }
-
   #writeFrame(firstByte: number, payload: Buffer): void {
-    if (this.#isClient) {
-      this.#writeMaskedFrame(firstByte, payload, nextMaskingKey());
-      return;
-    }
-    const output = this.#output;
-    const headerBytes = frameHeaderBytes(payload.length, false);
-    if (payload.length >= LARGE_PAYLOAD_BYTES) {
-      const header = Buffer.allocUnsafe(headerBytes);
-      writeFrameHeader(header, 0, firstByte, payload.length, undefined);
-      output.append(header);
-      output.append(payload);
-      return;
-    }
-    const offset = output.reserve(headerBytes + payload.length);
-    const start = writeFrameHeader(output.buffer, offset, firstByte, payload.length, undefined);
-    payload.copy(output.buffer, start);
-    output.commit(headerBytes + payload.length);
-  }
-
-  /** A client has to copy every payload, so a large one goes through the memory of the output too, piece by piece. */
-  #writeMaskedFrame(firstByte: number, payload: Buffer, key: number): void {
-    const output = this.#output;
-    const { length } = payload;
-    const headerBytes = frameHeaderBytes(length, true);
-    let end = Math.min(length, MAX_PIECE_BYTES);
-    const offset = output.reserve(headerBytes + end);
-    writeFrameHeader(output.buffer, offset, firstByte, length, key);
-    copyMasked(payload, 0, end, output.buffer, offset + headerBytes, key);
-    output.commit(headerBytes + end);
-    while (end < length) {
-      const start = end;
-      end = Math.min(length, start + MAX_PIECE_BYTES);
-      const pieceOffset = output.reserve(end - start);
-      // Pieces are whole words, so the key needs no rotation.
-      copyMasked(payload, start, end, output.buffer, pieceOffset, key);
-      output.commit(end - start);
-    }
+    writeFrame(this.#output, firstByte, payload, this.#isClient);
   }
 
   #compresses(length: number, compress: boolean | undefined): boolean {
-    return this.#compression !== undefined && (compress ?? length >= this.#compression.thresholdBytes);
+    const { compression } = this.#options;
+    return compression !== undefined && (compress ?? length >= compression.thresholdBytes);
   }
 
   #sendShared(shared: PreparedMessage, compresses: boolean): void {
-    if (this.#isDeflating || compresses) {
+    if (compresses || this.#isDeflating) {
       this.#sendInOrder({ opcode: shared.opcode, payload: shared.payload, compresses, shared });
     } else this.#output.appendShared(shared.frame);
   }
 
   /** Sends a message that is compressed, or comes behind one that is. */
-  #sendInOrder(message: WaitingMessage): void {
-    this.#waiting ??= new Queue();
-    this.#waiting.push(message);
-    this.#waitingBytes += message.payload.length;
-    if (!this.#isDeflating) this.#deflateWaiting(true);
+  #sendInOrder(message: DeflatableMessage): void {
+    this.#deflating ??= new DeflateQueue(this, (this.#options.compression as Compression).deflater);
+    this.#deflating.push(message);
   }
+}
 
-  /** Compresses one message after the other. A loop, because a deflater may be done before its call returns. */
-  #deflateWaiting(isAtOnce: boolean): void {
-    let isLooping = true;
-    for (let message = this.#waiting?.shift(); message !== undefined; message = this.#waiting?.shift()) {
-      const { opcode, payload, compresses, shared } = message;
-      if (!compresses) {
-        this.#waitingBytes -= payload.length;
-        this.#writeFrame(FIN_BIT | opcode, payload);
-        continue;
-      }
-      this.#isDeflating = true;
-      const { deflater } = this.#compression as Compression;
-      const done: TransformDone = (error, result) => {
-        this.#isDeflating = false;
-        if (this.#isDone) return;
-        this.#waitingBytes -= payload.length;
-        if (error === undefined) this.#writeFrame(FIN_BIT | RSV1_BIT | opcode, result);
-        // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
-        else this.#writeFrame(FIN_BIT | opcode, payload);
-        if (!isLooping) this.#deflateWaiting(false);
-      };
-      if (shared !== undefined && deflater.isShared) shared.deflate(deflater, done);
-      else deflater.deflate(payload, done);
-      if (this.#isDeflating) {
-        isLooping = false;
-        return;
-      }
-    }
-    const close = this.#waitingClose;
-    this.#waitingClose = undefined;
-    if (close !== undefined) this.#writeClose(close);
-    else if (!isAtOnce) this.#sink.onCompressed();
-  }
+/** Whether the first byte of a frame says that this is all of a message, and not compressed. */
+function isWholeMessage(firstByte: number): boolean {
+  return firstByte === (FIN_BIT | OPCODE_TEXT) || firstByte === (FIN_BIT | OPCODE_BINARY);
 }

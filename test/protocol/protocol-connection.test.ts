@@ -876,6 +876,17 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['close 1000']);
     });
 
+    test.each(['before', 'after'])('the end of inflating is told when the connection fails %s it', (order) => {
+      const compression = new FakeCompression(false);
+      const { connection, sink, receive } = openConnection(role, { compression });
+      receive('c1 6461');
+      connection.pause();
+      if (order === 'before') connection.fail(LOST);
+      compression.finishJob();
+      if (order === 'after') connection.fail(LOST);
+      expect(sink.inflating).toEqual([true, false]);
+    });
+
     test('after a failure nobody hears of the message', () => {
       for (const isPaused of [false, true]) {
         const compression = new FakeCompression(false);

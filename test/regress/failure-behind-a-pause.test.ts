@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { checkClientOptions } from '../../src/api/client-options.ts';
+import { FourDError } from '../../src/errors.ts';
+import { Driver } from '../../src/transport/driver.ts';
+import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { FakeCompression } from '../helpers/fake-compression.ts';
+import { frame } from '../helpers/frames.ts';
+import { RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
+import { turns } from '../helpers/turns.ts';
+
+/**
+ * A message was inflated while reading was paused, and then the connection failed, as when a callback throws: nothing was
+ * read any more, not even the end of the stream, and onTerminate came when closeTimeoutMs was over.
+ */
+test('a connection that fails with an inflated message behind a pause ends as soon as its peer does', async () => {
+  const [transport, peer] = MemoryTransport.pair();
+  const heard = new RecordingDriverListener();
+  const compression = new FakeCompression(false);
+  const driver = new Driver(transport, Buffer.alloc(0), heard, {
+    ...checkClientOptions({ closeTimeoutMs: Infinity }),
+    compression,
+    role: 'server',
+    decodesText: true,
+  });
+  driver.resume();
+  peer.start({ onBytes: () => {}, onDrain: () => {}, onEnd: () => peer.end(), onClosed: () => {} });
+  peer.resume();
+  peer.write([frame('client', 'c1', '6461')]);
+  await turns();
+  expect(compression.jobs).toBe(1);
+  driver.pause();
+  compression.finishJob();
+  driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'a callback failed', { componentSignature: 'HTTP' }));
+  await heard.untilTerminated();
+  expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011', 'terminated 1011 unclean']);
+});
