@@ -7,6 +7,7 @@ import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { FirstBytes } from '../transport/first-bytes.ts';
+import { keepUntilClosed } from '../transport/socket-transport.ts';
 import { timers } from '../transport/timers.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { createRequestListener } from './web-server-requests.ts';
@@ -24,13 +25,6 @@ const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as
   number,
   SecureVersion
 >;
-
-/** Where a socket finds the list that it is on. */
-const SOCKETS = Symbol('sockets');
-
-interface ListedSocket extends Socket {
-  [SOCKETS]?: Set<Socket>;
-}
 
 /** What `start()` tells. */
 export interface StartResult {
@@ -226,11 +220,7 @@ export class WebServer {
 
   /** Returns the port that it got. */
   async #listen(server: UpgradableServer, port: number, address: string): Promise<number> {
-    server.on('connection', (socket: ListedSocket) => {
-      this.#sockets.add(socket);
-      socket[SOCKETS] = this.#sockets;
-      socket.on('close', leaveSockets);
-    });
+    server.on('connection', (socket: Socket) => keepUntilClosed(socket, this.#sockets));
     await new Promise<void>((resolve, reject) => {
       // Stays on: an error of a listening server, such as too many open files, must not end the process.
       server.on('error', (cause) => reject(listenError(cause, port, address)));
@@ -242,11 +232,6 @@ export class WebServer {
   #destroySockets(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
-}
-
-/** A listener that all sockets share: a closure would cost each of them 100 bytes. */
-function leaveSockets(this: ListedSocket): void {
-  this[SOCKETS]?.delete(this);
 }
 
 let defaultWebServer: WebServer | undefined;

@@ -1,6 +1,7 @@
 import { maxHeaderSize, type Server } from 'node:http';
 import { Socket } from 'node:net';
 import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../protocol/plain-upgrade.ts';
+import { ignoreErrors } from './socket-transport.ts';
 import { type Deadline, timers } from './timers.ts';
 import { UpgradeHub } from './upgrade.ts';
 
@@ -105,6 +106,8 @@ export class FirstBytes implements Deadline {
 
   forget(socket: FreshSocket): void {
     socket[READER] = undefined;
+    ignoreErrors(socket);
+    socket.off('error', onError);
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('close', onClose);

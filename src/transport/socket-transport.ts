@@ -4,10 +4,14 @@ import type { Transport, TransportListener } from './transport.ts';
 
 /** Where a socket finds its transport, so that all sockets share one set of listeners. */
 const TRANSPORT = Symbol('transport');
+/** Where it finds the set that it is in until it is closed. */
+const KEEPER = Symbol('keeper');
 
 /** An HTTP server may run over streams that are no sockets: then these are missing. */
 interface OwnedSocket extends Duplex {
   [TRANSPORT]?: SocketTransport;
+  [KEEPER]?: Set<Socket>;
+  readonly timeout?: number | undefined;
   setTimeout?(timeoutMs: number): void;
   setNoDelay?(isOn: boolean): void;
   resetAndDestroy?(): void;
@@ -27,7 +31,7 @@ export class SocketTransport implements Transport {
   #mayHold: boolean;
 
   constructor(socket: Duplex) {
-    socket.on('error', onError);
+    if (!socket.listeners('error').includes(onError)) ignoreErrors(socket);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
     this.#mayHold = socket.writableLength > 0;
@@ -49,14 +53,15 @@ export class SocketTransport implements Transport {
     this.#listener = listener;
     // Or Node would end our side as soon as the peer ends its own, in front of what waits in a batch.
     socket.allowHalfOpen = true;
-    socket.setTimeout?.(0);
+    // Not in vain: it would give each socket one more property.
+    if (socket.timeout !== undefined && socket.timeout > 0) socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.pause();
     socket.on('data', onData);
     if (socket instanceof Socket) socket.push = pushPastStream;
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
-    socket.on('close', onClose);
+    if (this.#socket[KEEPER] === undefined) socket.on('close', onClose);
     // The peer may have ended its side before anyone listened: Node has then told so to nobody.
     this.#isEndHeldBack = socket.readableEnded;
     // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
@@ -136,12 +141,22 @@ export class SocketTransport implements Transport {
   }
 }
 
-/** Keeps a socket's errors from ending the process: the first statement wherever a socket is touched. */
-export function ignoreErrors(socket: { on(event: 'error', listener: () => void): unknown }): void {
-  socket.on('error', doNothing);
+/**
+ * Keeps a socket's errors from ending the process: the first statement wherever a socket is touched.
+ *
+ * @remarks The listener serves the transport too. Two listeners to one event would take an array: 64 bytes for each of
+ * the connections that do nothing.
+ */
+export function ignoreErrors(socket: { on(event: 'error', listener: (error: Error) => void): unknown }): void {
+  socket.on('error', onError);
 }
 
-function doNothing(): void {}
+/** Keeps a fresh socket in a set until it is closed, by the listener that serves its transport too. */
+export function keepUntilClosed(socket: Socket, set: Set<Socket>): void {
+  set.add(socket);
+  (socket as OwnedSocket)[KEEPER] = set;
+  socket.on('close', onClose);
+}
 
 /**
  * Delivers what was read into memory that the next read overwrites: {@link connectReading}.
@@ -190,5 +205,6 @@ function onError(this: OwnedSocket, error: Error): void {
 }
 
 function onClose(this: OwnedSocket): void {
+  this[KEEPER]?.delete(this as Duplex as Socket);
   this[TRANSPORT]?.onClose();
 }

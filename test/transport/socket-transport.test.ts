@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
-import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
+import { ignoreErrors, keepUntilClosed, SocketTransport } from '../../src/transport/socket-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
@@ -218,6 +218,32 @@ test('sockets share their listeners', () => {
     expect(one.listeners(event).length).toBeGreaterThan(0);
     expect(one.listeners(event).at(-1)).toBe(two.listeners(event).at(-1));
   }
+});
+
+test('a socket that was looked after before gets no second listener for its errors and its end', async () => {
+  const [client, server] = await socketPairs.tcp();
+  const sockets = new Set<Socket>();
+  ignoreErrors(server);
+  keepUntilClosed(server, sockets);
+  const counts = ['error', 'close'].map((event) => server.listenerCount(event));
+  const heard = RecordingListener.on(new SocketTransport(server));
+  expect(['error', 'close'].map((event) => server.listenerCount(event))).toEqual(counts);
+  expect([...sockets]).toEqual([server]);
+  client.resetAndDestroy();
+  await heard.until(() => heard.events.includes('closed'));
+  expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
+  expect(sockets.size).toBe(0);
+});
+
+test('keepUntilClosed() keeps a socket that nobody takes', async () => {
+  const [client, server] = await socketPairs.tcp();
+  const sockets = new Set<Socket>();
+  keepUntilClosed(server, sockets);
+  expect([...sockets]).toEqual([server]);
+  client.destroy();
+  server.destroy();
+  await turns();
+  expect(sockets.size).toBe(0);
 });
 
 test('ignoreErrors() keeps an error from being thrown', () => {
