@@ -1,6 +1,6 @@
 import type { EndCause } from '../errors.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
-import type { Ending } from '../transport/driver.ts';
+import type { Ending } from '../transport/connection-end.ts';
 
 /** What close codes mean (RFC 6455 section 7.4.1, and the registry of IANA). */
 const CODE_NAMES: Readonly<Record<number, string>> = {

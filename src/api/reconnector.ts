@@ -2,7 +2,8 @@ import { callbackFailed, type EndCause, FourDError, textOfThrown } from '../erro
 import { reportError } from '../process/error-handling.ts';
 import type { LogicalProcess } from '../process/logical-process.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
-import type { Ending, SendStatus } from '../transport/driver.ts';
+import type { Ending } from '../transport/connection-end.ts';
+import type { SendStatus } from '../transport/driver.ts';
 import { type HeldMessage, HeldMessages } from '../transport/held-messages.ts';
 import { type Deadline, timers } from '../transport/timers.ts';
 import type { SendOptions } from './data-type.ts';

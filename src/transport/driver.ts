@@ -1,4 +1,4 @@
-import { type ComponentSignature, type EndCause, type EndPhase, FourDError, withEnding } from '../errors.ts';
+import { type ComponentSignature, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
 import type { MessageLimits } from '../protocol/message-assembler.ts';
 import type { Compression } from '../protocol/compression.ts';
@@ -6,8 +6,8 @@ import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/write-frame.ts';
+import { ConnectionEnd, type Ending, type EndListener } from './connection-end.ts';
 import { HeldMessages } from './held-messages.ts';
-import { type Deadline, timers } from './timers.ts';
 import type { Transport, TransportListener } from './transport.ts';
 import { Watch, type Watched, type WatchLimits } from './watch.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -22,21 +22,6 @@ export type SendStatus = 'sent' | 'queued' | 'dropped';
 
 /** What happens when `maxBufferedBytes` wait: close with 1013, or drop the new message, or old ones marked droppable. */
 export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
-
-/** How a connection ended. */
-export interface Ending {
-  /** The peer's close code, the code that a failure sent, or 1006 when no close frame came. */
-  readonly code: number;
-  /** The peer's reason, undefined when it gave none. */
-  readonly reason: string | undefined;
-  /** Whether both close frames were exchanged and nothing went wrong. */
-  readonly wasClean: boolean;
-  readonly cause: EndCause;
-  readonly phase: EndPhase;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  readonly openMs: number;
-}
 
 /** What a driver needs to know. */
 export interface DriverOptions extends MessageLimits, WatchLimits {
@@ -69,7 +54,7 @@ export interface DriverListener {
  *
  * @remarks The only file that knows both.
  */
-export class Driver implements ProtocolSink, TransportListener, Deadline, Watched {
+export class Driver implements ProtocolSink, TransportListener, EndListener, Watched {
   readonly #transport: Transport;
   readonly #listener: DriverListener;
   readonly #options: DriverOptions;
@@ -80,21 +65,8 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   #head: Buffer | undefined;
   #isPaused = true;
   #isInflating = false;
-  /** Nothing is delivered any more, but the end of the stream is still to be read: no pause. */
-  #isDiscarding = false;
-  #isDestroyed = false;
-  #isOver = false;
-  /** The ticket of the timer wheel for the current deadline. */
-  #closeTicket: number | undefined;
-  #closeCode = CLOSE_ABNORMAL;
-  #closeReason: string | undefined;
-  #hasCloseFrame = false;
-  #hasFailed = false;
-  /** Why the connection ends, once that is known. */
-  #endCause: EndCause | undefined;
-  #endPhase: EndPhase = 'open';
-  /** The shortest time that the peer was given to answer our close frame. */
-  #closeWaitMs = Infinity;
+  /** Made when the connection begins to end. */
+  #end: ConnectionEnd | undefined;
   /** Messages that are not framed yet, so that they can be dropped. */
   #held: HeldMessages | undefined;
   #bytesReceived = 0;
@@ -131,7 +103,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   /** Begins to read, and goes on reading after {@link pause}. Events that were held back may come within this call. */
   resume(): void {
-    if (!this.#isPaused || this.#isOver) return;
+    if (!this.#isPaused || this.#end?.isOver === true) return;
     this.#isPaused = false;
     const head = this.#head;
     this.#head = undefined;
@@ -145,7 +117,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   /** Reports no message, and takes no bytes from the peer, until {@link resume}. */
   pause(): void {
-    if (this.#isPaused || this.#isOver || this.#isDiscarding) return;
+    if (this.#isPaused || this.#end?.isOver === true || this.#end?.isDiscarding === true) return;
     this.#isPaused = true;
     this.#watch.onPause();
     this.#protocol.pause();
@@ -172,12 +144,13 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
    * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
    */
   close(code: number, reason: string, timeoutMs: number, cause: EndCause = 'local'): void {
-    if (this.#isOver) return;
+    const end = this.#beginEnd();
+    if (end.isOver) return;
     this.#releaseHeld(false);
-    this.#endCause ??= cause;
+    end.cause ??= cause;
     this.#protocol.close(code, reason);
-    this.#setCloseDeadline(timeoutMs);
-    this.#discard();
+    end.setDeadline(timeoutMs);
+    this.#discard(end);
   }
 
   /**
@@ -186,14 +159,15 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
    * @returns whether `onError` was told: false when the connection is over, or has failed, already
    */
   fail(error: FourDError): boolean {
-    return !this.#isOver && this.#protocol.fail(error);
+    return this.#end?.isOver !== true && this.#protocol.fail(error);
   }
 
   /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
   destroy(cause: EndCause = 'local'): void {
-    if (this.#isUndecided && this.#endCause !== undefined) this.#endPhase = 'closing';
-    this.#isDestroyed = true;
-    this.#endCause ??= cause;
+    const end = this.#beginEnd();
+    if (end.isUndecided && end.cause !== undefined) end.phase = 'closing';
+    end.isDestroyed = true;
+    end.cause ??= cause;
     this.#protocol.abandon();
     this.#transport.reset();
   }
@@ -224,22 +198,24 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   }
 
   onClose(code: number, reason: string | undefined): void {
-    this.#hasCloseFrame = true;
-    this.#endCause ??= 'peer-closed';
-    this.#closeCode = code;
-    this.#closeReason = reason;
+    const end = this.#beginEnd();
+    end.hasCloseFrame = true;
+    end.cause ??= 'peer-closed';
+    end.code = code;
+    end.reason = reason;
     this.#listener.onClosing();
     // RFC 6455 section 7.1.1: the server ends TCP first; the client only when the server does not.
     if (this.#options.role === 'server') this.#batch.end();
-    this.#setCloseDeadline(this.#options.closeTimeoutMs);
-    this.#discard();
+    end.setDeadline(this.#options.closeTimeoutMs);
+    this.#discard(end);
   }
 
   onFail(error: FourDError): void {
-    this.#hasFailed = true;
-    if (this.#endCause !== undefined) this.#endPhase = 'closing';
-    this.#endCause = withEnding(error, this.#endPhase, 'local').endCause;
-    this.#closeCode = error.closeCode;
+    const end = this.#beginEnd();
+    end.hasFailed = true;
+    if (end.cause !== undefined) end.phase = 'closing';
+    end.cause = withEnding(error, end.phase, 'local').endCause;
+    end.code = error.closeCode;
     this.#listener.onClosing();
     this.#listener.onError(error);
     if (error.closeCode === CLOSE_ABNORMAL) {
@@ -247,9 +223,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
       return;
     }
     this.#batch.end();
-    this.#setCloseDeadline(this.#options.closeTimeoutMs);
+    end.setDeadline(this.#options.closeTimeoutMs);
     // Reading goes on, or unread bytes would turn the end of the stream into a reset that overtakes the close frame.
-    this.#discard();
+    this.#discard(end);
   }
 
   // TransportListener
@@ -257,7 +233,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
     // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
-    if (this.#isDiscarding || this.#watch.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
+    if (this.#end?.isDiscarding === true || this.#watch.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
     this.#watch.onBytes(this.#protocol.incomplete);
   }
 
@@ -269,7 +245,7 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   }
 
   onEnd(): void {
-    if (this.#hasCloseFrame || this.#hasFailed) this.#batch.end();
+    if (this.#end?.isHandshakeOver === true) this.#batch.end();
     else {
       const without = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
       this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${without}`, 'peer-ended');
@@ -277,22 +253,22 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
   }
 
   onClosed(error: Error | undefined): void {
-    if (this.#isUndecided) {
+    const end = this.#beginEnd();
+    if (end.isUndecided) {
       const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
-    this.#isOver = true;
-    if (this.#closeTicket !== undefined) timers.cancel(this, this.#closeTicket);
+    end.finish();
     this.#watch.stop();
     this.#batch.close();
     this.#held = undefined;
     this.#protocol.abandon();
     this.#listener.onTerminated({
-      code: this.#closeCode,
-      reason: this.#closeReason,
-      wasClean: this.#hasCloseFrame && !this.#hasFailed,
-      cause: this.#endCause ?? 'local',
-      phase: this.#endPhase,
+      code: end.code,
+      reason: end.reason,
+      wasClean: end.hasCloseFrame && !end.hasFailed,
+      cause: end.cause ?? 'local',
+      phase: end.phase,
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#batch.bytesWritten,
       openMs: Math.round(performance.now() - this.#openedAt),
@@ -319,25 +295,25 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
 
   onLimitPassed(error: FourDError): void {
     // After the handshake only TCP is left to end, and that is no error.
-    if (this.#hasCloseFrame || this.#hasFailed) this.#transport.destroy();
+    if (this.#end?.isHandshakeOver === true) this.#transport.destroy();
     else this.#protocol.fail(error);
   }
 
-  // Deadline
+  // EndListener
 
-  onDeadline(): void {
-    this.#closeTicket = undefined;
+  onCloseTimeout(): void {
+    const end = this.#beginEnd();
     // After the handshake only TCP is left to end, and that does not need the peer.
-    if (this.#hasCloseFrame || this.#hasFailed) this.#transport.destroy();
+    if (end.isHandshakeOver) this.#transport.destroy();
     else {
-      const message = `connection lost: the peer did not answer the close frame within ${this.#closeWaitMs} ms`;
+      const message = `connection lost: the peer did not answer the close frame within ${end.waitMs} ms`;
       this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
   }
 
-  /** Whether no close frame of the peer, no failure and no {@link destroy} has decided how the connection ends. */
-  get #isUndecided(): boolean {
-    return !this.#hasCloseFrame && !this.#hasFailed && !this.#isDestroyed;
+  #beginEnd(): ConnectionEnd {
+    this.#end ??= new ConnectionEnd(this);
+    return this.#end;
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
@@ -411,19 +387,9 @@ export class Driver implements ProtocolSink, TransportListener, Deadline, Watche
     if (this.isReading) this.#transport.resume();
   }
 
-  #discard(): void {
-    this.#isDiscarding = true;
+  #discard(end: ConnectionEnd): void {
+    end.isDiscarding = true;
     // In a later turn, so that what was held back is not reported from within close() or fail().
     if (this.#isPaused) setImmediate(() => this.resume());
-  }
-
-  /** The connection ends after this time at the latest. An earlier deadline stays. */
-  #setCloseDeadline(timeoutMs: number): void {
-    if (timeoutMs === Infinity) return;
-    this.#closeWaitMs = Math.min(this.#closeWaitMs, Math.round(timeoutMs));
-    const before = this.#closeTicket;
-    const ticket = timers.schedule(this, timeoutMs);
-    this.#closeTicket = Math.min(ticket, before ?? ticket);
-    if (before !== undefined && before !== ticket) timers.cancel(this, Math.max(ticket, before));
   }
 }
