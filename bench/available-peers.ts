@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { peersFolder } from './packages.ts';
+import { peersFolder } from './folders.ts';
 import type { Peer } from './peers.ts';
 import type { DescribingCalls, PeerDescription } from './processes/calls.ts';
 import { Remote } from './processes/remote.ts';

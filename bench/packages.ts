@@ -1,12 +1,9 @@
 import { createRequire } from 'node:module';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { peersFolder, projectFolder } from './folders.ts';
 
 // The peers live in bench/npm; what is not installed there is looked for among the library's own dev dependencies.
-/** Folder of the package.json that lists the peers. */
-export const peersFolder: string = fileURLToPath(new URL('npm/', import.meta.url));
-const projectFolder = fileURLToPath(new URL('../', import.meta.url));
 const requireFromHere = createRequire(join(peersFolder, 'package.json'));
 
 /** Loads a peer's package. */

@@ -1,12 +1,11 @@
 /** Draws the results of a run: `npm run bench:plot -- [results.json] [plot.svg]`. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { projectFolder, resultsFolder } from './folders.ts';
 import { drawPlot } from './report/plot.ts';
 import type { RunResult } from './report/results.ts';
 
-const project = fileURLToPath(new URL('../', import.meta.url));
-const [jsonFile = resolve(project, 'bench/results/latest.json'), plotFile = resolve(project, 'docs/bench.svg')] =
+const [jsonFile = join(resultsFolder, 'latest.json'), plotFile = join(projectFolder, 'docs', 'bench.svg')] =
   process.argv.slice(2);
 
 const plot = drawPlot(JSON.parse(readFileSync(jsonFile, 'utf8')) as RunResult);

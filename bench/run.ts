@@ -1,20 +1,18 @@
 /** Measures this library and its peers, and compares them: `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describePeers, installPeers } from './available-peers.ts';
 import type { Settings } from './benchmark.ts';
 import { selectBenchmarks } from './benchmarks/all.ts';
 import { type CommandLine, parseCommandLine, USAGE } from './command-line.ts';
 import { compare } from './compare.ts';
+import { resultsFolder } from './folders.ts';
 import { LIBRARY, selectPeers } from './peers.ts';
 import { checkFloors, readFloors } from './report/floors.ts';
 import { describeMachine, findProcessors } from './report/machine.ts';
 import { drawPlot } from './report/plot.ts';
 import type { BenchmarkResult, RunResult } from './report/results.ts';
 import { formatBenchmark, formatSummary } from './report/table.ts';
-
-const resultsFolder = fileURLToPath(new URL('results', import.meta.url));
 
 /** Shows what is going on, where somebody watches. */
 function showProgress(text: string): void {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { basename } from 'node:path';
+import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CallAnswer, CallRequest } from './answer-calls.ts';
 
@@ -15,7 +15,7 @@ type Calls<C> = { [K in keyof C]: (argument: never) => Promise<unknown> };
 export interface RemoteOptions {
   /** Processor to pin it to; undefined leaves that to the system. */
   readonly processor?: number | undefined;
-  /** Options of Node. By default those of this process, which carry what lets Node run TypeScript. */
+  /** Options of Node. By default those of this process: in tests they carry what lets Node run TypeScript. */
   readonly execArgv?: readonly string[];
 }
 
@@ -32,9 +32,10 @@ export class Remote<C extends Calls<C>> {
     program: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients' | URL,
     { processor, execArgv = process.execArgv }: RemoteOptions = {},
   ) {
-    const url = program instanceof URL ? program : new URL(`${program}-process.ts`, import.meta.url);
+    const url =
+      program instanceof URL ? program : new URL(`${program}-process${extname(import.meta.url)}`, import.meta.url);
     const script = fileURLToPath(url);
-    const name = basename(script, '-process.ts');
+    const name = basename(script, `-process${extname(script)}`);
     const options = program === 'load' ? LOAD_OPTIONS : [];
     const command = [process.execPath, ...execArgv, ...options, '--expose-gc', script];
     const [file = '', ...rest] = processor === undefined ? command : ['taskset', '-c', String(processor), ...command];

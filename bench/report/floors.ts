@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Benchmark } from '../benchmark.ts';
+import { projectFolder } from '../folders.ts';
 import { LIBRARY } from '../peers.ts';
 import type { BenchmarkResult } from './results.ts';
 
@@ -17,7 +19,7 @@ export interface FloorReport {
 
 /** Reads floors.json. */
 export function readFloors(benchmarks: readonly Benchmark[]): Floors {
-  return parseFloors(readFileSync(new URL('../floors.json', import.meta.url), 'utf8'), benchmarks);
+  return parseFloors(readFileSync(join(projectFolder, 'bench', 'floors.json'), 'utf8'), benchmarks);
 }
 
 /** @throws Error for a name that no benchmark has, and a floor that is no ratio: it would never be held against anything */
