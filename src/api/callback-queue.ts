@@ -25,6 +25,10 @@ export type QueuedEvent =
 export interface CallbackOwner {
   /** First parameter of each callback. */
   readonly subject: object;
+  /** Has the callbacks. */
+  readonly handler: object;
+  /** Events that may wait behind a callback before {@link onQueueFull}. */
+  readonly maxWaitingEvents: number;
   /** A callback other than onMessage is about to run. */
   onBeforeCallback(event: QueuedEvent): void;
   /** A callback other than onMessage is over, or was missing. */
@@ -55,22 +59,16 @@ export const CALLBACK_NAMES = {
  */
 export class CallbackQueue {
   readonly #owner: CallbackOwner;
-  readonly #handler: object;
   readonly #process: LogicalProcess;
-  readonly #maxWaiting: number;
   /** Made when the first event has to wait: with synchronous callbacks none ever does. */
   #waiting: Queue<QueuedEvent> | undefined;
-  #waitingCount = 0;
   #isBusy = false;
   #isFull = false;
   #isMuted = false;
 
-  /** @param maxWaiting - events that may wait behind a callback before the owner is asked to slow down */
-  constructor(owner: CallbackOwner, handler: object, process: LogicalProcess, maxWaiting: number) {
+  constructor(owner: CallbackOwner, process: LogicalProcess) {
     this.#owner = owner;
-    this.#handler = handler;
     this.#process = process;
-    this.#maxWaiting = maxWaiting;
   }
 
   /** Delivers an event, now or when those before it are over. */
@@ -78,7 +76,7 @@ export class CallbackQueue {
     if (this.#isBusy) {
       this.#waiting ??= new Queue();
       this.#waiting.push(event);
-      if (++this.#waitingCount >= this.#maxWaiting && !this.#isFull) {
+      if (this.#waiting.length >= this.#owner.maxWaitingEvents && !this.#isFull) {
         this.#isFull = true;
         this.#owner.onQueueFull();
       }
@@ -105,7 +103,6 @@ export class CallbackQueue {
   pushNext(event: QueuedEvent): void {
     this.#waiting ??= new Queue();
     this.#waiting.unshift(event);
-    this.#waitingCount++;
   }
 
   /** Asks for {@link CallbackOwner.onQueueDrained} when no event waits any more. Only while a callback runs or is just over. */
@@ -120,9 +117,7 @@ export class CallbackQueue {
 
   /** Goes on with what waits. A loop, so that a thousand events do not need a thousand frames of stack. */
   #next(): void {
-    while (this.#waitingCount > 0) {
-      this.#waitingCount--;
-      const event = this.#waiting?.shift() as QueuedEvent;
+    for (let event = this.#waiting?.shift(); event !== undefined; event = this.#waiting?.shift()) {
       if (!(this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
     }
     this.#isBusy = false;
@@ -160,7 +155,7 @@ export class CallbackQueue {
     if (this.#isMuted && (isMessage || event.type === 'drain')) return undefined;
     if (!isMessage) this.#owner.onBeforeCallback(event);
     try {
-      const result = callHandler(this.#handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
+      const result = callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
       if (isThenable(result)) {
         return Promise.resolve(result).then(
           () => this.#finish(event),

@@ -97,14 +97,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     signal?.addEventListener('abort', this.#onAbort);
     const reconnector = reconnect && new Reconnector(reconnect, process, limits.handshakeTimeoutMs, this);
     this.#reconnector = reconnector;
-    this.session = new Session(this, {
-      role: 'client',
-      handler: handler ?? {},
-      dataType,
-      process,
-      limits,
-      reconnector,
-    });
+    this.session = new Session(this, handler ?? {}, { role: 'client', dataType, process, limits, reconnector });
     this.onAttempt();
   }
 

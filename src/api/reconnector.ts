@@ -26,10 +26,24 @@ export interface ReconnectorOwner {
   onConnectFailed(error: FourDError): void;
 }
 
+/** What connections that follow one another add up to. */
+export type Figures = Pick<Ending, 'bytesReceived' | 'bytesSent' | 'openMs'>;
+
+/** Those of no connection at all. */
+export const NO_FIGURES: Figures = { bytesReceived: 0, bytesSent: 0, openMs: 0 };
+
 const PREPARING = { componentSignature: 'HTCL', phase: 'preparing' } as const;
 
 /** Decides whether and when a client connects again, and keeps what is sent meanwhile. */
 export class Reconnector implements Deadline {
+  /** There has been a connection. */
+  hasConnected = false;
+  /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
+  isReleasing = false;
+  /** The error of a connection that may be followed by another one. */
+  lostBy: FourDError | undefined;
+  /** What the connections before this one add up to. */
+  #figures = NO_FIGURES;
   readonly #settings: CheckedReconnect;
   readonly #process: LogicalProcess;
   readonly #handshakeTimeoutMs: number;
@@ -79,6 +93,17 @@ export class Reconnector implements Deadline {
   /** Their size. */
   get heldBytes(): number {
     return this.#held.bytes;
+  }
+
+  /** Adds the figures of one more connection to those of the ones before it. */
+  addUp({ bytesReceived, bytesSent, openMs }: Figures): Figures {
+    const before = this.#figures;
+    this.#figures = {
+      bytesReceived: before.bytesReceived + bytesReceived,
+      bytesSent: before.bytesSent + bytesSent,
+      openMs: before.openMs + openMs,
+    };
+    return this.#figures;
   }
 
   /** Keeps a message for the next connection. Bytes are copied. */

@@ -29,21 +29,19 @@ export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest
  * @remarks Parsed objects of a browser's request take four times as much, and connections live for days.
  */
 export class KeptRequest {
-  #text: string;
+  #request: string | RequestInfo;
   readonly #remoteAddress: string;
-  #info: RequestInfo | undefined;
 
   constructor(request: UpgradeRequest, remoteAddress: string) {
-    this.#text = request.text ?? toText(request);
+    this.#request = request.text ?? toText(request);
     this.#remoteAddress = remoteAddress;
   }
 
   read(): RequestInfo {
-    if (this.#info === undefined) {
-      this.#info = toRequestInfo(fromText(this.#text), this.#remoteAddress);
-      this.#text = '';
+    if (typeof this.#request === 'string') {
+      this.#request = toRequestInfo(fromText(this.#request), this.#remoteAddress);
     }
-    return this.#info;
+    return this.#request;
   }
 }
 

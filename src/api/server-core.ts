@@ -26,7 +26,7 @@ import type { CheckedServerOptions } from './server-options.ts';
 import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
 import { KeptRequest } from './request-info.ts';
-import { OWNER_END_TIMEOUT_MS, Session, type SessionOwner } from './session.ts';
+import { OWNER_END_TIMEOUT_MS, Session, type SessionOwner, type SessionSettings } from './session.ts';
 import type { ClientFacts, TrustedProxies } from './trusted-proxies.ts';
 import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
@@ -53,6 +53,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly subject: WebSocketServer;
   readonly handler: object;
   readonly dataType: DataType;
+  readonly maxWaitingEvents = Infinity;
   readonly #path: string | undefined;
   readonly #limits: CheckedServerOptions;
   readonly #origins: OriginRule;
@@ -60,6 +61,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly #compression: CompressionFactory | undefined;
   readonly #hubs: readonly UpgradeHub[];
   readonly #process: LogicalProcess;
+  readonly #sessionSettings: SessionSettings;
   readonly #queue: CallbackQueue;
   readonly #connections = new Set<ServerConnection>();
   readonly #pending = new Set<PendingUpgrade>();
@@ -92,7 +94,13 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#compression = compression && new CompressionFactory('server', compression);
     this.#hubs = options.hubs;
     this.#process = currentContext().process;
-    this.#queue = new CallbackQueue(this, options.handler, this.#process, Infinity);
+    this.#sessionSettings = {
+      role: 'server',
+      dataType: options.dataType,
+      process: this.#process,
+      limits: options.limits,
+    };
+    this.#queue = new CallbackQueue(this, this.#process);
     this.#process.own(this);
     for (const hub of this.#hubs) hub.add(this.#path, this);
     // Later, so that the variable that receives the server is set.
@@ -313,16 +321,10 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   #open(upgrade: PendingUpgrade, handler: object, acceptance: Acceptance<unknown>): void {
     const { socket, head, handshake, request, client } = upgrade;
     const protocol = acceptance.protocol ?? upgrade.protocol;
-    const { dataType } = this;
     this.#unfinished++;
     const kept = new KeptRequest(request, client.address);
-    const connection = new ServerConnection(this, protocol, kept, acceptance.data, {
-      role: 'server',
-      handler,
-      dataType,
-      process: this.#process,
-      limits: this.#limits,
-    });
+    const session = { handler, settings: this.#sessionSettings };
+    const connection = new ServerConnection(this, protocol, kept, acceptance.data, session);
     connection.network = upgrade.network;
     this.#counts.add(connection.network);
     this.#connections.add(connection);
@@ -373,10 +375,10 @@ class ServerConnection implements SessionOwner {
     protocol: string,
     request: KeptRequest,
     data: unknown,
-    options: ConstructorParameters<typeof Session>[1],
+    { handler, settings }: { readonly handler: object; readonly settings: SessionSettings },
   ) {
     this.#core = core;
-    this.session = new Session(this, options);
+    this.session = new Session(this, handler, settings);
     this.subject = createConnection(this.session, core.subject, protocol, request, data);
   }
 

@@ -21,17 +21,13 @@ import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events
 import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './handlers.ts';
 import type { CheckedOptions } from './common-options.ts';
-import type { Reconnector } from './reconnector.ts';
+import { NO_FIGURES, type Reconnector } from './reconnector.ts';
 import type { Status } from './status.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
 export const OWNER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
-
-type Figures = Pick<Ending, 'bytesReceived' | 'bytesSent' | 'openMs'>;
-
-const NO_FIGURES: Figures = { bytesReceived: 0, bytesSent: 0, openMs: 0 };
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
@@ -58,10 +54,9 @@ export interface SessionOwner {
   onFinished?(): void;
 }
 
-/** What a session needs to know. */
-export interface SessionOptions {
+/** What a session needs to know: one object for all connections of a server. */
+export interface SessionSettings {
   readonly role: Role;
-  readonly handler: object;
   readonly dataType: DataType;
   readonly process: LogicalProcess;
   readonly limits: CheckedOptions;
@@ -78,13 +73,9 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   /** Unique in this process. */
   readonly id: number = ++lastId;
   readonly handler: object;
-  readonly dataType: DataType;
-  readonly #role: Role;
+  readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
-  readonly #process: LogicalProcess;
-  readonly #limits: CheckedOptions;
   readonly #queue: CallbackQueue;
-  readonly #reconnector: Reconnector | undefined;
   #driver: Driver | undefined;
   #status: Status = 'Connecting';
   /** onError has run or is about to: it does so once. */
@@ -96,31 +87,28 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   #hasQueued = false;
   #waitingForDrain: (() => void)[] | undefined;
   #expiry: Expiry | undefined;
-  #hasOpened = false;
   /** Calls of onOpen and onReconnect that are not over. */
   #openings = 0;
-  /** The error of a connection that may be followed by another one. */
-  #lostBy: FourDError | undefined;
-  /** What the connections before this one add up to. */
-  #figures: Figures | undefined;
-  /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
-  #isReleasing = false;
 
-  constructor(owner: SessionOwner, options: SessionOptions) {
+  constructor(owner: SessionOwner, handler: object, settings: SessionSettings) {
     this.#owner = owner;
-    this.handler = options.handler;
-    this.dataType = options.dataType;
-    this.#role = options.role;
-    this.#process = options.process;
-    this.#limits = options.limits;
-    this.#reconnector = options.reconnector;
-    this.#queue = new CallbackQueue(this, options.handler, options.process, options.limits.maxWaitingMessages);
+    this.handler = handler;
+    this.#settings = settings;
+    this.#queue = new CallbackQueue(this, settings.process);
     // A server ends its connections when its process ends it.
-    if (options.role === 'client') options.process.own(this);
+    if (settings.role === 'client') settings.process.own(this);
   }
 
   get subject(): object {
     return this.#owner.subject;
+  }
+
+  get dataType(): DataType {
+    return this.#settings.dataType;
+  }
+
+  get maxWaitingEvents(): number {
+    return this.#settings.limits.maxWaitingMessages;
   }
 
   get status(): Status {
@@ -138,7 +126,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   /** "HTTP" on the server, "HTCL" on the client. */
   get signature(): ComponentSignature {
-    return this.#role === 'server' ? 'HTTP' : 'HTCL';
+    return this.#settings.role === 'server' ? 'HTTP' : 'HTCL';
   }
 
   /**
@@ -153,11 +141,13 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     if (answer !== '') this.#driver.writeHead(answer);
     this.#status = 'Connected';
     this.#openings++;
-    const isAgain = this.#hasOpened;
-    this.#hasOpened = true;
-    if (isAgain) this.#queue.push({ type: 'reconnect', attempt: this.#reconnector?.attempt ?? 0 });
-    else if (this.#role === 'client') this.#queue.pushFirst(OPEN_EVENT);
-    else this.#queue.push(OPEN_EVENT);
+    const { role, reconnector } = this.#settings;
+    if (reconnector?.hasConnected === true) this.#queue.push({ type: 'reconnect', attempt: reconnector.attempt });
+    else {
+      if (reconnector !== undefined) reconnector.hasConnected = true;
+      if (role === 'client') this.#queue.pushFirst(OPEN_EVENT);
+      else this.#queue.push(OPEN_EVENT);
+    }
   }
 
   /** Ends a session that has no transport. */
@@ -179,12 +169,13 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   cancel(): void {
     this.#reconnector?.end();
     this.#status = 'Closed';
-    this.#process.disown(this);
+    this.#settings.process.disown(this);
   }
 
   /** Sends a message: see the public classes. */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
-    if (this.#status !== 'Connected' || this.#isReleasing) return this.#sendLater(message, options);
+    if (this.#status !== 'Connected' || this.#reconnector?.isReleasing === true)
+      return this.#sendLater(message, options);
     if (typeof message === 'string') return this.#sendWire(message, options);
     try {
       return this.#sendWire(toWire(message, this.signature), options);
@@ -232,7 +223,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   expire(): void {
     if (this.#status === 'Connected') {
-      this.close(CLOSE_UNAUTHORIZED, 'session expired', this.#limits.closeTimeoutMs, 'expired');
+      this.close(CLOSE_UNAUTHORIZED, 'session expired', this.#settings.limits.closeTimeoutMs, 'expired');
     }
   }
 
@@ -242,7 +233,12 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   /** Begins the closing handshake. No onMessage runs any more. */
-  close(code: number, reason: string, timeoutMs: number = this.#limits.closeTimeoutMs, cause?: EndCause): void {
+  close(
+    code: number,
+    reason: string,
+    timeoutMs: number = this.#settings.limits.closeTimeoutMs,
+    cause?: EndCause,
+  ): void {
     if (this.#status === 'Closed') return;
     this.#reconnector?.end();
     this.#status = 'Closing';
@@ -297,18 +293,20 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   onError(error: FourDError): void {
     // Whether it is the end shows when the connection is over.
-    if (this.#reconnector?.isOver === false && error.endCause !== 'callback') this.#lostBy = error;
+    const reconnector = this.#reconnector;
+    if (reconnector?.isOver === false && error.endCause !== 'callback') reconnector.lostBy = error;
     else this.#tellError(error);
   }
 
   onTerminated(ending: Ending): void {
     this.#status = 'Closing';
-    const lostBy = this.#lostBy;
-    this.#lostBy = undefined;
-    if (this.#reconnector?.takesOver(ending, lostBy) === true) {
-      this.#addUp(ending);
+    const reconnector = this.#reconnector;
+    const lostBy = reconnector?.lostBy;
+    if (reconnector !== undefined) reconnector.lostBy = undefined;
+    if (reconnector?.takesOver(ending, lostBy) === true) {
+      reconnector.addUp(ending);
+      reconnector.isReleasing = false;
       this.#driver = undefined;
-      this.#isReleasing = false;
       this.#status = 'Connecting';
       if (!this.#isBlocked) this.#resolveDrained();
       return;
@@ -346,7 +344,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       // and a mistake behind them would end the connection before their callbacks could answer.
       this.#queue.notifyWhenDrained();
     } else if (event.type === 'terminate') {
-      this.#process.disown(this);
+      this.#settings.process.disown(this);
       this.#owner.onFinished?.();
     }
   }
@@ -371,7 +369,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       this.#owner.onAborted?.('callback');
     }
     // Nobody else would hear of it: a mistake in user code must not pass in silence.
-    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#process);
+    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#settings.process);
   }
 
   onQueueFull(): void {
@@ -383,11 +381,11 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   #driverOptions(compression: Compression | undefined): DriverOptions {
-    let options = sharedOptions.get(this.#limits);
+    const { limits, role, dataType } = this.#settings;
+    let options = sharedOptions.get(limits);
     if (options === undefined) {
-      const decodesText = this.dataType !== 'blob';
-      options = { ...this.#limits, role: this.#role, decodesText, compression: undefined };
-      sharedOptions.set(this.#limits, options);
+      options = { ...limits, role, decodesText: dataType !== 'blob', compression: undefined };
+      sharedOptions.set(limits, options);
     }
     return compression === undefined ? options : { ...options, compression };
   }
@@ -413,6 +411,10 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     }
   }
 
+  get #reconnector(): Reconnector | undefined {
+    return this.#settings.reconnector;
+  }
+
   /** Whether messages wait, for the peer or for a connection. */
   get #isBlocked(): boolean {
     return this.#driver?.isBlocked === true || (this.#reconnector?.heldCount ?? 0) > 0;
@@ -429,7 +431,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       if (message === undefined) break;
       driver.send(message.data, message.compress);
     }
-    this.#isReleasing = reconnector.heldCount > 0;
+    reconnector.isReleasing = reconnector.heldCount > 0;
   }
 
   #tellError(error: FourDError): void {
@@ -445,21 +447,10 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const reconnector = this.#reconnector;
     if (reconnector === undefined) return undefined;
     return {
-      ...this.#addUp(ending),
+      ...reconnector.addUp(ending),
       reconnectAttempts: reconnector.attempt,
       unsentMessages: reconnector.takeUnsent(),
     };
-  }
-
-  /** Adds the figures of one more connection to those of the ones before it. */
-  #addUp(ending: Ending): Figures {
-    const { bytesReceived, bytesSent, openMs } = this.#figures ?? NO_FIGURES;
-    this.#figures = {
-      bytesReceived: bytesReceived + ending.bytesReceived,
-      bytesSent: bytesSent + ending.bytesSent,
-      openMs: openMs + ending.openMs,
-    };
-    return this.#figures;
   }
 
   #describe(ending: Ending): string {

@@ -7,6 +7,11 @@ export class Queue<T> {
   /** The front of the queue, its first item at the end. */
   #outgoing: T[] = [];
 
+  /** How many items there are. */
+  get length(): number {
+    return this.#incoming.length + this.#outgoing.length;
+  }
+
   /** Adds an item at the end. */
   push(item: T): void {
     this.#incoming.push(item);

@@ -16,6 +16,8 @@ function message(data: unknown): QueuedEvent {
 /** An owner that keeps what it hears, in one log with what the callbacks do. */
 class Owner implements CallbackOwner {
   readonly subject = { name: 'subject' };
+  handler: object = {};
+  maxWaitingEvents = 16;
   readonly log: string[] = [];
   readonly thrown: unknown[] = [];
 
@@ -58,7 +60,9 @@ function makeQueue(
   process: LogicalProcess = mainProcess,
   maxWaiting = 16,
 ): CallbackQueue {
-  return new CallbackQueue(owner, handler, process, maxWaiting);
+  owner.handler = handler;
+  owner.maxWaitingEvents = maxWaiting;
+  return new CallbackQueue(owner, process);
 }
 
 /** The process of a worker that is idle. */

@@ -49,9 +49,8 @@ interface Made {
 function make(role: Role, additions: Additions = {}, options: CommonOptions = {}): Made {
   const owner = new Owner();
   const handler = new RecordingHandler(additions);
-  const session = new Session(owner, {
+  const session = new Session(owner, handler, {
     role,
-    handler,
     dataType: additions.dataType ?? 'text',
     process: mainProcess,
     limits: checkClientOptions(options),

@@ -18,6 +18,21 @@ describe('a queue', () => {
     expect(queue.shift()).toBeUndefined();
   });
 
+  test('knows how long it is, wherever its items are', () => {
+    const queue = new Queue<number>();
+    expect(queue.length).toBe(0);
+    queue.push(1);
+    queue.push(2);
+    queue.unshift(0);
+    expect(queue.length).toBe(3);
+    queue.shift();
+    queue.shift();
+    queue.push(3);
+    expect(queue.length).toBe(2);
+    drain(queue);
+    expect(queue.length).toBe(0);
+  });
+
   test('can be used again after it was empty', () => {
     const queue = new Queue<number>();
     queue.push(1);

@@ -6,8 +6,9 @@ import { Inbox } from '../helpers/inbox.ts';
 
 const SOCKETS = 20_000;
 
-const owner: CallbackOwner = {
+const owner: Omit<CallbackOwner, 'handler'> = {
   subject: {},
+  maxWaitingEvents: 16,
   onBeforeCallback() {},
   onAfterCallback() {},
   onCallbackFailed() {},
@@ -23,7 +24,7 @@ test('thousands of sockets with messages that waited for their worker all get th
   const seen = new Inbox<string>();
   for (let n = 0; n < SOCKETS; n++) {
     const handler = { onMessage: (_: object, { data }: { data: number }) => seen.push(`${data} of ${n}`) };
-    const queue = new CallbackQueue(owner, handler, worker, 16);
+    const queue = new CallbackQueue({ ...owner, handler }, worker);
     for (const data of [1, 2]) queue.push({ type: 'message', data });
   }
   expect(seen.all).toEqual([]);

@@ -15,10 +15,8 @@ test('nothing but onTerminate follows onError, also when the peer catches up', a
     onTerminate: () => calls.push('onTerminate'),
   };
   const limits = checkClientOptions({ maxBufferedBytes: 100_000 });
-  const session = new Session(
-    { subject: {} },
-    { role: 'client', handler, dataType: 'text', process: mainProcess, limits },
-  );
+  const settings = { role: 'client', dataType: 'text', process: mainProcess, limits } as const;
+  const session = new Session({ subject: {} }, handler, settings);
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer, { reads: false });
   session.open(transport, Buffer.alloc(0), '', undefined);

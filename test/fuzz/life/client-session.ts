@@ -25,9 +25,8 @@ export class ClientSession implements SessionOwner {
   isFinished = false;
 
   constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
-    const session = new Session(this, {
+    const session = new Session(this, end, {
       role: 'client',
-      handler: end,
       dataType,
       process: mainProcess,
       limits: checkClientOptions(options),
