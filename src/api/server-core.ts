@@ -53,7 +53,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly subject: WebSocketServer;
   readonly handler: object;
   readonly dataType: DataType;
-  readonly maxWaitingEvents = Infinity;
+  readonly maxWaitingEvents: number = Infinity;
   readonly #path: string | undefined;
   readonly #limits: CheckedServerOptions;
   readonly #origins: OriginRule;

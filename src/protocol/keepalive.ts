@@ -21,9 +21,8 @@ export type KeepaliveStep = 'wait' | 'ping' | 'pong' | 'dead';
 export class Keepalive {
   readonly #limits: KeepaliveLimits;
   #heardMs: number;
-  #pingedMs = 0;
-  /** Nothing has come since the ping. */
-  #isPinged = false;
+  /** When the peer was pinged, undefined when something has come since. */
+  #pingedMs: number | undefined;
 
   constructor(limits: KeepaliveLimits, nowMs: number) {
     this.#limits = limits;
@@ -33,13 +32,13 @@ export class Keepalive {
   /** Bytes have arrived, or are asked for again after a time in which none were: silence counts from now. */
   onBytes(nowMs: number): void {
     this.#heardMs = nowMs;
-    this.#isPinged = false;
+    this.#pingedMs = undefined;
   }
 
   /** When to {@link look} again. */
   get dueMs(): number {
     const { pingIntervalMs, pongTimeoutMs } = this.#limits;
-    return this.#isPinged ? this.#pingedMs + pongTimeoutMs : this.#heardMs + pingIntervalMs;
+    return this.#pingedMs === undefined ? this.#heardMs + pingIntervalMs : this.#pingedMs + pongTimeoutMs;
   }
 
   /** How long nothing has come. */
@@ -59,8 +58,7 @@ export class Keepalive {
       this.onBytes(nowMs);
       return 'pong';
     }
-    if (this.#isPinged) return 'dead';
-    this.#isPinged = true;
+    if (this.#pingedMs !== undefined) return 'dead';
     this.#pingedMs = nowMs;
     return 'ping';
   }
