@@ -26,6 +26,12 @@ export class RateLimit {
     this.#tokens += (durationMs * this.perSecond) / 1000;
   }
 
+  /** Whether it is as if nothing had been taken, nor excused, yet. */
+  isUnused(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#tokens === this.perSecond;
+  }
+
   /** What was taken within a second, when {@link take} has just said no. */
   get observed(): number {
     return Math.ceil(this.perSecond - this.#tokens);

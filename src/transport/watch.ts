@@ -37,7 +37,7 @@ export class Watch implements Deadline {
   readonly #keepalive: Keepalive | undefined;
   readonly #messages: RateLimit | undefined;
   readonly #bytes: RateLimit | undefined;
-  /** Made when it is needed first. */
+  /** Made when it is needed, and let go when it is full again: most connections get a pong in half a minute. */
   #controlFrames: RateLimit | undefined;
   #ticket: number | undefined;
   /** When that is. Undefined and not Infinity, which would be an object of its own. */
@@ -124,6 +124,7 @@ export class Watch implements Deadline {
   #look(): void {
     if (this.#isStopped) return;
     const nowMs = timers.nowMs;
+    if (this.#controlFrames?.isUnused(nowMs) === true) this.#controlFrames = undefined;
     const { isReading } = this.#watched;
     if (nowMs >= (this.#incompleteDueMs ?? Infinity)) this.#onIncompleteDue(nowMs, isReading);
     switch (this.#keepalive?.look(nowMs, isReading)) {

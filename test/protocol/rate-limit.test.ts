@@ -43,4 +43,13 @@ describe('a token bucket', () => {
     stalled.excuse(9000, 1000);
     expect(stalled.take(100, 1000)).toBe(true);
   });
+
+  test('is unused when it is neither less nor more than full', () => {
+    const limit = new RateLimit(60, 0);
+    expect(limit.isUnused(0)).toBe(true);
+    limit.take(1, 0);
+    expect([limit.isUnused(0), limit.isUnused(10), limit.isUnused(20)]).toEqual([false, false, true]);
+    limit.excuse(10, 20);
+    expect([limit.isUnused(20), limit.isUnused(100_000)]).toEqual([false, false]);
+  });
 });

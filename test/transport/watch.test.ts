@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FourDError } from '../../src/errors.ts';
+import { RateLimit } from '../../src/protocol/rate-limit.ts';
 import { timers } from '../../src/transport/timers.ts';
 import { Watch, type Watched, type WatchLimits } from '../../src/transport/watch.ts';
 import { turns } from '../helpers/turns.ts';
@@ -243,6 +244,26 @@ describe('rates', () => {
     const free = watch({ maxControlFramesPerSecond: Infinity });
     for (let i = 0; i < 10_000; i++) free.watch.countControlFrame();
     expect(free.watched.calls).toEqual([]);
+  });
+
+  test('of control frames are forgotten when the next look finds them unused, and only then', async () => {
+    const take = vi.spyOn(RateLimit.prototype, 'take');
+    const { watch: one } = watch();
+    one.countControlFrame();
+    await pass(25_100);
+    one.onBytes(0);
+    for (let i = 0; i < 60; i++) one.countControlFrame();
+    const [first, second, ...others] = take.mock.contexts;
+    expect(second).not.toBe(first);
+    expect(new Set(others)).toEqual(new Set([second]));
+    const excused = watch();
+    excused.watch.onPause();
+    await pass(10_000);
+    excused.watch.onResume();
+    excused.watch.countControlFrame();
+    await pass(25_100);
+    excused.watch.countControlFrame();
+    expect(take.mock.contexts.at(-1)).toBe(take.mock.contexts.at(-2));
   });
 
   test('of messages and bytes, when they are set', async () => {
