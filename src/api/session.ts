@@ -31,8 +31,11 @@ const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
-/** Options of drivers by the limits they come from: all connections of a server share one object. */
-const sharedOptions = new WeakMap<CheckedOptions, DriverOptions>();
+/**
+ * Options of drivers by the limits they come from, or by their compression: connections of a server share one object,
+ * unless they have a compression of their own.
+ */
+const sharedOptions = new WeakMap<CheckedOptions | Compression, DriverOptions>();
 
 let lastId = 0;
 
@@ -382,12 +385,11 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   #driverOptions(compression: Compression | undefined): DriverOptions {
     const { limits, role, dataType } = this.#settings;
-    let options = sharedOptions.get(limits);
-    if (options === undefined) {
-      options = { ...limits, role, decodesText: dataType !== 'blob', compression: undefined };
-      sharedOptions.set(limits, options);
-    }
-    return compression === undefined ? options : { ...options, compression };
+    const known = sharedOptions.get(compression ?? limits);
+    if (known !== undefined) return known;
+    const options = { ...limits, role, decodesText: dataType !== 'blob', compression };
+    if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);
+    return options;
   }
 
   #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {

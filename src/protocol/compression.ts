@@ -29,6 +29,8 @@ export interface Inflater {
 
 /** Both directions of a negotiated permessage-deflate extension. */
 export interface Compression {
+  /** Whether it holds nothing of a connection, so that many use the same one. */
+  readonly isShared: boolean;
   /** Messages shorter than this are sent as they are, unless the sender says otherwise. */
   readonly thresholdBytes: number;
   readonly deflater: Deflater;

@@ -51,6 +51,8 @@ export class CompressionFactory {
   /** What works without context takeover, by its window bits. */
   readonly #deflaters = new Map<number, Deflater>();
   readonly #inflaters = new Map<number, Inflater>();
+  /** The two together, by the window bits of both. */
+  readonly #compressions = new Map<number, Compression>();
 
   constructor(role: Role, settings: ZlibSettings) {
     this.#role = role;
@@ -63,7 +65,9 @@ export class CompressionFactory {
     const server = { bits: agreed.serverMaxWindowBits, isAlone: agreed.serverNoContextTakeover };
     const client = { bits: agreed.clientMaxWindowBits, isAlone: agreed.clientNoContextTakeover };
     const [out, back] = this.#role === 'server' ? [server, client] : [client, server];
-    return {
+    const isShared = out.isAlone && back.isAlone;
+    const make = (): Compression => ({
+      isShared,
       thresholdBytes,
       deflater: out.isAlone
         ? shared(this.#deflaters, out.bits, () => new ZlibDeflater(out.bits, level, undefined))
@@ -71,13 +75,14 @@ export class CompressionFactory {
       inflater: back.isAlone
         ? shared(this.#inflaters, back.bits, () => new ZlibInflater(back.bits, undefined))
         : new ZlibInflater(back.bits, new History(back.bits)),
-    };
+    });
+    return isShared ? shared(this.#compressions, out.bits * 16 + back.bits, make) : make();
   }
 }
 
-function shared<T>(known: Map<number, T>, windowBits: number, make: () => T): T {
-  const result = known.get(windowBits) ?? make();
-  known.set(windowBits, result);
+function shared<T>(known: Map<number, T>, key: number, make: () => T): T {
+  const result = known.get(key) ?? make();
+  known.set(key, result);
   return result;
 }
 

@@ -22,6 +22,7 @@ test('every way to compress has its stream beside it, and works more than once',
 
 test('a message that cannot be worked on is an error, not a fast result', async () => {
   const create = vi.fn<zlib.CompressionFactory['create']>(() => ({
+    isShared: true,
     thresholdBytes: 0,
     deflater: { isShared: true, deflate: (_payload, done) => done(new Error('broken'), Buffer.alloc(0)) },
     inflater: { inflate: (_compressed, _maxBytes, done) => done(new Error('broken'), Buffer.alloc(0)) },

@@ -13,6 +13,7 @@ const NOTHING = Buffer.alloc(0);
 export class FakeCompression implements Compression {
   thresholdBytes = 0;
   readonly deflater: Deflater;
+  readonly isShared = false;
   /** Messages that were compressed. */
   deflated = 0;
   readonly inflater: Inflater = {

@@ -203,11 +203,12 @@ describe('without context takeover', () => {
     const make = (agreed: Partial<DeflateParameters>): Compression =>
       factory.create({ ...NO_LIMITS, ...ALONE, ...agreed });
     const first = make({});
-    expect(first.deflater.isShared).toBe(true);
-    expect(make({}).deflater).toBe(first.deflater);
-    expect(make({}).inflater).toBe(first.inflater);
+    expect([first.isShared, first.deflater.isShared]).toEqual([true, true]);
+    expect(make({})).toBe(first);
+    expect(make({ clientMaxWindowBits: 9 }).inflater).not.toBe(first.inflater);
     expect(make({ clientMaxWindowBits: 9 }).deflater).toBe(first.deflater);
     expect(make({ serverMaxWindowBits: 9 }).deflater).not.toBe(first.deflater);
+    expect(make({ clientNoContextTakeover: false }).isShared).toBe(false);
     // Clients that keep their context are no reason to compress a broadcast for each of them.
     expect(make({ clientNoContextTakeover: false }).deflater).toBe(first.deflater);
     expect(make({ clientNoContextTakeover: false }).inflater).not.toBe(first.inflater);

@@ -103,6 +103,7 @@ class Listener implements DriverListener {
 /** Counts the messages that are being inflated. */
 function counted({ thresholdBytes, deflater, inflater }: Compression, jobs: { running: number }): Compression {
   return {
+    isShared: false,
     thresholdBytes,
     deflater,
     inflater: {
