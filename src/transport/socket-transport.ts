@@ -29,6 +29,8 @@ export class SocketTransport implements Transport {
   #isEndHeldBack = false;
   /** Whether the stream may hold bytes. Mostly it does not, and is not asked. */
   #mayHold: boolean;
+  /** Our side has ended, or both have: nothing is written any more. */
+  #hasEnded = false;
 
   constructor(socket: Duplex) {
     if (!socket.listeners('error').includes(onError)) ignoreErrors(socket);
@@ -63,6 +65,7 @@ export class SocketTransport implements Transport {
     dropNodesEndListener(socket);
     socket.on('end', onEnd);
     if (this.#socket[KEEPER] === undefined) socket.on('close', onClose);
+    this.#hasEnded = !socket.writable;
     // The peer may have ended its side before anyone listened: Node has then told so to nobody.
     this.#isEndHeldBack = socket.readableEnded;
     // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
@@ -71,8 +74,9 @@ export class SocketTransport implements Transport {
 
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
-    // Writing behind the end would be an error.
-    if (!socket.writable) return true;
+    // Writing behind the end would be an error. Whether it has come is not asked of the stream, which took 1 % of a
+    // broadcast: it drops what is written to it after it was destroyed.
+    if (this.#hasEnded) return true;
     if (pieces.length === 1) {
       socket.write(pieces[0]);
     } else {
@@ -98,14 +102,17 @@ export class SocketTransport implements Transport {
   }
 
   end(): void {
+    this.#hasEnded = true;
     this.#socket.end();
   }
 
   destroy(): void {
+    this.#hasEnded = true;
     this.#socket.destroy();
   }
 
   reset(): void {
+    this.#hasEnded = true;
     try {
       this.#socket.resetAndDestroy?.();
     } catch {
@@ -132,12 +139,14 @@ export class SocketTransport implements Transport {
   }
 
   onError(error: Error): void {
+    this.#hasEnded = true;
     this.#error ??= error;
   }
 
   onClose(): void {
     const listener = this.#listener;
     this.#listener = undefined;
+    this.#hasEnded = true;
     listener?.onClosed(this.#error);
   }
 }
