@@ -13,53 +13,33 @@ export interface KeepaliveLimits {
 export type KeepaliveStep = 'wait' | 'ping' | 'pong' | 'dead';
 
 /**
- * The heartbeat of one connection, without a clock: times are passed in, of a clock that may lag, but never goes back.
+ * When to look at the heartbeat of a connection: at {@link keepaliveStep}. Infinity for never.
  *
  * @remarks Only arriving bytes prove that the peer lives, and any bytes do: in the middle of a long message no pong can
- * come. Bytes are only noted; whoever owns the heartbeat looks when {@link dueMs} has come, so that a message sets no timer.
+ * come. Bytes are only noted; whoever keeps these times looks when the moment has come, so that a message sets no timer.
+ * All times are of a clock that may lag, but never goes back.
+ * @param heardMs - when the last bytes came, or reading began again
+ * @param pingedMs - when the peer was pinged, undefined when something has come since
  */
-export class Keepalive {
-  readonly #limits: KeepaliveLimits;
-  #heardMs: number;
-  /** When the peer was pinged, undefined when something has come since. */
-  #pingedMs: number | undefined;
+export function keepaliveDueMs(limits: KeepaliveLimits, heardMs: number, pingedMs: number | undefined): number {
+  return pingedMs === undefined ? heardMs + limits.pingIntervalMs : pingedMs + limits.pongTimeoutMs;
+}
 
-  constructor(limits: KeepaliveLimits, nowMs: number) {
-    this.#limits = limits;
-    this.#heardMs = nowMs;
-  }
-
-  /** Bytes have arrived, or are asked for again after a time in which none were: silence counts from now. */
-  onBytes(nowMs: number): void {
-    this.#heardMs = nowMs;
-    this.#pingedMs = undefined;
-  }
-
-  /** When to {@link look} again. */
-  get dueMs(): number {
-    const { pingIntervalMs, pongTimeoutMs } = this.#limits;
-    return this.#pingedMs === undefined ? this.#heardMs + pingIntervalMs : this.#pingedMs + pongTimeoutMs;
-  }
-
-  /** How long nothing has come. */
-  silenceMs(nowMs: number): number {
-    return nowMs - this.#heardMs;
-  }
-
-  /**
-   * Tells what is to be done now.
-   *
-   * @param isReading - whether bytes of the peer are taken at present. While they are not, its silence proves nothing;
-   * and since its pings are not seen either, it is shown a pong: bytes by which its own heartbeat knows this end
-   */
-  look(nowMs: number, isReading: boolean): KeepaliveStep {
-    if (nowMs < this.dueMs) return 'wait';
-    if (!isReading) {
-      this.onBytes(nowMs);
-      return 'pong';
-    }
-    if (this.#pingedMs !== undefined) return 'dead';
-    this.#pingedMs = nowMs;
-    return 'ping';
-  }
+/**
+ * Tells what is to be done now.
+ *
+ * @param isReading - whether bytes of the peer are taken at present. While they are not, its silence proves nothing;
+ * and since its pings are not seen either, it is shown a pong: bytes by which its own heartbeat knows this end. Then the
+ * silence begins anew.
+ */
+export function keepaliveStep(
+  limits: KeepaliveLimits,
+  heardMs: number,
+  pingedMs: number | undefined,
+  nowMs: number,
+  isReading: boolean,
+): KeepaliveStep {
+  if (nowMs < keepaliveDueMs(limits, heardMs, pingedMs)) return 'wait';
+  if (!isReading) return 'pong';
+  return pingedMs === undefined ? 'ping' : 'dead';
 }

@@ -1,5 +1,5 @@
 import { type ComponentSignature, FourDError, type ErrorCode } from '../errors.ts';
-import { Keepalive, type KeepaliveLimits } from '../protocol/keepalive.ts';
+import { keepaliveDueMs, type KeepaliveLimits, keepaliveStep } from '../protocol/keepalive.ts';
 import { RateLimit } from '../protocol/rate-limit.ts';
 import { type Deadline, timers } from './timers.ts';
 
@@ -34,7 +34,10 @@ export interface Watched {
 export class Watch implements Deadline {
   readonly #watched: Watched;
   readonly #limits: WatchLimits;
-  readonly #keepalive: Keepalive | undefined;
+  /** When the last bytes came, or reading began again. */
+  #heardMs: number;
+  /** When the peer was pinged, undefined when something has come since. */
+  #pingedMs: number | undefined;
   readonly #messages: RateLimit | undefined;
   readonly #bytes: RateLimit | undefined;
   /** Made when it is needed, and let go when it is full again: most connections get a pong in half a minute. */
@@ -54,10 +57,8 @@ export class Watch implements Deadline {
   constructor(watched: Watched, limits: WatchLimits) {
     this.#watched = watched;
     this.#limits = limits;
-    if (limits.pingIntervalMs !== Infinity) {
-      this.#keepalive = new Keepalive(limits, timers.nowMs);
-      this.#arm();
-    }
+    this.#heardMs = timers.nowMs;
+    this.#arm();
     this.#messages = rateLimit(limits.maxMessagesPerSecond);
     this.#bytes = rateLimit(limits.maxBytesPerSecond);
     this.#stalledMs = timers.stalledMs;
@@ -70,7 +71,7 @@ export class Watch implements Deadline {
    * @param incomplete - which message has come in part only, 0 for none
    */
   onBytes(incomplete: number): void {
-    this.#keepalive?.onBytes(timers.tickMs);
+    this.#hear(timers.tickMs);
     if (incomplete !== this.#incomplete) this.#expectEnd(incomplete);
   }
 
@@ -81,7 +82,7 @@ export class Watch implements Deadline {
 
   /** Reading begins, or goes on. */
   onResume(): void {
-    this.#keepalive?.onBytes(timers.tickMs);
+    this.#hear(timers.tickMs);
     if (this.#incomplete !== 0) this.#expectEnd(this.#incomplete);
     this.#excuse(timers.nowMs - this.#pausedMs);
   }
@@ -121,17 +122,24 @@ export class Watch implements Deadline {
     setImmediate(() => this.#look());
   }
 
+  #hear(nowMs: number): void {
+    this.#heardMs = nowMs;
+    this.#pingedMs = undefined;
+  }
+
   #look(): void {
     if (this.#isStopped) return;
     const nowMs = timers.nowMs;
     if (this.#controlFrames?.isUnused(nowMs) === true) this.#controlFrames = undefined;
     const { isReading } = this.#watched;
     if (nowMs >= (this.#incompleteDueMs ?? Infinity)) this.#onIncompleteDue(nowMs, isReading);
-    switch (this.#keepalive?.look(nowMs, isReading)) {
+    switch (keepaliveStep(this.#limits, this.#heardMs, this.#pingedMs, nowMs, isReading)) {
       case 'ping':
+        this.#pingedMs = nowMs;
         this.#watched.sendPing();
         break;
       case 'pong':
+        this.#hear(nowMs);
         this.#watched.sendPong();
         break;
       case 'dead':
@@ -156,7 +164,7 @@ export class Watch implements Deadline {
 
   #onDead(nowMs: number): void {
     const { pongTimeoutMs } = this.#limits;
-    const silenceMs = Math.round((this.#keepalive as Keepalive).silenceMs(nowMs));
+    const silenceMs = Math.round(nowMs - this.#heardMs);
     this.#pass(
       'ERR_HEARTBEAT',
       `peer is gone: nothing came for ${silenceMs} ms, nor within pongTimeoutMs ${pongTimeoutMs} after a ping`,
@@ -173,7 +181,8 @@ export class Watch implements Deadline {
 
   /** Sets the deadline for what is due first, unless one is set for an earlier time. */
   #arm(): void {
-    const dueMs = Math.min(this.#keepalive?.dueMs ?? Infinity, this.#incompleteDueMs ?? Infinity);
+    const silentDueMs = keepaliveDueMs(this.#limits, this.#heardMs, this.#pingedMs);
+    const dueMs = Math.min(silentDueMs, this.#incompleteDueMs ?? Infinity);
     if (dueMs >= (this.#ticketMs ?? Infinity) || this.#isStopped) return;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#ticket = timers.schedule(this, Math.max(0, dueMs - timers.nowMs));
