@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Transport, TransportListener } from './transport.ts';
@@ -33,7 +34,7 @@ export class SocketTransport implements Transport {
   #hasEnded = false;
 
   constructor(socket: Duplex) {
-    if (!socket.listeners('error').includes(onError)) ignoreErrors(socket);
+    ignoreErrors(socket);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
     this.#mayHold = socket.writableLength > 0;
@@ -157,8 +158,8 @@ export class SocketTransport implements Transport {
  * @remarks The listener serves the transport too. Two listeners to one event would take an array: 64 bytes for each of
  * the connections that do nothing.
  */
-export function ignoreErrors(socket: { on(event: 'error', listener: (error: Error) => void): unknown }): void {
-  socket.on('error', onError);
+export function ignoreErrors(socket: EventEmitter): void {
+  if (!socket.listeners('error').includes(onError)) socket.on('error', onError);
 }
 
 /**

@@ -251,7 +251,9 @@ test('ignoreErrors() keeps an error from being thrown', () => {
   const emitter = new EventEmitter();
   expect(() => emitter.emit('error', new Error('reset'))).toThrow('reset');
   ignoreErrors(emitter);
+  ignoreErrors(emitter);
   expect(emitter.emit('error', new Error('reset'))).toBe(true);
+  expect(emitter.listenerCount('error')).toBe(1);
 });
 
 describe('what Node has read of a socket', () => {
