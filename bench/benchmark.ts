@@ -60,7 +60,7 @@ export interface Benchmark {
   /** The metric that the plot and the summary show. */
   readonly headline: string;
   /** Which kind of peer takes part. */
-  readonly side: 'server' | 'compressing server' | 'client' | 'package';
+  readonly side: 'server' | 'compressing server' | 'client' | 'compressing client' | 'package';
   /** Rounds beyond this tell nothing new. */
   readonly maxRounds?: number;
   /** Measures one peer once. Rejects when a message was lost or miscounted, or anything else failed. */

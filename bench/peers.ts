@@ -18,15 +18,16 @@ export interface Peer {
   readonly sides: readonly Benchmark['side'][];
 }
 
-/** What a peer takes part in that can do everything. */
-const COMPRESSING: Peer['sides'] = ['server', 'compressing server', 'client', 'package'];
+/** What a peer takes part in that is measured as server and as client, and compresses what it sends. */
+const BOTH_SIDES: Peer['sides'] = ['server', 'compressing server', 'client', 'compressing client'];
 
 const PEERS: readonly Peer[] = [
-  { name: LIBRARY, module: 'library', packageName: '4d-websocket', sides: COMPRESSING },
-  { name: BASELINE, module: 'ws', packageName: 'ws', sides: COMPRESSING },
+  { name: LIBRARY, module: 'library', packageName: '4d-websocket', sides: [...BOTH_SIDES, 'package'] },
+  { name: BASELINE, module: 'ws', packageName: 'ws', sides: [...BOTH_SIDES, 'package'] },
+  // It inflates what it gets, but compresses nothing that it sends.
   { name: 'undici', module: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', module: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
-  { name: 'node:net', module: 'raw', sides: ['server'] },
+  { name: 'node:net', module: 'raw', sides: ['server', 'client'] },
 ];
 
 /**
@@ -44,7 +45,7 @@ export function selectPeers(names: readonly string[], otherBuilds: readonly stri
     name: otherBuilds.length === 1 ? 'other build' : `other build ${index + 1}`,
     module: 'library',
     entry,
-    sides: ['server', 'compressing server', 'client'],
+    sides: BOTH_SIDES,
   }));
   return [...selected, ...others];
 }

@@ -11,7 +11,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...compressedEchoes,
   ...fanOuts,
   ...latencies,
-  handshakes,
+  ...handshakes,
   ...idleMemories,
   ...clientEchoes,
   startUp,

@@ -1,8 +1,10 @@
 import type { Benchmark } from '../benchmark.ts';
 import type { LoadPlan } from '../load/load.ts';
 import type { MessageShape } from '../messages.ts';
-import { measureExchange, type Measurement } from './message-flow.ts';
-import { withServer } from './processes.ts';
+import { measureExchange } from './message-flow.ts';
+import { withEchoes } from './processes.ts';
+
+type Side = 'server' | 'client';
 
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
 
@@ -13,8 +15,8 @@ const HANDSHAKES = 4000;
 interface IdleLoad {
   readonly name: string;
   readonly title: string;
+  readonly side: Side;
   readonly shape: MessageShape;
-  readonly side: Benchmark['side'];
 }
 
 const IDLE_CONNECTIONS = 10_000;
@@ -25,60 +27,81 @@ const IDLE_LOADS: readonly IdleLoad[] = [
   {
     name: 'idle-memory',
     title: 'Idle memory',
-    shape: SHAPE,
     side: 'server',
+    shape: SHAPE,
   },
   {
     name: 'idle-memory-compressed',
     title: 'Idle memory, compressed',
+    side: 'server',
     // As long as a message must be for ws to compress it.
     shape: { kind: 'object', bytes: 1024, isCompressed: true },
-    side: 'compressing server',
+  },
+  {
+    name: 'client-idle-memory',
+    title: 'Client, idle memory',
+    side: 'client',
+    shape: SHAPE,
   },
 ];
 
-/** Opening connections; they stay open, so that ending them is no part of it. */
-export const handshakes: Benchmark = {
-  name: 'handshakes',
-  title: `Handshakes, ${HANDSHAKES} connections`,
-  metrics: [
-    { name: 'throughput', title: 'handshakes/s', better: 'higher', dependsOnLoad: true },
-    { name: 'cpu', title: 'CPU µs/handshake', better: 'lower' },
-  ],
-  headline: 'cpu',
-  side: 'server',
-  measure: (peer, settings) =>
-    withServer(peer, { behaviour: 'echo', shape: SHAPE }, settings, async (server, load, port) => {
-      await load.ask('open', openPlan(port, SHAPE, WARM_UP_HANDSHAKES, false));
-      const measurement: Measurement = { benchmark: 'handshakes', peer, settings, subject: server, load };
-      return measureExchange(measurement, () => load.ask('open', openPlan(port, SHAPE, HANDSHAKES, false)));
-    }),
-};
+/** Opening connections, as a server and as clients of one process; they stay open, so that ending them is no part of it. */
+export const handshakes: readonly Benchmark[] = [
+  handshake('handshakes', 'Handshakes', 'server'),
+  handshake('client-handshakes', 'Client, handshakes', 'client'),
+];
 
 /** What a connection holds that has sent and received one message and waits for the next. */
-export const idleMemories: readonly Benchmark[] = IDLE_LOADS.map(({ name, title, shape, side }) => ({
-  name,
-  title: `${title}, ${IDLE_CONNECTIONS} connections`,
-  metrics: [
-    { name: 'rss', title: 'RSS bytes/connection', better: 'lower' },
-    { name: 'heap', title: 'heap bytes/connection', better: 'lower' },
-  ],
-  headline: 'rss',
-  side,
-  maxRounds: 3,
-  measure: (peer, settings) =>
-    withServer(peer, { behaviour: 'echo', shape }, settings, async (server, load, port) => {
-      const count = IDLE_CONNECTIONS - FIRST_IDLE_CONNECTIONS;
-      await load.ask('open', openPlan(port, shape, FIRST_IDLE_CONNECTIONS, true));
-      const before = await server.ask('usage', true);
-      await load.ask('open', openPlan(port, shape, count, true));
-      const after = await server.ask('usage', true);
-      const rss = (after.rssBytes - before.rssBytes) / count;
-      const heap = (after.heapBytes - before.heapBytes) / count;
-      return { figures: { rss, heap } };
-    }),
-}));
+export const idleMemories: readonly Benchmark[] = IDLE_LOADS.map(idleMemory);
 
-function openPlan(port: number, shape: MessageShape, connections: number, checksAnswers: boolean): LoadPlan {
-  return { port, shape, connections, pattern: 'echo', inFlight: 1, checksAnswers };
+function handshake(name: string, title: string, side: Side): Benchmark {
+  return {
+    name,
+    title: `${title}, ${HANDSHAKES} connections`,
+    metrics: [
+      { name: 'throughput', title: 'handshakes/s', better: 'higher', dependsOnLoad: true },
+      { name: 'cpu', title: 'CPU µs/handshake', better: 'lower' },
+    ],
+    headline: 'cpu',
+    side,
+    measure: (peer, settings) =>
+      withEchoes(side, peer, SHAPE, settings, async (ends) => {
+        await ends.open(openPlan(SHAPE, WARM_UP_HANDSHAKES, false));
+        const measurement = { benchmark: name, peer, settings, ...ends };
+        return measureExchange(measurement, () => ends.open(openPlan(SHAPE, HANDSHAKES, false)));
+      }),
+  };
+}
+
+function idleMemory({ name, title, side, shape }: IdleLoad): Benchmark {
+  return {
+    name,
+    title: `${title}, ${IDLE_CONNECTIONS} connections`,
+    metrics: [
+      { name: 'rss', title: 'RSS bytes/connection', better: 'lower' },
+      { name: 'heap', title: 'heap bytes/connection', better: 'lower' },
+    ],
+    headline: 'rss',
+    side: shape.isCompressed === true ? `compressing ${side}` : side,
+    maxRounds: 3,
+    measure: (peer, settings) =>
+      withEchoes(side, peer, shape, settings, async ({ subject, open }) => {
+        const count = IDLE_CONNECTIONS - FIRST_IDLE_CONNECTIONS;
+        await open(openPlan(shape, FIRST_IDLE_CONNECTIONS, true));
+        const before = await subject.ask('usage', true);
+        await open(openPlan(shape, count, true));
+        const after = await subject.ask('usage', true);
+        const rss = (after.rssBytes - before.rssBytes) / count;
+        const heap = (after.heapBytes - before.heapBytes) / count;
+        return { figures: { rss, heap } };
+      }),
+  };
+}
+
+function openPlan(
+  shape: MessageShape,
+  connections: number,
+  checksAnswers: boolean,
+): Omit<LoadPlan, 'port' | 'pattern'> {
+  return { shape, connections, inFlight: 1, checksAnswers };
 }

@@ -1,8 +1,7 @@
-import type { Benchmark, Sample, Settings } from '../benchmark.ts';
+import type { Benchmark } from '../benchmark.ts';
 import type { MessageShape } from '../messages.ts';
-import type { Peer } from '../peers.ts';
-import { FLOW_METRICS, measureFlow, type Measurement } from './message-flow.ts';
-import { withClient, withServer } from './processes.ts';
+import { FLOW_METRICS, measureFlow } from './message-flow.ts';
+import { withEchoes } from './processes.ts';
 
 interface EchoLoad {
   readonly name: string;
@@ -29,59 +28,32 @@ const COMPRESSED: EchoLoad = {
 const IN_FLIGHT: readonly number[] = [1, 16];
 
 /** Every message is sent back to where it came from. */
-export const serverEchoes: readonly Benchmark[] = LOADS.flatMap((load) =>
-  IN_FLIGHT.map((inFlight) => echo('server', load, inFlight)),
-);
+export const serverEchoes: readonly Benchmark[] = LOADS.flatMap((load) => echoes('server', load));
 
 /** The same with messages that are inflated and compressed, each on its own. */
-export const compressedEchoes: readonly Benchmark[] = IN_FLIGHT.map((inFlight) => ({
-  ...echo('server', COMPRESSED, inFlight),
-  side: 'compressing server',
-}));
+export const compressedEchoes: readonly Benchmark[] = echoes('server', COMPRESSED);
 
 /** The same with clients under measurement: each answer is followed by the next message. */
-export const clientEchoes: readonly Benchmark[] = LOADS.flatMap((load) =>
-  IN_FLIGHT.map((inFlight) => echo('client', load, inFlight)),
-);
+export const clientEchoes: readonly Benchmark[] = [...LOADS, COMPRESSED].flatMap((load) => echoes('client', load));
+
+function echoes(side: 'server' | 'client', load: EchoLoad): readonly Benchmark[] {
+  return IN_FLIGHT.map((inFlight) => echo(side, load, inFlight));
+}
 
 function echo(side: 'server' | 'client', load: EchoLoad, inFlight: number): Benchmark {
+  const { shape, connections } = load;
   const isServer = side === 'server';
   const name = `${isServer ? '' : 'client-'}echo-${load.name}-${inFlight}`;
-  const measure = isServer ? measureServer : measureClient;
   return {
     name,
-    title: `${isServer ? 'Echo' : 'Client'}, ${load.title}, ${inFlight} in flight, ${load.connections} connections`,
+    title: `${isServer ? 'Echo' : 'Client'}, ${load.title}, ${inFlight} in flight, ${connections} connections`,
     metrics: FLOW_METRICS,
     headline: 'cpu',
-    side,
-    measure: (peer, settings) => measure(name, load, inFlight, peer, settings),
+    side: shape.isCompressed === true ? `compressing ${side}` : side,
+    measure: (peer, settings) =>
+      withEchoes(side, peer, shape, settings, async (ends) => {
+        await ends.open({ shape, connections, inFlight, checksAnswers: true });
+        return measureFlow({ benchmark: name, peer, settings, ...ends }, ends.run);
+      }),
   };
-}
-
-function measureServer(
-  benchmark: string,
-  { shape, connections }: EchoLoad,
-  inFlight: number,
-  peer: Peer,
-  settings: Settings,
-): Promise<Sample> {
-  return withServer(peer, { behaviour: 'echo', shape }, settings, async (server, load, port) => {
-    await load.ask('open', { port, shape, connections, pattern: 'echo', inFlight, checksAnswers: true });
-    const measurement: Measurement = { benchmark, peer, settings, subject: server, load };
-    return measureFlow(measurement, (durationMs) => load.ask('run', durationMs));
-  });
-}
-
-function measureClient(
-  benchmark: string,
-  { shape, connections }: EchoLoad,
-  inFlight: number,
-  peer: Peer,
-  settings: Settings,
-): Promise<Sample> {
-  return withClient({ behaviour: 'echo', shape }, settings, async (client, server, port) => {
-    await client.ask('open', { peer, port, shape, connections, inFlight });
-    const measurement: Measurement = { benchmark, peer, settings, subject: client, load: server };
-    return measureFlow(measurement, (durationMs) => client.ask('run', durationMs));
-  });
 }

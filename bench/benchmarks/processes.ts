@@ -1,7 +1,53 @@
 import type { Settings } from '../benchmark.ts';
+import type { Exchange } from '../load/exchange.ts';
+import type { LoadPlan } from '../load/load.ts';
 import type { Peer } from '../peers.ts';
-import type { ClientCalls, LoadCalls, ServerCalls, ServerWorkload } from '../processes/calls.ts';
+import type { ClientCalls, CommonCalls, LoadCalls, ServerCalls, ServerWorkload } from '../processes/calls.ts';
 import { Remote } from '../processes/remote.ts';
+
+/** The bare server: what clients are measured against. */
+const BARE_SERVER: Peer = { name: 'bare server', module: 'raw', sides: [] };
+
+/** Two processes that echo, of which either is measured. */
+export interface EchoEnds {
+  /** The process whose cost is the figure. */
+  readonly subject: Pick<Remote<CommonCalls>, 'ask'>;
+  /** The process at the other end. */
+  readonly load: Pick<Remote<CommonCalls>, 'ask'>;
+  /** Opens connections, beside those of earlier calls. The result counts handshakes. */
+  open(plan: Omit<LoadPlan, 'port' | 'pattern'>): Promise<Exchange>;
+  /** Lets messages flow on the connections of the last {@link open}. */
+  run(durationMs: number): Promise<Exchange>;
+}
+
+/** Measures a peer on one side of echoes: as the server of a load, or as the clients of a bare server. */
+export function withEchoes<T>(
+  side: 'server' | 'client',
+  peer: Peer,
+  shape: ServerWorkload['shape'],
+  settings: Settings,
+  work: (ends: EchoEnds) => Promise<T>,
+): Promise<T> {
+  const workload: ServerWorkload = { behaviour: 'echo', shape };
+  if (side === 'client') {
+    return withClient(workload, settings, (client, server, port) =>
+      work({
+        subject: client,
+        load: server,
+        open: (plan) => client.ask('open', { peer, plan: { ...plan, port, pattern: 'echo' } }),
+        run: (durationMs) => client.ask('run', durationMs),
+      }),
+    );
+  }
+  return withServer(peer, workload, settings, (server, load, port) =>
+    work({
+      subject: server,
+      load,
+      open: (plan) => load.ask('open', { ...plan, port, pattern: 'echo' }),
+      run: (durationMs) => load.ask('run', durationMs),
+    }),
+  );
+}
 
 /** Runs a fresh server and a fresh load, each pinned to its processor, and ends them whatever happens. */
 export async function withServer<T>(
@@ -24,18 +70,29 @@ export async function withServer<T>(
 }
 
 /** Runs fresh clients, which are measured, against a fresh bare server that answers canned bytes. */
-export async function withClient<T>(
+async function withClient<T>(
   workload: ServerWorkload,
   { processors }: Settings,
   work: (client: Remote<ClientCalls>, server: Remote<ServerCalls>, port: number) => Promise<T>,
 ): Promise<T> {
   const client = new Remote<ClientCalls>('client', { processor: processors?.subject });
   const server = new Remote<ServerCalls>('server', { processor: processors?.load });
+  const measure = async (): Promise<T> => {
+    const result = await work(client, server, await server.ask('start', { peer: BARE_SERVER, workload }));
+    await client.ask('verify', null);
+    return result;
+  };
   try {
-    const peer: Peer = { name: 'bare server', module: 'raw', sides: [] };
-    return await work(client, server, await server.ask('start', { peer, workload }));
+    const [outcome] = await Promise.allSettled([measure()]);
+    const isQuiet = outcome.status === 'fulfilled';
+    // What the server found wrong says more than the loss of a connection, which is all that clients see of it.
+    const fault = await server.ask('findFault', isQuiet);
+    if (fault !== undefined) throw new Error(fault);
+    if (!isQuiet) throw outcome.reason;
+    return outcome.value;
   } finally {
-    await client.stop();
+    // The server first: who ends thousands of connections keeps as many ports for a minute, and a server has but one.
     await server.stop();
+    await client.stop();
   }
 }

@@ -1,9 +1,12 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Exchange, ExchangeClock } from '../load/exchange.ts';
+import { type Exchange, ExchangeClock, SURPLUS_WAIT_MS } from '../load/exchange.ts';
 import { Failure, WRONG_ANSWER } from '../load/failure.ts';
 import { targetOf } from '../load/handshake.ts';
+import type { LoadPlan } from '../load/load.ts';
+import { openInTurn } from '../load/open-in-turn.ts';
 import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
-import type { ClientTask } from '../processes/calls.ts';
 import type { ClientConnection, ClientPeer } from './client-peer.ts';
 
 type Message = string | Buffer | object;
@@ -11,28 +14,41 @@ type Message = string | Buffer | object;
 /** Clients that send a message for each answer they get, each time another one. */
 export class ClientLoad {
   readonly #peer: ClientPeer;
-  readonly #task: ClientTask;
+  readonly #plan: LoadPlan;
   readonly #messages: readonly Message[];
   readonly #failure = new Failure();
-  readonly #clock = new ExchangeClock(this.#failure);
+  readonly #clock: ExchangeClock;
   /** By connection, what sends its next message. */
   readonly #senders: (() => void)[] = [];
+  /** Connections that have not got the answer that is no part of a measurement. */
+  #unchecked = 0;
+  #onChecked: (() => void) | undefined;
 
-  constructor(peer: ClientPeer, task: ClientTask) {
+  /** @param plan - whose pattern is `echo` */
+  constructor(peer: ClientPeer, plan: LoadPlan) {
     this.#peer = peer;
-    this.#task = task;
-    const { shape } = task;
+    this.#plan = plan;
+    this.#clock = new ExchangeClock(this.#failure, plan.drainTimeoutMs);
+    const { shape } = plan;
     this.#messages = Array.from({ length: countVariants(shape) }, (_, variant) => messageOf(shape, variant));
   }
 
-  async open(): Promise<void> {
-    for (let i = 0; i < this.#task.connections; i++) {
-      this.#senders.push(await this.#failure.guard(this.#connect(i % this.#messages.length)));
-    }
+  /** Opens the connections. The result counts handshakes. */
+  async open(): Promise<Exchange> {
+    const { connections, checksAnswers } = this.#plan;
+    const beganAt = performance.now();
+    await this.#failure.guard(
+      openInTurn(connections, async (number) => {
+        this.#senders.push(await this.#connect(number % this.#messages.length));
+      }),
+    );
+    const elapsedMs = performance.now() - beganAt;
+    if (checksAnswers) await this.#check();
+    return { messages: connections, elapsedMs };
   }
 
   run(durationMs: number): Promise<Exchange> {
-    const { inFlight, connections } = this.#task;
+    const { inFlight, connections } = this.#plan;
     return this.#clock.run(durationMs, inFlight * connections, () => {
       for (const send of this.#senders) {
         for (let i = 0; i < inFlight; i++) send();
@@ -40,27 +56,53 @@ export class ClientLoad {
     });
   }
 
+  /** Waits for what nobody asked for. Rejects when something came after all that was counted, or a connection was lost. */
+  async verify(): Promise<void> {
+    await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
+  }
+
+  /** Waits until each connection has got one answer. */
+  #check(): Promise<void> {
+    return this.#failure.guard(
+      new Promise((resolve) => {
+        this.#onChecked = resolve;
+        this.#unchecked = this.#senders.length;
+        for (const send of this.#senders) send();
+      }),
+    );
+  }
+
   async #connect(firstVariant: number): Promise<() => void> {
-    const { shape, port } = this.#task;
+    const { shape, port } = this.#plan;
     const messages = this.#messages;
     let sent = firstVariant;
     let answered = firstVariant;
     const connection: ClientConnection = await this.#peer.connect({
       url: `ws://127.0.0.1:${port}${targetOf(firstVariant)}`,
-      kind: shape.kind,
+      shape,
       onMessage: (data) => {
         const message = messages[answered % messages.length] as Message;
         // All of the first ones, and then no more than what costs the clients under measurement nothing.
         const isWholeCompared = answered++ < firstVariant + messages.length;
         const isExpected = isWholeCompared ? isMessage(data, message) : looksLike(data, message);
         if (!isExpected) this.#failure.fail(WRONG_ANSWER);
+        // One too many must not make up for one that another connection has not got.
+        else if (answered > sent) this.#failure.fail('more answers than messages');
+        else if (this.#unchecked > 0) this.#onCheckedAnswer();
         else if (this.#clock.answered(1)) send();
       },
-      onLost: () => this.#failure.fail('connection lost'),
+      onLost: this.#onLost,
     });
     const send = (): void => connection.send(messages[sent++ % messages.length] as Message);
     return send;
   }
+
+  #onCheckedAnswer(): void {
+    if (--this.#unchecked === 0) this.#onChecked?.();
+  }
+
+  // One for all connections: it is no part of what each of them holds.
+  readonly #onLost = (): void => this.#failure.fail('connection lost');
 }
 
 function messageOf(shape: MessageShape, variant: number): Message {

@@ -9,7 +9,7 @@ export interface ClientPeer extends PeerDescription {
 
 export interface ConnectTask {
   readonly url: string;
-  readonly kind: MessageShape['kind'];
+  readonly shape: MessageShape;
   /** Gets what the client gives its user; objects parsed. */
   readonly onMessage: (data: unknown) => void;
   /** The connection is over. */

@@ -12,11 +12,15 @@ export async function createPeer(peer: Peer): Promise<ClientPeer> {
   return {
     version: peer.entry === undefined ? versionOf('4d-websocket') : '',
     notes: peer.entry === undefined ? 'from dist/' : `from ${peer.entry}`,
-    async connect({ url, kind, onMessage, onLost }) {
+    async connect({ url, shape, onMessage, onLost }) {
       const ws = await library.WebSocket.new(
         url,
-        { dataType: DATA_TYPES[kind], onMessage: (_ws, event) => onMessage(event.data), onTerminate: onLost },
-        { maxMessageBytes: MAX_MESSAGE_BYTES, maxBufferedBytes: MAX_BUFFERED_BYTES },
+        { dataType: DATA_TYPES[shape.kind], onMessage: (_ws, event) => onMessage(event.data), onTerminate: onLost },
+        {
+          compression: shape.isCompressed === true,
+          maxMessageBytes: MAX_MESSAGE_BYTES,
+          maxBufferedBytes: MAX_BUFFERED_BYTES,
+        },
       );
       if (ws === null) throw new Error('no connection');
       return ws;

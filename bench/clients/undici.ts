@@ -6,11 +6,11 @@ import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts
 export function createPeer(): ClientPeer {
   const { WebSocket } = loadPackage('undici') as typeof Undici;
 
-  function connect({ url, kind, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
+  function connect({ url, shape, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url);
       socket.binaryType = 'arraybuffer';
-      const isObject = kind === 'object';
+      const isObject = shape.kind === 'object';
       socket.addEventListener('message', ({ data }) => onMessage(isObject ? JSON.parse(data as string) : data));
       socket.addEventListener('error', () => reject(new Error('no connection')));
       socket.addEventListener('close', onLost);

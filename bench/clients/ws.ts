@@ -1,16 +1,19 @@
 import type * as Ws from 'ws';
 import { loadPackage, versionOf } from '../packages.ts';
-import { nativeNotes } from '../servers/ws.ts';
+import { COMPRESSION, nativeNotes } from '../servers/ws.ts';
 import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts';
 
-/** The client of ws, without compression. */
+/** The window of its own messages: what the documentation has for those of a server. */
+const CLIENT_COMPRESSION: Ws.PerMessageDeflateOptions = { ...COMPRESSION, clientMaxWindowBits: 10 };
+
+/** The client of ws, without compression unless that is what is measured. */
 export function createPeer(): ClientPeer {
   const { WebSocket } = loadPackage('ws') as typeof Ws;
 
-  function connect({ url, kind, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
+  function connect({ url, shape, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, { perMessageDeflate: false });
-      const isObject = kind === 'object';
+      const socket = new WebSocket(url, { perMessageDeflate: shape.isCompressed === true && CLIENT_COMPRESSION });
+      const isObject = shape.kind === 'object';
       // Text stays bytes: the cheapest that ws offers.
       socket.on('message', (data: Buffer) => onMessage(isObject ? JSON.parse(data.toString()) : data));
       socket.on('error', reject);

@@ -1,24 +1,27 @@
 import { countVariants, type MessageShape } from '../messages.ts';
 import type { AnswerPlace, Answers } from './answers.ts';
-import { firstFrame, holdsCompressed } from './frames.ts';
+import { firstFrame, holdsCompressed, unmaskFrame } from './frames.ts';
 
 /** A message that was compressed has no longer frame than this. */
-const MAX_FRAME_BYTES = 4 + 65_535;
+const MAX_FRAME_BYTES = 8 + 65_535;
 
 /**
  * Answers that a server compresses in its own way, and one message not always alike: zlib writes the end of a flush twice
  * when that of the first just fills its memory, which happens to ws now and then. Each way is inflated and compared once,
- * and then known.
+ * and then known. Messages of a client that compresses are read alike: those that a bare server must get.
  */
 export class CompressedAnswers implements Answers {
   readonly #shape: MessageShape;
+  readonly #isMasked: boolean;
   /** By variant, all the frames that hold it. */
   readonly #known: readonly Buffer[][];
   /** Beginnings of frames. */
   readonly #rests = new Map<AnswerPlace, Buffer>();
 
-  constructor(shape: MessageShape) {
+  /** @param isMasked - whether a client sends them, or a server */
+  constructor(shape: MessageShape, isMasked: boolean) {
     this.#shape = shape;
+    this.#isMasked = isMasked;
     this.#known = Array.from({ length: countVariants(shape) }, () => []);
   }
 
@@ -40,7 +43,9 @@ export class CompressedAnswers implements Answers {
     return left.length < MAX_FRAME_BYTES ? answers : -1;
   }
 
-  #isAnswer(frame: Buffer, variant: number): boolean {
+  #isAnswer(sent: Buffer, variant: number): boolean {
+    const frame = this.#isMasked ? unmaskFrame(sent) : sent;
+    if (frame === undefined) return false;
     const known = this.#known[variant] as Buffer[];
     if (known.some((each) => each.equals(frame))) return true;
     if (!holdsCompressed(frame, this.#shape, variant)) return false;

@@ -10,6 +10,8 @@ export interface Exchange {
 
 /** How long the last answers may take when no new messages are sent. */
 export const DRAIN_TIMEOUT_MS = 20_000;
+/** How long an answer that nobody asked for has to come, after the last that was counted. */
+export const SURPLUS_WAIT_MS = 50;
 
 /**
  * Keeps messages flowing for a while, then waits until the last is answered. So nothing is in flight where a measurement

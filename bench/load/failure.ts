@@ -2,6 +2,10 @@
 export const WRONG_ANSWER =
   'an answer is not the message that was sent: it was changed, not compressed as agreed, lost, answered twice or overtaken by another';
 
+/** The same of a message that a client sent. */
+export const WRONG_MESSAGE =
+  'a message is not the one whose turn it was: it was changed, not compressed as agreed, lost, sent twice or overtaken by another';
+
 /** What went wrong, told to whoever waits and to whoever will wait. */
 export class Failure {
   readonly #promise: Promise<never>;

@@ -6,6 +6,7 @@ import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
 const RSV1 = 0x40;
+const MASK_BIT = 0x80;
 /** What is cut off a compressed message (RFC 7692 section 7.2.1). */
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
@@ -25,19 +26,36 @@ export function buildFrames(shape: MessageShape, isMasked: boolean): readonly Bu
 export function frameOf(payload: Buffer, firstByte: number, isMasked: boolean): Buffer {
   const header = Buffer.from([firstByte, ...lengthBytes(payload.length)]);
   if (!isMasked) return Buffer.concat([header, payload]);
-  (header[1] as number) |= 0x80;
+  (header[1] as number) |= MASK_BIT;
   return Buffer.concat([header, MASKING_KEY, payload.map((byte, i) => byte ^ (MASKING_KEY[i & 3] as number))]);
 }
 
-/** The frame that `bytes` begin with, as a server sends it; undefined when there is more of it to come. */
+/** The frame that `bytes` begin with, masked or bare; undefined when there is more of it to come, or more than 65 535 bytes. */
 export function firstFrame(bytes: Buffer): Buffer | undefined {
-  const shortLength = (bytes[1] ?? 127) & 0x7f;
+  const second = bytes[1] ?? 127;
+  const shortLength = second & 0x7f;
   if (shortLength === 127 || (shortLength === 126 && bytes.length < 4)) return undefined;
-  const length = shortLength === 126 ? 4 + bytes.readUInt16BE(2) : 2 + shortLength;
+  const keyBytes = second & MASK_BIT ? MASKING_KEY.length : 0;
+  const length = keyBytes + (shortLength === 126 ? 4 + bytes.readUInt16BE(2) : 2 + shortLength);
   return bytes.length < length ? undefined : bytes.subarray(0, length);
 }
 
-/** Whether a frame of a server holds the message, compressed as the server likes. */
+/** A frame of {@link firstFrame} without its mask, in memory of its own; undefined when it has none. */
+export function unmaskFrame(frame: Buffer): Buffer | undefined {
+  const second = frame[1] as number;
+  if ((second & MASK_BIT) === 0) return undefined;
+  const headBytes = (second & 0x7f) === 126 ? 4 : 2;
+  const payloadBegin = headBytes + MASKING_KEY.length;
+  const bare = Buffer.allocUnsafe(frame.length - MASKING_KEY.length);
+  frame.copy(bare, 0, 0, headBytes);
+  bare[1] = second & 0x7f;
+  for (let i = 0; i < bare.length - headBytes; i++) {
+    bare[headBytes + i] = (frame[payloadBegin + i] as number) ^ (frame[headBytes + (i & 3)] as number);
+  }
+  return bare;
+}
+
+/** Whether a bare frame holds the message, compressed as its sender likes. */
 export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: number): boolean {
   const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
   if (frame[0] !== firstByteOf(shape)) return false;

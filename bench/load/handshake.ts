@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+const EACH_ON_ITS_OWN = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
 
 /**
  * The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
@@ -16,7 +17,7 @@ export function upgradeRequest(isCompressed: boolean, firstVariant: number): str
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${KEY}`,
     'Sec-WebSocket-Version: 13',
-    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${OFFER}`] : []),
+    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${EACH_ON_ITS_OWN}`] : []),
     '\r\n',
   ].join('\r\n');
 }
@@ -31,8 +32,6 @@ export function firstVariantOf(request: string): number {
   return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
 }
 
-const OFFER = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
-
 const ACCEPT = acceptOf(KEY);
 
 /** Whether `head` is the right answer to {@link upgradeRequest}. */
@@ -42,14 +41,28 @@ export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
   );
 }
 
-/** The answer to a request. */
-export function answerUpgrade(request: string): string {
+/**
+ * Whether a request lets the server compress each message on its own as it likes: with any window, unlike one that limits
+ * the server's.
+ */
+export function offersCompression(request: string): boolean {
+  const offer = /^sec-websocket-extensions: *(permessage-deflate\b[^\r]*)/im.exec(request)?.[1];
+  return offer !== undefined && !offer.includes('server_max_window_bits');
+}
+
+/**
+ * The answer to a request.
+ *
+ * @param isCompressed - whether to agree on what {@link offersCompression} has found
+ */
+export function answerUpgrade(request: string, isCompressed: boolean): string {
   const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1] ?? '';
   return [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Accept: ${acceptOf(key)}`,
+    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${EACH_ON_ITS_OWN}`] : []),
     '\r\n',
   ].join('\r\n');
 }

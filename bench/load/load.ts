@@ -5,10 +5,11 @@ import { AnswerBytes } from './answer-bytes.ts';
 import { AnswerCheck } from './answer-check.ts';
 import type { Answers } from './answers.ts';
 import { CompressedAnswers } from './compressed-answers.ts';
-import { type Exchange, ExchangeClock } from './exchange.ts';
+import { type Exchange, ExchangeClock, SURPLUS_WAIT_MS } from './exchange.ts';
 import { Failure, WRONG_ANSWER } from './failure.ts';
 import { FrameCycle } from './frame-cycle.ts';
 import { buildFrames } from './frames.ts';
+import { openInTurn } from './open-in-turn.ts';
 import { Pace, type PacedExchange, type Pacing } from './pace.ts';
 import { RawConnection, type RawListener } from './raw-connection.ts';
 
@@ -27,11 +28,6 @@ export interface LoadPlan {
   readonly drainTimeoutMs?: number;
 }
 
-/** How many handshakes are under way at a time. */
-const CONCURRENT_HANDSHAKES = 32;
-/** How long an answer that nobody asked for has to come, after the last that was counted. */
-const SURPLUS_WAIT_MS = 50;
-
 /**
  * The generator of the load: raw sockets, frames built beforehand, answers counted by their bytes. Each byte that comes is
  * compared with what must come, by one call of native code for each read. The messages of a connection differ from one to the
@@ -46,7 +42,6 @@ export class Load implements RawListener {
   #check: AnswerCheck | undefined;
   #pace: Pace | undefined;
   readonly #connections: RawConnection[] = [];
-  #begunConnections = 0;
   /** Connections that have not got all of the current fan-out. */
   #waitingConnections = 0;
 
@@ -55,7 +50,7 @@ export class Load implements RawListener {
     this.#clock = new ExchangeClock(this.#failure, plan.drainTimeoutMs);
     this.#answers =
       plan.shape.isCompressed === true
-        ? new CompressedAnswers(plan.shape)
+        ? new CompressedAnswers(plan.shape, false)
         : new AnswerBytes(buildFrames(plan.shape, false));
     this.#messages = new FrameCycle(buildFrames(plan.shape, true), plan.inFlight);
   }
@@ -64,9 +59,7 @@ export class Load implements RawListener {
   async open(): Promise<Exchange> {
     const { connections, checksAnswers } = this.#plan;
     const beganAt = performance.now();
-    await this.#failure.guard(
-      Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, () => this.#openInTurn())),
-    );
+    await this.#failure.guard(openInTurn(connections, (number) => this.#open(number)));
     const elapsedMs = performance.now() - beganAt;
     if (checksAnswers) {
       this.#check = new AnswerCheck(this.#failure, this.#answers);
@@ -133,16 +126,13 @@ export class Load implements RawListener {
     this.#failure.fail(`connection lost: ${reason}`);
   }
 
-  async #openInTurn(): Promise<void> {
-    const { port, shape, connections, pattern } = this.#plan;
-    const isCompressed = shape.isCompressed === true;
-    while (this.#begunConnections < connections) {
-      const number = this.#begunConnections++;
-      // All get the messages of one connection in a fan-out, whichever is open first.
-      const firstVariant = pattern === 'echo' ? number % this.#messages.length : 0;
-      const connection = await RawConnection.open({ port, isCompressed, firstVariant }, this);
-      connection.index = this.#connections.push(connection) - 1;
-    }
+  async #open(number: number): Promise<void> {
+    const { port, shape, pattern } = this.#plan;
+    // All get the messages of one connection in a fan-out, whichever is open first.
+    const firstVariant = pattern === 'echo' ? number % this.#messages.length : 0;
+    const target = { port, isCompressed: shape.isCompressed === true, firstVariant };
+    const connection = await RawConnection.open(target, this);
+    connection.index = this.#connections.push(connection) - 1;
   }
 
   #checkNothingIsLeft(): void {

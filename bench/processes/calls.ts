@@ -42,6 +42,12 @@ export interface DescribingCalls extends CommonCalls {
 export interface ServerCalls extends DescribingCalls {
   /** Starts the server and gives its port. */
   start(task: { readonly peer: Peer; readonly workload: ServerWorkload }): Promise<number>;
+  /**
+   * What a client sent that it must not have; undefined when nothing, and when the server does not look.
+   *
+   * @param isQuiet - whether all messages were answered, so that no part of one may be left
+   */
+  findFault(isQuiet: boolean): Promise<string | undefined>;
 }
 
 /** Calls that the load generator answers. */
@@ -58,14 +64,10 @@ export interface LoadCalls extends CommonCalls {
 
 /** Calls that a process with clients answers. */
 export interface ClientCalls extends DescribingCalls {
-  open(task: ClientTask): Promise<void>;
+  /** Opens connections, beside those of earlier calls. The result counts handshakes. */
+  open(task: { readonly peer: Peer; readonly plan: LoadPlan }): Promise<Exchange>;
+  /** Lets messages flow on the connections of the last {@link open}. */
   run(durationMs: number): Promise<Exchange>;
-}
-
-export interface ClientTask {
-  readonly peer: Peer;
-  readonly port: number;
-  readonly shape: MessageShape;
-  readonly connections: number;
-  readonly inFlight: number;
+  /** Rejects when anything went wrong, or came that was not asked for, since the last measurement. */
+  verify(nothing: null): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { ClientPeer } from '../clients/client-peer.ts';
 import { ClientLoad } from '../clients/client-load.ts';
+import { Load, type LoadPlan } from '../load/load.ts';
 import type { Peer } from '../peers.ts';
 import { answerCalls } from './answer-calls.ts';
 import type { ClientCalls } from './calls.ts';
@@ -23,7 +24,12 @@ async function load(peer: Peer): Promise<ClientPeer> {
   return createPeer(peer);
 }
 
-let current: ClientLoad | undefined;
+/** The generator of the load is what bare sockets can do, and so the floor of clients too. */
+async function createLoad(peer: Peer, plan: LoadPlan): Promise<Load | ClientLoad> {
+  return peer.module === 'raw' ? new Load(plan) : new ClientLoad(await load(peer), plan);
+}
+
+const loads: (Load | ClientLoad)[] = [];
 
 const calls: ClientCalls = {
   usage,
@@ -33,13 +39,18 @@ const calls: ClientCalls = {
     const { version, notes } = await load(peer);
     return { version, notes };
   },
-  async open(task) {
-    current = new ClientLoad(await load(task.peer), task);
-    await current.open();
+  async open({ peer, plan }) {
+    const opened = await createLoad(peer, plan);
+    loads.push(opened);
+    return opened.open();
   },
   async run(durationMs) {
-    if (current === undefined) throw new Error('no connections are open');
-    return current.run(durationMs);
+    const last = loads.at(-1);
+    if (last === undefined) throw new Error('no connections are open');
+    return last.run(durationMs);
+  },
+  async verify() {
+    await Promise.all(loads.map((each) => each.verify()));
   },
 };
 

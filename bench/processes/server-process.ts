@@ -23,6 +23,8 @@ async function load(peer: Peer): Promise<ServerPeer> {
   return createPeer(peer);
 }
 
+let current: ServerPeer | undefined;
+
 const calls: ServerCalls = {
   usage,
   startProfile,
@@ -32,7 +34,11 @@ const calls: ServerCalls = {
     return { version, notes };
   },
   async start({ peer, workload }) {
-    return (await load(peer)).serve(workload);
+    current = await load(peer);
+    return current.serve(workload);
+  },
+  async findFault(isQuiet) {
+    return current?.findFault?.(isQuiet);
   },
 };
 

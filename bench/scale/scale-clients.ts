@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../load/failure.ts';
 import { firstFrame, frameOf } from '../load/frames.ts';
+import { openInTurn } from '../load/open-in-turn.ts';
 import { RawConnection, type RawListener } from '../load/raw-connection.ts';
 import { clockMs } from './clock.ts';
 
-/** How many handshakes are under way at a time. */
-const CONCURRENT_HANDSHAKES = 32;
 /** An address has some 28 000 ports, but binding to a free one gets slow long before they are used up. */
 const CONNECTIONS_PER_ADDRESS = 2000;
 const ARRIVAL_TIMEOUT_MS = 60_000;
@@ -49,16 +48,12 @@ export class ScaleClients implements RawListener {
 
   /** Opens connections, beside those of earlier calls. */
   async open({ port, connections, offset }: ScaleTask): Promise<void> {
-    let begun = 0;
-    const openInTurn = async (): Promise<void> => {
-      while (begun < connections) {
-        const localAddress = addressOf(offset + begun++);
+    await this.#failure.guard(
+      openInTurn(connections, async (number) => {
+        const localAddress = addressOf(offset + number);
         const connection = await RawConnection.open({ port, isCompressed: false, localAddress }, this);
         connection.index = this.#connections.push(connection) - 1;
-      }
-    };
-    await this.#failure.guard(
-      Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, openInTurn)),
+      }),
     );
   }
 

@@ -4,6 +4,8 @@ import type { PeerDescription, ServerWorkload } from '../processes/calls.ts';
 export interface ServerPeer extends PeerDescription {
   /** Starts it on a free port of 127.0.0.1, which is the result. */
   serve(workload: ServerWorkload): Promise<number>;
+  /** What a client sent that it must not have: only the bare server looks, where clients are measured. */
+  findFault?(isQuiet: boolean): string | undefined;
 }
 
 /** Most bytes that a server may have to hold for one connection: 16 messages of 1 MiB on their way back. */

@@ -44,14 +44,14 @@ function createPeer(log: Log, answerTo: (message: unknown, n: number) => unknown
 async function run(shape: MessageShape, answerTo: (message: unknown, n: number) => unknown): Promise<Log> {
   const log: Log = { firsts: [], sent: [], isOver: false };
   const peer = createPeer(log, answerTo);
-  const task = {
-    peer: { name: 'fake', module: 'raw', sides: [] } as const,
+  const load = new ClientLoad(peer, {
     port: 1,
     shape,
     connections: 2,
+    pattern: 'echo',
     inFlight: 2,
-  };
-  const load = new ClientLoad(peer, task);
+    checksAnswers: false,
+  });
   await load.open();
   try {
     await load.run(DURATION_MS);

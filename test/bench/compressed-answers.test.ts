@@ -43,7 +43,7 @@ describe('compressed answers', () => {
       Array.from({ length: 48 }, (_, i) => (i % 5 === 0 ? compressWithTwoEnds(i % 16) : compress(i % 16, i % 7))),
     );
     for (const piece of [1, 7, 1030, 5000, stream.length]) {
-      const answers = new CompressedAnswers(shape);
+      const answers = new CompressedAnswers(shape, false);
       const place: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
       let count = 0;
       for (let at = 0; at < stream.length; at += piece) count += read(answers, place, stream.subarray(at, at + piece));
@@ -52,7 +52,7 @@ describe('compressed answers', () => {
   });
 
   test('connections do not share what has come of an answer', () => {
-    const answers = new CompressedAnswers(shape);
+    const answers = new CompressedAnswers(shape, false);
     const places: AnswerPlace[] = [0, 1].map((answerVariant) => ({ answerVariant, unclaimedBytes: 0 }));
     const frames = places.map(({ answerVariant }) => compress(answerVariant, 3));
     for (const [i, place] of places.entries()) expect(read(answers, place, frames[i]!.subarray(0, 9))).toBe(0);
@@ -78,10 +78,10 @@ describe('compressed answers', () => {
       Buffer.concat([Buffer.of(COMPRESSED_BINARY, 127), Buffer.alloc(70_000)]),
     ],
   ])('refuse %s, also when the right one is known', (_, wrong) => {
-    const answers = new CompressedAnswers(shape);
+    const answers = new CompressedAnswers(shape, false);
     expect(read(answers, { answerVariant: 0, unclaimedBytes: 0 }, compress(0, 3), good)).toBe(2);
     expect(read(answers, { answerVariant: 0, unclaimedBytes: 0 }, compress(0, 3), wrong)).toBe(-1);
-    expect(read(new CompressedAnswers(shape), { answerVariant: 1, unclaimedBytes: 0 }, wrong)).toBe(-1);
+    expect(read(new CompressedAnswers(shape, false), { answerVariant: 1, unclaimedBytes: 0 }, wrong)).toBe(-1);
   });
 });
 

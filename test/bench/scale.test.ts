@@ -86,7 +86,7 @@ describe('the clients of the scale benchmark', () => {
       sockets.push(socket);
       socket.on('error', () => {});
       socket.once('data', (request) => {
-        socket.write(answerUpgrade(request.toString('latin1')));
+        socket.write(answerUpgrade(request.toString('latin1'), false));
         socket.on('data', (bytes) => received.push(bytes));
       });
     });

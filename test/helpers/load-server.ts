@@ -32,7 +32,6 @@ export async function startLoadServer(
 ): Promise<number> {
   const messages = buildFrames(shape, true);
   const answers = buildFrames(shape, false);
-  const extensions = shape.isCompressed === true ? 'Sec-WebSocket-Extensions: permessage-deflate\r\n' : '';
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createServer((socket) => {
@@ -49,7 +48,7 @@ export async function startLoadServer(
         isOpen = true;
         const request = bytes.toString('latin1');
         variant = firstVariantOf(request);
-        socket.write(answerUpgrade(request).replace(/\r\n$/, `${extensions}\r\n`));
+        socket.write(answerUpgrade(request, shape.isCompressed === true));
         return;
       }
       received = Buffer.concat([received, bytes]);

@@ -1,0 +1,15 @@
+/** How many handshakes are under way at a time. */
+const CONCURRENT_HANDSHAKES = 32;
+
+/**
+ * Opens connections, 32 at a time.
+ *
+ * @param open - opens the one with this number, from 0
+ */
+export async function openInTurn(connections: number, open: (number: number) => Promise<void>): Promise<void> {
+  let begun = 0;
+  const openOthers = async (): Promise<void> => {
+    while (begun < connections) await open(begun++);
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, connections) }, openOthers));
+}
