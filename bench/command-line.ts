@@ -17,7 +17,7 @@ export interface CommandLine {
 
 export const USAGE = `Usage: npm run bench -- [options]
 
-  --only <name>      one benchmark, e.g. echo-text-64-16, or all that begin so, e.g. echo; may be repeated
+  --only <name>      one benchmark, e.g. echo-text-64-16, or all that begin so, e.g. echo or client; may be repeated
   --peer <name>      4d-websocket, ws, undici, uWebSockets.js or node:net; may be repeated
   --also <file>      the entry file of another build of this library, measured beside it; may be repeated
   --rounds <number>  how often each peer is measured (5)

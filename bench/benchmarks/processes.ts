@@ -15,9 +15,9 @@ export interface EchoEnds {
   /** The process at the other end. */
   readonly load: Pick<Remote<CommonCalls>, 'ask'>;
   /** Opens connections, beside those of earlier calls. The result counts handshakes. */
-  open(plan: Omit<LoadPlan, 'port' | 'pattern'>): Promise<Exchange>;
+  readonly open: (plan: Omit<LoadPlan, 'port' | 'pattern'>) => Promise<Exchange>;
   /** Lets messages flow on the connections of the last {@link open}. */
-  run(durationMs: number): Promise<Exchange>;
+  readonly run: (durationMs: number) => Promise<Exchange>;
 }
 
 /** Measures a peer on one side of echoes: as the server of a load, or as the clients of a bare server. */

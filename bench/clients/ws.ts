@@ -3,16 +3,13 @@ import { loadPackage, versionOf } from '../packages.ts';
 import { COMPRESSION, nativeNotes } from '../servers/ws.ts';
 import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts';
 
-/** The window of its own messages: what the documentation has for those of a server. */
-const CLIENT_COMPRESSION: Ws.PerMessageDeflateOptions = { ...COMPRESSION, clientMaxWindowBits: 10 };
-
 /** The client of ws, without compression unless that is what is measured. */
 export function createPeer(): ClientPeer {
   const { WebSocket } = loadPackage('ws') as typeof Ws;
 
   function connect({ url, shape, onMessage, onLost }: ConnectTask): Promise<ClientConnection> {
     return new Promise((resolve, reject) => {
-      const socket = new WebSocket(url, { perMessageDeflate: shape.isCompressed === true && CLIENT_COMPRESSION });
+      const socket = new WebSocket(url, { perMessageDeflate: shape.isCompressed === true && COMPRESSION });
       const isObject = shape.kind === 'object';
       // Text stays bytes: the cheapest that ws offers.
       socket.on('message', (data: Buffer) => onMessage(isObject ? JSON.parse(data.toString()) : data));

@@ -9,12 +9,16 @@ const RSV1 = 0x40;
 const MASK_BIT = 0x80;
 /** What is cut off a compressed message (RFC 7692 section 7.2.1). */
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+/** Window of what a server compresses beforehand, so that it suits clients that ask for a small one. */
+export const SERVER_WINDOW_BITS = 10;
+const CLIENT_WINDOW_BITS = 15;
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 /** Builds the frame of a message: masked as a client sends it, or bare as a server does. */
 export function buildFrame(shape: MessageShape, isMasked: boolean, variant = 0): Buffer {
   const payload = payloadOf(shape, variant);
-  return frameOf(shape.isCompressed === true ? deflate(payload) : payload, firstByteOf(shape), isMasked);
+  const windowBits = isMasked ? CLIENT_WINDOW_BITS : SERVER_WINDOW_BITS;
+  return frameOf(shape.isCompressed === true ? deflate(payload, windowBits) : payload, firstByteOf(shape), isMasked);
 }
 
 /** Builds the frames of all variants of a message, in the order in which they follow one another. */
@@ -72,8 +76,8 @@ function firstByteOf({ kind, isCompressed }: MessageShape): number {
   return (kind === 'binary' ? FIN_BINARY : FIN_TEXT) | (isCompressed === true ? RSV1 : 0);
 }
 
-function deflate(payload: Buffer): Buffer {
-  return deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -DEFLATE_TAIL.length);
+function deflate(payload: Buffer, windowBits: number): Buffer {
+  return deflateRawSync(payload, { windowBits, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -DEFLATE_TAIL.length);
 }
 
 function lengthBytes(length: number): number[] {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { SERVER_WINDOW_BITS } from './frames.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const EACH_ON_ITS_OWN = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
+const MAX_WINDOW_BITS = 15;
 
 /**
  * The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
@@ -41,19 +43,16 @@ export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
   );
 }
 
-/**
- * Whether a request lets the server compress each message on its own as it likes: with any window, unlike one that limits
- * the server's.
- */
+/** Whether a request offers compression that {@link answerUpgrade} can agree on. */
 export function offersCompression(request: string): boolean {
-  const offer = /^sec-websocket-extensions: *(permessage-deflate\b[^\r]*)/im.exec(request)?.[1];
-  return offer !== undefined && !offer.includes('server_max_window_bits');
+  const offer = offerOf(request);
+  return offer.startsWith('permessage-deflate') && windowBitsOf(offer) >= SERVER_WINDOW_BITS;
 }
 
 /**
  * The answer to a request.
  *
- * @param isCompressed - whether to agree on what {@link offersCompression} has found
+ * @param isCompressed - whether to agree on compression of each message on its own, which the request must offer
  */
 export function answerUpgrade(request: string, isCompressed: boolean): string {
   const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1] ?? '';
@@ -62,11 +61,26 @@ export function answerUpgrade(request: string, isCompressed: boolean): string {
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Accept: ${acceptOf(key)}`,
-    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${EACH_ON_ITS_OWN}`] : []),
+    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${agreedOf(request)}`] : []),
     '\r\n',
   ].join('\r\n');
 }
 
 function acceptOf(key: string): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+}
+
+/** The extensions that a request offers. */
+function offerOf(request: string): string {
+  return /^sec-websocket-extensions: *([^\r]+)/im.exec(request)?.[1] ?? '';
+}
+
+/** A window that a client asks for must be in the answer (RFC 7692 section 7.1.2.1). */
+function agreedOf(request: string): string {
+  const windowBits = windowBitsOf(offerOf(request));
+  return windowBits < MAX_WINDOW_BITS ? `${EACH_ON_ITS_OWN}; server_max_window_bits=${windowBits}` : EACH_ON_ITS_OWN;
+}
+
+function windowBitsOf(offer: string): number {
+  return Number(/server_max_window_bits="?(\d+)/.exec(offer)?.[1] ?? MAX_WINDOW_BITS);
 }

@@ -4,16 +4,16 @@ import { loadPackage, versionOf } from '../packages.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 import { MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
 
-/** What the documentation of ws shows, where it warns of the memory that the defaults take: the part that clients share. */
+/** What the documentation of ws shows, where it warns of the memory that the defaults take. A client asks the server for the window. */
 export const COMPRESSION: Ws.PerMessageDeflateOptions = {
   zlibDeflateOptions: { chunkSize: 1024, memLevel: 7, level: 3 },
   zlibInflateOptions: { chunkSize: 10 * 1024 },
   clientNoContextTakeover: true,
   serverNoContextTakeover: true,
+  serverMaxWindowBits: 10,
   concurrencyLimit: 10,
   threshold: 1024,
 };
-const SERVER_COMPRESSION: Ws.PerMessageDeflateOptions = { ...COMPRESSION, serverMaxWindowBits: 10 };
 
 /** ws with its best documented settings: no compression unless that is what is measured, its optional native modules. It turns Nagle off by itself. */
 export function createPeer(): ServerPeer {
@@ -37,7 +37,7 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
   const server = new ws.WebSocketServer({
     host: '127.0.0.1',
     port: 0,
-    perMessageDeflate: shape.isCompressed === true && SERVER_COMPRESSION,
+    perMessageDeflate: shape.isCompressed === true && COMPRESSION,
     maxPayload: MAX_MESSAGE_BYTES,
   });
   const onMessage = behaviour !== 'echo' ? sendToAll(server) : shape.kind === 'object' ? echoObject : echo;

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ClientLoad } from '../../bench/clients/client-load.ts';
-import type { ClientPeer } from '../../bench/clients/client-peer.ts';
+import type { ClientConnection, ClientPeer, ConnectTask } from '../../bench/clients/client-peer.ts';
 import { WRONG_ANSWER } from '../../bench/load/failure.ts';
 import { firstVariantOf } from '../../bench/load/handshake.ts';
+import type { LoadPlan } from '../../bench/load/load.ts';
 import { type MessageShape, payloadOf } from '../../bench/messages.ts';
 
 /** Messages of a connection after which no new ones are sent. */
@@ -41,17 +42,14 @@ function createPeer(log: Log, answerTo: (message: unknown, n: number) => unknown
   };
 }
 
+function createLoad(peer: ClientPeer, plan: Partial<LoadPlan>): ClientLoad {
+  const both = { port: 1, shape: text, connections: 2, pattern: 'echo', inFlight: 2, checksAnswers: false } as const;
+  return new ClientLoad(peer, { ...both, ...plan });
+}
+
 async function run(shape: MessageShape, answerTo: (message: unknown, n: number) => unknown): Promise<Log> {
   const log: Log = { firsts: [], sent: [], isOver: false };
-  const peer = createPeer(log, answerTo);
-  const load = new ClientLoad(peer, {
-    port: 1,
-    shape,
-    connections: 2,
-    pattern: 'echo',
-    inFlight: 2,
-    checksAnswers: false,
-  });
+  const load = createLoad(createPeer(log, answerTo), { shape });
   await load.open();
   try {
     await load.run(DURATION_MS);
@@ -67,6 +65,40 @@ const binary: MessageShape = { kind: 'binary', bytes: 64 };
 
 function toArrayBuffer(message: Buffer): ArrayBuffer {
   return new Uint8Array(message).buffer;
+}
+
+/** A peer whose answers the test gives, and whose connections open when it says so. */
+function createHeldPeer(): { peer: ClientPeer; open: (() => void)[]; tasks: ConnectTask[]; sent: unknown[][] } {
+  const held = { open: [] as (() => void)[], tasks: [] as ConnectTask[], sent: [] as unknown[][] };
+  const connect = (task: ConnectTask): Promise<ClientConnection> => {
+    const sent: unknown[] = [];
+    held.tasks.push(task);
+    held.sent.push(sent);
+    return new Promise((resolve) => held.open.push(() => resolve({ send: (message) => void sent.push(message) })));
+  };
+  return { ...held, peer: { version: '', notes: '', connect } };
+}
+
+async function settle(): Promise<void> {
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function answerOf(variant: number): string {
+  return payloadOf(text, variant).toString();
+}
+
+/** Opens two connections, of which each has sent the message that is only checked. */
+async function openChecked(): Promise<{ load: ClientLoad; opened: Promise<unknown>; tasks: ConnectTask[] }> {
+  const { peer, open, tasks, sent } = createHeldPeer();
+  const load = createLoad(peer, { checksAnswers: true });
+  const opened = load.open();
+  opened.catch(() => {});
+  for (const each of open) each();
+  await settle();
+  expect(sent.map(({ length }) => length)).toEqual([1, 1]);
+  return { load, opened, tasks };
 }
 
 describe('clients under measurement', () => {
@@ -117,5 +149,62 @@ describe('clients under measurement', () => {
     ['an object that is another', object, (message: object, n) => (n === 30 ? other : message)],
   ])('refuse %s', async (_, shape, answerTo) => {
     await expect(run(shape, (message, n) => answerTo(message as never, n))).rejects.toThrow(WRONG_ANSWER);
+  });
+});
+
+describe('clients that are opened', () => {
+  test('are opened 32 at a time, and counted', async () => {
+    const { peer, open, tasks } = createHeldPeer();
+    const opened = createLoad(peer, { connections: 40 }).open();
+    expect(tasks).toHaveLength(32);
+    open[0]!();
+    await settle();
+    expect(tasks).toHaveLength(33);
+    for (let i = 1; i < 40; i++) {
+      open[i]!();
+      await settle();
+    }
+    await expect(opened).resolves.toMatchObject({ messages: 40 });
+    expect(tasks.map(({ url }) => url).slice(15, 18)).toEqual(
+      [15, 0, 1].map((first) => `ws://127.0.0.1:1/bench?${first}`),
+    );
+  });
+
+  test('have got one answer each when that is asked for', async () => {
+    const { load, opened, tasks } = await openChecked();
+    let isOpen = false;
+    void opened.then(() => (isOpen = true));
+    tasks[0]!.onMessage(answerOf(0));
+    await settle();
+    expect(isOpen).toBe(false);
+    tasks[1]!.onMessage(answerOf(1));
+    await expect(opened).resolves.toMatchObject({ messages: 2 });
+    await load.verify();
+  });
+
+  test.each<[string, (tasks: readonly ConnectTask[]) => void, string]>([
+    ['a wrong answer', ([first]) => first!.onMessage(answerOf(5)), WRONG_ANSWER],
+    [
+      'two answers instead of one to each',
+      ([first]) => {
+        first!.onMessage(answerOf(0));
+        first!.onMessage(answerOf(1));
+      },
+      'more answers than messages',
+    ],
+    ['a lost connection', ([first]) => first!.onLost(), 'connection lost'],
+  ])('refuse %s', async (_, fault, message) => {
+    const { opened, tasks } = await openChecked();
+    fault(tasks);
+    await expect(opened).rejects.toThrow(message);
+  });
+
+  test('refuse an answer that nobody asked for, and that comes after all others', async () => {
+    const { load, opened, tasks } = await openChecked();
+    tasks[0]!.onMessage(answerOf(0));
+    tasks[1]!.onMessage(answerOf(1));
+    await opened;
+    tasks[1]!.onMessage(answerOf(2));
+    await expect(load.verify()).rejects.toThrow('more answers than messages');
   });
 });

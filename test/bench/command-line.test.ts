@@ -24,6 +24,17 @@ describe('the command line of the benchmark', () => {
     expect(() => selectBenchmarks(['nothing'])).toThrow('there is no benchmark "nothing"');
   });
 
+  test.each([
+    ['client-handshakes', ['4d-websocket', 'ws', 'undici', 'node:net', 'other build']],
+    ['client-echo-compressed-1k-1', ['4d-websocket', 'ws', 'other build']],
+    ['idle-memory-compressed', ['4d-websocket', 'ws', 'other build']],
+    ['handshakes', ['4d-websocket', 'ws', 'uWebSockets.js', 'node:net', 'other build']],
+  ])('%s is for those that can take part', (name, expected) => {
+    const [benchmark] = selectBenchmarks([name]);
+    const taking = selectPeers([], ['/a']).filter(({ sides }) => sides.includes(benchmark!.side));
+    expect(taking.map((peer) => peer.name)).toEqual(expected);
+  });
+
   test('picks peers by name, and adds other builds', () => {
     expect(selectPeers(['ws'], ['/a/index.js']).map(({ name }) => name)).toEqual(['ws', 'other build']);
     expect(selectPeers(['ws'], ['/a', '/b']).map(({ name }) => name)).toEqual(['ws', 'other build 1', 'other build 2']);

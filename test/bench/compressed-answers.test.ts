@@ -85,6 +85,53 @@ describe('compressed answers', () => {
   });
 });
 
+describe('compressed messages of clients', () => {
+  /** The frame of a message as a client may compress and mask it: each time with another key. */
+  function send(variant: number, level: number, key = Buffer.from([variant, 0xff, level, 0x5a])): Buffer {
+    const bare = compress(variant, level);
+    const headBytes = bare[1]! < 126 ? 2 : 4;
+    const payload = bare.subarray(headBytes).map((byte, i) => byte ^ key[i & 3]!);
+    const frame = Buffer.concat([bare.subarray(0, headBytes), key, payload]);
+    frame[1]! |= 0x80;
+    return frame;
+  }
+
+  test.each(['binary', 'object'] as const)('are counted whatever their sizes and keys: %s', (kind) => {
+    const ofClients: MessageShape = { ...shape, kind };
+    const stream = Buffer.concat(
+      kind === 'binary'
+        ? Array.from({ length: 48 }, (_, i) => send(i % 16, i % 7))
+        : Array.from({ length: 48 }, (_, i) => buildFrame(ofClients, true, i % 16)),
+    );
+    for (const piece of [1, 1030, stream.length]) {
+      const messages = new CompressedAnswers(ofClients, true);
+      const place: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
+      let count = 0;
+      for (let at = 0; at < stream.length; at += piece) count += read(messages, place, stream.subarray(at, at + piece));
+      expect({ count, ...place }).toEqual({ count: 48, answerVariant: 0, unclaimedBytes: 0 });
+    }
+  });
+
+  test.each<[string, Buffer]>([
+    ['one before it is lost', send(2, 3)],
+    ['one twice', send(0, 3)],
+    ['one that is not compressed', buildFrame({ kind: 'binary', bytes: 1024 }, true, 1)],
+    ['one that is not masked', compress(1, 3)],
+    ['a changed byte', changed(send(1, 3), 500)],
+    ['another key than that of the mask', changed(send(1, 3), 5)],
+    ['a ping', frameOf(Buffer.alloc(0), 0x89, true)],
+  ])('refuse %s, also when the right one is known', (_, wrong) => {
+    const messages = new CompressedAnswers(shape, true);
+    expect(read(messages, { answerVariant: 0, unclaimedBytes: 0 }, send(0, 3), send(1, 3))).toBe(2);
+    expect(read(messages, { answerVariant: 0, unclaimedBytes: 0 }, send(0, 3), wrong)).toBe(-1);
+    expect(read(new CompressedAnswers(shape, true), { answerVariant: 1, unclaimedBytes: 0 }, wrong)).toBe(-1);
+  });
+
+  test('refuse a mask on answers', () => {
+    expect(read(new CompressedAnswers(shape, false), { answerVariant: 1, unclaimedBytes: 0 }, send(1, 3))).toBe(-1);
+  });
+});
+
 describe('a load of compressed messages', () => {
   async function run(answerTo: (received: Received) => Buffer): Promise<number> {
     const port = await startLoadServer(answerTo, shape);

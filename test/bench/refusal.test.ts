@@ -4,7 +4,7 @@ import type { Benchmark, Settings } from '../../bench/benchmark.ts';
 import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
 import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
-import { WRONG_ANSWER } from '../../bench/load/failure.ts';
+import { WRONG_ANSWER, WRONG_MESSAGE } from '../../bench/load/failure.ts';
 import { Load } from '../../bench/load/load.ts';
 import type { MessageShape } from '../../bench/messages.ts';
 import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
@@ -116,6 +116,8 @@ describe('in processes of their own', () => {
     ['fan-out-16', 'node:net'],
     ['broadcast-16', 'node:net'],
     ['client-echo-object-64-16', 'ws'],
+    ['client-echo-compressed-1k-16', 'ws'],
+    ['client-echo-text-64-16', 'node:net'],
   ])(
     '%s flows to or from the bare server, which answers message by message in turn',
     { timeout: 60_000 },
@@ -126,6 +128,13 @@ describe('in processes of their own', () => {
       expect(result.peers[0]?.samples[0]?.figures.throughput).toBeGreaterThan(0);
     },
   );
+
+  test('there is no comparison when the bare server refuses a message', { timeout: 60_000 }, async () => {
+    const [benchmark] = selectBenchmarks(['client-echo-compressed-1k-1']);
+    // It offers compression, but does not compress; all that it hears is that it was cut off.
+    const result = await compare(benchmark!, selectPeers(['undici'], []), settings, () => {});
+    expect(result.failures).toEqual([`undici: ${WRONG_MESSAGE}`]);
+  });
 
   test('there is no comparison when a peer crashes', { timeout: 60_000 }, async () => {
     const entry = fileURLToPath(new URL('../processes/crashing-library.ts', import.meta.url));
