@@ -63,7 +63,6 @@ export class SocketTransport implements Transport {
     socket.on('data', onData);
     if (socket instanceof Socket) socket.push = pushPastStream;
     socket.on('drain', onDrain);
-    dropNodesEndListener(socket);
     socket.on('end', onEnd);
     if (this.#socket[KEEPER] === undefined) socket.on('close', onClose);
     this.#hasEnded = !socket.writable;
@@ -160,16 +159,6 @@ export class SocketTransport implements Transport {
  */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(onError)) socket.on('error', onError);
-}
-
-/**
- * Drops what Node itself does at the end of a socket: nothing, when it may be half-open. With it, ours would be the
- * second listener. Where Node has another name for it, it stays.
- */
-function dropNodesEndListener(socket: Duplex): void {
-  for (const listener of socket.listeners('end')) {
-    if (listener.name === 'onReadableStreamEnd') socket.off('end', listener as () => void);
-  }
 }
 
 /** Keeps a fresh socket in a set until it is closed, by the listener that serves its transport too. */
