@@ -1,6 +1,7 @@
 import type { Benchmark } from '../benchmark.ts';
 import type { LoadPlan } from '../load/load.ts';
 import type { MessageShape } from '../messages.ts';
+import { checkOpenFiles } from '../open-files.ts';
 import { measureExchange } from './message-flow.ts';
 import { withEchoes } from './processes.ts';
 
@@ -84,8 +85,9 @@ function idleMemory({ name, title, side, shape }: IdleLoad): Benchmark {
     headline: 'rss',
     side: shape.isCompressed === true ? `compressing ${side}` : side,
     maxRounds: 3,
-    measure: (peer, settings) =>
-      withEchoes(side, peer, shape, settings, async ({ subject, open }) => {
+    async measure(peer, settings) {
+      checkOpenFiles(IDLE_CONNECTIONS);
+      return withEchoes(side, peer, shape, settings, async ({ subject, open }) => {
         const count = IDLE_CONNECTIONS - FIRST_IDLE_CONNECTIONS;
         await open(openPlan(shape, FIRST_IDLE_CONNECTIONS, true));
         const before = await subject.ask('usage', true);
@@ -94,7 +96,8 @@ function idleMemory({ name, title, side, shape }: IdleLoad): Benchmark {
         const rss = (after.rssBytes - before.rssBytes) / count;
         const heap = (after.heapBytes - before.heapBytes) / count;
         return { figures: { rss, heap } };
-      }),
+      });
+    },
   };
 }
 

@@ -1,5 +1,4 @@
-/** Files of a process that are no connections: modules, the console, the event loop, the server. */
-const OTHER_FILES = 100;
+import { OTHER_FILES } from '../open-files.ts';
 
 /** A server and its clients, each in a process of its own. */
 export interface Shard {
@@ -21,13 +20,4 @@ export function planShards(connections: number, openFiles: number): readonly Sha
     const offset = Math.floor((connections * i) / count);
     return { offset, connections: Math.floor((connections * (i + 1)) / count) - offset };
   });
-}
-
-/** Most files that a process may have open here. Node raises its own limit to this. */
-export function openFileLimit(): number {
-  const { userLimits } = process.report.getReport() as {
-    readonly userLimits?: { readonly open_files?: { readonly hard: number | string } };
-  };
-  const hard = userLimits?.open_files?.hard;
-  return typeof hard === 'number' ? hard : Infinity;
 }

@@ -1,12 +1,13 @@
 /** Holds many connections open, and sends to all of them: `npm run bench:scale -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { openFileLimit } from '../open-files.ts';
 import { resultsFolder } from '../folders.ts';
 import { describeMachine, findProcessors } from '../report/machine.ts';
 import { parseScaleCommandLine, SCALE_USAGE, type ScaleCommandLine } from './command-line.ts';
 import { formatScale } from './format-scale.ts';
 import { measureScale } from './measure-scale.ts';
-import { openFileLimit, planShards } from './process-plan.ts';
+import { planShards } from './process-plan.ts';
 import type { ScaleResult, ScaleRun } from './scale-result.ts';
 
 /** Shows what is going on, where somebody watches. */
