@@ -114,7 +114,12 @@ const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
 const BUFFER_POLICIES: readonly BufferPolicy[] = ['close', 'drop-newest', 'drop-oldest'];
 
 /** Names of the options that clients and servers share. */
-export const COMMON_KEYS: readonly string[] = [...Object.keys(NUMBERS), 'bufferPolicy', 'compression', 'protocols'];
+export const COMMON_KEYS: readonly (keyof CommonOptions)[] = [
+  ...(Object.keys(NUMBERS) as NumberOption[]),
+  'bufferPolicy',
+  'compression',
+  'protocols',
+];
 
 /**
  * Checks the options that clients and servers share, and fills in the defaults.
@@ -139,5 +144,20 @@ export function checkCommon(
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, signature);
   }
-  return Object.freeze({ ...numbers, bufferPolicy, compression, protocols: Object.freeze([...protocols]) });
+  const checked: CheckedOptions = { ...numbers, bufferPolicy, compression, protocols };
+  if (last === undefined || !isSame(checked, last)) {
+    last = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
+  }
+  return last;
+}
+
+/**
+ * What was checked last, without subprotocols. A program opens many clients alike, and they share what each would hold for
+ * as long as it lives: 1.2 KB.
+ */
+let last: CheckedOptions | undefined;
+
+function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
+  if (one.protocols.length > 0 || other.protocols.length > 0) return false;
+  return COMMON_KEYS.every((key) => key === 'protocols' || one[key] === other[key]);
 }

@@ -43,11 +43,11 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   isSilent = false;
   readonly #limits: CheckedOptions;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#abort();
+  #onAbort: (() => void) | undefined;
   readonly #reconnector: Reconnector | undefined;
   #dial: RedirectingDial | undefined;
-  /** Begins an attempt; throws when what the user has given cannot be used. */
-  readonly #connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
+  /** Begins an attempt; throws when what the user has given cannot be used. Undefined when there will be no other one. */
+  #connect: ((newUrl?: unknown, newHeaders?: unknown) => RedirectingDial) | undefined;
   #hasOpened = false;
   #resolve!: (error: FourDError | undefined) => void;
   #resolveFinished!: () => void;
@@ -94,7 +94,10 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     this.#limits = limits;
     this.#connect = connect;
     this.#signal = signal;
-    signal?.addEventListener('abort', this.#onAbort);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#abort();
+      signal.addEventListener('abort', this.#onAbort);
+    }
     const reconnector = reconnect && new Reconnector(reconnect, process, limits.handshakeTimeoutMs, this);
     this.#reconnector = reconnector;
     this.session = new Session(this, handler ?? {}, { role: 'client', dataType, process, limits, reconnector });
@@ -122,7 +125,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
 
   onAttempt(newUrl?: unknown, newHeaders?: unknown): void {
     try {
-      this.#dial = this.#connect(newUrl, newHeaders);
+      this.#dial = this.#connect?.(newUrl, newHeaders);
     } catch (thrown) {
       const error = thrown instanceof FourDError ? thrown : invalidHandler(textOfThrown(thrown), thrown);
       // Later, as every other failure: the caller has the object by then.
@@ -134,6 +137,8 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
 
   onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
     this.#dial = undefined;
+    // It holds all that was given to connect with.
+    if (this.#reconnector === undefined) this.#connect = undefined;
     this.protocol = protocol;
     const { compression } = this.#limits;
     const agreed = compression && deflate && new CompressionFactory('client', compression).create(deflate);
@@ -165,14 +170,18 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
   }
 
   onFinished(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal();
     this.#resolveFinished();
   }
 
   /** A session that nobody has seen ends without a sound. */
   #cancel(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal();
     this.session.cancel();
+  }
+
+  #forgetSignal(): void {
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 
   #end(code: number, reason: string, cause: EndCause): void {

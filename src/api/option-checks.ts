@@ -36,11 +36,13 @@ export function checkNumbers<Name extends string>(
   ranges: Readonly<Record<Name, NumberRange>>,
   signature: ComponentSignature,
 ): Record<Name, number> {
-  const entries = Object.entries<NumberRange>(ranges).map(([name, range]) => {
-    const value = options[name as Name];
-    return [name, value === undefined ? range.default : checkNumber(name, value, range, signature)];
-  });
-  return Object.fromEntries(entries) as Record<Name, number>;
+  const numbers: Partial<Record<Name, number>> = {};
+  for (const name in ranges) {
+    const range = ranges[name];
+    const value = options[name];
+    numbers[name] = value === undefined ? range.default : checkNumber(name, value, range, signature);
+  }
+  return numbers as Record<Name, number>;
 }
 
 /** Checks that there is an options object, and in it no option that is not known. */

@@ -33,7 +33,7 @@ const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
 /**
  * Options of drivers by the limits they come from, or by their compression: connections of a server share one object,
- * unless they have a compression of their own.
+ * and so do clients with the same limits, unless they have a compression of their own.
  */
 const sharedOptions = new WeakMap<CheckedOptions | Compression, DriverOptions>();
 
@@ -385,9 +385,11 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   #driverOptions(compression: Compression | undefined): DriverOptions {
     const { limits, role, dataType } = this.#settings;
+    const decodesText = dataType !== 'blob';
     const known = sharedOptions.get(compression ?? limits);
-    if (known !== undefined) return known;
-    const options = { ...limits, role, decodesText: dataType !== 'blob', compression };
+    // Clients that share their limits may want different types of data.
+    if (known?.decodesText === decodesText && known.role === role) return known;
+    const options = { ...limits, role, decodesText, compression };
     if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);
     return options;
   }

@@ -8,8 +8,7 @@ import type { DialTarget } from '../transport/dial.ts';
  * @throws FourDError `ERR_INVALID_URL`
  */
 export function parseWebSocketUrl(text: string): DialTarget {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw invalidUrl('it cannot be read');
+  const url = parse(text);
   // An empty fragment is one too, but does not show in `hash`.
   if (url.href.includes('#')) throw invalidUrl('it must not have a fragment (#)');
   if (url.protocol === 'ws+unix:' || url.protocol === 'wss+unix:') return parseUnixUrl(url);
@@ -26,6 +25,15 @@ export function parseWebSocketUrl(text: string): DialTarget {
     hostHeader: url.host,
     authorization: toAuthorization(url),
   };
+}
+
+function parse(text: unknown): URL {
+  try {
+    if (typeof text === 'string') return new URL(text);
+  } catch {
+    // Reported below.
+  }
+  throw invalidUrl('it cannot be read');
 }
 
 function parseUnixUrl(url: URL): DialTarget {

@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { acceptValue, type HandshakeHeaders, readExtensions, single } from './handshake-server.ts';
 import { listHasToken } from './header-grammar.ts';
+import { nextMaskingKey } from './mask.ts';
 import { buildOffer, checkAnswer, type DeflateParameters } from './permessage-deflate.ts';
 
 /** A key that was never used before (RFC 6455 section 4.1): the base64 of 16 random bytes. */
 export function newHandshakeKey(): string {
-  return randomBytes(16).toString('base64');
+  const key = Buffer.allocUnsafe(16);
+  for (let offset = 0; offset < 16; offset += 4) key.writeInt32BE(nextMaskingKey(), offset);
+  return key.toString('base64');
 }
 
 /** What a client offers. */

@@ -39,7 +39,7 @@ export function closeMaskingWindow(): void {
 }
 
 /**
- * A fresh masking key as a 32-bit integer, its first byte the most significant.
+ * A fresh masking key as a 32-bit integer, its first byte the most significant: 32 random bits that were never used.
  *
  * @remarks Unpredictable, as RFC 6455 section 5.3 demands: from the system's random source, which is asked once for
  * many keys.

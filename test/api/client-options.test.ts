@@ -13,6 +13,24 @@ describe('checkClientOptions', () => {
     expect(checkClientOptions(own)).toEqual(checkClientOptions({}));
   });
 
+  test('gives clients with equal options the same object, and others one of their own', () => {
+    const first = checkClientOptions({ maxMessageBytes: 1000 });
+    expect(checkClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 })).toBe(first);
+    const others = [
+      { maxMessageBytes: 1001 },
+      { maxMessageBytes: 1000, bufferPolicy: 'drop-oldest' },
+      { maxMessageBytes: 1000, compression: true },
+      { maxMessageBytes: 1000, protocols: ['chat'] },
+      { maxMessageBytes: 1000 },
+    ] as const;
+    const checked = others.map((options) => checkClientOptions(options));
+    expect(new Set([first, ...checked]).size).toBe(6);
+    checked.forEach((each, i) =>
+      expect(each).toMatchObject({ protocols: [], ...others[i], compression: each.compression }),
+    );
+    expect(checked.map(({ compression }) => compression !== undefined)).toEqual([false, false, true, false, false]);
+  });
+
   test('knows nothing that only a server has', () => {
     for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
       expect(() => checkClientOptions({ [name]: undefined })).toThrow(

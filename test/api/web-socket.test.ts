@@ -505,6 +505,16 @@ describe('a client and a server of this library', () => {
     expect(await object.nextMessage()).toEqual({ deep: [1, { two: '3' }] });
   });
 
+  test('clients with the same options get text as their own dataType says', async () => {
+    const { url } = await startServerOf(new RecordingHandler({ onOpen: (ws) => ws.send('"é"') }));
+    const expected = { text: '"é"', blob: Buffer.from('"é"'), object: 'é' };
+    for (const dataType of ['text', 'blob', 'object', 'text'] as const) {
+      const handler = new RecordingHandler({ dataType });
+      await WebSocket.new(url, handler);
+      expect(await handler.nextMessage()).toEqual(expected[dataType]);
+    }
+  });
+
   test('close each other with every code there is for users', async () => {
     const accepted = new RecordingHandler();
     const { url } = await startServerOf(accepted);
