@@ -182,7 +182,9 @@ export class Watch implements Deadline {
   /** Sets the deadline for what is due first, unless one is set for an earlier time. */
   #arm(): void {
     const silentDueMs = keepaliveDueMs(this.#limits, this.#heardMs, this.#pingedMs);
-    const dueMs = Math.min(silentDueMs, this.#incompleteDueMs ?? Infinity);
+    // The answer to a ping sets no deadline either, and the next ping may be due before the verdict would have been.
+    const nextPingMs = this.#pingedMs === undefined ? Infinity : timers.nowMs + this.#limits.pingIntervalMs;
+    const dueMs = Math.min(silentDueMs, nextPingMs, this.#incompleteDueMs ?? Infinity);
     if (dueMs >= (this.#ticketMs ?? Infinity) || this.#isStopped) return;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#ticket = timers.schedule(this, Math.max(0, dueMs - timers.nowMs));

@@ -154,6 +154,14 @@ describe('the heartbeat', () => {
     expect(watched.calls).toEqual(['ping', 'ERR_HEARTBEAT']);
   });
 
+  test('pings once, and looks now and then, when nobody is found dead', async () => {
+    const { watched } = watch({ pongTimeoutMs: Infinity });
+    const schedule = vi.spyOn(timers, 'schedule');
+    await pass(1_000_000);
+    expect(watched.calls).toEqual(['ping']);
+    expect(schedule.mock.calls.length).toBeLessThanOrEqual(40);
+  });
+
   test('is off with an infinite interval: no deadline at all', async () => {
     const { watched } = watch({ pingIntervalMs: Infinity });
     expect(timers.pendingTicks).toBe(0);

@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { checkClientOptions } from '../../src/api/client-options.ts';
+import { Watch } from '../../src/transport/watch.ts';
+import { turns } from '../helpers/turns.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/**
+ * The answer to a ping sets no deadline, so the next ping waited for the deadline of the one before: for pongTimeoutMs where
+ * that is longer than pingIntervalMs, and for ever where it is infinite.
+ */
+test.each([60_000, Infinity])('a peer that answers is pinged in each interval: pongTimeoutMs %s', async (ms) => {
+  let pings = 0;
+  const limits = checkClientOptions({ pingIntervalMs: 10_000, pongTimeoutMs: ms });
+  const watch = new Watch(
+    {
+      signature: 'HTTP',
+      isReading: true,
+      sendPing: () => pings++,
+      sendPong: () => {},
+      onLimitPassed: () => {},
+    },
+    limits,
+  );
+  watch.onResume();
+  for (let expected = 1; expected <= 4; expected++) {
+    for (let i = 0; i < 10; i++) {
+      vi.advanceTimersByTime(1010);
+      await turns(2);
+    }
+    expect(pings).toBe(expected);
+    watch.onBytes(0);
+  }
+  watch.stop();
+});
