@@ -74,9 +74,9 @@ export class SocketTransport implements Transport {
 
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
-    // Writing behind the end would be an error. Whether it has come is not asked of the stream, which took 1 % of a
-    // broadcast: it drops what is written to it after it was destroyed.
-    if (this.#hasEnded) return true;
+    // Writing behind the end would be an error, also when somebody else has ended the stream. It is not asked for more,
+    // such as `writable`: it drops what is written to it after it was destroyed.
+    if (this.#hasEnded || socket.writableEnded) return true;
     if (pieces.length === 1) {
       socket.write(pieces[0]);
     } else {
