@@ -35,8 +35,8 @@ export interface MessageListener {
 /**
  * Joins data frames into messages (RFC 6455 section 5.4) and turns text into strings.
  *
- * @remarks A message that lies whole in one chunk is decoded straight from it. All others are copied, piece by piece,
- * into one buffer that grows by doubling, so that memory follows bytes and not frames.
+ * @remarks For those that are compressed or do not come whole: the others are read without it. What has come is copied,
+ * piece by piece, into one buffer that grows by doubling, so that memory follows bytes and not frames.
  */
 export class MessageAssembler implements IncompleteHolder {
   readonly #listener: MessageListener;
