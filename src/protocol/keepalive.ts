@@ -39,7 +39,9 @@ export function keepaliveStep(
   nowMs: number,
   isReading: boolean,
 ): KeepaliveStep {
-  if (nowMs < keepaliveDueMs(limits, heardMs, pingedMs)) return 'wait';
-  if (!isReading) return 'pong';
+  const dueMs = keepaliveDueMs(limits, heardMs, pingedMs);
+  // The peer does not wait for longer because this end would.
+  if (!isReading) return nowMs < Math.min(dueMs, (pingedMs ?? heardMs) + limits.pingIntervalMs) ? 'wait' : 'pong';
+  if (nowMs < dueMs) return 'wait';
   return pingedMs === undefined ? 'ping' : 'dead';
 }

@@ -33,6 +33,12 @@ describe('RFC 6455 5.5.2: the heartbeat', () => {
     expect(keepaliveStep(limits, 0, 25_000, 1e12, true)).toBe('wait');
   });
 
+  test('shows a pong in each interval while nothing is read, however long an answer to its ping may take', () => {
+    const limits = { ...LIMITS, pongTimeoutMs: Infinity };
+    expect(keepaliveStep(limits, 0, 25_000, 49_999, false)).toBe('wait');
+    expect(keepaliveStep(limits, 0, 25_000, 50_000, false)).toBe('pong');
+  });
+
   test('is off with an infinite interval', () => {
     const limits = { ...LIMITS, pingIntervalMs: Infinity };
     expect(keepaliveDueMs(limits, 0, undefined)).toBe(Infinity);

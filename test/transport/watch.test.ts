@@ -133,6 +133,15 @@ describe('the heartbeat', () => {
     expect(watched.calls.at(-1)).toBe('ERR_HEARTBEAT');
   });
 
+  test('shows a pong also where its own ping may stay without an answer for ever', async () => {
+    const { watch: one, watched } = watch({ pongTimeoutMs: Infinity });
+    await pass(25_100);
+    watched.isReading = false;
+    one.onPause();
+    await pass(50_200);
+    expect(watched.calls).toEqual(['ping', 'pong', 'pong']);
+  });
+
   test('hears what came before the verdict and was not read yet', async () => {
     const { watch: one, watched } = watch();
     await pass(25_100);
