@@ -122,6 +122,12 @@ export const COMMON_KEYS: readonly (keyof CommonOptions)[] = [
 ];
 
 /**
+ * What was checked last. A program opens many clients alike, and they share what each would hold for as long as it lives:
+ * 1.2 KB.
+ */
+let last: CheckedOptions | undefined;
+
+/**
  * Checks the options that clients and servers share, and fills in the defaults.
  *
  * @param keys - all that this side knows
@@ -151,12 +157,7 @@ export function checkCommon(
   return last;
 }
 
-/**
- * What was checked last, without subprotocols. A program opens many clients alike, and they share what each would hold for
- * as long as it lives: 1.2 KB.
- */
-let last: CheckedOptions | undefined;
-
+/** Never with subprotocols: those are an array. */
 function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
   if (one.protocols.length > 0 || other.protocols.length > 0) return false;
   return COMMON_KEYS.every((key) => key === 'protocols' || one[key] === other[key]);

@@ -28,27 +28,22 @@ export class SocketTransport implements Transport {
   #listener: TransportListener | undefined;
   #error: Error | undefined;
   #isEndHeldBack = false;
-  /** Whether the stream may hold bytes. Mostly it does not, and is not asked. */
-  #mayHold: boolean;
-  /** Our side has ended, or both have: nothing is written any more. */
-  #hasEnded = false;
 
   constructor(socket: Duplex) {
     ignoreErrors(socket);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
-    this.#mayHold = socket.writableLength > 0;
     // Node's `errored` serves for what has passed only: later it may tell of writes that our own destroy() cut off.
     this.#error = socket.errored ?? undefined;
   }
 
   get bufferedBytes(): number {
-    return this.#mayHold ? this.#socket.writableLength : 0;
+    return this.#socket.writableLength;
   }
 
   get isBlocked(): boolean {
     // Node counts corked pieces, and speaks of a need to drain also when the kernel has taken them at once.
-    return this.#mayHold && this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
+    return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
   start(listener: TransportListener): void {
@@ -65,7 +60,6 @@ export class SocketTransport implements Transport {
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     if (this.#socket[KEEPER] === undefined) socket.on('close', onClose);
-    this.#hasEnded = !socket.writable;
     // The peer may have ended its side before anyone listened: Node has then told so to nobody.
     this.#isEndHeldBack = socket.readableEnded;
     // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
@@ -74,9 +68,8 @@ export class SocketTransport implements Transport {
 
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
-    // Writing behind the end would be an error, also when somebody else has ended the stream. It is not asked for more,
-    // such as `writable`: it drops what is written to it after it was destroyed.
-    if (this.#hasEnded || socket.writableEnded) return true;
+    // Writing behind the end would be an error, also when somebody else has ended the stream.
+    if (!socket.writable) return true;
     if (pieces.length === 1) {
       socket.write(pieces[0]);
     } else {
@@ -86,8 +79,7 @@ export class SocketTransport implements Transport {
     }
     // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more. A
     // TLS socket says so only when it has encrypted and sent all, in a later turn. Streams of other kinds may keep it.
-    this.#mayHold = socket.writableLength > 0;
-    return !this.#mayHold && socket instanceof Socket;
+    return socket.writableLength === 0 && socket instanceof Socket;
   }
 
   pause(): void {
@@ -102,17 +94,14 @@ export class SocketTransport implements Transport {
   }
 
   end(): void {
-    this.#hasEnded = true;
     this.#socket.end();
   }
 
   destroy(): void {
-    this.#hasEnded = true;
     this.#socket.destroy();
   }
 
   reset(): void {
-    this.#hasEnded = true;
     try {
       this.#socket.resetAndDestroy?.();
     } catch {
@@ -139,14 +128,12 @@ export class SocketTransport implements Transport {
   }
 
   onError(error: Error): void {
-    this.#hasEnded = true;
     this.#error ??= error;
   }
 
   onClose(): void {
     const listener = this.#listener;
     this.#listener = undefined;
-    this.#hasEnded = true;
     listener?.onClosed(this.#error);
   }
 }
