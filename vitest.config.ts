@@ -51,7 +51,7 @@ export default defineConfig({
         branches: 90,
         functions: 90,
         lines: 90,
-        'src/protocol/**': { 100: true },
+        'src/{protocol,handshake}/**': { 100: true },
       },
     },
   },

@@ -151,7 +151,7 @@ describe('each check finds what it forbids', () => {
 
   test('a timer outside of its file, but not a method of that name', () => {
     const modules = parseSamples({
-      'src/transport/timers.ts': 'export const start = () => setTimeout(() => {}, 1);',
+      'src/base/timers.ts': 'export const start = () => setTimeout(() => {}, 1);',
       'src/transport/a.ts': 'setTimeout(() => {}, 1);',
       'src/transport/b.ts': 'const timer = { setInterval };',
       'src/transport/c.ts': 'globalThis.setTimeout(() => {}, 1);',
@@ -159,11 +159,11 @@ describe('each check finds what it forbids', () => {
       'src/transport/e.ts': 'socket.setTimeout(0); const options = { setInterval: 1 };',
     });
     expect(findStrayTimers(modules)).toEqual([
-      'src/transport/a.ts: setTimeout belongs in src/transport/timers.ts',
-      'src/transport/b.ts: setInterval belongs in src/transport/timers.ts',
-      'src/transport/c.ts: setTimeout belongs in src/transport/timers.ts',
-      'src/transport/d.ts: setTimeout belongs in src/transport/timers.ts',
-      'src/transport/d.ts: node:timers/promises belongs in src/transport/timers.ts',
+      'src/transport/a.ts: setTimeout belongs in src/base/timers.ts',
+      'src/transport/b.ts: setInterval belongs in src/base/timers.ts',
+      'src/transport/c.ts: setTimeout belongs in src/base/timers.ts',
+      'src/transport/d.ts: setTimeout belongs in src/base/timers.ts',
+      'src/transport/d.ts: node:timers/promises belongs in src/base/timers.ts',
     ]);
   });
 

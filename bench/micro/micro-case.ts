@@ -1,4 +1,4 @@
-import type * as Frame from '../../src/protocol/frame.ts';
+import type * as Frame from '../../src/protocol/frame-header.ts';
 import type * as FrameParser from '../../src/protocol/frame-parser.ts';
 import type * as Mask from '../../src/protocol/mask.ts';
 import type * as ProtocolConnection from '../../src/protocol/protocol-connection.ts';

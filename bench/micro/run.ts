@@ -2,7 +2,7 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type * as Frame from '../../src/protocol/frame.ts';
+import type * as Frame from '../../src/protocol/frame-header.ts';
 import type * as FrameParser from '../../src/protocol/frame-parser.ts';
 import type * as Mask from '../../src/protocol/mask.ts';
 import type * as ProtocolConnection from '../../src/protocol/protocol-connection.ts';

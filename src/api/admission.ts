@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { FourDError } from '../errors.ts';
 import { generateError } from '../process/error-handling.ts';
-import { isHeaderValue, isToken } from '../protocol/header-grammar.ts';
+import { isHeaderValue, isToken } from '../handshake/header-grammar.ts';
 import { BEARER_PREFIX } from './bearer-token.ts';
 import type { ConnectionHandler } from './handlers.ts';
 

@@ -1,4 +1,4 @@
-import { type Deadline, timers } from '../transport/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /**
  * Once no end has come for this long, in milliseconds, the missing ones are those of slow peers: longer than peers that

@@ -1,5 +1,5 @@
 import { isThenable, type LogicalProcess } from '../process/logical-process.ts';
-import { Queue } from '../protocol/queue.ts';
+import { Queue } from '../base/queue.ts';
 import type {
   DrainEvent,
   ErrorEvent,

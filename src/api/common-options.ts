@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import type { ComponentSignature } from '../errors.ts';
-import { isToken } from '../protocol/header-grammar.ts';
+import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../transport/driver.ts';
 import { checkCompression, type CheckedCompression, type CompressionOptions } from './compression-options.ts';
 import { checkKeys, checkNumbers, COUNT, DURATION, invalidOption, type NumberRange } from './option-checks.ts';

@@ -3,7 +3,7 @@ import { type EndCause, type EndPhase, FourDError, textOfThrown, withEnding } fr
 import { currentContext } from '../process/logical-process.ts';
 import type { DialListener } from '../transport/dial.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
-import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
+import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
 import { checkClientOptions, checkSignal, type WebSocketOptions } from './client-options.ts';

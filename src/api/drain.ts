@@ -1,5 +1,5 @@
 import { FourDError } from '../errors.ts';
-import { type Deadline, timers } from '../transport/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 import type { Session } from './session.ts';
 
 /** How a server ends without cutting anyone off: {@link WebSocketServer.drain}. */

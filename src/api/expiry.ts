@@ -1,4 +1,4 @@
-import { type Deadline, timers } from '../transport/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /** A changed system clock is noticed after this time at the latest. */
 const MAX_WAIT_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { generateError } from '../process/error-handling.ts';
-import { incompleteBudget } from '../protocol/incomplete-budget.ts';
+import { incompleteBudget } from '../protocol/partial-message-budget.ts';
 import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-checks.ts';
 
 /** Limits that hold for all connections of the process together. */

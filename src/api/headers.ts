@@ -1,5 +1,5 @@
 import { FourDError } from '../errors.ts';
-import { isHeaderValue, isToken } from '../protocol/header-grammar.ts';
+import { isHeaderValue, isToken } from '../handshake/header-grammar.ts';
 
 /** Headers that the handshake itself sets: a handler's own are left out. */
 const RESERVED: ReadonlySet<string> = new Set([

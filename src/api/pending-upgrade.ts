@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { UpgradeRequest, ValidUpgrade } from '../protocol/handshake-server.ts';
+import type { UpgradeRequest, ValidUpgrade } from '../handshake/server-handshake.ts';
 import { isThenable } from '../process/logical-process.ts';
-import { type Deadline, timers } from '../transport/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 import { answerUpgrade, refuseUpgrade } from '../transport/upgrade.ts';
 import type { Refusal } from './admission.ts';
 import type { ConnectionEvent } from './events.ts';

@@ -5,7 +5,7 @@ import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Ending } from '../transport/connection-end.ts';
 import type { SendStatus } from '../transport/driver.ts';
 import { type HeldMessage, HeldMessages } from '../transport/held-messages.ts';
-import { type Deadline, timers } from '../transport/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 import type { SendOptions } from './data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
 import { backoffDelay, isTemporary, parseRetryAfter } from './reconnect-policy.ts';

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { EndPhase, FourDError } from '../errors.ts';
-import type { HandshakeAgreement } from '../protocol/handshake-client.ts';
+import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../transport/dial.ts';
-import { timers } from '../transport/timers.ts';
+import { timers } from '../base/timers.ts';
 import { BEARER_PREFIX } from './bearer-token.ts';
 import type { ProxyChoice } from './proxy-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';

@@ -1,4 +1,4 @@
-import type { UpgradeRequest } from '../protocol/handshake-server.ts';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 const END = '\r\n\r\n';
 

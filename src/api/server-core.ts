@@ -8,9 +8,9 @@ import {
   checkUpgradeRequest,
   chooseProtocol,
   type UpgradeRequest,
-} from '../protocol/handshake-server.ts';
+} from '../handshake/server-handshake.ts';
 import { PreparedMessage } from '../protocol/prepared-message.ts';
-import { acceptOffer } from '../protocol/permessage-deflate.ts';
+import { acceptOffer } from '../handshake/permessage-deflate.ts';
 import { CompressionFactory } from '../transport/zlib.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../transport/upgrade.ts';

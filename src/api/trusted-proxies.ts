@@ -2,8 +2,8 @@ import { BlockList, SocketAddress } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { FourDError } from '../errors.ts';
-import { type ForwardedElement, parseForwarded } from '../protocol/forwarded.ts';
-import { type HandshakeHeaders, joined, single } from '../protocol/handshake-server.ts';
+import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
+import { type HandshakeHeaders, joined, single } from '../handshake/server-handshake.ts';
 
 /** Who asks, as far as the server can tell. */
 export interface ClientFacts {

@@ -8,7 +8,7 @@ import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { FirstBytes } from '../transport/first-bytes.ts';
 import { keepUntilClosed } from '../transport/socket-transport.ts';
-import { timers } from '../transport/timers.ts';
+import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../transport/upgrade.ts';
 import { createRequestListener } from './web-server-requests.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
-import { Queue } from '../protocol/queue.ts';
+import { Queue } from '../base/queue.ts';
 
 /** Handles the errors of a process: what `onErrCall` installs. */
 export type ErrorHandler = (errors: readonly ErrorItem[]) => void;

@@ -1,7 +1,7 @@
 import type { Deflater, TransformDone } from './compression.ts';
 import { FIN_BIT, RSV1_BIT } from './constants.ts';
 import type { PreparedMessage } from './prepared-message.ts';
-import { Queue } from './queue.ts';
+import { Queue } from '../base/queue.ts';
 
 /** A message that is to be compressed, or comes behind one that is. */
 export interface DeflatableMessage {

@@ -10,7 +10,7 @@ import {
   RSV_BITS,
 } from './constants.ts';
 import { applyMask, closeMaskingWindow, openMaskingWindow, rotateKey } from './mask.ts';
-import { Queue } from './queue.ts';
+import { Queue } from '../base/queue.ts';
 
 const NOTHING = Buffer.alloc(0);
 

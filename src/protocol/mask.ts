@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { createSimdMask, type SimdMask, type WebAssemblyApi } from './simd-mask.ts';
+import { createSimdMask, type SimdMask, type WebAssemblyApi } from './mask-wasm.ts';
 
 /** From this size on, copying to where vector instructions reach pays, or where there are none, two views for whole words. */
 const LONG_BYTES = 256;

@@ -1,8 +1,8 @@
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
-import { incompleteBudget, type IncompleteHolder, IncompleteMemory } from './incomplete-budget.ts';
-import { INVALID_UTF8, readMessage } from './read-message.ts';
+import { incompleteBudget, type IncompleteHolder, IncompleteMemory } from './partial-message-budget.ts';
+import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import { Utf8Validator } from './utf8.ts';
 
 /** A message that announces more than this gets its memory as the bytes come, not at once. */

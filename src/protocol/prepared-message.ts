@@ -1,6 +1,6 @@
 import type { Deflater, TransformDone } from './compression.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from './constants.ts';
-import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
+import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 
 /** A message that one deflater compresses, or has compressed. */
 interface Compressed {

@@ -13,13 +13,13 @@ import {
 } from './constants.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
-import type { Output } from './output.ts';
+import type { Output } from './frame-output.ts';
 import type { Compression } from './compression.ts';
 import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './deflate-queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
-import { INVALID_UTF8, readMessage } from './read-message.ts';
+import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import type { ProtocolSink } from './sink.ts';
-import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './write-frame.ts';
+import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './frame-writer.ts';
 
 /** What a connection is made of. */
 export interface ProtocolOptions extends MessageLimits {

@@ -1,6 +1,6 @@
 import type { EndCause, EndPhase } from '../errors.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
-import { type Deadline, timers } from './timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /** How a connection ended. */
 export interface Ending {

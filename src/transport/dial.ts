@@ -8,12 +8,12 @@ import {
   type HandshakeAgreement,
   type HandshakeOffer,
   newHandshakeKey,
-} from '../protocol/handshake-client.ts';
+} from '../handshake/client-handshake.ts';
 import { adviceOnError, adviceOnStatus } from './connect-advice.ts';
 import { openTunnel, type Proxy } from './proxy.ts';
 import { connectReading } from './read-buffer.ts';
 import { ignoreErrors } from './socket-transport.ts';
-import { type Deadline, timers } from './timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /** How much of a refusing answer's body an error keeps. */
 const MAX_REFUSAL_BODY_BYTES = 65_536;

@@ -5,7 +5,7 @@ import type { Compression } from '../protocol/compression.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
-import { LARGE_PAYLOAD_BYTES } from '../protocol/write-frame.ts';
+import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { ConnectionEnd, type Ending, type EndListener } from './connection-end.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { Transport, TransportListener } from './transport.ts';

@@ -1,8 +1,8 @@
 import { maxHeaderSize, type Server } from 'node:http';
 import { Socket } from 'node:net';
-import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../protocol/plain-upgrade.ts';
+import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../handshake/fast-upgrade-request.ts';
 import { ignoreErrors } from './socket-transport.ts';
-import { type Deadline, timers } from './timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 import { UpgradeHub } from './upgrade.ts';
 
 /** A client that has sent nothing for so long, twice at most, is left to Node, whose own limits of time begin then. */

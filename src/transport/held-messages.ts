@@ -1,5 +1,5 @@
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
-import { Queue } from '../protocol/queue.ts';
+import { Queue } from '../base/queue.ts';
 
 /** A message that is not framed yet. */
 export interface HeldMessage {

@@ -1,9 +1,9 @@
 import { type Server as HttpServer, STATUS_CODES } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { UpgradeRequest } from '../protocol/handshake-server.ts';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from './socket-transport.ts';
-import { timers } from './timers.ts';
+import { timers } from '../base/timers.ts';
 
 /** How long a refused client may take to read the answer and to end its side. */
 const LINGER_MS = 5000;

@@ -1,7 +1,7 @@
 import { type ComponentSignature, FourDError, type ErrorCode } from '../errors.ts';
 import { keepaliveDueMs, type KeepaliveLimits, keepaliveStep } from '../protocol/keepalive.ts';
 import { RateLimit } from '../protocol/rate-limit.ts';
-import { type Deadline, timers } from './timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /** What a peer may do in a time. Infinity sets no limit. */
 export interface WatchLimits extends KeepaliveLimits {

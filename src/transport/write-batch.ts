@@ -1,4 +1,4 @@
-import type { Output } from '../protocol/output.ts';
+import type { Output } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
 import { forgetSharedRun, SharedRun } from './shared-run.ts';

@@ -1,8 +1,8 @@
 import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import type { Role } from '../protocol/constants.ts';
 import type { Compression, Deflater, Inflater, TransformDone } from '../protocol/compression.ts';
-import type { DeflateParameters } from '../protocol/permessage-deflate.ts';
-import { Queue } from '../protocol/queue.ts';
+import type { DeflateParameters } from '../handshake/permessage-deflate.ts';
+import { Queue } from '../base/queue.ts';
 
 /** How a side compresses. */
 export interface ZlibSettings {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { ArrivalOrder } from '../../src/api/arrival-order.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { turns } from '../helpers/turns.ts';
 
 const log: string[] = [];

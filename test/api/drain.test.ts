@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkDrainOptions } from '../../src/api/drain.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';

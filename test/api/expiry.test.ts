@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Expiry } from '../../src/api/expiry.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 
 function setUp(at: number): { expiry: Expiry; expired: () => number } {

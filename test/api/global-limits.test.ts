@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { setGlobalLimits } from '../../src/api/global-limits.ts';
 import { FourDError } from '../../src/errors.ts';
-import { incompleteBudget } from '../../src/protocol/incomplete-budget.ts';
+import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
 
 afterEach(() => setGlobalLimits({}));
 

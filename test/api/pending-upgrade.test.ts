@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Refusal } from '../../src/api/admission.ts';
 import { PendingUpgrade, type UpgradeJudge } from '../../src/api/pending-upgrade.ts';
 import type { ConnectionEvent } from '../../src/api/events.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { turns } from '../helpers/turns.ts';

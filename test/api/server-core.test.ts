@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { callWorker, currentProcessName, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { accept, WebSocketConnection } from '../../src/index.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { deflateCases } from '../../bench/micro/deflate-cases.ts';
 import type { Modules } from '../../bench/micro/micro-case.ts';
 import * as frameParser from '../../src/protocol/frame-parser.ts';
-import * as frame from '../../src/protocol/frame.ts';
+import * as frame from '../../src/protocol/frame-header.ts';
 import * as mask from '../../src/protocol/mask.ts';
 import * as protocolConnection from '../../src/protocol/protocol-connection.ts';
 import * as utf8 from '../../src/protocol/utf8.ts';

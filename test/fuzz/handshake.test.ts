@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listHasToken, parseExtensions, parseTokenList } from '../../src/protocol/header-grammar.ts';
+import { listHasToken, parseExtensions, parseTokenList } from '../../src/handshake/header-grammar.ts';
 import { checkLaws } from './check-laws.ts';
 import { handshakeLaws } from './laws/handshake.ts';
 

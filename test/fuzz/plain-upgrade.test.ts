@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RequestInfo } from '../../src/index.ts';
 import { WebSocketServer } from '../../src/index.ts';
-import { readPlainUpgrade } from '../../src/protocol/plain-upgrade.ts';
+import { readPlainUpgrade } from '../../src/handshake/fast-upgrade-request.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';

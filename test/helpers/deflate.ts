@@ -1,6 +1,6 @@
 import { constants, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import type { Deflater, Inflater } from '../../src/protocol/compression.ts';
-import type { DeflateParameters } from '../../src/protocol/permessage-deflate.ts';
+import type { DeflateParameters } from '../../src/handshake/permessage-deflate.ts';
 
 /** What is agreed on when neither side has any wish. */
 export const NO_LIMITS: DeflateParameters = {

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { turns } from './turns.ts';
 
 /** Fails when deadlines are left pending: for `afterEach`. */

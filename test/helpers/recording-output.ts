@@ -1,4 +1,4 @@
-import type { Output } from '../../src/protocol/output.ts';
+import type { Output } from '../../src/protocol/frame-output.ts';
 
 /** What stands in memory that was reserved and not written yet. */
 const UNWRITTEN = 0xaa;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { frame } from '../helpers/frames.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';

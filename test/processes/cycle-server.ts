@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { WebServer, WebSocketServer } from '../../src/index.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 
 /** What the parent gets: first the port, then a report for each time it asked. */
 export interface CycleReport {

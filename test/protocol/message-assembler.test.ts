@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ErrorCode, ErrorDetails } from '../../src/errors.ts';
-import { incompleteBudget } from '../../src/protocol/incomplete-budget.ts';
+import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from '../../src/protocol/message-assembler.ts';
 import type { TransformDone } from '../../src/protocol/compression.ts';
 import { hex } from '../helpers/frames.ts';

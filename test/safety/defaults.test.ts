@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
-import { incompleteBudget } from '../../src/protocol/incomplete-budget.ts';
+import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';

@@ -4,14 +4,14 @@ import { accept, refuse, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkClientOptions } from '../../src/api/client-options.ts';
 import { checkHeaders } from '../../src/api/headers.ts';
 import { OriginRule } from '../../src/api/origins.ts';
-import { parseForwarded } from '../../src/protocol/forwarded.ts';
+import { parseForwarded } from '../../src/handshake/forwarded.ts';
 import {
   isHeaderValue,
   isToken,
   listHasToken,
   parseExtensions,
   parseTokenList,
-} from '../../src/protocol/header-grammar.ts';
+} from '../../src/handshake/header-grammar.ts';
 import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
 import { frame } from '../helpers/frames.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';

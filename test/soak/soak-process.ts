@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { Pace } from './pace.ts';
 import type { Memory, Order, Report } from './process-report.ts';
 import type { SideRecord, TalkerOwner } from './talker.ts';

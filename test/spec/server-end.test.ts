@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';

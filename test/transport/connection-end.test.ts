@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { ConnectionEnd } from '../../src/transport/connection-end.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { createServer as createTcpServer, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { HandshakeAgreement } from '../../src/protocol/handshake-client.ts';
+import type { HandshakeAgreement } from '../../src/handshake/client-handshake.ts';
 import { FourDError } from '../../src/errors.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from '../../src/transport/dial.ts';
 import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FourDError } from '../../src/errors.ts';
 import { RateLimit } from '../../src/protocol/rate-limit.ts';
-import { timers } from '../../src/transport/timers.ts';
+import { timers } from '../../src/base/timers.ts';
 import { Watch, type Watched, type WatchLimits } from '../../src/transport/watch.ts';
 import { turns } from '../helpers/turns.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Compression } from '../../src/protocol/compression.ts';
-import type { DeflateParameters } from '../../src/protocol/permessage-deflate.ts';
+import type { DeflateParameters } from '../../src/handshake/permessage-deflate.ts';
 import { CompressionFactory } from '../../src/transport/zlib.ts';
 import { deflated, deflateFinally, deflateMessage, inflated, NO_LIMITS } from '../helpers/deflate.ts';
 import { hex } from '../helpers/frames.ts';

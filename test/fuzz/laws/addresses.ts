@@ -10,7 +10,7 @@ import { KeptRequest, type RequestInfo, toRequestInfo } from '../../../src/api/r
 import { TrustedProxies } from '../../../src/api/trusted-proxies.ts';
 import { parseWebSocketUrl } from '../../../src/api/web-socket-url.ts';
 import { FourDError } from '../../../src/errors.ts';
-import { parseForwarded } from '../../../src/protocol/forwarded.ts';
+import { parseForwarded } from '../../../src/handshake/forwarded.ts';
 import { normalizePath } from '../../../src/transport/upgrade.ts';
 import { defineLaw, type Law } from '../law.ts';
 

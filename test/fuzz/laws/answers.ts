@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { WebSocketServer } from '../../../src/index.ts';
 import { parseWebSocketUrl } from '../../../src/api/web-socket-url.ts';
 import type { FourDError } from '../../../src/errors.ts';
-import { acceptValue } from '../../../src/protocol/handshake-server.ts';
+import { acceptValue } from '../../../src/handshake/server-handshake.ts';
 import { Dial } from '../../../src/transport/dial.ts';
 import { openTunnel, type Proxy } from '../../../src/transport/proxy.ts';
 import { cutStream } from '../../helpers/arbitraries.ts';

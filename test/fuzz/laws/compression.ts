@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { checkClientOptions } from '../../../src/api/client-options.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
-import { parseExtensions } from '../../../src/protocol/header-grammar.ts';
+import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import {
   acceptOffer,
   buildOffer,
   checkAnswer,
   type DeflateParameters,
-} from '../../../src/protocol/permessage-deflate.ts';
+} from '../../../src/handshake/permessage-deflate.ts';
 import { Driver } from '../../../src/transport/driver.ts';
 import { MemoryTransport } from '../../../src/transport/memory-transport.ts';
 import { CompressionFactory } from '../../../src/transport/zlib.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { checkUpgradeResponse } from '../../../src/protocol/handshake-client.ts';
-import { acceptValue, checkUpgradeRequest, type HandshakeHeaders } from '../../../src/protocol/handshake-server.ts';
-import { isToken, listHasToken, parseExtensions, parseTokenList } from '../../../src/protocol/header-grammar.ts';
+import { checkUpgradeResponse } from '../../../src/handshake/client-handshake.ts';
+import { acceptValue, checkUpgradeRequest, type HandshakeHeaders } from '../../../src/handshake/server-handshake.ts';
+import { isToken, listHasToken, parseExtensions, parseTokenList } from '../../../src/handshake/header-grammar.ts';
 import { defineLaw, type Law } from '../law.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { expect } from 'vitest';
-import { readPlainUpgrade } from '../../../src/protocol/plain-upgrade.ts';
+import { readPlainUpgrade } from '../../../src/handshake/fast-upgrade-request.ts';
 import { turns } from '../../helpers/turns.ts';
 import { defineLaw, type Law } from '../law.ts';
 

@@ -11,8 +11,8 @@ import {
   WebSocketServer,
 } from '../../../src/index.ts';
 import { checkClientOptions } from '../../../src/api/client-options.ts';
-import { buildOffer } from '../../../src/protocol/permessage-deflate.ts';
-import { timers } from '../../../src/transport/timers.ts';
+import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
+import { timers } from '../../../src/base/timers.ts';
 import { ClientSession } from './client-session.ts';
 import { BOOM, ConnectionEnd } from './connection-end.ts';
 import { ManualClock } from './manual-clock.ts';

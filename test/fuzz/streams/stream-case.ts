@@ -1,5 +1,5 @@
 import type { Role } from '../../../src/protocol/constants.ts';
-import type { DeflateParameters } from '../../../src/protocol/permessage-deflate.ts';
+import type { DeflateParameters } from '../../../src/handshake/permessage-deflate.ts';
 
 /** Bytes that a peer sends behind the handshake. */
 export interface StreamCase {

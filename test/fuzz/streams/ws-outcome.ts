@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
-import { acceptValue } from '../../../src/protocol/handshake-server.ts';
+import { acceptValue } from '../../../src/handshake/server-handshake.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { upgradeRequest } from '../upgrade-request.ts';
 import { describeMessage, type Outcome } from './outcome.ts';

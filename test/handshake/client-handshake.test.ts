@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { buildHandshakeHeaders, checkUpgradeResponse, newHandshakeKey } from '../../src/protocol/handshake-client.ts';
-import { checkUpgradeRequest, type HandshakeHeaders } from '../../src/protocol/handshake-server.ts';
+import { buildHandshakeHeaders, checkUpgradeResponse, newHandshakeKey } from '../../src/handshake/client-handshake.ts';
+import { checkUpgradeRequest, type HandshakeHeaders } from '../../src/handshake/server-handshake.ts';
 import { NO_LIMITS } from '../helpers/deflate.ts';
 
 /** The example of RFC 6455 section 1.3. */

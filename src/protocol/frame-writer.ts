@@ -1,7 +1,7 @@
 import { FIN_BIT, MAX_HEADER_BYTES, OPCODE_TEXT } from './constants.ts';
-import { frameHeaderBytes, writeFrameHeader } from './frame.ts';
+import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 import { applyMask, copyMasked, nextMaskingKey } from './mask.ts';
-import type { Output } from './output.ts';
+import type { Output } from './frame-output.ts';
 
 /** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
 export const LARGE_PAYLOAD_BYTES = 16_384;

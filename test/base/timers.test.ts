@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Deadline, TimerWheel } from '../../src/transport/timers.ts';
+import { type Deadline, TimerWheel } from '../../src/base/timers.ts';
 
 const TICK_MS = 50;
 const HOUR_MS = 3_600_000;

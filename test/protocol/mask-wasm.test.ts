@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createSimdMask, type SimdMask, type WebAssemblyApi } from '../../src/protocol/simd-mask.ts';
+import { createSimdMask, type SimdMask, type WebAssemblyApi } from '../../src/protocol/mask-wasm.ts';
 import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
 
 const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: WebAssemblyApi };

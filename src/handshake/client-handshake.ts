@@ -1,6 +1,6 @@
-import { acceptValue, type HandshakeHeaders, readExtensions, single } from './handshake-server.ts';
+import { acceptValue, type HandshakeHeaders, readExtensions, single } from './server-handshake.ts';
 import { listHasToken } from './header-grammar.ts';
-import { nextMaskingKey } from './mask.ts';
+import { nextMaskingKey } from '../protocol/mask.ts';
 import { buildOffer, checkAnswer, type DeflateParameters } from './permessage-deflate.ts';
 
 /** A key that was never used before (RFC 6455 section 4.1): the base64 of 16 random bytes. */

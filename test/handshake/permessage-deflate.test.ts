@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { parseExtensions } from '../../src/protocol/header-grammar.ts';
-import { acceptOffer, buildOffer, checkAnswer, type DeflateParameters } from '../../src/protocol/permessage-deflate.ts';
+import { parseExtensions } from '../../src/handshake/header-grammar.ts';
+import {
+  acceptOffer,
+  buildOffer,
+  checkAnswer,
+  type DeflateParameters,
+} from '../../src/handshake/permessage-deflate.ts';
 
 const OPEN: DeflateParameters = {
   serverNoContextTakeover: false,

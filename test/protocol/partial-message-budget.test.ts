@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { incompleteBudget, IncompleteBudget, IncompleteMemory } from '../../src/protocol/incomplete-budget.ts';
+import { incompleteBudget, IncompleteBudget, IncompleteMemory } from '../../src/protocol/partial-message-budget.ts';
 
 function setUp(): { budget: IncompleteBudget; holder: (name: string) => IncompleteMemory; told: string[] } {
   const told: string[] = [];

@@ -5,7 +5,7 @@ import {
   listHasToken,
   parseExtensions,
   parseTokenList,
-} from '../../src/protocol/header-grammar.ts';
+} from '../../src/handshake/header-grammar.ts';
 
 const ALL_CHARACTERS = Array.from({ length: 0x180 }, (_, code) => String.fromCharCode(code));
 

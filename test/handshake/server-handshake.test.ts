@@ -8,7 +8,7 @@ import {
   joined,
   single,
   type UpgradeRequest,
-} from '../../src/protocol/handshake-server.ts';
+} from '../../src/handshake/server-handshake.ts';
 
 /** The example of RFC 6455 section 1.3. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Queue } from '../../src/protocol/queue.ts';
+import { Queue } from '../../src/base/queue.ts';
 
 function drain<T>(queue: Queue<T>): T[] {
   const items: T[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../../src/protocol/plain-upgrade.ts';
+import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../../src/handshake/fast-upgrade-request.ts';
 
 const START = 'GET /chat?a=1 HTTP/1.1';
 const LINES = [

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { HANDSHAKE_GUID } from './constants.ts';
+import { HANDSHAKE_GUID } from '../protocol/constants.ts';
 import {
   type ExtensionOffer,
   isAlphanumericCode,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { INVALID_UTF8, readMessage } from '../../src/protocol/read-message.ts';
+import { INVALID_UTF8, readMessage } from '../../src/protocol/message-reader.ts';
 import { hex } from '../helpers/frames.ts';
 
 /** Reads a payload from the middle of a chunk, which is overwritten afterwards. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseForwarded } from '../../src/protocol/forwarded.ts';
+import { parseForwarded } from '../../src/handshake/forwarded.ts';
 import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
 
 function parsed(text: string): Record<string, string>[] | undefined {

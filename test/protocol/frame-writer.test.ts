@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from '../../src/protocol/write-frame.ts';
+import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from '../../src/protocol/frame-writer.ts';
 import { otherRole, readFrames, ROLES } from '../helpers/frames.ts';
 import { RecordingOutput } from '../helpers/recording-output.ts';
 

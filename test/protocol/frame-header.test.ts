@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { frameHeaderBytes, writeFrameHeader } from '../../src/protocol/frame.ts';
+import { frameHeaderBytes, writeFrameHeader } from '../../src/protocol/frame-header.ts';
 import { EXAMPLE_KEY, hex } from '../helpers/frames.ts';
 
 /** Each length with the second header byte and the extended length that follow from it. */
