@@ -18,9 +18,9 @@ export {
   type AnswerHeaders,
   refuse,
   type Refusal,
-} from './api/admission.ts';
-export { bearerToken, secretsEqual } from './api/bearer-token.ts';
-export { type DataType, type SendableMessage, type SendOptions } from './api/data-type.ts';
+} from './server/admission.ts';
+export { bearerToken, secretsEqual } from './server/bearer-token.ts';
+export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
 export {
   type ConnectionEvent,
   type DrainEvent,
@@ -30,31 +30,31 @@ export {
   type ReconnectEvent,
   type ServerTerminateEvent,
   type TerminateEvent,
-} from './api/events.ts';
+} from './session/events.ts';
 export {
   type Admission,
   type CallbackResult,
   type ConnectionHandler,
   type ServerHandler,
   type WebSocketHandler,
-} from './api/handlers.ts';
-export { type WebSocketOptions } from './api/client-options.ts';
-export { type CommonOptions } from './api/common-options.ts';
-export { type CompressionOptions } from './api/compression-options.ts';
-export { type OriginCheck, type Origins } from './api/origins.ts';
-export { type BroadcastOptions } from './api/server-core.ts';
-export { type DrainOptions, type DrainResult } from './api/drain.ts';
-export { type GlobalLimits, setGlobalLimits } from './api/global-limits.ts';
-export { type WebSocketServerOptions } from './api/server-options.ts';
-export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './api/reconnect-options.ts';
-export { type RequestInfo } from './api/request-info.ts';
-export { type Status } from './api/status.ts';
-export { type StartResult, WebServer, webServer } from './api/web-server.ts';
-export { type CORSRule, type WebServerSettings } from './api/web-server-settings.ts';
-export { WebSocket, type WebSocketConstructor } from './api/web-socket.ts';
-export { WebSocketConnection } from './api/web-socket-connection.ts';
-export { WebSocketServer } from './api/web-socket-server.ts';
-export { type BufferPolicy, type SendStatus } from './transport/driver.ts';
-export { ek, lastErrors, onErrCall, throwError, tryExpr } from './process/error-handling.ts';
-export { callWorker, currentProcessName, killWorker, processVariables } from './process/worker.ts';
-export { type ErrorHandler } from './process/logical-process.ts';
+} from './session/call-handler.ts';
+export { type WebSocketOptions } from './client/client-options.ts';
+export { type CommonOptions } from './session/common-options.ts';
+export { type CompressionOptions } from './session/compression-options.ts';
+export { type OriginCheck, type Origins } from './server/origins.ts';
+export { type BroadcastOptions } from './server/server-core.ts';
+export { type DrainOptions, type DrainResult } from './server/graceful-shutdown.ts';
+export { type GlobalLimits, setGlobalLimits } from './session/global-limits.ts';
+export { type WebSocketServerOptions } from './server/server-options.ts';
+export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './client/reconnect-options.ts';
+export { type RequestInfo } from './server/request-info.ts';
+export { type Status } from './session/status.ts';
+export { type StartResult, WebServer, webServer } from './web-server/web-server.ts';
+export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
+export { WebSocket, type WebSocketConstructor } from './client/web-socket.ts';
+export { WebSocketConnection } from './server/web-socket-connection.ts';
+export { WebSocketServer } from './server/web-socket-server.ts';
+export { type BufferPolicy, type SendStatus } from './connection/connection.ts';
+export { ek, lastErrors, onErrCall, throwError, tryExpr } from './workers/error-handling.ts';
+export { callWorker, currentProcessName, killWorker, processVariables } from './workers/commands.ts';
+export { type ErrorHandler } from './workers/worker.ts';

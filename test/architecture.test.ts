@@ -66,16 +66,16 @@ describe('each check finds what it forbids', () => {
   });
 
   test.each([
-    ['upward', 'src/protocol/a.ts', `import { x } from '../api/x.ts';`],
-    ['sideways', 'src/transport/a.ts', `import { x } from '../process/x.ts';`],
+    ['upward', 'src/protocol/a.ts', `import { x } from '../session/x.ts';`],
+    ['sideways', 'src/connection/a.ts', `import { x } from '../workers/x.ts';`],
     ['of a type', 'src/errors.ts', `import type { X } from './protocol/x.ts';`],
     ['of an inline type', 'src/protocol/a.ts', `import { type X } from '../transport/x.ts';`],
     ['of a type expression', 'src/protocol/a.ts', `export type X = import('../transport/x.ts').X;`],
     ['at run time', 'src/protocol/a.ts', `export const x = () => import('../transport/x.ts');`],
     ['by a re-export', 'src/protocol/a.ts', `export { x } from '../transport/x.ts';`],
-    ['of a door', 'src/api/a.ts', `import { x } from '../index.ts';`],
-    ['behind a door', 'src/cli/a.ts', `import { x } from '../api/x.ts';`],
-    ['out of the house', 'src/api/a.ts', `import { x } from '../../test/x.ts';`],
+    ['of a door', 'src/session/a.ts', `import { x } from '../index.ts';`],
+    ['behind a door', 'src/cli/a.ts', `import { x } from '../session/x.ts';`],
+    ['out of the house', 'src/session/a.ts', `import { x } from '../../test/x.ts';`],
   ])('an import %s', (_, path, text) => {
     expect(findUpwardImports(parseSamples({ [path]: text }))).toHaveLength(1);
   });
@@ -83,8 +83,8 @@ describe('each check finds what it forbids', () => {
   test('downward imports, imports within a room and imports through a door pass', () => {
     const modules = parseSamples({
       'src/protocol/a.ts': `import { x } from './x.ts'; import type { E } from '../errors.ts'; import 'node:buffer';`,
-      'src/api/a.ts': `import { x } from '../protocol/x.ts'; import { y } from '../process/y.ts';`,
-      'src/index.ts': `export { x } from './api/x.ts';`,
+      'src/session/a.ts': `import { x } from '../protocol/x.ts'; import { y } from '../workers/y.ts';`,
+      'src/index.ts': `export { x } from './session/x.ts';`,
       'src/cli/a.ts': `import { x } from '../index.ts'; import { y } from './y.ts';`,
     });
     expect(findUpwardImports(modules)).toEqual([]);
@@ -92,13 +92,15 @@ describe('each check finds what it forbids', () => {
 
   test('an import cycle, but not one of types', () => {
     const modules = parseSamples({
-      'src/api/a.ts': `import { b } from './b.ts';`,
-      'src/api/b.ts': `import { c } from './c.ts';`,
-      'src/api/c.ts': `import { type X, a } from './a.ts';`,
-      'src/api/d.ts': `import { e } from './e.ts';`,
-      'src/api/e.ts': `import type { D } from './d.ts'; import { type E } from './d.ts';`,
+      'src/session/a.ts': `import { b } from './b.ts';`,
+      'src/session/b.ts': `import { c } from './c.ts';`,
+      'src/session/c.ts': `import { type X, a } from './a.ts';`,
+      'src/session/d.ts': `import { e } from './e.ts';`,
+      'src/session/e.ts': `import type { D } from './d.ts'; import { type E } from './d.ts';`,
     });
-    expect(findImportCycles(modules)).toEqual(['src/api/a.ts -> src/api/b.ts -> src/api/c.ts -> src/api/a.ts']);
+    expect(findImportCycles(modules)).toEqual([
+      'src/session/a.ts -> src/session/b.ts -> src/session/c.ts -> src/session/a.ts',
+    ]);
   });
 
   test('a module from outside where none belongs', () => {
@@ -106,27 +108,27 @@ describe('each check finds what it forbids', () => {
       'src/errors.ts': `import { inspect } from 'node:util';`,
       'src/protocol/a.ts': `import 'node:net'; import 'node:buffer'; import 'node:crypto';`,
       'src/transport/a.ts': `import 'node:net'; import 'send';`,
-      'src/api/a.ts': `import 'express'; const send = await import('send'); const other = await import(name);`,
+      'src/web-server/a.ts': `import 'express'; const send = await import('send'); const other = await import(name);`,
     });
     expect(findOutsideImports(modules)).toEqual([
       'src/errors.ts: must not import node:util',
       'src/protocol/a.ts: must not import node:net',
       'src/transport/a.ts: must not import send',
-      'src/api/a.ts: must not import express',
-      'src/api/a.ts: must not import (computed)',
+      'src/web-server/a.ts: must not import express',
+      'src/web-server/a.ts: must not import (computed)',
     ]);
   });
 
   test('a barrel, export * and a door with code of its own', () => {
     const modules = parseSamples({
-      'src/api/a.ts': `export { x } from './x.ts';`,
-      'src/api/b.ts': `export * from './x.ts';`,
-      'src/api/c.ts': `import { x } from './x.ts'; export const y = x;`,
-      'src/index.ts': `export { x, type Y } from './api/x.ts'; export type * from './api/z.ts'; export const y = 1;`,
+      'src/session/a.ts': `export { x } from './x.ts';`,
+      'src/session/b.ts': `export * from './x.ts';`,
+      'src/session/c.ts': `import { x } from './x.ts'; export const y = x;`,
+      'src/index.ts': `export { x, type Y } from './session/x.ts'; export type * from './session/z.ts'; export const y = 1;`,
     });
     expect(findBarrels(modules)).toEqual([
-      'src/api/a.ts: only a door re-exports',
-      'src/api/b.ts: export *',
+      'src/session/a.ts: only a door re-exports',
+      'src/session/b.ts: export *',
       'src/index.ts: export *',
       'src/index.ts: a door only re-exports names',
     ]);
@@ -184,21 +186,21 @@ describe('each check finds what it forbids', () => {
 
   test('any and comments that silence the compiler, but not the word in a text', () => {
     const modules = parseSamples({
-      'src/api/a.ts': 'export function f(x: any) {}',
-      'src/api/b.ts': 'export const list: Array<any> = [];',
-      'src/api/c.ts': '// @ts-ignore\nexport const x = 1;',
-      'src/api/d.ts': '/* @ts-expect-error */ export const x = 1;',
-      'src/api/e.ts': `// takes any value\nexport const text = ': any @ts-ignore';`,
+      'src/session/a.ts': 'export function f(x: any) {}',
+      'src/session/b.ts': 'export const list: Array<any> = [];',
+      'src/session/c.ts': '// @ts-ignore\nexport const x = 1;',
+      'src/session/d.ts': '/* @ts-expect-error */ export const x = 1;',
+      'src/session/e.ts': `// takes any value\nexport const text = ': any @ts-ignore';`,
     });
     expect(findTypeHoles(modules)).toEqual([
-      'src/api/a.ts: any',
-      'src/api/b.ts: any',
-      'src/api/c.ts: @ts-ignore',
-      'src/api/d.ts: @ts-expect-error',
+      'src/session/a.ts: any',
+      'src/session/b.ts: any',
+      'src/session/c.ts: @ts-ignore',
+      'src/session/d.ts: @ts-expect-error',
     ]);
   });
 
   test('a file that does not parse', () => {
-    expect(() => parseSamples({ 'src/api/a.ts': 'const = ;' })).toThrow('src/api/a.ts');
+    expect(() => parseSamples({ 'src/session/a.ts': 'const = ;' })).toThrow('src/session/a.ts');
   });
 });

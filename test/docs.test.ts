@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { documentationFiles } from '../scripts/documentation-files.ts';
 import { quoteExamples } from '../scripts/quote-examples.ts';
-import { checkServerOptions } from '../src/api/server-options.ts';
-import { WebServer } from '../src/api/web-server.ts';
+import { checkServerOptions } from '../src/server/server-options.ts';
+import { WebServer } from '../src/web-server/web-server.ts';
 
 const root = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');

@@ -3,7 +3,7 @@ import type * as FrameParser from '../../src/protocol/frame-parser.ts';
 import type * as Mask from '../../src/protocol/mask.ts';
 import type * as ProtocolConnection from '../../src/protocol/protocol-connection.ts';
 import type * as Utf8 from '../../src/protocol/utf8.ts';
-import type * as Zlib from '../../src/transport/zlib.ts';
+import type * as Zlib from '../../src/connection/zlib.ts';
 
 /** The modules under measurement, from one folder of sources. */
 export interface Modules {

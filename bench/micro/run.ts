@@ -7,7 +7,7 @@ import type * as FrameParser from '../../src/protocol/frame-parser.ts';
 import type * as Mask from '../../src/protocol/mask.ts';
 import type * as ProtocolConnection from '../../src/protocol/protocol-connection.ts';
 import type * as Utf8 from '../../src/protocol/utf8.ts';
-import type * as Zlib from '../../src/transport/zlib.ts';
+import type * as Zlib from '../../src/connection/zlib.ts';
 import { median } from '../report/statistics.ts';
 import { deflateCases } from './deflate-cases.ts';
 import { frameCases } from './frame-cases.ts';

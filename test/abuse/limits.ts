@@ -1,5 +1,5 @@
 import { setGlobalLimits, type WebSocketServerOptions } from '../../src/index.ts';
-import { checkServerOptions } from '../../src/api/server-options.ts';
+import { checkServerOptions } from '../../src/server/server-options.ts';
 import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
 
 /** Limits of a server and of its process that an attack may change: those that are numbers, and compression. */

@@ -6,7 +6,7 @@ import * as frame from '../../src/protocol/frame-header.ts';
 import * as mask from '../../src/protocol/mask.ts';
 import * as protocolConnection from '../../src/protocol/protocol-connection.ts';
 import * as utf8 from '../../src/protocol/utf8.ts';
-import * as zlib from '../../src/transport/zlib.ts';
+import * as zlib from '../../src/connection/zlib.ts';
 
 const modules: Modules = { mask, utf8, frame, frameParser, protocolConnection, zlib };
 

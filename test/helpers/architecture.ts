@@ -15,15 +15,15 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['base', -1],
   ['protocol', 0],
   ['handshake', 0],
-  ['transport', 1],
-  ['process', 1],
-  ['topics', 2],
-  ['cluster', 2],
-  ['api', 3],
-  ['cli', 4],
-  ['console', 4],
-  ['adapters', 4],
-  ['compat', 4],
+  ['transport', 0],
+  ['connection', 1],
+  ['workers', 1],
+  ['http', 1],
+  ['session', 2],
+  ['client', 3],
+  ['web-server', 3],
+  ['server', 4],
+  ['cli', 6],
 ]);
 
 /** Rooms that a room on the same floor may use. */
@@ -31,7 +31,7 @@ const neighbours: ReadonlyMap<string, readonly string[]> = new Map([['handshake'
 
 /** The doors re-export the rooms below them; rooms on the top floor use the library only through a door. */
 const doors: ReadonlySet<string> = new Set(['src/index.ts', 'src/browser.ts', 'src/testing.ts']);
-const doorFloor = 3.5;
+const doorFloor = 5;
 
 /** What a room may import from outside of `src/`. A room that is not listed may use any `node:` module. */
 const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
@@ -41,7 +41,7 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** The dependencies of the package, and the one room that uses each. */
-const packages: ReadonlyMap<string, string> = new Map([['send', 'api']]);
+const packages: ReadonlyMap<string, string> = new Map([['send', 'web-server']]);
 
 const timersFile = 'src/base/timers.ts';
 

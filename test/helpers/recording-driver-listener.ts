@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FourDError } from '../../src/errors.ts';
-import type { Ending } from '../../src/transport/connection-end.ts';
-import type { DriverListener } from '../../src/transport/driver.ts';
+import type { Ending } from '../../src/connection/closing-state.ts';
+import type { DriverListener } from '../../src/connection/connection.ts';
 
 /** Bytes as hex, or what stands for them when there are many. */
 export function describeBytes(bytes: Buffer): string {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
-import { connectReading } from '../../src/transport/read-buffer.ts';
+import { connectReading } from '../../src/transport/shared-read-buffer.ts';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
 import { makeCertificate } from './certificate.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/api/client-options.ts';
-import { Driver } from '../../src/transport/driver.ts';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import { Driver } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
 

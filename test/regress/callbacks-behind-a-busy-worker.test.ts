@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type CallbackOwner, CallbackQueue } from '../../src/api/callback-queue.ts';
-import { LogicalProcess } from '../../src/process/logical-process.ts';
+import { type CallbackOwner, CallbackQueue } from '../../src/session/callback-queue.ts';
+import { LogicalProcess } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { Inbox } from '../helpers/inbox.ts';
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { checkClientOptions } from '../../src/api/client-options.ts';
-import { Session } from '../../src/api/session.ts';
-import { mainProcess } from '../../src/process/logical-process.ts';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import { Session } from '../../src/session/session.ts';
+import { mainProcess } from '../../src/workers/worker.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/api/client-options.ts';
+import { checkClientOptions } from '../../src/client/client-options.ts';
 import { FourDError } from '../../src/errors.ts';
-import { Driver } from '../../src/transport/driver.ts';
+import { Driver } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { frame } from '../helpers/frames.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { checkClientOptions } from '../../src/api/client-options.ts';
-import { Watch } from '../../src/transport/watch.ts';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import { Watch } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
-import { WriteBatch } from '../../src/transport/write-batch.ts';
+import { WriteBatch } from '../../src/connection/write-batch.ts';
 
 /** A stream that passes on what it is given, as a PassThrough does, and says at once that it is done. */
 function keepingStream(): { transport: SocketTransport; kept: Buffer[] } {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WriteBatch } from '../../src/transport/write-batch.ts';
+import { WriteBatch } from '../../src/connection/write-batch.ts';
 import { RecordingTransport } from '../helpers/recording-transport.ts';
 
 /** Each small broadcast to a peer that did not read was a piece of its own: 16 MiB of them stopped the process for half a second. */

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { accept, refuse, WebSocket, WebSocketServer } from '../../src/index.ts';
-import { checkClientOptions } from '../../src/api/client-options.ts';
-import { checkHeaders } from '../../src/api/headers.ts';
-import { OriginRule } from '../../src/api/origins.ts';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import { checkHeaders } from '../../src/client/headers.ts';
+import { OriginRule } from '../../src/server/origins.ts';
 import { parseForwarded } from '../../src/handshake/forwarded.ts';
 import {
   isHeaderValue,

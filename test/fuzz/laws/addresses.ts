@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import type { IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { expect } from 'vitest';
-import { bearerToken } from '../../../src/api/bearer-token.ts';
-import { OriginRule } from '../../../src/api/origins.ts';
-import { checkProxy } from '../../../src/api/proxy-option.ts';
-import { parseRetryAfter } from '../../../src/api/reconnect-policy.ts';
-import { KeptRequest, type RequestInfo, toRequestInfo } from '../../../src/api/request-info.ts';
-import { TrustedProxies } from '../../../src/api/trusted-proxies.ts';
-import { parseWebSocketUrl } from '../../../src/api/web-socket-url.ts';
+import { bearerToken } from '../../../src/server/bearer-token.ts';
+import { OriginRule } from '../../../src/server/origins.ts';
+import { checkProxy } from '../../../src/client/proxy-option.ts';
+import { parseRetryAfter } from '../../../src/client/reconnect-policy.ts';
+import { KeptRequest, type RequestInfo, toRequestInfo } from '../../../src/server/request-info.ts';
+import { TrustedProxies } from '../../../src/server/trusted-proxies.ts';
+import { parseWebSocketUrl } from '../../../src/client/web-socket-url.ts';
 import { FourDError } from '../../../src/errors.ts';
 import { parseForwarded } from '../../../src/handshake/forwarded.ts';
-import { normalizePath } from '../../../src/transport/upgrade.ts';
+import { normalizePath } from '../../../src/http/upgrade-router.ts';
 import { defineLaw, type Law } from '../law.ts';
 
 /** Texts of these pieces, and any others. */

@@ -4,11 +4,11 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createServer as createHttpServer } from 'node:http';
 import { expect } from 'vitest';
 import { WebSocketServer } from '../../../src/index.ts';
-import { parseWebSocketUrl } from '../../../src/api/web-socket-url.ts';
+import { parseWebSocketUrl } from '../../../src/client/web-socket-url.ts';
 import type { FourDError } from '../../../src/errors.ts';
 import { acceptValue } from '../../../src/handshake/server-handshake.ts';
-import { Dial } from '../../../src/transport/dial.ts';
-import { openTunnel, type Proxy } from '../../../src/transport/proxy.ts';
+import { Dial } from '../../../src/client/dial.ts';
+import { openTunnel, type Proxy } from '../../../src/client/proxy-tunnel.ts';
 import { cutStream } from '../../helpers/arbitraries.ts';
 import { defineLaw, type Law } from '../law.ts';
 

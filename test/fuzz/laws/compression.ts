@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { checkClientOptions } from '../../../src/api/client-options.ts';
+import { checkClientOptions } from '../../../src/client/client-options.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import {
@@ -9,9 +9,9 @@ import {
   checkAnswer,
   type DeflateParameters,
 } from '../../../src/handshake/permessage-deflate.ts';
-import { Driver } from '../../../src/transport/driver.ts';
+import { Driver } from '../../../src/connection/connection.ts';
 import { MemoryTransport } from '../../../src/transport/memory-transport.ts';
-import { CompressionFactory } from '../../../src/transport/zlib.ts';
+import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import { anyMessage } from '../../helpers/arbitraries.ts';
 import { deflateFinally, deflateMessage, inflated, NO_LIMITS } from '../../helpers/deflate.ts';
 import { describeBytes, RecordingDriverListener } from '../../helpers/recording-driver-listener.ts';

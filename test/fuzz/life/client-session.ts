@@ -1,12 +1,12 @@
-import { checkClientOptions } from '../../../src/api/client-options.ts';
-import type { CommonOptions } from '../../../src/api/common-options.ts';
-import { Session, type SessionOwner } from '../../../src/api/session.ts';
+import { checkClientOptions } from '../../../src/client/client-options.ts';
+import type { CommonOptions } from '../../../src/session/common-options.ts';
+import { Session, type SessionOwner } from '../../../src/session/session.ts';
 import type { DataType } from '../../../src/index.ts';
-import { mainProcess } from '../../../src/process/logical-process.ts';
+import { mainProcess } from '../../../src/workers/worker.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import { checkAnswer, type DeflateParameters } from '../../../src/handshake/permessage-deflate.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
-import { CompressionFactory } from '../../../src/transport/zlib.ts';
+import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import type { ConnectionEnd, Face } from './connection-end.ts';
 import type { MemorySocket } from '../memory-socket.ts';
 

@@ -10,7 +10,7 @@ import {
   refuse,
   WebSocketServer,
 } from '../../../src/index.ts';
-import { checkClientOptions } from '../../../src/api/client-options.ts';
+import { checkClientOptions } from '../../../src/client/client-options.ts';
 import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
 import { timers } from '../../../src/base/timers.ts';
 import { ClientSession } from './client-session.ts';

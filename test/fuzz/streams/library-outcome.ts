@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { checkClientOptions } from '../../../src/api/client-options.ts';
+import { checkClientOptions } from '../../../src/client/client-options.ts';
 import { errorTable, type FourDError } from '../../../src/errors.ts';
 import type { Compression } from '../../../src/protocol/compression.ts';
-import type { Ending } from '../../../src/transport/connection-end.ts';
-import { Driver, type DriverListener } from '../../../src/transport/driver.ts';
+import type { Ending } from '../../../src/connection/closing-state.ts';
+import { Driver, type DriverListener } from '../../../src/connection/connection.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
-import { CompressionFactory } from '../../../src/transport/zlib.ts';
+import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { describeMessage, type Outcome } from './outcome.ts';
 import { readSentFrames } from './sent-frames.ts';

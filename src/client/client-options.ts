@@ -1,0 +1,67 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
+import { invalidOption } from '../session/option-checks.ts';
+import type { ReconnectOptions } from './reconnect-options.ts';
+
+/** Options of a client. */
+export interface WebSocketOptions extends CommonOptions {
+  /**
+   * TLS options of Node (`ca`, `cert`, `key`, `rejectUnauthorized`, …) for `wss:`. Default: the certificates that Node
+   * trusts. Turning `rejectUnauthorized` off lets anyone in between read and change everything.
+   */
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
+   * {@link ReconnectOptions}. The first connection is not repeated. What was sent and had not arrived when the connection
+   * broke is lost: only your own protocol can tell.
+   */
+  readonly reconnect?: boolean | ReconnectOptions | undefined;
+  /**
+   * Ends the socket when it is aborted. Before onOpen connecting fails with `ERR_ABORTED`; afterwards it is as
+   * `terminate()`: code 1000, no error, no reconnecting. Default none.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * A proxy to go through: `http://[user:password@]host[:port]` or `https://…` (CONNECT), `socks5://…` (this program
+   * resolves the host's name) or `socks5h://…` (the proxy does). `'environment'` takes `HTTPS_PROXY` for wss, `HTTP_PROXY` for
+   * ws, else `ALL_PROXY`, but none for the hosts in `NO_PROXY`. Default none. With `ws:` the proxy reads and can change
+   * everything; with `wss:` it sees the host's name.
+   */
+  readonly proxy?: string | undefined;
+  /**
+   * How many redirects are followed, 0 to 20. Default 0: one is a refusal as any other. Never from wss to ws. A server of
+   * another origin gets none of the handler's headers, nor user and password of the URL, nor a client certificate. Whoever
+   * can answer for the server chooses where this program connects to: leave it at 0 inside a network that trusts it.
+   */
+  readonly followRedirects?: number | undefined;
+}
+
+const CLIENT_KEYS: ReadonlySet<string> = new Set([
+  ...COMMON_KEYS,
+  'tls',
+  'reconnect',
+  'signal',
+  'proxy',
+  'followRedirects',
+]);
+
+/**
+ * Checks the options of a client and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkClientOptions(options: WebSocketOptions): CheckedOptions {
+  return checkCommon(options, CLIENT_KEYS, 'HTCL');
+}
+
+/**
+ * Checks the option `signal`.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;
+  throw invalidOption('signal must be an AbortSignal', 'HTCL');
+}

@@ -1,0 +1,96 @@
+import { FourDError } from '../errors.ts';
+import type { DialTarget } from './dial.ts';
+import type { Proxy } from './proxy-tunnel.ts';
+
+const DEFAULT_PORTS: Readonly<Record<Proxy['kind'], number>> = { http: 80, https: 443, socks5: 1080, socks5h: 1080 };
+
+/** SOCKS counts the bytes of user and password in one byte (RFC 1929). */
+const MAX_CREDENTIAL_BYTES = 255;
+
+/** Finds the proxy for a target, undefined for none. */
+export type ProxyChoice = (target: DialTarget) => Proxy | undefined;
+
+/**
+ * Checks the option `proxy`.
+ *
+ * @param environment - where `'environment'` looks, at each connection
+ * @throws FourDError `ERR_INVALID_OPTION`, at once or when the environment cannot be used. It never repeats the URL, which
+ *   may hold a password.
+ */
+export function checkProxy(value: unknown, environment: NodeJS.ProcessEnv = process.env): ProxyChoice {
+  if (value === undefined) return () => undefined;
+  if (value === 'environment') return (target) => proxyOfEnvironment(target, environment);
+  const proxy = parseProxy(value, 'proxy');
+  return (target) => (target.socketPath === undefined ? proxy : undefined);
+}
+
+function parseProxy(value: unknown, name: string): Proxy {
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+  const kind = url?.protocol.slice(0, -1) as Proxy['kind'];
+  if (url === undefined || !Object.hasOwn(DEFAULT_PORTS, kind) || url.hostname === '') {
+    throw invalid(
+      `${name} must be a URL of the form http://[user:password@]host[:port], https://…, socks5://… or socks5h://…`,
+    );
+  }
+  if ((url.pathname !== '' && url.pathname !== '/') || url.search !== '' || url.hash !== '') {
+    throw invalid(`${name} must not have a path, query or fragment`);
+  }
+  return {
+    kind,
+    host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
+    port: url.port === '' ? DEFAULT_PORTS[kind] : Number(url.port),
+    credentials: parseCredentials(url, name),
+  };
+}
+
+function parseCredentials(url: URL, name: string): Proxy['credentials'] {
+  if (url.username === '' && url.password === '') return undefined;
+  let credentials: { readonly username: string; readonly password: string };
+  try {
+    credentials = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  } catch {
+    throw invalid(`user or password of ${name} cannot be decoded`);
+  }
+  const { username, password } = credentials;
+  if (Buffer.byteLength(username) > MAX_CREDENTIAL_BYTES || Buffer.byteLength(password) > MAX_CREDENTIAL_BYTES) {
+    throw invalid(`user or password of ${name} is longer than ${MAX_CREDENTIAL_BYTES} bytes`);
+  }
+  return credentials;
+}
+
+/** What curl and others do: lower case first, NO_PROXY excepts hosts. */
+function proxyOfEnvironment(target: DialTarget, environment: NodeJS.ProcessEnv): Proxy | undefined {
+  if (target.socketPath !== undefined) return undefined;
+  const read = (name: string): string | undefined => {
+    // In a CGI program HTTP_PROXY is what the client sent as its header "Proxy" (httpoxy, CVE-2016-5385).
+    const upper = name === 'http_proxy' && environment.REQUEST_METHOD !== undefined ? '' : name.toUpperCase();
+    return [environment[name], environment[upper]].find((value) => value !== undefined && value !== '');
+  };
+  if (isExcepted(target, read('no_proxy') ?? '')) return undefined;
+  const value = read(target.isSecure ? 'https_proxy' : 'http_proxy') ?? read('all_proxy');
+  if (value === undefined) return undefined;
+  // As elsewhere, a bare host and port is an HTTP proxy.
+  return parseProxy(value.includes('://') ? value : `http://${value}`, 'the proxy of the environment');
+}
+
+/** `*`, or hosts with or without port; a host stands for those below it too. */
+function isExcepted({ host, port }: DialTarget, list: string): boolean {
+  return list.split(',').some((element) => {
+    let entry = element.trim().toLowerCase();
+    if (entry === '*') return true;
+    const colon = entry.lastIndexOf(':');
+    const isBare = entry.indexOf(':') !== colon && !entry.includes(']');
+    if (colon > entry.lastIndexOf(']') && !isBare) {
+      if (entry.slice(colon + 1) !== String(port)) return false;
+      entry = entry.slice(0, colon);
+    }
+    if (entry.startsWith('[') && entry.endsWith(']')) entry = entry.slice(1, -1);
+    if (entry.startsWith('*')) entry = entry.slice(1);
+    if (entry.startsWith('.')) entry = entry.slice(1);
+    return entry !== '' && (host === entry || host.endsWith(`.${entry}`));
+  });
+}
+
+function invalid(problem: string): FourDError {
+  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature: 'HTCL' });
+}

@@ -1,0 +1,286 @@
+import { lookup } from 'node:dns';
+import { request as httpRequest } from 'node:http';
+import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { FourDError, type ErrorDetails } from '../errors.ts';
+import { adviceOnError, adviceOnStatus } from './connect-hints.ts';
+import { ignoreErrors } from '../transport/socket-transport.ts';
+
+/** A proxy that a connection goes through. */
+export interface Proxy {
+  /** HTTP CONNECT, over TLS for "https"; SOCKS 5, which for "socks5h" resolves the host's name itself. */
+  readonly kind: 'http' | 'https' | 'socks5' | 'socks5h';
+  readonly host: string;
+  readonly port: number;
+  /** At most 255 bytes each. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+}
+
+/** Hears how a tunnel went: one call of the two, in a later turn. */
+export interface TunnelListener {
+  /** What is written to `socket` from now on reaches the target. It has an 'error' listener. */
+  onTunnel(socket: Socket): void;
+  onTunnelFailed(error: FourDError): void;
+}
+
+const SOCKS_VERSION = 5;
+const NO_AUTHENTICATION = 0;
+const PASSWORD = 2;
+const IPV4 = 1;
+const DOMAIN_NAME = 3;
+const IPV6 = 4;
+
+/** What the replies of RFC 1928 section 6 mean. */
+const SOCKS_REPLIES: readonly string[] = [
+  'succeeded',
+  'general failure',
+  'not allowed by the rules of the proxy',
+  'network unreachable',
+  'host unreachable',
+  'connection refused',
+  'TTL expired',
+  'command not supported',
+  'address type not supported',
+];
+
+/**
+ * Opens a way through a proxy to a host and port.
+ *
+ * @param ca - authorities for the certificate of an "https" proxy, undefined for those that Node trusts
+ * @returns the socket to the proxy: destroying it gives up, without a word to the listener
+ */
+export function openTunnel(
+  proxy: Proxy,
+  host: string,
+  port: number,
+  ca: ConnectionOptions['ca'],
+  listener: TunnelListener,
+): Socket {
+  const socket =
+    proxy.kind === 'https'
+      ? connectTls({
+          host: proxy.host,
+          port: proxy.port,
+          servername: isIP(proxy.host) === 0 ? proxy.host : '',
+          ALPNProtocols: ['http/1.1'],
+          ...(ca !== undefined && { ca }),
+        })
+      : connectTcp({ host: proxy.host, port: proxy.port });
+  ignoreErrors(socket);
+  if (proxy.kind === 'http' || proxy.kind === 'https') openHttpTunnel(socket, proxy, host, port, listener);
+  else new SocksHandshake(socket, proxy, host, port, listener).begin();
+  return socket;
+}
+
+/** HTTP CONNECT (RFC 9110 section 9.3.6). */
+function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number, listener: TunnelListener): void {
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { credentials } = proxy;
+  const basic = credentials && Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
+  const request = httpRequest({
+    method: 'CONNECT',
+    path: authority,
+    setHost: false,
+    headers: { Host: authority, ...(basic !== undefined && { 'Proxy-Authorization': `Basic ${basic}` }) },
+    createConnection: () => socket,
+  });
+  request.on('connect', (response, _socket, head: Buffer) => {
+    const { statusCode: httpStatus = 0, statusMessage = '', headers } = response;
+    if (httpStatus < 200 || httpStatus > 299) {
+      const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
+      const message = httpStatus === 407 ? `${status}${adviceOnStatus(httpStatus)}` : status;
+      const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
+      listener.onTunnelFailed(proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders }));
+      return;
+    }
+    // A client speaks first, in HTTP and in TLS.
+    if (head.length > 0) {
+      listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', 'proxy failed: bytes came before any were asked for'));
+    } else listener.onTunnel(socket);
+  });
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    // Without the cause of a parser's error, which holds the bytes that came.
+    const cause = error.code?.startsWith('HPE_') === true ? undefined : error;
+    listener.onTunnelFailed(
+      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message.trimEnd()}${adviceOnError(error, 'proxy')}`, {
+        cause,
+      }),
+    );
+  });
+  request.on('response', () => request.destroy(new Error('it did not understand CONNECT')));
+  request.end();
+}
+
+/**
+ * The opening of a SOCKS 5 connection (RFC 1928), with user and password (RFC 1929) where there are any.
+ *
+ * @remarks Reads exact numbers of bytes, 262 in all at most, and leaves what follows in the socket.
+ */
+class SocksHandshake {
+  readonly #socket: Socket;
+  readonly #proxy: Proxy;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #listener: TunnelListener;
+  #isOver = false;
+  /** How many bytes {@link #step} takes, 0 while none are expected. */
+  #wanted = 2;
+  #step: (bytes: Buffer) => void = (bytes) => this.#onMethod(bytes);
+
+  constructor(socket: Socket, proxy: Proxy, host: string, port: number, listener: TunnelListener) {
+    this.#socket = socket;
+    this.#proxy = proxy;
+    this.#host = host;
+    this.#port = port;
+    this.#listener = listener;
+  }
+
+  begin(): void {
+    const methods = this.#proxy.credentials === undefined ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, PASSWORD];
+    this.#socket.write(Buffer.of(SOCKS_VERSION, methods.length, ...methods));
+    this.#socket.on('readable', this.#onReadable);
+    this.#socket.on('error', this.#onError);
+    this.#socket.on('close', this.#onClose);
+  }
+
+  readonly #onError = (cause: Error): void =>
+    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message.trimEnd()}${adviceOnError(cause, 'proxy')}`, {
+      cause,
+    });
+
+  readonly #onClose = (): void => this.#fail('ERR_PROXY_FAILED', 'proxy failed: it closed the connection');
+
+  readonly #onReadable = (): void => {
+    while (!this.#isOver && this.#wanted > 0) {
+      const bytes = this.#socket.read(this.#wanted) as Buffer | null;
+      if (bytes === null) return;
+      // At the end of the stream there may be fewer.
+      if (bytes.length < this.#wanted) return;
+      this.#step(bytes);
+    }
+  };
+
+  #read(count: number, step: (bytes: Buffer) => void): void {
+    this.#wanted = count;
+    this.#step = step;
+  }
+
+  #onMethod(bytes: Buffer): void {
+    const { credentials } = this.#proxy;
+    if (bytes[0] !== SOCKS_VERSION) this.#fail('ERR_PROXY_FAILED', 'proxy failed: it does not speak SOCKS 5');
+    else if (bytes[1] === NO_AUTHENTICATION) this.#resolve();
+    else if (bytes[1] === PASSWORD && credentials !== undefined) {
+      const username = Buffer.from(credentials.username);
+      const password = Buffer.from(credentials.password);
+      this.#socket.write(
+        Buffer.concat([Buffer.of(1, username.length), username, Buffer.of(password.length), password]),
+      );
+      this.#read(2, (answer) => {
+        if (answer[0] === 1 && answer[1] === 0) this.#resolve();
+        else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: the user or password in its URL is wrong');
+      });
+    } else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: it wants another way to log in');
+  }
+
+  #resolve(): void {
+    this.#wanted = 0;
+    if (this.#proxy.kind === 'socks5h' || isIP(this.#host) !== 0) {
+      this.#connect(this.#host);
+      return;
+    }
+    lookup(this.#host, (error, address) => {
+      if (this.#isOver) return;
+      if (error === null) this.#connect(address);
+      else {
+        const message = `cannot connect: ${error.message}${adviceOnError(error, 'resolving')}`;
+        this.#fail('ERR_CONNECT_FAILED', message, { phase: 'resolving', cause: error });
+      }
+    });
+  }
+
+  #connect(host: string): void {
+    const address = toSocksAddress(host);
+    if (address === undefined) {
+      this.#fail('ERR_PROXY_FAILED', 'proxy failed: the host name is longer than 255 bytes');
+      return;
+    }
+    this.#socket.write(
+      Buffer.concat([Buffer.of(SOCKS_VERSION, 1, 0), address, Buffer.of(this.#port >> 8, this.#port & 0xff)]),
+    );
+    // The fifth byte tells, for a name, how long it is.
+    this.#read(5, (head) => this.#onReply(head));
+    // What came while the name was being resolved has been announced already.
+    this.#onReadable();
+  }
+
+  #onReply(head: Buffer): void {
+    const [version, reply = 1, , type, first = 0] = head;
+    if (version !== SOCKS_VERSION) {
+      this.#fail('ERR_PROXY_FAILED', 'proxy failed: it does not speak SOCKS 5');
+    } else if (reply !== 0) {
+      this.#fail(
+        'ERR_PROXY_REFUSED',
+        `proxy refused: ${SOCKS_REPLIES[reply] ?? 'unknown reason'} (SOCKS reply ${reply})`,
+        {
+          observed: reply,
+        },
+      );
+    } else if (type === IPV4 || type === IPV6 || type === DOMAIN_NAME) {
+      const rest = type === IPV4 ? 3 : type === IPV6 ? 15 : first;
+      this.#read(rest + 2, () => this.#succeed());
+    } else this.#fail('ERR_PROXY_FAILED', 'proxy failed: it gave an address of an unknown type');
+  }
+
+  #succeed(): void {
+    this.#finish();
+    // A stream that was read byte by byte flows again only in a later turn.
+    setImmediate(() => this.#listener.onTunnel(this.#socket));
+  }
+
+  #fail(
+    code: 'ERR_PROXY_FAILED' | 'ERR_PROXY_REFUSED' | 'ERR_CONNECT_FAILED',
+    message: string,
+    details: ErrorDetails = {},
+  ): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#listener.onTunnelFailed(proxyError(code, message, details));
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#socket.off('readable', this.#onReadable);
+    this.#socket.off('error', this.#onError);
+    this.#socket.off('close', this.#onClose);
+  }
+}
+
+/** Type and address as RFC 1928 section 5 lays them out; undefined when the name is too long. */
+function toSocksAddress(host: string): Buffer | undefined {
+  if (isIPv4(host)) return Buffer.of(IPV4, ...host.split('.').map(Number));
+  if (isIP(host) === 6) return Buffer.concat([Buffer.of(IPV6), toIPv6Bytes(host)]);
+  const name = Buffer.from(host);
+  return name.length > 255 ? undefined : Buffer.concat([Buffer.of(DOMAIN_NAME, name.length), name]);
+}
+
+/** @param address - valid, as `isIP` says */
+function toIPv6Bytes(address: string): Buffer {
+  // The URL parser writes out what comes in other forms, such as an IPv4 part, in hexadecimal groups.
+  const text = new URL(`ws://[${address.split('%')[0] ?? ''}]`).hostname.slice(1, -1);
+  const [head = '', tail] = text.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  const bytes = Buffer.alloc(16);
+  for (const [i, group] of [...before, ...zeros, ...after].entries())
+    bytes.writeUInt16BE(Number.parseInt(group, 16), i * 2);
+  return bytes;
+}
+
+function proxyError(
+  code: 'ERR_PROXY_FAILED' | 'ERR_PROXY_REFUSED' | 'ERR_CONNECT_FAILED',
+  message: string,
+  details: ErrorDetails = {},
+): FourDError {
+  return new FourDError(code, message, { componentSignature: 'HTCL', side: 'remote', phase: 'proxy', ...details });
+}

@@ -1,0 +1,213 @@
+import { FourDError } from '../errors.ts';
+import { generateError } from '../workers/error-handling.ts';
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import { Connector } from './client-core.ts';
+import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { WebSocketHandler } from '../session/call-handler.ts';
+import type { WebSocketOptions } from './client-options.ts';
+import type { SendStatus } from '../connection/connection.ts';
+import type { Status } from '../session/status.ts';
+
+/**
+ * A WebSocket client.
+ *
+ * @remarks It stays alive until its onTerminate has run, also when no variable holds it.
+ * @typeParam T - type of `event.data`
+ * @see the 4D page of the WebSocket class
+ */
+export interface WebSocket<T = string> {
+  /** Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. */
+  readonly ready: Promise<WebSocket<T> | null>;
+  /** The URL as it was passed. */
+  readonly url: string;
+  /** The handler as it was passed. */
+  readonly handler: WebSocketHandler<T>;
+  /** A whole number that no other connection of this process has. */
+  readonly id: number;
+  /** `"text"`, `"blob"` or `"object"`. */
+  readonly dataType: DataType;
+  /** `"Connecting"`, `"Connected"`, `"Closing"` or `"Closed"`. */
+  readonly status: Status;
+  /** The subprotocol that the server chose, `''` for none. */
+  readonly protocol: string;
+  /** Bytes that were sent and have not left this process: how far the server is behind. */
+  readonly bufferedBytes: number;
+
+  /**
+   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
+   * binary one, an object or array is text holding its JSON.
+   *
+   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
+   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set, Error
+   * or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of your own.
+   * @param message - the bytes are masked on a copy and may be changed after the call
+   * @param options - `compress`, `droppable`: see {@link SendOptions}
+   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the server does not
+   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
+   *   not sent
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
+   */
+  send(message: SendableMessage, options?: SendOptions): SendStatus;
+  /**
+   * Resolves when the server has taken what waits for it, and at once when nothing does; also when the connection is
+   * over. Never rejects.
+   */
+  drained(): Promise<void>;
+  /** Closes the connection and waits until onTerminate has run: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /**
+   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
+   * no effect. While Connecting it gives up connecting.
+   *
+   * @param code - 1000 (default) or 3000 to 4999
+   * @param reason - cut to 123 UTF-8 bytes
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`: the socket stays open
+   */
+  terminate(code?: number, reason?: string): void;
+}
+
+/**
+ * The class of {@link WebSocket}. The handler's `dataType` decides about the type of `event.data`.
+ *
+ * @remarks The constructors differ in the number of type parameters, so that `extends WebSocket` and
+ * `extends WebSocket<T>` each find one.
+ */
+export interface WebSocketConstructor {
+  readonly prototype: WebSocket<unknown>;
+
+  /**
+   * Begins to connect and returns at once, with status "Connecting".
+   *
+   * @remarks A failure, a bad argument included, is told to onError and then to onTerminate with code 1006: the
+   * constructor does not throw. Await `ready` before sending, or send in onOpen.
+   */
+  new (url: string, handler?: TextHandler, options?: WebSocketOptions): WebSocket;
+  new <T extends Uint8Array, D extends 'blob'>(
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: D },
+    options?: WebSocketOptions,
+  ): WebSocket<T>;
+  new <T>(url: string, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
+
+  /**
+   * Connects, and hands the object over when onOpen has run.
+   *
+   * @remarks When the connection is not possible no callback of the handler runs.
+   * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`
+   * @param handler - callbacks, data type and headers; may be left out
+   * @returns the connected socket; null when an error handler or `tryExpr` took the error
+   * @throws FourDError (as a rejection) `ERR_CONNECT_FAILED`, `ERR_HANDSHAKE_REFUSED` (with httpStatus, httpHeaders,
+   *   httpBody), `ERR_HANDSHAKE_INVALID`, `ERR_HANDSHAKE_TIMEOUT`, `ERR_INVALID_URL`, `ERR_INVALID_DATA_TYPE`,
+   *   `ERR_INVALID_HEADER`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION`
+   */
+  'new'(url: string, handler?: TextHandler, options?: WebSocketOptions): Promise<WebSocket | null>;
+  'new'<T extends Uint8Array = Uint8Array>(
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
+    options?: WebSocketOptions,
+  ): Promise<WebSocket<T> | null>;
+  'new'<T = unknown>(
+    url: string,
+    handler: WebSocketHandler<T>,
+    options?: WebSocketOptions,
+  ): Promise<WebSocket<T> | null>;
+}
+
+/** A handler whose messages are texts. */
+type TextHandler = WebSocketHandler & { readonly dataType?: 'text' | undefined };
+
+/** What {@link WebSocket} promises. A class alone could not derive the type of `event.data` from its parameters. */
+class WebSocketClient<T> implements WebSocket<T> {
+  /** As stack traces and `util.inspect` show it. */
+  static readonly name = 'WebSocket';
+  readonly #url: string;
+  readonly #handler: WebSocketHandler<T>;
+  readonly #connector: Connector;
+  #ready: Promise<WebSocket<T> | null> | undefined;
+
+  static async new<T>(
+    url: string,
+    handler?: WebSocketHandler<T>,
+    options?: WebSocketOptions,
+  ): Promise<WebSocket<T> | null> {
+    const ws = new WebSocketClient<T>(url, handler, options);
+    ws.#connector.isSilent = true;
+    const error = await ws.#connector.result;
+    return error === undefined ? ws : generateError(error, null);
+  }
+
+  constructor(url: string, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
+    this.#url = url;
+    this.#handler = handler;
+    this.#connector = new Connector(this, url, handler, options);
+  }
+
+  get ready(): Promise<WebSocket<T> | null> {
+    this.#ready ??= this.#connector.result.then((error) => (error === undefined ? this : null));
+    return this.#ready;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get handler(): WebSocketHandler<T> {
+    return this.#handler;
+  }
+
+  get id(): number {
+    return this.#connector.session.id;
+  }
+
+  get dataType(): DataType {
+    return this.#connector.session.dataType;
+  }
+
+  get status(): Status {
+    return this.#connector.session.status;
+  }
+
+  get protocol(): string {
+    return this.#connector.protocol;
+  }
+
+  get bufferedBytes(): number {
+    return this.#connector.session.bufferedBytes;
+  }
+
+  send(message: SendableMessage, options?: SendOptions): SendStatus {
+    return this.#connector.session.send(message, options);
+  }
+
+  drained(): Promise<void> {
+    return this.#connector.session.drained();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.terminate();
+    await this.#connector.finished;
+  }
+
+  terminate(code: number = CLOSE_NORMAL, reason = ''): void {
+    const { session } = this.#connector;
+    if (session.status === 'Closing' || session.status === 'Closed') {
+      session.stayClosed();
+      return;
+    }
+    const isCode = Number.isInteger(code) && (code === CLOSE_NORMAL || (code >= 3000 && code <= 4999));
+    if (!isCode || typeof reason !== 'string') {
+      const problem = isCode
+        ? 'the reason must be a text'
+        : 'the code must be 1000 or a whole number from 3000 to 4999';
+      const error = new FourDError('ERR_INVALID_CLOSE_ARGUMENT', `cannot terminate: ${problem}`, {
+        componentSignature: 'HTCL',
+      });
+      generateError(error, undefined);
+      return;
+    }
+    this.#connector.terminate(code, reason);
+  }
+}
+
+export const WebSocket: WebSocketConstructor = WebSocketClient;

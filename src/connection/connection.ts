@@ -1,0 +1,395 @@
+import { type ComponentSignature, type EndCause, FourDError, withEnding } from '../errors.ts';
+import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
+import type { MessageLimits } from '../protocol/message-assembler.ts';
+import type { Compression } from '../protocol/compression.ts';
+import type { PreparedMessage } from '../protocol/prepared-message.ts';
+import { ProtocolConnection } from '../protocol/protocol-connection.ts';
+import type { ProtocolSink } from '../protocol/sink.ts';
+import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
+import { ConnectionEnd, type Ending, type EndListener } from './closing-state.ts';
+import { HeldMessages } from './send-backlog.ts';
+import type { Transport, TransportListener } from '../transport/transport.ts';
+import { Watch, type Watched, type WatchLimits } from './peer-monitor.ts';
+import { WriteBatch } from './write-batch.ts';
+
+const NO_PAYLOAD = Buffer.alloc(0);
+
+/**
+ * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it leaves later, because the peer
+ * does not keep up or it is being compressed in another thread; `'dropped'` it is not sent.
+ */
+export type SendStatus = 'sent' | 'queued' | 'dropped';
+
+/** What happens when `maxBufferedBytes` wait: close with 1013, or drop the new message, or old ones marked droppable. */
+export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
+
+/** What a driver needs to know. */
+export interface DriverOptions extends MessageLimits, WatchLimits {
+  readonly role: Role;
+  readonly decodesText: boolean;
+  readonly compression?: Compression | undefined;
+  /** How long a peer may take to answer a close frame, and to end TCP afterwards. */
+  readonly closeTimeoutMs: number;
+  /** Most bytes that may wait to be sent. */
+  readonly maxBufferedBytes: number;
+  /** What happens to a message that finds more waiting. */
+  readonly bufferPolicy: BufferPolicy;
+}
+
+/** Hears the life of one connection, in this order: messages, `onClosing`, `onError` at most once, `onTerminated` once. */
+export interface DriverListener {
+  onMessage(data: string | Buffer, isText: boolean): void;
+  /** The peer closes, or the connection has failed: nothing can be sent any more. */
+  onClosing(): void;
+  /** The connection ends because of an error. */
+  onError(error: FourDError): void;
+  /** The peer has taken what waited: see {@link Driver.isBlocked}. */
+  onDrained(): void;
+  /** The connection is over. */
+  onTerminated(ending: Ending): void;
+}
+
+/**
+ * Joins a transport and a protocol: carries bytes between them, and sees to it that every connection ends.
+ *
+ * @remarks The only file that knows both.
+ */
+export class Driver implements ProtocolSink, TransportListener, EndListener, Watched {
+  readonly #transport: Transport;
+  readonly #listener: DriverListener;
+  readonly #options: DriverOptions;
+  readonly #batch: WriteBatch;
+  readonly #protocol: ProtocolConnection;
+  readonly #watch: Watch;
+  /** What came with the handshake, until {@link start}. */
+  #head: Buffer | undefined;
+  #isPaused = true;
+  #isInflating = false;
+  /** Made when the connection begins to end. */
+  #end: ConnectionEnd | undefined;
+  /** Messages that are not framed yet, so that they can be dropped. */
+  #held: HeldMessages | undefined;
+  #bytesReceived = 0;
+  /** Whole, as all times that connections keep: see TimerWheel.nowMs. */
+  readonly #openedAt: number = Math.floor(performance.now());
+
+  /** @param head - bytes of the peer that came with the handshake */
+  constructor(transport: Transport, head: Buffer, listener: DriverListener, options: DriverOptions) {
+    this.#transport = transport;
+    this.#head = head;
+    this.#listener = listener;
+    this.#options = options;
+    this.#batch = new WriteBatch(transport);
+    this.#protocol = new ProtocolConnection(this, this.#batch, options);
+    this.#watch = new Watch(this, options);
+    transport.start(this);
+  }
+
+  /** Bytes that were sent here and have not left this process. */
+  get bufferedBytes(): number {
+    return this.#batch.bufferedBytes + this.#protocol.waitingBytes + (this.#held?.bytes ?? 0);
+  }
+
+  /** True while the peer does not keep up, or a message is being compressed. {@link DriverListener.onDrained} follows. */
+  get isBlocked(): boolean {
+    return this.#batch.isBlocked || this.#protocol.waitingBytes > 0 || this.#held !== undefined;
+  }
+
+  /** Writes text that is no frame, in front of all frames: the answer to the handshake. */
+  writeHead(head: string): void {
+    const offset = this.#batch.reserve(head.length);
+    this.#batch.commit(this.#batch.buffer.write(head, offset, 'latin1'));
+  }
+
+  /** Begins to read, and goes on reading after {@link pause}. Events that were held back may come within this call. */
+  resume(): void {
+    if (!this.#isPaused || this.#end?.isOver === true) return;
+    this.#isPaused = false;
+    const head = this.#head;
+    this.#head = undefined;
+    this.#watch.onResume();
+    if (head === undefined) {
+      this.#protocol.resume();
+      this.#watch.onBytes(this.#protocol.incomplete);
+    } else if (head.length > 0) this.onBytes(head);
+    this.#resumeTransport();
+  }
+
+  /** Reports no message, and takes no bytes from the peer, until {@link resume}. */
+  pause(): void {
+    if (this.#isPaused || this.#end?.isOver === true || this.#end?.isDiscarding === true) return;
+    this.#isPaused = true;
+    this.#watch.onPause();
+    this.#protocol.pause();
+    this.#transport.pause();
+  }
+
+  /**
+   * Sends a message.
+   *
+   * @param data - a string for a text message, bytes for a binary one (see {@link ProtocolConnection.sendBinary} for how
+   *   long they must not change), or what other connections send too
+   * @param isDroppable - whether it may be dropped while it waits, when `bufferPolicy` is `'drop-oldest'`
+   */
+  send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable = false): SendStatus {
+    if (this.#protocol.isClosing) return 'dropped';
+    if (this.isBlocked) return this.#sendBlocked(data, compress, isDroppable);
+    this.#write(data, compress);
+    return this.#protocol.waitingBytes === 0 ? 'sent' : 'queued';
+  }
+
+  /**
+   * Begins the closing handshake. No message is reported any more. A further call can only shorten the time.
+   *
+   * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
+   */
+  close(code: number, reason: string, timeoutMs: number, cause: EndCause = 'local'): void {
+    const end = this.#beginEnd();
+    if (end.isOver) return;
+    this.#releaseHeld(false);
+    end.cause ??= cause;
+    this.#protocol.close(code, reason);
+    end.setDeadline(timeoutMs);
+    this.#discard(end);
+  }
+
+  /**
+   * Ends the connection because of an error that was found above the protocol.
+   *
+   * @returns whether `onError` was told: false when the connection is over, or has failed, already
+   */
+  fail(error: FourDError): boolean {
+    return this.#end?.isOver !== true && this.#protocol.fail(error);
+  }
+
+  /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
+  destroy(cause: EndCause = 'local'): void {
+    const end = this.#beginEnd();
+    if (end.isUndecided && end.cause !== undefined) end.phase = 'closing';
+    end.isDestroyed = true;
+    end.cause ??= cause;
+    this.#protocol.abandon();
+    this.#transport.reset();
+  }
+
+  // ProtocolSink
+
+  onMessage(data: string | Buffer, isText: boolean): void {
+    if (this.#watch.allowsMessage()) this.#listener.onMessage(data, isText);
+  }
+
+  onPing(): void {
+    this.#watch.countControlFrame();
+  }
+
+  onPong(): void {
+    this.#watch.countControlFrame();
+  }
+
+  onCompressed(): void {
+    this.#releaseHeld(true);
+    this.#tellDrained();
+  }
+
+  onInflating(isInflating: boolean): void {
+    this.#isInflating = isInflating;
+    if (isInflating) this.#transport.pause();
+    else this.#resumeTransport();
+  }
+
+  onClose(code: number, reason: string | undefined): void {
+    const end = this.#beginEnd();
+    end.hasCloseFrame = true;
+    end.cause ??= 'peer-closed';
+    end.code = code;
+    end.reason = reason;
+    this.#listener.onClosing();
+    // RFC 6455 section 7.1.1: the server ends TCP first; the client only when the server does not.
+    if (this.#options.role === 'server') this.#batch.end();
+    end.setDeadline(this.#options.closeTimeoutMs);
+    this.#discard(end);
+  }
+
+  onFail(error: FourDError): void {
+    const end = this.#beginEnd();
+    end.hasFailed = true;
+    if (end.cause !== undefined) end.phase = 'closing';
+    end.cause = withEnding(error, end.phase, 'local').endCause;
+    end.code = error.closeCode;
+    this.#listener.onClosing();
+    this.#listener.onError(error);
+    if (error.closeCode === CLOSE_ABNORMAL) {
+      this.#transport.destroy();
+      return;
+    }
+    this.#batch.end();
+    end.setDeadline(this.#options.closeTimeoutMs);
+    // Reading goes on, or unread bytes would turn the end of the stream into a reset that overtakes the close frame.
+    this.#discard(end);
+  }
+
+  // TransportListener
+
+  onBytes(chunk: Buffer): void {
+    this.#bytesReceived += chunk.length;
+    // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
+    if (this.#end?.isDiscarding === true || this.#watch.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
+    this.#watch.onBytes(this.#protocol.incomplete);
+  }
+
+  onDrain(): void {
+    this.#batch.flush();
+    this.#protocol.onOutputDrained();
+    this.#releaseHeld(true);
+    this.#tellDrained();
+  }
+
+  onEnd(): void {
+    if (this.#end?.isHandshakeOver === true) this.#batch.end();
+    else {
+      const without = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
+      this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${without}`, 'peer-ended');
+    }
+  }
+
+  onClosed(error: Error | undefined): void {
+    const end = this.#beginEnd();
+    if (end.isUndecided) {
+      const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
+      this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
+    }
+    end.finish();
+    this.#watch.stop();
+    this.#batch.close();
+    this.#held = undefined;
+    this.#protocol.abandon();
+    this.#listener.onTerminated({
+      code: end.code,
+      reason: end.reason,
+      wasClean: end.hasCloseFrame && !end.hasFailed,
+      cause: end.cause ?? 'local',
+      phase: end.phase,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#batch.bytesWritten,
+      openMs: Math.round(performance.now() - this.#openedAt),
+    });
+  }
+
+  // Watched
+
+  get signature(): ComponentSignature {
+    return this.#options.role === 'server' ? 'HTTP' : 'HTCL';
+  }
+
+  get isReading(): boolean {
+    return !this.#isPaused && !this.#isInflating;
+  }
+
+  sendPing(): void {
+    this.#protocol.sendPing(NO_PAYLOAD);
+  }
+
+  sendPong(): void {
+    this.#protocol.sendPong(NO_PAYLOAD);
+  }
+
+  onLimitPassed(error: FourDError): void {
+    // After the handshake only TCP is left to end, and that is no error.
+    if (this.#end?.isHandshakeOver === true) this.#transport.destroy();
+    else this.#protocol.fail(error);
+  }
+
+  // EndListener
+
+  onCloseTimeout(): void {
+    const end = this.#beginEnd();
+    // After the handshake only TCP is left to end, and that does not need the peer.
+    if (end.isHandshakeOver) this.#transport.destroy();
+    else {
+      const message = `connection lost: the peer did not answer the close frame within ${end.waitMs} ms`;
+      this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
+    }
+  }
+
+  #beginEnd(): ConnectionEnd {
+    this.#end ??= new ConnectionEnd(this);
+    return this.#end;
+  }
+
+  #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
+    const componentSignature = this.signature;
+    this.#protocol.fail(new FourDError(code, message, { componentSignature, side: 'remote', endCause, cause }));
+  }
+
+  #write(data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {
+    if (typeof data === 'string') this.#protocol.sendText(data, compress);
+    else if (Buffer.isBuffer(data)) this.#protocol.sendBinary(data, compress);
+    else this.#protocol.sendPrepared(data, compress);
+  }
+
+  /** Queues one more message for a peer that does not keep up, as far as `maxBufferedBytes` lets it. */
+  #sendBlocked(
+    data: string | Buffer | PreparedMessage,
+    compress: boolean | undefined,
+    isDroppable: boolean,
+  ): SendStatus {
+    const { maxBufferedBytes, bufferPolicy } = this.#options;
+    while (this.bufferedBytes > maxBufferedBytes) {
+      if (bufferPolicy === 'drop-newest') return 'dropped';
+      if (bufferPolicy === 'drop-oldest' && this.#held?.dropOldest() === true) continue;
+      if (bufferPolicy === 'drop-oldest' && isDroppable) return 'dropped';
+      this.#failFull(this.bufferedBytes);
+      return 'dropped';
+    }
+    if (bufferPolicy !== 'drop-oldest') {
+      this.#write(data, compress);
+      return 'queued';
+    }
+    this.#held ??= new HeldMessages();
+    const isBytes = Buffer.isBuffer(data);
+    const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
+    // As with messages that are framed at once, only large ones must not change.
+    const kept = isBytes && bytes < LARGE_PAYLOAD_BYTES ? Buffer.from(data) : data;
+    this.#held.push({ data: kept, compress, bytes }, isDroppable);
+    return 'queued';
+  }
+
+  #failFull(waiting: number): void {
+    const { maxBufferedBytes } = this.#options;
+    this.fail(
+      new FourDError(
+        'ERR_BUFFER_FULL',
+        `peer too slow: ${waiting} bytes wait to be sent (maxBufferedBytes ${maxBufferedBytes})`,
+        { componentSignature: this.signature, side: 'remote', limit: maxBufferedBytes, observed: waiting },
+      ),
+    );
+  }
+
+  /** Frames what was held, as far as the peer takes it when `isLimited`. */
+  #releaseHeld(isLimited: boolean): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    for (;;) {
+      if (isLimited && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
+      const message = held.shift();
+      if (message === undefined) break;
+      this.#write(message.data, message.compress);
+    }
+    this.#held = undefined;
+  }
+
+  #tellDrained(): void {
+    if (!this.isBlocked) this.#listener.onDrained();
+  }
+
+  /** Reads on, unless an event has paused again. */
+  #resumeTransport(): void {
+    if (this.isReading) this.#transport.resume();
+  }
+
+  #discard(end: ConnectionEnd): void {
+    end.isDiscarding = true;
+    // In a later turn, so that what was held back is not reported from within close() or fail().
+    if (this.#isPaused) setImmediate(() => this.resume());
+  }
+}

@@ -1,0 +1,152 @@
+import { type Server as HttpServer, STATUS_CODES } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import { ignoreErrors } from '../transport/socket-transport.ts';
+import { timers } from '../base/timers.ts';
+
+/** How long a refused client may take to read the answer and to end its side. */
+const LINGER_MS = 5000;
+
+/** Any HTTP server of Node that can upgrade. */
+export type UpgradableServer = HttpServer | HttpsServer;
+
+/** Takes the upgrade requests of one path. */
+export interface UpgradeAcceptor {
+  /** `socket` has an 'error' listener and is not being read. `head` is what came behind the request. */
+  accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
+}
+
+const hubs = new WeakMap<UpgradableServer, UpgradeHub>();
+
+/**
+ * Hands the upgrade requests of one HTTP server to the acceptors of their paths.
+ *
+ * @remarks It listens to 'upgrade' only while it has an acceptor, so that a server without one behaves as if the
+ * library were not there.
+ */
+export class UpgradeHub {
+  readonly #server: UpgradableServer;
+  readonly #acceptors = new Map<string, UpgradeAcceptor>();
+  readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
+    ignoreErrors(socket);
+    this.take(request, socket, head);
+  };
+
+  /** The hub of a server: always the same one. */
+  static of(server: UpgradableServer): UpgradeHub {
+    const known = hubs.get(server);
+    if (known !== undefined) return known;
+    const hub = new UpgradeHub(server);
+    hubs.set(server, hub);
+    return hub;
+  }
+
+  private constructor(server: UpgradableServer) {
+    this.#server = server;
+  }
+
+  /** Whether a path, or undefined for all others, has an acceptor. */
+  has(path: string | undefined): boolean {
+    return this.#acceptors.has(path ?? ANY_PATH);
+  }
+
+  /**
+   * Adds an acceptor.
+   *
+   * @param path - as {@link normalizePath} gives it, or undefined for all paths that have no acceptor of their own
+   * @returns false when the path is taken
+   */
+  add(path: string | undefined, acceptor: UpgradeAcceptor): boolean {
+    const key = path ?? ANY_PATH;
+    if (this.#acceptors.has(key)) return false;
+    if (this.#acceptors.size === 0) this.#server.on('upgrade', this.#onUpgrade);
+    this.#acceptors.set(key, acceptor);
+    return true;
+  }
+
+  /** Frees a path. */
+  remove(path: string | undefined): void {
+    this.#acceptors.delete(path ?? ANY_PATH);
+    if (this.#acceptors.size === 0) this.#server.off('upgrade', this.#onUpgrade);
+  }
+
+  /** Whether upgrade requests of this server concern nobody else. */
+  get isAlone(): boolean {
+    return this.#acceptors.size > 0 && this.#server.listenerCount('upgrade') === 1;
+  }
+
+  /**
+   * Takes an upgrade request: from an 'upgrade' event, or in place of one while the hub {@link isAlone}.
+   *
+   * @param socket - with an 'error' listener, and not being read
+   */
+  take(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    const path = pathOf(request.url ?? '/');
+    const acceptor = this.#acceptors.get(path) ?? this.#acceptors.get(ANY_PATH);
+    if (acceptor !== undefined) acceptor.accept(request, socket, head);
+    // Somebody else may know the path: then the socket is theirs.
+    else if (this.#server.listenerCount('upgrade') === 1)
+      refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+  }
+}
+
+/** No path can be this. */
+const ANY_PATH = '*';
+
+/** A path as it is compared: with a leading slash, without a trailing one. */
+export function normalizePath(path: string): string {
+  const absolute = path.startsWith('/') ? path : `/${path}`;
+  return absolute.length > 1 && absolute.endsWith('/') ? absolute.slice(0, -1) : absolute;
+}
+
+/** The path of a request's target, as it is compared. A target may be a whole URL (RFC 9112 section 3.2.2). */
+function pathOf(target: string): string {
+  const query = target.indexOf('?');
+  const withoutQuery = query < 0 ? target : target.slice(0, query);
+  return normalizePath(withoutQuery.slice(startOfPath(withoutQuery)));
+}
+
+function startOfPath(target: string): number {
+  if (target.startsWith('/')) return 0;
+  const authority = target.indexOf('://');
+  const path = authority < 0 ? -1 : target.indexOf('/', authority + 3);
+  return path < 0 ? target.length : path;
+}
+
+/**
+ * Answers an upgrade request with a plain HTTP response and closes the socket.
+ *
+ * @remarks A client that does not end its side is cut off after {@link LINGER_MS}.
+ * @param text - the body, for a person to read
+ */
+export function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const lines = Object.entries({ 'Content-Type': 'text/plain; charset=utf-8', ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  answerUpgrade(socket, status, `${text}\n`, lines.join(''));
+}
+
+/**
+ * As {@link refuseUpgrade}, with headers that were checked.
+ *
+ * @param headerLines - each with its line end
+ */
+export function answerUpgrade(socket: Duplex, status: number, body: string, headerLines: string): void {
+  if (socket.destroyed) return;
+  const head =
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n${headerLines}\r\n`;
+  // Header values may be Latin-1, the body is UTF-8.
+  socket.end(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body, 'utf8')]));
+  // What the client still sends is read and dropped until it ends its side, or a reset would overtake the answer.
+  socket.resume();
+  const deadline = { onDeadline: () => socket.destroy() };
+  const ticket = timers.schedule(deadline, LINGER_MS);
+  socket.once('close', () => timers.cancel(deadline, ticket));
+}

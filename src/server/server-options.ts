@@ -1,0 +1,114 @@
+import type { UpgradableServer } from '../http/upgrade-router.ts';
+import { BEARER_PREFIX } from './bearer-token.ts';
+import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
+import { checkDataType, type DataType } from '../session/data-type.ts';
+import { checkNumbers, COUNT, invalidOption, type NumberRange } from '../session/option-checks.ts';
+import { OriginRule, type Origins } from './origins.ts';
+import { TrustedProxies } from './trusted-proxies.ts';
+import { WebServer } from '../web-server/web-server.ts';
+
+/** Options of a server. */
+export interface WebSocketServerOptions extends CommonOptions {
+  /** Path that the server answers on, compared without the query. Default: all that no other server has. */
+  readonly path?: string | undefined;
+  /** Form in which messages arrive. Default `"text"`. */
+  readonly dataType?: DataType | undefined;
+  /**
+   * Pages that may connect, by their origin (`https://example.com`). Default: those of the host that they connect to, by
+   * host and port. A list is complete: it names that host too. A function decides in the same turn; `'*'` lets all in.
+   *
+   * Stops cross-site WebSocket hijacking: a browser lets any page connect to any server, with the user's cookies. With
+   * `'*'` every site that a user visits can act as that user, unless something else than cookies proves who asks. A list
+   * also stops DNS rebinding, which makes a foreign page look like one of this host. Clients that send no Origin, which
+   * browsers always do, are let through.
+   */
+  readonly origins?: Origins | undefined;
+  /**
+   * Addresses (`10.0.0.1`) or ranges (`10.0.0.0/8`, `fd00::/8`) of the proxies in front of the server. Default none. What
+   * they say in `X-Forwarded-For` or `Forwarded` becomes `request.remoteAddress`, and their `X-Forwarded-Host` and
+   * `X-Forwarded-Proto` count for `origins`.
+   *
+   * Stops invented addresses: a client can send these headers itself, so they count from these addresses only, and the last
+   * address in them that is no proxy's is the client's. Never name a range from which clients connect directly.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * What the server hangs on: a running {@link WebServer}, or any HTTP(S) server of Node. Default: `webServer()`, the
+   * default web server.
+   */
+  readonly webServer?: WebServer | UpgradableServer | undefined;
+  /**
+   * Most connections of this server, those that wait for `onConnection` included; further clients are refused with 503.
+   * Default Infinity. Stops peers that open connections until memory or file handles run out.
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Most connections of one IP address (of one /64 network with IPv6, which is what one client has); further ones are
+   * refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy,
+   * name it in `trustedProxies`, or all clients have its address.
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
+  /**
+   * Most clients that may wait for an asynchronous `onConnection`; further ones are refused with 503. Default Infinity.
+   * Stops floods of handshakes from overloading what `onConnection` asks, such as a database.
+   */
+  readonly maxPendingHandshakes?: number | undefined;
+}
+
+type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPendingHandshakes';
+
+/** Options of a server with every default filled in. Frozen. */
+export type CheckedServerOptions = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
+
+const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
+  maxConnections: { default: Infinity, ...COUNT },
+  maxConnectionsPerAddress: { default: Infinity, ...COUNT },
+  maxPendingHandshakes: { default: Infinity, ...COUNT },
+};
+
+const SERVER_KEYS: ReadonlySet<string> = new Set([
+  ...COMMON_KEYS,
+  ...Object.keys(SERVER_NUMBERS),
+  'path',
+  'dataType',
+  'origins',
+  'trustedProxies',
+  'webServer',
+]);
+
+/**
+ * Checks the options of a server and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
+ */
+export function checkServerOptions(options: WebSocketServerOptions): CheckedServerOptions {
+  const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
+  const { path, webServer } = options;
+  if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
+    throw invalidOption('path must be a text without query or fragment', 'HTTP');
+  }
+  if (webServer !== undefined && !isWebServer(webServer)) {
+    throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
+  }
+  checkDataType(options.dataType, 'HTTP');
+  // It would be answered, and a token must not be.
+  if (checked.protocols.some((protocol) => protocol.startsWith(BEARER_PREFIX))) {
+    throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}": that marks a token`, 'HTTP');
+  }
+  void new OriginRule(options.origins);
+  void new TrustedProxies(options.trustedProxies);
+  return Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') });
+}
+
+/** With a query or fragment no request would ever match. */
+function isPath(path: string): boolean {
+  return !path.includes('?') && !path.includes('#');
+}
+
+/** Tells servers from what is easily mistaken for one, such as the function of an Express application. */
+function isWebServer(value: unknown): boolean {
+  if (value instanceof WebServer) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { on, off, listenerCount, listen } = value as Record<string, unknown>;
+  return [on, off, listenerCount, listen].every((method) => typeof method === 'function');
+}

@@ -1,0 +1,150 @@
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import type { SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { ConnectionHandler } from '../session/call-handler.ts';
+import type { Session } from '../session/session.ts';
+import type { SendStatus } from '../connection/connection.ts';
+import type { KeptRequest, RequestInfo } from './request-info.ts';
+import type { Status } from '../session/status.ts';
+import type { WebSocketServer } from './web-socket-server.ts';
+
+/** Makes a connection object: for the server only, because the constructor is not public. */
+export let createConnection: (
+  session: Session,
+  wss: WebSocketServer,
+  protocol: string,
+  request: KeptRequest,
+  data: unknown,
+) => WebSocketConnection;
+
+/**
+ * One connection of a {@link WebSocketServer}. It is made when `onConnection` returns a handler.
+ *
+ * @typeParam T - type of `event.data`
+ * @typeParam Data - type of {@link WebSocketConnection.data}
+ * @see the 4D page of the WebSocketConnection class
+ */
+export class WebSocketConnection<T = string, Data = unknown> {
+  /** Yours: what this program knows of the client. What `accept` was given, undefined at first without. */
+  data: Data;
+  readonly #session: Session;
+  readonly #wss: WebSocketServer<T, Data>;
+  readonly #protocol: string;
+  readonly #request: KeptRequest;
+
+  static {
+    createConnection = (session, wss, protocol, request, data) =>
+      new WebSocketConnection(session, wss, protocol, request, data);
+  }
+
+  private constructor(
+    session: Session,
+    wss: WebSocketServer<T, Data>,
+    protocol: string,
+    request: KeptRequest,
+    data: Data,
+  ) {
+    this.data = data;
+    this.#session = session;
+    this.#wss = wss;
+    this.#protocol = protocol;
+    this.#request = request;
+  }
+
+  /** The object that `onConnection` returned. */
+  get handler(): ConnectionHandler<T, Data> {
+    return this.#session.handler as ConnectionHandler<T, Data>;
+  }
+
+  /** A whole number that no other connection of this process has. */
+  get id(): number {
+    return this.#session.id;
+  }
+
+  /** `"Connected"`, `"Closing"` or `"Closed"`. */
+  get status(): Status {
+    return this.#session.status;
+  }
+
+  /** The server of this connection, also after its end. */
+  get wss(): WebSocketServer<T, Data> {
+    return this.#wss;
+  }
+
+  /** The subprotocol that was agreed on, `''` for none. */
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  /**
+   * The upgrade request, as `onConnection` saw it.
+   *
+   * @remarks It is kept as text and parsed when it is read first: until then it costs a connection little more than the
+   * bytes that came. Its headers may hold cookies and tokens: do not log them.
+   */
+  get request(): RequestInfo {
+    return this.#request.read();
+  }
+
+  /**
+   * When the session of the client ends, in milliseconds since 1970; undefined, the default, for never. It can be set at
+   * any time, also to a `Date`.
+   *
+   * @remarks Then the connection closes with 3000 and "session expired", and onTerminate has the cause `'expired'`: without
+   * it a connection outlives the login that it was opened with. Up to a tenth of a second late, and up to a minute after
+   * the system clock was changed. While Closing or Closed it cannot be set.
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_EXPIRY`
+   */
+  get expiresAt(): number | undefined {
+    return this.#session.expiresAt;
+  }
+
+  set expiresAt(moment: Date | number | undefined) {
+    this.#session.setExpiry(moment);
+  }
+
+  /** Bytes that were sent and have not left this process: how far the peer is behind. */
+  get bufferedBytes(): number {
+    return this.#session.bufferedBytes;
+  }
+
+  /**
+   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
+   * binary one, an object or array is text holding its JSON.
+   *
+   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
+   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set, Error
+   * or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of your own.
+   * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
+   * @param options - `compress`: see {@link SendOptions}
+   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
+   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
+   *   not sent
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
+   */
+  send(message: SendableMessage, options?: SendOptions): SendStatus {
+    return this.#session.send(message, options);
+  }
+
+  /**
+   * Resolves when the peer has taken what waits for it, and at once when nothing does; also when the connection is over.
+   * Never rejects.
+   */
+  drained(): Promise<void> {
+    return this.#session.drained();
+  }
+
+  /**
+   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
+   * no effect.
+   *
+   * @param code - sent with `message` when it is a whole number from 3001 to 4999; otherwise the peer sees 1000 and no
+   *   message
+   * @param message - cut to 123 UTF-8 bytes
+   */
+  terminate(code?: number, message?: string): void {
+    if (this.#session.status !== 'Connected') return;
+    const isSent = code !== undefined && Number.isInteger(code) && code > 3000 && code <= 4999;
+    if (isSent) this.#session.close(code, typeof message === 'string' ? message : '');
+    else this.#session.close(CLOSE_NORMAL, '');
+  }
+}

@@ -1,0 +1,129 @@
+import { isUtf8 } from 'node:buffer';
+import { isAnyArrayBuffer } from 'node:util/types';
+import { type ComponentSignature, type ErrorCode, FourDError, textOfThrown } from '../errors.ts';
+import { isThenable } from '../workers/worker.ts';
+
+/** In which form messages arrive: `"text"` a string, `"blob"` bytes, `"object"` what JSON.parse makes of them. */
+export type DataType = 'text' | 'blob' | 'object';
+
+/** What `send` takes: text, bytes, or an object or array that goes out as JSON. */
+export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
+
+/** How one message is sent. */
+export interface SendOptions {
+  /**
+   * Whether to compress it, where compression was agreed on. Default: when it has `thresholdBytes` or more. Pass false for
+   * a message that holds a secret, or bytes that are compressed already.
+   */
+  readonly compress?: boolean | undefined;
+  /**
+   * Whether the message may be dropped while it waits for a peer that does not keep up, when `bufferPolicy` is
+   * `'drop-oldest'`. Default false. For messages that a newer one replaces, such as positions.
+   */
+  readonly droppable?: boolean | undefined;
+}
+
+/** Tells whether `value` is a {@link DataType}. */
+export function isDataType(value: unknown): value is DataType {
+  return value === 'text' || value === 'blob' || value === 'object';
+}
+
+/**
+ * Checks a data type and fills in the default.
+ *
+ * @throws FourDError `ERR_INVALID_DATA_TYPE`
+ */
+export function checkDataType(dataType: unknown, signature: ComponentSignature): DataType {
+  if (dataType === undefined) return 'text';
+  if (isDataType(dataType)) return dataType;
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob" or "object"', {
+    componentSignature: signature,
+  });
+}
+
+/**
+ * Converts a message that came to the form that `dataType` asks for, whatever its opcode was.
+ *
+ * @param data - a string, or bytes that belong to the receiver
+ * @param isText - whether it was a text message: its bytes are then known to be UTF-8
+ * @throws FourDError `ERR_INVALID_UTF8` or `ERR_INVALID_JSON`
+ */
+export function toEventData(
+  dataType: DataType,
+  data: string | Buffer,
+  isText: boolean,
+  componentSignature: ComponentSignature,
+): unknown {
+  if (dataType === 'blob') return data;
+  let text: string;
+  if (typeof data === 'string') {
+    text = data;
+  } else if (isText || isUtf8(data)) {
+    text = data.toString('utf8');
+  } else {
+    throw invalidData('ERR_INVALID_UTF8', `invalid binary message: not valid UTF-8 (dataType "${dataType}")`);
+  }
+  if (dataType === 'text') return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The parser's own message quotes the payload.
+    throw invalidData('ERR_INVALID_JSON', 'invalid message: not valid JSON (dataType "object")');
+  }
+
+  function invalidData(code: ErrorCode, message: string): FourDError {
+    return new FourDError(code, message, { componentSignature, side: 'remote' });
+  }
+}
+
+/**
+ * Converts what `send` was given to what goes on the wire: a string for a text message, bytes for a binary one.
+ *
+ * @returns for bytes a view of the same memory, by byteOffset and byteLength
+ * @throws FourDError `ERR_INVALID_MESSAGE`
+ */
+export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
+  if (typeof message === 'string') return message;
+  let opaque: string | undefined;
+  try {
+    // An empty Buffer may be one whose memory was transferred away, which the next line finds out.
+    if (Buffer.isBuffer(message) && message.length > 0) return message;
+    if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    // Those of another realm (node:vm, Jest) too: instanceof does not know them.
+    if (isAnyArrayBuffer(message)) return Buffer.from(message);
+    if (typeof message === 'object' && message !== null && !isThenable(message)) {
+      const json = JSON.stringify(message) as string | undefined;
+      if (json === '{}') opaque = nameOfOpaque(message);
+      if (json !== undefined && opaque === undefined) return json;
+    }
+  } catch (cause) {
+    const detail = textOfThrown(cause).split('\n', 1)[0];
+    throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
+  }
+  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaque)}`, {
+    componentSignature,
+  });
+}
+
+/** @param opaque - what {@link nameOfOpaque} gave */
+function describeUnsendable(message: unknown, opaque: string | undefined): string {
+  if (opaque === 'Blob' || opaque === 'File') {
+    return `a ${opaque}: its bytes come only later, pass what its arrayBuffer() resolves to`;
+  }
+  const takes = 'pass a string, bytes, an object or an array';
+  if (opaque !== undefined) return `a value of class ${opaque}: its JSON is {}, which says nothing of it; ${takes}`;
+  if (isThenable(message)) return `a promise (is an await missing?): ${takes}`;
+  return `${message === null ? 'null' : typeof message}: ${takes}`;
+}
+
+/**
+ * Names the class of an object whose JSON is `{}` because it does not keep what it holds in properties: Map, Set, Blob,
+ * Error and the like.
+ *
+ * @returns undefined for a plain object, an instance of a plain class, and one whose `toJSON` has said what to send
+ */
+function nameOfOpaque(message: object): string | undefined {
+  if (typeof (message as { readonly toJSON?: unknown }).toJSON === 'function') return undefined;
+  const name = Object.prototype.toString.call(message).slice('[object '.length, -1);
+  return name === 'Object' ? undefined : name;
+}

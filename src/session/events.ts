@@ -1,0 +1,82 @@
+import type { EndCause, EndPhase, ErrorItem, FourDError } from '../errors.ts';
+import type { RequestInfo } from '../server/request-info.ts';
+
+/** The connection, or the server, is open. */
+export interface OpenEvent {
+  readonly type: 'open';
+}
+
+/** A message has come. */
+export interface MessageEvent<T = string> {
+  readonly type: 'message';
+  /**
+   * The message in the form that `dataType` asks for. Its bytes belong to the receiver.
+   *
+   * @remarks As with any `Buffer` of Node, the memory behind bytes may hold other messages as well, also those of other
+   * connections: send or keep `data`, never `data.buffer`. To move bytes to another thread, copy them: `Uint8Array.from(data)`.
+   */
+  readonly data: T;
+}
+
+/** The connection ends, or an upgrade failed, because of an error. */
+export interface ErrorEvent {
+  readonly type: 'error';
+  /** The error stack, the most specific item first. */
+  readonly errors: readonly ErrorItem[];
+  /** The error itself, with its `code`, its `endCause` and `phase`, its figures and its `cause`. */
+  readonly error: FourDError;
+}
+
+/** The connection is over. */
+export interface TerminateEvent {
+  readonly type: 'terminate';
+  /** The peer's close code; 1005 when its close frame had none, 1006 when no close frame came. */
+  readonly code: number;
+  /** The peer's reason, undefined when it gave none. */
+  readonly reason: string | undefined;
+  /** True when both sides sent a close frame and no error ended the connection. */
+  readonly wasClean: boolean;
+  /** Why the connection ended, for programs. */
+  readonly cause: EndCause;
+  /** Where in its life the connection was when its end began, for programs. */
+  readonly phase: EndPhase;
+  /** Why the connection ended, for people. Never holds payload or secrets. */
+  readonly message: string;
+  /**
+   * Bytes that came, and that went, after the handshake; how long the connection was open, in milliseconds. With the option
+   * `reconnect`: of all its connections together.
+   */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly openMs: number;
+  /** Only with the option `reconnect`: attempts to connect again that were made in a row before it gave up. */
+  readonly reconnectAttempts?: number;
+  /**
+   * Only with the option `reconnect`: messages for which `send` said `'queued'` while there was no connection and that were
+   * not sent; an object as its JSON.
+   */
+  readonly unsentMessages?: readonly (string | Uint8Array)[];
+}
+
+/** The peer has taken what waited for it, after a `send` that said `'queued'`. */
+export interface DrainEvent {
+  readonly type: 'drain';
+}
+
+/** A client that had lost its connection has a new one. */
+export interface ReconnectEvent {
+  readonly type: 'reconnect';
+  /** Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`. */
+  readonly attempt: number;
+}
+
+/** A client asks for a connection. */
+export interface ConnectionEvent {
+  readonly type: 'connection';
+  readonly request: RequestInfo;
+}
+
+/** The server is over: its last connection has ended. */
+export interface ServerTerminateEvent {
+  readonly type: 'terminate';
+}

@@ -1,0 +1,42 @@
+import type { FourDError } from '../errors.ts';
+import { generateError } from '../workers/error-handling.ts';
+import { incompleteBudget } from '../protocol/partial-message-budget.ts';
+import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-checks.ts';
+
+/** Limits that hold for all connections of the process together. */
+export interface GlobalLimits {
+  /**
+   * Most bytes of memory that messages which have come in part may take, of all connections together. Default
+   * 268 435 456; Infinity sets no limit. Beyond it the connection whose message has been unfinished for longest ends with
+   * 1013. Stops thousands of peers that each hold a little less than `maxMessageBytes`.
+   */
+  readonly maxIncompleteBytes?: number | undefined;
+}
+
+const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
+  maxIncompleteBytes: { default: incompleteBudget.limitBytes, ...COUNT },
+};
+
+/**
+ * Sets the limits that hold for all connections of the process together, those that are open included.
+ *
+ * @param limits - those that are left out go back to their defaults
+ * @throws FourDError `ERR_INVALID_OPTION`, where no error handler takes it: then nothing changes
+ */
+export function setGlobalLimits(limits: GlobalLimits): void {
+  try {
+    incompleteBudget.limitBytes = checkGlobalLimits(limits).maxIncompleteBytes;
+  } catch (error) {
+    generateError(error as FourDError, undefined);
+  }
+}
+
+/**
+ * Checks limits of the process and fills in the defaults.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+function checkGlobalLimits(limits: GlobalLimits): Readonly<Record<keyof GlobalLimits, number>> {
+  checkKeys(limits, new Set(Object.keys(GLOBAL_NUMBERS)), 'host');
+  return checkNumbers(limits, GLOBAL_NUMBERS, 'host');
+}

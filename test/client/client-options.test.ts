@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest';
+import { checkClientOptions, checkSignal } from '../../src/client/client-options.ts';
+
+describe('checkClientOptions', () => {
+  test('knows what only a client has, and leaves it to those who use it', () => {
+    const own = {
+      tls: { rejectUnauthorized: true },
+      reconnect: true,
+      signal: new AbortController().signal,
+      proxy: 'environment',
+      followRedirects: 3,
+    };
+    expect(checkClientOptions(own)).toEqual(checkClientOptions({}));
+  });
+
+  test('gives clients with equal options the same object, and others one of their own', () => {
+    const first = checkClientOptions({ maxMessageBytes: 1000 });
+    expect(checkClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 })).toBe(first);
+    const others = [
+      { maxMessageBytes: 1001 },
+      { maxMessageBytes: 1000, bufferPolicy: 'drop-oldest' },
+      { maxMessageBytes: 1000, compression: true },
+      { maxMessageBytes: 1000, protocols: ['chat'] },
+      { maxMessageBytes: 1000 },
+    ] as const;
+    const checked = others.map((options) => checkClientOptions(options));
+    expect(new Set([first, ...checked]).size).toBe(6);
+    checked.forEach((each, i) =>
+      expect(each).toMatchObject({ protocols: [], ...others[i], compression: each.compression }),
+    );
+    expect(checked.map(({ compression }) => compression !== undefined)).toEqual([false, false, true, false, false]);
+  });
+
+  test('knows nothing that only a server has', () => {
+    for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
+      expect(() => checkClientOptions({ [name]: undefined })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_INVALID_OPTION',
+          message: `invalid option: there is no option "${name}"`,
+        }),
+      );
+    }
+  });
+});
+
+describe('checkSignal', () => {
+  test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
+    expect(() => checkSignal(signal)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+  });
+
+  test('a signal is one, and none is none', () => {
+    const { signal } = new AbortController();
+    expect(checkSignal(signal)).toBe(signal);
+    expect(checkSignal(undefined)).toBeUndefined();
+  });
+});

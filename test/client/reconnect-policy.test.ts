@@ -1,0 +1,85 @@
+import { describe, expect, test } from 'vitest';
+import { backoffDelay, isTemporary, parseRetryAfter } from '../../src/client/reconnect-policy.ts';
+import { type EndPhase, type ErrorCode, FourDError } from '../../src/errors.ts';
+
+describe('isTemporary', () => {
+  test.each<[code: number, expected: boolean]>([
+    [1000, false],
+    [1001, true],
+    [1002, false],
+    [1003, false],
+    [1005, false],
+    [1006, true],
+    [1007, false],
+    [1008, false],
+    [1009, false],
+    [1010, false],
+    [1011, true],
+    [1012, true],
+    [1013, true],
+    [1014, true],
+    [3000, false],
+    [4000, false],
+    [4999, false],
+  ])('close code %i: %s', (code, expected) => {
+    for (const phase of ['open', 'closing'] satisfies EndPhase[]) {
+      expect(isTemporary(code, phase, undefined)).toBe(expected);
+    }
+  });
+
+  test.each<[code: ErrorCode, expected: boolean]>([
+    ['ERR_CONNECT_FAILED', true],
+    ['ERR_HANDSHAKE_TIMEOUT', true],
+    ['ERR_HANDSHAKE_INVALID', false],
+    ['ERR_INVALID_URL', false],
+    ['ERR_INVALID_HEADER', false],
+  ])('an attempt that failed with %s: %s', (code, expected) => {
+    expect(isTemporary(1006, 'connecting', new FourDError(code, ''))).toBe(expected);
+  });
+
+  test.each<[httpStatus: number, expected: boolean]>([
+    [200, false],
+    [301, false],
+    [400, false],
+    [401, false],
+    [403, false],
+    [404, false],
+    [408, true],
+    [425, true],
+    [429, true],
+    [500, true],
+    [502, true],
+    [503, true],
+  ])('a refusal with %i: %s', (httpStatus, expected) => {
+    expect(isTemporary(1006, 'handshake', new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus }))).toBe(expected);
+  });
+});
+
+test('the longest wait grows by the factor up to the maximum, and chance takes any part of it', () => {
+  const range = { minDelayMs: 100, maxDelayMs: 1000, factor: 3 };
+  expect([1, 2, 3, 4, 5000].map((attempt) => backoffDelay(attempt, range, 0.5))).toEqual([50, 150, 450, 500, 500]);
+  expect(backoffDelay(3, range, 0)).toBe(0);
+});
+
+describe('parseRetryAfter', () => {
+  const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT');
+
+  test.each<[value: string | readonly string[] | undefined, expected: number]>([
+    [undefined, 0],
+    ['', 0],
+    ['0', 0],
+    ['120', 120_000],
+    [' 7 ', 7000],
+    ['601', 600_000],
+    ['9'.repeat(60), 600_000],
+    ['9'.repeat(65), 0],
+    ['-5', 0],
+    ['soon', 0],
+    ['Wed, 21 Oct 2015 07:28:30 GMT', 30_000],
+    ['Wed, 21 Oct 2015 07:27:30 GMT', 0],
+    ['Fri, 31 Dec 2099 23:59:59 GMT', 600_000],
+    [['1', '2'], 0],
+  ])('%j is %i ms', (value, expected) => {
+    expect(parseRetryAfter(value, now)).toBe(expected);
+  });
+});

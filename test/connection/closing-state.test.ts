@@ -1,0 +1,72 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { ConnectionEnd } from '../../src/connection/closing-state.ts';
+import { timers } from '../../src/base/timers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
+import { expectNoDeadlines } from '../helpers/leftovers.ts';
+
+function setUp(): { end: ConnectionEnd; timeouts: () => number } {
+  let count = 0;
+  useFakeClock();
+  return { end: new ConnectionEnd({ onCloseTimeout: () => count++ }), timeouts: () => count };
+}
+
+afterEach(() => expectNoDeadlines());
+
+test('is undecided, and lost, until something is known', () => {
+  const { end } = setUp();
+  expect([end.code, end.reason, end.cause, end.phase]).toEqual([1006, undefined, undefined, 'open']);
+  expect([end.isUndecided, end.isHandshakeOver, end.isOver]).toEqual([true, false, false]);
+});
+
+test.each(['hasCloseFrame', 'hasFailed'] as const)('is decided, and the handshake over, when it %s', (what) => {
+  const { end } = setUp();
+  end[what] = true;
+  expect([end.isUndecided, end.isHandshakeOver]).toEqual([false, true]);
+});
+
+test('is decided by destruction, without a handshake', () => {
+  const { end } = setUp();
+  end.isDestroyed = true;
+  expect([end.isUndecided, end.isHandshakeOver]).toEqual([false, false]);
+});
+
+test('of several deadlines the first one counts, once, and the shortest time is told', () => {
+  const { end, timeouts } = setUp();
+  end.setDeadline(1000);
+  end.setDeadline(200.4);
+  end.setDeadline(3000);
+  end.setDeadline(Infinity);
+  expect(end.waitMs).toBe(200);
+  vi.advanceTimersByTime(150);
+  expect(timeouts()).toBe(0);
+  vi.advanceTimersByTime(150);
+  expect(timeouts()).toBe(1);
+  vi.advanceTimersByTime(10_000);
+  expect(timeouts()).toBe(1);
+});
+
+test('two deadlines in the same tick are one', () => {
+  const { end, timeouts } = setUp();
+  end.setDeadline(1000);
+  end.setDeadline(1000);
+  vi.advanceTimersByTime(1100);
+  expect(timeouts()).toBe(1);
+});
+
+test('leaves no deadline when the connection is over', () => {
+  const { end, timeouts } = setUp();
+  end.setDeadline(1000);
+  end.finish();
+  expect(end.isOver).toBe(true);
+  expect(timers.pendingTicks).toBe(0);
+  vi.advanceTimersByTime(2000);
+  expect(timeouts()).toBe(0);
+});
+
+test('without a deadline waits forever', () => {
+  const { end, timeouts } = setUp();
+  end.setDeadline(Infinity);
+  expect(timers.pendingTicks).toBe(0);
+  end.finish();
+  expect([timeouts(), end.waitMs]).toEqual([0, Infinity]);
+});

@@ -1,0 +1,942 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FourDError } from '../../src/errors.ts';
+import type { Role } from '../../src/protocol/constants.ts';
+import { Driver, type DriverOptions } from '../../src/connection/connection.ts';
+import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
+import type { Transport } from '../../src/transport/transport.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { FakeCompression } from '../helpers/fake-compression.ts';
+import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
+import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
+import { describeBytes, RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
+import { listen, type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+
+const CLOSE_TIMEOUT_MS = 10_000;
+const MAX_BUFFERED_BYTES = 1_048_576;
+const CLOSE_1000 = '03e8';
+const HELLO = '48656c6c6f';
+const NO_HEAD = Buffer.alloc(0);
+
+afterEach(() => expectNoDeadlines());
+afterAll(() => expectNoOpenSockets());
+
+interface Driven {
+  readonly driver: Driver;
+  readonly heard: RecordingDriverListener;
+}
+
+function drive(
+  role: Role,
+  transport: Transport,
+  { head = NO_HEAD, ...options }: Partial<DriverOptions> & { readonly head?: Buffer } = {},
+): Driven {
+  const heard = new RecordingDriverListener();
+  const driver = new Driver(transport, head, heard, {
+    role,
+    decodesText: true,
+    maxMessageBytes: 1_048_576,
+    maxFragments: 1024,
+    // The heartbeat has a describe of its own.
+    pingIntervalMs: Infinity,
+    pongTimeoutMs: 20_000,
+    incompleteMessageTimeoutMs: 30_000,
+    maxControlFramesPerSecond: Infinity,
+    maxMessagesPerSecond: Infinity,
+    maxBytesPerSecond: Infinity,
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    maxBufferedBytes: MAX_BUFFERED_BYTES,
+    bufferPolicy: 'close',
+    ...options,
+  });
+  return { driver, heard };
+}
+
+/** The other end, which speaks in frames written by hand. */
+class Peer {
+  readonly transport: Transport;
+  readonly heard: RecordingListener;
+  readonly #role: Role;
+
+  constructor(role: Role, transport: Transport, { reads = true }: { readonly reads?: boolean } = {}) {
+    this.#role = role;
+    this.transport = transport;
+    this.heard = RecordingListener.on(transport, { reads });
+  }
+
+  /** Sends frames: `['81 48656c6c6f', '89']`, first byte and payload as hex. */
+  send(...frames: string[]): void {
+    this.transport.write([this.frames(...frames)]);
+  }
+
+  frames(...frames: string[]): Buffer {
+    return Buffer.concat(frames.map((text) => frame(this.#role, text.slice(0, 2), text.slice(3))));
+  }
+
+  /** The frames that came, in the same form. */
+  get received(): string[] {
+    return describeFrames(this.heard.bytes, otherRole(this.#role));
+  }
+
+  async until(count: number): Promise<void> {
+    await this.heard.until(() => this.received.length >= count);
+  }
+
+  async untilClosed(): Promise<void> {
+    await this.heard.until(() => this.heard.events.includes('closed'));
+  }
+}
+
+/** A driver that reads, and its peer, without a network. */
+function open(role: Role, options: Parameters<typeof drive>[2] = {}): Driven & { readonly peer: Peer } {
+  const [here, there] = MemoryTransport.pair();
+  const driven = drive(role, here, options);
+  driven.driver.resume();
+  return { ...driven, peer: new Peer(otherRole(role), there) };
+}
+
+/** The same over TCP, with the peer's socket. */
+async function openOverTcp(
+  role: Role,
+  options: Parameters<typeof drive>[2] = {},
+): Promise<Driven & { readonly socket: Socket }> {
+  const [client, server]: SocketPair = await socketPairs.tcp();
+  const driven = drive(role, new SocketTransport(role === 'client' ? client : server), options);
+  driven.driver.resume();
+  return { ...driven, socket: role === 'client' ? server : client };
+}
+
+/** Lets less than `ms` pass, then a little more: what is due after `ms` happens in between. */
+async function expectEndAfter(ms: number, heard: RecordingDriverListener, ending: string[]): Promise<void> {
+  vi.advanceTimersByTime(ms - 1);
+  await turns();
+  expect(heard.events.at(-1) ?? '').not.toMatch(/^terminated/);
+  vi.advanceTimersByTime(51);
+  await heard.untilTerminated();
+  expect(heard.ending).toEqual(ending);
+}
+
+describe.each(ROLES)('%s', (role) => {
+  describe('messages', () => {
+    test('go both ways in order', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.send('Hello');
+      driver.send(Buffer.of(1, 2));
+      peer.send(`81 ${HELLO}`, '82 0102');
+      await peer.until(2);
+      expect(peer.received).toEqual([`81 ${HELLO}`, '82 0102']);
+      expect(heard.events).toEqual(['text Hello', 'bytes 0102']);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('of one turn leave in one write', async () => {
+      const { driver, heard, peer } = open(role);
+      for (let i = 0; i < 50; i++) driver.send(`message ${i}`);
+      await peer.until(50);
+      expect(peer.heard.chunks).toHaveLength(1);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('follow the rest of the handshake', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.writeHead('HTTP/1.1 101\r\n\r\n');
+      driver.send('Hello');
+      await peer.heard.until(() => peer.heard.byteCount > 0);
+      expect(peer.heard.chunks).toHaveLength(1);
+      expect(peer.heard.bytes.subarray(0, 16).toString('latin1')).toBe('HTTP/1.1 101\r\n\r\n');
+      expect(describeFrames(peer.heard.bytes.subarray(16), role)).toEqual([`81 ${HELLO}`]);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('that came with the handshake are reported first, on resume()', async () => {
+      const [here, there] = MemoryTransport.pair();
+      const peer = new Peer(otherRole(role), there);
+      const head = peer.frames('81 61', '81 62');
+      const { driver, heard } = drive(role, here, {
+        head: Buffer.concat([head, peer.frames('81 6363').subarray(0, 3)]),
+      });
+      there.write([peer.frames('81 6363').subarray(3), peer.frames('81 64')]);
+      await turns();
+      expect(heard.events).toEqual([]);
+      driver.resume();
+      await heard.until(() => heard.events.length === 4);
+      expect(heard.events).toEqual(['text a', 'text b', 'text cc', 'text d']);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('that came with the handshake can be paused as others', async () => {
+      const [here, there] = MemoryTransport.pair();
+      const peer = new Peer(otherRole(role), there);
+      const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62') });
+      peer.send('81 63');
+      heard.onEvent = () => driver.pause();
+      for (const events of [['text a'], ['text a', 'text b'], ['text a', 'text b', 'text c']]) {
+        driver.resume();
+        await heard.until(() => heard.events.length === events.length);
+        await turns();
+        expect(heard.events).toEqual(events);
+      }
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+  });
+
+  describe('a clean close', () => {
+    test('that begins here ends when the peer has answered and TCP is over', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.send('Hello');
+      driver.close(1000, 'bye', CLOSE_TIMEOUT_MS);
+      await peer.until(2);
+      expect(peer.received).toEqual([`81 ${HELLO}`, `88 ${CLOSE_1000}627965`]);
+      expect(heard.events).toEqual([]);
+      peer.send(`88 ${CLOSE_1000}`);
+      await turns();
+      // RFC 6455 section 7.1.1: the server ends TCP first.
+      expect(peer.heard.events).toEqual(role === 'server' ? ['end'] : []);
+      expect(heard.events).toEqual(['closing']);
+      peer.transport.end();
+      await heard.untilTerminated();
+      await peer.untilClosed();
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+
+    test('that the peer begins is answered with its code', async () => {
+      const { heard, peer } = open(role);
+      peer.send(`81 ${HELLO}`, '88 0fa16b69636b6564', '81 6c617465');
+      await peer.until(1);
+      await turns();
+      expect(peer.received).toEqual(['88 0fa1']);
+      expect(peer.heard.events).toEqual(role === 'server' ? ['end'] : []);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['text Hello', 'closing', 'terminated 4001 "kicked" clean']);
+    });
+
+    test('without a code is 1005', async () => {
+      const { heard, peer } = open(role);
+      peer.send('88');
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(peer.received).toEqual(['88']);
+      expect(heard.events).toEqual(['closing', 'terminated 1005 clean']);
+    });
+
+    test('that both begin ends with the code of the other', async () => {
+      const [here, there] = MemoryTransport.pair();
+      const one = drive(role, here);
+      const two = drive(otherRole(role), there);
+      one.driver.resume();
+      two.driver.resume();
+      one.driver.close(3001, 'one', CLOSE_TIMEOUT_MS);
+      two.driver.close(3002, 'two', CLOSE_TIMEOUT_MS);
+      await Promise.all([one.heard.untilTerminated(), two.heard.untilTerminated()]);
+      expect(one.heard.events).toEqual(['closing', 'terminated 3002 "two" clean']);
+      expect(two.heard.events).toEqual(['closing', 'terminated 3001 "one" clean']);
+    });
+
+    test('keeps messages back that come after close()', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      driver.send('never sent');
+      peer.send(`81 ${HELLO}`, '82 01', `88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      await peer.until(1);
+      expect(peer.received).toEqual([`88 ${CLOSE_1000}`]);
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+
+    test('is answered over TCP even when the peer ends its side at once', async () => {
+      const { heard, socket } = await openOverTcp(role);
+      const peer = new Peer(otherRole(role), new SocketTransport(socket));
+      peer.send(`88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      await peer.untilClosed();
+      expect(peer.received).toEqual([`88 ${CLOSE_1000}`]);
+      expect(peer.heard.error).toBeUndefined();
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+  });
+
+  describe('a peer that vanishes', () => {
+    test('by ending TCP without a close frame is an error', async () => {
+      const { heard, peer } = open(role);
+      peer.send(`81 ${HELLO}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      await peer.untilClosed();
+      expect(heard.events).toEqual([
+        'text Hello',
+        'closing',
+        'error ERR_CONNECTION_LOST 1006',
+        'terminated 1006 unclean',
+      ]);
+      expect(heard.errors[0]).toMatchObject({
+        componentSignature: role === 'server' ? 'HTTP' : 'HTCL',
+        side: 'remote',
+      });
+    });
+
+    test('by ending TCP instead of answering a close frame is an error', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await peer.until(1);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
+    });
+
+    test('by a reset is an error that tells the cause', async () => {
+      const { heard, socket } = await openOverTcp(role);
+      socket.resetAndDestroy();
+      await heard.untilTerminated();
+      await turns();
+      expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
+      expect(heard.errors[0]!.cause).toMatchObject({ code: 'ECONNRESET' });
+    });
+
+    test('by a reset after the close frames is no error', async () => {
+      const { heard, socket } = await openOverTcp(role);
+      const peer = new Peer(otherRole(role), new SocketTransport(socket));
+      peer.send(`88 ${CLOSE_1000}`);
+      await peer.until(1);
+      socket.resetAndDestroy();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+
+    test.each(['an end', 'a reset'])('by %s of TCP without an end of TLS is an error', async (how) => {
+      const certificate = makeCertificate();
+      const accepted = createDeferred<Socket>();
+      const server = createTlsServer(certificate, (socket) => accepted.resolve(socket));
+      const raw = connect({ host: '127.0.0.1', port: await listen(server) });
+      const client = connectTls({ socket: raw, host: '127.0.0.1', ca: certificate.cert });
+      ignoreErrors(raw);
+      ignoreErrors(client);
+      const { driver, heard } = drive(role, new SocketTransport(await accepted.promise));
+      driver.resume();
+      driver.send('Hello');
+      await new Promise((resolve) => {
+        client.once('data', resolve);
+      });
+      if (how === 'an end') raw.destroy();
+      else raw.resetAndDestroy();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
+    });
+
+    test('before the driver was made is an error', async () => {
+      const [here, there] = MemoryTransport.pair();
+      there.destroy();
+      await turns();
+      const { driver, heard } = drive(role, here);
+      expect(heard.events).toEqual([]);
+      driver.resume();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
+    });
+  });
+
+  describe('a failure', () => {
+    test('of the protocol tells the peer the code, and ends TCP behind it', async () => {
+      const { heard, peer } = open(role);
+      peer.send(`81 ${HELLO}`, '81 ff', `81 ${HELLO}`);
+      await peer.heard.until(() => peer.heard.events.includes('end'));
+      expect(peer.received).toEqual(['88 03ef']);
+      expect(heard.events).toEqual(['text Hello', 'closing', 'error ERR_INVALID_UTF8 1007']);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(heard.ending).toEqual(['closing', 'error ERR_INVALID_UTF8 1007', 'terminated 1007 unclean']);
+    });
+
+    test('of the protocol reaches a peer that keeps sending megabytes', async () => {
+      const { heard, socket } = await openOverTcp(role);
+      const peer = new Peer(otherRole(role), new SocketTransport(socket));
+      const mebibyte = Buffer.alloc(1_048_576, 0xff);
+      peer.send('83 00');
+      for (let i = 0; i < 20; i++) {
+        peer.transport.write([mebibyte]);
+        await turns(2);
+      }
+      await peer.heard.until(() => peer.heard.events.includes('end'));
+      expect(peer.received).toEqual(['88 03ea']);
+      await peer.heard.until(() => !peer.transport.isBlocked);
+      peer.transport.end();
+      await heard.untilTerminated();
+      await peer.untilClosed();
+      expect(peer.heard.error).toBeUndefined();
+      expect(heard.events).toEqual(['closing', 'error ERR_RESERVED_OPCODE 1002', 'terminated 1002 unclean']);
+    });
+
+    test('found above the protocol is told once', async () => {
+      const { driver, heard, peer } = open(role);
+      const error = new FourDError('ERR_CALLBACK_FAILED', 'onMessage failed: the details stay here');
+      expect(driver.fail(error)).toBe(true);
+      expect(driver.fail(error)).toBe(false);
+      expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011']);
+      await peer.until(1);
+      expect(peer.received).toEqual(['88 03f3']);
+      peer.send(`81 ${HELLO}`, `88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(driver.fail(error)).toBe(false);
+      expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011', 'terminated 1011 unclean']);
+      expect(heard.errors).toEqual([error]);
+    });
+
+    test('within a message is the last that is read', async () => {
+      const { driver, heard, peer } = open(role);
+      heard.onEvent = (event) => {
+        if (event === 'text Hello') driver.fail(new FourDError('ERR_INVALID_JSON', 'not JSON'));
+      };
+      peer.send(`81 ${HELLO}`, '81 6c617465');
+      await peer.until(1);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(peer.received).toEqual(['88 03ef']);
+      expect(heard.events).toEqual(['text Hello', 'closing', 'error ERR_INVALID_JSON 1007', 'terminated 1007 unclean']);
+    });
+
+    test('after close() is an error all the same', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      peer.send('83 00');
+      await peer.heard.until(() => peer.heard.events.includes('end'));
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(peer.received).toEqual([`88 ${CLOSE_1000}`]);
+      expect(heard.events).toEqual(['closing', 'error ERR_RESERVED_OPCODE 1002', 'terminated 1002 unclean']);
+    });
+  });
+
+  describe('destroy()', () => {
+    test('is the end without an error and without a close frame', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.send('lost');
+      driver.destroy();
+      driver.destroy();
+      expect(heard.events).toEqual([]);
+      await heard.untilTerminated();
+      await peer.untilClosed();
+      expect(peer.received).toEqual([]);
+      expect(heard.events).toEqual(['terminated 1006 unclean']);
+    });
+
+    test.each(['text Hello', 'closing', 'error ERR_RESERVED_OPCODE 1002'])(
+      'within "%s" ends the reports',
+      async (moment) => {
+        const { driver, heard, peer } = open(role);
+        heard.onEvent = (event) => {
+          if (event === moment) driver.destroy();
+        };
+        peer.send(`81 ${HELLO}`, '81 6c617465', '83 00');
+        await heard.untilTerminated();
+        await turns();
+        const before = ['text Hello', 'text late', 'closing', 'error ERR_RESERVED_OPCODE 1002'];
+        const expected = moment === 'text Hello' ? ['text Hello'] : before;
+        expect(heard.events.slice(0, -1)).toEqual(expected);
+        expect(heard.events.at(-1)).toMatch(/^terminated .* unclean$/);
+      },
+    );
+
+    test('after close() does not wait for the peer', async () => {
+      const { driver, heard } = open(role);
+      driver.close(1000, '', Infinity);
+      driver.destroy();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['terminated 1006 unclean']);
+    });
+
+    test('tells of the phase that it found the connection in', async () => {
+      const alone = open(role);
+      alone.driver.destroy();
+      alone.driver.destroy('shutdown');
+      const closing = open(role);
+      closing.driver.close(1000, '', Infinity, 'drain');
+      closing.driver.destroy('shutdown');
+      const closed = open(role);
+      closed.heard.onEvent = (event) => {
+        if (event === 'closing') closed.driver.destroy('shutdown');
+      };
+      closed.peer.send('88 03e8');
+      const heard = [alone.heard, closing.heard, closed.heard];
+      await Promise.all(heard.map((each) => each.untilTerminated()));
+      expect(heard.map(({ lastWord }) => `${lastWord?.cause} ${lastWord?.phase} ${lastWord?.code}`)).toEqual([
+        'local open 1006',
+        'drain closing 1006',
+        'peer-closed open 1000',
+      ]);
+    });
+  });
+
+  test('after the end nothing throws, and nothing is heard', async () => {
+    const { driver, heard, peer } = open(role);
+    driver.destroy();
+    await heard.untilTerminated();
+    driver.send('late');
+    driver.send(Buffer.alloc(100_000));
+    driver.pause();
+    driver.resume();
+    driver.close(1000, '', 50);
+    driver.destroy();
+    expect(driver.fail(new FourDError('ERR_INVALID_JSON', 'late'))).toBe(false);
+    await turns();
+    expect(driver.bufferedBytes).toBe(0);
+    expect(peer.heard.chunks).toEqual([]);
+    expect(heard.events).toEqual(['terminated 1006 unclean']);
+  });
+
+  describe('pause()', () => {
+    test('keeps messages back, in the middle of a chunk', async () => {
+      const { driver, heard, peer } = open(role);
+      heard.onEvent = (event) => {
+        if (event === 'text a') driver.pause();
+      };
+      peer.send('81 61', '81 62', '81 63');
+      await heard.until(() => heard.events.length > 0);
+      peer.send('81 64');
+      await turns();
+      expect(heard.events).toEqual(['text a']);
+      driver.resume();
+      expect(heard.events).toEqual(['text a', 'text b', 'text c']);
+      await heard.until(() => heard.events.length === 4);
+      expect(heard.events.at(-1)).toBe('text d');
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('and resume() within a message change nothing', async () => {
+      const { driver, heard, peer } = open(role);
+      heard.onEvent = () => {
+        driver.pause();
+        driver.resume();
+      };
+      peer.send('81 61', '81 62', '81 63');
+      await heard.until(() => heard.events.length === 3);
+      expect(heard.events).toEqual(['text a', 'text b', 'text c']);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('keeps the end back behind the messages', async () => {
+      const { heard, driver, socket } = await openOverTcp(role);
+      const peer = new Peer(otherRole(role), new SocketTransport(socket));
+      heard.onEvent = (event) => {
+        if (event.startsWith('text')) driver.pause();
+      };
+      driver.pause();
+      peer.send('81 61', '81 62', '81 63', `88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await turns();
+      for (let count = 1; count <= 3; count++) {
+        driver.resume();
+        await heard.until(() => heard.events.length === count);
+        await turns();
+        expect(heard.events).toHaveLength(count);
+      }
+      driver.resume();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['text a', 'text b', 'text c', 'closing', 'terminated 1000 clean']);
+    });
+
+    test('does not keep close() from coming to its end', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.pause();
+      peer.send(`81 ${HELLO}`, `88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await turns();
+      driver.close(4000, '', CLOSE_TIMEOUT_MS);
+      driver.pause();
+      expect(heard.events).toEqual([]);
+      await heard.untilTerminated();
+      expect(peer.received).toEqual(['88 0fa0']);
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+
+    test('does not keep fail() from coming to its end', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.pause();
+      peer.send(`81 ${HELLO}`);
+      driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
+      driver.pause();
+      await peer.until(1);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011', 'terminated 1011 unclean']);
+    });
+
+    test('after the peer has closed has no effect', async () => {
+      const { driver, heard, peer } = open(role);
+      heard.onEvent = () => driver.pause();
+      peer.send(`88 ${CLOSE_1000}`);
+      await peer.until(1);
+      driver.pause();
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+    });
+  });
+
+  test('close() before the first resume() ends the connection, and reports no message', async () => {
+    const [here, there] = MemoryTransport.pair();
+    const peer = new Peer(otherRole(role), there);
+    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62', `88 ${CLOSE_1000}`) });
+    driver.close(1000, '', CLOSE_TIMEOUT_MS);
+    // Not within the call, although it has come already.
+    expect(heard.events).toEqual([]);
+    await peer.until(1);
+    there.end();
+    await heard.untilTerminated();
+    expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
+  });
+
+  describe('a peer that does not read', () => {
+    test('ends the connection with 1013 when too much waits, and still gets all before that', async () => {
+      const [here, there] = MemoryTransport.pair();
+      const { driver, heard } = drive(role, here);
+      driver.resume();
+      const peer = new Peer(otherRole(role), there, { reads: false });
+      const text = 'x'.repeat(10_000);
+      let sent = 0;
+      for (; heard.errors.length === 0 && sent < 1000; sent++) {
+        driver.send(text);
+        if (sent % 10 === 0) await turns(1);
+      }
+      expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
+      const error = heard.errors[0]!;
+      expect(error).toMatchObject({ side: 'remote', limit: MAX_BUFFERED_BYTES });
+      expect(error.observed).toBeGreaterThan(MAX_BUFFERED_BYTES);
+      expect(error.observed).toBeLessThan(MAX_BUFFERED_BYTES + 20_000);
+      const atFailure = driver.bufferedBytes;
+      for (let i = 0; i < 100; i++) driver.send(text);
+      expect(driver.bufferedBytes).toBe(atFailure);
+
+      there.resume();
+      await peer.heard.until(() => peer.heard.events.includes('end'));
+      expect(peer.received).toHaveLength(sent);
+      expect(peer.received.at(-1)).toBe('88 03f5');
+      there.end();
+      await heard.untilTerminated();
+      expect(heard.events.at(-1)).toBe('terminated 1013 unclean');
+    });
+
+    test('gets the answer to its latest ping only', async () => {
+      const [here, there] = MemoryTransport.pair();
+      const { driver, heard } = drive(role, here);
+      driver.resume();
+      const peer = new Peer(otherRole(role), there, { reads: false });
+      driver.send(Buffer.alloc(65_536));
+      await turns();
+      const before = driver.bufferedBytes;
+      for (let i = 0; i < 100; i++) peer.send(`89 ${i.toString(16).padStart(2, '0')}`);
+      await turns();
+      expect(driver.bufferedBytes).toBe(before);
+      there.resume();
+      await peer.until(2);
+      await turns();
+      expect(peer.received.slice(1)).toEqual(['8a 63']);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+
+    test('costs no more than what a sender that looks at bufferedBytes lets wait', async () => {
+      const [client, server] = toTransports(await socketPairs.tcp());
+      const [here, there] = role === 'client' ? [client, server] : [server, client];
+      const sender = drive(role, here, { maxBufferedBytes: 16 * MAX_BUFFERED_BYTES });
+      const receiver = drive(otherRole(role), there);
+      sender.driver.resume();
+      receiver.heard.onEvent = () => receiver.driver.pause();
+      receiver.driver.resume();
+      const message = Buffer.alloc(100_000, 'x');
+      let sent = 0;
+      const sendWhileItFlows = async (): Promise<void> => {
+        while (sender.driver.bufferedBytes < 500_000 && sent < 1000) {
+          sender.driver.send(message);
+          sent++;
+          if (sender.driver.bufferedBytes >= 500_000) await turns();
+        }
+      };
+      await sendWhileItFlows();
+      expect(sent).toBeLessThan(1000);
+      const held = sender.driver.bufferedBytes;
+      expect(held).toBeLessThan(700_000);
+      await turns(50);
+      expect(sender.driver.bufferedBytes).toBe(held);
+      expect(receiver.heard.events).toHaveLength(1);
+
+      receiver.heard.onEvent = undefined;
+      receiver.driver.resume();
+      await receiver.heard.until(() => receiver.heard.events.length === sent);
+      expect(sender.driver.bufferedBytes).toBe(0);
+      sender.driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await Promise.all([sender.heard.untilTerminated(), receiver.heard.untilTerminated()]);
+      expect(sender.heard.events).toEqual(['closing', 'terminated 1000 clean']);
+      expect(receiver.heard.ending).toEqual(['closing', 'terminated 1000 clean']);
+    });
+  });
+
+  describe('in time', () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+      return () => {
+        expect(vi.getTimerCount()).toBe(0);
+        vi.useRealTimers();
+      };
+    });
+
+    const TIMED_OUT = ['closing', 'error ERR_CLOSE_TIMEOUT 1006', 'terminated 1006 unclean'];
+
+    test('a peer that does not answer a close frame is cut off', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await peer.until(1);
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
+      await peer.untilClosed();
+    });
+
+    test('a peer that does not even read a close frame is cut off', async () => {
+      const [here, there] = MemoryTransport.pair();
+      RecordingListener.on(there, { reads: false });
+      const { driver, heard } = drive(role, here);
+      driver.resume();
+      driver.send(Buffer.alloc(200_000));
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await turns();
+      expect(driver.bufferedBytes).toBeGreaterThan(200_000);
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
+      expect(driver.bufferedBytes).toBe(0);
+    });
+
+    test('a peer that answers and does not end TCP is cut off', async () => {
+      const { heard, peer } = open(role);
+      peer.send(`88 ${CLOSE_1000}`);
+      await peer.until(1);
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, ['closing', 'terminated 1000 clean']);
+      await peer.untilClosed();
+    });
+
+    test('a peer that does not end TCP after a failure is cut off', async () => {
+      const { heard, peer } = open(role);
+      peer.send('83 00');
+      await peer.until(1);
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, [
+        'closing',
+        'error ERR_RESERVED_OPCODE 1002',
+        'terminated 1002 unclean',
+      ]);
+      await peer.untilClosed();
+    });
+
+    test('a peer that does not read after a failure is cut off', async () => {
+      const [here, there] = MemoryTransport.pair();
+      RecordingListener.on(there, { reads: false });
+      const { driver, heard } = drive(role, here);
+      driver.resume();
+      driver.send(Buffer.alloc(200_000));
+      driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
+      await turns();
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, [
+        'closing',
+        'error ERR_CALLBACK_FAILED 1011',
+        'terminated 1011 unclean',
+      ]);
+    });
+
+    test('close() may wait forever, and a further call ends that', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', Infinity);
+      await peer.until(1);
+      vi.advanceTimersByTime(3_600_000);
+      await turns();
+      expect(heard.events).toEqual([]);
+      driver.close(1000, '', 1000);
+      await expectEndAfter(1000, heard, TIMED_OUT);
+    });
+
+    test.each([
+      ['shortens', 1000],
+      ['does not lengthen', 30_000],
+      ['does not take away', Infinity],
+    ])('a further close() %s the time', async (_, timeoutMs) => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await peer.until(1);
+      driver.close(1000, '', timeoutMs);
+      await expectEndAfter(Math.min(timeoutMs, CLOSE_TIMEOUT_MS), heard, TIMED_OUT);
+    });
+
+    test('a further close() leaves no deadline behind when the peer answers', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      driver.close(1000, '', 1000);
+      driver.close(1000, '', 5000);
+      peer.send(`88 ${CLOSE_1000}`);
+      peer.transport.end();
+      await heard.untilTerminated();
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    test('a further close() of the same time keeps it', async () => {
+      const { driver, heard } = open(role);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
+    });
+
+    test.each(['the peer has closed', 'a failure'])(
+      'close() after %s does not take the deadline away',
+      async (what) => {
+        const { driver, heard, peer } = open(role);
+        peer.send(what === 'a failure' ? '83 00' : `88 ${CLOSE_1000}`);
+        await peer.until(1);
+        driver.close(1000, '', Infinity);
+        await expectEndAfter(
+          CLOSE_TIMEOUT_MS,
+          heard,
+          what === 'a failure'
+            ? ['closing', 'error ERR_RESERVED_OPCODE 1002', 'terminated 1002 unclean']
+            : ['closing', 'terminated 1000 clean'],
+        );
+      },
+    );
+
+    test('an answer in the last moment gives no further time', async () => {
+      const { driver, heard, peer } = open(role);
+      driver.close(1000, '', 1000);
+      await peer.until(1);
+      vi.advanceTimersByTime(900);
+      peer.send(`88 ${CLOSE_1000}`);
+      await heard.until(() => heard.events.includes('closing'));
+      await expectEndAfter(100, heard, ['closing', 'terminated 1000 clean']);
+    });
+
+    test('a connection that nobody closes has no deadline', async () => {
+      const { driver, heard } = open(role);
+      vi.advanceTimersByTime(3_600_000);
+      await turns();
+      expect(vi.getTimerCount()).toBe(0);
+      expect(heard.events).toEqual([]);
+      driver.destroy();
+      await heard.untilTerminated();
+    });
+  });
+});
+
+describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => {
+  test('carry large and small messages both ways, and close', async () => {
+    const [client, server] = toTransports(await socketPairs[kind]());
+    const options = { maxBufferedBytes: 16 * MAX_BUFFERED_BYTES };
+    const [one, two] = [drive('client', client, options), drive('server', server, options)];
+    const large = Buffer.alloc(1_000_000, 'z');
+    for (const { driver } of [one, two]) {
+      driver.resume();
+      for (let i = 0; i < 3; i++) {
+        driver.send(`message ${i}`);
+        driver.send(large);
+      }
+    }
+    await Promise.all([one, two].map(({ heard }) => heard.until(() => heard.events.length === 6)));
+    two.driver.close(1001, 'going', CLOSE_TIMEOUT_MS);
+    await Promise.all([one.heard.untilTerminated(), two.heard.untilTerminated()]);
+    const messages = [0, 1, 2].flatMap((i) => [`text message ${i}`, `bytes ${describeBytes(large)}`]);
+    expect(one.heard.events).toEqual([...messages, 'closing', 'terminated 1001 "going" clean']);
+    expect(two.heard.events).toEqual([...messages, 'closing', 'terminated 1001 clean']);
+  });
+});
+
+describe.each(ROLES)('a %s that compresses', (role) => {
+  /** A driver whose compression is done when the test says so, and its peer. */
+  function openCompressed(options: Partial<DriverOptions> = {}) {
+    const compression = new FakeCompression(false);
+    const [left, right] = MemoryTransport.pair();
+    const peer = new Peer(otherRole(role), right);
+    const { driver, heard } = drive(role, left, { compression, ...options });
+    driver.resume();
+    const end = async (): Promise<void> => {
+      driver.destroy();
+      await heard.untilTerminated();
+    };
+    return { compression, driver, heard, peer, end };
+  }
+
+  test.each(['close', 'drop-newest', 'drop-oldest'] as const)(
+    'what waits for a message that is compressed leaves behind it (bufferPolicy "%s")',
+    async (bufferPolicy) => {
+      const { compression, driver, heard, peer, end } = openCompressed({ bufferPolicy });
+      expect(driver.send('a')).toBe('queued');
+      expect(driver.isBlocked).toBe(true);
+      expect([driver.send('b', false), driver.send('c'), driver.send('d', false, true)]).toEqual([
+        'queued',
+        'queued',
+        'queued',
+      ]);
+      expect(driver.bufferedBytes).toBe(4);
+      compression.finishJobs();
+      await peer.heard.until(() => peer.received.length === 4);
+      expect(peer.received).toEqual(['c1 6461', '81 62', 'c1 6463', '81 64']);
+      expect(driver.isBlocked).toBe(false);
+      expect(driver.bufferedBytes).toBe(0);
+      expect(heard.drained).toBe(1);
+      await end();
+    },
+  );
+
+  test('a message that is compressed at once is sent with this turn', async () => {
+    const { compression, driver, peer, end } = openCompressed();
+    compression.isAtOnce = true;
+    expect([driver.send('a'), driver.send('b', false), driver.send(Buffer.of(1))]).toEqual(['sent', 'sent', 'sent']);
+    await peer.heard.until(() => peer.received.length === 3);
+    compression.isAtOnce = false;
+    expect([driver.send('c', false), driver.send('d'), driver.send('e', false)]).toEqual(['sent', 'queued', 'queued']);
+    compression.finishJobs();
+    expect(driver.send('f', false)).toBe('sent');
+    await peer.heard.until(() => peer.received.length === 7);
+    await end();
+  });
+
+  test('what waits to be compressed counts for maxBufferedBytes', async () => {
+    const { driver, heard, end } = openCompressed({ maxBufferedBytes: 5 });
+    expect([driver.send('abc'), driver.send('def'), driver.send('g')]).toEqual(['queued', 'queued', 'dropped']);
+    await turns();
+    expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
+    await end();
+  });
+
+  test('nothing is taken from the peer while a message is inflated', async () => {
+    const { compression, heard, peer, end } = openCompressed();
+    peer.send('c1 6461');
+    await turns();
+    expect(compression.jobs).toBe(1);
+    peer.send('81 62');
+    await turns();
+    expect(peer.transport.bufferedBytes).toBeGreaterThan(0);
+    compression.finishJob();
+    await heard.until(() => heard.events.length === 2);
+    expect(heard.events).toEqual(['text a', 'text b']);
+    expect(peer.transport.bufferedBytes).toBe(0);
+    await end();
+  });
+
+  test('the end of the connection does not wait for what is being compressed or inflated, nor is hurt by it', async () => {
+    const { compression, driver, heard, peer, end } = openCompressed();
+    peer.send('c1 6461');
+    await turns();
+    driver.send('b');
+    await end();
+    const before = [...heard.events];
+    compression.finishJobs();
+    await turns();
+    expect(heard.events).toEqual(before);
+    expect(before.some((event) => event.startsWith('text'))).toBe(false);
+  });
+});

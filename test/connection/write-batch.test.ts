@@ -1,0 +1,455 @@
+import { describe, expect, test } from 'vitest';
+import { WriteBatch } from '../../src/connection/write-batch.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
+import { RecordingTransport } from '../helpers/recording-transport.ts';
+import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+
+const EARLY_FLUSH_BYTES = 65_536;
+
+function open(): { batch: WriteBatch; transport: RecordingTransport } {
+  const transport = new RecordingTransport();
+  return { batch: new WriteBatch(transport), transport };
+}
+
+/** Writes text the way the protocol does: into reserved memory. */
+function put(batch: WriteBatch, text: string): void {
+  const offset = batch.reserve(text.length + 10);
+  batch.commit(batch.buffer.write(text, offset, 'latin1'));
+}
+
+describe('all that is written in one turn', () => {
+  test('leaves in one write, at the end of the turn', async () => {
+    const { batch, transport } = open();
+    for (let i = 0; i < 100; i++) put(batch, `${i} `);
+    const later = [Promise.resolve(), new Promise<void>((resolve) => process.nextTick(resolve))];
+    for (const wait of later) {
+      await wait;
+      put(batch, 'later ');
+    }
+    expect(transport.calls).toEqual([]);
+    await turns(1);
+    expect(transport.calls).toEqual([`${Array.from(Array(100).keys()).join(' ')} later later `]);
+  });
+
+  test('is counted until it leaves', async () => {
+    const { batch, transport } = open();
+    put(batch, '12345');
+    batch.append(Buffer.alloc(20_000));
+    put(batch, '67');
+    transport.bufferedBytes = 1000;
+    expect(batch.bufferedBytes).toBe(21_007);
+    await turns(1);
+    expect(batch.bufferedBytes).toBe(1000);
+  });
+
+  test('keeps its order, whether it was copied or appended', async () => {
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.append(Buffer.from('BBB'));
+    put(batch, 'c');
+    put(batch, 'd');
+    batch.append(Buffer.from('EEE'));
+    batch.append(Buffer.from('FFF'));
+    put(batch, 'g');
+    await turns(1);
+    expect(transport.calls).toEqual(['aBBBcdEEEFFFg']);
+  });
+
+  test('may be more than one buffer holds, when the transport takes nothing', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    const texts = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(2000));
+    for (const text of texts) put(batch, text);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual([texts.join('')]);
+    expect(transport.writes[0]!.length).toBeGreaterThan(1);
+  });
+
+  test('leaves in one write for each of many transports', async () => {
+    const all = Array.from({ length: 20 }, open);
+    for (const text of ['one ', 'two ', 'three']) for (const { batch } of all) put(batch, text);
+    await turns(1);
+    expect(all.map(({ transport }) => transport.calls)).toEqual(all.map(() => ['one two three']));
+  });
+
+  test('arrives as one piece over a real socket', async () => {
+    const [left, right] = toTransports(await socketPairs.tcp());
+    RecordingListener.on(left);
+    const heard = RecordingListener.on(right);
+    const batch = new WriteBatch(left);
+    for (let i = 0; i < 100; i++) put(batch, 'x'.repeat(50));
+    await heard.until(() => heard.byteCount === 5000);
+    expect(heard.chunks).toHaveLength(1);
+  });
+
+  test('is nothing when nothing is committed', async () => {
+    const { batch, transport } = open();
+    batch.reserve(100);
+    batch.commit(0);
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+  });
+
+  test('does not keep the next turn from being written', async () => {
+    const { batch, transport } = open();
+    put(batch, 'first');
+    await turns(1);
+    put(batch, 'second');
+    await turns(1);
+    expect(transport.calls).toEqual(['first', 'second']);
+  });
+});
+
+describe('a frame that many batches share', () => {
+  const FRAME = Buffer.from('[shared frame]');
+
+  test('leaves alone without a copy', async () => {
+    const all = Array.from({ length: 3 }, open);
+    for (const { batch } of all) batch.appendShared(FRAME);
+    expect(all[0]!.batch.bufferedBytes).toBe(FRAME.length);
+    await turns(1);
+    for (const { transport } of all) {
+      expect(transport.calls).toEqual(['[shared frame]']);
+      expect(transport.writes[0]![0]).toBe(FRAME);
+    }
+  });
+
+  test.each<[string, (batch: WriteBatch) => void, string]>([
+    ['in front of small ones', (batch) => put(batch, ' x'), '[shared frame] x'],
+    ['in front of another', (batch) => batch.appendShared(FRAME), '[shared frame][shared frame]'],
+    ['in front of a large one', (batch) => batch.append(Buffer.from('LARGE')), '[shared frame]LARGE'],
+    [
+      'in front of another that is large',
+      (batch) => batch.appendShared(Buffer.alloc(5000, 'L')),
+      `[shared frame]${'L'.repeat(5000)}`,
+    ],
+  ])('keeps its place %s', async (_, follow, expected) => {
+    const { batch, transport } = open();
+    batch.appendShared(FRAME);
+    follow(batch);
+    expect(batch.bufferedBytes).toBe(expected.length);
+    put(batch, '.');
+    await turns(1);
+    expect(transport.calls).toEqual([`${expected}.`]);
+  });
+
+  test('keeps its place behind others, and small ones leave as one piece', async () => {
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.appendShared(FRAME);
+    put(batch, 'b');
+    await turns(1);
+    expect(transport.calls).toEqual(['a[shared frame]b']);
+    expect(transport.writes[0]!.length).toBe(1);
+    batch.append(Buffer.from('LARGE'));
+    batch.appendShared(FRAME);
+    await turns(1);
+    expect(transport.calls[1]).toBe('LARGE[shared frame]');
+  });
+
+  test('a burst of them is put together once for all transports', async () => {
+    const all = Array.from({ length: 3 }, open);
+    const frames = Array.from({ length: 16 }, (_, i) => Buffer.from(`[${i}]`));
+    for (const frame of frames) for (const { batch } of all) batch.appendShared(frame);
+    const expected = frames.join('');
+    expect(all.map(({ batch }) => batch.bufferedBytes)).toEqual([expected.length, expected.length, expected.length]);
+    await turns(1);
+    expect(all.map(({ transport }) => transport.calls)).toEqual([[expected], [expected], [expected]]);
+    const [first] = all[0]!.transport.writes[0]!;
+    expect(all.every(({ transport }) => transport.writes[0]![0] === first)).toBe(true);
+  });
+
+  test('many of them leave early, also behind a large one, and in pieces while the transport is blocked', () => {
+    const { batch, transport } = open();
+    const frame = Buffer.alloc(4000, 's');
+    batch.append(Buffer.from('LARGE'));
+    for (let i = 0; i < 17; i++) batch.appendShared(frame);
+    expect(transport.calls).toEqual([`LARGE${'s'.repeat(17 * 4000)}`]);
+    transport.isBlocked = true;
+    for (let i = 0; i < 100; i++) batch.appendShared(frame);
+    put(batch, 'end');
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls[1]).toBe(`${'s'.repeat(100 * 4000)}end`);
+    expect(transport.writes[1]!.every((piece) => piece.length < 80_000)).toBe(true);
+  });
+
+  test('more than a few are not copied when something else follows', async () => {
+    const { batch, transport } = open();
+    for (let i = 0; i < 3; i++) batch.appendShared(Buffer.alloc(2000, 's'));
+    put(batch, 'x');
+    await turns(1);
+    expect(transport.calls).toEqual([`${'s'.repeat(6000)}x`]);
+    expect(transport.writes[0]!.map(({ length }) => length)).toEqual([6000, 1]);
+  });
+
+  test('finds no room behind small ones that fill the buffer', async () => {
+    const { batch, transport } = open();
+    batch.append(Buffer.from('LARGE'));
+    batch.appendShared(Buffer.alloc(3000, 's'));
+    put(batch, 'x');
+    await turns(1);
+    expect(transport.calls).toEqual([`LARGE${'s'.repeat(3000)}x`]);
+  });
+
+  test('never changes, whatever follows it', async () => {
+    const frame = Buffer.from('[shared frame]');
+    const { batch, transport } = open();
+    for (let turn = 0; turn < 3; turn++) {
+      batch.appendShared(frame);
+      if (turn > 0) put(batch, 'overwritten?');
+      await turns(1);
+    }
+    expect(frame.toString()).toBe('[shared frame]');
+    expect(transport.calls).toEqual(['[shared frame]', '[shared frame]overwritten?', '[shared frame]overwritten?']);
+  });
+
+  test('of more than 4 KiB is a piece of its own', async () => {
+    const frame = Buffer.alloc(4097, 's');
+    const { batch, transport } = open();
+    put(batch, 'a');
+    batch.appendShared(frame);
+    put(batch, 'b');
+    await turns(1);
+    expect(transport.calls).toEqual([`a${'s'.repeat(4097)}b`]);
+    expect(transport.writes[0]![1]).toBe(frame);
+  });
+
+  test('waits while the transport is blocked, and is dropped by close()', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    batch.appendShared(FRAME);
+    await turns(1);
+    batch.appendShared(FRAME);
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['[shared frame][shared frame]']);
+    batch.close();
+    batch.appendShared(FRAME);
+    expect(batch.bufferedBytes).toBe(0);
+    await turns(1);
+    expect(transport.calls).toHaveLength(1);
+  });
+});
+
+describe('a large batch', () => {
+  test('leaves before the end of the turn', async () => {
+    const { batch, transport } = open();
+    const text = 'x'.repeat(1000);
+    let written = 0;
+    for (; transport.calls.length === 0 && written < 200_000; written += 1000) put(batch, text);
+    expect(written).toBe(Math.ceil(EARLY_FLUSH_BYTES / 1000) * 1000);
+    expect(transport.calls[0]).toHaveLength(written);
+    put(batch, 'rest');
+    expect(transport.calls).toHaveLength(1);
+    await turns(1);
+    expect(transport.calls[1]).toBe('rest');
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test('of appended bytes leaves before the end of the turn', () => {
+    const { batch, transport } = open();
+    put(batch, 'header');
+    batch.append(Buffer.alloc(EARLY_FLUSH_BYTES, 'p'));
+    expect(transport.calls).toEqual([`header${'p'.repeat(EARLY_FLUSH_BYTES)}`]);
+    expect(batch.bufferedBytes).toBe(0);
+  });
+
+  test('waits while the transport is blocked', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    for (let i = 0; i < 10; i++) batch.append(Buffer.alloc(EARLY_FLUSH_BYTES, 'p'));
+    put(batch, 'small');
+    await turns(2);
+    expect(transport.calls).toEqual([]);
+    expect(batch.bufferedBytes).toBe(10 * EARLY_FLUSH_BYTES + 5);
+    expect(batch.isBlocked).toBe(true);
+
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual([`${'p'.repeat(10 * EARLY_FLUSH_BYTES)}small`]);
+    expect(batch.isBlocked).toBe(false);
+  });
+});
+
+describe('while the transport is blocked', () => {
+  test('a batch collects over several turns, and leaves in one write', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    for (const text of ['one ', 'two ', 'three ']) {
+      put(batch, text);
+      await turns(1);
+    }
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['one two three ']);
+    await turns(1);
+    expect(transport.calls).toHaveLength(1);
+  });
+
+  test('the end waits as well', async () => {
+    const { batch, transport } = open();
+    transport.isBlocked = true;
+    put(batch, 'last');
+    batch.end();
+    await turns(1);
+    expect(transport.calls).toEqual([]);
+    transport.isBlocked = false;
+    batch.flush();
+    expect(transport.calls).toEqual(['last', '<end>']);
+  });
+});
+
+describe('the end', () => {
+  test('follows what was written, once', async () => {
+    const { batch, transport } = open();
+    batch.end();
+    put(batch, 'written after end() and before the end of the turn');
+    batch.end();
+    await turns(2);
+    expect(transport.calls).toEqual(['written after end() and before the end of the turn', '<end>']);
+  });
+
+  test('needs nothing to be written', async () => {
+    const { batch, transport } = open();
+    batch.end();
+    await turns(1);
+    expect(transport.calls).toEqual(['<end>']);
+  });
+});
+
+describe('a closed batch', () => {
+  test('drops what waits, and what comes', async () => {
+    const { batch, transport } = open();
+    put(batch, 'waits');
+    batch.append(Buffer.from('waits too'));
+    batch.end();
+    batch.close();
+    expect(batch.bufferedBytes).toBe(0);
+    put(batch, 'late');
+    batch.append(Buffer.alloc(EARLY_FLUSH_BYTES));
+    batch.flush();
+    await turns(2);
+    expect(transport.calls).toEqual([]);
+    expect(batch.bufferedBytes).toBe(0);
+  });
+});
+
+describe('pooled memory', () => {
+  const SECRET = 'the secret of somebody else';
+
+  /** Leaves a buffer full of secrets in the pool, and returns it. */
+  async function leaveSecrets(): Promise<Buffer> {
+    const { batch } = open();
+    put(batch, SECRET.repeat(600));
+    const { buffer } = batch;
+    await turns(1);
+    return buffer;
+  }
+
+  test('is used again, and nothing leaves of what was in it before', async () => {
+    const used = await leaveSecrets();
+    const { batch, transport } = open();
+    for (const text of ['short', 's', 'a somewhat longer text']) put(batch, text);
+    expect(batch.buffer).toBe(used);
+    expect(used.toString('latin1')).toContain(SECRET);
+    await turns(1);
+    expect(transport.calls).toEqual(['shortsa somewhat longer text']);
+    expect(transport.writes[0]!.map((piece) => piece.length)).toEqual([28]);
+  });
+
+  test('is not used again while the transport still reads it', async () => {
+    const slow = open();
+    slow.transport.takesAtOnce = false;
+    put(slow.batch, 'not sent yet');
+    const { buffer } = slow.batch;
+    await turns(1);
+    const other = open();
+    for (let i = 0; i < 100; i++) {
+      put(other.batch, 'overwritten?');
+      expect(other.batch.buffer).not.toBe(buffer);
+      await turns(1);
+    }
+    expect(slow.transport.writes.map((pieces) => Buffer.concat(pieces).toString())).toEqual(['not sent yet']);
+  });
+
+  test('is shared by the batches of one turn, and each sends what is its own', async () => {
+    await leaveSecrets();
+    const [left, right] = [open(), open()];
+    put(left.batch, 'left');
+    put(right.batch, 'right');
+    put(right.batch, ' and more');
+    put(left.batch, ' too');
+    expect(left.batch.buffer).toBe(right.batch.buffer);
+    await turns(1);
+    expect([left.transport.calls, right.transport.calls]).toEqual([['left too'], ['right and more']]);
+    expect([left.transport.writes[0]!.length, right.transport.writes[0]!.length]).toEqual([2, 1]);
+  });
+
+  test('is left by what a blocked transport does not take', async () => {
+    const slow = open();
+    put(slow.batch, 'first');
+    slow.batch.append(Buffer.from('LARGE'));
+    put(slow.batch, 'second');
+    const { buffer } = slow.batch;
+    slow.transport.isBlocked = true;
+    await turns(1);
+    const other = open();
+    put(other.batch, 'overwritten?'.repeat(10));
+    expect(other.batch.buffer).toBe(buffer);
+    put(slow.batch, 'third');
+    expect(slow.batch.buffer).not.toBe(buffer);
+    await turns(1);
+    put(slow.batch, 'fourth');
+    slow.transport.isBlocked = false;
+    slow.batch.flush();
+    expect(slow.transport.calls).toEqual(['firstLARGEsecondthirdfourth']);
+    expect(slow.transport.writes[0]!.some((piece) => piece.buffer === buffer.buffer)).toBe(false);
+  });
+
+  test('is not held by what waits behind something else', async () => {
+    const slow = open();
+    slow.transport.takesAtOnce = false;
+    slow.transport.bufferedBytes = 10;
+    put(slow.batch, 'a little');
+    const { buffer } = slow.batch;
+    await turns(1);
+    expect(slow.transport.writes[0]![0]!.buffer).not.toBe(buffer.buffer);
+    expect(slow.transport.calls).toEqual(['a little']);
+  });
+
+  test('is not used again for what is written while the batches leave', async () => {
+    const [first, second] = [open(), open()];
+    put(first.batch, 'first');
+    const write = first.transport.write.bind(first.transport);
+    first.transport.write = (pieces) => {
+      put(second.batch, 'written in between');
+      return write(pieces);
+    };
+    await turns(1);
+    put(open().batch, 'overwritten?');
+    await turns(1);
+    expect([first.transport.calls, second.transport.calls]).toEqual([['first'], ['written in between']]);
+  });
+
+  test('is not held between two turns', async () => {
+    const { batch } = open();
+    put(batch, 'text');
+    await turns(1);
+    expect(batch.buffer).toHaveLength(0);
+  });
+
+  test('holds no message that is larger than it: that gets memory of its own', async () => {
+    const { batch, transport } = open();
+    const text = 'y'.repeat(40_000);
+    put(batch, 'x');
+    put(batch, text);
+    await turns(1);
+    expect(transport.calls).toEqual([`x${text}`]);
+  });
+});

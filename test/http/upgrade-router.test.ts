@@ -1,0 +1,337 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
+import { timers } from '../../src/base/timers.ts';
+import { normalizePath, refuseUpgrade, type UpgradeAcceptor, UpgradeHub } from '../../src/http/upgrade-router.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
+import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
+import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
+import { listen } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+
+const LINGER_MS = 5000;
+
+afterEach(() => expectNoDeadlines());
+afterAll(() => expectNoOpenSockets());
+
+/** Accepts nobody, and answers with its name so that a test sees who was asked. */
+class NamedAcceptor implements UpgradeAcceptor {
+  readonly name: string;
+  readonly requests: UpgradeRequest[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  accept(request: UpgradeRequest, socket: Duplex): void {
+    this.requests.push(request);
+    refuseUpgrade(socket, 403, this.name);
+  }
+}
+
+interface Listening {
+  readonly server: Server;
+  readonly hub: UpgradeHub;
+  readonly port: number;
+}
+
+async function startServer(): Promise<Listening> {
+  const server = createServer((_, response) => response.end('plain HTTP'));
+  const port = await listen(server);
+  return { server, hub: UpgradeHub.of(server), port };
+}
+
+/** Asks for an upgrade and ends as a decent client does. */
+async function ask(port: number, path: string): Promise<HttpAnswer> {
+  const client = await RawClient.request(port, { path });
+  const answer = await client.answered;
+  await client.ended;
+  client.socket.end();
+  await client.closed;
+  return answer;
+}
+
+async function whoAnswers(port: number, path: string): Promise<string> {
+  const { status, body } = await ask(port, path);
+  return status === 403 ? body.trim() : String(status);
+}
+
+/** A server that refuses everybody, and its socket. */
+async function startRefusing(
+  ...parameters: [status: number, text: string, headers?: Record<string, string>]
+): Promise<{ port: number; refused: Promise<Duplex>; closed: Promise<void> }> {
+  const { hub, port } = await startServer();
+  const [refused, closed] = [createDeferred<Duplex>(), createDeferred()];
+  hub.add(undefined, {
+    accept: (_, socket) => {
+      socket.on('close', () => closed.resolve());
+      refuseUpgrade(socket, ...parameters);
+      refused.resolve(socket);
+    },
+  });
+  return { port, refused: refused.promise, closed: closed.promise };
+}
+
+describe('the acceptor of a path', () => {
+  test('is found by path, without query, with or without one trailing slash', async () => {
+    const { hub, port } = await startServer();
+    expect(hub.add('/chat', new NamedAcceptor('chat'))).toBe(true);
+    expect(hub.add('/chat/room', new NamedAcceptor('room'))).toBe(true);
+    expect(hub.add('/', new NamedAcceptor('root'))).toBe(true);
+    const found = [];
+    for (const path of ['/chat', '/chat/', '/chat?room=1', '/chat/?a=/b', '/chat/room', '/', '/?x']) {
+      found.push(await whoAnswers(port, path));
+    }
+    expect(found).toEqual(['chat', 'chat', 'chat', 'chat', 'room', 'root', 'root']);
+  });
+
+  test.each(['/Chat', '/chat//', '//chat', '/chat/other', '/cha', '/ch%61t', '/chat;x'])(
+    'is not found by %s',
+    async (path) => {
+      const { hub, port } = await startServer();
+      hub.add('/chat', new NamedAcceptor('chat'));
+      expect(await whoAnswers(port, path)).toBe('404');
+    },
+  );
+
+  test.each([
+    ['http://example.com/chat', 'chat'],
+    ['ws://example.com:8080/chat/?a=1', 'chat'],
+    ['http://example.com', 'root'],
+    ['http://example.com?path=/chat', 'root'],
+    ['http://user@example.com/', 'root'],
+  ])('is found by the path of a target that is a whole URL: %s', async (target, name) => {
+    const { hub, port } = await startServer();
+    hub.add('/chat', new NamedAcceptor('chat'));
+    hub.add('/', new NamedAcceptor('root'));
+    expect(await whoAnswers(port, target)).toBe(name);
+  });
+
+  test('comes before the one for all paths', async () => {
+    const { hub, port } = await startServer();
+    hub.add(undefined, new NamedAcceptor('all'));
+    hub.add('/chat', new NamedAcceptor('chat'));
+    expect(await whoAnswers(port, '/chat')).toBe('chat');
+    expect(await whoAnswers(port, '/a/b?x=1')).toBe('all');
+    expect(await whoAnswers(port, '/')).toBe('all');
+  });
+
+  test('keeps its path until it is removed', async () => {
+    const { hub, port } = await startServer();
+    expect([hub.has('/chat'), hub.has(undefined)]).toEqual([false, false]);
+    for (const path of ['/chat', undefined]) {
+      expect(hub.add(path, new NamedAcceptor('first'))).toBe(true);
+      expect(hub.add(path, new NamedAcceptor('second'))).toBe(false);
+      expect(hub.has(path)).toBe(true);
+    }
+    expect(await whoAnswers(port, '/chat')).toBe('first');
+    hub.remove('/chat');
+    expect([hub.has('/chat'), hub.has(undefined)]).toEqual([false, true]);
+    expect(hub.add('/chat', new NamedAcceptor('third'))).toBe(true);
+    expect(await whoAnswers(port, '/chat')).toBe('third');
+  });
+
+  test('gets the request, the bytes behind it and the socket, unread and with an error listener', async () => {
+    const { hub, port } = await startServer();
+    const accepted = createDeferred<[UpgradeRequest, Duplex, Buffer]>();
+    hub.add('/chat', { accept: (...parameters) => accepted.resolve(parameters) });
+    await RawClient.request(port, { path: '/chat?x', behind: Buffer.from('early bytes') });
+    const [request, socket, head] = await accepted.promise;
+    expect([request.url, request.headers.upgrade]).toEqual(['/chat?x', 'websocket']);
+    expect(head.toString()).toBe('early bytes');
+    expect(socket.listenerCount('error')).toBeGreaterThan(0);
+    expect([socket.listenerCount('data'), socket.readableFlowing]).toEqual([0, null]);
+    socket.destroy();
+  });
+
+  test('does not bring the process down when the client resets while it thinks', async () => {
+    const { hub, port } = await startServer();
+    const accepted = createDeferred<Duplex>();
+    hub.add('/chat', { accept: (_, socket) => accepted.resolve(socket) });
+    const client = await RawClient.request(port, { path: '/chat' });
+    const socket = await accepted.promise;
+    const closed = createDeferred();
+    socket.on('close', () => closed.resolve());
+    client.socket.resetAndDestroy();
+    await closed.promise;
+    expect(socket.errored).toMatchObject({ code: 'ECONNRESET' });
+  });
+});
+
+describe('normalizePath()', () => {
+  test.each([
+    ['chat', '/chat'],
+    ['/chat', '/chat'],
+    ['/chat/', '/chat'],
+    ['/chat//', '/chat/'],
+    ['/', '/'],
+    ['', '/'],
+    ['a/b', '/a/b'],
+  ])('makes of "%s" "%s"', (path, expected) => {
+    expect(normalizePath(path)).toBe(expected);
+  });
+});
+
+describe('a hub', () => {
+  test('is the same for the same server, and another for another', async () => {
+    const [one, two] = [createServer(), createServer()];
+    expect(UpgradeHub.of(one)).toBe(UpgradeHub.of(one));
+    expect(UpgradeHub.of(one)).not.toBe(UpgradeHub.of(two));
+  });
+
+  test('listens to upgrades only while it has an acceptor', async () => {
+    const { server, hub, port } = await startServer();
+    expect(server.listenerCount('upgrade')).toBe(0);
+    hub.add('/a', new NamedAcceptor('a'));
+    hub.add(undefined, new NamedAcceptor('all'));
+    expect(server.listenerCount('upgrade')).toBe(1);
+    hub.remove('/a');
+    hub.remove('/never added');
+    expect(server.listenerCount('upgrade')).toBe(1);
+    hub.remove(undefined);
+    hub.remove(undefined);
+    expect(server.listenerCount('upgrade')).toBe(0);
+    // As if the library were not there.
+    const client = await RawClient.request(port, { headers: ['Connection: close'], without: ['Connection'] });
+    expect((await client.answered).status).toBe(200);
+    hub.add('/a', new NamedAcceptor('a'));
+    expect(await whoAnswers(port, '/a')).toBe('a');
+  });
+
+  test('answers 404 for a path that nobody has', async () => {
+    const { hub, port } = await startServer();
+    hub.add('/chat', new NamedAcceptor('chat'));
+    const answer = await ask(port, '/other');
+    expect(answer.lines[0]).toBe('HTTP/1.1 404 Not Found');
+    expect(answer.body).toBe('no WebSocket server has this path\n');
+  });
+
+  test('leaves a path that nobody has to other listeners, with an error listener', async () => {
+    const { server, hub, port } = await startServer();
+    hub.add('/chat', new NamedAcceptor('chat'));
+    const seen: Socket[] = [];
+    server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+      if (request.url !== '/other') return;
+      seen.push(socket);
+      setImmediate(() => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother'));
+    });
+    expect(await ask(port, '/other')).toMatchObject({ status: 200, body: 'other' });
+    expect(seen[0]!.listenerCount('error')).toBeGreaterThan(0);
+    expect(await whoAnswers(port, '/chat')).toBe('chat');
+  });
+
+  test('serves HTTPS as well', async () => {
+    const certificate = makeCertificate();
+    const server = createSecureServer(certificate);
+    const port = await listen(server);
+    UpgradeHub.of(server).add('/chat', new NamedAcceptor('chat'));
+    const socket = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
+    onTestFinished(() => void socket.destroy());
+    const client = new RawClient(socket);
+    client.requestHandshake({ path: '/chat' });
+    expect((await client.answered).body).toBe('chat\n');
+    await client.closed;
+  });
+});
+
+describe('a refusal', () => {
+  test('is a complete HTTP answer behind which the connection ends', async () => {
+    const { port, closed } = await startRefusing(426, 'spräche 13', {
+      'Sec-WebSocket-Version': '13',
+      Upgrade: 'websocket',
+    });
+    const answer = await ask(port, '/');
+    expect(answer.lines).toEqual([
+      'HTTP/1.1 426 Upgrade Required',
+      'Connection: close',
+      'Content-Length: 12',
+      'Content-Type: text/plain; charset=utf-8',
+      'Sec-WebSocket-Version: 13',
+      'Upgrade: websocket',
+    ]);
+    expect(answer.body).toBe('spräche 13\n');
+    await closed;
+  });
+
+  test('may have a status without a name', async () => {
+    const { port } = await startRefusing(499, 'gone');
+    expect((await ask(port, '/')).lines[0]).toBe('HTTP/1.1 499 ');
+  });
+
+  test('reaches a client that is still sending, and lets it finish', async () => {
+    const { port, closed } = await startRefusing(403, 'no');
+    const client = await RawClient.request(port);
+    const answered = client.answered;
+    const mebibyte = Buffer.alloc(1_048_576);
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => {
+        client.socket.write(mebibyte, resolve);
+      });
+    }
+    expect((await answered).status).toBe(403);
+    client.socket.end();
+    expect(await client.closed).toBeUndefined();
+    await closed;
+  });
+
+  test('ends a client that keeps its side open, in time', async () => {
+    const clock = useFakeClock();
+    const { port, refused, closed } = await startRefusing(403, 'no');
+    const client = await RawClient.request(port);
+    expect((await client.answered).status).toBe(403);
+    await client.ended;
+    const socket = await refused;
+    await clock.advance(LINGER_MS - 1);
+    expect([socket.destroyed, client.hasClosed]).toEqual([false, false]);
+    await clock.advance(51);
+    await closed;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('leaves no deadline behind a client that ends', async () => {
+    useFakeClock();
+    const { port, closed } = await startRefusing(403, 'no');
+    await ask(port, '/');
+    await closed;
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('of a client that has gone is nothing', async () => {
+    const { hub, port } = await startServer();
+    const accepted = createDeferred<Duplex>();
+    hub.add(undefined, { accept: (_, socket) => accepted.resolve(socket) });
+    const client = await RawClient.request(port);
+    const socket = await accepted.promise;
+    const closed = createDeferred();
+    socket.on('close', () => closed.resolve());
+    client.socket.resetAndDestroy();
+    await closed.promise;
+    expect(() => refuseUpgrade(socket, 403, 'no')).not.toThrow();
+    await turns();
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('of a client that resets meanwhile does not bring the process down', async () => {
+    const { port, closed } = await startRefusing(403, 'no');
+    const client = await RawClient.request(port);
+    client.socket.resetAndDestroy();
+    await closed;
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('lets its server close when the client has gone', async () => {
+    const { server, hub, port } = await startServer();
+    hub.add('/chat', new NamedAcceptor('chat'));
+    expect(await whoAnswers(port, '/other')).toBe('404');
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
+    expect(server.listening).toBe(false);
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { ConnectionCounts, toNetwork } from '../../src/server/connection-counts.ts';
+
+const UNLIMITED = { maxConnections: Infinity, maxConnectionsPerAddress: Infinity, maxPendingHandshakes: Infinity };
+
+describe('toNetwork', () => {
+  test.each([
+    ['203.0.113.5', '203.0.113.5'],
+    ['', ''],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
+    ['2001:db8::6', '2001:db8:0:0::/64'],
+    ['2001:db8::5:6:7:8:9', '2001:db8:0:5::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ])('%s belongs to %s', (address, network) => {
+    expect(toNetwork(address)).toBe(network);
+  });
+});
+
+describe('ConnectionCounts', () => {
+  test('without limits counts nothing and refuses nobody', () => {
+    const counts = new ConnectionCounts(UNLIMITED);
+    const network = counts.networkOf('203.0.113.5');
+    expect(network).toBe('');
+    counts.add(network);
+    expect(counts.networkCount).toBe(0);
+    expect(counts.refusalOf(network, 1e6, 1e6)).toBeUndefined();
+    counts.remove(network);
+    expect(counts.networkCount).toBe(0);
+  });
+
+  test('counts networks, and those without an address not at all', () => {
+    const counts = new ConnectionCounts({ ...UNLIMITED, maxConnectionsPerAddress: 2 });
+    const network = counts.networkOf('203.0.113.5');
+    expect(network).toBe('203.0.113.5');
+    counts.add(network);
+    expect(counts.refusalOf(network, 0, 0)).toBeUndefined();
+    counts.add(network);
+    expect(counts.refusalOf(network, 0, 0)).toEqual({
+      status: 429,
+      reason: 'your address has as many connections as it may (maxConnectionsPerAddress 2)',
+    });
+    expect(counts.refusalOf('203.0.113.6', 0, 0)).toBeUndefined();
+    counts.remove(network);
+    expect(counts.refusalOf(network, 0, 0)).toBeUndefined();
+    counts.remove(network);
+    counts.remove(network);
+    expect(counts.networkCount).toBe(0);
+    const none = counts.networkOf('');
+    for (let i = 0; i < 5; i++) counts.add(none);
+    expect(counts.refusalOf(none, 0, 0)).toBeUndefined();
+  });
+
+  test('counts open and pending ones together, and pending ones alone', () => {
+    const counts = new ConnectionCounts({ ...UNLIMITED, maxConnections: 10, maxPendingHandshakes: 3 });
+    expect(counts.refusalOf('', 7, 2)).toBeUndefined();
+    expect(counts.refusalOf('', 8, 2)).toEqual({
+      status: 503,
+      reason: 'the server has as many connections as it may (maxConnections 10)',
+    });
+    expect(counts.refusalOf('', 0, 3)).toEqual({
+      status: 503,
+      reason: 'too many clients wait to be let in (maxPendingHandshakes 3)',
+    });
+  });
+});

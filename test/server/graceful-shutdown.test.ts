@@ -1,0 +1,134 @@
+import { describe, expect, test } from 'vitest';
+import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { checkDrainOptions } from '../../src/server/graceful-shutdown.ts';
+import { timers } from '../../src/base/timers.ts';
+import { startServerOf, startWebServer } from '../helpers/library-server.ts';
+import { connectPeer } from '../helpers/peer.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+
+describe('checkDrainOptions', () => {
+  test('fills in the defaults', () => {
+    expect(checkDrainOptions({})).toEqual({ deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: 1001 });
+    expect(checkDrainOptions({ code: undefined, batchSize: 7 })).toMatchObject({ code: 1001, batchSize: 7 });
+  });
+
+  test.each([1000, 1001, 1012, 1013, 3000, 4999])('the code %d may be sent', (code) => {
+    expect(checkDrainOptions({ code }).code).toBe(code);
+  });
+
+  test.each<[object, string]>([
+    [{ code: 1002 }, 'code must be a whole number, 1000, 1001, 1012, 1013 or 3000 to 4999'],
+    [{ code: 5000 }, 'code must be a whole number, 1000, 1001, 1012, 1013 or 3000 to 4999'],
+    [{ batchSize: 0 }, 'batchSize must be a whole number, 1 or more'],
+    [{ deadlineMs: 1.5 }, 'deadlineMs must be a whole number, 1 or more'],
+    [{ intervalMs: 'x' }, 'intervalMs must be a whole number, 1 or more'],
+    [{ timeout: 1 }, 'there is no option "timeout"'],
+  ])('%j is refused', (options, problem) => {
+    let error: unknown;
+    try {
+      checkDrainOptions(options);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toBeInstanceOf(FourDError);
+    expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', message: `invalid option: ${problem}` });
+  });
+});
+
+describe('wss.drain()', () => {
+  test('closes all with the code, and counts them', async () => {
+    const handler = new RecordingHandler();
+    const { wss, url } = await startServerOf(handler);
+    const peers = await Promise.all([connectPeer(url), connectPeer(url), connectPeer(url)]);
+    expect(await wss.drain({ code: 1012 })).toEqual({ closed: 3, dropped: 0 });
+    expect(await Promise.all(peers.map((peer) => peer.closed))).toMatchObject([
+      { code: 1012 },
+      { code: 1012 },
+      { code: 1012 },
+    ]);
+    expect(wss.terminated).toBe(true);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('closes in waves, in order of arrival', async () => {
+    const handler = new RecordingHandler();
+    const { wss, url } = await startServerOf(handler);
+    const peers = await Promise.all([connectPeer(url), connectPeer(url), connectPeer(url)]);
+    const order: number[] = [];
+    for (const [index, peer] of peers.entries()) void peer.closed.then(() => order.push(index));
+    const draining = wss.drain({ batchSize: 1, intervalMs: 60 });
+    expect(wss.connections.map(({ status }) => status)).toEqual(['Closing', 'Connected', 'Connected']);
+    expect(await draining).toEqual({ closed: 3, dropped: 0 });
+    expect(order).toEqual([0, 1, 2]);
+  });
+
+  test('sends first what waits to be sent', async () => {
+    const text = 'x'.repeat(1_000_000);
+    const { wss, url } = await startServerOf(new RecordingHandler());
+    const peer = await connectPeer(url);
+    for (let i = 0; i < 8; i++) wss.connections[0]!.send(text);
+    expect(await wss.drain()).toEqual({ closed: 1, dropped: 0 });
+    expect(peer.messages.all).toHaveLength(8);
+  });
+
+  test('new clients get 503 meanwhile', async () => {
+    const { wss, web, url } = await startServerOf(new RecordingHandler());
+    await connectPeer(url);
+    const draining = wss.drain();
+    const late = await RawClient.request(web.HTTPPort);
+    expect((await late.answered).status).toBe(503);
+    expect(await draining).toEqual({ closed: 1, dropped: 0 });
+  });
+
+  test('destroys at the deadline who has not answered, also those that no wave has reached', async () => {
+    const handler = new RecordingHandler();
+    const { wss, web } = await startServerOf(handler);
+    const silent = [await RawClient.request(web.HTTPPort), await RawClient.request(web.HTTPPort)];
+    for (const client of silent) expect((await client.answered).status).toBe(101);
+    await handler.calls.atLeast(2);
+    const drained = await wss.drain({ deadlineMs: 150, batchSize: 1, intervalMs: 10_000 });
+    expect(drained).toEqual({ closed: 0, dropped: 2 });
+    await Promise.all(silent.map((client) => client.ended));
+  });
+
+  test('a server without connections is over at once', async () => {
+    const { wss } = await startServerOf(new RecordingHandler());
+    expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
+    expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
+  });
+
+  test('a wrong option rejects, and nothing happens', async () => {
+    const { wss } = await startServerOf(new RecordingHandler());
+    await expect(wss.drain({ deadlineMs: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    expect(wss.terminated).toBe(false);
+  });
+});
+
+describe('await using', () => {
+  test('ends a web server, its WebSocket server and a client', async () => {
+    const ended: string[] = [];
+    const web = await startWebServer();
+    const handler = {
+      onMessage() {},
+      onTerminate: () => void ended.push('connection'),
+    };
+    {
+      await using wss = WebSocketServer.new(
+        { onConnection: () => handler, onTerminate: () => void ended.push('server') },
+        { webServer: web },
+      );
+      expect(wss!.terminated).toBe(false);
+      {
+        await using ws = await WebSocket.new(`ws://127.0.0.1:${web.HTTPPort}`, {
+          onTerminate: () => void ended.push('client'),
+        });
+        expect(ws!.status).toBe('Connected');
+      }
+      expect(ended).toContain('client');
+    }
+    expect(ended.at(-1)).toBe('server');
+    await web[Symbol.asyncDispose]();
+    expect(web.isRunning).toBe(false);
+  });
+});

@@ -1,0 +1,121 @@
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { ArrivalOrder } from '../../src/server/ordered-endings.ts';
+import { timers } from '../../src/base/timers.ts';
+import { turns } from '../helpers/turns.ts';
+
+const log: string[] = [];
+
+beforeEach(() => {
+  log.length = 0;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+});
+
+function createOrder(awaited: string): { end(ended: string): void } {
+  const order = new ArrivalOrder(awaited);
+  return {
+    end: (ended) => {
+      for (const name of ended) order.add(name, () => log.push(name));
+    },
+  };
+}
+
+async function pass(milliseconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  await turns(3);
+}
+
+test('ends of one turn are delivered in order of arrival, in a later turn', async () => {
+  const order = createOrder('abc');
+  order.end('cab');
+  expect(log).toEqual([]);
+  await turns(1);
+  expect(log).toEqual(['a', 'b', 'c']);
+});
+
+test('ends that come in order do not wait for others', async () => {
+  const order = createOrder('abc');
+  order.end('a');
+  await turns(1);
+  expect(log).toEqual(['a']);
+  order.end('b');
+  await turns(1);
+  expect(log).toEqual(['a', 'b']);
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('an end waits for an earlier one, which takes all that wait with it', async () => {
+  const order = createOrder('abcd');
+  order.end('cb');
+  await turns();
+  expect(log).toEqual([]);
+  expect(timers.pendingTicks).toBe(1);
+  order.end('a');
+  await turns(1);
+  expect(log).toEqual(['a', 'b', 'c']);
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('an end does not wait for one that does not come', async () => {
+  const order = createOrder('abcd');
+  order.end('d');
+  order.end('b');
+  await pass(49);
+  expect(log).toEqual([]);
+  await pass(51);
+  expect(log).toEqual(['b', 'd']);
+  order.end('c');
+  await pass(100);
+  expect(log).toEqual(['b', 'd', 'c']);
+  order.end('a');
+  await turns(1);
+  expect(log).toEqual(['b', 'd', 'c', 'a']);
+  expect(timers.pendingTicks).toBe(0);
+});
+
+test('as long as ends keep coming the missing ones are waited for', async () => {
+  const order = createOrder('abcdef');
+  for (const name of 'fedcb') {
+    order.end(name);
+    await pass(40);
+  }
+  expect(log).toEqual([]);
+  order.end('a');
+  await turns(1);
+  expect(log).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+});
+
+test('but for half a second at most', async () => {
+  const names = Array.from({ length: 40 }, (_, i) => String.fromCharCode(200 + i)).join('');
+  const order = createOrder(`a${names}`);
+  let elapsed = 0;
+  while (log.length === 0) {
+    order.end(names[elapsed / 40]!);
+    await pass(40);
+    elapsed += 40;
+  }
+  expect(elapsed).toBeGreaterThan(450);
+  expect(elapsed).toBeLessThan(650);
+  expect(log).toEqual(names.slice(0, log.length).split(''));
+});
+
+test('ends that were there when the program was busy are not overtaken', async () => {
+  const order = createOrder('ab');
+  order.end('b');
+  await turns(1);
+  // The deadline passes, and only then the other end is read.
+  vi.advanceTimersByTime(200);
+  order.end('a');
+  await turns(2);
+  expect(log).toEqual(['a', 'b']);
+});
+
+test('what is delivered may add further ends', async () => {
+  const order = new ArrivalOrder('ab');
+  order.add('a', () => {
+    log.push('a');
+    order.add('b', () => log.push('b'));
+  });
+  await turns(2);
+  expect(log).toEqual(['a', 'b']);
+});

@@ -1,0 +1,438 @@
+import { describe, expect, test } from 'vitest';
+import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
+import { currentContext, type LogicalProcess, mainProcess } from '../../src/workers/worker.ts';
+import { callWorker, currentProcessName } from '../../src/workers/commands.ts';
+import { createDeferred, type Deferred } from '../helpers/deferred.ts';
+import { turns } from '../helpers/turns.ts';
+import { runInWorker, workerName } from '../helpers/workers.ts';
+
+const OPEN: QueuedEvent = { type: 'open' };
+const TERMINATE: QueuedEvent = { type: 'terminate' };
+
+function message(data: unknown): QueuedEvent {
+  return { type: 'message', data };
+}
+
+/** An owner that keeps what it hears, in one log with what the callbacks do. */
+class Owner implements CallbackOwner {
+  readonly subject = { name: 'subject' };
+  handler: object = {};
+  maxWaitingEvents = 16;
+  readonly log: string[] = [];
+  readonly thrown: unknown[] = [];
+
+  onBeforeCallback(event: QueuedEvent): void {
+    this.log.push(`before ${event.type}`);
+  }
+
+  onAfterCallback(event: QueuedEvent): void {
+    this.log.push(`after ${event.type}`);
+  }
+
+  onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
+    this.log.push(`failed ${event.type}`);
+    this.thrown.push(thrown);
+  }
+
+  onQueueFull(): void {
+    this.log.push('full');
+  }
+
+  onQueueDrained(): void {
+    this.log.push('drained');
+  }
+}
+
+/** A handler whose onMessage logs, and waits for the gate that stands for its message. */
+function gatedHandler(owner: Owner, gates: Readonly<Record<string, Deferred<void>>>): object {
+  return {
+    async onMessage(_subject: object, event: { readonly data: string }): Promise<void> {
+      owner.log.push(`${event.data} begins`);
+      await gates[event.data]?.promise;
+      owner.log.push(`${event.data} ends`);
+    },
+  };
+}
+
+function makeQueue(
+  owner: Owner,
+  handler: object,
+  process: LogicalProcess = mainProcess,
+  maxWaiting = 16,
+): CallbackQueue {
+  owner.handler = handler;
+  owner.maxWaitingEvents = maxWaiting;
+  return new CallbackQueue(owner, process);
+}
+
+/** The process of a worker that is idle. */
+async function processOf(name: string): Promise<LogicalProcess> {
+  const { process } = await runInWorker(name, () => currentContext());
+  await turns(2);
+  return process;
+}
+
+describe('in the main process', () => {
+  test('an idle queue delivers within push()', () => {
+    const owner = new Owner();
+    const seen: unknown[][] = [];
+    const handler = { onMessage: (...parameters: unknown[]) => void seen.push(parameters) };
+    const event = message('hello');
+    makeQueue(owner, handler).push(event);
+    expect(seen).toEqual([[owner.subject, event]]);
+    expect(seen[0]![0]).toBe(owner.subject);
+    expect(seen[0]![1]).toBe(event);
+    expect(owner.log).toEqual([]);
+  });
+
+  test('the owner hears before and after each callback but onMessage, missing ones too', () => {
+    const owner = new Owner();
+    const queue = makeQueue(owner, { onOpen: () => void owner.log.push('onOpen'), onTerminate: 'no function' });
+    queue.push(OPEN);
+    queue.push(message('nobody listens'));
+    queue.push(TERMINATE);
+    expect(owner.log).toEqual(['before open', 'onOpen', 'after open', 'before terminate', 'after terminate']);
+  });
+
+  test('members are looked up when the event fires, and called with this = the handler', () => {
+    const handler: Record<string, unknown> = {};
+    const queue = makeQueue(new Owner(), handler);
+    const seen: unknown[] = [];
+    queue.push(message(1));
+    handler.onMessage = function (this: unknown): void {
+      seen.push('first', this);
+    };
+    queue.push(message(2));
+    handler.onMessage = (): void => void seen.push('second');
+    queue.push(message(3));
+    delete handler.onMessage;
+    queue.push(message(4));
+    expect(seen).toEqual(['first', handler, 'second']);
+  });
+
+  test('callbacks never overlap and keep their order', async () => {
+    const owner = new Owner();
+    const gates = { a: createDeferred(), b: createDeferred() };
+    const queue = makeQueue(owner, gatedHandler(owner, gates));
+    for (const name of ['a', 'b', 'c']) queue.push(message(name));
+    queue.push(TERMINATE);
+    await turns();
+    expect(owner.log).toEqual(['a begins']);
+    gates.a.resolve();
+    await turns();
+    expect(owner.log).toEqual(['a begins', 'a ends', 'b begins']);
+    gates.b.resolve();
+    await turns();
+    expect(owner.log.slice(3)).toEqual(['b ends', 'c begins', 'c ends', 'before terminate', 'after terminate']);
+  });
+
+  test('onAfterCallback waits for the promise of the callback', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    makeQueue(owner, { onOpen: () => gate.promise }).push(OPEN);
+    await turns();
+    expect(owner.log).toEqual(['before open']);
+    gate.resolve();
+    await turns();
+    expect(owner.log).toEqual(['before open', 'after open']);
+  });
+
+  test('an event pushed from within a callback waits until that is over', () => {
+    const log: unknown[] = [];
+    const handler = {
+      onMessage(_subject: object, { data }: { readonly data: number }): void {
+        log.push(`${data} begins`);
+        if (data < 3) queue.push(message(data + 1));
+        log.push(`${data} ends`);
+      },
+    };
+    const queue = makeQueue(new Owner(), handler);
+    queue.push(message(1));
+    expect(log).toEqual(['1 begins', '1 ends', '2 begins', '2 ends', '3 begins', '3 ends']);
+  });
+
+  test('the owner hears once that as many events wait as may, and once that none waits any more', async () => {
+    const owner = new Owner();
+    const gates = { a: createDeferred(), b: createDeferred() };
+    const queue = makeQueue(owner, gatedHandler(owner, gates), mainProcess, 2);
+    queue.push(message('a'));
+    queue.push(message('b'));
+    expect(owner.log).toEqual(['a begins']);
+    queue.push(message('c'));
+    expect(owner.log).toEqual(['a begins', 'full']);
+    queue.push(message('d'));
+    expect(owner.log).toEqual(['a begins', 'full']);
+    gates.a.resolve();
+    await turns();
+    expect(owner.log.slice(2)).toEqual(['a ends', 'b begins']);
+    gates.b.resolve();
+    await turns();
+    expect(owner.log.slice(4)).toEqual(['b ends', 'c begins', 'c ends', 'd begins', 'd ends', 'drained']);
+  });
+
+  test('a queue that has drained can fill up again', async () => {
+    const owner = new Owner();
+    const gates = { a: createDeferred(), b: createDeferred() };
+    const queue = makeQueue(owner, gatedHandler(owner, gates), mainProcess, 1);
+    for (const name of ['a', 'x']) queue.push(message(name));
+    gates.a.resolve();
+    await turns();
+    for (const name of ['b', 'y']) queue.push(message(name));
+    gates.b.resolve();
+    await turns();
+    expect(owner.log.filter((line) => line === 'full' || line === 'drained')).toEqual([
+      'full',
+      'drained',
+      'full',
+      'drained',
+    ]);
+  });
+
+  test('an owner that asks within a callback hears when no event waits any more', () => {
+    const owner = new Owner();
+    const queue = makeQueue(owner, { onMessage: () => void owner.log.push('message') });
+    owner.onAfterCallback = () => {
+      queue.push(message('waits'));
+      queue.notifyWhenDrained();
+      owner.log.push('asked');
+    };
+    queue.push(OPEN);
+    expect(owner.log).toEqual(['before open', 'asked', 'message', 'drained']);
+    queue.push(message('later'));
+    expect(owner.log.slice(-1)).toEqual(['message']);
+  });
+
+  test('events pushed while the owner hears of the drained queue are delivered', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), mainProcess, 1);
+    owner.onQueueDrained = () => {
+      owner.log.push('drained');
+      if (!owner.log.includes('late begins')) queue.push(message('late'));
+    };
+    for (const name of ['a', 'b']) queue.push(message(name));
+    gate.resolve();
+    await turns();
+    expect(owner.log.slice(-3)).toEqual(['drained', 'late begins', 'late ends']);
+  });
+
+  test('a hundred thousand waiting events do not need as many frames of stack', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    let count = 0;
+    const handler = { onMessage: () => (count++ === 0 ? gate.promise : undefined) };
+    const queue = makeQueue(owner, handler, mainProcess, Infinity);
+    for (let i = 0; i < 100_000; i++) queue.push(message(i));
+    gate.resolve();
+    await turns();
+    expect(count).toBe(100_000);
+    expect(owner.log).toEqual([]);
+  });
+
+  test('mute() drops the messages that wait and those to come, but no other event', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }));
+    for (const name of ['a', 'b', 'c']) queue.push(message(name));
+    queue.mute();
+    queue.push(message('d'));
+    queue.push({ type: 'terminate' });
+    gate.resolve();
+    await turns();
+    expect(owner.log).toEqual(['a begins', 'a ends', 'before terminate', 'after terminate']);
+  });
+
+  test.each([
+    ['an error', new Error('on purpose')],
+    ['a text', 'on purpose'],
+    ['undefined', undefined],
+    ['null', null],
+    ['an object', { on: 'purpose' }],
+  ])('a callback that throws or rejects with %s is told, and the queue goes on', async (_what, thrown) => {
+    const owner = new Owner();
+    const handler = {
+      onOpen(): never {
+        throw thrown;
+      },
+      onMessage: () => Promise.reject(thrown),
+      onTerminate: () => void owner.log.push('onTerminate'),
+    };
+    const queue = makeQueue(owner, handler);
+    queue.push(OPEN);
+    expect(owner.log).toEqual(['before open', 'failed open', 'after open']);
+    queue.push(message('a'));
+    queue.push(TERMINATE);
+    await turns();
+    expect(owner.log.slice(3)).toEqual(['failed message', 'before terminate', 'onTerminate', 'after terminate']);
+    expect(owner.thrown).toEqual([thrown, thrown]);
+  });
+
+  test('a getter that throws is a callback that throws', () => {
+    const owner = new Owner();
+    const handler = {
+      get onMessage(): never {
+        throw new Error('no handler today');
+      },
+    };
+    makeQueue(owner, handler).push(message('a'));
+    expect(owner.log).toEqual(['failed message']);
+  });
+
+  test('whatever has a then method is awaited, also when that throws or is called twice', async () => {
+    const owner = new Owner();
+    const results = [
+      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+      { then: (resolve: () => void) => void setImmediate(resolve) },
+      {
+        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+        then() {
+          throw new Error('on purpose');
+        },
+      },
+      {
+        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+        then(resolve: () => void, reject: (reason: unknown) => void) {
+          resolve();
+          reject(new Error('too late'));
+        },
+      },
+      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+      { then: 'no method' },
+    ];
+    let next = 0;
+    const queue = makeQueue(owner, {
+      onMessage() {
+        owner.log.push(`${next}`);
+        return results[next++];
+      },
+    });
+    for (let i = 0; i < 5; i++) queue.push(message(i));
+    expect(owner.log).toEqual(['0']);
+    await turns();
+    expect(owner.log).toEqual(['0', '1', 'failed message', '2', '3', '4']);
+  });
+
+  test('a callback runs in the main process, also when a worker or a tryExpr pushes its event', async () => {
+    const seen: string[] = [];
+    const queue = makeQueue(new Owner(), {
+      async onMessage() {
+        seen.push(currentProcessName());
+        await turns(1);
+        seen.push(currentProcessName());
+      },
+    });
+    await runInWorker(workerName(), () => queue.push(message('a')));
+    await turns();
+    expect(seen).toEqual(['Main process', 'Main process']);
+  });
+});
+
+describe('in a worker', () => {
+  test('callbacks run in it, asynchronous ones too', async () => {
+    const name = workerName();
+    const seen: string[] = [];
+    const queue = makeQueue(
+      new Owner(),
+      {
+        async onMessage() {
+          seen.push(currentProcessName());
+          await turns(1);
+          seen.push(currentProcessName());
+        },
+      },
+      await processOf(name),
+    );
+    queue.push(message('a'));
+    await turns();
+    expect(seen).toEqual([name, name]);
+  });
+
+  test('a callback waits until the running message is over, and the next message until the callback is', async () => {
+    const name = workerName();
+    const owner = new Owner();
+    const gates = { message: createDeferred(), a: createDeferred() };
+    const queue = makeQueue(owner, gatedHandler(owner, gates), await processOf(name));
+    callWorker(name, async () => {
+      owner.log.push('message begins');
+      await gates.message.promise;
+      owner.log.push('message ends');
+    });
+    await turns();
+    queue.push(message('a'));
+    callWorker(name, () => void owner.log.push('next message'));
+    await turns();
+    expect(owner.log).toEqual(['message begins']);
+    gates.message.resolve();
+    await turns();
+    expect(owner.log.slice(1)).toEqual(['message ends', 'a begins']);
+    gates.a.resolve();
+    await turns();
+    expect(owner.log.slice(3)).toEqual(['a ends', 'next message']);
+  });
+
+  test('callbacks of two sockets in one worker do not overlap', async () => {
+    const process = await processOf(workerName());
+    const owner = new Owner();
+    const gates = { a: createDeferred(), b: createDeferred() };
+    const handler = gatedHandler(owner, gates);
+    makeQueue(owner, handler, process).push(message('a'));
+    makeQueue(owner, handler, process).push(message('b'));
+    await turns();
+    expect(owner.log).toEqual(['a begins']);
+    gates.b.resolve();
+    gates.a.resolve();
+    await turns();
+    expect(owner.log).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
+  test('pushFirst() delivers within the message that waits for it', async () => {
+    const name = workerName();
+    const owner = new Owner();
+    const process = await processOf(name);
+    const opened = createDeferred();
+    const queue = makeQueue(owner, { onOpen: () => opened.resolve() }, process);
+    const running = runInWorker(name, async () => {
+      await opened.promise;
+      owner.log.push('message ends');
+    });
+    await turns();
+    queue.pushFirst(OPEN);
+    await running;
+    expect(owner.log).toEqual(['before open', 'after open', 'message ends']);
+  });
+
+  test('pushFirst() on an idle worker makes its messages wait', async () => {
+    const name = workerName();
+    const owner = new Owner();
+    const gate = createDeferred();
+    const queue = makeQueue(owner, { onOpen: () => gate.promise }, await processOf(name));
+    queue.pushFirst(OPEN);
+    callWorker(name, () => void owner.log.push('message'));
+    await turns();
+    expect(owner.log).toEqual(['before open']);
+    gate.resolve();
+    await turns();
+    expect(owner.log).toEqual(['before open', 'after open', 'message']);
+  });
+
+  test('a failing callback is told and does not stop the worker', async () => {
+    const name = workerName();
+    const owner = new Owner();
+    const queue = makeQueue(owner, { onMessage: () => Promise.reject(new Error('on purpose')) }, await processOf(name));
+    queue.push(message('a'));
+    queue.push(message('b'));
+    await turns();
+    expect(owner.log).toEqual(['failed message', 'failed message']);
+    expect(await runInWorker(name, () => 'alive')).toBe('alive');
+  });
+
+  test('the owner hears of a full and of a drained queue', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), await processOf(workerName()), 2);
+    for (const name of ['a', 'b', 'c']) queue.push(message(name));
+    gate.resolve();
+    await turns();
+    expect(owner.log.join(', ')).toBe('a begins, full, a ends, b begins, b ends, c begins, c ends, drained');
+  });
+});

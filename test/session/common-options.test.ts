@@ -1,0 +1,140 @@
+import { constants } from 'node:buffer';
+import { createServer } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import { checkClientOptions, type WebSocketOptions } from '../../src/client/client-options.ts';
+import { checkServerOptions, type WebSocketServerOptions } from '../../src/server/server-options.ts';
+import { errorOf } from '../helpers/error-of.ts';
+
+const commonDefaults = {
+  handshakeTimeoutMs: 10_000,
+  closeTimeoutMs: 10_000,
+  pingIntervalMs: 25_000,
+  pongTimeoutMs: 20_000,
+  incompleteMessageTimeoutMs: 30_000,
+  maxControlFramesPerSecond: 60,
+  maxMessagesPerSecond: Infinity,
+  maxBytesPerSecond: Infinity,
+  maxMessageBytes: 1_048_576,
+  maxFragments: 1024,
+  maxWaitingMessages: 16,
+  maxBufferedBytes: 16_777_216,
+  bufferPolicy: 'close',
+  compression: undefined,
+  protocols: [],
+};
+
+const serverDefaults = {
+  ...commonDefaults,
+  maxConnections: Infinity,
+  maxConnectionsPerAddress: Infinity,
+  maxPendingHandshakes: Infinity,
+};
+
+const serverLimits = [
+  ['maxConnections', Infinity],
+  ['maxConnectionsPerAddress', Infinity],
+  ['maxPendingHandshakes', Infinity],
+] as const;
+
+const sides = [
+  ['client', 'HTCL', checkClientOptions as (options: object) => unknown, commonDefaults],
+  ['server', 'HTTP', checkServerOptions as (options: object) => unknown, serverDefaults],
+] as const;
+
+describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
+  test('bufferPolicy is one of three', () => {
+    for (const bufferPolicy of ['close', 'drop-newest', 'drop-oldest']) {
+      expect(check({ bufferPolicy })).toEqual({ ...defaults, bufferPolicy });
+    }
+    for (const bufferPolicy of ['', 'drop', null, 1]) {
+      expect(errorOf(() => check({ bufferPolicy }))).toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        componentSignature,
+        message: 'invalid option: bufferPolicy must be one of close, drop-newest, drop-oldest',
+      });
+    }
+  });
+
+  test('without any, the defaults hold', () => {
+    expect(check({})).toEqual(defaults);
+    expect(check(Object.fromEntries(Object.keys(defaults).map((name) => [name, undefined])))).toEqual(defaults);
+  });
+
+  test('the result is frozen, and a copy', () => {
+    const protocols = ['chat'];
+    const checked = check({ protocols }) as { protocols: readonly string[] };
+    protocols.push('late');
+    expect(checked.protocols).toEqual(['chat']);
+    expect(Object.isFrozen(checked)).toBe(true);
+    expect(Object.isFrozen(checked.protocols)).toBe(true);
+  });
+
+  test.each([
+    ['handshakeTimeoutMs', Infinity],
+    ['closeTimeoutMs', Infinity],
+    ['pingIntervalMs', Infinity],
+    ['pongTimeoutMs', Infinity],
+    ['incompleteMessageTimeoutMs', Infinity],
+    ['maxControlFramesPerSecond', Infinity],
+    ['maxMessagesPerSecond', Infinity],
+    ['maxBytesPerSecond', Infinity],
+    ['maxMessageBytes', constants.MAX_STRING_LENGTH],
+    ['maxFragments', Infinity],
+    ['maxWaitingMessages', Infinity],
+    ['maxBufferedBytes', Infinity],
+    ...(side === 'server' ? serverLimits : []),
+  ] as const)('%s takes whole numbers of its range and nothing else', (name, max) => {
+    for (const value of [1, 2, 12_345, max]) expect(check({ [name]: value })).toEqual({ ...defaults, [name]: value });
+    const range = max === Infinity ? '1 or more, or Infinity' : `from 1 to ${max}`;
+    const tooMuch = max === Infinity ? [Number.MAX_SAFE_INTEGER + 1] : [max + 1, Infinity];
+    for (const value of [0, -1, 1.5, NaN, -Infinity, '5', null, true, 5n, {}, ...tooMuch]) {
+      const error = errorOf(() => check({ [name]: value }));
+      expect(error.code).toBe('ERR_INVALID_OPTION');
+      expect(error.errCode).toBe(-20_008);
+      expect(error.componentSignature).toBe(componentSignature);
+      expect(error.message).toBe(`invalid option: ${name} must be a whole number, ${range}`);
+    }
+  });
+
+  test('protocols takes HTTP tokens, each once', () => {
+    expect(check({ protocols: ['chat', 'v1.chat'] })).toMatchObject({ protocols: ['chat', 'v1.chat'] });
+    for (const protocols of ['chat', [''], ['a b'], ['a,b'], ['a\r\nX: y'], ['é'], [5], [null], {}]) {
+      const error = errorOf(() => check({ protocols }));
+      expect(error.code).toBe('ERR_INVALID_OPTION');
+      expect(error.message).toBe('invalid option: protocols must be an array of HTTP tokens');
+    }
+    expect(errorOf(() => check({ protocols: ['a', 'b', 'a'] })).message).toBe(
+      'invalid option: protocols holds a name twice',
+    );
+  });
+
+  test('an option that is not known is named', () => {
+    expect(errorOf(() => check({ maxMessageByte: 5 })).message).toBe(
+      'invalid option: there is no option "maxMessageByte"',
+    );
+    expect(errorOf(() => check({ toString: 5 })).message).toBe('invalid option: there is no option "toString"');
+    expect(errorOf(() => check(JSON.parse('{"__proto__":{"maxFragments":5}}') as object)).message).toBe(
+      'invalid option: there is no option "__proto__"',
+    );
+  });
+
+  test.each([null, 'text', 5, true])('%j is no options object', (options) => {
+    const error = errorOf(() => check(options as never));
+    expect(error.message).toBe('invalid option: options must be an object');
+    expect(error.componentSignature).toBe(componentSignature);
+  });
+});
+
+test('the options of one side are not known to the other', () => {
+  expect(errorOf(() => checkClientOptions({ path: '/' } as WebSocketOptions)).message).toBe(
+    'invalid option: there is no option "path"',
+  );
+  expect(errorOf(() => checkServerOptions({ tls: {} } as WebSocketServerOptions)).message).toBe(
+    'invalid option: there is no option "tls"',
+  );
+  expect(errorOf(() => checkClientOptions({ maxConnections: 5 } as WebSocketOptions)).message).toBe(
+    'invalid option: there is no option "maxConnections"',
+  );
+  expect(checkClientOptions({ tls: { rejectUnauthorized: true } })).toEqual(commonDefaults);
+  expect(checkServerOptions({ path: '/', dataType: 'blob', webServer: createServer() })).toEqual(serverDefaults);
+});

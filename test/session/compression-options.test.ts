@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import type { CheckedOptions } from '../../src/session/common-options.ts';
+import { checkServerOptions } from '../../src/server/server-options.ts';
+import { errorOf } from '../helpers/error-of.ts';
+
+const sides = [
+  ['client', 'HTCL', checkClientOptions as (options: object) => unknown],
+  ['server', 'HTTP', checkServerOptions as (options: object) => unknown],
+] as const;
+
+describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
+  const good = {
+    thresholdBytes: 1024,
+    level: 3,
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: true,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 15,
+  };
+  const compressionOf = (compression: unknown): unknown => (check({ compression }) as CheckedOptions).compression;
+
+  test('is off unless asked for, and has good settings then', () => {
+    for (const value of [undefined, false]) expect(compressionOf(value)).toBeUndefined();
+    for (const value of [true, {}, { level: undefined }]) expect(compressionOf(value)).toEqual(good);
+  });
+
+  test('the result is frozen, and a copy', () => {
+    const options = { level: 9 };
+    const checked = compressionOf(options);
+    options.level = 1;
+    expect(checked).toEqual({ ...good, level: 9 });
+    expect(Object.isFrozen(checked)).toBe(true);
+  });
+
+  test.each([
+    ['thresholdBytes', [0, 1, 5000, Infinity], [-1, 1.5, NaN, '5', null], '0 or more, or Infinity'],
+    ['level', [1, 9], [0, 10, -1, 2.5, Infinity, '3', null, true], 'from 1 to 9'],
+    ['serverMaxWindowBits', [9, 15], [7, 16, 9.5, Infinity, '9', null, false], 'from 8 to 15'],
+    ['clientMaxWindowBits', [9, 15], [7, 16, 9.5, Infinity, '9', null, true], 'from 8 to 15'],
+  ])('%s takes whole numbers of its range and nothing else', (name, values, wrongValues, range) => {
+    for (const value of values) expect(compressionOf({ [name]: value })).toEqual({ ...good, [name]: value });
+    for (const value of wrongValues) {
+      const error = errorOf(() => compressionOf({ [name]: value }));
+      expect(error.code).toBe('ERR_INVALID_OPTION');
+      expect(error.componentSignature).toBe(componentSignature);
+      expect(error.message).toBe(`invalid option: compression.${name} must be a whole number, ${range}`);
+    }
+  });
+
+  test.each(['serverMaxWindowBits', 'clientMaxWindowBits'])('%s of 8 is 9, the smallest of zlib', (name) => {
+    expect(compressionOf({ [name]: 8 })).toEqual({ ...good, [name]: 9 });
+  });
+
+  test.each(['serverNoContextTakeover', 'clientNoContextTakeover'])('%s is true or false', (name) => {
+    for (const value of [true, false]) expect(compressionOf({ [name]: value })).toEqual({ ...good, [name]: value });
+    for (const value of [0, 1, 'true', null]) {
+      expect(errorOf(() => compressionOf({ [name]: value })).message).toBe(
+        `invalid option: compression.${name} must be true or false`,
+      );
+    }
+  });
+
+  test('anything else is refused', () => {
+    for (const value of [0, 1, 'on', null, Symbol('on')]) {
+      expect(errorOf(() => compressionOf(value)).message).toBe(
+        'invalid option: compression must be true, false or an object',
+      );
+    }
+    for (const name of ['threshold', 'toString', 'zlibDeflateOptions']) {
+      expect(errorOf(() => compressionOf({ [name]: 1 })).message).toBe(
+        `invalid option: there is no option "compression.${name}"`,
+      );
+    }
+    expect(errorOf(() => compressionOf(JSON.parse('{"__proto__":5}'))).message).toBe(
+      'invalid option: there is no option "compression.__proto__"',
+    );
+  });
+});

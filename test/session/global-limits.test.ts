@@ -1,0 +1,26 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { setGlobalLimits } from '../../src/session/global-limits.ts';
+import { FourDError } from '../../src/errors.ts';
+import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
+
+afterEach(() => setGlobalLimits({}));
+
+describe('setGlobalLimits', () => {
+  test('sets the budget for unfinished messages, and without it the default', () => {
+    setGlobalLimits({ maxIncompleteBytes: 1_000_000 });
+    expect(incompleteBudget.limitBytes).toBe(1_000_000);
+    setGlobalLimits({ maxIncompleteBytes: Infinity });
+    expect(incompleteBudget.limitBytes).toBe(Infinity);
+    setGlobalLimits({});
+    expect(incompleteBudget.limitBytes).toBe(268_435_456);
+  });
+
+  test.each([[null], [{ maxIncompleteBytes: 0 }], [{ maxIncompleteBytes: '5' }], [{ maxBytes: 5 }]])(
+    'refuses %j and changes nothing',
+    (limits) => {
+      expect(() => setGlobalLimits(limits as never)).toThrow(FourDError);
+      expect(() => setGlobalLimits(limits as never)).toThrow(/^invalid option: /);
+      expect(incompleteBudget.limitBytes).toBe(268_435_456);
+    },
+  );
+});

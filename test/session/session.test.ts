@@ -1,0 +1,497 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { checkClientOptions } from '../../src/client/client-options.ts';
+import type { CommonOptions } from '../../src/session/common-options.ts';
+import { Session, type SessionOwner } from '../../src/session/session.ts';
+import type { WebSocket } from '../../src/client/web-socket.ts';
+import { FourDError } from '../../src/errors.ts';
+import { throwError } from '../../src/workers/error-handling.ts';
+import { mainProcess } from '../../src/workers/worker.ts';
+import type { Role } from '../../src/protocol/constants.ts';
+import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
+import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
+import { RecordingListener } from '../helpers/recording-listener.ts';
+import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
+import { turns } from '../helpers/turns.ts';
+
+/** An owner that keeps what it hears. */
+class Owner implements SessionOwner {
+  readonly log: string[] = [];
+  /** The session, for what a handler reads of its first parameter. */
+  subject!: WebSocket<never>;
+  deferEnd?: (deliver: () => void) => void;
+
+  onAborted(): void {
+    this.log.push('aborted');
+  }
+
+  onOpened(): void {
+    this.log.push('opened');
+  }
+
+  onClosed(): void {
+    this.log.push('closed');
+  }
+
+  onFinished(): void {
+    this.log.push('finished');
+  }
+}
+
+interface Made {
+  readonly session: Session;
+  readonly owner: Owner;
+  readonly handler: RecordingHandler;
+}
+
+function make(role: Role, additions: Additions = {}, options: CommonOptions = {}): Made {
+  const owner = new Owner();
+  const handler = new RecordingHandler(additions);
+  const session = new Session(owner, handler, {
+    role,
+    dataType: additions.dataType ?? 'text',
+    process: mainProcess,
+    limits: checkClientOptions(options),
+  });
+  owner.subject = session as unknown as WebSocket<never>;
+  return { session, owner, handler };
+}
+
+interface Opened extends Made {
+  readonly peer: MemoryTransport;
+  /** Sends frames of the peer in one write: first byte and payload, as hex or bytes. */
+  readonly send: (...frames: readonly (readonly [first: string, payload?: string | Uint8Array])[]) => void;
+  /** The frames of the session. */
+  readonly sent: string[];
+}
+
+/** A session that is open, and the other end of its transport. It ends with the test. */
+function open(role: Role, additions?: Additions, options?: CommonOptions, head: Buffer = Buffer.alloc(0)): Opened {
+  const made = make(role, additions, options);
+  const [transport, peer] = MemoryTransport.pair();
+  const listener = RecordingListener.on(peer);
+  made.session.open(transport, head, '', undefined);
+  onTestFinished(async () => {
+    made.session.destroy();
+    // Its deadlines go with it.
+    await turns();
+  });
+  return {
+    ...made,
+    peer,
+    send: (...frames) => void peer.write(frames.map(([first, payload]) => frame(otherRole(role), first, payload))),
+    get sent() {
+      return describeFrames(listener.bytes, role);
+    },
+  };
+}
+
+function caughtConsoleErrors(): unknown[] {
+  const caught: unknown[] = [];
+  const spy = vi.spyOn(console, 'error').mockImplementation((...values) => void caught.push(...(values as unknown[])));
+  onTestFinished(() => spy.mockRestore());
+  return caught;
+}
+
+const TEXT_A = ['81', '61'] as const;
+const CLOSE_4002 = ['88', '0fa2646f6e65'] as const;
+
+test('each session has an id of its own', () => {
+  const ids = Array.from({ length: 100 }, () => make('client').session.id);
+  expect(ids.every(Number.isInteger)).toBe(true);
+  expect(new Set(ids).size).toBe(100);
+});
+
+describe('before it is open', () => {
+  test('it is Connecting and has sent nothing', () => {
+    const { session } = make('client');
+    expect(session.status).toBe('Connecting');
+    expect(session.bufferedBytes).toBe(0);
+  });
+
+  test.each([
+    ['client', 'HTCL'],
+    ['server', 'HTTP'],
+  ] as const)('send() on the %s generates an error', (role, componentSignature) => {
+    const { session } = make(role);
+    expect(() => session.send('too early')).toThrow(
+      expect.objectContaining({ code: 'ERR_NOT_CONNECTED', componentSignature }),
+    );
+    const calls = recordErrors();
+    session.send('too early');
+    expect(calls).toHaveLength(1);
+  });
+
+  test('the end of its process aborts it', () => {
+    const { session, owner } = make('client');
+    session.onOwnerEnding();
+    expect(owner.log).toEqual(['aborted']);
+  });
+
+  test('failToOpen() runs onError, then onTerminate', () => {
+    const { session, owner, handler } = make('client');
+    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
+    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.calls.all.map(({ status }) => status)).toEqual(['Closing', 'Closed']);
+    expect(owner.log).toEqual(['closed', 'finished']);
+  });
+
+  test('failToOpen() lets onTerminate wait for an asynchronous onError', async () => {
+    const gate = createDeferred();
+    const { session, handler } = make('client', { onError: () => gate.promise });
+    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
+    await turns();
+    expect(handler.names).toEqual(['onError']);
+    gate.resolve();
+    await turns();
+    expect(handler.names).toEqual(['onError', 'onTerminate']);
+  });
+
+  test('giveUp() runs onTerminate, later', async () => {
+    const { session, handler } = make('client');
+    session.giveUp('local', 'connecting');
+    expect(session.status).toBe('Closing');
+    expect(handler.names).toEqual([]);
+    expect(await handler.terminated).toMatchObject({
+      type: 'terminate',
+      code: 1006,
+      reason: undefined,
+      wasClean: false,
+    });
+    expect(handler.names).toEqual(['onTerminate']);
+  });
+
+  test('cancel() runs nothing', async () => {
+    const { session, owner, handler } = make('client');
+    session.cancel();
+    expect(session.status).toBe('Closed');
+    await turns();
+    expect(handler.names).toEqual([]);
+    expect(owner.log).toEqual([]);
+  });
+});
+
+describe.each(ROLES)('a %s', (role) => {
+  test('runs onOpen at once, with status Connected', () => {
+    const { handler, owner, session } = open(role);
+    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.calls.all[0]!.status).toBe('Connected');
+    expect(owner.log).toEqual(['opened']);
+    expect(session.status).toBe('Connected');
+  });
+
+  test('delivers nothing before an asynchronous onOpen is over, whether it came with the handshake or later', async () => {
+    const gate = createDeferred();
+    const head = frame(otherRole(role), '81', '68656164');
+    const { handler, owner, send, peer } = open(role, { onOpen: () => gate.promise }, {}, head);
+    send(TEXT_A, CLOSE_4002);
+    peer.end();
+    await turns();
+    expect(handler.names).toEqual(['onOpen']);
+    expect(owner.log).toEqual([]);
+    gate.resolve();
+    await turns();
+    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
+    expect(handler.messages).toEqual(['head', 'a']);
+    expect(owner.log).toEqual(['opened', 'closed', 'finished']);
+  });
+
+  test('may send and close within onOpen', async () => {
+    const opened = open(role, {
+      onOpen(ws) {
+        ws.send('hello');
+        ws.send(Buffer.of(1));
+        (ws as unknown as Session).close(1000, '');
+        ws.send('too late');
+      },
+    });
+    expect(opened.session.status).toBe('Closing');
+    await turns();
+    expect(opened.sent).toEqual(['81 68656c6c6f', '82 01', '88 03e8']);
+    expect(opened.handler.names).toEqual(['onOpen']);
+  });
+
+  test('leaves its owner before onTerminate, and is finished after it', async () => {
+    const gate = createDeferred();
+    const { owner, send, handler, peer } = open(role, {
+      onTerminate() {
+        owner.log.push('onTerminate');
+        return gate.promise;
+      },
+    });
+    send(CLOSE_4002);
+    peer.end();
+    await handler.terminated;
+    await turns();
+    expect(owner.log).toEqual(['opened', 'closed', 'onTerminate']);
+    gate.resolve();
+    await turns();
+    expect(owner.log).toEqual(['opened', 'closed', 'onTerminate', 'finished']);
+  });
+
+  test('lets its owner decide when onTerminate runs', async () => {
+    const { owner, send, handler, session, peer } = open(role);
+    const deferred = createDeferred<() => void>();
+    owner.deferEnd = deferred.resolve;
+    send(CLOSE_4002);
+    peer.end();
+    const deliver = await deferred.promise;
+    await turns();
+    expect(handler.names).toEqual(['onOpen']);
+    expect(session.status).toBe('Closing');
+    deliver();
+    expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+  });
+
+  test('close() mutes, closes, and ends when the peer answers', async () => {
+    const { session, send, handler, peer } = open(role);
+    session.close(4000, 'bye');
+    expect(session.status).toBe('Closing');
+    send(TEXT_A, ['88', '0fa0']);
+    peer.end();
+    expect(await handler.terminated).toMatchObject({
+      type: 'terminate',
+      code: 4000,
+      reason: undefined,
+      wasClean: true,
+    });
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    session.close(1000, '');
+    session.destroy();
+    expect(session.status).toBe('Closed');
+  });
+
+  test('close() sends code and reason', async () => {
+    const opened = open(role);
+    opened.session.close(4000, 'bye');
+    await turns();
+    expect(opened.sent).toEqual(['88 0fa0627965']);
+  });
+
+  test('destroy() sends no close frame and runs no onError', async () => {
+    const opened = open(role);
+    opened.session.destroy();
+    expect(opened.session.status).toBe('Closing');
+    expect(opened.handler.names).toEqual(['onOpen']);
+    expect(await opened.handler.terminated).toMatchObject({
+      type: 'terminate',
+      code: 1006,
+      reason: undefined,
+      wasClean: false,
+    });
+    expect(opened.handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(opened.sent).toEqual([]);
+  });
+
+  test('the end of its process closes it with 1001, and destroys it after 2 seconds', async () => {
+    const clock = useFakeClock();
+    const opened = open(role);
+    opened.session.onOwnerEnding();
+    await clock.advance(1900);
+    expect(opened.sent).toEqual(['88 03e9']);
+    expect(opened.handler.names).toEqual(['onOpen']);
+    await clock.advance(200);
+    expect((await opened.handler.terminated).code).toBe(1006);
+  });
+
+  test('the end of its process hastens a close that is under way', async () => {
+    const clock = useFakeClock();
+    const opened = open(role, {}, { closeTimeoutMs: Infinity });
+    opened.session.close(4000, '');
+    await clock.advance(100_000);
+    expect(opened.handler.names).toEqual(['onOpen']);
+    opened.session.onOwnerEnding();
+    await clock.advance(2100);
+    expect((await opened.handler.terminated).code).toBe(1006);
+    expect(opened.sent).toEqual(['88 0fa0']);
+  });
+
+  test('reads no further while as many messages wait as may, and loses none', async () => {
+    const gate = createDeferred();
+    const opened = open(role, { onMessage: () => gate.promise }, { maxWaitingMessages: 3 });
+    const payload = Buffer.alloc(1000, 'x');
+    for (let i = 0; i < 100; i++) {
+      opened.send(['81', payload]);
+      await turns(1);
+    }
+    await turns();
+    const held = opened.peer.bufferedBytes;
+    // One runs, three wait, and the rest is still with the peer.
+    expect(held).toBeGreaterThanOrEqual(95 * 1000);
+    expect(opened.handler.messages).toHaveLength(1);
+    gate.resolve();
+    expect(await opened.handler.messagesAtLeast(100)).toHaveLength(100);
+    await turns();
+    expect(opened.peer.bufferedBytes).toBe(0);
+  });
+
+  test('sees the close of the peer behind messages that waited', async () => {
+    const gates = Array.from({ length: 20 }, () => createDeferred());
+    let next = 0;
+    const opened = open(role, { onMessage: () => gates[next++]!.promise }, { maxWaitingMessages: 2 });
+    opened.send(...Array.from({ length: 20 }, () => TEXT_A), CLOSE_4002);
+    opened.peer.end();
+    for (const gate of gates) {
+      await turns(2);
+      gate.resolve();
+    }
+    expect(await opened.handler.terminated).toMatchObject({ code: 4002, reason: 'done', wasClean: true });
+    expect(opened.handler.messages).toHaveLength(20);
+  });
+});
+
+describe('a callback that fails', () => {
+  const failures: readonly (readonly [what: string, thrown: unknown, text: string])[] = [
+    ['an error', new Error('on purpose'), 'on purpose'],
+    ['an error of the library', new FourDError('ERR_THROWN', 'on purpose', { errCode: 4000 }), 'on purpose'],
+    ['a text', 'on purpose', 'on purpose'],
+    ['undefined', undefined, 'undefined'],
+    ['null', null, 'null'],
+    ['a symbol', Symbol('purpose'), 'Symbol(purpose)'],
+    ['an object that cannot be shown', Object.create(null), 'a value that cannot be shown as text'],
+    ['a revoked proxy', makeRevoked(), 'a value that cannot be shown as text'],
+  ];
+
+  describe.each(failures)('with %s', (_what, thrown, text) => {
+    test.each([
+      ['onOpen throws', 'onOpen', false],
+      ['onOpen rejects', 'onOpen', true],
+      ['onMessage throws', 'onMessage', false],
+      ['onMessage rejects', 'onMessage', true],
+    ] as const)(
+      '%s: onError with one item, a close with 1011 without reason, onTerminate',
+      async (_how, name, isAsync) => {
+        const errors = recordErrors();
+        const fail = (): unknown => (isAsync ? Promise.reject(thrown) : throwIt(thrown));
+        const opened = open('server', { [name]: fail });
+        opened.send(TEXT_A, TEXT_A, TEXT_A);
+        await turns();
+        opened.peer.end();
+        expect(await opened.handler.terminated).toMatchObject({
+          type: 'terminate',
+          code: 1011,
+          reason: undefined,
+          wasClean: false,
+        });
+        const before = name === 'onOpen' ? ['onOpen'] : ['onOpen', 'onMessage'];
+        expect(opened.handler.names).toEqual([...before, 'onError', 'onTerminate']);
+        const [event] = opened.handler.errors;
+        expect(event!.errors).toEqual([
+          { errCode: 1011, message: `${name} failed: ${text}`, componentSignature: 'host' },
+        ]);
+        expect(event!.error.cause).toBe(thrown);
+        expect(opened.sent).toEqual(['88 03f3']);
+        expect(errors).toEqual([]);
+      },
+    );
+  });
+
+  test('with throwError(): no close code of its own', async () => {
+    const opened = open('server', { onMessage: () => throwError(4000, 'on purpose') });
+    opened.send(TEXT_A);
+    await turns();
+    opened.peer.end();
+    expect((await opened.handler.terminated).code).toBe(1011);
+    expect(opened.sent).toEqual(['88 03f3']);
+  });
+
+  test('is reported to the error handler when there is no onError', async () => {
+    const errors = recordErrors();
+    const opened = open('server', { onMessage: () => throwIt(new Error('on purpose')) });
+    Object.defineProperty(opened.handler, 'onError', { value: undefined });
+    opened.send(TEXT_A);
+    await turns();
+    opened.peer.end();
+    await opened.handler.terminated;
+    expect(errors).toEqual([[{ errCode: 1011, message: 'onMessage failed: on purpose', componentSignature: 'host' }]]);
+  });
+
+  test('is printed when there is neither onError nor an error handler', async () => {
+    const printed = caughtConsoleErrors();
+    const opened = open('server', { onMessage: () => throwIt(new Error('on purpose')) });
+    Object.defineProperty(opened.handler, 'onError', { value: undefined });
+    opened.send(TEXT_A);
+    await turns();
+    expect(printed).toEqual([expect.objectContaining({ code: 'ERR_CALLBACK_FAILED' })]);
+  });
+
+  test.each([
+    ['throw', false],
+    ['reject', true],
+  ] as const)('onError and onTerminate that %s are reported, and run once all the same', async (_how, isAsync) => {
+    const errors = recordErrors();
+    const fail = (name: string): unknown => (isAsync ? Promise.reject(new Error(name)) : throwIt(new Error(name)));
+    const opened = open('server', { onError: () => fail('one'), onTerminate: () => fail('two') });
+    opened.peer.destroy();
+    await opened.handler.terminated;
+    await turns();
+    expect(opened.handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(errors.map(([item]) => item!.message)).toEqual(['onError failed: one', 'onTerminate failed: two']);
+    expect(opened.owner.log).toEqual(['opened', 'closed', 'finished']);
+  });
+
+  test('after the peer has closed: onError still comes, in front of onTerminate', async () => {
+    const errors = recordErrors();
+    const gate = createDeferred();
+    const opened = open('server', { onMessage: () => gate.promise });
+    opened.send(TEXT_A, TEXT_A, CLOSE_4002);
+    opened.peer.end();
+    await turns();
+    gate.reject(new Error('on purpose'));
+    expect(await opened.handler.terminated).toMatchObject({ code: 4002, reason: 'done' });
+    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(opened.handler.errors[0]!.errors[0]!.errCode).toBe(1011);
+    expect(opened.sent).toEqual(['88 0fa2']);
+    expect(errors).toEqual([]);
+  });
+
+  test('after the connection was lost: onError comes once, for the loss, and the failure is reported', async () => {
+    const errors = recordErrors();
+    const gate = createDeferred();
+    const opened = open('server', { onMessage: () => gate.promise });
+    opened.send(TEXT_A, TEXT_A);
+    await turns();
+    opened.peer.destroy();
+    await turns();
+    gate.reject(new Error('on purpose'));
+    expect(await opened.handler.terminated).toMatchObject({ code: 1006 });
+    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(opened.handler.errors[0]!.error.code).toBe('ERR_CONNECTION_LOST');
+    expect(errors.map(([item]) => item!.message)).toEqual(['onMessage failed: on purpose']);
+  });
+
+  test('a second time, in what waited behind it: messages are muted, so it cannot', async () => {
+    const opened = open('server', { onMessage: () => Promise.reject(new Error('on purpose')) });
+    opened.send(TEXT_A, TEXT_A, TEXT_A, TEXT_A);
+    await turns();
+    opened.peer.end();
+    await opened.handler.terminated;
+    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+  });
+
+  test('with an onError that is a getter that throws: reported, nothing else happens', async () => {
+    const errors = recordErrors();
+    const opened = open('server', { onMessage: () => throwIt(new Error('on purpose')) });
+    Object.defineProperty(opened.handler, 'onError', { get: () => throwIt(new Error('no onError today')) });
+    opened.send(TEXT_A);
+    await turns();
+    opened.peer.end();
+    await opened.handler.terminated;
+    expect(errors.map(([item]) => item!.message)).toEqual([
+      'onMessage failed: on purpose',
+      'onError failed: no onError today',
+    ]);
+  });
+});
+
+function throwIt(thrown: unknown): never {
+  throw thrown;
+}
+
+function makeRevoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { checkSettings, type WebServerSettings } from '../../src/web-server/web-server-settings.ts';
+import { FourDError } from '../../src/errors.ts';
+
+/** The message of the error that settings are refused with. */
+function refusal(...layers: unknown[]): string {
+  try {
+    checkSettings(...(layers as WebServerSettings[]));
+  } catch (error) {
+    expect(error).toBeInstanceOf(FourDError);
+    expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', errCode: -20008, componentSignature: 'HTTP' });
+    return (error as FourDError).message;
+  }
+  throw new Error('accepted');
+}
+
+test('every setting has its default', () => {
+  expect(checkSettings({})).toStrictEqual({
+    name: 'default',
+    HTTPEnabled: true,
+    HTTPPort: 80,
+    HTTPSEnabled: false,
+    HTTPSPort: 443,
+    IPAddressToListen: '',
+    rootFolder: undefined,
+    defaultHomepage: 'index.html',
+    certificateFolder: undefined,
+    minTLSVersion: 3,
+    CORSEnabled: false,
+    CORSSettings: [],
+  });
+});
+
+test('the first layer that has a setting wins; undefined is as if it were not there', () => {
+  const settings = checkSettings({ name: 'first', HTTPPort: undefined }, { name: 'second', HTTPPort: 8080 });
+  expect(settings).toMatchObject({ name: 'first', HTTPPort: 8080 });
+});
+
+test('the result cannot be changed, and does not follow the object that was passed', () => {
+  const given: { HTTPPort: number } = { HTTPPort: 1 };
+  const settings = checkSettings(given);
+  given.HTTPPort = 2;
+  expect(settings.HTTPPort).toBe(1);
+  expect(Object.isFrozen(settings)).toBe(true);
+});
+
+describe('is refused:', () => {
+  test.each([
+    ['a setting that does not exist', { HttpPort: 80 }, 'there is no setting "HttpPort"'],
+    ['a name of Object.prototype', { toString: '' }, 'there is no setting "toString"'],
+    ['a port as text', { HTTPPort: '8080' }, 'HTTPPort must be a whole number from 0 to 65535'],
+    ['a negative port', { HTTPPort: -1 }, 'HTTPPort must be'],
+    ['a port that is too high', { HTTPSPort: 65_536 }, 'HTTPSPort must be'],
+    ['half a port', { HTTPPort: 80.5 }, 'HTTPPort must be'],
+    ['NaN as port', { HTTPPort: Number.NaN }, 'HTTPPort must be'],
+    ['a text for a boolean', { HTTPEnabled: 'yes' }, 'HTTPEnabled must be true or false'],
+    ['a number for a text', { name: 1 }, 'name must be a text'],
+    ['null', { rootFolder: null }, 'rootFolder must be a text that is not empty'],
+    ['an empty rootFolder, which would be the whole disk', { rootFolder: '' }, 'rootFolder must be'],
+    ['an empty certificateFolder', { certificateFolder: '' }, 'certificateFolder must be'],
+    ['an empty defaultHomepage', { defaultHomepage: '' }, 'defaultHomepage must be'],
+    ['an address that is no text', { IPAddressToListen: 127 }, 'IPAddressToListen must be a text'],
+    ['TLS version 0', { minTLSVersion: 0 }, 'minTLSVersion must be 1, 2, 3 or 4'],
+    ['TLS version 5', { minTLSVersion: 5 }, 'minTLSVersion must be 1, 2, 3 or 4'],
+    ['a TLS version as text', { minTLSVersion: 'TLSv1.2' }, 'minTLSVersion must be'],
+    ['CORS hosts without an array', { CORSSettings: { host: '*' } }, 'CORSSettings must be an array'],
+    ['a CORS host as text', { CORSSettings: ['*'] }, 'CORSSettings must be an array'],
+    ['CORS hosts with null', { CORSSettings: [null] }, 'CORSSettings must be an array'],
+    ['CORS methods as an array', { CORSSettings: [{ host: '*', methods: ['get'] }] }, 'CORSSettings must be'],
+    ['no protocol at all', { HTTPEnabled: false }, 'HTTPEnabled and HTTPSEnabled are both false'],
+    ['HTTPS without certificate', { HTTPSEnabled: true }, 'HTTPSEnabled needs certificateFolder'],
+  ])('%s', (_, settings, message) => {
+    expect(refusal(settings)).toContain(message);
+    expect(refusal({}, settings)).toContain(message);
+  });
+
+  test.each([null, 'text', 8080])('%j instead of an object', (settings) => {
+    expect(refusal(settings)).toContain('must be an object');
+  });
+});
+
+test.each([
+  { HTTPPort: 0 },
+  { HTTPPort: 65_535 },
+  { HTTPEnabled: false, HTTPSEnabled: true, certificateFolder: '.' },
+  { IPAddressToListen: '' },
+  { minTLSVersion: 1 as const },
+  { CORSSettings: [{ host: '*' }, { host: 'a.example', methods: 'get;post' }, { host: '*', methods: undefined }] },
+])('is accepted: %j', (settings) => {
+  expect(checkSettings(settings)).toMatchObject(settings);
+});

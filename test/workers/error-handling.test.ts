@@ -1,0 +1,337 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { FourDError } from '../../src/errors.ts';
+import {
+  ek,
+  generateError,
+  lastErrors,
+  onErrCall,
+  reportError,
+  throwError,
+  tryExpr,
+} from '../../src/workers/error-handling.ts';
+import { LogicalProcess, mainProcess } from '../../src/workers/worker.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { turns } from '../helpers/turns.ts';
+
+const error = (n: number): FourDError => new FourDError('ERR_THROWN', `error ${n}`, { errCode: n });
+const item = (n: number): object => ({ errCode: n, message: `error ${n}`, componentSignature: 'host' });
+
+function createWorker(name = 'W'): LogicalProcess {
+  return new LogicalProcess(name, () => {});
+}
+
+afterEach(() => {
+  onErrCall(null);
+  onErrCall(null, ek.global);
+  mainProcess.lastErrors = null;
+});
+
+describe('generateError does exactly one thing', () => {
+  test('tryExpr keeps it, before any handler', () => {
+    const [local, global] = [recordErrors(), recordErrors(ek.global)];
+    const value = tryExpr(() => generateError(error(1), null));
+    expect(value).toBeNull();
+    expect(lastErrors()).toEqual([item(1)]);
+    expect([local, global]).toEqual([[], []]);
+  });
+
+  test('the local handler is called, before the global one', () => {
+    const [local, global] = [recordErrors(), recordErrors(ek.global)];
+    expect(generateError(error(1), null)).toBeNull();
+    expect([local, global]).toEqual([[[item(1)]], []]);
+  });
+
+  test('the global handler is called', () => {
+    const global = recordErrors(ek.global);
+    expect(generateError(error(1), null)).toBeNull();
+    expect(global).toEqual([[item(1)]]);
+  });
+
+  test('it is thrown', () => {
+    const thrown = error(1);
+    expect(() => generateError(thrown, null)).toThrow(thrown);
+    expect(lastErrors()).toBeNull();
+  });
+});
+
+describe('throwError', () => {
+  test('gives its number and text, and undefined when somebody takes it', () => {
+    const calls = recordErrors();
+    expect(throwError(-42, 'mine')).toBeUndefined();
+    expect(calls).toEqual([[{ errCode: -42, message: 'mine', componentSignature: 'host' }]]);
+  });
+
+  test('throws a FourDError when nobody takes it', () => {
+    expect(() => throwError(-42, 'mine')).toThrow(
+      expect.objectContaining({ name: 'FourDError', code: 'ERR_THROWN', errCode: -42, message: 'mine' }) as Error,
+    );
+  });
+
+  test('in each context: tryExpr, a worker with a handler, one without', () => {
+    const seen: unknown[] = [];
+    const [handled, bare] = [createWorker(), createWorker()];
+    handled.enter(() => onErrCall((errors) => seen.push(errors)));
+    expect(handled.enter(() => throwError(1, 'error 1'))).toBeUndefined();
+    expect(seen).toEqual([[item(1)]]);
+    expect(() => bare.enter(() => throwError(2, 'error 2'))).toThrow('error 2');
+    expect(bare.enter(() => tryExpr(() => throwError(3, 'error 3')))).toBeUndefined();
+    expect(bare.lastErrors).toEqual([item(3)]);
+    expect(lastErrors()).toBeNull();
+  });
+});
+
+describe('an error handler', () => {
+  test('sees its errors in lastErrors() while it runs, and nothing is left of them', () => {
+    const seen: unknown[] = [];
+    onErrCall((errors) => seen.push(errors, lastErrors()));
+    generateError(error(1), null);
+    expect(seen).toEqual([[item(1)], [item(1)]]);
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('that throws: the failing call throws what the handler threw', () => {
+    onErrCall(() => {
+      throw new RangeError('handler failed');
+    });
+    expect(() => generateError(error(1), null)).toThrow(RangeError);
+    expect(lastErrors()).toBeNull();
+    onErrCall(null);
+    expect(() => generateError(error(2), null)).toThrow('error 2');
+  });
+
+  test('is not called for what fails within it: that is thrown there', () => {
+    const calls: unknown[] = [];
+    onErrCall((errors) => {
+      calls.push(errors);
+      expect(() => throwError(2, 'error 2')).toThrow('error 2');
+      expect(lastErrors()).toEqual(errors);
+    });
+    expect(generateError(error(1), null)).toBeNull();
+    expect(calls).toEqual([[item(1)]]);
+    generateError(error(3), null);
+    expect(calls).toEqual([[item(1)], [item(3)]]);
+  });
+
+  test('may use tryExpr', () => {
+    let value: unknown = 'untouched';
+    onErrCall(() => {
+      value = tryExpr(() => throwError(2, 'error 2'));
+    });
+    expect(generateError(error(1), null)).toBeNull();
+    expect(value).toBeUndefined();
+  });
+
+  test('that rejects is printed, and ends nothing', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const failure = new RangeError('handler failed');
+    // oxlint-disable-next-line typescript/no-misused-promises -- the mistake that is tested
+    onErrCall(() => Promise.reject(failure));
+    expect(generateError(error(1), null)).toBeNull();
+    await turns();
+    expect(printed.mock.calls).toEqual([[failure]]);
+    printed.mockRestore();
+  });
+
+  test.each([null, ''] as const)('is removed by %j, of the scope that is named alone', (nothing) => {
+    const local = recordErrors();
+    const global = recordErrors(ek.global);
+    onErrCall(nothing, ek.global);
+    generateError(error(1), null);
+    expect(local).toHaveLength(1);
+    onErrCall(nothing);
+    expect(() => generateError(error(2), null)).toThrow('error 2');
+    expect(global).toEqual([]);
+  });
+});
+
+describe('reportError', () => {
+  test('calls the handler of the process, within that process', () => {
+    const worker = createWorker();
+    const seen: unknown[] = [];
+    worker.enter(() => onErrCall((errors) => seen.push(errors, lastErrors())));
+    reportError(error(1), worker);
+    expect(seen).toEqual([[item(1)], [item(1)]]);
+  });
+
+  test('is not kept by a tryExpr around it', () => {
+    const calls = recordErrors();
+    tryExpr(() => reportError(error(1), mainProcess));
+    expect(calls).toEqual([[item(1)]]);
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('prints what no handler takes', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const reported = error(1);
+    reportError(reported, mainProcess);
+    expect(printed.mock.calls).toEqual([[reported]]);
+    printed.mockRestore();
+  });
+
+  test('prints what a handler throws', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const failure = new RangeError('handler failed');
+    onErrCall(() => {
+      throw failure;
+    });
+    reportError(error(1), mainProcess);
+    expect(printed.mock.calls).toEqual([[failure]]);
+    printed.mockRestore();
+  });
+
+  test('prints what happens while a handler runs, instead of calling it again', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+    const nested = error(2);
+    let count = 0;
+    onErrCall(() => {
+      count++;
+      reportError(nested, mainProcess);
+    });
+    reportError(error(1), mainProcess);
+    expect(count).toBe(1);
+    expect(printed.mock.calls).toEqual([[nested]]);
+    printed.mockRestore();
+  });
+});
+
+describe('tryExpr', () => {
+  test('gives the value of an expression that works', async () => {
+    expect(tryExpr(() => 'value')).toBe('value');
+    expect(await tryExpr(() => Promise.resolve('value'))).toBe('value');
+    expect(lastErrors()).toBeNull();
+  });
+
+  test.each([
+    ['an Error', new TypeError('plain'), { errCode: 0, message: 'plain', componentSignature: 'host' }],
+    ['a FourDError', error(5), item(5)],
+    ['a text', 'text', { errCode: 0, message: 'text', componentSignature: 'host' }],
+    ['undefined', undefined, { errCode: 0, message: 'undefined', componentSignature: 'host' }],
+    [
+      'an object that is no text',
+      Object.create(null) as object,
+      { errCode: 0, message: 'a value that cannot be shown as text', componentSignature: 'host' },
+    ],
+  ])('gives undefined when %s is thrown, now or later', async (_, thrown: unknown, expected) => {
+    const now = tryExpr((): string => {
+      throw thrown;
+    });
+    expect(now).toBeUndefined();
+    expect(lastErrors()).toEqual([expected]);
+    const later = await tryExpr(() => Promise.reject(thrown));
+    expect(later).toBeUndefined();
+    expect(lastErrors()).toEqual([expected]);
+  });
+
+  test('keeps several errors, the latest first, and lets the code go on', () => {
+    const value = tryExpr(() => {
+      generateError(error(1), null);
+      expect(lastErrors()).toEqual([item(1)]);
+      generateError(error(2), null);
+      throw error(3);
+    });
+    expect(value).toBeUndefined();
+    expect(lastErrors()).toEqual([item(3), item(2), item(1)]);
+  });
+
+  test('forgets the errors of the one before', () => {
+    tryExpr(() => throwError(1, 'error 1'));
+    expect(lastErrors()).toEqual([item(1)]);
+    tryExpr(() => {
+      expect(lastErrors()).toBeNull();
+    });
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('nested: the inner one keeps its errors to itself, and the outer one has its own at the end', () => {
+    tryExpr(() => {
+      throwError(1, 'error 1');
+      tryExpr(() => throwError(2, 'error 2'));
+      expect(lastErrors()).toEqual([item(2)]);
+      tryExpr(() => 'no error');
+    });
+    expect(lastErrors()).toEqual([item(1)]);
+  });
+
+  test('nested: when only the inner one failed, nothing is left of it', () => {
+    tryExpr(() => tryExpr(() => throwError(2, 'error 2')));
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('takes the errors behind an await of its own expression', async () => {
+    const value = await tryExpr(async () => {
+      await turns(2);
+      generateError(error(1), null);
+      await turns(2);
+      return 'went on';
+    });
+    expect(value).toBe('went on');
+    expect(lastErrors()).toEqual([item(1)]);
+  });
+
+  test('that is over takes no more errors of code that it started', async () => {
+    const calls = recordErrors();
+    const gate = createDeferred();
+    let late: Promise<void> | undefined;
+    tryExpr(() => {
+      late = gate.promise.then(() => throwError(1, 'error 1'));
+    });
+    gate.resolve();
+    await late;
+    expect(calls).toEqual([[item(1)]]);
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('that is over leaves such errors to the one around it', async () => {
+    const gate = createDeferred();
+    await tryExpr(async () => {
+      let late: Promise<void> | undefined;
+      tryExpr(() => {
+        late = gate.promise.then(() => throwError(1, 'error 1'));
+      });
+      gate.resolve();
+      await late;
+    });
+    expect(lastErrors()).toEqual([item(1)]);
+  });
+
+  test('in two workers at the same time does not mix', async () => {
+    const gates = [createDeferred(), createDeferred()];
+    const workers = [createWorker('one'), createWorker('two')];
+    const results = workers.map((worker, i) =>
+      worker.enter(async () => {
+        await tryExpr(async () => {
+          throwError(10 + i, `error ${10 + i}`);
+          await gates[i]!.promise;
+          throwError(20 + i, `error ${20 + i}`);
+        });
+        return lastErrors();
+      }),
+    );
+    gates[1]!.resolve();
+    await turns();
+    expect(workers[0]!.lastErrors).toEqual([item(10)]);
+    gates[0]!.resolve();
+    expect(await Promise.all(results)).toEqual([
+      [item(20), item(10)],
+      [item(21), item(11)],
+    ]);
+    expect(lastErrors()).toBeNull();
+  });
+
+  test('at the same time in one process: each has its own errors when it is over', async () => {
+    const gates = [createDeferred(), createDeferred(), createDeferred()];
+    const results = gates.map(async ({ promise }, i) => {
+      await tryExpr(async () => {
+        await promise;
+        if (i < 2) throwError(i, `error ${i}`);
+      });
+      return lastErrors();
+    });
+    for (const i of [1, 2, 0]) {
+      gates[i]!.resolve();
+      await turns();
+    }
+    expect(await Promise.all(results)).toEqual([[item(0)], [item(1)], null]);
+  });
+});
