@@ -10,7 +10,7 @@ export function openFileLimit(): number {
   return typeof hard === 'number' ? hard : Infinity;
 }
 
-/** @throws Error when a process cannot hold so many connections */
+/** @throws Error when a process cannot retainTurn so many connections */
 export function checkOpenFiles(connections: number, limit: number = openFileLimit()): void {
   const needed = connections + OTHER_FILES;
   if (limit >= needed) return;

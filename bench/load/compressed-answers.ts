@@ -13,7 +13,7 @@ const MAX_FRAME_BYTES = 8 + 65_535;
 export class CompressedAnswers implements Answers {
   readonly #shape: MessageShape;
   readonly #isMasked: boolean;
-  /** By variant, all the frames that hold it. */
+  /** By variant, all the frames that retainTurn it. */
   readonly #known: readonly Buffer[][];
   /** Beginnings of frames. */
   readonly #rests = new Map<AnswerPlace, Buffer>();

@@ -8,7 +8,7 @@ export interface ServerPeer extends PeerDescription {
   findFault?(isQuiet: boolean): string | undefined;
 }
 
-/** Most bytes that a server may have to hold for one connection: 16 messages of 1 MiB on their way back. */
+/** Most bytes that a server may have to retainTurn for one connection: 16 messages of 1 MiB on their way back. */
 export const MAX_BUFFERED_BYTES: number = 64 * 1_048_576;
 /** Longest message of any load. */
 export const MAX_MESSAGE_BYTES = 1_048_576;

@@ -9,7 +9,7 @@ import { CompressionFactory } from '../connection/zlib.ts';
 import { checkClientOptions, checkSignal, type WebSocketOptions } from './client-options.ts';
 import type { CheckedOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
-import { describeEnding } from '../session/ending-text.ts';
+import { endingText } from '../session/ending-text.ts';
 import { checkHeaders } from './headers.ts';
 import { checkNumber } from '../session/option-checks.ts';
 import { checkProxy } from './proxy-option.ts';
@@ -30,7 +30,7 @@ const REDIRECT_RANGE = { min: 0, max: 20 } as const;
 const DEFAULT_LIMITS: CheckedOptions = checkClientOptions({});
 
 /** Opens the connection of one client, and those that follow it, and tells how it went. */
-export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
+export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner {
   readonly subject: object;
   readonly session: Session;
   /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
@@ -90,7 +90,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
         throw thrown;
       };
     }
-    const { process } = currentContext();
+    const { worker } = currentContext();
     this.#limits = limits;
     this.#connect = connect;
     this.#signal = signal;
@@ -98,9 +98,9 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
       this.#onAbort = () => this.#abort();
       signal.addEventListener('abort', this.#onAbort);
     }
-    const reconnector = reconnect && new Reconnector(reconnect, process, limits.handshakeTimeoutMs, this);
+    const reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
     this.#reconnector = reconnector;
-    this.session = new Session(this, handler ?? {}, { role: 'client', dataType, process, limits, reconnector });
+    this.session = new Session(this, handler ?? {}, { role: 'client', dataType, worker, limits, reconnector });
     this.onAttempt();
   }
 
@@ -116,7 +116,7 @@ export class Connector implements SessionOwner, DialListener, ReconnectorOwner {
     const phase = this.connectPhase;
     if (this.isSilent) this.#cancel();
     else this.session.giveUp(cause, phase);
-    const message = describeEnding({ cause, phase, code: CLOSE_ABNORMAL });
+    const message = endingText({ cause, phase, code: CLOSE_ABNORMAL });
     const details = { componentSignature: 'HTCL', endCause: cause, phase } as const;
     this.#resolve(new FourDError('ERR_CONNECT_FAILED', message, details));
   }

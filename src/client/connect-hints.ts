@@ -54,7 +54,7 @@ const BY_STATUS: Readonly<Record<number, string>> = {
  *
  * @returns words in brackets with a space before them, to be put behind the message; empty when there is nothing to say
  */
-export function adviceOnError(error: NodeJS.ErrnoException, phase: EndPhase): string {
+export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase): string {
   // One that stands for several, one for each address of a host, has a code only sometimes.
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : error;
   const code = first?.code;
@@ -64,8 +64,8 @@ export function adviceOnError(error: NodeJS.ErrnoException, phase: EndPhase): st
   return inBrackets(code === 'ECONNRESET' ? RESETS[phase] : BY_CODE.get(code));
 }
 
-/** What to think of, or to do, about an HTTP answer that is no 101. Returns as {@link adviceOnError}. */
-export function adviceOnStatus(status: number): string {
+/** What to think of, or to do, about an HTTP answer that is no 101. Returns as {@link hintForError}. */
+export function hintForStatus(status: number): string {
   const redirect = status >= 300 && status < 400 ? 'the server points elsewhere: see followRedirects' : undefined;
   const page = status >= 200 && status < 300 ? 'there is a web page at this URL and no WebSocket' : undefined;
   return inBrackets(BY_STATUS[status] ?? redirect ?? page);

@@ -9,7 +9,7 @@ import {
   type HandshakeOffer,
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
-import { adviceOnError, adviceOnStatus } from './connect-hints.ts';
+import { hintForError, hintForStatus } from './connect-hints.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
 import { connectReading } from '../transport/shared-read-buffer.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
@@ -201,17 +201,17 @@ export class Dial implements Deadline {
       // Without the cause, which holds the bytes that came.
       this.#fail(
         'ERR_HANDSHAKE_INVALID',
-        `invalid handshake answer: ${error.message}${adviceOnError(error, 'handshake')}`,
+        `invalid handshake answer: ${error.message}${hintForError(error, 'handshake')}`,
       );
     } else {
-      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}${adviceOnError(error, this.#phase)}`, error);
+      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}${hintForError(error, this.#phase)}`, error);
     }
   }
 
   /** What a refusal says, with what there is of its body. */
   #toError(refusal: IncomingMessage): FourDError {
     const status = refusal.statusCode ?? 0;
-    const message = `${`handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim()}${adviceOnStatus(status)}`;
+    const message = `${`handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim()}${hintForStatus(status)}`;
     return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
       componentSignature: 'HTCL',
       phase: 'handshake',

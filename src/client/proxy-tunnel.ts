@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError, type ErrorDetails } from '../errors.ts';
-import { adviceOnError, adviceOnStatus } from './connect-hints.ts';
+import { hintForError, hintForStatus } from './connect-hints.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 
 /** A proxy that a connection goes through. */
@@ -88,7 +88,7 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
     const { statusCode: httpStatus = 0, statusMessage = '', headers } = response;
     if (httpStatus < 200 || httpStatus > 299) {
       const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
-      const message = httpStatus === 407 ? `${status}${adviceOnStatus(httpStatus)}` : status;
+      const message = httpStatus === 407 ? `${status}${hintForStatus(httpStatus)}` : status;
       const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
       listener.onTunnelFailed(proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders }));
       return;
@@ -102,7 +102,7 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
     // Without the cause of a parser's error, which holds the bytes that came.
     const cause = error.code?.startsWith('HPE_') === true ? undefined : error;
     listener.onTunnelFailed(
-      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message.trimEnd()}${adviceOnError(error, 'proxy')}`, {
+      proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message.trimEnd()}${hintForError(error, 'proxy')}`, {
         cause,
       }),
     );
@@ -144,7 +144,7 @@ class SocksHandshake {
   }
 
   readonly #onError = (cause: Error): void =>
-    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message.trimEnd()}${adviceOnError(cause, 'proxy')}`, {
+    this.#fail('ERR_PROXY_FAILED', `proxy failed: ${cause.message.trimEnd()}${hintForError(cause, 'proxy')}`, {
       cause,
     });
 
@@ -192,7 +192,7 @@ class SocksHandshake {
       if (this.#isOver) return;
       if (error === null) this.#connect(address);
       else {
-        const message = `cannot connect: ${error.message}${adviceOnError(error, 'resolving')}`;
+        const message = `cannot connect: ${error.message}${hintForError(error, 'resolving')}`;
         this.#fail('ERR_CONNECT_FAILED', message, { phase: 'resolving', cause: error });
       }
     });

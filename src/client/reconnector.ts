@@ -1,10 +1,10 @@
 import { callbackFailed, type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
-import type { LogicalProcess } from '../workers/worker.ts';
+import type { Worker } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
-import { type HeldMessage, HeldMessages } from '../connection/send-backlog.ts';
+import { type BacklogMessage, SendBacklog } from '../connection/send-backlog.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
@@ -45,10 +45,10 @@ export class Reconnector implements Deadline {
   /** What the connections before this one add up to. */
   #figures = NO_FIGURES;
   readonly #settings: CheckedReconnect;
-  readonly #process: LogicalProcess;
+  readonly #worker: Worker;
   readonly #handshakeTimeoutMs: number;
   readonly #owner: ReconnectorOwner;
-  readonly #held = new HeldMessages();
+  readonly #held = new SendBacklog();
   #heldCount = 0;
   #attempt = 0;
   #ticket: number | undefined;
@@ -60,12 +60,12 @@ export class Reconnector implements Deadline {
 
   constructor(
     settings: CheckedReconnect,
-    process: LogicalProcess,
+    worker: Worker,
     handshakeTimeoutMs: number,
     owner: ReconnectorOwner,
   ) {
     this.#settings = settings;
-    this.#process = process;
+    this.#worker = worker;
     this.#handshakeTimeoutMs = handshakeTimeoutMs;
     this.#owner = owner;
   }
@@ -96,7 +96,7 @@ export class Reconnector implements Deadline {
   }
 
   /** Adds the figures of one more connection to those of the ones before it. */
-  addUp({ bytesReceived, bytesSent, openMs }: Figures): Figures {
+  addFigures({ bytesReceived, bytesSent, openMs }: Figures): Figures {
     const before = this.#figures;
     this.#figures = {
       bytesReceived: before.bytesReceived + bytesReceived,
@@ -117,7 +117,7 @@ export class Reconnector implements Deadline {
   }
 
   /** Takes the oldest message that waits, undefined when none is left. */
-  shift(): HeldMessage | undefined {
+  shift(): BacklogMessage | undefined {
     const message = this.#held.shift();
     if (message !== undefined) this.#heldCount--;
     return message;
@@ -204,10 +204,10 @@ export class Reconnector implements Deadline {
     if (shouldReconnect === undefined) return event.isTemporary;
     try {
       // A promise is no decision.
-      const decision: unknown = this.#process.enter(() => shouldReconnect(event));
+      const decision: unknown = this.#worker.enter(() => shouldReconnect(event));
       return decision === true;
     } catch (thrown) {
-      reportError(callbackFailed('shouldReconnect', thrown), this.#process);
+      reportError(callbackFailed('shouldReconnect', thrown), this.#worker);
       return false;
     }
   }
@@ -229,7 +229,7 @@ export class Reconnector implements Deadline {
       report();
     };
     // Async, so that what they throw is a rejection too.
-    const both = this.#process.enter(async () => Promise.all([url?.(), headers?.()]));
+    const both = this.#worker.enter(async () => Promise.all([url?.(), headers?.()]));
     both.then(
       // An empty URL is an error, none would be the first one.
       ([newUrl = '', newHeaders]) =>

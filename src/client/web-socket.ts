@@ -1,7 +1,7 @@
 import { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { Connector } from './client-core.ts';
+import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
 import type { WebSocketHandler } from '../session/call-handler.ts';
 import type { WebSocketOptions } from './client-options.ts';
@@ -123,7 +123,7 @@ class WebSocketClient<T> implements WebSocket<T> {
   static readonly name = 'WebSocket';
   readonly #url: string;
   readonly #handler: WebSocketHandler<T>;
-  readonly #connector: Connector;
+  readonly #core: ClientCore;
   #ready: Promise<WebSocket<T> | null> | undefined;
 
   static async new<T>(
@@ -132,19 +132,19 @@ class WebSocketClient<T> implements WebSocket<T> {
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null> {
     const ws = new WebSocketClient<T>(url, handler, options);
-    ws.#connector.isSilent = true;
-    const error = await ws.#connector.result;
+    ws.#core.isSilent = true;
+    const error = await ws.#core.result;
     return error === undefined ? ws : generateError(error, null);
   }
 
   constructor(url: string, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
     this.#url = url;
     this.#handler = handler;
-    this.#connector = new Connector(this, url, handler, options);
+    this.#core = new ClientCore(this, url, handler, options);
   }
 
   get ready(): Promise<WebSocket<T> | null> {
-    this.#ready ??= this.#connector.result.then((error) => (error === undefined ? this : null));
+    this.#ready ??= this.#core.result.then((error) => (error === undefined ? this : null));
     return this.#ready;
   }
 
@@ -157,40 +157,40 @@ class WebSocketClient<T> implements WebSocket<T> {
   }
 
   get id(): number {
-    return this.#connector.session.id;
+    return this.#core.session.id;
   }
 
   get dataType(): DataType {
-    return this.#connector.session.dataType;
+    return this.#core.session.dataType;
   }
 
   get status(): Status {
-    return this.#connector.session.status;
+    return this.#core.session.status;
   }
 
   get protocol(): string {
-    return this.#connector.protocol;
+    return this.#core.protocol;
   }
 
   get bufferedBytes(): number {
-    return this.#connector.session.bufferedBytes;
+    return this.#core.session.bufferedBytes;
   }
 
   send(message: SendableMessage, options?: SendOptions): SendStatus {
-    return this.#connector.session.send(message, options);
+    return this.#core.session.send(message, options);
   }
 
   drained(): Promise<void> {
-    return this.#connector.session.drained();
+    return this.#core.session.drained();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.terminate();
-    await this.#connector.finished;
+    await this.#core.finished;
   }
 
   terminate(code: number = CLOSE_NORMAL, reason = ''): void {
-    const { session } = this.#connector;
+    const { session } = this.#core;
     if (session.status === 'Closing' || session.status === 'Closed') {
       session.stayClosed();
       return;
@@ -206,7 +206,7 @@ class WebSocketClient<T> implements WebSocket<T> {
       generateError(error, undefined);
       return;
     }
-    this.#connector.terminate(code, reason);
+    this.#core.terminate(code, reason);
   }
 }
 

@@ -18,7 +18,7 @@ export interface Ending {
 }
 
 /** Hears that a connection takes too long to end. */
-export interface EndListener {
+export interface ClosingListener {
   onCloseTimeout(): void;
 }
 
@@ -27,7 +27,7 @@ export interface EndListener {
  *
  * @remarks Made when the end begins: connections are open for hours, and closing for a moment.
  */
-export class ConnectionEnd implements Deadline {
+export class ClosingState implements Deadline {
   code: number = CLOSE_ABNORMAL;
   reason: string | undefined;
   /** Why the connection ends, once that is known. */
@@ -41,11 +41,11 @@ export class ConnectionEnd implements Deadline {
   isOver = false;
   /** The shortest time that the peer was given to answer our close frame. */
   waitMs: number = Infinity;
-  readonly #listener: EndListener;
+  readonly #listener: ClosingListener;
   /** The ticket of the timer wheel for the current deadline. */
   #ticket: number | undefined;
 
-  constructor(listener: EndListener) {
+  constructor(listener: ClosingListener) {
     this.#listener = listener;
   }
 

@@ -6,10 +6,10 @@ import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
-import { ConnectionEnd, type Ending, type EndListener } from './closing-state.ts';
-import { HeldMessages } from './send-backlog.ts';
+import { ClosingState, type Ending, type ClosingListener } from './closing-state.ts';
+import { SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
-import { Watch, type Watched, type WatchLimits } from './peer-monitor.ts';
+import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor.ts';
 import { WriteBatch } from './write-batch.ts';
 
 const NO_PAYLOAD = Buffer.alloc(0);
@@ -24,7 +24,7 @@ export type SendStatus = 'sent' | 'queued' | 'dropped';
 export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
 
 /** What a driver needs to know. */
-export interface DriverOptions extends MessageLimits, WatchLimits {
+export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly role: Role;
   readonly decodesText: boolean;
   readonly compression?: Compression | undefined;
@@ -37,14 +37,14 @@ export interface DriverOptions extends MessageLimits, WatchLimits {
 }
 
 /** Hears the life of one connection, in this order: messages, `onClosing`, `onError` at most once, `onTerminated` once. */
-export interface DriverListener {
+export interface ConnectionListener {
   onMessage(data: string | Buffer, isText: boolean): void;
   /** The peer closes, or the connection has failed: nothing can be sent any more. */
   onClosing(): void;
   /** The connection ends because of an error. */
   onError(error: FourDError): void;
-  /** The peer has taken what waited: see {@link Driver.isBlocked}. */
-  onDrained(): void;
+  /** The peer has taken what waited: see {@link Connection.isBlocked}. */
+  onWritable(): void;
   /** The connection is over. */
   onTerminated(ending: Ending): void;
 }
@@ -54,34 +54,34 @@ export interface DriverListener {
  *
  * @remarks The only file that knows both.
  */
-export class Driver implements ProtocolSink, TransportListener, EndListener, Watched {
+export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer {
   readonly #transport: Transport;
-  readonly #listener: DriverListener;
-  readonly #options: DriverOptions;
+  readonly #listener: ConnectionListener;
+  readonly #options: ConnectionOptions;
   readonly #batch: WriteBatch;
   readonly #protocol: ProtocolConnection;
-  readonly #watch: Watch;
+  readonly #monitor: PeerMonitor;
   /** What came with the handshake, until {@link start}. */
   #head: Buffer | undefined;
   #isPaused = true;
   #isInflating = false;
   /** Made when the connection begins to end. */
-  #end: ConnectionEnd | undefined;
+  #end: ClosingState | undefined;
   /** Messages that are not framed yet, so that they can be dropped. */
-  #held: HeldMessages | undefined;
+  #held: SendBacklog | undefined;
   #bytesReceived = 0;
   /** Whole, as all times that connections keep: see TimerWheel.nowMs. */
   readonly #openedAt: number = Math.floor(performance.now());
 
   /** @param head - bytes of the peer that came with the handshake */
-  constructor(transport: Transport, head: Buffer, listener: DriverListener, options: DriverOptions) {
+  constructor(transport: Transport, head: Buffer, listener: ConnectionListener, options: ConnectionOptions) {
     this.#transport = transport;
     this.#head = head;
     this.#listener = listener;
     this.#options = options;
     this.#batch = new WriteBatch(transport);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
-    this.#watch = new Watch(this, options);
+    this.#monitor = new PeerMonitor(this, options);
     transport.start(this);
   }
 
@@ -90,7 +90,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     return this.#batch.bufferedBytes + this.#protocol.waitingBytes + (this.#held?.bytes ?? 0);
   }
 
-  /** True while the peer does not keep up, or a message is being compressed. {@link DriverListener.onDrained} follows. */
+  /** True while the peer does not keep up, or a message is being compressed. {@link ConnectionListener.onWritable} follows. */
   get isBlocked(): boolean {
     return this.#batch.isBlocked || this.#protocol.waitingBytes > 0 || this.#held !== undefined;
   }
@@ -107,10 +107,10 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     this.#isPaused = false;
     const head = this.#head;
     this.#head = undefined;
-    this.#watch.onResume();
+    this.#monitor.onResume();
     if (head === undefined) {
       this.#protocol.resume();
-      this.#watch.onBytes(this.#protocol.incomplete);
+      this.#monitor.onBytes(this.#protocol.partialMessageId);
     } else if (head.length > 0) this.onBytes(head);
     this.#resumeTransport();
   }
@@ -119,7 +119,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
   pause(): void {
     if (this.#isPaused || this.#end?.isOver === true || this.#end?.isDiscarding === true) return;
     this.#isPaused = true;
-    this.#watch.onPause();
+    this.#monitor.onPause();
     this.#protocol.pause();
     this.#transport.pause();
   }
@@ -175,20 +175,20 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
   // ProtocolSink
 
   onMessage(data: string | Buffer, isText: boolean): void {
-    if (this.#watch.allowsMessage()) this.#listener.onMessage(data, isText);
+    if (this.#monitor.allowsMessage()) this.#listener.onMessage(data, isText);
   }
 
   onPing(): void {
-    this.#watch.countControlFrame();
+    this.#monitor.countControlFrame();
   }
 
   onPong(): void {
-    this.#watch.countControlFrame();
+    this.#monitor.countControlFrame();
   }
 
   onCompressed(): void {
     this.#releaseHeld(true);
-    this.#tellDrained();
+    this.#reportWritable();
   }
 
   onInflating(isInflating: boolean): void {
@@ -233,15 +233,15 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
     // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
-    if (this.#end?.isDiscarding === true || this.#watch.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
-    this.#watch.onBytes(this.#protocol.incomplete);
+    if (this.#end?.isDiscarding === true || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
+    this.#monitor.onBytes(this.#protocol.partialMessageId);
   }
 
-  onDrain(): void {
+  onWritable(): void {
     this.#batch.flush();
-    this.#protocol.onOutputDrained();
+    this.#protocol.onOutputWritable();
     this.#releaseHeld(true);
-    this.#tellDrained();
+    this.#reportWritable();
   }
 
   onEnd(): void {
@@ -259,7 +259,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
     end.finish();
-    this.#watch.stop();
+    this.#monitor.stop();
     this.#batch.close();
     this.#held = undefined;
     this.#protocol.abandon();
@@ -275,9 +275,9 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     });
   }
 
-  // Watched
+  // MonitoredPeer
 
-  get signature(): ComponentSignature {
+  get component(): ComponentSignature {
     return this.#options.role === 'server' ? 'HTTP' : 'HTCL';
   }
 
@@ -293,13 +293,13 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     this.#protocol.sendPong(NO_PAYLOAD);
   }
 
-  onLimitPassed(error: FourDError): void {
+  onLimitExceeded(error: FourDError): void {
     // After the handshake only TCP is left to end, and that is no error.
     if (this.#end?.isHandshakeOver === true) this.#transport.destroy();
     else this.#protocol.fail(error);
   }
 
-  // EndListener
+  // ClosingListener
 
   onCloseTimeout(): void {
     const end = this.#beginEnd();
@@ -311,13 +311,13 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     }
   }
 
-  #beginEnd(): ConnectionEnd {
-    this.#end ??= new ConnectionEnd(this);
+  #beginEnd(): ClosingState {
+    this.#end ??= new ClosingState(this);
     return this.#end;
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
-    const componentSignature = this.signature;
+    const componentSignature = this.component;
     this.#protocol.fail(new FourDError(code, message, { componentSignature, side: 'remote', endCause, cause }));
   }
 
@@ -345,7 +345,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
       this.#write(data, compress);
       return 'queued';
     }
-    this.#held ??= new HeldMessages();
+    this.#held ??= new SendBacklog();
     const isBytes = Buffer.isBuffer(data);
     const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
     // As with messages that are framed at once, only large ones must not change.
@@ -360,7 +360,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
       new FourDError(
         'ERR_BUFFER_FULL',
         `peer too slow: ${waiting} bytes wait to be sent (maxBufferedBytes ${maxBufferedBytes})`,
-        { componentSignature: this.signature, side: 'remote', limit: maxBufferedBytes, observed: waiting },
+        { componentSignature: this.component, side: 'remote', limit: maxBufferedBytes, observed: waiting },
       ),
     );
   }
@@ -378,8 +378,8 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     this.#held = undefined;
   }
 
-  #tellDrained(): void {
-    if (!this.isBlocked) this.#listener.onDrained();
+  #reportWritable(): void {
+    if (!this.isBlocked) this.#listener.onWritable();
   }
 
   /** Reads on, unless an event has paused again. */
@@ -387,7 +387,7 @@ export class Driver implements ProtocolSink, TransportListener, EndListener, Wat
     if (this.isReading) this.#transport.resume();
   }
 
-  #discard(end: ConnectionEnd): void {
+  #discard(end: ClosingState): void {
     end.isDiscarding = true;
     // In a later turn, so that what was held back is not reported from within close() or fail().
     if (this.#isPaused) setImmediate(() => this.resume());

@@ -1,10 +1,10 @@
 import { type ComponentSignature, FourDError, type ErrorCode } from '../errors.ts';
-import { keepaliveDueMs, type KeepaliveLimits, keepaliveStep } from './heartbeat.ts';
+import { heartbeatDueMs, type HeartbeatLimits, heartbeatStep } from './heartbeat.ts';
 import { RateLimit } from './rate-limit.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
 /** What a peer may do in a time. Infinity sets no limit. */
-export interface WatchLimits extends KeepaliveLimits {
+export interface PeerLimits extends HeartbeatLimits {
   /** How long a message, or a frame, may have come in part only. */
   readonly incompleteMessageTimeoutMs: number;
   readonly maxControlFramesPerSecond: number;
@@ -13,15 +13,15 @@ export interface WatchLimits extends KeepaliveLimits {
 }
 
 /** The connection that is watched. */
-export interface Watched {
-  readonly signature: ComponentSignature;
+export interface MonitoredPeer {
+  readonly component: ComponentSignature;
   /** Whether bytes of the peer are taken at present. */
   readonly isReading: boolean;
   sendPing(): void;
   /** Sends a pong that no ping asked for. */
   sendPong(): void;
   /** The peer has passed a limit, or is gone. */
-  onLimitPassed(error: FourDError): void;
+  onLimitExceeded(error: FourDError): void;
 }
 
 /**
@@ -31,9 +31,9 @@ export interface Watched {
  * when it passes, it is looked what has come meanwhile. While nothing is read (the user's callbacks are slower than
  * the peer) or this process stands still, no time passes for the peer.
  */
-export class Watch implements Deadline {
-  readonly #watched: Watched;
-  readonly #limits: WatchLimits;
+export class PeerMonitor implements Deadline {
+  readonly #watched: MonitoredPeer;
+  readonly #limits: PeerLimits;
   /** When the last bytes came, or reading began again. */
   #heardMs: number;
   /** When the peer was pinged, undefined when something has come since. */
@@ -54,7 +54,7 @@ export class Watch implements Deadline {
   #stalledMs: number;
   #isStopped = false;
 
-  constructor(watched: Watched, limits: WatchLimits) {
+  constructor(watched: MonitoredPeer, limits: PeerLimits) {
     this.#watched = watched;
     this.#limits = limits;
     this.#heardMs = timers.nowMs;
@@ -87,7 +87,7 @@ export class Watch implements Deadline {
     this.#excuse(timers.nowMs - this.#pausedMs);
   }
 
-  /** Counts bytes. Returns false when there were too many: {@link Watched.onLimitPassed} has been called. */
+  /** Counts bytes. Returns false when there were too many: {@link MonitoredPeer.onLimitExceeded} has been called. */
   allowsBytes(count: number): boolean {
     return (
       this.#bytes === undefined || this.#allows(this.#bytes, count, 'ERR_RATE_LIMIT', 'bytes', 'maxBytesPerSecond')
@@ -133,7 +133,7 @@ export class Watch implements Deadline {
     if (this.#controlFrames?.isUnused(nowMs) === true) this.#controlFrames = undefined;
     const { isReading } = this.#watched;
     if (nowMs >= (this.#incompleteDueMs ?? Infinity)) this.#onIncompleteDue(nowMs, isReading);
-    switch (keepaliveStep(this.#limits, this.#heardMs, this.#pingedMs, nowMs, isReading)) {
+    switch (heartbeatStep(this.#limits, this.#heardMs, this.#pingedMs, nowMs, isReading)) {
       case 'ping':
         this.#pingedMs = nowMs;
         this.#watched.sendPing();
@@ -181,7 +181,7 @@ export class Watch implements Deadline {
 
   /** Sets the deadline for what is due first, unless one is set for an earlier time. */
   #arm(): void {
-    const silentDueMs = keepaliveDueMs(this.#limits, this.#heardMs, this.#pingedMs);
+    const silentDueMs = heartbeatDueMs(this.#limits, this.#heardMs, this.#pingedMs);
     // The answer to a ping sets no deadline either, and the next ping may be due before the verdict would have been.
     const nextPingMs = this.#pingedMs === undefined ? Infinity : timers.nowMs + this.#limits.pingIntervalMs;
     const dueMs = Math.min(silentDueMs, nextPingMs, this.#incompleteDueMs ?? Infinity);
@@ -212,9 +212,9 @@ export class Watch implements Deadline {
   }
 
   #pass(code: ErrorCode, message: string, limit: number, observed: number): void {
-    const componentSignature = this.#watched.signature;
+    const componentSignature = this.#watched.component;
     const endCause = code === 'ERR_HEARTBEAT' ? 'heartbeat' : 'limit';
-    this.#watched.onLimitPassed(
+    this.#watched.onLimitExceeded(
       new FourDError(code, message, { componentSignature, side: 'remote', endCause, limit, observed }),
     );
   }

@@ -2,7 +2,7 @@ import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { Queue } from '../base/queue.ts';
 
 /** A message that is not framed yet. */
-export interface HeldMessage {
+export interface BacklogMessage {
   readonly data: string | Buffer | PreparedMessage;
   readonly compress: boolean | undefined;
   /** Size of its payload; of a text its UTF-16 units. */
@@ -10,11 +10,11 @@ export interface HeldMessage {
 }
 
 /** Messages for a peer that does not keep up, kept whole so that the oldest of them can still be dropped. */
-export class HeldMessages {
-  readonly #messages = new Queue<HeldMessage>();
+export class SendBacklog {
+  readonly #messages = new Queue<BacklogMessage>();
   /** Those of them that may be dropped, in the same order. */
-  readonly #droppable = new Set<HeldMessage>();
-  readonly #dropped = new WeakSet<HeldMessage>();
+  readonly #droppable = new Set<BacklogMessage>();
+  readonly #dropped = new WeakSet<BacklogMessage>();
   #bytes = 0;
 
   /** Size of all messages that are held. */
@@ -22,7 +22,7 @@ export class HeldMessages {
     return this.#bytes;
   }
 
-  push(message: HeldMessage, isDroppable: boolean): void {
+  push(message: BacklogMessage, isDroppable: boolean): void {
     this.#messages.push(message);
     this.#bytes += message.bytes;
     if (isDroppable) this.#droppable.add(message);
@@ -40,7 +40,7 @@ export class HeldMessages {
   }
 
   /** Takes the oldest message, undefined when none is left. */
-  shift(): HeldMessage | undefined {
+  shift(): BacklogMessage | undefined {
     for (;;) {
       const message = this.#messages.shift();
       if (message === undefined) return undefined;

@@ -11,13 +11,13 @@ const EMPTY = Buffer.alloc(0);
  * @remarks With a buffer for each socket, a turn in which a thousand sockets wrote one small message each took 16 MB or
  * more, and the process kept 3 KB for each of 10 000 connections.
  */
-export class Slabs {
+export class WriteArena {
   #current: Buffer = EMPTY;
   #used = 0;
   /** Those of this turn that have no room. */
   #full: Buffer[] = [];
   readonly #free: Buffer[] = [];
-  #isHeld = false;
+  #isRetained = false;
 
   /** The slab that the last {@link reserve} spoke of. */
   get current(): Buffer {
@@ -44,23 +44,23 @@ export class Slabs {
     return buffer === this.#current && end === this.#used && buffer.length - end >= byteCount;
   }
 
-  /** Somebody still reads a part of this turn's slabs: they are not used again. */
-  hold(): void {
-    this.#isHeld = true;
+  /** Somebody still reads a part of what was written in this turn: its slabs are not used again. */
+  retainTurn(): void {
+    this.#isRetained = true;
   }
 
-  /** All that was written in this turn has left, but for what {@link hold} told of. */
-  reuse(): void {
-    if (this.#isHeld) this.#current = EMPTY;
+  /** All that was written in this turn has left, but for what {@link retainTurn} told of. */
+  recycle(): void {
+    if (this.#isRetained) this.#current = EMPTY;
     else this.#free.push(...this.#full.slice(0, MAX_FREE_SLABS - this.#free.length));
     this.#full = [];
     this.#used = 0;
-    this.#isHeld = false;
+    this.#isRetained = false;
   }
 }
 
 /** A part of a slab as memory of its own; other memory as it is. */
-export function outOfSlab(piece: Buffer): Buffer {
+export function outOfArena(piece: Buffer): Buffer {
   // Memory of somebody else may have this very size: a copy does no harm.
   return piece.buffer.byteLength === SLAB_BYTES ? Buffer.from(piece) : piece;
 }

@@ -1,8 +1,8 @@
-import type { Output } from '../protocol/frame-output.ts';
+import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
-import { forgetSharedRun, SharedRun } from './shared-frames.ts';
-import { outOfSlab, Slabs } from './write-arena.ts';
+import { forgetSharedFrames, SharedFrames } from './shared-frames.ts';
+import { outOfArena, WriteArena } from './write-arena.ts';
 import type { Transport } from '../transport/transport.ts';
 
 /** Least size of the buffers of a batch whose transport is blocked. Who wants more gets a buffer of its own, too. */
@@ -18,7 +18,7 @@ const MAX_BATCH_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
 
-const slabs = new Slabs();
+const arena = new WriteArena();
 const freeLargeBuffers: Buffer[] = [];
 
 /** Batches that have something to write at the end of this turn of the event loop. */
@@ -32,9 +32,9 @@ function flushAll(): void {
   isFlushScheduled = false;
   for (const batch of batches) batch.flush();
   // Unless a flush has made somebody write again.
-  if (dirty.length === 0) slabs.reuse();
+  if (dirty.length === 0) arena.recycle();
   forgetSharedMessage();
-  forgetSharedRun();
+  forgetSharedFrames();
 }
 
 /**
@@ -44,13 +44,13 @@ function flushAll(): void {
  * however many messages it sends. Waiting for `setImmediate` beat `nextTick` and microtasks with many busy sockets, and
  * cost nothing with a single one. While the transport is blocked the batch keeps collecting.
  */
-export class WriteBatch implements Output {
+export class WriteBatch implements FrameOutput {
   readonly #transport: Transport;
   /** Finished pieces, in front of what is in {@link buffer}. Undefined when there are none, as in an idle connection. */
   #pieces: Buffer[] | undefined;
   #pieceBytes = 0;
   /** Small frames that other batches share, as long as there is nothing else but {@link #pieces} in front of them. */
-  #run: SharedRun | undefined;
+  #run: SharedFrames | undefined;
   /** The slab of this turn, or a buffer of our own while the transport is blocked. */
   #buffer: Buffer = EMPTY;
   #isSlab = false;
@@ -107,10 +107,10 @@ export class WriteBatch implements Output {
     if (frame.length > MAX_COPIED_FRAME_BYTES) {
       this.append(frame);
     } else if (this.#run !== undefined) {
-      this.#run = this.#run.with(frame);
+      this.#run = this.#run.append(frame);
       this.#onGrown();
     } else if (this.#end === this.#start) {
-      this.#run = SharedRun.of(frame);
+      this.#run = SharedFrames.first(frame);
       this.#onGrown();
     } else {
       const offset = this.reserve(frame.length);
@@ -153,7 +153,7 @@ export class WriteBatch implements Output {
     // What waits behind something else may wait for long, a few bytes at a time: it must not hold a slab each time.
     if (this.#transport.bufferedBytes > 0) this.#copyOutOfSlabs();
     const hasLeft = this.#transport.write(this.#pieces ?? []);
-    if (this.#hasSlabPieces && !hasLeft) slabs.hold();
+    if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
     this.#clear();
     if (hasLeft && buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
       freeLargeBuffers.push(buffer);
@@ -204,7 +204,7 @@ export class WriteBatch implements Output {
 
   /** What follows is not shared: the frames go in front of it, into the same buffer. */
   #copyRun(): void {
-    const { bytes } = this.#run as SharedRun;
+    const { bytes } = this.#run as SharedFrames;
     if (bytes.length > MAX_COPIED_FRAME_BYTES) {
       this.#finishRun();
       return;
@@ -216,19 +216,19 @@ export class WriteBatch implements Output {
 
   #makeRoom(byteCount: number): void {
     const hasRoom = this.#isSlab
-      ? slabs.isLast(this.#buffer, this.#end, byteCount)
+      ? arena.isLast(this.#buffer, this.#end, byteCount)
       : this.#buffer.length - this.#end >= byteCount;
     if (hasRoom) return;
     this.#finishPiece();
     this.#isSlab = byteCount <= OWN_BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
-    this.#start = this.#isSlab ? slabs.reserve(byteCount) : 0;
+    this.#start = this.#isSlab ? arena.reserve(byteCount) : 0;
     this.#end = this.#start;
-    this.#buffer = this.#isSlab ? slabs.current : ownBuffer(byteCount);
+    this.#buffer = this.#isSlab ? arena.current : ownBuffer(byteCount);
   }
 
   #advance(byteCount: number): void {
     this.#end += byteCount;
-    if (this.#isSlab) slabs.commit(this.#end);
+    if (this.#isSlab) arena.commit(this.#end);
   }
 
   /** What has to wait longer than this turn goes to memory of its own. */
@@ -243,7 +243,7 @@ export class WriteBatch implements Output {
   #copyOutOfSlabs(): void {
     if (!this.#hasSlabPieces) return;
     this.#hasSlabPieces = false;
-    this.#pieces = this.#pieces?.map(outOfSlab);
+    this.#pieces = this.#pieces?.map(outOfArena);
   }
 
   #clear(): void {

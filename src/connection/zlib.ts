@@ -28,7 +28,7 @@ const MAX_STREAMS = 64;
 const MIN_CHUNK_BYTES = 256;
 const MAX_CHUNK_BYTES = 65_536;
 
-/** Smaller results share slabs of Node. */
+/** Smaller results share arena of Node. */
 const MIN_OWN_BYTES = 4096;
 
 /** What the sender dropped (RFC 7692 section 7.2.1). */
@@ -62,17 +62,17 @@ export class CompressionFactory {
   /** The compression of a connection for which this was agreed. */
   create(agreed: DeflateParameters): Compression {
     const { thresholdBytes, level } = this.#settings;
-    const server = { bits: agreed.serverMaxWindowBits, isAlone: agreed.serverNoContextTakeover };
-    const client = { bits: agreed.clientMaxWindowBits, isAlone: agreed.clientNoContextTakeover };
+    const server = { bits: agreed.serverMaxWindowBits, isContextFree: agreed.serverNoContextTakeover };
+    const client = { bits: agreed.clientMaxWindowBits, isContextFree: agreed.clientNoContextTakeover };
     const [out, back] = this.#role === 'server' ? [server, client] : [client, server];
-    const isShared = out.isAlone && back.isAlone;
+    const isShared = out.isContextFree && back.isContextFree;
     const make = (): Compression => ({
       isShared,
       thresholdBytes,
-      deflater: out.isAlone
+      deflater: out.isContextFree
         ? shared(this.#deflaters, out.bits, () => new ZlibDeflater(out.bits, level, undefined))
         : new ZlibDeflater(out.bits, level, new History(out.bits)),
-      inflater: back.isAlone
+      inflater: back.isContextFree
         ? shared(this.#inflaters, back.bits, () => new ZlibInflater(back.bits, undefined))
         : new ZlibInflater(back.bits, new History(back.bits)),
     });
@@ -248,7 +248,7 @@ function commonOptions(expectedBytes: number, history: History | undefined): Zli
 /** A short result must not hold the memory of a long guess. */
 function ownMemory(result: Buffer): Buffer {
   if (result.length * 2 >= result.buffer.byteLength) return result;
-  // Node 24 cuts what is below 32 KiB out of slabs of 64 KiB.
+  // Node 24 cuts what is below 32 KiB out of arena of 64 KiB.
   const own = result.length < MIN_OWN_BYTES ? Buffer.allocUnsafe(result.length) : Buffer.allocUnsafeSlow(result.length);
   result.copy(own);
   return own;

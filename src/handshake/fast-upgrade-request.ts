@@ -1,7 +1,7 @@
 import { isAlphanumericCode } from './header-grammar.ts';
 
 /** Longer requests are left to Node: a browser's, with some cookies, has 500 to 2 000 bytes. */
-export const MAX_PLAIN_UPGRADE_BYTES = 8192;
+export const MAX_FAST_UPGRADE_BYTES = 8192;
 const MAX_HEADERS = 64;
 
 const REQUEST_START = 'GET /';
@@ -35,7 +35,7 @@ const isNameCode: readonly boolean[] = Array.from(
 );
 
 /** An upgrade request as an HTTP parser would give it. */
-export interface PlainUpgrade {
+export interface FastUpgradeRequest {
   readonly method: 'GET';
   readonly httpVersion: '1.1';
   readonly url: string;
@@ -54,8 +54,8 @@ export interface PlainUpgrade {
  * @param text - the bytes as Latin-1, up to the first empty line and with it
  * @returns undefined for all that is not surely such a request
  */
-export function readPlainUpgrade(text: string): PlainUpgrade | undefined {
-  if (!text.startsWith(REQUEST_START) || text.length > MAX_PLAIN_UPGRADE_BYTES) return undefined;
+export function readFastUpgradeRequest(text: string): FastUpgradeRequest | undefined {
+  if (!text.startsWith(REQUEST_START) || text.length > MAX_FAST_UPGRADE_BYTES) return undefined;
   const urlEnd = endOfVisible(text, 'GET '.length);
   if (!text.startsWith(VERSION, urlEnd)) return undefined;
   const headers = Object.create(null) as Record<string, string>;

@@ -17,7 +17,7 @@ const isBase64Code: readonly boolean[] = Array.from({ length: 128 }, (_, code) =
   return isAlphanumericCode(code) || character === '+' || character === '/';
 });
 
-/** An upgrade request, as Node's parser or {@link readPlainUpgrade} gives it. */
+/** An upgrade request, as Node's parser or {@link readFastUpgradeRequest} gives it. */
 export interface UpgradeRequest {
   readonly method?: string | undefined;
   readonly httpVersion?: string | undefined;

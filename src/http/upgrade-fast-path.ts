@@ -1,14 +1,14 @@
 import { maxHeaderSize, type Server } from 'node:http';
 import { Socket } from 'node:net';
-import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../handshake/fast-upgrade-request.ts';
+import { MAX_FAST_UPGRADE_BYTES, readFastUpgradeRequest } from '../handshake/fast-upgrade-request.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
-import { UpgradeHub } from './upgrade-router.ts';
+import { UpgradeRouter } from './upgrade-router.ts';
 
 /** A client that has sent nothing for so long, twice at most, is left to Node, whose own limits of time begin then. */
-const PATIENCE_MS = 1000;
+const FIRST_BYTE_TIMEOUT_MS = 1000;
 
-const MAX_HEAD_BYTES: number = Math.min(MAX_PLAIN_UPGRADE_BYTES, maxHeaderSize);
+const MAX_HEAD_BYTES: number = Math.min(MAX_FAST_UPGRADE_BYTES, maxHeaderSize);
 
 const NO_BYTES = Buffer.alloc(0);
 /** Line end, line end. */
@@ -18,7 +18,7 @@ const EMPTY_LINE = 0x0d_0a_0d_0a;
 const READER: unique symbol = Symbol('reader');
 
 interface FreshSocket extends Socket {
-  [READER]?: FirstBytes | undefined;
+  [READER]?: UpgradeFastPath | undefined;
 }
 
 /** The settings of a server that change which requests it takes, or how it reads them. */
@@ -28,20 +28,20 @@ interface RequestRules {
   readonly shouldUpgradeCallback?: unknown;
 }
 
-type ConnectionListener = (this: Server, socket: unknown) => void;
+type NodeConnectionListener = (this: Server, socket: unknown) => void;
 
 /**
  * Reads the first bytes of each connection of a plain HTTP server. A WebSocket upgrade request in its plain form goes
- * straight to the {@link UpgradeHub}; all else goes to the listener of Node that would have read it, as if nothing had
+ * straight to the {@link UpgradeRouter}; all else goes to the listener of Node that would have read it, as if nothing had
  * happened.
  *
  * @remarks node:http takes a fifth of a handshake's time to parse a request, and to bind and unbind its listeners.
  */
-export class FirstBytes implements Deadline {
+export class UpgradeFastPath implements Deadline {
   readonly #server: Server & RequestRules;
-  readonly #hub: UpgradeHub;
+  readonly #router: UpgradeRouter;
   /** What Node itself does with a connection. */
-  readonly #listener: ConnectionListener;
+  readonly #listener: NodeConnectionListener;
   readonly #shouldUpgrade: unknown;
   /** Clients that have sent nothing yet, with the time since when, the oldest first. */
   readonly #waiting = new Map<FreshSocket, number>();
@@ -53,18 +53,18 @@ export class FirstBytes implements Deadline {
    * @param server - before anybody else listens to its 'connection' event
    * @returns undefined when Node does not do as expected: the server remains as it is
    */
-  static of(server: Server): FirstBytes | undefined {
-    const [listener, ...others] = server.listeners('connection') as ConnectionListener[];
+  static of(server: Server): UpgradeFastPath | undefined {
+    const [listener, ...others] = server.listeners('connection') as NodeConnectionListener[];
     if (listener === undefined || others.length > 0) return undefined;
-    const reader = new FirstBytes(server, listener);
+    const reader = new UpgradeFastPath(server, listener);
     server.off('connection', listener);
     server.on('connection', (socket: Socket) => reader.#onConnection(socket));
     return reader;
   }
 
-  private constructor(server: Server, listener: ConnectionListener) {
+  private constructor(server: Server, listener: NodeConnectionListener) {
     this.#server = server;
-    this.#hub = UpgradeHub.of(server);
+    this.#router = UpgradeRouter.of(server);
     this.#listener = listener;
     this.#shouldUpgrade = this.#server.shouldUpgradeCallback;
   }
@@ -77,17 +77,17 @@ export class FirstBytes implements Deadline {
   onDeadline(): void {
     this.#ticket = undefined;
     for (const [socket, sinceMs] of this.#waiting) {
-      if (timers.tickMs - sinceMs < PATIENCE_MS) break;
+      if (timers.tickMs - sinceMs < FIRST_BYTE_TIMEOUT_MS) break;
       this.#handOver(socket);
     }
-    if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, PATIENCE_MS);
+    if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
   }
 
   // Called by the shared listeners below.
 
   onData(socket: FreshSocket, chunk: Buffer): void {
     const head = this.#isUndisturbed ? headOf(chunk) : undefined;
-    const request = head === undefined ? undefined : readPlainUpgrade(head);
+    const request = head === undefined ? undefined : readFastUpgradeRequest(head);
     if (request === undefined) {
       this.#handOver(socket);
       socket.unshift(chunk);
@@ -96,7 +96,7 @@ export class FirstBytes implements Deadline {
     this.forget(socket);
     socket.pause();
     const headBytes = request.text.length;
-    this.#hub.take(request, socket, headBytes === chunk.length ? NO_BYTES : chunk.subarray(headBytes));
+    this.#router.take(request, socket, headBytes === chunk.length ? NO_BYTES : chunk.subarray(headBytes));
   }
 
   /** As Node does: the user may want to know of it. */
@@ -125,17 +125,17 @@ export class FirstBytes implements Deadline {
     }
     socket.on('error', onError);
     socket[READER] = this;
-    this.#ticket ??= timers.schedule(this, PATIENCE_MS);
+    this.#ticket ??= timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
     this.#waiting.set(socket, timers.tickMs);
     socket.on('data', onData);
     socket.on('end', onEnd);
     socket.on('close', onClose);
   }
 
-  /** Whether an upgrade request would go to the hub and to nobody else, by the rules that the server began with. */
+  /** Whether an upgrade request would go to the router and to nobody else, by the rules that the server began with. */
   get #isUndisturbed(): boolean {
     const { maxHeadersCount, shouldUpgradeCallback } = this.#server;
-    return this.#hub.isAlone && maxHeadersCount === null && shouldUpgradeCallback === this.#shouldUpgrade;
+    return this.#router.isSoleListener && maxHeadersCount === null && shouldUpgradeCallback === this.#shouldUpgrade;
   }
 
   #handOver(socket: FreshSocket): void {

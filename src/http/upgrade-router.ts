@@ -17,7 +17,7 @@ export interface UpgradeAcceptor {
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
 
-const hubs = new WeakMap<UpgradableServer, UpgradeHub>();
+const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 
 /**
  * Hands the upgrade requests of one HTTP server to the acceptors of their paths.
@@ -25,7 +25,7 @@ const hubs = new WeakMap<UpgradableServer, UpgradeHub>();
  * @remarks It listens to 'upgrade' only while it has an acceptor, so that a server without one behaves as if the
  * library were not there.
  */
-export class UpgradeHub {
+export class UpgradeRouter {
   readonly #server: UpgradableServer;
   readonly #acceptors = new Map<string, UpgradeAcceptor>();
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
@@ -33,13 +33,13 @@ export class UpgradeHub {
     this.take(request, socket, head);
   };
 
-  /** The hub of a server: always the same one. */
-  static of(server: UpgradableServer): UpgradeHub {
-    const known = hubs.get(server);
+  /** The router of a server: always the same one. */
+  static of(server: UpgradableServer): UpgradeRouter {
+    const known = routers.get(server);
     if (known !== undefined) return known;
-    const hub = new UpgradeHub(server);
-    hubs.set(server, hub);
-    return hub;
+    const router = new UpgradeRouter(server);
+    routers.set(server, router);
+    return router;
   }
 
   private constructor(server: UpgradableServer) {
@@ -72,12 +72,12 @@ export class UpgradeHub {
   }
 
   /** Whether upgrade requests of this server concern nobody else. */
-  get isAlone(): boolean {
+  get isSoleListener(): boolean {
     return this.#acceptors.size > 0 && this.#server.listenerCount('upgrade') === 1;
   }
 
   /**
-   * Takes an upgrade request: from an 'upgrade' event, or in place of one while the hub {@link isAlone}.
+   * Takes an upgrade request: from an 'upgrade' event, or in place of one while the router {@link isSoleListener}.
    *
    * @param socket - with an 'error' listener, and not being read
    */

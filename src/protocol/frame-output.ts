@@ -4,7 +4,7 @@
  * @remarks Frames are built in place, so that a small message costs no buffer of its own and all that is written in one
  * turn of the event loop leaves together.
  */
-export interface Output {
+export interface FrameOutput {
   /** The buffer that the last {@link reserve} spoke of. Valid until the next call of any method. */
   readonly buffer: Buffer;
   /** True while the peer does not take what was written: the moment to send nothing that can be spared. */

@@ -1,7 +1,7 @@
 import { FIN_BIT, MAX_HEADER_BYTES, OPCODE_TEXT } from './constants.ts';
 import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 import { applyMask, copyMasked, nextMaskingKey } from './mask.ts';
-import type { Output } from './frame-output.ts';
+import type { FrameOutput } from './frame-output.ts';
 
 /** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
 export const LARGE_PAYLOAD_BYTES = 16_384;
@@ -18,7 +18,7 @@ const MAX_PIECE_BYTES = 65_536;
  * @param payload - copied when it is masked or shorter than {@link LARGE_PAYLOAD_BYTES}, else handed over as it is
  * @param isMasked - whether a client sends it (RFC 6455 section 5.3)
  */
-export function writeFrame(output: Output, firstByte: number, payload: Buffer, isMasked: boolean): void {
+export function writeFrame(output: FrameOutput, firstByte: number, payload: Buffer, isMasked: boolean): void {
   if (isMasked) {
     writeMaskedFrame(output, firstByte, payload, nextMaskingKey());
     return;
@@ -42,7 +42,7 @@ export function writeFrame(output: Output, firstByte: number, payload: Buffer, i
  *
  * @param text - of at most {@link SHORT_TEXT_LENGTH} UTF-16 units
  */
-export function writeShortText(output: Output, text: string, isMasked: boolean): void {
+export function writeShortText(output: FrameOutput, text: string, isMasked: boolean): void {
   const offset = output.reserve(MAX_HEADER_BYTES + text.length * 3);
   const { buffer } = output;
   // Most text is ASCII: the header is placed for that, and the payload moved when it turns out longer.
@@ -58,7 +58,7 @@ export function writeShortText(output: Output, text: string, isMasked: boolean):
 }
 
 /** A client has to copy every payload, so a large one goes through the memory of the output too, piece by piece. */
-function writeMaskedFrame(output: Output, firstByte: number, payload: Buffer, key: number): void {
+function writeMaskedFrame(output: FrameOutput, firstByte: number, payload: Buffer, key: number): void {
   const { length } = payload;
   const headerBytes = frameHeaderBytes(length, true);
   let end = Math.min(length, MAX_PIECE_BYTES);

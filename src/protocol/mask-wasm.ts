@@ -6,7 +6,7 @@ export interface WebAssemblyApi {
 }
 
 /** Masks bytes that lie in {@link memory}, 16 at a time. */
-export interface SimdMask {
+export interface WasmMask {
   /** 128 KiB. */
   readonly memory: Buffer;
   /**
@@ -116,11 +116,11 @@ const CODE = Uint8Array.from(
  * for the fastest plain loop; 64 bytes take 16 ns against 70.
  * @returns undefined where WebAssembly or its vector instructions are missing or not allowed, or there is no room for them
  */
-export function createSimdMask(wasm: WebAssemblyApi | undefined): SimdMask | undefined {
+export function createWasmMask(wasm: WebAssemblyApi | undefined): WasmMask | undefined {
   if (wasm?.validate(CODE) !== true) return undefined;
   try {
     const { exports } = new wasm.Instance(new wasm.Module(CODE));
-    const { mask, memory } = exports as { mask: SimdMask['mask']; memory: { buffer: ArrayBuffer } };
+    const { mask, memory } = exports as { mask: WasmMask['mask']; memory: { buffer: ArrayBuffer } };
     return { mask, memory: Buffer.from(memory.buffer) };
   } catch {
     // V8 reserves gigabytes of addresses for any memory, which `ulimit -v` forbids; a `node:vm` context may forbid it all.

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { createSimdMask, type SimdMask, type WebAssemblyApi } from './mask-wasm.ts';
+import { createWasmMask, type WasmMask, type WebAssemblyApi } from './mask-wasm.ts';
 
 /** From this size on, copying to where vector instructions reach pays, or where there are none, two views for whole words. */
 const LONG_BYTES = 256;
@@ -16,7 +16,7 @@ const keyWord = new Int32Array(keyBytes.buffer);
 const pool = Buffer.alloc(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
-const simd = createSimdMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+const simd = createWasmMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
 let isWindowOpen = false;
 
 /**
@@ -123,7 +123,7 @@ function applyMaskByBytes(bytes: Uint8Array, start: number, end: number, key: nu
   return seen;
 }
 
-function applyMaskByCopy(masker: SimdMask, bytes: Uint8Array, start: number, end: number, key: number): boolean {
+function applyMaskByCopy(masker: WasmMask, bytes: Uint8Array, start: number, end: number, key: number): boolean {
   let isAscii = true;
   for (let offset = start; offset < end; offset += WINDOW_BYTES) {
     const piece = bytes.subarray(offset, Math.min(offset + WINDOW_BYTES, end));
@@ -138,7 +138,7 @@ function applyMaskByCopy(masker: SimdMask, bytes: Uint8Array, start: number, end
  * @returns whether all resulting bytes are ASCII
  */
 function maskThroughWindow(
-  { memory, mask }: SimdMask,
+  { memory, mask }: WasmMask,
   bytes: Uint8Array,
   target: Uint8Array,
   offset: number,

@@ -1,7 +1,7 @@
 import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
-import { incompleteBudget, type IncompleteHolder, IncompleteMemory } from './partial-message-budget.ts';
+import { partialMessageBudget, type PartialMessageHolder, PartialMessageMemory } from './partial-message-budget.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import { Utf8Validator } from './utf8.ts';
 
@@ -38,7 +38,7 @@ export interface MessageListener {
  * @remarks For those that are compressed or do not come whole: the others are read without it. What has come is copied,
  * piece by piece, into one buffer that grows by doubling, so that memory follows bytes and not frames.
  */
-export class MessageAssembler implements IncompleteHolder {
+export class MessageAssembler implements PartialMessageHolder {
   readonly #listener: MessageListener;
   readonly #limits: MessageLimits;
   readonly #decodesText: boolean;
@@ -53,7 +53,7 @@ export class MessageAssembler implements IncompleteHolder {
   #buffer: Buffer | undefined;
   #bufferedBytes = 0;
   /** What counts {@link #buffer} against the budget of the process. */
-  #memory: IncompleteMemory | undefined;
+  #memory: PartialMessageMemory | undefined;
   #utf8: Utf8Validator | undefined;
 
   constructor(listener: MessageListener, limits: MessageLimits, decodesText: boolean, inflater: Inflater | undefined) {
@@ -125,7 +125,7 @@ export class MessageAssembler implements IncompleteHolder {
 
   /** Lets go of an unfinished message. */
   clear(): void {
-    if (this.#memory !== undefined) incompleteBudget.release(this.#memory);
+    if (this.#memory !== undefined) partialMessageBudget.release(this.#memory);
     this.#memory = undefined;
     this.#buffer = undefined;
     this.#utf8 = undefined;
@@ -177,8 +177,8 @@ export class MessageAssembler implements IncompleteHolder {
     if (buffer === undefined || buffer.length < needed) {
       const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
       const size = Math.min(grownSize(buffer, needed, this.#announcedBytes), most);
-      this.#memory ??= new IncompleteMemory(this);
-      if (!incompleteBudget.hold(this.#memory, size)) return false;
+      this.#memory ??= new PartialMessageMemory(this);
+      if (!partialMessageBudget.hold(this.#memory, size)) return false;
       this.#buffer = Buffer.allocUnsafeSlow(size);
       if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
     }

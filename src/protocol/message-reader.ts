@@ -4,11 +4,11 @@ import { markAsUntransferable } from 'node:worker_threads';
 /** What is wrong with a text that {@link readMessage} refuses. */
 export const INVALID_UTF8 = 'invalid text message: not valid UTF-8';
 
-/** Binary messages of this size are cut out of slabs of our own. */
+/** Binary messages of this size are cut out of arena of our own. */
 const MIN_SLICE_BYTES = 512;
 const MAX_SLICE_BYTES = 4096;
 /** One message that its receiver keeps holds this much at most: 64 times its size. */
-const SLAB_BYTES = 32_768;
+const ARENA_BYTES = 32_768;
 
 /**
  * Reads a message that lies whole in `bytes[start..end)`, which the result does not refer to.
@@ -44,13 +44,13 @@ let slabOffset = 0;
 /**
  * Memory for a message, not yet written to.
  *
- * @remarks Node 20 and 22 cut what is below 4 KiB out of slabs of 8 KiB, which are eight messages of 1 KiB: to allocate
+ * @remarks Node 20 and 22 cut what is below 4 KiB out of arena of 8 KiB, which are eight messages of 1 KiB: to allocate
  * and fill the memory of one took a third longer.
  */
 function allocate(byteCount: number): Buffer {
   if (byteCount < MIN_SLICE_BYTES || byteCount > MAX_SLICE_BYTES) return Buffer.allocUnsafe(byteCount);
   if (slab.length - slabOffset < byteCount) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slab = Buffer.allocUnsafeSlow(ARENA_BYTES);
     slabOffset = 0;
     // As Node does with its own: whoever moves a message to another thread would take those of other connections along.
     markAsUntransferable(slab.buffer);

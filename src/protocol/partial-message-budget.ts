@@ -1,5 +1,5 @@
 /** What holds the bytes of an unfinished message. */
-export interface IncompleteHolder {
+export interface PartialMessageHolder {
   /**
    * Too many bytes are held in this process, and no message has been unfinished for longer than this one: let go of it.
    *
@@ -10,15 +10,15 @@ export interface IncompleteHolder {
 }
 
 /** What one unfinished message holds, in a list of all of them. */
-export class IncompleteMemory {
-  readonly holder: IncompleteHolder;
+export class PartialMessageMemory {
+  readonly holder: PartialMessageHolder;
   heldBytes = 0;
   /** Whether it is in the list. */
   isHeld = false;
-  older: IncompleteMemory | undefined;
-  younger: IncompleteMemory | undefined;
+  older: PartialMessageMemory | undefined;
+  younger: PartialMessageMemory | undefined;
 
-  constructor(holder: IncompleteHolder) {
+  constructor(holder: PartialMessageHolder) {
     this.holder = holder;
   }
 }
@@ -31,11 +31,11 @@ export class IncompleteMemory {
  * longer than those whose messages are under way. A linked list, because a `Map` of the same took 2 to 4 µs for each
  * message of 64 KiB: coming and going makes it rehash all the time.
  */
-export class IncompleteBudget {
+export class PartialMessageBudget {
   limitBytes: number;
   #heldBytes = 0;
-  #oldest: IncompleteMemory | undefined;
-  #youngest: IncompleteMemory | undefined;
+  #oldest: PartialMessageMemory | undefined;
+  #youngest: PartialMessageMemory | undefined;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -47,16 +47,16 @@ export class IncompleteBudget {
   }
 
   /**
-   * The message now holds this much. May call {@link IncompleteHolder.onBudgetExceeded}, also of its holder.
+   * The message now holds this much. May call {@link PartialMessageHolder.onBudgetExceeded}, also of its holder.
    *
    * @returns false when this message itself had to go
    */
-  hold(memory: IncompleteMemory, bytes: number): boolean {
+  hold(memory: PartialMessageMemory, bytes: number): boolean {
     if (!memory.isHeld) this.#add(memory);
     this.#heldBytes += bytes - memory.heldBytes;
     memory.heldBytes = bytes;
     while (this.#heldBytes > this.limitBytes) {
-      const oldest = this.#oldest as IncompleteMemory;
+      const oldest = this.#oldest as PartialMessageMemory;
       const observedBytes = this.#heldBytes;
       this.release(oldest);
       oldest.holder.onBudgetExceeded(this.limitBytes, observedBytes);
@@ -65,7 +65,7 @@ export class IncompleteBudget {
   }
 
   /** The message holds nothing any more. Does nothing when it held nothing. */
-  release(memory: IncompleteMemory): void {
+  release(memory: PartialMessageMemory): void {
     if (!memory.isHeld) return;
     memory.isHeld = false;
     this.#heldBytes -= memory.heldBytes;
@@ -79,7 +79,7 @@ export class IncompleteBudget {
     memory.younger = undefined;
   }
 
-  #add(memory: IncompleteMemory): void {
+  #add(memory: PartialMessageMemory): void {
     const youngest = this.#youngest;
     memory.isHeld = true;
     memory.older = youngest;
@@ -90,4 +90,4 @@ export class IncompleteBudget {
 }
 
 /** The budget that all connections of this process share. */
-export const incompleteBudget: IncompleteBudget = new IncompleteBudget(268_435_456);
+export const partialMessageBudget: PartialMessageBudget = new PartialMessageBudget(268_435_456);

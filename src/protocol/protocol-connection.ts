@@ -13,7 +13,7 @@ import {
 } from './constants.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
-import type { Output } from './frame-output.ts';
+import type { FrameOutput } from './frame-output.ts';
 import type { Compression } from './compression.ts';
 import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './deflate-queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
@@ -40,14 +40,14 @@ interface Inflating {
 
 /**
  * The WebSocket protocol of one connection (RFC 6455), without I/O, clock or promises: bytes go in through
- * {@link receive}, intents through the other methods; frames come out through the {@link Output}, events through the
+ * {@link receive}, intents through the other methods; frames come out through the {@link FrameOutput}, events through the
  * {@link ProtocolSink}.
  *
  * @remarks Pings and close frames are answered here. After a close frame or a failure all that still comes is discarded.
  */
 export class ProtocolConnection implements FrameListener, MessageListener, DeflateListener {
   readonly #sink: ProtocolSink;
-  readonly #output: Output;
+  readonly #output: FrameOutput;
   readonly #options: ProtocolOptions;
   readonly #parser: FrameParser;
   /** Only while there is a message that is compressed, or not whole. */
@@ -63,7 +63,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   /** The latest ping that could not be answered at once. */
   #waitingPong: Buffer | undefined;
 
-  constructor(sink: ProtocolSink, output: Output, options: ProtocolOptions) {
+  constructor(sink: ProtocolSink, output: FrameOutput, options: ProtocolOptions) {
     this.#sink = sink;
     this.#output = output;
     this.#options = options;
@@ -78,7 +78,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   /**
    * Which message, or control frame between messages, has come in part only: a number that no other one has, 0 for none.
    */
-  get incomplete(): number {
+  get partialMessageId(): number {
     return !this.#isClosing && (this.#parser.isInFrame || this.#isInMessage) ? this.#ordinal : 0;
   }
 
@@ -202,7 +202,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   /** To be called when the output takes bytes again: a pong that had to wait goes out. */
-  onOutputDrained(): void {
+  onOutputWritable(): void {
     const pong = this.#waitingPong;
     this.#waitingPong = undefined;
     if (pong !== undefined && !this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong);

@@ -16,7 +16,7 @@ const MAX_PERIODS = 10;
  * nothing waits.
  * @typeParam T - a connection
  */
-export class ArrivalOrder<T> implements Deadline {
+export class EndingOrder<T> implements Deadline {
   /** Those whose end is not delivered yet, in order of arrival. */
   readonly #awaited: Set<T>;
   /** How to deliver the ends that have come. */

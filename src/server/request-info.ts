@@ -28,7 +28,7 @@ export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest
  *
  * @remarks Parsed objects of a browser's request take four times as much, and connections live for days.
  */
-export class KeptRequest {
+export class StoredRequest {
   #request: string | RequestInfo;
   readonly #remoteAddress: string;
 

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { callbackFailed, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
-import { currentContext, type LogicalProcess, type Owned } from '../workers/worker.ts';
+import { currentContext, type Worker, type WorkerResource } from '../workers/worker.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import {
   buildUpgradeResponse,
@@ -13,9 +13,9 @@ import { PreparedMessage } from '../protocol/prepared-message.ts';
 import { acceptOffer } from '../handshake/permessage-deflate.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
-import { refuseUpgrade, type UpgradeAcceptor, type UpgradeHub } from '../http/upgrade-router.ts';
+import { refuseUpgrade, type UpgradeAcceptor, type UpgradeRouter } from '../http/upgrade-router.ts';
 import { Acceptance, Refusal } from './admission.ts';
-import { ArrivalOrder } from './ordered-endings.ts';
+import { EndingOrder } from './ordered-endings.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../session/callback-queue.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { type DataType, type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
@@ -25,8 +25,8 @@ import { callHandler, hasCallback } from '../session/call-handler.ts';
 import type { CheckedServerOptions } from './server-options.ts';
 import type { OriginRule } from './origins.ts';
 import { PendingUpgrade, type UpgradeJudge } from './pending-upgrade.ts';
-import { KeptRequest } from './request-info.ts';
-import { OWNER_END_TIMEOUT_MS, Session, type SessionOwner, type SessionSettings } from '../session/session.ts';
+import { StoredRequest } from './request-info.ts';
+import { WORKER_END_TIMEOUT_MS, Session, type SessionOwner, type SessionSettings } from '../session/session.ts';
 import type { ClientFacts, TrustedProxies } from './trusted-proxies.ts';
 import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
@@ -45,11 +45,11 @@ export interface ServerCoreOptions {
   readonly limits: CheckedServerOptions;
   readonly origins: OriginRule;
   readonly proxies: TrustedProxies;
-  readonly hubs: readonly UpgradeHub[];
+  readonly routers: readonly UpgradeRouter[];
 }
 
 /** The work of a `WebSocketServer`: accepts clients, keeps their connections, and ends in order. */
-export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner, Owned {
+export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner, WorkerResource {
   readonly subject: WebSocketServer;
   readonly handler: object;
   readonly dataType: DataType;
@@ -59,8 +59,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   readonly #origins: OriginRule;
   readonly #proxies: TrustedProxies;
   readonly #compression: CompressionFactory | undefined;
-  readonly #hubs: readonly UpgradeHub[];
-  readonly #process: LogicalProcess;
+  readonly #routers: readonly UpgradeRouter[];
+  readonly #worker: Worker;
   readonly #sessionSettings: SessionSettings;
   readonly #queue: CallbackQueue;
   readonly #connections = new Set<ServerConnection>();
@@ -71,7 +71,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   /** Connections whose onTerminate has not run. */
   #unfinished = 0;
   /** The order of the connections' onTerminate, while the server ends. */
-  #order: ArrivalOrder<ServerConnection> | undefined;
+  #order: EndingOrder<ServerConnection> | undefined;
   #isOpened = false;
   #isTerminating = false;
   #hasEnded = false;
@@ -92,17 +92,17 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#counts = new ConnectionCounts(options.limits);
     const { compression } = options.limits;
     this.#compression = compression && new CompressionFactory('server', compression);
-    this.#hubs = options.hubs;
-    this.#process = currentContext().process;
+    this.#routers = options.routers;
+    this.#worker = currentContext().worker;
     this.#sessionSettings = {
       role: 'server',
       dataType: options.dataType,
-      process: this.#process,
+      worker: this.#worker,
       limits: options.limits,
     };
-    this.#queue = new CallbackQueue(this, this.#process);
-    this.#process.own(this);
-    for (const hub of this.#hubs) hub.add(this.#path, this);
+    this.#queue = new CallbackQueue(this, this.#worker);
+    this.#worker.own(this);
+    for (const router of this.#routers) router.add(this.#path, this);
     // Later, so that the variable that receives the server is set.
     setImmediate(() => this.#queue.push({ type: 'open' }));
   }
@@ -238,10 +238,10 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     this.#counts.remove(upgrade.network);
   }
 
-  // Owned
+  // WorkerResource
 
-  onOwnerEnding(): void {
-    this.shutdown(CLOSE_GOING_AWAY, OWNER_END_TIMEOUT_MS, 'worker');
+  onWorkerEnding(): void {
+    this.shutdown(CLOSE_GOING_AWAY, WORKER_END_TIMEOUT_MS, 'worker');
   }
 
   // CallbackOwner
@@ -256,8 +256,8 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
       for (const upgrade of this.#pending) this.#decide(upgrade);
       this.#endIfOver();
     } else if (event.type === 'terminate') {
-      for (const hub of this.#hubs) hub.remove(this.#path);
-      this.#process.disown(this);
+      for (const router of this.#routers) router.remove(this.#path);
+      this.#worker.disown(this);
       this.#isOver = true;
       for (const onEnd of this.#onEnd) onEnd();
     }
@@ -265,12 +265,12 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
 
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
     const name = event.type === 'open' ? 'onOpen' : event.type === 'error' ? 'onError' : 'onTerminate';
-    reportError(callbackFailed(name, thrown), this.#process);
+    reportError(callbackFailed(name, thrown), this.#worker);
   }
 
   onQueueFull(): void {}
 
-  onQueueDrained(): void {}
+  onQueueIdle(): void {}
 
   // Called by the connections.
 
@@ -294,11 +294,11 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
   }
 
   #decide(upgrade: PendingUpgrade): void {
-    if (this.#process.isMain) {
-      this.#process.enter(() => upgrade.ask());
+    if (this.#worker.isMain) {
+      this.#worker.enter(() => upgrade.ask());
     } else {
       upgrade.wait();
-      this.#process.runTask(() => upgrade.ask());
+      this.#worker.runTask(() => upgrade.ask());
     }
   }
 
@@ -322,7 +322,7 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     const { socket, head, handshake, request, client } = upgrade;
     const protocol = acceptance.protocol ?? upgrade.protocol;
     this.#unfinished++;
-    const kept = new KeptRequest(request, client.address);
+    const kept = new StoredRequest(request, client.address);
     const session = { handler, settings: this.#sessionSettings };
     const connection = new ServerConnection(this, protocol, kept, acceptance.data, session);
     connection.network = upgrade.network;
@@ -341,14 +341,14 @@ export class ServerCore implements UpgradeAcceptor, UpgradeJudge, CallbackOwner,
     if (!this.#hasEnded && hasCallback(this.handler, 'onError')) {
       this.#queue.push({ type: 'error', errors: [error.item], error });
     } else {
-      reportError(error, this.#process);
+      reportError(error, this.#worker);
     }
   }
 
   /** Refuses clients from now on, also those that wait. */
   #beginEnd(): void {
     this.#isTerminating = true;
-    this.#order ??= new ArrivalOrder(Array.from(this.#connections).filter(({ hasEnded }) => !hasEnded));
+    this.#order ??= new EndingOrder(Array.from(this.#connections).filter(({ hasEnded }) => !hasEnded));
     for (const upgrade of this.#pending) upgrade.refuse(503, 'the server is closing');
   }
 
@@ -373,7 +373,7 @@ class ServerConnection implements SessionOwner {
   constructor(
     core: ServerCore,
     protocol: string,
-    request: KeptRequest,
+    request: StoredRequest,
     data: unknown,
     { handler, settings }: { readonly handler: object; readonly settings: SessionSettings },
   ) {

@@ -3,7 +3,7 @@ import type { SendableMessage, SendOptions } from '../session/data-type.ts';
 import type { ConnectionHandler } from '../session/call-handler.ts';
 import type { Session } from '../session/session.ts';
 import type { SendStatus } from '../connection/connection.ts';
-import type { KeptRequest, RequestInfo } from './request-info.ts';
+import type { StoredRequest, RequestInfo } from './request-info.ts';
 import type { Status } from '../session/status.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
 
@@ -12,7 +12,7 @@ export let createConnection: (
   session: Session,
   wss: WebSocketServer,
   protocol: string,
-  request: KeptRequest,
+  request: StoredRequest,
   data: unknown,
 ) => WebSocketConnection;
 
@@ -29,7 +29,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
   readonly #session: Session;
   readonly #wss: WebSocketServer<T, Data>;
   readonly #protocol: string;
-  readonly #request: KeptRequest;
+  readonly #request: StoredRequest;
 
   static {
     createConnection = (session, wss, protocol, request, data) =>
@@ -40,7 +40,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
     session: Session,
     wss: WebSocketServer<T, Data>,
     protocol: string,
-    request: KeptRequest,
+    request: StoredRequest,
     data: Data,
   ) {
     this.data = data;

@@ -1,7 +1,7 @@
 import { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { normalizePath, UpgradeHub } from '../http/upgrade-router.ts';
+import { normalizePath, UpgradeRouter } from '../http/upgrade-router.ts';
 import { checkDataType, type DataType, type SendableMessage } from '../session/data-type.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './graceful-shutdown.ts';
 import { hasCallback, type ServerHandler } from '../session/call-handler.ts';
@@ -75,8 +75,8 @@ export class WebSocketServer<T = string, Data = unknown> {
         'cannot create a WebSocket server: the web server is not running',
       );
     }
-    const hubs = servers.map((server) => UpgradeHub.of(server));
-    if (hubs.some((hub) => hub.has(normalizedPath))) {
+    const routers = servers.map((server) => UpgradeRouter.of(server));
+    if (routers.some((router) => router.has(normalizedPath))) {
       throw serverError(
         'ERR_DUPLICATE_PATH',
         `cannot create a WebSocket server: another one has the path ${normalizedPath ?? '(any)'}`,
@@ -91,7 +91,7 @@ export class WebSocketServer<T = string, Data = unknown> {
       limits,
       origins: new OriginRule(options.origins),
       proxies: new TrustedProxies(options.trustedProxies),
-      hubs,
+      routers,
     });
     if (host instanceof WebServer) this.#core.onceEnded(attach(host, this.#core));
   }

@@ -1,4 +1,4 @@
-import { isThenable, type LogicalProcess } from '../workers/worker.ts';
+import { isThenable, type Worker } from '../workers/worker.ts';
 import { Queue } from '../base/queue.ts';
 import type {
   DrainEvent,
@@ -37,8 +37,8 @@ export interface CallbackOwner {
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void;
   /** As many events wait as may. */
   onQueueFull(): void;
-  /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenDrained}. */
-  onQueueDrained(): void;
+  /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenIdle}. */
+  onQueueIdle(): void;
 }
 
 /** Name of the callback for each event. */
@@ -59,16 +59,16 @@ export const CALLBACK_NAMES = {
  */
 export class CallbackQueue {
   readonly #owner: CallbackOwner;
-  readonly #process: LogicalProcess;
+  readonly #worker: Worker;
   /** Made when the first event has to wait: with synchronous callbacks none ever does. */
   #waiting: Queue<QueuedEvent> | undefined;
   #isBusy = false;
   #isFull = false;
   #isMuted = false;
 
-  constructor(owner: CallbackOwner, process: LogicalProcess) {
+  constructor(owner: CallbackOwner, worker: Worker) {
     this.#owner = owner;
-    this.#process = process;
+    this.#worker = worker;
   }
 
   /** Delivers an event, now or when those before it are over. */
@@ -83,7 +83,7 @@ export class CallbackQueue {
       return;
     }
     this.#isBusy = true;
-    if (this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event)) this.#next();
+    if (this.#worker.isMain ? this.#runHere(event) : this.#runInWorker(event)) this.#next();
   }
 
   /**
@@ -95,7 +95,7 @@ export class CallbackQueue {
    */
   pushFirst(event: QueuedEvent): void {
     this.#isBusy = true;
-    const isHere = this.#process.isMain || this.#process.isBusy;
+    const isHere = this.#worker.isMain || this.#worker.isBusy;
     if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
@@ -105,8 +105,8 @@ export class CallbackQueue {
     this.#waiting.unshift(event);
   }
 
-  /** Asks for {@link CallbackOwner.onQueueDrained} when no event waits any more. Only while a callback runs or is just over. */
-  notifyWhenDrained(): void {
+  /** Asks for {@link CallbackOwner.onQueueIdle} when no event waits any more. Only while a callback runs or is just over. */
+  notifyWhenIdle(): void {
     this.#isFull = true;
   }
 
@@ -118,18 +118,18 @@ export class CallbackQueue {
   /** Goes on with what waits. A loop, so that a thousand events do not need a thousand frames of stack. */
   #next(): void {
     for (let event = this.#waiting?.shift(); event !== undefined; event = this.#waiting?.shift()) {
-      if (!(this.#process.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
+      if (!(this.#worker.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
     }
     this.#isBusy = false;
     if (!this.#isFull) return;
     this.#isFull = false;
-    this.#owner.onQueueDrained();
+    this.#owner.onQueueIdle();
   }
 
   /** Returns whether the callback is over; if not, {@link #next} follows later. */
   #runHere(event: QueuedEvent): boolean {
     // The main process without workers: no closure, no change of context.
-    const result = this.#process.isCurrent ? this.#call(event) : this.#process.enter(() => this.#call(event));
+    const result = this.#worker.isCurrent ? this.#call(event) : this.#worker.enter(() => this.#call(event));
     if (!isThenable(result)) return true;
     result.then(() => this.#next());
     return false;
@@ -143,8 +143,8 @@ export class CallbackQueue {
       isOver = true;
       if (isLater) this.#next();
     };
-    if (isFirst) this.#process.runTaskFirst(run, done);
-    else this.#process.runTask(run, done);
+    if (isFirst) this.#worker.runTaskFirst(run, done);
+    else this.#worker.runTask(run, done);
     isLater = true;
     return isOver;
   }

@@ -136,19 +136,19 @@ let last: CheckedOptions | undefined;
 export function checkCommon(
   options: CommonOptions,
   keys: ReadonlySet<string>,
-  signature: ComponentSignature,
+  component: ComponentSignature,
 ): CheckedOptions {
-  checkKeys(options, keys, signature);
-  const numbers = checkNumbers(options, NUMBERS, signature);
+  checkKeys(options, keys, component);
+  const numbers = checkNumbers(options, NUMBERS, component);
   const protocols = options.protocols ?? [];
   if (!Array.isArray(protocols) || !protocols.every((protocol) => typeof protocol === 'string' && isToken(protocol))) {
-    throw invalidOption('protocols must be an array of HTTP tokens', signature);
+    throw invalidOption('protocols must be an array of HTTP tokens', component);
   }
-  if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', signature);
-  const compression = checkCompression(options.compression, signature);
+  if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', component);
+  const compression = checkCompression(options.compression, component);
   const { bufferPolicy = 'close' } = options;
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
-    throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, signature);
+    throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, component);
   }
   const checked: CheckedOptions = { ...numbers, bufferPolicy, compression, protocols };
   if (last === undefined || !isSame(checked, last)) {

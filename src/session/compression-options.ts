@@ -49,22 +49,22 @@ const COMPRESSION_RANGES = {
  * @returns undefined when it is off
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkCompression(value: unknown, signature: ComponentSignature): CheckedCompression | undefined {
+export function checkCompression(value: unknown, component: ComponentSignature): CheckedCompression | undefined {
   if (value === undefined || value === false) return undefined;
   const options: unknown = value === true ? {} : value;
   if (typeof options !== 'object' || options === null) {
-    throw invalidOption('compression must be true, false or an object', signature);
+    throw invalidOption('compression must be true, false or an object', component);
   }
   const checked: Record<string, number | boolean> = { ...COMPRESSION_DEFAULTS };
   for (const [name, given] of Object.entries(options)) {
     if (!Object.hasOwn(COMPRESSION_DEFAULTS, name)) {
-      throw invalidOption(`there is no option "compression.${name}"`, signature);
+      throw invalidOption(`there is no option "compression.${name}"`, component);
     }
     if (given === undefined) continue;
     const range = COMPRESSION_RANGES[name as keyof typeof COMPRESSION_RANGES] as NumberRange | undefined;
-    if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, given, range, signature);
+    if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, given, range, component);
     else if (typeof given === 'boolean') checked[name] = given;
-    else throw invalidOption(`compression.${name} must be true or false`, signature);
+    else throw invalidOption(`compression.${name} must be true or false`, component);
   }
   // zlib cannot compress raw deflate with 8, and what is announced must hold (RFC 7692 section 7.1.2).
   checked.serverMaxWindowBits = Math.max(9, checked.serverMaxWindowBits as number);

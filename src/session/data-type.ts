@@ -33,11 +33,11 @@ export function isDataType(value: unknown): value is DataType {
  *
  * @throws FourDError `ERR_INVALID_DATA_TYPE`
  */
-export function checkDataType(dataType: unknown, signature: ComponentSignature): DataType {
+export function checkDataType(dataType: unknown, component: ComponentSignature): DataType {
   if (dataType === undefined) return 'text';
   if (isDataType(dataType)) return dataType;
   throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob" or "object"', {
-    componentSignature: signature,
+    componentSignature: component,
   });
 }
 

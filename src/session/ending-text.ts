@@ -30,7 +30,7 @@ const OWN_REASONS: Readonly<Partial<Record<EndCause, string>>> = {
 };
 
 /** Says for people why a connection ended that no error ended. */
-export function describeEnding({ cause, phase, code }: Pick<Ending, 'cause' | 'phase' | 'code'>): string {
+export function endingText({ cause, phase, code }: Pick<Ending, 'cause' | 'phase' | 'code'>): string {
   if (cause === 'peer-closed') {
     const name = CODE_NAMES[code];
     return `the peer closed the connection with code ${code}${name === undefined ? '' : ` (${name})`}`;

@@ -1,6 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
-import { incompleteBudget } from '../protocol/partial-message-budget.ts';
+import { partialMessageBudget } from '../protocol/partial-message-budget.ts';
 import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-checks.ts';
 
 /** Limits that hold for all connections of the process together. */
@@ -14,7 +14,7 @@ export interface GlobalLimits {
 }
 
 const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
-  maxIncompleteBytes: { default: incompleteBudget.limitBytes, ...COUNT },
+  maxIncompleteBytes: { default: partialMessageBudget.limitBytes, ...COUNT },
 };
 
 /**
@@ -25,7 +25,7 @@ const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
  */
 export function setGlobalLimits(limits: GlobalLimits): void {
   try {
-    incompleteBudget.limitBytes = checkGlobalLimits(limits).maxIncompleteBytes;
+    partialMessageBudget.limitBytes = checkGlobalLimits(limits).maxIncompleteBytes;
   } catch (error) {
     generateError(error as FourDError, undefined);
   }

@@ -22,34 +22,34 @@ export function checkNumber(
   name: string,
   value: unknown,
   range: Omit<NumberRange, 'default'>,
-  signature: ComponentSignature,
+  component: ComponentSignature,
 ): number {
   const isWhole = Number.isSafeInteger(value) || value === Infinity;
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
-  throw invalidOption(`${name} must be a whole number, ${limits}`, signature);
+  throw invalidOption(`${name} must be a whole number, ${limits}`, component);
 }
 
 /** Checks several numbers, each by its range, and fills in the defaults. */
 export function checkNumbers<Name extends string>(
   options: Readonly<Partial<Record<Name, number | undefined>>>,
   ranges: Readonly<Record<Name, NumberRange>>,
-  signature: ComponentSignature,
+  component: ComponentSignature,
 ): Record<Name, number> {
   const numbers: Partial<Record<Name, number>> = {};
   for (const name in ranges) {
     const range = ranges[name];
     const value = options[name];
-    numbers[name] = value === undefined ? range.default : checkNumber(name, value, range, signature);
+    numbers[name] = value === undefined ? range.default : checkNumber(name, value, range, component);
   }
   return numbers as Record<Name, number>;
 }
 
 /** Checks that there is an options object, and in it no option that is not known. */
-export function checkKeys(options: object, keys: ReadonlySet<string>, signature: ComponentSignature): void {
-  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', signature);
+export function checkKeys(options: object, keys: ReadonlySet<string>, component: ComponentSignature): void {
+  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', component);
   const unknown = Object.keys(options).find((key) => !keys.has(key));
-  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, signature);
+  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, component);
 }
 
 /** The error of an option that cannot be used. */

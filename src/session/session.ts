@@ -7,16 +7,16 @@ import {
   withEnding,
 } from '../errors.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
-import type { LogicalProcess, Owned } from '../workers/worker.ts';
+import type { Worker, WorkerResource } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_UNAUTHORIZED, type Role } from '../protocol/constants.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { Ending } from '../connection/closing-state.ts';
-import { Driver, type DriverListener, type DriverOptions, type SendStatus } from '../connection/connection.ts';
+import { Connection, type ConnectionListener, type ConnectionOptions, type SendStatus } from '../connection/connection.ts';
 import type { Transport } from '../transport/transport.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
-import { describeEnding } from './ending-text.ts';
+import { endingText } from './ending-text.ts';
 import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
 import { type Expirable, Expiry } from './expiry.ts';
 import { hasCallback } from './call-handler.ts';
@@ -25,7 +25,7 @@ import { NO_FIGURES, type Reconnector } from '../client/reconnector.ts';
 import type { Status } from './status.ts';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
-export const OWNER_END_TIMEOUT_MS = 2000;
+export const WORKER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
@@ -35,7 +35,7 @@ const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
  * Options of drivers by the limits they come from, or by their compression: connections of a server share one object,
  * and so do clients with the same limits, unless they have a compression of their own.
  */
-const sharedOptions = new WeakMap<CheckedOptions | Compression, DriverOptions>();
+const sharedOptions = new WeakMap<CheckedOptions | Compression, ConnectionOptions>();
 
 let lastId = 0;
 
@@ -61,7 +61,7 @@ export interface SessionOwner {
 export interface SessionSettings {
   readonly role: Role;
   readonly dataType: DataType;
-  readonly process: LogicalProcess;
+  readonly worker: Worker;
   readonly limits: CheckedOptions;
   /** Only of a client that connects again. */
   readonly reconnector?: Reconnector | undefined;
@@ -72,14 +72,14 @@ export interface SessionSettings {
  *
  * @remarks `WebSocket` and `WebSocketConnection` are the two public faces of it.
  */
-export class Session implements DriverListener, CallbackOwner, Owned, Expirable {
+export class Session implements ConnectionListener, CallbackOwner, WorkerResource, Expirable {
   /** Unique in this process. */
   readonly id: number = ++lastId;
   readonly handler: object;
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
   readonly #queue: CallbackQueue;
-  #driver: Driver | undefined;
+  #connection: Connection | undefined;
   #status: Status = 'Connecting';
   /** onError has run or is about to: it does so once. */
   #hasFailed = false;
@@ -97,9 +97,9 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#owner = owner;
     this.handler = handler;
     this.#settings = settings;
-    this.#queue = new CallbackQueue(this, settings.process);
+    this.#queue = new CallbackQueue(this, settings.worker);
     // A server ends its connections when its process ends it.
-    if (settings.role === 'client') settings.process.own(this);
+    if (settings.role === 'client') settings.worker.own(this);
   }
 
   get subject(): object {
@@ -124,11 +124,11 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   get bufferedBytes(): number {
-    return (this.#driver?.bufferedBytes ?? 0) + (this.#reconnector?.heldBytes ?? 0);
+    return (this.#connection?.bufferedBytes ?? 0) + (this.#reconnector?.heldBytes ?? 0);
   }
 
   /** "HTTP" on the server, "HTCL" on the client. */
-  get signature(): ComponentSignature {
+  get component(): ComponentSignature {
     return this.#settings.role === 'server' ? 'HTTP' : 'HTCL';
   }
 
@@ -140,8 +140,8 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
    * @param compression - what was agreed on, undefined for none
    */
   open(transport: Transport, head: Buffer, answer: string, compression: Compression | undefined): void {
-    this.#driver = new Driver(transport, head, this, this.#driverOptions(compression));
-    if (answer !== '') this.#driver.writeHead(answer);
+    this.#connection = new Connection(transport, head, this, this.#connectionOptions(compression));
+    if (answer !== '') this.#connection.writeHead(answer);
     this.#status = 'Connected';
     this.#openings++;
     const { role, reconnector } = this.#settings;
@@ -172,7 +172,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   cancel(): void {
     this.#reconnector?.end();
     this.#status = 'Closed';
-    this.#settings.process.disown(this);
+    this.#settings.worker.disown(this);
   }
 
   /** Sends a message: see the public classes. */
@@ -181,7 +181,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       return this.#sendLater(message, options);
     if (typeof message === 'string') return this.#sendWire(message, options);
     try {
-      return this.#sendWire(toWire(message, this.signature), options);
+      return this.#sendWire(toWire(message, this.component), options);
     } catch (error) {
       return generateError<SendStatus>(error as FourDError, 'dropped');
     }
@@ -246,7 +246,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#reconnector?.end();
     this.#status = 'Closing';
     this.#queue.mute();
-    this.#driver?.close(code, reason, timeoutMs, cause);
+    this.#connection?.close(code, reason, timeoutMs, cause);
   }
 
   /** Ends the connection without a close frame. */
@@ -255,32 +255,32 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#reconnector?.end();
     this.#status = 'Closing';
     this.#queue.mute();
-    this.#driver?.destroy(cause);
+    this.#connection?.destroy(cause);
   }
 
-  // Owned
+  // WorkerResource
 
-  onOwnerEnding(): void {
-    if (this.#driver === undefined) this.#owner.onAborted?.('worker');
-    else this.close(CLOSE_GOING_AWAY, '', OWNER_END_TIMEOUT_MS, 'worker');
+  onWorkerEnding(): void {
+    if (this.#connection === undefined) this.#owner.onAborted?.('worker');
+    else this.close(CLOSE_GOING_AWAY, '', WORKER_END_TIMEOUT_MS, 'worker');
   }
 
-  // DriverListener
+  // ConnectionListener
 
   onMessage(data: string | Buffer, isText: boolean): void {
     let value: unknown = data;
     if (this.dataType !== 'text' || typeof data !== 'string') {
       try {
-        value = toEventData(this.dataType, data, isText, this.signature);
+        value = toEventData(this.dataType, data, isText, this.component);
       } catch (error) {
-        this.#driver?.fail(error as FourDError);
+        this.#connection?.fail(error as FourDError);
         return;
       }
     }
     this.#queue.push({ type: 'message', data: value });
   }
 
-  onDrained(): void {
+  onWritable(): void {
     this.#releaseHeld();
     if (this.#isBlocked) return;
     this.#resolveDrained();
@@ -307,9 +307,9 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const lostBy = reconnector?.lostBy;
     if (reconnector !== undefined) reconnector.lostBy = undefined;
     if (reconnector?.takesOver(ending, lostBy) === true) {
-      reconnector.addUp(ending);
+      reconnector.addFigures(ending);
       reconnector.isReleasing = false;
-      this.#driver = undefined;
+      this.#connection = undefined;
       this.#status = 'Connecting';
       if (!this.#isBlocked) this.#resolveDrained();
       return;
@@ -342,12 +342,12 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       if (event.type === 'open') this.#owner.onOpened?.();
       // Not when the connection was lost meanwhile: the next one has a callback of its own.
       if (--this.#openings > 0) return;
-      if (this.#reconnector !== undefined) this.onDrained();
+      if (this.#reconnector !== undefined) this.onWritable();
       // Reading begins when the queue is idle, not now: of what came with the handshake, messages would otherwise wait,
       // and a mistake behind them would end the connection before their callbacks could answer.
-      this.#queue.notifyWhenDrained();
+      this.#queue.notifyWhenIdle();
     } else if (event.type === 'terminate') {
-      this.#settings.process.disown(this);
+      this.#settings.worker.disown(this);
       this.#owner.onFinished?.();
     }
   }
@@ -358,32 +358,32 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     this.#queue.mute();
     this.#reconnector?.end();
     // A close frame that has left, ours or the peer's, keeps its code: the closing handshake goes on.
-    let isTold = this.#status === 'Connected' && this.#driver?.fail(error) === true;
+    let isTold = this.#status === 'Connected' && this.#connection?.fail(error) === true;
     // Then onTerminate is still to come, and onError before.
     if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
-      const phase = this.#driver === undefined ? this.#owner.connectPhase : 'closing';
+      const phase = this.#connection === undefined ? this.#owner.connectPhase : 'closing';
       this.#queue.pushNext(toErrorEvent(withEnding(error, phase ?? 'preparing', 'callback')));
       isTold = true;
     }
     // A client that waits for its next connection.
-    if (this.#driver === undefined && this.#status === 'Connecting') {
+    if (this.#connection === undefined && this.#status === 'Connecting') {
       this.#failure = error.message;
       this.#owner.onAborted?.('callback');
     }
     // Nobody else would hear of it: a mistake in user code must not pass in silence.
-    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#settings.process);
+    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#settings.worker);
   }
 
   onQueueFull(): void {
-    this.#driver?.pause();
+    this.#connection?.pause();
   }
 
-  onQueueDrained(): void {
-    this.#driver?.resume();
+  onQueueIdle(): void {
+    this.#connection?.resume();
   }
 
-  #driverOptions(compression: Compression | undefined): DriverOptions {
+  #connectionOptions(compression: Compression | undefined): ConnectionOptions {
     const { limits, role, dataType } = this.#settings;
     const decodesText = dataType !== 'blob';
     const known = sharedOptions.get(compression ?? limits);
@@ -395,7 +395,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
-    const status = (this.#driver as Driver).send(wire, options?.compress, options?.droppable);
+    const status = (this.#connection as Connection).send(wire, options?.compress, options?.droppable);
     if (status === 'queued') this.#hasQueued = true;
     return status;
   }
@@ -406,7 +406,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
       return 'dropped';
     }
     try {
-      const wire = typeof message === 'string' ? message : toWire(message, this.signature);
+      const wire = typeof message === 'string' ? message : toWire(message, this.component);
       const status = this.#reconnector.hold(wire, options);
       if (status === 'queued') this.#hasQueued = true;
       return status;
@@ -421,12 +421,12 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
 
   /** Whether messages wait, for the peer or for a connection. */
   get #isBlocked(): boolean {
-    return this.#driver?.isBlocked === true || (this.#reconnector?.heldCount ?? 0) > 0;
+    return this.#connection?.isBlocked === true || (this.#reconnector?.heldCount ?? 0) > 0;
   }
 
   /** Sends what waited for the connection, as far as the peer takes it. */
   #releaseHeld(): void {
-    const driver = this.#driver;
+    const driver = this.#connection;
     const reconnector = this.#reconnector;
     if (reconnector === undefined || driver === undefined) return;
     if (this.#status !== 'Connected' || this.#openings > 0) return;
@@ -451,14 +451,14 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
     const reconnector = this.#reconnector;
     if (reconnector === undefined) return undefined;
     return {
-      ...reconnector.addUp(ending),
+      ...reconnector.addFigures(ending),
       reconnectAttempts: reconnector.attempt,
       unsentMessages: reconnector.takeUnsent(),
     };
   }
 
   #describe(ending: Ending): string {
-    const message = this.#failure ?? describeEnding(ending);
+    const message = this.#failure ?? endingText(ending);
     const verdict = this.#reconnector?.verdict;
     return verdict === undefined ? message : `${message}; ${verdict}`;
   }
@@ -470,7 +470,7 @@ export class Session implements DriverListener, CallbackOwner, Owned, Expirable 
   }
 
   #generate(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {
-    generateError(new FourDError(code, message, { componentSignature: this.signature }), undefined);
+    generateError(new FourDError(code, message, { componentSignature: this.component }), undefined);
   }
 }
 

@@ -93,7 +93,7 @@ export class MemoryTransport implements Transport {
     }
     if (this.#isBlocked && this.#sentBytes === 0 && !this.#isClosed) {
       this.#isBlocked = false;
-      this.#listener?.onDrain();
+      this.#listener?.onWritable();
     }
     if (this.#hasEnded && this.#sent.length === 0 && peer.#isReading && !peer.#hasReportedEnd && !peer.#isClosed) {
       peer.#hasReportedEnd = true;

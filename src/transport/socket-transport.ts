@@ -117,8 +117,8 @@ export class SocketTransport implements Transport {
     if (!this.#socket.destroyed) this.#listener?.onBytes(chunk);
   }
 
-  onDrain(): void {
-    this.#listener?.onDrain();
+  onWritable(): void {
+    this.#listener?.onWritable();
   }
 
   onEnd(): void {
@@ -190,7 +190,7 @@ function onData(this: OwnedSocket, chunk: Buffer): void {
 }
 
 function onDrain(this: OwnedSocket): void {
-  this[TRANSPORT]?.onDrain();
+  this[TRANSPORT]?.onWritable();
 }
 
 function onEnd(this: OwnedSocket): void {

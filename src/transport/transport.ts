@@ -6,7 +6,7 @@
 export interface Transport {
   /** Bytes handed to {@link write} that have not left yet. */
   readonly bufferedBytes: number;
-  /** True when the peer does not keep up: {@link TransportListener.onDrain} follows. */
+  /** True when the peer does not keep up: {@link TransportListener.onWritable} follows. */
   readonly isBlocked: boolean;
   /** Begins to report. Reading begins with {@link resume}. */
   start(listener: TransportListener): void;
@@ -33,7 +33,7 @@ export interface TransportListener {
   /** Bytes from the peer. The listener may change them; after the call they may be overwritten. */
   onBytes(chunk: Buffer): void;
   /** The transport takes bytes again. */
-  onDrain(): void;
+  onWritable(): void;
   /** The peer sends no more. */
   onEnd(): void;
   /** Both directions are over. Comes once, and last. `error` tells why, unless both sides ended it or this one did. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
-import { FirstBytes } from '../http/upgrade-fast-path.ts';
+import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
 import { keepUntilClosed } from '../transport/socket-transport.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgrade-router.ts';
@@ -51,7 +51,7 @@ export class WebServer {
   readonly #ownSettings: WebServerSettings;
   #settings: CheckedSettings;
   #servers: readonly UpgradableServer[] = [];
-  #firstBytes: FirstBytes | undefined;
+  #fastPath: UpgradeFastPath | undefined;
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #attached = new Set<Attached>();
@@ -174,7 +174,7 @@ export class WebServer {
       const checked = checkSettings(settings, this.#ownSettings);
       const listener = await createRequestListener(checked);
       const http = checked.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
-      this.#firstBytes = http && FirstBytes.of(http);
+      this.#fastPath = http && UpgradeFastPath.of(http);
       const https = checked.HTTPSEnabled ? await createSecureServer(checked, listener) : undefined;
       const ports: { HTTPPort?: number; HTTPSPort?: number } = {};
       if (http !== undefined) {
@@ -211,7 +211,7 @@ export class WebServer {
     const deadline = { onDeadline: () => this.#destroySockets() };
     const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
-    this.#firstBytes?.release();
+    this.#fastPath?.release();
     for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
     timers.cancel(deadline, ticket);

@@ -1,9 +1,9 @@
 import { callbackFailed, FourDError } from '../errors.ts';
 import { generateError, reportError } from './error-handling.ts';
-import { currentContext, isThenable, LogicalProcess, mainProcess } from './worker.ts';
+import { currentContext, isThenable, Worker, mainWorker } from './worker.ts';
 
 /** Workers that are alive, or ending, by name. Names are case-sensitive. */
-const workers = new Map<string, LogicalProcess>();
+const workers = new Map<string, Worker>();
 
 /** The number of the main process, as in 4D. */
 const MAIN_PROCESS_NUMBER = 1;
@@ -29,10 +29,10 @@ export function callWorker<Args extends readonly unknown[]>(
     generateError(new FourDError('ERR_INVALID_WORKER', `callWorker: ${problem}`), undefined);
     return;
   }
-  const target = processNamed(name) ?? createWorker(name as string);
+  const target = workerNamed(name) ?? createWorker(name as string);
   const message = (): unknown => runMessage(target, () => fn(...args));
   if (!target.isEnding) target.post(message);
-  else if (currentContext().process !== target) target.messagesForSuccessor.push(() => fn(...args));
+  else if (currentContext().worker !== target) target.messagesForSuccessor.push(() => fn(...args));
 }
 
 /**
@@ -44,7 +44,7 @@ export function callWorker<Args extends readonly unknown[]>(
  * @see the 4D command KILL WORKER
  */
 export function killWorker(name?: string | 1): void {
-  const target = name === undefined ? currentContext().process : processNamed(name);
+  const target = name === undefined ? currentContext().worker : workerNamed(name);
   target?.kill();
 }
 
@@ -54,7 +54,7 @@ export function killWorker(name?: string | 1): void {
  * @see the 4D command Current process name
  */
 export function currentProcessName(): string {
-  return currentContext().process.name;
+  return currentContext().worker.name;
 }
 
 /**
@@ -62,19 +62,19 @@ export function currentProcessName(): string {
  * sees them. The main process has its own too.
  */
 export function processVariables(): Record<string, unknown> {
-  return currentContext().process.variables;
+  return currentContext().worker.variables;
 }
 
 function isWorkerName(name: unknown): boolean {
   return name === MAIN_PROCESS_NUMBER || (typeof name === 'string' && name !== '');
 }
 
-function processNamed(name: string | 1): LogicalProcess | undefined {
-  return name === MAIN_PROCESS_NUMBER || name === mainProcess.name ? mainProcess : workers.get(name);
+function workerNamed(name: string | 1): Worker | undefined {
+  return name === MAIN_PROCESS_NUMBER || name === mainWorker.name ? mainWorker : workers.get(name);
 }
 
-function createWorker(name: string): LogicalProcess {
-  const worker: LogicalProcess = new LogicalProcess(name, () => {
+function createWorker(name: string): Worker {
+  const worker: Worker = new Worker(name, () => {
     workers.delete(name);
     for (const message of worker.messagesForSuccessor) callWorker(name, message);
   });
@@ -83,8 +83,8 @@ function createWorker(name: string): LogicalProcess {
 }
 
 /** Runs a message so that nothing it throws gets any further. */
-function runMessage(process: LogicalProcess, message: () => unknown): unknown {
-  const report = (thrown: unknown): void => reportError(callbackFailed(`worker ${process.name}`, thrown), process);
+function runMessage(worker: Worker, message: () => unknown): unknown {
+  const report = (thrown: unknown): void => reportError(callbackFailed(`worker ${worker.name}`, thrown), worker);
   try {
     const result = message();
     return isThenable(result) ? Promise.resolve(result).then(undefined, report) : undefined;

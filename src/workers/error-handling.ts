@@ -4,7 +4,7 @@ import {
   currentContext,
   type ErrorHandler,
   isThenable,
-  type LogicalProcess,
+  type Worker,
   runInContext,
 } from './worker.ts';
 
@@ -27,7 +27,7 @@ let globalHandler: ErrorHandler | undefined;
 export function onErrCall(handler: ErrorHandler | null | '', scope: 'local' | 'global' = ek.local): void {
   const installed = typeof handler === 'function' ? handler : undefined;
   if (scope === ek.global) globalHandler = installed;
-  else currentContext().process.errorHandler = installed;
+  else currentContext().worker.errorHandler = installed;
 }
 
 /**
@@ -38,7 +38,7 @@ export function onErrCall(handler: ErrorHandler | null | '', scope: 'local' | 'g
  * @see the 4D command Last errors
  */
 export function lastErrors(): readonly ErrorItem[] | null {
-  return currentContext().process.lastErrors;
+  return currentContext().worker.lastErrors;
 }
 
 /**
@@ -51,12 +51,12 @@ export function lastErrors(): readonly ErrorItem[] | null {
 export function tryExpr<T>(expression: () => Promise<T>): Promise<T | undefined>;
 export function tryExpr<T>(expression: () => T): T | undefined;
 export function tryExpr(expression: () => unknown): unknown {
-  const { process, attempt: outer } = currentContext();
+  const { worker, attempt: outer } = currentContext();
   const attempt: Attempt = { errors: [], outer, isOver: false };
-  process.lastErrors = null;
+  worker.lastErrors = null;
   const end = (): void => {
     attempt.isOver = true;
-    process.lastErrors = attempt.errors.length > 0 ? attempt.errors : null;
+    worker.lastErrors = attempt.errors.length > 0 ? attempt.errors : null;
   };
   const succeed = (value: unknown): unknown => {
     end();
@@ -67,7 +67,7 @@ export function tryExpr(expression: () => unknown): unknown {
     end();
   };
   try {
-    const result = runInContext({ process, attempt }, expression);
+    const result = runInContext({ worker, attempt }, expression);
     return isThenable(result) ? Promise.resolve(result).then(succeed, fail) : succeed(result);
   } catch (thrown) {
     return fail(thrown);
@@ -94,30 +94,30 @@ export function throwError(code: number, text: string): undefined {
  * @param failingValue - what the failing call returns when it does not throw
  */
 export function generateError<T>(error: FourDError, failingValue: T): T {
-  const { process, attempt } = currentContext();
+  const { worker, attempt } = currentContext();
   const taker = runningAttempt(attempt);
   if (taker !== undefined) {
     taker.errors.unshift(error.item);
-    process.lastErrors = taker.errors;
+    worker.lastErrors = taker.errors;
     return failingValue;
   }
-  const handler = handlerOf(process);
+  const handler = handlerOf(worker);
   if (handler === undefined) throw error;
-  callHandler(process, handler, error);
+  callHandler(worker, handler, error);
   return failingValue;
 }
 
 /**
  * Reports an error that no caller waits for: to the handler of the process, else to the console, never by an exception.
  */
-export function reportError(error: FourDError, process: LogicalProcess): void {
-  const handler = handlerOf(process);
+export function reportError(error: FourDError, worker: Worker): void {
+  const handler = handlerOf(worker);
   if (handler === undefined) {
     printError(error);
     return;
   }
   try {
-    process.enter(() => callHandler(process, handler, error));
+    worker.enter(() => callHandler(worker, handler, error));
   } catch (thrown) {
     printError(thrown);
   }
@@ -130,22 +130,22 @@ function runningAttempt(attempt: Attempt | undefined): Attempt | undefined {
 }
 
 /** The handler that a process's error goes to. None for the errors of a handler: they would call it without end. */
-function handlerOf(process: LogicalProcess): ErrorHandler | undefined {
-  return process.isHandlingError ? undefined : (process.errorHandler ?? globalHandler);
+function handlerOf(worker: Worker): ErrorHandler | undefined {
+  return worker.isHandlingError ? undefined : (worker.errorHandler ?? globalHandler);
 }
 
-function callHandler(process: LogicalProcess, handler: ErrorHandler, error: FourDError): void {
-  const before = process.lastErrors;
+function callHandler(worker: Worker, handler: ErrorHandler, error: FourDError): void {
+  const before = worker.lastErrors;
   const errors = [error.item];
-  process.lastErrors = errors;
-  process.isHandlingError = true;
+  worker.lastErrors = errors;
+  worker.isHandlingError = true;
   try {
     const result: unknown = handler(errors);
     // Nobody waits for an asynchronous handler.
     if (isThenable(result)) Promise.resolve(result).catch(printError);
   } finally {
-    process.isHandlingError = false;
-    process.lastErrors = before;
+    worker.isHandlingError = false;
+    worker.lastErrors = before;
   }
 }
 

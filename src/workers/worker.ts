@@ -17,14 +17,14 @@ export interface Attempt {
 
 /** In which process code runs, and within which `tryExpr`. It follows the code across every await. */
 export interface ExecutionContext {
-  readonly process: LogicalProcess;
+  readonly worker: Worker;
   readonly attempt: Attempt | undefined;
 }
 
 /** What a process closes when it ends. */
-export interface Owned {
-  /** Closes it. It must give itself back with {@link LogicalProcess.disown} when its last callback is over. */
-  onOwnerEnding(): void;
+export interface WorkerResource {
+  /** Closes it. It must give itself back with {@link Worker.disown} when its last callback is over. */
+  onWorkerEnding(): void;
 }
 
 /** Something that waits for its turn in a worker. */
@@ -42,7 +42,7 @@ interface Task {
  *
  * @see the 4D command CALL WORKER
  */
-export class LogicalProcess {
+export class Worker {
   readonly name: string;
   readonly isMain: boolean;
   /** The process's own bag of variables. */
@@ -54,9 +54,9 @@ export class LogicalProcess {
   /** What others sent while this process was ending: its successor begins with it. */
   messagesForSuccessor: (() => unknown)[] = [];
   /** The context of code that runs in this process, outside any `tryExpr`. */
-  readonly context: ExecutionContext = { process: this, attempt: undefined };
+  readonly context: ExecutionContext = { worker: this, attempt: undefined };
   readonly #onEnded: (() => void) | undefined;
-  readonly #owned = new Set<Owned>();
+  readonly #owned = new Set<WorkerResource>();
   #tasks = new Queue<Task>();
   #taskCount = 0;
   #isBusy = false;
@@ -116,14 +116,14 @@ export class LogicalProcess {
   }
 
   /** Registers something to close when this process ends. */
-  own(owned: Owned): void {
+  own(owned: WorkerResource): void {
     this.#owned.add(owned);
     // Made by the last message of a killed worker: it goes the same way as what was there before.
-    if (this.#hasClosedOwned) setImmediate(() => owned.onOwnerEnding());
+    if (this.#hasClosedOwned) setImmediate(() => owned.onWorkerEnding());
   }
 
   /** The counterpart of {@link own}. */
-  disown(owned: Owned): void {
+  disown(owned: WorkerResource): void {
     this.#owned.delete(owned);
     if (this.#isEnding) this.#schedule();
   }
@@ -136,7 +136,7 @@ export class LogicalProcess {
     for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) if (!task.isMessage) this.#add(task);
     if (this.isMain) return;
     // What another process kills a second time is the successor; one that kills itself does not know of any.
-    if (currentContext().process !== this) this.messagesForSuccessor = [];
+    if (currentContext().worker !== this) this.messagesForSuccessor = [];
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#schedule();
@@ -199,7 +199,7 @@ export class LogicalProcess {
   #closeOwned(): void {
     if (this.#hasClosedOwned) return;
     this.#hasClosedOwned = true;
-    for (const owned of this.#owned) owned.onOwnerEnding();
+    for (const owned of this.#owned) owned.onWorkerEnding();
   }
 
   #endIfOver(): void {
@@ -210,7 +210,7 @@ export class LogicalProcess {
 }
 
 /** The process of all code that no worker runs. */
-export const mainProcess: LogicalProcess = new LogicalProcess('Main process', undefined);
+export const mainWorker: Worker = new Worker('Main process', undefined);
 
 /**
  * Made when the first worker or `tryExpr` needs it: until then following contexts costs nothing, and programs without
@@ -220,7 +220,7 @@ let storage: AsyncLocalStorage<ExecutionContext> | undefined;
 
 /** The context of the code that is running. */
 export function currentContext(): ExecutionContext {
-  return storage?.getStore() ?? mainProcess.context;
+  return storage?.getStore() ?? mainWorker.context;
 }
 
 /** Runs code, and all that it starts, in a context. */

@@ -1,6 +1,6 @@
 import { setGlobalLimits, type WebSocketServerOptions } from '../../src/index.ts';
 import { checkServerOptions } from '../../src/server/server-options.ts';
-import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
+import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 
 /** Limits of a server and of its process that an attack may change: those that are numbers, and compression. */
 export type LimitSettings = Omit<
@@ -14,7 +14,7 @@ export type Limits = { readonly [K in Exclude<keyof LimitSettings, 'compression'
 /** The most that `maxMessageBytes` takes: the one limit that cannot be Infinity. */
 const LONGEST_MESSAGE_BYTES = 536_870_888;
 
-const DEFAULT_INCOMPLETE_BYTES = incompleteBudget.limitBytes;
+const DEFAULT_INCOMPLETE_BYTES = partialMessageBudget.limitBytes;
 
 /** The limits that are in force with these settings. */
 export function limitsOf({ maxIncompleteBytes = DEFAULT_INCOMPLETE_BYTES, ...options }: LimitSettings): Limits {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { adviceOnError, adviceOnStatus } from '../../src/client/connect-hints.ts';
+import { hintForError, hintForStatus } from '../../src/client/connect-hints.ts';
 
 function failure(code?: string): Error {
   return Object.assign(new Error('what happened'), code !== undefined && { code });
 }
 
-describe('adviceOnError', () => {
+describe('hintForError', () => {
   test.each([
     ['ECONNREFUSED', ' (nothing listens there: is it running?)'],
     ['ENOTFOUND', ' (no host has this name)'],
@@ -16,30 +16,30 @@ describe('adviceOnError', () => {
     ['constructor', ''],
     [undefined, ''],
   ])('%s', (code, advice) => {
-    expect(adviceOnError(failure(code), 'connecting')).toBe(advice);
+    expect(hintForError(failure(code), 'connecting')).toBe(advice);
   });
 
   test.each(['EPROTO', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])('%s, said by a peer that speaks TLS', (code) => {
     const error = Object.assign(new Error('tlsv1 alert protocol version:SSL alert number 70\n'), { code });
-    expect(adviceOnError(error, 'tls')).toBe(
+    expect(hintForError(error, 'tls')).toBe(
       ' (the server refuses TLS with this client: its versions, its ciphers, or that it shows no certificate)',
     );
   });
 
   test('a reset means something else in each phase', () => {
     const phases = ['proxy', 'tls', 'handshake', 'connecting'] as const;
-    expect(new Set(phases.map((phase) => adviceOnError(failure('ECONNRESET'), phase))).size).toBe(4);
-    expect(adviceOnError(failure('ECONNRESET'), 'connecting')).toBe('');
+    expect(new Set(phases.map((phase) => hintForError(failure('ECONNRESET'), phase))).size).toBe(4);
+    expect(hintForError(failure('ECONNRESET'), 'connecting')).toBe('');
   });
 
   test('an error for several addresses says what its first one says', () => {
     const several = new AggregateError([failure('ETIMEDOUT'), failure('ENETUNREACH')]);
-    expect(adviceOnError(several, 'connecting')).toBe(' (a firewall may drop the packets)');
-    expect(adviceOnError(new AggregateError([]), 'connecting')).toBe('');
+    expect(hintForError(several, 'connecting')).toBe(' (a firewall may drop the packets)');
+    expect(hintForError(new AggregateError([]), 'connecting')).toBe('');
   });
 });
 
-describe('adviceOnStatus', () => {
+describe('hintForStatus', () => {
   test.each([
     [200, ' (there is a web page at this URL and no WebSocket)'],
     [302, ' (the server points elsewhere: see followRedirects)'],
@@ -49,6 +49,6 @@ describe('adviceOnStatus', () => {
     [418, ''],
     [0, ''],
   ])('%i', (status, advice) => {
-    expect(adviceOnStatus(status)).toBe(advice);
+    expect(hintForStatus(status)).toBe(advice);
   });
 });

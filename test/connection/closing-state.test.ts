@@ -1,13 +1,13 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ConnectionEnd } from '../../src/connection/closing-state.ts';
+import { ClosingState } from '../../src/connection/closing-state.ts';
 import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 
-function setUp(): { end: ConnectionEnd; timeouts: () => number } {
+function setUp(): { end: ClosingState; timeouts: () => number } {
   let count = 0;
   useFakeClock();
-  return { end: new ConnectionEnd({ onCloseTimeout: () => count++ }), timeouts: () => count };
+  return { end: new ClosingState({ onCloseTimeout: () => count++ }), timeouts: () => count };
 }
 
 afterEach(() => expectNoDeadlines());

@@ -3,7 +3,7 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import type { Role } from '../../src/protocol/constants.ts';
-import { Driver, type DriverOptions } from '../../src/connection/connection.ts';
+import { Connection, type ConnectionOptions } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { ignoreErrors, SocketTransport } from '../../src/transport/socket-transport.ts';
 import type { Transport } from '../../src/transport/transport.ts';
@@ -12,7 +12,7 @@ import { createDeferred } from '../helpers/deferred.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
-import { describeBytes, RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
+import { describeBytes, RecordingConnectionListener } from '../helpers/recording-connection-listener.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { listen, type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
@@ -27,17 +27,17 @@ afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
 interface Driven {
-  readonly driver: Driver;
-  readonly heard: RecordingDriverListener;
+  readonly driver: Connection;
+  readonly heard: RecordingConnectionListener;
 }
 
 function drive(
   role: Role,
   transport: Transport,
-  { head = NO_HEAD, ...options }: Partial<DriverOptions> & { readonly head?: Buffer } = {},
+  { head = NO_HEAD, ...options }: Partial<ConnectionOptions> & { readonly head?: Buffer } = {},
 ): Driven {
-  const heard = new RecordingDriverListener();
-  const driver = new Driver(transport, head, heard, {
+  const heard = new RecordingConnectionListener();
+  const driver = new Connection(transport, head, heard, {
     role,
     decodesText: true,
     maxMessageBytes: 1_048_576,
@@ -112,7 +112,7 @@ async function openOverTcp(
 }
 
 /** Lets less than `ms` pass, then a little more: what is due after `ms` happens in between. */
-async function expectEndAfter(ms: number, heard: RecordingDriverListener, ending: string[]): Promise<void> {
+async function expectEndAfter(ms: number, heard: RecordingConnectionListener, ending: string[]): Promise<void> {
   vi.advanceTimersByTime(ms - 1);
   await turns();
   expect(heard.events.at(-1) ?? '').not.toMatch(/^terminated/);
@@ -856,7 +856,7 @@ describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => 
 
 describe.each(ROLES)('a %s that compresses', (role) => {
   /** A driver whose compression is done when the test says so, and its peer. */
-  function openCompressed(options: Partial<DriverOptions> = {}) {
+  function openCompressed(options: Partial<ConnectionOptions> = {}) {
     const compression = new FakeCompression(false);
     const [left, right] = MemoryTransport.pair();
     const peer = new Peer(otherRole(role), right);

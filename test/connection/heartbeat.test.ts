@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { keepaliveDueMs, type KeepaliveLimits, keepaliveStep } from '../../src/connection/heartbeat.ts';
+import { heartbeatDueMs, type HeartbeatLimits, heartbeatStep } from '../../src/connection/heartbeat.ts';
 
-const LIMITS: KeepaliveLimits = { pingIntervalMs: 25_000, pongTimeoutMs: 20_000 };
+const LIMITS: HeartbeatLimits = { pingIntervalMs: 25_000, pongTimeoutMs: 20_000 };
 
 describe('RFC 6455 5.5.2: the heartbeat', () => {
   test('pings after silence', () => {
-    expect(keepaliveDueMs(LIMITS, 1000, undefined)).toBe(26_000);
-    expect(keepaliveStep(LIMITS, 1000, undefined, 25_999, true)).toBe('wait');
-    expect(keepaliveStep(LIMITS, 1000, undefined, 26_000, true)).toBe('ping');
+    expect(heartbeatDueMs(LIMITS, 1000, undefined)).toBe(26_000);
+    expect(heartbeatStep(LIMITS, 1000, undefined, 25_999, true)).toBe('wait');
+    expect(heartbeatStep(LIMITS, 1000, undefined, 26_000, true)).toBe('ping');
   });
 
   test('gives up when nothing follows a ping, whose time counts also when it was late', () => {
-    expect(keepaliveDueMs(LIMITS, 1000, 100_000)).toBe(120_000);
-    expect(keepaliveStep(LIMITS, 1000, 100_000, 119_999, true)).toBe('wait');
-    expect(keepaliveStep(LIMITS, 1000, 100_000, 120_000, true)).toBe('dead');
+    expect(heartbeatDueMs(LIMITS, 1000, 100_000)).toBe(120_000);
+    expect(heartbeatStep(LIMITS, 1000, 100_000, 119_999, true)).toBe('wait');
+    expect(heartbeatStep(LIMITS, 1000, 100_000, 120_000, true)).toBe('dead');
   });
 
   test('condemns nobody while nothing is read, and shows the peer a pong instead', () => {
@@ -21,27 +21,27 @@ describe('RFC 6455 5.5.2: the heartbeat', () => {
       [undefined, 25_000],
       [25_000, 45_000],
     ] as const) {
-      expect(keepaliveStep(LIMITS, 0, pingedMs, dueMs - 1, false)).toBe('wait');
-      expect(keepaliveStep(LIMITS, 0, pingedMs, dueMs, false)).toBe('pong');
+      expect(heartbeatStep(LIMITS, 0, pingedMs, dueMs - 1, false)).toBe('wait');
+      expect(heartbeatStep(LIMITS, 0, pingedMs, dueMs, false)).toBe('pong');
     }
   });
 
   test('with an infinite time for the pong waits behind its ping', () => {
     const limits = { ...LIMITS, pongTimeoutMs: Infinity };
-    expect(keepaliveStep(limits, 0, undefined, 25_000, true)).toBe('ping');
-    expect(keepaliveDueMs(limits, 0, 25_000)).toBe(Infinity);
-    expect(keepaliveStep(limits, 0, 25_000, 1e12, true)).toBe('wait');
+    expect(heartbeatStep(limits, 0, undefined, 25_000, true)).toBe('ping');
+    expect(heartbeatDueMs(limits, 0, 25_000)).toBe(Infinity);
+    expect(heartbeatStep(limits, 0, 25_000, 1e12, true)).toBe('wait');
   });
 
   test('shows a pong in each interval while nothing is read, however long an answer to its ping may take', () => {
     const limits = { ...LIMITS, pongTimeoutMs: Infinity };
-    expect(keepaliveStep(limits, 0, 25_000, 49_999, false)).toBe('wait');
-    expect(keepaliveStep(limits, 0, 25_000, 50_000, false)).toBe('pong');
+    expect(heartbeatStep(limits, 0, 25_000, 49_999, false)).toBe('wait');
+    expect(heartbeatStep(limits, 0, 25_000, 50_000, false)).toBe('pong');
   });
 
   test('is off with an infinite interval', () => {
     const limits = { ...LIMITS, pingIntervalMs: Infinity };
-    expect(keepaliveDueMs(limits, 0, undefined)).toBe(Infinity);
-    expect(keepaliveStep(limits, 0, undefined, 1e12, true)).toBe('wait');
+    expect(heartbeatDueMs(limits, 0, undefined)).toBe(Infinity);
+    expect(heartbeatStep(limits, 0, undefined, 1e12, true)).toBe('wait');
   });
 });

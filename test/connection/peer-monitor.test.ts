@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { FourDError } from '../../src/errors.ts';
 import { RateLimit } from '../../src/connection/rate-limit.ts';
 import { timers } from '../../src/base/timers.ts';
-import { Watch, type Watched, type WatchLimits } from '../../src/connection/peer-monitor.ts';
+import { PeerMonitor, type MonitoredPeer, type PeerLimits } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
 
-const LIMITS: WatchLimits = {
+const LIMITS: PeerLimits = {
   pingIntervalMs: 25_000,
   pongTimeoutMs: 20_000,
   incompleteMessageTimeoutMs: 30_000,
@@ -15,8 +15,8 @@ const LIMITS: WatchLimits = {
 };
 
 /** Keeps what a watch does to its connection. */
-class RecordingWatched implements Watched {
-  readonly signature = 'HTTP';
+class RecordingWatched implements MonitoredPeer {
+  readonly component = 'HTTP';
   isReading = true;
   readonly calls: string[] = [];
   readonly errors: FourDError[] = [];
@@ -29,18 +29,18 @@ class RecordingWatched implements Watched {
     this.calls.push('pong');
   }
 
-  onLimitPassed(error: FourDError): void {
+  onLimitExceeded(error: FourDError): void {
     this.errors.push(error);
     this.calls.push(error.code);
   }
 }
 
-let open: Watch[] = [];
+let open: PeerMonitor[] = [];
 
 /** A watch over a connection that has begun to read. */
-function watch(limits: Partial<WatchLimits> = {}): { watch: Watch; watched: RecordingWatched } {
+function watch(limits: Partial<PeerLimits> = {}): { watch: PeerMonitor; watched: RecordingWatched } {
   const watched = new RecordingWatched();
-  const made = new Watch(watched, { ...LIMITS, ...limits });
+  const made = new PeerMonitor(watched, { ...LIMITS, ...limits });
   open.push(made);
   made.onResume();
   return { watch: made, watched };

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { HeldMessages } from '../../src/connection/send-backlog.ts';
+import { SendBacklog } from '../../src/connection/send-backlog.ts';
 
-function hold(...messages: readonly (readonly [data: string, isDroppable: boolean])[]): HeldMessages {
-  const held = new HeldMessages();
+function hold(...messages: readonly (readonly [data: string, isDroppable: boolean])[]): SendBacklog {
+  const held = new SendBacklog();
   for (const [data, isDroppable] of messages) {
     held.push({ data, compress: undefined, bytes: data.length }, isDroppable);
   }
   return held;
 }
 
-function takeAll(held: HeldMessages): unknown[] {
+function takeAll(held: SendBacklog): unknown[] {
   const taken: unknown[] = [];
   for (let message = held.shift(); message !== undefined; message = held.shift()) taken.push(message.data);
   return taken;

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import type { RequestInfo } from '../../src/index.ts';
 import { WebSocketServer } from '../../src/index.ts';
-import { readPlainUpgrade } from '../../src/handshake/fast-upgrade-request.ts';
+import { readFastUpgradeRequest } from '../../src/handshake/fast-upgrade-request.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -15,7 +15,7 @@ checkLaws(plainUpgradeLaws);
 
 test('many of the requests of the law are plain, or it would say nothing', () => {
   const texts = fc.sample(upgradeRequest, 1500);
-  expect(texts.filter((text) => readPlainUpgrade(text) !== undefined).length).toBeGreaterThan(150);
+  expect(texts.filter((text) => readFastUpgradeRequest(text) !== undefined).length).toBeGreaterThan(150);
 });
 
 /** Two servers that are alike but for who reads the requests. */
@@ -51,7 +51,7 @@ test('4D-068 4D-072 both ways of a web server give the same answer, and tell onC
   const { ports, seen } = await startBoth();
   await fc.assert(
     fc.asyncProperty(
-      upgradeRequest.filter((text) => readPlainUpgrade(text) !== undefined),
+      upgradeRequest.filter((text) => readFastUpgradeRequest(text) !== undefined),
       async (text) => {
         const [first, second] = await Promise.all([ask(ports[0], text), ask(ports[1], text)]);
         expect(first).toEqual(second);

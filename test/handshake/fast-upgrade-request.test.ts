@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_PLAIN_UPGRADE_BYTES, readPlainUpgrade } from '../../src/handshake/fast-upgrade-request.ts';
+import { MAX_FAST_UPGRADE_BYTES, readFastUpgradeRequest } from '../../src/handshake/fast-upgrade-request.ts';
 
 const START = 'GET /chat?a=1 HTTP/1.1';
 const LINES = [
@@ -23,7 +23,7 @@ function withHeader(line: string): string {
 describe('RFC 6455 4.1: a plain upgrade request', () => {
   test('is read as it stands there', () => {
     const text = requestOf(LINES);
-    expect(readPlainUpgrade(text)).toEqual({
+    expect(readFastUpgradeRequest(text)).toEqual({
       method: 'GET',
       httpVersion: '1.1',
       url: '/chat?a=1',
@@ -45,7 +45,7 @@ describe('RFC 6455 4.1: a plain upgrade request', () => {
     ['a proxy', ['Connection: upgrade', 'X-Forwarded-For: 192.0.2.1, 10.0.0.1', 'Cookie: a=b; c=~`!@#$%^&*()_+|']],
   ])('of %s is taken', (_, changed) => {
     const lines = [...LINES.filter((line) => !line.startsWith('Connection')), ...changed];
-    const headers = readPlainUpgrade(requestOf(lines))?.headers;
+    const headers = readFastUpgradeRequest(requestOf(lines))?.headers;
     const expected = lines.map((line) => {
       const colon = line.indexOf(': ');
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
@@ -56,20 +56,20 @@ describe('RFC 6455 4.1: a plain upgrade request', () => {
   test.each(['/', '//a', '/%C3%A4/../b', '/a;b?c=[d]&e={"f":1}|\\^`<>', '/?', `/${'~'.repeat(500)}`])(
     'has any target that a URL may lead to: %s',
     (target) => {
-      expect(readPlainUpgrade(requestOf(LINES, `GET ${target} HTTP/1.1`))?.url).toBe(target);
+      expect(readFastUpgradeRequest(requestOf(LINES, `GET ${target} HTTP/1.1`))?.url).toBe(target);
     },
   );
 
   test('has names that are members of objects as well', () => {
-    const headers = readPlainUpgrade(withHeader('Constructor: 1'))!.headers;
+    const headers = readFastUpgradeRequest(withHeader('Constructor: 1'))!.headers;
     expect(headers['constructor']).toBe('1');
     expect(Object.getPrototypeOf(headers)).toBeNull();
-    expect(readPlainUpgrade(requestOf(LINES))!.headers['constructor']).toBeUndefined();
+    expect(readFastUpgradeRequest(requestOf(LINES))!.headers['constructor']).toBeUndefined();
   });
 
   test('is none when it is cut anywhere', () => {
     const text = requestOf(LINES);
-    for (let i = 0; i < text.length; i++) expect(readPlainUpgrade(text.slice(0, i))).toBeUndefined();
+    for (let i = 0; i < text.length; i++) expect(readFastUpgradeRequest(text.slice(0, i))).toBeUndefined();
   });
 });
 
@@ -80,7 +80,7 @@ describe('is left to Node', () => {
     ['no headers', `${START}\r\n\r\n`],
     ['no HTTP', '\x16\x03\x01\r\n\r\n'],
   ])('%s', (_, text) => {
-    expect(readPlainUpgrade(text)).toBeUndefined();
+    expect(readFastUpgradeRequest(text)).toBeUndefined();
   });
 
   test.each([
@@ -105,7 +105,7 @@ describe('is left to Node', () => {
     'GET /',
     'GET / HTTP/1.1\nA: b',
   ])('the request line %j', (start) => {
-    expect(readPlainUpgrade(requestOf(LINES, start))).toBeUndefined();
+    expect(readFastUpgradeRequest(requestOf(LINES, start))).toBeUndefined();
   });
 
   test.each([
@@ -142,8 +142,8 @@ describe('is left to Node', () => {
     'Keep-Alive: timeout=5',
     'Proxy-Connection: upgrade',
   ])('the header line %j', (line) => {
-    expect(readPlainUpgrade(requestOf([...LINES, line]))).toBeUndefined();
-    expect(readPlainUpgrade(requestOf([line, ...LINES]))).toBeUndefined();
+    expect(readFastUpgradeRequest(requestOf([...LINES, line]))).toBeUndefined();
+    expect(readFastUpgradeRequest(requestOf([line, ...LINES]))).toBeUndefined();
   });
 
   test.each([
@@ -154,28 +154,28 @@ describe('is left to Node', () => {
     'Connection: keep-alive,Upgrade',
     'Connection: Upgrade, HTTP2-Settings',
   ])('%s', (line) => {
-    expect(readPlainUpgrade(withHeader(line))).toBeUndefined();
+    expect(readFastUpgradeRequest(withHeader(line))).toBeUndefined();
   });
 
   test.each(['Host', 'Upgrade', 'Connection'])('a request without %s', (name) => {
-    expect(readPlainUpgrade(requestOf(LINES.filter((line) => !line.startsWith(name))))).toBeUndefined();
+    expect(readFastUpgradeRequest(requestOf(LINES.filter((line) => !line.startsWith(name))))).toBeUndefined();
   });
 
   test('what stands behind the empty line', () => {
     for (const behind of ['a', '\r\n', 'GET / HTTP/1.1\r\n\r\n']) {
-      expect(readPlainUpgrade(requestOf(LINES) + behind)).toBeUndefined();
+      expect(readFastUpgradeRequest(requestOf(LINES) + behind)).toBeUndefined();
     }
   });
 
   test('more than 64 headers', () => {
     const more = Array.from({ length: 60 }, (_, i) => `X-${i}: ${i}`);
-    expect(Object.keys(readPlainUpgrade(requestOf([...LINES, ...more.slice(1)]))!.headers)).toHaveLength(64);
-    expect(readPlainUpgrade(requestOf([...LINES, ...more]))).toBeUndefined();
+    expect(Object.keys(readFastUpgradeRequest(requestOf([...LINES, ...more.slice(1)]))!.headers)).toHaveLength(64);
+    expect(readFastUpgradeRequest(requestOf([...LINES, ...more]))).toBeUndefined();
   });
 
   test('more than 8 192 bytes', () => {
-    const rest = MAX_PLAIN_UPGRADE_BYTES - requestOf([...LINES, 'Cookie: ']).length;
-    expect(readPlainUpgrade(requestOf([...LINES, `Cookie: ${'c'.repeat(rest)}`]))).toBeDefined();
-    expect(readPlainUpgrade(requestOf([...LINES, `Cookie: ${'c'.repeat(rest + 1)}`]))).toBeUndefined();
+    const rest = MAX_FAST_UPGRADE_BYTES - requestOf([...LINES, 'Cookie: ']).length;
+    expect(readFastUpgradeRequest(requestOf([...LINES, `Cookie: ${'c'.repeat(rest)}`]))).toBeDefined();
+    expect(readFastUpgradeRequest(requestOf([...LINES, `Cookie: ${'c'.repeat(rest + 1)}`]))).toBeUndefined();
   });
 });

@@ -41,7 +41,7 @@ export class RecordingListener implements TransportListener {
     this.#report('bytes');
   }
 
-  onDrain(): void {
+  onWritable(): void {
     this.#record('drain');
   }
 

@@ -1,12 +1,12 @@
-import type { Output } from '../../src/protocol/frame-output.ts';
+import type { FrameOutput } from '../../src/protocol/frame-output.ts';
 
 /** What stands in memory that was reserved and not written yet. */
 const UNWRITTEN = 0xaa;
 /** The first reserved byte is not the first of the buffer. */
 const OFFSET = 7;
 
-/** Keeps all that a connection writes, and holds it to the contract of {@link Output}. */
-export class RecordingOutput implements Output {
+/** Keeps all that a connection writes, and holds it to the contract of {@link FrameOutput}. */
+export class RecordingOutput implements FrameOutput {
   isBlocked = false;
   buffer: Buffer = Buffer.alloc(0);
   /** What was handed over without copying: the very buffers. */

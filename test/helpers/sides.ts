@@ -39,7 +39,7 @@ export interface RawPair extends LibraryEnd {
 /** A side of a connection that the library can be on. */
 export interface Side {
   readonly name: 'client' | 'server';
-  readonly signature: ComponentSignature;
+  readonly component: ComponentSignature;
   connect(additions?: Additions): Promise<PeerPair>;
   connectRaw(additions?: Additions, options?: CommonOptions): Promise<RawPair>;
 }
@@ -50,7 +50,7 @@ export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object'];
 export const sides: readonly Side[] = [
   {
     name: 'client',
-    signature: 'HTCL',
+    component: 'HTCL',
     async connect(additions) {
       const server = await startPeerServer();
       const handler = new RecordingHandler(additions);
@@ -76,7 +76,7 @@ export const sides: readonly Side[] = [
   },
   {
     name: 'server',
-    signature: 'HTTP',
+    component: 'HTTP',
     async connect(additions = {}) {
       const handler = new RecordingHandler(additions);
       const { url } = await startServerOf(handler, { dataType: additions.dataType });

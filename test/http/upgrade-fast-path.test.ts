@@ -4,9 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
-import { FirstBytes } from '../../src/http/upgrade-fast-path.ts';
+import { UpgradeFastPath } from '../../src/http/upgrade-fast-path.ts';
 import { timers } from '../../src/base/timers.ts';
-import { refuseUpgrade, UpgradeHub } from '../../src/http/upgrade-router.ts';
+import { refuseUpgrade, UpgradeRouter } from '../../src/http/upgrade-router.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
@@ -16,7 +16,7 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
-const PATIENCE_MS = 1000;
+const FIRST_BYTE_TIMEOUT_MS = 1000;
 
 afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
@@ -24,8 +24,8 @@ afterAll(() => expectNoOpenSockets());
 interface Setup {
   readonly server: Server;
   readonly port: number;
-  readonly reader: FirstBytes;
-  readonly hub: UpgradeHub;
+  readonly reader: UpgradeFastPath;
+  readonly router: UpgradeRouter;
   /** The upgrade requests that Node has read, and those of both ways. */
   readonly byNode: IncomingMessage[];
   readonly taken: { request: UpgradeRequest; socket: Duplex; head: string }[];
@@ -48,8 +48,8 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     count++;
     nodes.call(this, socket);
   });
-  const reader = FirstBytes.of(server)!;
-  const hub = UpgradeHub.of(server);
+  const reader = UpgradeFastPath.of(server)!;
+  const router = UpgradeRouter.of(server);
   const [byNode, taken]: [IncomingMessage[], Setup['taken']] = [[], []];
   const acceptor = {
     accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
@@ -59,10 +59,10 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     },
   };
   if (hasAcceptor) {
-    hub.add('/', acceptor);
-    onTestFinished(() => hub.remove('/'));
+    router.add('/', acceptor);
+    onTestFinished(() => router.remove('/'));
   }
-  return { server, port: await listen(server), reader, hub, byNode, taken, handedOver: () => count };
+  return { server, port: await listen(server), reader, router, byNode, taken, handedOver: () => count };
 }
 
 async function askStatus(port: number, text: string): Promise<number> {
@@ -94,7 +94,7 @@ function plainRequest(path: string, headerLines = ''): string {
 }
 
 describe('a plain upgrade request', () => {
-  test('goes to the hub, and Node sees nothing of it', async () => {
+  test('goes to the router, and Node sees nothing of it', async () => {
     const setup = await start();
     const client = await RawClient.request(setup.port, { behind: Buffer.from('early') });
     expect((await client.answered).status).toBe(403);
@@ -108,8 +108,8 @@ describe('a plain upgrade request', () => {
   test('leaves a socket with an error listener, that is not being read and has no listeners of the reader', async () => {
     const setup = await start();
     const accepted = createDeferred<Socket>();
-    setup.hub.add('/b', { accept: (_, socket) => accepted.resolve(socket as Socket) });
-    onTestFinished(() => setup.hub.remove('/b'));
+    setup.router.add('/b', { accept: (_, socket) => accepted.resolve(socket as Socket) });
+    onTestFinished(() => setup.router.remove('/b'));
     const client = await RawClient.request(setup.port, { path: '/b' });
     const socket = await accepted.promise;
     expect(socket.listenerCount('error')).toBe(1);
@@ -198,7 +198,7 @@ describe('all else goes to Node', () => {
     expect(await askStatus(setup.port, 'hello\r\n\r\n')).toBe(400);
   });
 
-  test('everything while the hub has no acceptor', async () => {
+  test('everything while the router has no acceptor', async () => {
     const setup = await start({ hasAcceptor: false });
     // Without any 'upgrade' listener it is a request as any other.
     expect(await askStatus(setup.port, handshakeRequest({ headers: ['X: y'] }))).toBe(200);
@@ -241,12 +241,12 @@ describe('a client that sends nothing', () => {
     const clock = useFakeClock();
     const setup = await start();
     const [client] = await connectTo(setup);
-    await clock.advance(PATIENCE_MS - 1);
+    await clock.advance(FIRST_BYTE_TIMEOUT_MS - 1);
     expect(setup.handedOver()).toBe(0);
     const [later] = await connectTo(setup);
     await clock.advance(51);
     expect(setup.handedOver()).toBe(1);
-    await clock.advance(PATIENCE_MS + 50);
+    await clock.advance(FIRST_BYTE_TIMEOUT_MS + 50);
     expect(setup.handedOver()).toBe(2);
     for (const each of [client, later]) {
       each.requestHandshake();
@@ -296,7 +296,7 @@ test('a server whose connections have no listener, or others as well, remains as
   bare.removeAllListeners('connection');
   crowded.on('connection', () => {});
   const before = crowded.listeners('connection');
-  expect([FirstBytes.of(bare), FirstBytes.of(crowded)]).toEqual([undefined, undefined]);
+  expect([UpgradeFastPath.of(bare), UpgradeFastPath.of(crowded)]).toEqual([undefined, undefined]);
   expect(crowded.listeners('connection')).toEqual(before);
   expect(bare.listenerCount('connection')).toBe(0);
 });

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { timers } from '../../src/base/timers.ts';
-import { normalizePath, refuseUpgrade, type UpgradeAcceptor, UpgradeHub } from '../../src/http/upgrade-router.ts';
+import { normalizePath, refuseUpgrade, type UpgradeAcceptor, UpgradeRouter } from '../../src/http/upgrade-router.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -37,14 +37,14 @@ class NamedAcceptor implements UpgradeAcceptor {
 
 interface Listening {
   readonly server: Server;
-  readonly hub: UpgradeHub;
+  readonly router: UpgradeRouter;
   readonly port: number;
 }
 
 async function startServer(): Promise<Listening> {
   const server = createServer((_, response) => response.end('plain HTTP'));
   const port = await listen(server);
-  return { server, hub: UpgradeHub.of(server), port };
+  return { server, router: UpgradeRouter.of(server), port };
 }
 
 /** Asks for an upgrade and ends as a decent client does. */
@@ -66,9 +66,9 @@ async function whoAnswers(port: number, path: string): Promise<string> {
 async function startRefusing(
   ...parameters: [status: number, text: string, headers?: Record<string, string>]
 ): Promise<{ port: number; refused: Promise<Duplex>; closed: Promise<void> }> {
-  const { hub, port } = await startServer();
+  const { router, port } = await startServer();
   const [refused, closed] = [createDeferred<Duplex>(), createDeferred()];
-  hub.add(undefined, {
+  router.add(undefined, {
     accept: (_, socket) => {
       socket.on('close', () => closed.resolve());
       refuseUpgrade(socket, ...parameters);
@@ -80,10 +80,10 @@ async function startRefusing(
 
 describe('the acceptor of a path', () => {
   test('is found by path, without query, with or without one trailing slash', async () => {
-    const { hub, port } = await startServer();
-    expect(hub.add('/chat', new NamedAcceptor('chat'))).toBe(true);
-    expect(hub.add('/chat/room', new NamedAcceptor('room'))).toBe(true);
-    expect(hub.add('/', new NamedAcceptor('root'))).toBe(true);
+    const { router, port } = await startServer();
+    expect(router.add('/chat', new NamedAcceptor('chat'))).toBe(true);
+    expect(router.add('/chat/room', new NamedAcceptor('room'))).toBe(true);
+    expect(router.add('/', new NamedAcceptor('root'))).toBe(true);
     const found = [];
     for (const path of ['/chat', '/chat/', '/chat?room=1', '/chat/?a=/b', '/chat/room', '/', '/?x']) {
       found.push(await whoAnswers(port, path));
@@ -94,8 +94,8 @@ describe('the acceptor of a path', () => {
   test.each(['/Chat', '/chat//', '//chat', '/chat/other', '/cha', '/ch%61t', '/chat;x'])(
     'is not found by %s',
     async (path) => {
-      const { hub, port } = await startServer();
-      hub.add('/chat', new NamedAcceptor('chat'));
+      const { router, port } = await startServer();
+      router.add('/chat', new NamedAcceptor('chat'));
       expect(await whoAnswers(port, path)).toBe('404');
     },
   );
@@ -107,40 +107,40 @@ describe('the acceptor of a path', () => {
     ['http://example.com?path=/chat', 'root'],
     ['http://user@example.com/', 'root'],
   ])('is found by the path of a target that is a whole URL: %s', async (target, name) => {
-    const { hub, port } = await startServer();
-    hub.add('/chat', new NamedAcceptor('chat'));
-    hub.add('/', new NamedAcceptor('root'));
+    const { router, port } = await startServer();
+    router.add('/chat', new NamedAcceptor('chat'));
+    router.add('/', new NamedAcceptor('root'));
     expect(await whoAnswers(port, target)).toBe(name);
   });
 
   test('comes before the one for all paths', async () => {
-    const { hub, port } = await startServer();
-    hub.add(undefined, new NamedAcceptor('all'));
-    hub.add('/chat', new NamedAcceptor('chat'));
+    const { router, port } = await startServer();
+    router.add(undefined, new NamedAcceptor('all'));
+    router.add('/chat', new NamedAcceptor('chat'));
     expect(await whoAnswers(port, '/chat')).toBe('chat');
     expect(await whoAnswers(port, '/a/b?x=1')).toBe('all');
     expect(await whoAnswers(port, '/')).toBe('all');
   });
 
   test('keeps its path until it is removed', async () => {
-    const { hub, port } = await startServer();
-    expect([hub.has('/chat'), hub.has(undefined)]).toEqual([false, false]);
+    const { router, port } = await startServer();
+    expect([router.has('/chat'), router.has(undefined)]).toEqual([false, false]);
     for (const path of ['/chat', undefined]) {
-      expect(hub.add(path, new NamedAcceptor('first'))).toBe(true);
-      expect(hub.add(path, new NamedAcceptor('second'))).toBe(false);
-      expect(hub.has(path)).toBe(true);
+      expect(router.add(path, new NamedAcceptor('first'))).toBe(true);
+      expect(router.add(path, new NamedAcceptor('second'))).toBe(false);
+      expect(router.has(path)).toBe(true);
     }
     expect(await whoAnswers(port, '/chat')).toBe('first');
-    hub.remove('/chat');
-    expect([hub.has('/chat'), hub.has(undefined)]).toEqual([false, true]);
-    expect(hub.add('/chat', new NamedAcceptor('third'))).toBe(true);
+    router.remove('/chat');
+    expect([router.has('/chat'), router.has(undefined)]).toEqual([false, true]);
+    expect(router.add('/chat', new NamedAcceptor('third'))).toBe(true);
     expect(await whoAnswers(port, '/chat')).toBe('third');
   });
 
   test('gets the request, the bytes behind it and the socket, unread and with an error listener', async () => {
-    const { hub, port } = await startServer();
+    const { router, port } = await startServer();
     const accepted = createDeferred<[UpgradeRequest, Duplex, Buffer]>();
-    hub.add('/chat', { accept: (...parameters) => accepted.resolve(parameters) });
+    router.add('/chat', { accept: (...parameters) => accepted.resolve(parameters) });
     await RawClient.request(port, { path: '/chat?x', behind: Buffer.from('early bytes') });
     const [request, socket, head] = await accepted.promise;
     expect([request.url, request.headers.upgrade]).toEqual(['/chat?x', 'websocket']);
@@ -151,9 +151,9 @@ describe('the acceptor of a path', () => {
   });
 
   test('does not bring the process down when the client resets while it thinks', async () => {
-    const { hub, port } = await startServer();
+    const { router, port } = await startServer();
     const accepted = createDeferred<Duplex>();
-    hub.add('/chat', { accept: (_, socket) => accepted.resolve(socket) });
+    router.add('/chat', { accept: (_, socket) => accepted.resolve(socket) });
     const client = await RawClient.request(port, { path: '/chat' });
     const socket = await accepted.promise;
     const closed = createDeferred();
@@ -178,43 +178,43 @@ describe('normalizePath()', () => {
   });
 });
 
-describe('a hub', () => {
+describe('a router', () => {
   test('is the same for the same server, and another for another', async () => {
     const [one, two] = [createServer(), createServer()];
-    expect(UpgradeHub.of(one)).toBe(UpgradeHub.of(one));
-    expect(UpgradeHub.of(one)).not.toBe(UpgradeHub.of(two));
+    expect(UpgradeRouter.of(one)).toBe(UpgradeRouter.of(one));
+    expect(UpgradeRouter.of(one)).not.toBe(UpgradeRouter.of(two));
   });
 
   test('listens to upgrades only while it has an acceptor', async () => {
-    const { server, hub, port } = await startServer();
+    const { server, router, port } = await startServer();
     expect(server.listenerCount('upgrade')).toBe(0);
-    hub.add('/a', new NamedAcceptor('a'));
-    hub.add(undefined, new NamedAcceptor('all'));
+    router.add('/a', new NamedAcceptor('a'));
+    router.add(undefined, new NamedAcceptor('all'));
     expect(server.listenerCount('upgrade')).toBe(1);
-    hub.remove('/a');
-    hub.remove('/never added');
+    router.remove('/a');
+    router.remove('/never added');
     expect(server.listenerCount('upgrade')).toBe(1);
-    hub.remove(undefined);
-    hub.remove(undefined);
+    router.remove(undefined);
+    router.remove(undefined);
     expect(server.listenerCount('upgrade')).toBe(0);
     // As if the library were not there.
     const client = await RawClient.request(port, { headers: ['Connection: close'], without: ['Connection'] });
     expect((await client.answered).status).toBe(200);
-    hub.add('/a', new NamedAcceptor('a'));
+    router.add('/a', new NamedAcceptor('a'));
     expect(await whoAnswers(port, '/a')).toBe('a');
   });
 
   test('answers 404 for a path that nobody has', async () => {
-    const { hub, port } = await startServer();
-    hub.add('/chat', new NamedAcceptor('chat'));
+    const { router, port } = await startServer();
+    router.add('/chat', new NamedAcceptor('chat'));
     const answer = await ask(port, '/other');
     expect(answer.lines[0]).toBe('HTTP/1.1 404 Not Found');
     expect(answer.body).toBe('no WebSocket server has this path\n');
   });
 
   test('leaves a path that nobody has to other listeners, with an error listener', async () => {
-    const { server, hub, port } = await startServer();
-    hub.add('/chat', new NamedAcceptor('chat'));
+    const { server, router, port } = await startServer();
+    router.add('/chat', new NamedAcceptor('chat'));
     const seen: Socket[] = [];
     server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
       if (request.url !== '/other') return;
@@ -230,7 +230,7 @@ describe('a hub', () => {
     const certificate = makeCertificate();
     const server = createSecureServer(certificate);
     const port = await listen(server);
-    UpgradeHub.of(server).add('/chat', new NamedAcceptor('chat'));
+    UpgradeRouter.of(server).add('/chat', new NamedAcceptor('chat'));
     const socket = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
     onTestFinished(() => void socket.destroy());
     const client = new RawClient(socket);
@@ -303,9 +303,9 @@ describe('a refusal', () => {
   });
 
   test('of a client that has gone is nothing', async () => {
-    const { hub, port } = await startServer();
+    const { router, port } = await startServer();
     const accepted = createDeferred<Duplex>();
-    hub.add(undefined, { accept: (_, socket) => accepted.resolve(socket) });
+    router.add(undefined, { accept: (_, socket) => accepted.resolve(socket) });
     const client = await RawClient.request(port);
     const socket = await accepted.promise;
     const closed = createDeferred();
@@ -326,8 +326,8 @@ describe('a refusal', () => {
   });
 
   test('lets its server close when the client has gone', async () => {
-    const { server, hub, port } = await startServer();
-    hub.add('/chat', new NamedAcceptor('chat'));
+    const { server, router, port } = await startServer();
+    router.add('/chat', new NamedAcceptor('chat'));
     expect(await whoAnswers(port, '/other')).toBe('404');
     await new Promise((resolve) => {
       server.close(resolve);

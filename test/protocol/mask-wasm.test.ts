@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createSimdMask, type SimdMask, type WebAssemblyApi } from '../../src/protocol/mask-wasm.ts';
+import { createWasmMask, type WasmMask, type WebAssemblyApi } from '../../src/protocol/mask-wasm.ts';
 import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
 
 const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
@@ -8,7 +8,7 @@ const LENGTHS = [...Array.from({ length: 150 }, (_, i) => i), 1000, 4099];
 
 describe('RFC 6455 5.3: masking with vector instructions', () => {
   test('masks as by the formula, at any alignment, and nothing else', () => {
-    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    const { memory, mask } = createWasmMask(wasm) as WasmMask;
     const wrong: string[] = [];
     for (const length of LENGTHS) {
       const payload = Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 0xff));
@@ -26,7 +26,7 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
   });
 
   test('tells of every byte above 7f, wherever it stands', () => {
-    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    const { memory, mask } = createWasmMask(wasm) as WasmMask;
     const blind: number[] = [];
     maskByFormula(Buffer.alloc(150, 0x7f), EXAMPLE_KEY).copy(memory, 3);
     expect(mask(3, 153, KEY)).toBe(0);
@@ -40,7 +40,7 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
   });
 
   test('reaches to the end of its memory, and not further', () => {
-    const { memory, mask } = createSimdMask(wasm) as SimdMask;
+    const { memory, mask } = createWasmMask(wasm) as WasmMask;
     expect(memory.length).toBe(131_072);
     memory.fill(0);
     mask(131_072 - 100, 131_072, KEY);
@@ -49,9 +49,9 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
   });
 
   test('is not there without WebAssembly, or without its vector instructions', () => {
-    expect(createSimdMask(undefined)).toBeUndefined();
+    expect(createWasmMask(undefined)).toBeUndefined();
     const { Module, Instance } = wasm;
-    expect(createSimdMask({ validate: () => false, Module, Instance })).toBeUndefined();
+    expect(createWasmMask({ validate: () => false, Module, Instance })).toBeUndefined();
   });
 
   test('is not there where addresses are short, or a context forbids it', () => {
@@ -63,7 +63,7 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
         throw new RangeError('WebAssembly.Instance(): Out of memory: Cannot allocate Wasm memory for new instance');
       }
     }
-    expect(createSimdMask({ validate: () => true, Module: Refused, Instance })).toBeUndefined();
-    expect(createSimdMask({ validate: () => true, Module, Instance: Refused })).toBeUndefined();
+    expect(createWasmMask({ validate: () => true, Module: Refused, Instance })).toBeUndefined();
+    expect(createWasmMask({ validate: () => true, Module, Instance: Refused })).toBeUndefined();
   });
 });

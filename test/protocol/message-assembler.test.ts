@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ErrorCode, ErrorDetails } from '../../src/errors.ts';
-import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
+import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from '../../src/protocol/message-assembler.ts';
 import type { TransformDone } from '../../src/protocol/compression.ts';
 import { hex } from '../helpers/frames.ts';
@@ -388,38 +388,38 @@ describe('RFC 6455 10.4: unfinished messages', () => {
   test('are known as such, and their memory follows what has come', () => {
     const { assembler, feed } = setUp();
     expect(assembler.isIncomplete).toBe(false);
-    const before = incompleteBudget.heldBytes;
+    const before = partialMessageBudget.heldBytes;
     assembler.begin(0x82, 1_000_000);
     assembler.take(Buffer.alloc(1), 0, 1, true, false);
     expect(assembler.isIncomplete).toBe(true);
-    expect(incompleteBudget.heldBytes - before).toBe(256);
+    expect(partialMessageBudget.heldBytes - before).toBe(256);
     assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
-    expect(incompleteBudget.heldBytes - before).toBe(10_001);
+    expect(partialMessageBudget.heldBytes - before).toBe(10_001);
     assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
-    expect(incompleteBudget.heldBytes - before).toBe(20_002);
+    expect(partialMessageBudget.heldBytes - before).toBe(20_002);
     // A sixteenth has come: the rest is believed.
     assembler.take(Buffer.alloc(42_499), 0, 42_499, true, false);
-    expect(incompleteBudget.heldBytes - before).toBe(1_000_000);
+    expect(partialMessageBudget.heldBytes - before).toBe(1_000_000);
     assembler.clear();
     assembler.clear();
-    expect(incompleteBudget.heldBytes).toBe(before);
+    expect(partialMessageBudget.heldBytes).toBe(before);
     const other = setUp();
     other.feed('01 61', '00 62', '80 63');
     feed();
     expect(other.assembler.isIncomplete).toBe(false);
     expect(other.listener.calls).toEqual(['text abc']);
-    expect(incompleteBudget.heldBytes).toBe(before);
+    expect(partialMessageBudget.heldBytes).toBe(before);
   });
 
   test('are given up when all together hold too much, the oldest first', () => {
-    const { limitBytes } = incompleteBudget;
+    const { limitBytes } = partialMessageBudget;
     onTestFinished(() => {
-      incompleteBudget.limitBytes = limitBytes;
+      partialMessageBudget.limitBytes = limitBytes;
     });
     // What other tests have left unfinished goes first.
-    incompleteBudget.limitBytes = 1;
+    partialMessageBudget.limitBytes = 1;
     setUp().feed('02 61');
-    incompleteBudget.limitBytes = 300;
+    partialMessageBudget.limitBytes = 300;
     const [one, two] = [setUp(), setUp()];
     one.feed('02 61');
     expect(one.listener.calls).toEqual([]);

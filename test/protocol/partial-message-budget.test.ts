@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { incompleteBudget, IncompleteBudget, IncompleteMemory } from '../../src/protocol/partial-message-budget.ts';
+import { partialMessageBudget, PartialMessageBudget, PartialMessageMemory } from '../../src/protocol/partial-message-budget.ts';
 
-function setUp(): { budget: IncompleteBudget; holder: (name: string) => IncompleteMemory; told: string[] } {
+function setUp(): { budget: PartialMessageBudget; holder: (name: string) => PartialMessageMemory; told: string[] } {
   const told: string[] = [];
   return {
-    budget: new IncompleteBudget(1000),
+    budget: new PartialMessageBudget(1000),
     told,
     holder: (name) =>
-      new IncompleteMemory({ onBudgetExceeded: (limit, observed) => told.push(`${name} ${limit} ${observed}`) }),
+      new PartialMessageMemory({ onBudgetExceeded: (limit, observed) => told.push(`${name} ${limit} ${observed}`) }),
   };
 }
 
@@ -87,6 +87,6 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
   });
 
   test('is one for the process: 256 MiB', () => {
-    expect(incompleteBudget.limitBytes).toBe(268_435_456);
+    expect(partialMessageBudget.limitBytes).toBe(268_435_456);
   });
 });

@@ -177,8 +177,8 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['ping 01', 'ping 02', 'ping 03']);
       expect(sent()).toEqual([]);
       output.isBlocked = false;
-      connection.onOutputDrained();
-      connection.onOutputDrained();
+      connection.onOutputWritable();
+      connection.onOutputWritable();
       expect(sent()).toEqual(['8a 03']);
     });
 
@@ -188,7 +188,7 @@ describe.each(ROLES)('the %s', (role) => {
       receive('89 01');
       output.isBlocked = false;
       receive('89 02');
-      connection.onOutputDrained();
+      connection.onOutputWritable();
       expect(sent()).toEqual(['8a 02']);
     });
 
@@ -198,7 +198,7 @@ describe.each(ROLES)('the %s', (role) => {
       output.isBlocked = true;
       connection.receive(chunk);
       chunk.fill(0xee);
-      connection.onOutputDrained();
+      connection.onOutputWritable();
       expect(sent()).toEqual(['8a 0102']);
     });
 
@@ -207,7 +207,7 @@ describe.each(ROLES)('the %s', (role) => {
       output.isBlocked = true;
       receive('89 01');
       connection.close(1000, '');
-      connection.onOutputDrained();
+      connection.onOutputWritable();
       expect(sent()).toEqual(['88 03e8']);
     });
 
@@ -1008,10 +1008,10 @@ describe.each(ROLES)('what has come in part (%s)', (role) => {
   test('RFC 6455 10.4: has a number of its own, which control frames in between do not change', () => {
     const { connection } = openConnection(role);
     const whole = peerFrames(role, '81 6161');
-    const numbers: number[] = [connection.incomplete];
+    const numbers: number[] = [connection.partialMessageId];
     const feed = (bytes: Buffer): void => {
       connection.receive(Buffer.from(bytes));
-      numbers.push(connection.incomplete);
+      numbers.push(connection.partialMessageId);
     };
     feed(whole.subarray(0, 1));
     feed(whole.subarray(1, whole.length - 1));
@@ -1028,6 +1028,6 @@ describe.each(ROLES)('what has come in part (%s)', (role) => {
     expect(new Set([0, one, two, three, four]).size).toBe(5);
     expect(numbers).toEqual([0, one, one, 0, two, two, two, two, 0, three, 0, four]);
     connection.close(1000, '');
-    expect(connection.incomplete).toBe(0);
+    expect(connection.partialMessageId).toBe(0);
   });
 });

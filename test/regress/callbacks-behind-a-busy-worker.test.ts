@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type CallbackOwner, CallbackQueue } from '../../src/session/callback-queue.ts';
-import { LogicalProcess } from '../../src/workers/worker.ts';
+import { Worker } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { Inbox } from '../helpers/inbox.ts';
 
@@ -13,12 +13,12 @@ const owner: Omit<CallbackOwner, 'handler'> = {
   onAfterCallback() {},
   onCallbackFailed() {},
   onQueueFull() {},
-  onQueueDrained() {},
+  onQueueIdle() {},
 };
 
 /** The end of each callback ran that of the next socket in a deeper frame, until the stack was full. */
 test('thousands of sockets with messages that waited for their worker all get them, in order', async () => {
-  const worker = new LogicalProcess('W', () => {});
+  const worker = new Worker('W', () => {});
   const gate = createDeferred();
   worker.runTask(() => gate.promise);
   const seen = new Inbox<string>();

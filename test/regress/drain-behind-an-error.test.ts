@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { checkClientOptions } from '../../src/client/client-options.ts';
 import { Session } from '../../src/session/session.ts';
-import { mainProcess } from '../../src/workers/worker.ts';
+import { mainWorker } from '../../src/workers/worker.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';
@@ -15,7 +15,7 @@ test('nothing but onTerminate follows onError, also when the peer catches up', a
     onTerminate: () => calls.push('onTerminate'),
   };
   const limits = checkClientOptions({ maxBufferedBytes: 100_000 });
-  const settings = { role: 'client', dataType: 'text', process: mainProcess, limits } as const;
+  const settings = { role: 'client', dataType: 'text', worker: mainWorker, limits } as const;
   const session = new Session({ subject: {} }, handler, settings);
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer, { reads: false });

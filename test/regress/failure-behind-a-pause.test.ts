@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { checkClientOptions } from '../../src/client/client-options.ts';
 import { FourDError } from '../../src/errors.ts';
-import { Driver } from '../../src/connection/connection.ts';
+import { Connection } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { frame } from '../helpers/frames.ts';
-import { RecordingDriverListener } from '../helpers/recording-driver-listener.ts';
+import { RecordingConnectionListener } from '../helpers/recording-connection-listener.ts';
 import { turns } from '../helpers/turns.ts';
 
 /**
@@ -14,16 +14,16 @@ import { turns } from '../helpers/turns.ts';
  */
 test('a connection that fails with an inflated message behind a pause ends as soon as its peer does', async () => {
   const [transport, peer] = MemoryTransport.pair();
-  const heard = new RecordingDriverListener();
+  const heard = new RecordingConnectionListener();
   const compression = new FakeCompression(false);
-  const driver = new Driver(transport, Buffer.alloc(0), heard, {
+  const driver = new Connection(transport, Buffer.alloc(0), heard, {
     ...checkClientOptions({ closeTimeoutMs: Infinity }),
     compression,
     role: 'server',
     decodesText: true,
   });
   driver.resume();
-  peer.start({ onBytes: () => {}, onDrain: () => {}, onEnd: () => peer.end(), onClosed: () => {} });
+  peer.start({ onBytes: () => {}, onWritable: () => {}, onEnd: () => peer.end(), onClosed: () => {} });
   peer.resume();
   peer.write([frame('client', 'c1', '6461')]);
   await turns();

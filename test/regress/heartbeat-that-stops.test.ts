@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { checkClientOptions } from '../../src/client/client-options.ts';
-import { Watch } from '../../src/connection/peer-monitor.ts';
+import { PeerMonitor } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
 
 beforeEach(() => {
@@ -18,13 +18,13 @@ afterEach(() => {
 test.each([60_000, Infinity])('a peer that answers is pinged in each interval: pongTimeoutMs %s', async (ms) => {
   let pings = 0;
   const limits = checkClientOptions({ pingIntervalMs: 10_000, pongTimeoutMs: ms });
-  const watch = new Watch(
+  const watch = new PeerMonitor(
     {
-      signature: 'HTTP',
+      component: 'HTTP',
       isReading: true,
       sendPing: () => pings++,
       sendPong: () => {},
-      onLimitPassed: () => {},
+      onLimitExceeded: () => {},
     },
     limits,
   );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
-import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
+import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -183,6 +183,6 @@ describe('without any option', () => {
   });
 
   test('unfinished messages of all connections together take 268 435 456 bytes at most', () => {
-    expect(incompleteBudget.limitBytes).toBe(268_435_456);
+    expect(partialMessageBudget.limitBytes).toBe(268_435_456);
   });
 });

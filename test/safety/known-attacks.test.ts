@@ -96,7 +96,7 @@ describe.each(ROLES)('hostile frames (%s)', (role) => {
     expect(output.bytes).toHaveLength(0);
     expect(heldBytes() - before).toBeLessThan(1_000_000);
     output.isBlocked = false;
-    connection.onOutputDrained();
+    connection.onOutputWritable();
     expect(describeFrames(output.bytes, role)).toEqual([`8a ${'ab'.repeat(125)}`]);
     here.destroy();
     await peer.until(() => peer.events.includes('closed'));

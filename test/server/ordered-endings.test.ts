@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { ArrivalOrder } from '../../src/server/ordered-endings.ts';
+import { EndingOrder } from '../../src/server/ordered-endings.ts';
 import { timers } from '../../src/base/timers.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 function createOrder(awaited: string): { end(ended: string): void } {
-  const order = new ArrivalOrder(awaited);
+  const order = new EndingOrder(awaited);
   return {
     end: (ended) => {
       for (const name of ended) order.add(name, () => log.push(name));
@@ -111,7 +111,7 @@ test('ends that were there when the program was busy are not overtaken', async (
 });
 
 test('what is delivered may add further ends', async () => {
-  const order = new ArrivalOrder('ab');
+  const order = new EndingOrder('ab');
   order.add('a', () => {
     log.push('a');
     order.add('b', () => log.push('b'));

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { KeptRequest, type RequestInfo, toRequestInfo } from '../../src/server/request-info.ts';
+import { StoredRequest, type RequestInfo, toRequestInfo } from '../../src/server/request-info.ts';
 
 /** What the event shows, and what the connection keeps: they are the same. */
 function infoOf({ url, rawHeaders = [] }: { url?: string; rawHeaders?: readonly string[] }): RequestInfo {
   const request = { url, rawHeaders } as unknown as IncomingMessage;
   const info = toRequestInfo(request, '192.0.2.1');
-  expect(new KeptRequest(request, '192.0.2.1').read()).toEqual(info);
+  expect(new StoredRequest(request, '192.0.2.1').read()).toEqual(info);
   return info;
 }
 
@@ -90,7 +90,7 @@ test('url is the request target, "/" when there is none', () => {
 });
 
 test('what a connection keeps is parsed once, when it is read', () => {
-  const kept = new KeptRequest({ url: '/?a=1', rawHeaders: ['A', '', 'B', 'b'] } as unknown as IncomingMessage, '::1');
+  const kept = new StoredRequest({ url: '/?a=1', rawHeaders: ['A', '', 'B', 'b'] } as unknown as IncomingMessage, '::1');
   const info = kept.read();
   expect(info).toEqual({ url: '/?a=1', query: { a: '1' }, headers: { a: '', b: 'b' }, remoteAddress: '::1' });
   expect(kept.read()).toBe(info);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
-import { currentContext, type LogicalProcess, mainProcess } from '../../src/workers/worker.ts';
+import { currentContext, type Worker, mainWorker } from '../../src/workers/worker.ts';
 import { callWorker, currentProcessName } from '../../src/workers/commands.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
 import { turns } from '../helpers/turns.ts';
@@ -38,7 +38,7 @@ class Owner implements CallbackOwner {
     this.log.push('full');
   }
 
-  onQueueDrained(): void {
+  onQueueIdle(): void {
     this.log.push('drained');
   }
 }
@@ -57,19 +57,19 @@ function gatedHandler(owner: Owner, gates: Readonly<Record<string, Deferred<void
 function makeQueue(
   owner: Owner,
   handler: object,
-  process: LogicalProcess = mainProcess,
+  worker: Worker = mainWorker,
   maxWaiting = 16,
 ): CallbackQueue {
   owner.handler = handler;
   owner.maxWaitingEvents = maxWaiting;
-  return new CallbackQueue(owner, process);
+  return new CallbackQueue(owner, worker);
 }
 
 /** The process of a worker that is idle. */
-async function processOf(name: string): Promise<LogicalProcess> {
-  const { process } = await runInWorker(name, () => currentContext());
+async function workerOf(name: string): Promise<Worker> {
+  const { worker } = await runInWorker(name, () => currentContext());
   await turns(2);
-  return process;
+  return worker;
 }
 
 describe('in the main process', () => {
@@ -154,7 +154,7 @@ describe('in the main process', () => {
   test('the owner hears once that as many events wait as may, and once that none waits any more', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
-    const queue = makeQueue(owner, gatedHandler(owner, gates), mainProcess, 2);
+    const queue = makeQueue(owner, gatedHandler(owner, gates), mainWorker, 2);
     queue.push(message('a'));
     queue.push(message('b'));
     expect(owner.log).toEqual(['a begins']);
@@ -173,7 +173,7 @@ describe('in the main process', () => {
   test('a queue that has drained can fill up again', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
-    const queue = makeQueue(owner, gatedHandler(owner, gates), mainProcess, 1);
+    const queue = makeQueue(owner, gatedHandler(owner, gates), mainWorker, 1);
     for (const name of ['a', 'x']) queue.push(message(name));
     gates.a.resolve();
     await turns();
@@ -193,7 +193,7 @@ describe('in the main process', () => {
     const queue = makeQueue(owner, { onMessage: () => void owner.log.push('message') });
     owner.onAfterCallback = () => {
       queue.push(message('waits'));
-      queue.notifyWhenDrained();
+      queue.notifyWhenIdle();
       owner.log.push('asked');
     };
     queue.push(OPEN);
@@ -205,8 +205,8 @@ describe('in the main process', () => {
   test('events pushed while the owner hears of the drained queue are delivered', async () => {
     const owner = new Owner();
     const gate = createDeferred();
-    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), mainProcess, 1);
-    owner.onQueueDrained = () => {
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), mainWorker, 1);
+    owner.onQueueIdle = () => {
       owner.log.push('drained');
       if (!owner.log.includes('late begins')) queue.push(message('late'));
     };
@@ -221,7 +221,7 @@ describe('in the main process', () => {
     const gate = createDeferred();
     let count = 0;
     const handler = { onMessage: () => (count++ === 0 ? gate.promise : undefined) };
-    const queue = makeQueue(owner, handler, mainProcess, Infinity);
+    const queue = makeQueue(owner, handler, mainWorker, Infinity);
     for (let i = 0; i < 100_000; i++) queue.push(message(i));
     gate.resolve();
     await turns();
@@ -340,7 +340,7 @@ describe('in a worker', () => {
           seen.push(currentProcessName());
         },
       },
-      await processOf(name),
+      await workerOf(name),
     );
     queue.push(message('a'));
     await turns();
@@ -351,7 +351,7 @@ describe('in a worker', () => {
     const name = workerName();
     const owner = new Owner();
     const gates = { message: createDeferred(), a: createDeferred() };
-    const queue = makeQueue(owner, gatedHandler(owner, gates), await processOf(name));
+    const queue = makeQueue(owner, gatedHandler(owner, gates), await workerOf(name));
     callWorker(name, async () => {
       owner.log.push('message begins');
       await gates.message.promise;
@@ -371,12 +371,12 @@ describe('in a worker', () => {
   });
 
   test('callbacks of two sockets in one worker do not overlap', async () => {
-    const process = await processOf(workerName());
+    const worker = await workerOf(workerName());
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
     const handler = gatedHandler(owner, gates);
-    makeQueue(owner, handler, process).push(message('a'));
-    makeQueue(owner, handler, process).push(message('b'));
+    makeQueue(owner, handler, worker).push(message('a'));
+    makeQueue(owner, handler, worker).push(message('b'));
     await turns();
     expect(owner.log).toEqual(['a begins']);
     gates.b.resolve();
@@ -388,9 +388,9 @@ describe('in a worker', () => {
   test('pushFirst() delivers within the message that waits for it', async () => {
     const name = workerName();
     const owner = new Owner();
-    const process = await processOf(name);
+    const worker = await workerOf(name);
     const opened = createDeferred();
-    const queue = makeQueue(owner, { onOpen: () => opened.resolve() }, process);
+    const queue = makeQueue(owner, { onOpen: () => opened.resolve() }, worker);
     const running = runInWorker(name, async () => {
       await opened.promise;
       owner.log.push('message ends');
@@ -405,7 +405,7 @@ describe('in a worker', () => {
     const name = workerName();
     const owner = new Owner();
     const gate = createDeferred();
-    const queue = makeQueue(owner, { onOpen: () => gate.promise }, await processOf(name));
+    const queue = makeQueue(owner, { onOpen: () => gate.promise }, await workerOf(name));
     queue.pushFirst(OPEN);
     callWorker(name, () => void owner.log.push('message'));
     await turns();
@@ -418,7 +418,7 @@ describe('in a worker', () => {
   test('a failing callback is told and does not stop the worker', async () => {
     const name = workerName();
     const owner = new Owner();
-    const queue = makeQueue(owner, { onMessage: () => Promise.reject(new Error('on purpose')) }, await processOf(name));
+    const queue = makeQueue(owner, { onMessage: () => Promise.reject(new Error('on purpose')) }, await workerOf(name));
     queue.push(message('a'));
     queue.push(message('b'));
     await turns();
@@ -429,7 +429,7 @@ describe('in a worker', () => {
   test('the owner hears of a full and of a drained queue', async () => {
     const owner = new Owner();
     const gate = createDeferred();
-    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), await processOf(workerName()), 2);
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), await workerOf(workerName()), 2);
     for (const name of ['a', 'b', 'c']) queue.push(message(name));
     gate.resolve();
     await turns();

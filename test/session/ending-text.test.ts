@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeEnding } from '../../src/session/ending-text.ts';
+import { endingText } from '../../src/session/ending-text.ts';
 import type { EndCause, EndPhase } from '../../src/index.ts';
 
 test.each<[EndCause, EndPhase, code: number, message: string]>([
@@ -22,5 +22,5 @@ test.each<[EndCause, EndPhase, code: number, message: string]>([
   ['local', 'preparing', 1006, 'this program gave up connecting: terminate() was called'],
   ['worker', 'tls', 1006, 'this program gave up connecting: the worker that owns it ended'],
 ])('%s in the phase %s, code %i', (cause, phase, code, message) => {
-  expect(describeEnding({ cause, phase, code })).toBe(message);
+  expect(endingText({ cause, phase, code })).toBe(message);
 });

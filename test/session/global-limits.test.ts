@@ -1,18 +1,18 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { setGlobalLimits } from '../../src/session/global-limits.ts';
 import { FourDError } from '../../src/errors.ts';
-import { incompleteBudget } from '../../src/protocol/partial-message-budget.ts';
+import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 
 afterEach(() => setGlobalLimits({}));
 
 describe('setGlobalLimits', () => {
   test('sets the budget for unfinished messages, and without it the default', () => {
     setGlobalLimits({ maxIncompleteBytes: 1_000_000 });
-    expect(incompleteBudget.limitBytes).toBe(1_000_000);
+    expect(partialMessageBudget.limitBytes).toBe(1_000_000);
     setGlobalLimits({ maxIncompleteBytes: Infinity });
-    expect(incompleteBudget.limitBytes).toBe(Infinity);
+    expect(partialMessageBudget.limitBytes).toBe(Infinity);
     setGlobalLimits({});
-    expect(incompleteBudget.limitBytes).toBe(268_435_456);
+    expect(partialMessageBudget.limitBytes).toBe(268_435_456);
   });
 
   test.each([[null], [{ maxIncompleteBytes: 0 }], [{ maxIncompleteBytes: '5' }], [{ maxBytes: 5 }]])(
@@ -20,7 +20,7 @@ describe('setGlobalLimits', () => {
     (limits) => {
       expect(() => setGlobalLimits(limits as never)).toThrow(FourDError);
       expect(() => setGlobalLimits(limits as never)).toThrow(/^invalid option: /);
-      expect(incompleteBudget.limitBytes).toBe(268_435_456);
+      expect(partialMessageBudget.limitBytes).toBe(268_435_456);
     },
   );
 });

@@ -5,7 +5,7 @@ import { Session, type SessionOwner } from '../../src/session/session.ts';
 import type { WebSocket } from '../../src/client/web-socket.ts';
 import { FourDError } from '../../src/errors.ts';
 import { throwError } from '../../src/workers/error-handling.ts';
-import { mainProcess } from '../../src/workers/worker.ts';
+import { mainWorker } from '../../src/workers/worker.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -52,7 +52,7 @@ function make(role: Role, additions: Additions = {}, options: CommonOptions = {}
   const session = new Session(owner, handler, {
     role,
     dataType: additions.dataType ?? 'text',
-    process: mainProcess,
+    worker: mainWorker,
     limits: checkClientOptions(options),
   });
   owner.subject = session as unknown as WebSocket<never>;
@@ -126,7 +126,7 @@ describe('before it is open', () => {
 
   test('the end of its process aborts it', () => {
     const { session, owner } = make('client');
-    session.onOwnerEnding();
+    session.onWorkerEnding();
     expect(owner.log).toEqual(['aborted']);
   });
 
@@ -288,7 +288,7 @@ describe.each(ROLES)('a %s', (role) => {
   test('the end of its process closes it with 1001, and destroys it after 2 seconds', async () => {
     const clock = useFakeClock();
     const opened = open(role);
-    opened.session.onOwnerEnding();
+    opened.session.onWorkerEnding();
     await clock.advance(1900);
     expect(opened.sent).toEqual(['88 03e9']);
     expect(opened.handler.names).toEqual(['onOpen']);
@@ -302,7 +302,7 @@ describe.each(ROLES)('a %s', (role) => {
     opened.session.close(4000, '');
     await clock.advance(100_000);
     expect(opened.handler.names).toEqual(['onOpen']);
-    opened.session.onOwnerEnding();
+    opened.session.onWorkerEnding();
     await clock.advance(2100);
     expect((await opened.handler.terminated).code).toBe(1006);
     expect(opened.sent).toEqual(['88 0fa0']);

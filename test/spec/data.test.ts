@@ -45,7 +45,7 @@ describe.each(sides)('on the $name side', (side) => {
   const invalidMessage = {
     errCode: -20_010,
     message: expect.any(String) as string,
-    componentSignature: side.signature,
+    componentSignature: side.component,
   };
 
   describe.each(DATA_TYPES)('with dataType "%s"', (dataType) => {
@@ -233,7 +233,7 @@ describe.each(sides)('on the $name side', (side) => {
       expect(await handler.terminated).toMatchObject({ code: 1007, wasClean: false });
       expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
       expect(handler.errors[0]!.errors).toEqual([
-        { errCode: 1007, message: expect.any(String) as string, componentSignature: side.signature },
+        { errCode: 1007, message: expect.any(String) as string, componentSignature: side.component },
       ]);
       expect(handler.errors[0]!.error.code).toBe('ERR_INVALID_JSON');
       expect(ws.status).toBe('Closed');

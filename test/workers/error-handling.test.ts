@@ -9,7 +9,7 @@ import {
   throwError,
   tryExpr,
 } from '../../src/workers/error-handling.ts';
-import { LogicalProcess, mainProcess } from '../../src/workers/worker.ts';
+import { Worker, mainWorker } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { turns } from '../helpers/turns.ts';
@@ -17,14 +17,14 @@ import { turns } from '../helpers/turns.ts';
 const error = (n: number): FourDError => new FourDError('ERR_THROWN', `error ${n}`, { errCode: n });
 const item = (n: number): object => ({ errCode: n, message: `error ${n}`, componentSignature: 'host' });
 
-function createWorker(name = 'W'): LogicalProcess {
-  return new LogicalProcess(name, () => {});
+function createWorker(name = 'W'): Worker {
+  return new Worker(name, () => {});
 }
 
 afterEach(() => {
   onErrCall(null);
   onErrCall(null, ek.global);
-  mainProcess.lastErrors = null;
+  mainWorker.lastErrors = null;
 });
 
 describe('generateError does exactly one thing', () => {
@@ -156,7 +156,7 @@ describe('reportError', () => {
 
   test('is not kept by a tryExpr around it', () => {
     const calls = recordErrors();
-    tryExpr(() => reportError(error(1), mainProcess));
+    tryExpr(() => reportError(error(1), mainWorker));
     expect(calls).toEqual([[item(1)]]);
     expect(lastErrors()).toBeNull();
   });
@@ -164,7 +164,7 @@ describe('reportError', () => {
   test('prints what no handler takes', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const reported = error(1);
-    reportError(reported, mainProcess);
+    reportError(reported, mainWorker);
     expect(printed.mock.calls).toEqual([[reported]]);
     printed.mockRestore();
   });
@@ -175,7 +175,7 @@ describe('reportError', () => {
     onErrCall(() => {
       throw failure;
     });
-    reportError(error(1), mainProcess);
+    reportError(error(1), mainWorker);
     expect(printed.mock.calls).toEqual([[failure]]);
     printed.mockRestore();
   });
@@ -186,9 +186,9 @@ describe('reportError', () => {
     let count = 0;
     onErrCall(() => {
       count++;
-      reportError(nested, mainProcess);
+      reportError(nested, mainWorker);
     });
-    reportError(error(1), mainProcess);
+    reportError(error(1), mainWorker);
     expect(count).toBe(1);
     expect(printed.mock.calls).toEqual([[nested]]);
     printed.mockRestore();

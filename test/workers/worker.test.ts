@@ -3,23 +3,23 @@ import { describe, expect, test } from 'vitest';
 import {
   currentContext,
   isThenable,
-  LogicalProcess,
-  mainProcess,
-  type Owned,
+  Worker,
+  mainWorker,
+  type WorkerResource,
   runInContext,
 } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { turns } from '../helpers/turns.ts';
 
 /** A worker, and how often it has ended. */
-function createWorker(): { worker: LogicalProcess; ended: () => number } {
+function createWorker(): { worker: Worker; ended: () => number } {
   let count = 0;
-  return { worker: new LogicalProcess('W', () => count++), ended: () => count };
+  return { worker: new Worker('W', () => count++), ended: () => count };
 }
 
 /** Something that a process owns, and how often it was told to close. It gives itself back only when a test says so. */
-function createOwned(log: string[], name = 'owned'): Owned {
-  return { onOwnerEnding: () => void log.push(`close ${name}`) };
+function createOwned(log: string[], name = 'owned'): WorkerResource {
+  return { onWorkerEnding: () => void log.push(`close ${name}`) };
 }
 
 describe('messages', () => {
@@ -223,8 +223,8 @@ describe('the end', () => {
     const { worker } = createWorker();
     const log: string[] = [];
     let isClosed = false;
-    const owned: Owned = {
-      onOwnerEnding() {
+    const owned: WorkerResource = {
+      onWorkerEnding() {
         isClosed = true;
         log.push('close');
       },
@@ -273,7 +273,7 @@ describe('the end', () => {
   });
 
   test('never comes for the main process', async () => {
-    const main = new LogicalProcess('main', undefined);
+    const main = new Worker('main', undefined);
     const log: string[] = [];
     main.own(createOwned(log));
     main.post(() => log.push('dropped'));
@@ -301,15 +301,15 @@ describe('the end', () => {
 
 describe('the context', () => {
   test('of code that nobody entered is the main process', () => {
-    expect(currentContext()).toBe(mainProcess.context);
-    expect(mainProcess.isCurrent).toBe(true);
-    expect(mainProcess.enter(currentContext)).toBe(mainProcess.context);
+    expect(currentContext()).toBe(mainWorker.context);
+    expect(mainWorker.isCurrent).toBe(true);
+    expect(mainWorker.enter(currentContext)).toBe(mainWorker.context);
   });
 
   test('follows the code across awaits, timers and promise chains', async () => {
     const { worker } = createWorker();
     const names: string[] = [];
-    const seen = (): void => void names.push(currentContext().process.name);
+    const seen = (): void => void names.push(currentContext().worker.name);
     await worker.enter(async () => {
       seen();
       await Promise.resolve();
@@ -322,25 +322,25 @@ describe('the context', () => {
       await Promise.all([nextTurn().then(seen), new Promise<void>((resolve) => queueMicrotask(resolve)).then(seen)]);
     });
     expect(names).toEqual(Array.from({ length: 8 }, () => 'W'));
-    expect(currentContext()).toBe(mainProcess.context);
+    expect(currentContext()).toBe(mainWorker.context);
   });
 
   test('of the main process can be entered from a worker', () => {
     const { worker } = createWorker();
     const context = worker.enter(() => {
       expect(worker.isCurrent).toBe(true);
-      expect(mainProcess.isCurrent).toBe(false);
-      return mainProcess.enter(currentContext);
+      expect(mainWorker.isCurrent).toBe(false);
+      return mainWorker.enter(currentContext);
     });
-    expect(context).toBe(mainProcess.context);
+    expect(context).toBe(mainWorker.context);
   });
 
   test('of a process is not that of a tryExpr in it', () => {
     const attempt = { errors: [], outer: undefined, isOver: false };
-    runInContext({ process: mainProcess, attempt }, () => {
-      expect(mainProcess.isCurrent).toBe(false);
+    runInContext({ worker: mainWorker, attempt }, () => {
+      expect(mainWorker.isCurrent).toBe(false);
       expect(currentContext().attempt).toBe(attempt);
-      expect(mainProcess.enter(() => currentContext().attempt)).toBeUndefined();
+      expect(mainWorker.enter(() => currentContext().attempt)).toBeUndefined();
     });
   });
 });

@@ -6,7 +6,7 @@ import { HonestLedger, type HonestReport, type Phase } from './honest-ledger.ts'
 const INTERVAL_MS = 50;
 const TICK_MS = 5;
 /** How long answers are waited for in the end. */
-const PATIENCE_MS = 5000;
+const FIRST_BYTE_TIMEOUT_MS = 5000;
 
 /** Clients that exchange messages all the time, whatever else goes on. */
 export class HonestCrowd {
@@ -39,9 +39,9 @@ export class HonestCrowd {
   /** Sends no more, waits for the answers, and closes the connections. */
   async stop(): Promise<HonestReport> {
     clearInterval(this.#timer);
-    const untilMs = performance.now() + PATIENCE_MS;
+    const untilMs = performance.now() + FIRST_BYTE_TIMEOUT_MS;
     while (this.#clients.some(({ waitingCount }) => waitingCount > 0) && performance.now() < untilMs) await sleep(10);
-    await Promise.race([Promise.all(this.#clients.map((client) => client.leave())), sleep(PATIENCE_MS)]);
+    await Promise.race([Promise.all(this.#clients.map((client) => client.leave())), sleep(FIRST_BYTE_TIMEOUT_MS)]);
     return this.#ledger.report;
   }
 

@@ -62,7 +62,7 @@ export class HostileCrowd {
     this.#present.add(peer);
     this.#sockets.add(peer);
     this.#mostSockets = Math.max(this.#mostSockets, this.#sockets.size);
-    void this.#watch(peer);
+    void this.#monitor(peer);
     await peer.connected;
     return peer;
   }
@@ -138,7 +138,7 @@ export class HostileCrowd {
     return { peers: this.#total, mostSockets: this.#mostSockets, endings };
   }
 
-  async #watch(peer: HostilePeer): Promise<void> {
+  async #monitor(peer: HostilePeer): Promise<void> {
     const ending = await peer.ended;
     this.#present.delete(peer);
     this.#endings[ending] = (this.#endings[ending] ?? 0) + 1;

@@ -6,7 +6,7 @@ import { bearerToken } from '../../../src/server/bearer-token.ts';
 import { OriginRule } from '../../../src/server/origins.ts';
 import { checkProxy } from '../../../src/client/proxy-option.ts';
 import { parseRetryAfter } from '../../../src/client/reconnect-policy.ts';
-import { KeptRequest, type RequestInfo, toRequestInfo } from '../../../src/server/request-info.ts';
+import { StoredRequest, type RequestInfo, toRequestInfo } from '../../../src/server/request-info.ts';
 import { TrustedProxies } from '../../../src/server/trusted-proxies.ts';
 import { parseWebSocketUrl } from '../../../src/client/web-socket-url.ts';
 import { FourDError } from '../../../src/errors.ts';
@@ -246,7 +246,7 @@ export const addressLaws: readonly Law[] = [
         expect(Object.keys(info.headers).length).toBeLessThanOrEqual(headers.length);
         // Headers hold no line feeds.
         if (!request.rawHeaders.some((text) => text.includes('\n')) && !url.includes('\n')) {
-          expect(new KeptRequest(request, '::1').read()).toEqual(info);
+          expect(new StoredRequest(request, '::1').read()).toEqual(info);
         }
       },
     ),

@@ -9,12 +9,12 @@ import {
   checkAnswer,
   type DeflateParameters,
 } from '../../../src/handshake/permessage-deflate.ts';
-import { Driver } from '../../../src/connection/connection.ts';
+import { Connection } from '../../../src/connection/connection.ts';
 import { MemoryTransport } from '../../../src/transport/memory-transport.ts';
 import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import { anyMessage } from '../../helpers/arbitraries.ts';
 import { deflateFinally, deflateMessage, inflated, NO_LIMITS } from '../../helpers/deflate.ts';
-import { describeBytes, RecordingDriverListener } from '../../helpers/recording-driver-listener.ts';
+import { describeBytes, RecordingConnectionListener } from '../../helpers/recording-connection-listener.ts';
 import { turns } from '../../helpers/turns.ts';
 import { defineLaw, type Law } from '../law.ts';
 
@@ -48,8 +48,8 @@ function negotiate(client: DeflateParameters, server: DeflateParameters): Deflat
 }
 
 function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
-  const heard = new RecordingDriverListener();
-  const driver = new Driver(transport, Buffer.alloc(0), heard, {
+  const heard = new RecordingConnectionListener();
+  const driver = new Connection(transport, Buffer.alloc(0), heard, {
     ...checkClientOptions({}),
     role,
     decodesText: true,

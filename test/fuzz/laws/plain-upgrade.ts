@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { expect } from 'vitest';
-import { readPlainUpgrade } from '../../../src/handshake/fast-upgrade-request.ts';
+import { readFastUpgradeRequest } from '../../../src/handshake/fast-upgrade-request.ts';
 import { turns } from '../../helpers/turns.ts';
 import { defineLaw, type Law } from '../law.ts';
 
@@ -91,7 +91,7 @@ export const plainUpgradeLaws: readonly Law[] = [
     'RFC 9112: Node reads a plain upgrade request in the same way, and what stands behind it too',
     1500,
     fc.asyncProperty(upgradeRequest, fc.constantFrom('', 'ab', '\r\n'), async (text, behind) => {
-      const plain = readPlainUpgrade(text);
+      const plain = readFastUpgradeRequest(text);
       if (plain === undefined) return;
       const byNode = await parseByNode(Buffer.from(text + behind, 'latin1'));
       const { url, method, httpVersion, headers, rawHeaders } = byNode!.request;

@@ -2,17 +2,17 @@ import { checkClientOptions } from '../../../src/client/client-options.ts';
 import type { CommonOptions } from '../../../src/session/common-options.ts';
 import { Session, type SessionOwner } from '../../../src/session/session.ts';
 import type { DataType } from '../../../src/index.ts';
-import { mainProcess } from '../../../src/workers/worker.ts';
+import { mainWorker } from '../../../src/workers/worker.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import { checkAnswer, type DeflateParameters } from '../../../src/handshake/permessage-deflate.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { CompressionFactory } from '../../../src/connection/zlib.ts';
-import type { ConnectionEnd, Face } from './connection-end.ts';
+import type { ClosingState, Face } from './connection-end.ts';
 import type { MemorySocket } from '../memory-socket.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
 
-/** A client whose request is on its way: opens its session when the 101 has come, as `Connector` does. */
+/** A client whose request is on its way: opens its session when the 101 has come, as `ClientCore` does. */
 export class ClientSession implements SessionOwner {
   readonly subject: Face;
   readonly session: Session;
@@ -24,11 +24,11 @@ export class ClientSession implements SessionOwner {
   /** onTerminate has run. */
   isFinished = false;
 
-  constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
+  constructor(socket: MemorySocket, end: ClosingState, dataType: DataType, options: CommonOptions) {
     const session = new Session(this, end, {
       role: 'client',
       dataType,
-      process: mainProcess,
+      worker: mainWorker,
       limits: checkClientOptions(options),
     });
     this.session = session;

@@ -48,7 +48,7 @@ let lastNumber = 0;
  * One end of a connection: the handler that its callbacks go to, and what its user does with it. It notes what breaks a
  * law the moment it happens; nothing is thrown, because a callback that throws is part of the game.
  */
-export class ConnectionEnd {
+export class ClosingState {
   readonly name: string;
   readonly role: Role;
   readonly violations: string[] = [];
@@ -142,7 +142,7 @@ export class ConnectionEnd {
   }
 
   /** Whether all has arrived that must. */
-  hasGot(other: ConnectionEnd): boolean {
+  hasGot(other: ClosingState): boolean {
     const got = new Set(this.received);
     return other.sent.every(({ n, isOptional }) => isOptional || got.has(n));
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { defineLaw, type Law } from '../law.ts';
-import type { ConnectionEnd } from './connection-end.ts';
+import type { ClosingState } from './connection-end.ts';
 import { BOOM } from './connection-end.ts';
 import { scenario } from './scenario.ts';
 import { type Connection, World } from './world.ts';
@@ -63,7 +63,7 @@ function checkConnection({ client, server, clientSession, door, cameTooLate }: C
   checkCode(server, client);
 }
 
-function checkEnd({ name, calls, terminated, waitingForDrain, gates }: ConnectionEnd): void {
+function checkEnd({ name, calls, terminated, waitingForDrain, gates }: ClosingState): void {
   const count = (callback: string): number => calls.filter((each) => each === callback).length;
   assert.equal(calls.at(0), 'onOpen', name);
   assert.equal(calls.at(-1), 'onTerminate', name);
@@ -75,7 +75,7 @@ function checkEnd({ name, calls, terminated, waitingForDrain, gates }: Connectio
 }
 
 /** What arrived is what was sent, in order; of a connection that the sender closed in order, all of it. */
-function checkMessages(from: ConnectionEnd, to: ConnectionEnd): void {
+function checkMessages(from: ClosingState, to: ClosingState): void {
   let next = 0;
   for (const n of to.received) {
     const at = from.sent.findIndex((sent, i) => i >= next && sent.n === n);
@@ -93,7 +93,7 @@ function checkMessages(from: ConnectionEnd, to: ConnectionEnd): void {
 }
 
 /** Who is closed by the other end hears its code. */
-function checkCode(from: ConnectionEnd, to: ConnectionEnd): void {
+function checkCode(from: ClosingState, to: ClosingState): void {
   const { terminated } = to;
   if (terminated?.wasClean !== true || to.isEndedHere || terminated.cause !== 'peer-closed') return;
   if (from.closeCode !== undefined) assert.equal(terminated.code, from.closeCode, `${to.name}: the close code`);

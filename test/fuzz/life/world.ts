@@ -14,7 +14,7 @@ import { checkClientOptions } from '../../../src/client/client-options.ts';
 import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
 import { timers } from '../../../src/base/timers.ts';
 import { ClientSession } from './client-session.ts';
-import { BOOM, ConnectionEnd } from './connection-end.ts';
+import { BOOM, ClosingState } from './connection-end.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { upgradeRequest } from '../upgrade-request.ts';
@@ -28,8 +28,8 @@ const MAX_END_MS = 120_000;
 
 /** One connection: both ends, and the sockets between them. */
 export interface Connection {
-  readonly client: ConnectionEnd;
-  readonly server: ConnectionEnd;
+  readonly client: ClosingState;
+  readonly server: ClosingState;
   readonly clientSession: ClientSession;
   readonly sockets: Readonly<Record<'client' | 'server', MemorySocket>>;
   readonly door: Door;
@@ -109,7 +109,7 @@ export class World {
     process.off('uncaughtException', this.#onUnhandled);
   }
 
-  get ends(): ConnectionEnd[] {
+  get ends(): ClosingState[] {
     return this.connections.flatMap(({ client, server }) => [client, server]);
   }
 
@@ -180,7 +180,7 @@ export class World {
     }
   }
 
-  #endOf({ connection, role }: Target): ConnectionEnd | undefined {
+  #endOf({ connection, role }: Target): ClosingState | undefined {
     return this.connections[connection % this.connections.length]?.[role];
   }
 
@@ -200,8 +200,8 @@ export class World {
     const { options, dataType, reactions } = this.#scenario;
     const number = this.connections.length;
     const [clientSocket, serverSocket] = MemorySocket.pair(this.#scenario.sizes);
-    const client = new ConnectionEnd(`client ${number}`, 'client', reactions.client);
-    const server = new ConnectionEnd(`server ${number}`, 'server', reactions.server);
+    const client = new ClosingState(`client ${number}`, 'client', reactions.client);
+    const server = new ClosingState(`server ${number}`, 'server', reactions.server);
     const { handshakeTimeoutMs: _, ...shared } = options;
     const clientSession = new ClientSession(clientSocket, client, dataType, {
       compression: shared.compression,
@@ -339,6 +339,6 @@ export class World {
   }
 }
 
-function isOver({ face, terminated, isBusy }: ConnectionEnd): boolean {
+function isOver({ face, terminated, isBusy }: ClosingState): boolean {
   return face === undefined || (terminated !== undefined && !isBusy);
 }

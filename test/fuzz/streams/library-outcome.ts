@@ -3,7 +3,7 @@ import { checkClientOptions } from '../../../src/client/client-options.ts';
 import { errorTable, type FourDError } from '../../../src/errors.ts';
 import type { Compression } from '../../../src/protocol/compression.ts';
 import type { Ending } from '../../../src/connection/closing-state.ts';
-import { Driver, type DriverListener } from '../../../src/connection/connection.ts';
+import { Connection, type ConnectionListener } from '../../../src/connection/connection.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import { MemorySocket } from '../memory-socket.ts';
@@ -34,7 +34,7 @@ export async function libraryOutcome(
   const jobs = { running: 0 };
   const compression = deflates ? counted(factory.create(STREAM_DEFLATE), jobs) : undefined;
   const listener = new Listener();
-  const driver = new Driver(new SocketTransport(socket), Buffer.alloc(0), listener, {
+  const driver = new Connection(new SocketTransport(socket), Buffer.alloc(0), listener, {
     ...checkClientOptions({
       ...STREAM_LIMITS,
       pingIntervalMs: Infinity,
@@ -75,7 +75,7 @@ export async function libraryOutcome(
   };
 }
 
-class Listener implements DriverListener {
+class Listener implements ConnectionListener {
   readonly messages: string[] = [];
   error: FourDError | undefined;
   ending: Ending | undefined;
@@ -88,7 +88,7 @@ class Listener implements DriverListener {
 
   onClosing(): void {}
 
-  onDrained(): void {}
+  onWritable(): void {}
 
   onError(error: FourDError): void {
     if (errorTable[error.code].errCode !== error.errCode) throw new Error(`${error.code} has a number of its own`);

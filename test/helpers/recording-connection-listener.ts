@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FourDError } from '../../src/errors.ts';
 import type { Ending } from '../../src/connection/closing-state.ts';
-import type { DriverListener } from '../../src/connection/connection.ts';
+import type { ConnectionListener } from '../../src/connection/connection.ts';
 
 /** Bytes as hex, or what stands for them when there are many. */
 export function describeBytes(bytes: Buffer): string {
@@ -14,7 +14,7 @@ export function describeBytes(bytes: Buffer): string {
  * Turns the calls of a driver into a plain list: `text Hello`, `bytes 0102`, `closing`, `error ERR_INVALID_UTF8 1007`,
  * `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
  */
-export class RecordingDriverListener implements DriverListener {
+export class RecordingConnectionListener implements ConnectionListener {
   readonly events: string[] = [];
   readonly errors: FourDError[] = [];
   /** How often the peer was said to keep up again. */
@@ -56,7 +56,7 @@ export class RecordingDriverListener implements DriverListener {
     this.#record(`error ${error.code} ${error.closeCode}`);
   }
 
-  onDrained(): void {
+  onWritable(): void {
     this.drained++;
   }
 
