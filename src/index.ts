@@ -11,18 +11,10 @@ export {
   type ErrorItem,
   FourDError,
 } from './errors.ts';
-export {
-  accept,
-  type Acceptance,
-  type AcceptOptions,
-  type AnswerHeaders,
-  refuse,
-  type Refusal,
-} from './server/admission.ts';
+export { type AcceptOptions, type AnswerHeaders, type Refusal } from './server/admission.ts';
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
 export {
-  type ConnectionEvent,
   type DrainEvent,
   type ErrorEvent,
   type MessageEvent,
@@ -31,29 +23,30 @@ export {
   type ServerTerminateEvent,
   type TerminateEvent,
 } from './session/events.ts';
-export {
-  type Admission,
-  type CallbackResult,
-  type ConnectionHandler,
-  type ServerHandler,
-  type WebSocketHandler,
-} from './session/call-handler.ts';
+export { type CallbackResult } from './session/call-handler.ts';
 export { type WebSocketOptions } from './client/client-options.ts';
 export { type CommonOptions } from './session/common-options.ts';
 export { type CompressionOptions } from './session/compression-options.ts';
 export { type OriginCheck, type Origins } from './server/origins.ts';
-export { type BroadcastOptions } from './server/server-core.ts';
-export { type DrainOptions, type DrainResult } from './server/graceful-shutdown.ts';
+export { type DrainOptions, type DrainResult } from './server/shutdown.ts';
 export { type GlobalLimits, setGlobalLimits } from './session/global-limits.ts';
 export { type WebSocketServerOptions } from './server/server-options.ts';
 export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './client/reconnect-options.ts';
-export { type RequestInfo } from './server/request-info.ts';
-export { type Status } from './session/status.ts';
+export { type ConnectionEvent, type RequestInfo } from './server/request-info.ts';
+export { type Status } from './session/session.ts';
 export { type StartResult, WebServer, webServer } from './web-server/web-server.ts';
 export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
-export { WebSocket, type WebSocketConstructor } from './client/web-socket.ts';
-export { WebSocketConnection } from './server/web-socket-connection.ts';
-export { WebSocketServer } from './server/web-socket-server.ts';
+export { WebSocket, type WebSocketConstructor, type WebSocketHandler } from './client/web-socket.ts';
+export { type ConnectionHandler, WebSocketConnection } from './server/web-socket-connection.ts';
+export {
+  accept,
+  type Acceptance,
+  type Admission,
+  type BroadcastOptions,
+  refuse,
+  type ServerHandler,
+  WebSocketServer,
+} from './server/web-socket-server.ts';
 export { type BufferPolicy, type SendStatus } from './connection/connection.ts';
 export { ek, lastErrors, onErrCall, throwError, tryExpr } from './workers/error-handling.ts';
 export { callWorker, currentProcessName, killWorker, processVariables } from './workers/commands.ts';

@@ -10,7 +10,7 @@ import {
   findStrayFiles,
   findStrayTimers,
   findTypeHoles,
-  findUntested,
+  findUntestedRooms,
   findUpwardImports,
   parseModules,
 } from './helpers/architecture.ts';
@@ -43,9 +43,9 @@ describe('the sources keep to the house', () => {
   test('no import cycle', () => expect(findImportCycles(modules)).toEqual([]));
   test('no stray node: module or package', () => expect(findOutsideImports(modules)).toEqual([]));
   test('no barrel but the doors', () => expect(findBarrels(modules)).toEqual([]));
-  test('every file has its test', () => expect(findUntested(modules, testPaths)).toEqual([]));
+  test('every room has its tests', () => expect(findUntestedRooms(modules, testPaths)).toEqual([]));
   test('timers in one file', () => expect(findStrayTimers(modules)).toEqual([]));
-  test('the protocol has no clock and no promises', () => expect(findImpureProtocol(modules)).toEqual([]));
+  test('protocol and handshake have no clock and no promises', () => expect(findImpureProtocol(modules)).toEqual([]));
   test('no any, no silenced compiler', () => expect(findTypeHoles(modules)).toEqual([]));
 });
 
@@ -90,17 +90,28 @@ describe('each check finds what it forbids', () => {
     expect(findUpwardImports(modules)).toEqual([]);
   });
 
-  test('an import cycle, but not one of types', () => {
+  test('a circle of files, types included, but for the one that 4D demands', () => {
     const modules = parseSamples({
       'src/session/a.ts': `import { b } from './b.ts';`,
       'src/session/b.ts': `import { c } from './c.ts';`,
       'src/session/c.ts': `import { type X, a } from './a.ts';`,
       'src/session/d.ts': `import { e } from './e.ts';`,
-      'src/session/e.ts': `import type { D } from './d.ts'; import { type E } from './d.ts';`,
+      'src/session/e.ts': `import type { D } from './d.ts';`,
+      'src/server/web-socket-connection.ts': `import type { WebSocketServer } from './web-socket-server.ts';`,
+      'src/server/web-socket-server.ts': `import { WebSocketConnection } from './web-socket-connection.ts';`,
     });
     expect(findImportCycles(modules)).toEqual([
       'src/session/a.ts -> src/session/b.ts -> src/session/c.ts -> src/session/a.ts',
+      'src/session/d.ts -> src/session/e.ts -> src/session/d.ts',
     ]);
+  });
+
+  test('the circle that 4D demands, when it is more than types', () => {
+    const modules = parseSamples({
+      'src/server/web-socket-connection.ts': `import { WebSocketServer } from './web-socket-server.ts';`,
+      'src/server/web-socket-server.ts': `import { WebSocketConnection } from './web-socket-connection.ts';`,
+    });
+    expect(findImportCycles(modules)).toHaveLength(1);
   });
 
   test('a module from outside where none belongs', () => {
@@ -134,20 +145,21 @@ describe('each check finds what it forbids', () => {
     ]);
   });
 
-  test('a source file without its test, unless it has only types and constants', () => {
+  test('a room without tests, unless it has only types and constants', () => {
     const modules = parseSamples({
       'src/errors.ts': 'export class FourDError extends Error {}',
       'src/protocol/frame.ts': 'export function readFrame(): void {}',
       'src/protocol/mask.ts': 'export const mask = (key: number) => key;',
-      'src/protocol/pool.ts': 'export const pool = createPool();',
-      'src/protocol/sink.ts': 'export interface Sink { write(): void } export type Then = () => void;',
-      'src/protocol/constants.ts': 'export const FIN_BIT = 0x80; export const names = { [FIN_BIT]: "fin" } as const;',
+      'src/transport/pool.ts': 'export const pool = createPool();',
+      'src/base/sink.ts': 'export interface Sink { write(): void } export const FIN_BIT = 0x80;',
       'src/index.ts': `export { readFrame } from './protocol/frame.ts';`,
     });
-    expect(findUntested(modules, new Set(['test/protocol/mask.test.ts']))).toEqual([
-      'src/errors.ts: no test/errors.test.ts',
-      'src/protocol/frame.ts: no test/protocol/frame.test.ts',
-      'src/protocol/pool.ts: no test/protocol/pool.test.ts',
+    expect(findUntestedRooms(modules, new Set(['test/protocol/mask.test.ts']))).toEqual([
+      'errors: no test in test/errors',
+      'transport: no test in test/transport',
+    ]);
+    expect(findUntestedRooms(modules, new Set(['test/errors.test.ts', 'test/transport/pool.test.ts']))).toEqual([
+      'protocol: no test in test/protocol',
     ]);
   });
 
@@ -169,7 +181,7 @@ describe('each check finds what it forbids', () => {
     ]);
   });
 
-  test('a clock, a promise or the process in the protocol', () => {
+  test('a clock, a promise or the process in protocol/', () => {
     const modules = parseSamples({
       'src/protocol/a.ts': 'export const now = Date.now();',
       'src/protocol/b.ts': 'export async function f(x: Promise<void>) { await x; }',
@@ -177,10 +189,10 @@ describe('each check finds what it forbids', () => {
       'src/transport/d.ts': 'export const now = Date.now();',
     });
     expect(findImpureProtocol(modules)).toEqual([
-      'src/protocol/a.ts: Date in the protocol',
-      'src/protocol/b.ts: Promise in the protocol',
-      'src/protocol/b.ts: await in the protocol',
-      'src/protocol/c.ts: process in the protocol',
+      'src/protocol/a.ts: Date in protocol/',
+      'src/protocol/b.ts: Promise in protocol/',
+      'src/protocol/b.ts: await in protocol/',
+      'src/protocol/c.ts: process in protocol/',
     ]);
   });
 

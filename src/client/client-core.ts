@@ -1,38 +1,34 @@
 import type { Socket } from 'node:net';
 import { type EndCause, type EndPhase, FourDError, textOfThrown, withEnding } from '../errors.ts';
-import { currentContext } from '../workers/worker.ts';
-import type { DialListener } from './dial.ts';
-import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
-import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
-import { SocketTransport } from '../transport/socket-transport.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
-import { checkClientOptions, checkSignal, type WebSocketOptions } from './client-options.ts';
+import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
+import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { CheckedOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { endingText } from '../session/ending-text.ts';
+import { openConnection } from '../session/open-connection.ts';
+import { SocketTransport } from '../transport/socket-transport.ts';
+import { currentContext } from '../workers/worker.ts';
+import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
+import { ClientSession, type ClientSessionOwner } from './client-session.ts';
+import type { DialListener } from './dial.ts';
 import { checkHeaders } from './headers.ts';
-import { checkNumber } from '../session/option-checks.ts';
-import { checkProxy } from './proxy-option.ts';
-import { type CheckedReconnect, checkReconnect } from './reconnect-options.ts';
-import { RedirectingDial } from './redirects.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
-import { Session, type SessionOwner } from '../session/session.ts';
+import { RedirectingDial } from './redirects.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
-/** What the connector reads of a handler. */
+/** What is read of a handler. */
 interface HandlerSettings {
   readonly dataType?: unknown;
   readonly headers?: unknown;
 }
 
-const REDIRECT_RANGE = { min: 0, max: 20 } as const;
-
-const DEFAULT_LIMITS: CheckedOptions = checkClientOptions({});
+const DEFAULT_SETTINGS: ClientSettings = parseClientOptions({});
 
 /** Opens the connection of one client, and those that follow it, and tells how it went. */
-export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner {
+export class ClientCore implements ClientSessionOwner, DialListener, ReconnectorOwner {
   readonly subject: object;
-  readonly session: Session;
+  readonly session: ClientSession;
   /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
   readonly result: Promise<FourDError | undefined>;
   /** Resolves when onTerminate has run. */
@@ -60,25 +56,19 @@ export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner 
     this.finished = new Promise((resolve) => {
       this.#resolveFinished = resolve;
     });
-    let limits = DEFAULT_LIMITS;
+    let settings = DEFAULT_SETTINGS;
     let dataType: DataType = 'text';
-    let reconnect: CheckedReconnect | undefined;
-    let signal: AbortSignal | undefined;
     let connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
     try {
       parseWebSocketUrl(url);
-      const settings = handler as HandlerSettings;
+      const given = handler as HandlerSettings;
       if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
-      limits = checkClientOptions(options);
-      dataType = checkDataType(settings.dataType, 'HTCL');
-      const headers = checkHeaders(settings.headers);
+      settings = parseClientOptions(options);
+      dataType = checkDataType(given.dataType, 'HTCL');
+      const headers = checkHeaders(given.headers);
+      if (settings.signal?.aborted === true) throw aborted(settings.signal);
+      const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
-      const { tls = {} } = options;
-      reconnect = checkReconnect(options.reconnect);
-      signal = checkSignal(options.signal);
-      const chooseProxy = checkProxy(options.proxy);
-      const followRedirects = checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL');
-      if (signal?.aborted === true) throw aborted(signal);
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
         const sent = newHeaders === undefined ? headers : checkHeaders(newHeaders);
@@ -91,6 +81,7 @@ export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner 
       };
     }
     const { worker } = currentContext();
+    const { limits, reconnect, signal } = settings;
     this.#limits = limits;
     this.#connect = connect;
     this.#signal = signal;
@@ -98,9 +89,8 @@ export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner 
       this.#onAbort = () => this.#abort();
       signal.addEventListener('abort', this.#onAbort);
     }
-    const reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
-    this.#reconnector = reconnector;
-    this.session = new Session(this, handler ?? {}, { role: 'client', dataType, worker, limits, reconnector });
+    this.#reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
+    this.session = new ClientSession(this, handler ?? {}, { dataType, worker, limits }, this.#reconnector);
     this.onAttempt();
   }
 
@@ -142,7 +132,8 @@ export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner 
     this.protocol = protocol;
     const { compression } = this.#limits;
     const agreed = compression && deflate && new CompressionFactory('client', compression).create(deflate);
-    this.session.open(new SocketTransport(socket), head, '', agreed);
+    const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreed };
+    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits));
   }
 
   onConnectFailed(error: FourDError): void {
@@ -157,7 +148,7 @@ export class ClientCore implements SessionOwner, DialListener, ReconnectorOwner 
     this.#resolve(error);
   }
 
-  // SessionOwner
+  // ClientSessionOwner
 
   get connectPhase(): EndPhase {
     return this.#dial?.phase ?? 'preparing';

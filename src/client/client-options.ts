@@ -1,7 +1,8 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
-import { invalidOption } from '../session/option-checks.ts';
-import type { ReconnectOptions } from './reconnect-options.ts';
+import { checkNumber, invalidOption } from '../session/option-checks.ts';
+import { checkProxy, type ProxyChoice } from './proxy-option.ts';
+import { type CheckedReconnect, checkReconnect, type ReconnectOptions } from './reconnect-options.ts';
 
 /** Options of a client. */
 export interface WebSocketOptions extends CommonOptions {
@@ -45,21 +46,36 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'followRedirects',
 ]);
 
-/**
- * Checks the options of a client and fills in the defaults.
- *
- * @throws FourDError `ERR_INVALID_OPTION`
- */
-export function checkClientOptions(options: WebSocketOptions): CheckedOptions {
-  return checkCommon(options, CLIENT_KEYS, 'HTCL');
+const REDIRECT_RANGE = { min: 0, max: 20 } as const;
+
+/** What the options of a client mean, with every default filled in. */
+export interface ClientSettings {
+  readonly limits: CheckedOptions;
+  readonly tls: TlsOptions;
+  /** Undefined when the client does not connect again. */
+  readonly reconnect: CheckedReconnect | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly chooseProxy: ProxyChoice;
+  readonly followRedirects: number;
 }
 
 /**
- * Checks the option `signal`.
+ * Reads the options of a client: checks each, and fills in the defaults.
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkSignal(signal: unknown): AbortSignal | undefined {
+export function parseClientOptions(options: WebSocketOptions): ClientSettings {
+  return {
+    limits: checkCommon(options, CLIENT_KEYS, 'HTCL'),
+    tls: options.tls ?? {},
+    reconnect: checkReconnect(options.reconnect),
+    signal: checkSignal(options.signal),
+    chooseProxy: checkProxy(options.proxy),
+    followRedirects: checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL'),
+  };
+}
+
+function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined) return undefined;
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;

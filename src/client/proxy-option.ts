@@ -1,4 +1,5 @@
-import { FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
+import { invalidOption } from '../session/option-checks.ts';
 import type { DialTarget } from './dial.ts';
 import type { Proxy } from './proxy-tunnel.ts';
 
@@ -92,5 +93,5 @@ function isExcepted({ host, port }: DialTarget, list: string): boolean {
 }
 
 function invalid(problem: string): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature: 'HTCL' });
+  return invalidOption(problem, 'HTCL');
 }

@@ -1,6 +1,5 @@
-import { FourDError } from '../errors.ts';
-import type { EndCause, EndPhase } from '../errors.ts';
-import { checkNumber } from '../session/option-checks.ts';
+import type { EndCause, EndPhase, FourDError } from '../errors.ts';
+import { checkNumber, invalidOption } from '../session/option-checks.ts';
 
 /** A connection is lost, or an attempt to connect again has failed. */
 export interface ConnectionLoss {
@@ -106,5 +105,5 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
 }
 
 function invalid(problem: string): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature: 'HTCL' });
+  return invalidOption(problem, 'HTCL');
 }

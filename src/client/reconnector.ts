@@ -36,12 +36,6 @@ const PREPARING = { componentSignature: 'HTCL', phase: 'preparing' } as const;
 
 /** Decides whether and when a client connects again, and keeps what is sent meanwhile. */
 export class Reconnector implements Deadline {
-  /** There has been a connection. */
-  hasConnected = false;
-  /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
-  isReleasing = false;
-  /** The error of a connection that may be followed by another one. */
-  lostBy: FourDError | undefined;
   /** What the connections before this one add up to. */
   #figures = NO_FIGURES;
   readonly #settings: CheckedReconnect;
@@ -58,12 +52,7 @@ export class Reconnector implements Deadline {
   #isOver = false;
   #verdict: string | undefined;
 
-  constructor(
-    settings: CheckedReconnect,
-    worker: Worker,
-    handshakeTimeoutMs: number,
-    owner: ReconnectorOwner,
-  ) {
+  constructor(settings: CheckedReconnect, worker: Worker, handshakeTimeoutMs: number, owner: ReconnectorOwner) {
     this.#settings = settings;
     this.#worker = worker;
     this.#handshakeTimeoutMs = handshakeTimeoutMs;

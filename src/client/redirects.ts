@@ -3,7 +3,7 @@ import type { EndPhase, FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from './dial.ts';
 import { timers } from '../base/timers.ts';
-import { BEARER_PREFIX } from '../server/bearer-token.ts';
+import { isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import type { ProxyChoice } from './proxy-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
@@ -108,7 +108,7 @@ function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions
   return {
     ...options,
     headers: {},
-    offer: { ...offer, protocols: offer.protocols.filter((name) => !name.startsWith(BEARER_PREFIX)) },
+    offer: { ...offer, protocols: offer.protocols.filter((name) => !isBearerSubprotocol(name)) },
     tls: Object.fromEntries(Object.entries(tls).filter(([name]) => !ORIGIN_TLS_OPTIONS.has(name))),
   };
 }

@@ -3,10 +3,45 @@ import { generateError } from '../workers/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
-import type { WebSocketHandler } from '../session/call-handler.ts';
+import type { CallbackResult } from '../session/call-handler.ts';
+import type {
+  DrainEvent,
+  ErrorEvent,
+  MessageEvent,
+  OpenEvent,
+  ReconnectEvent,
+  TerminateEvent,
+} from '../session/events.ts';
 import type { WebSocketOptions } from './client-options.ts';
 import type { SendStatus } from '../connection/connection.ts';
-import type { Status } from '../session/status.ts';
+import type { Status } from '../session/session.ts';
+
+/**
+ * Handles one client connection: any object with these methods.
+ *
+ * @remarks Callbacks are looked up when their event fires, and called with `this` = the handler. Order: onOpen once,
+ * onMessage any number of times, onError at most once, onTerminate exactly once and last; they never overlap. One that
+ * throws or rejects ends this connection with 1011, nothing else.
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
+ * @see the 4D page of the WebSocket class, connectionHandler parameter
+ */
+export interface WebSocketHandler<T = string> {
+  /** Default `"text"`. Read once, when the socket is created. */
+  readonly dataType?: DataType | undefined;
+  /** Headers of the handshake request. An array sends the header once per element. Read once. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  onOpen?(ws: WebSocket<T>, event: OpenEvent): CallbackResult;
+  onMessage?(ws: WebSocket<T>, event: MessageEvent<T>): CallbackResult;
+  /** After a `send` that said `'queued'`: the server has taken what waited. */
+  onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
+  /**
+   * Only with the option `reconnect`: there is a new connection. Messages that waited for it are sent, and the first is
+   * read, when this is over.
+   */
+  onReconnect?(ws: WebSocket<T>, event: ReconnectEvent): CallbackResult;
+  onError?(ws: WebSocket<T>, event: ErrorEvent): CallbackResult;
+  onTerminate?(ws: WebSocket<T>, event: TerminateEvent): CallbackResult;
+}
 
 /**
  * A WebSocket client.

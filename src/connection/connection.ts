@@ -23,7 +23,7 @@ export type SendStatus = 'sent' | 'queued' | 'dropped';
 /** What happens when `maxBufferedBytes` wait: close with 1013, or drop the new message, or old ones marked droppable. */
 export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
 
-/** What a driver needs to know. */
+/** What a connection needs to know. */
 export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly role: Role;
   readonly decodesText: boolean;
@@ -56,12 +56,12 @@ export interface ConnectionListener {
  */
 export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer {
   readonly #transport: Transport;
-  readonly #listener: ConnectionListener;
+  #listener!: ConnectionListener;
   readonly #options: ConnectionOptions;
   readonly #batch: WriteBatch;
   readonly #protocol: ProtocolConnection;
   readonly #monitor: PeerMonitor;
-  /** What came with the handshake, until {@link start}. */
+  /** What came with the handshake, until reading begins. */
   #head: Buffer | undefined;
   #isPaused = true;
   #isInflating = false;
@@ -74,15 +74,19 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   readonly #openedAt: number = Math.floor(performance.now());
 
   /** @param head - bytes of the peer that came with the handshake */
-  constructor(transport: Transport, head: Buffer, listener: ConnectionListener, options: ConnectionOptions) {
+  constructor(transport: Transport, head: Buffer, options: ConnectionOptions) {
     this.#transport = transport;
     this.#head = head;
-    this.#listener = listener;
     this.#options = options;
     this.#batch = new WriteBatch(transport);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
     this.#monitor = new PeerMonitor(this, options);
-    transport.start(this);
+  }
+
+  /** Begins to report to `listener`. Nothing is read before {@link resume}. */
+  start(listener: ConnectionListener): void {
+    this.#listener = listener;
+    this.#transport.start(this);
   }
 
   /** Bytes that were sent here and have not left this process. */

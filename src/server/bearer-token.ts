@@ -1,8 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import type { RequestInfo } from './request-info.ts';
-
-/** What a subprotocol begins with that carries a token. */
-export const BEARER_PREFIX = 'bearer.';
 
 /**
  * The bearer token of a request: from the header `Authorization: Bearer <token>`, or, for pages in browsers, which cannot
@@ -25,7 +23,7 @@ export function bearerToken(request: RequestInfo): string | undefined {
   const tokens = (typeof offers === 'string' ? offers : offers.join(','))
     .split(',')
     .map((offer) => offer.trim())
-    .filter((offer) => offer.startsWith(BEARER_PREFIX));
+    .filter(isBearerSubprotocol);
   const token = tokens[0]?.slice(BEARER_PREFIX.length);
   return tokens.length === 1 && token !== '' ? token : undefined;
 }

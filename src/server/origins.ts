@@ -1,4 +1,5 @@
-import { callbackFailed, FourDError } from '../errors.ts';
+import { callbackFailed } from '../errors.ts';
+import { invalidOption } from '../session/option-checks.ts';
 import { isThenable } from '../workers/worker.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 import { Refusal } from './admission.ts';
@@ -41,7 +42,10 @@ export class OriginRule {
     } else if (Array.isArray(origins)) {
       this.#origins = new Set(origins.map(checkListed));
     } else {
-      throw invalidOption('origins must be "*", an array of origins such as "https://example.com", or a function');
+      throw invalidOption(
+        'origins must be "*", an array of origins such as "https://example.com", or a function',
+        'HTTP',
+      );
     }
   }
 
@@ -78,13 +82,16 @@ function ask(check: OriginCheck, origin: string, request: RequestInfo): boolean 
   if (typeof answer === 'boolean') return answer;
   // A promise would count as yes, and its rejection would end the process.
   if (isThenable(answer)) Promise.resolve(answer).then(undefined, () => {});
-  throw invalidOption('origins must return true or false; decide asynchronously in onConnection');
+  throw invalidOption('origins must return true or false; decide asynchronously in onConnection', 'HTTP');
 }
 
 function checkListed(origin: unknown): string {
   const normalized = typeof origin === 'string' ? normalizeOrigin(origin) : undefined;
   if (normalized !== undefined) return normalized;
-  throw invalidOption('origins must hold origins such as "https://example.com:8443": without path, without "*"');
+  throw invalidOption(
+    'origins must hold origins such as "https://example.com:8443": without path, without "*"',
+    'HTTP',
+  );
 }
 
 /** An origin as it is compared: in lower case, always with its port. Undefined for what is none, such as `null`. */
@@ -136,8 +143,4 @@ function isDigits(text: string): boolean {
     if (character < '0' || character > '9') return false;
   }
   return true;
-}
-
-function invalidOption(problem: string): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature: 'HTTP' });
 }

@@ -17,6 +17,12 @@ export interface RequestInfo {
   readonly remoteAddress: string;
 }
 
+/** A client asks for a connection. */
+export interface ConnectionEvent {
+  readonly type: 'connection';
+  readonly request: RequestInfo;
+}
+
 /** Describes an upgrade request for `onConnection`. */
 export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest, remoteAddress: string): RequestInfo {
   const all = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collect(rawHeaders);

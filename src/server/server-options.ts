@@ -1,5 +1,5 @@
-import type { UpgradableServer } from '../http/upgrade-router.ts';
-import { BEARER_PREFIX } from './bearer-token.ts';
+import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
+import { normalizePath, type UpgradableServer } from '../http/upgrade-router.ts';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { checkNumbers, COUNT, invalidOption, type NumberRange } from '../session/option-checks.ts';
@@ -57,8 +57,19 @@ export interface WebSocketServerOptions extends CommonOptions {
 
 type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPendingHandshakes';
 
-/** Options of a server with every default filled in. Frozen. */
-export type CheckedServerOptions = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
+/** Limits of a server and its connections. Frozen. */
+export type ServerLimits = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
+
+/** What the options of a server mean, with every default filled in. */
+export interface ServerSettings {
+  /** The path as {@link normalizePath} compares it, undefined for all paths. */
+  readonly path: string | undefined;
+  readonly dataType: DataType;
+  readonly webServer: WebServer | UpgradableServer | undefined;
+  readonly origins: OriginRule;
+  readonly proxies: TrustedProxies;
+  readonly limits: ServerLimits;
+}
 
 const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
   maxConnections: { default: Infinity, ...COUNT },
@@ -77,11 +88,11 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Checks the options of a server and fills in the defaults.
+ * Reads the options of a server: checks each, and fills in the defaults.
  *
  * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
  */
-export function checkServerOptions(options: WebSocketServerOptions): CheckedServerOptions {
+export function parseServerOptions(options: WebSocketServerOptions): ServerSettings {
   const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
   const { path, webServer } = options;
   if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
@@ -90,14 +101,19 @@ export function checkServerOptions(options: WebSocketServerOptions): CheckedServ
   if (webServer !== undefined && !isWebServer(webServer)) {
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
-  checkDataType(options.dataType, 'HTTP');
+  const dataType = checkDataType(options.dataType, 'HTTP');
   // It would be answered, and a token must not be.
-  if (checked.protocols.some((protocol) => protocol.startsWith(BEARER_PREFIX))) {
+  if (checked.protocols.some(isBearerSubprotocol)) {
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}": that marks a token`, 'HTTP');
   }
-  void new OriginRule(options.origins);
-  void new TrustedProxies(options.trustedProxies);
-  return Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') });
+  return {
+    path: path === undefined ? undefined : normalizePath(path),
+    dataType,
+    webServer,
+    origins: new OriginRule(options.origins),
+    proxies: new TrustedProxies(options.trustedProxies),
+    limits: Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') }),
+  };
 }
 
 /** With a query or fragment no request would ever match. */

@@ -1,8 +1,9 @@
 import { BlockList, SocketAddress } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
+import { invalidOption } from '../session/option-checks.ts';
 import { type HandshakeHeaders, joined, single } from '../handshake/server-handshake.ts';
 
 /** Who asks, as far as the server can tell. */
@@ -139,6 +140,5 @@ function firstOf(list: string | undefined): string | undefined {
 }
 
 function invalidRange(): FourDError {
-  const message = 'invalid option: trustedProxies must be an array of IP addresses, or ranges such as "10.0.0.0/8"';
-  return new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' });
+  return invalidOption('trustedProxies must be an array of IP addresses, or ranges such as "10.0.0.0/8"', 'HTTP');
 }

@@ -1,15 +1,33 @@
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { SendableMessage, SendOptions } from '../session/data-type.ts';
-import type { ConnectionHandler } from '../session/call-handler.ts';
-import type { Session } from '../session/session.ts';
+import type { CallbackResult } from '../session/call-handler.ts';
+import type { DrainEvent, ErrorEvent, MessageEvent, OpenEvent, TerminateEvent } from '../session/events.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
-import type { Status } from '../session/status.ts';
+import type { Status } from '../session/session.ts';
+import type { ServerSession } from './server-session.ts';
 import type { WebSocketServer } from './web-socket-server.ts';
+
+/**
+ * Handles one connection of a server: any object with these methods. Several connections may share one object.
+ *
+ * @remarks Order of the callbacks as for a client's `WebSocketHandler`, but onMessage is mandatory.
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
+ * @typeParam Data - type of `ws.data`
+ * @see the 4D page of the WebSocketServer class, connectionHandler object
+ */
+export interface ConnectionHandler<T = string, Data = unknown> {
+  onOpen?(ws: WebSocketConnection<T, Data>, event: OpenEvent): CallbackResult;
+  onMessage(ws: WebSocketConnection<T, Data>, event: MessageEvent<T>): CallbackResult;
+  /** After a `send` that said `'queued'`: the client has taken what waited. */
+  onDrain?(ws: WebSocketConnection<T, Data>, event: DrainEvent): CallbackResult;
+  onError?(ws: WebSocketConnection<T, Data>, event: ErrorEvent): CallbackResult;
+  onTerminate?(ws: WebSocketConnection<T, Data>, event: TerminateEvent): CallbackResult;
+}
 
 /** Makes a connection object: for the server only, because the constructor is not public. */
 export let createConnection: (
-  session: Session,
+  session: ServerSession,
   wss: WebSocketServer,
   protocol: string,
   request: StoredRequest,
@@ -26,7 +44,7 @@ export let createConnection: (
 export class WebSocketConnection<T = string, Data = unknown> {
   /** Yours: what this program knows of the client. What `accept` was given, undefined at first without. */
   data: Data;
-  readonly #session: Session;
+  readonly #session: ServerSession;
   readonly #wss: WebSocketServer<T, Data>;
   readonly #protocol: string;
   readonly #request: StoredRequest;
@@ -37,7 +55,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
   }
 
   private constructor(
-    session: Session,
+    session: ServerSession,
     wss: WebSocketServer<T, Data>,
     protocol: string,
     request: StoredRequest,

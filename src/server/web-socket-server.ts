@@ -1,16 +1,52 @@
 import { FourDError } from '../errors.ts';
-import { generateError } from '../workers/error-handling.ts';
+import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { normalizePath, UpgradeRouter } from '../http/upgrade-router.ts';
-import { checkDataType, type DataType, type SendableMessage } from '../session/data-type.ts';
-import { checkDrainOptions, type DrainOptions, type DrainResult } from './graceful-shutdown.ts';
-import { hasCallback, type ServerHandler } from '../session/call-handler.ts';
-import { checkServerOptions, type WebSocketServerOptions } from './server-options.ts';
-import { OriginRule } from './origins.ts';
-import { type BroadcastOptions, ServerCore } from './server-core.ts';
-import { TrustedProxies } from './trusted-proxies.ts';
+import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
+import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
-import type { WebSocketConnection } from './web-socket-connection.ts';
+import { generateError } from '../workers/error-handling.ts';
+import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
+import type { ConnectionEvent } from './request-info.ts';
+import { ServerCore } from './server-core.ts';
+import { parseServerOptions, type WebSocketServerOptions } from './server-options.ts';
+import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
+import { type ConnectionHandler, createConnection, WebSocketConnection } from './web-socket-connection.ts';
+
+/** How a message is sent to all connections of a server. */
+export interface BroadcastOptions extends SendOptions {
+  /** Connections that do not get it. */
+  readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
+}
+
+/** What {@link accept} gives: `onConnection` returns it. */
+export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
+
+/**
+ * What `onConnection` decides: a handler, alone or in `accept(…)`, accepts; `refuse(…)` refuses, null and undefined do so
+ * with HTTP 403.
+ */
+export type Admission<T, Data = unknown> =
+  | ConnectionHandler<T, Data>
+  | Acceptance<T, Data>
+  | Refusal
+  | null
+  | undefined;
+
+/**
+ * Handles a server.
+ *
+ * @remarks onOpen once, onConnection for each client, onError for each upgrade that failed in user code, onTerminate
+ * once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait for each
+ * other.
+ * @see the 4D page of the WebSocketServer class, WSSHandler parameter
+ */
+export interface ServerHandler<T = string, Data = unknown> {
+  onConnection(wss: WebSocketServer<T, Data>, event: ConnectionEvent): Admission<T, Data> | Promise<Admission<T, Data>>;
+  onOpen?(wss: WebSocketServer<T, Data>, event: OpenEvent): CallbackResult;
+  onError?(wss: WebSocketServer<T, Data>, event: ErrorEvent): CallbackResult;
+  onTerminate?(wss: WebSocketServer<T, Data>, event: ServerTerminateEvent): CallbackResult;
+}
 
 /**
  * A WebSocket server. It hangs on a web server and opens no port of its own.
@@ -21,7 +57,7 @@ import type { WebSocketConnection } from './web-socket-connection.ts';
  * @see the 4D page of the WebSocketServer class
  */
 export class WebSocketServer<T = string, Data = unknown> {
-  readonly #core: ServerCore;
+  readonly #core: ServerCore<WebSocketConnection>;
   readonly #path: string | undefined;
 
   /**
@@ -64,10 +100,8 @@ export class WebSocketServer<T = string, Data = unknown> {
         'invalid server handler: it must be an object with a method onConnection',
       );
     }
-    const limits = checkServerOptions(options);
-    const { path } = options;
-    const normalizedPath = path === undefined ? undefined : normalizePath(path);
-    const host = options.webServer ?? webServer();
+    const settings = parseServerOptions(options);
+    const host = settings.webServer ?? webServer();
     const servers = host instanceof WebServer ? host.httpServers : [host];
     if (servers.length === 0) {
       throw serverError(
@@ -76,22 +110,20 @@ export class WebSocketServer<T = string, Data = unknown> {
       );
     }
     const routers = servers.map((server) => UpgradeRouter.of(server));
-    if (routers.some((router) => router.has(normalizedPath))) {
+    if (routers.some((router) => router.has(settings.path))) {
       throw serverError(
         'ERR_DUPLICATE_PATH',
-        `cannot create a WebSocket server: another one has the path ${normalizedPath ?? '(any)'}`,
+        `cannot create a WebSocket server: another one has the path ${settings.path ?? '(any)'}`,
       );
     }
-    this.#path = path;
-    const dataType = checkDataType(options.dataType, 'HTTP');
-    this.#core = new ServerCore(this, {
+    this.#path = options.path;
+    this.#core = new ServerCore({
+      subject: this,
       handler,
-      dataType,
-      path: normalizedPath,
-      limits,
-      origins: new OriginRule(options.origins),
-      proxies: new TrustedProxies(options.trustedProxies),
+      settings,
       routers,
+      createConnection: (session, { protocol, request, data }) =>
+        createConnection(session, this as unknown as WebSocketServer, protocol, request, data),
     });
     if (host instanceof WebServer) this.#core.onceEnded(attach(host, this.#core));
   }
@@ -103,7 +135,7 @@ export class WebSocketServer<T = string, Data = unknown> {
 
   /** `"text"`, `"blob"` or `"object"`. */
   get dataType(): DataType {
-    return this.#core.dataType;
+    return this.#core.settings.dataType;
   }
 
   /** The handler as it was passed. */
@@ -118,7 +150,7 @@ export class WebSocketServer<T = string, Data = unknown> {
 
   /** True when the server is over: in its onTerminate and after. */
   get terminated(): boolean {
-    return this.#core.isTerminated;
+    return this.#core.state === 'over';
   }
 
   /**
@@ -132,7 +164,7 @@ export class WebSocketServer<T = string, Data = unknown> {
    */
   broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
-      return this.#core.broadcast(message, options);
+      return this.#core.broadcast(message, options.except, options);
     } catch (error) {
       return generateError(error as FourDError, 0);
     }
@@ -171,6 +203,44 @@ export class WebSocketServer<T = string, Data = unknown> {
       return;
     }
     this.#core.shutdown(CLOSE_NORMAL, timeout === undefined ? Infinity : timeout * 1000);
+  }
+}
+
+/**
+ * Accepts a client with more than a handler: for `onConnection` to return.
+ *
+ * @param handler - of the connection, as `onConnection` may return it alone
+ * @param options - headers of the answer, subprotocol, data of the connection
+ * @returns what `onConnection` returns; null, which refuses, when an error handler or `tryExpr` took an error
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_HEADER` or `ERR_INVALID_OPTION`
+ */
+export function accept<T = string, Data = unknown>(
+  handler: ConnectionHandler<T, Data>,
+  options: AcceptOptions<Data> = {},
+): Acceptance<T, Data> | null {
+  return attempt(() => new AcceptAnswer(handler, options));
+}
+
+/**
+ * Refuses a client with an HTTP answer: for `onConnection` to return.
+ *
+ * @remarks Programs see the answer; a page in a browser only learns that the connection failed.
+ * @param status - 400 to 599: a browser follows no redirection of a handshake
+ * @param body - a text, or an object or array that goes out as JSON; default: the words of the status
+ * @param headers - further headers, such as `retry-after` or `www-authenticate`
+ * @returns what `onConnection` returns; null, which refuses with 403, when an error handler or `tryExpr` took an error
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_REFUSAL` or `ERR_INVALID_HEADER`
+ */
+export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null {
+  return attempt(() => new Refusal(status, body, headers));
+}
+
+function attempt<A>(make: () => A): A | null {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof FourDError) return generateError<A | null>(error, null);
+    throw error;
   }
 }
 

@@ -1,5 +1,4 @@
 import type { EndCause, EndPhase, ErrorItem, FourDError } from '../errors.ts';
-import type { RequestInfo } from '../server/request-info.ts';
 
 /** The connection, or the server, is open. */
 export interface OpenEvent {
@@ -68,12 +67,6 @@ export interface ReconnectEvent {
   readonly type: 'reconnect';
   /** Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`. */
   readonly attempt: number;
-}
-
-/** A client asks for a connection. */
-export interface ConnectionEvent {
-  readonly type: 'connection';
-  readonly request: RequestInfo;
 }
 
 /** The server is over: its last connection has ended. */

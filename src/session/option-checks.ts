@@ -52,7 +52,11 @@ export function checkKeys(options: object, keys: ReadonlySet<string>, component:
   if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, component);
 }
 
-/** The error of an option that cannot be used. */
-export function invalidOption(problem: string, componentSignature: ComponentSignature): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid option: ${problem}`, { componentSignature });
+/**
+ * Builds the error of an option that cannot be used: the one place that does.
+ *
+ * @param noun - what the documentation calls it, where that is not an option
+ */
+export function invalidOption(problem: string, componentSignature: ComponentSignature, noun = 'option'): FourDError {
+  return new FourDError('ERR_INVALID_OPTION', `invalid ${noun}: ${problem}`, { componentSignature });
 }

@@ -6,23 +6,20 @@ import {
   FourDError,
   withEnding,
 } from '../errors.ts';
-import { generateError, reportError } from '../workers/error-handling.ts';
-import type { Worker, WorkerResource } from '../workers/worker.ts';
-import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_UNAUTHORIZED, type Role } from '../protocol/constants.ts';
-import type { PreparedMessage } from '../protocol/prepared-message.ts';
-import type { Compression } from '../protocol/compression.ts';
 import type { Ending } from '../connection/closing-state.ts';
-import { Connection, type ConnectionListener, type ConnectionOptions, type SendStatus } from '../connection/connection.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { ConnectionListener, SendStatus } from '../connection/connection.ts';
+import type { PreparedMessage } from '../protocol/prepared-message.ts';
+import { generateError, reportError } from '../workers/error-handling.ts';
+import type { Worker } from '../workers/worker.ts';
+import { hasCallback } from './call-handler.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
+import type { CheckedOptions } from './common-options.ts';
 import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
 import { endingText } from './ending-text.ts';
 import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
-import { type Expirable, Expiry } from './expiry.ts';
-import { hasCallback } from './call-handler.ts';
-import type { CheckedOptions } from './common-options.ts';
-import { NO_FIGURES, type Reconnector } from '../client/reconnector.ts';
-import type { Status } from './status.ts';
+
+/** State of a connection, named as in 4D. */
+export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
 
 /** How long the peers of a killed worker have to answer, in milliseconds. */
 export const WORKER_END_TIMEOUT_MS = 2000;
@@ -31,55 +28,41 @@ const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
-/**
- * Options of drivers by the limits they come from, or by their compression: connections of a server share one object,
- * and so do clients with the same limits, unless they have a compression of their own.
- */
-const sharedOptions = new WeakMap<CheckedOptions | Compression, ConnectionOptions>();
-
 let lastId = 0;
 
-/** What a session is part of, and reports to. */
-export interface SessionOwner {
-  /** The object that callbacks get as their first parameter. */
-  readonly subject: object;
-  /** How far connecting has come, while there is no connection. */
-  readonly connectPhase?: EndPhase;
-  /** The process ends, or a callback fails, while there is no connection. */
-  onAborted?(cause: EndCause): void;
-  /** Takes over when onTerminate is to run, to bring several into order. */
-  deferEnd?(deliver: () => void): void;
-  /** onOpen has run, well or not. */
-  onOpened?(): void;
-  /** The connection is over, onTerminate about to run. */
-  onClosed?(): void;
-  /** onTerminate has run. */
-  onFinished?(): void;
+/** The open connection of a session. {@link Connection} is the one over a byte stream. */
+export interface SessionConnection {
+  readonly bufferedBytes: number;
+  /** True while messages wait, for the peer or for a compressor. {@link ConnectionListener.onWritable} follows. */
+  readonly isBlocked: boolean;
+  start(listener: ConnectionListener): void;
+  pause(): void;
+  resume(): void;
+  send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable?: boolean): SendStatus;
+  close(code: number, reason: string, timeoutMs: number, cause?: EndCause): void;
+  fail(error: FourDError): boolean;
+  destroy(cause?: EndCause): void;
 }
 
 /** What a session needs to know: one object for all connections of a server. */
 export interface SessionSettings {
-  readonly role: Role;
   readonly dataType: DataType;
   readonly worker: Worker;
   readonly limits: CheckedOptions;
-  /** Only of a client that connects again. */
-  readonly reconnector?: Reconnector | undefined;
 }
 
 /**
- * One connection as its user sees it, client or server: status, callbacks in order, data types, sending, the end.
- *
- * @remarks `WebSocket` and `WebSocketConnection` are the two public faces of it.
+ * One connection as its user sees it: status, callbacks in order, data types, sending, the end. What clients and
+ * servers add to that lies in `ClientSession` and `ServerSession`.
  */
-export class Session implements ConnectionListener, CallbackOwner, WorkerResource, Expirable {
+export abstract class Session implements ConnectionListener, CallbackOwner {
   /** Unique in this process. */
   readonly id: number = ++lastId;
   readonly handler: object;
-  readonly #settings: SessionSettings;
-  readonly #owner: SessionOwner;
-  readonly #queue: CallbackQueue;
-  #connection: Connection | undefined;
+  protected readonly settings: SessionSettings;
+  protected readonly queue: CallbackQueue;
+  /** Undefined before it is open, and between two connections of a client. */
+  protected connection: SessionConnection | undefined;
   #status: Status = 'Connecting';
   /** onError has run or is about to: it does so once. */
   #hasFailed = false;
@@ -89,33 +72,33 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
   /** A send said `'queued'`: onDrain is to follow. */
   #hasQueued = false;
   #waitingForDrain: (() => void)[] | undefined;
-  #expiry: Expiry | undefined;
-  /** Calls of onOpen and onReconnect that are not over. */
-  #openings = 0;
 
-  constructor(owner: SessionOwner, handler: object, settings: SessionSettings) {
-    this.#owner = owner;
+  constructor(handler: object, settings: SessionSettings) {
     this.handler = handler;
-    this.#settings = settings;
-    this.#queue = new CallbackQueue(this, settings.worker);
-    // A server ends its connections when its process ends it.
-    if (settings.role === 'client') settings.worker.own(this);
+    this.settings = settings;
+    this.queue = new CallbackQueue(this, settings.worker);
   }
 
-  get subject(): object {
-    return this.#owner.subject;
-  }
+  /** The object that callbacks get as their first parameter. */
+  abstract get subject(): object;
+
+  /** "HTTP" on the server, "HTCL" on the client. */
+  abstract get component(): ComponentSignature;
 
   get dataType(): DataType {
-    return this.#settings.dataType;
+    return this.settings.dataType;
   }
 
   get maxWaitingEvents(): number {
-    return this.#settings.limits.maxWaitingMessages;
+    return this.settings.limits.maxWaitingMessages;
   }
 
   get status(): Status {
     return this.#status;
+  }
+
+  protected setStatus(status: Status): void {
+    this.#status = status;
   }
 
   /** Whether the connection is over and ended well. */
@@ -124,61 +107,20 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
   }
 
   get bufferedBytes(): number {
-    return (this.#connection?.bufferedBytes ?? 0) + (this.#reconnector?.heldBytes ?? 0);
+    return this.connection?.bufferedBytes ?? 0;
   }
 
-  /** "HTTP" on the server, "HTCL" on the client. */
-  get component(): ComponentSignature {
-    return this.#settings.role === 'server' ? 'HTTP' : 'HTCL';
-  }
-
-  /**
-   * Takes over a transport whose handshake is complete, and runs onOpen. Nothing is read before that is over.
-   *
-   * @param head - bytes of the peer that came with the handshake
-   * @param answer - the rest of the handshake, to be written first
-   * @param compression - what was agreed on, undefined for none
-   */
-  open(transport: Transport, head: Buffer, answer: string, compression: Compression | undefined): void {
-    this.#connection = new Connection(transport, head, this, this.#connectionOptions(compression));
-    if (answer !== '') this.#connection.writeHead(answer);
+  /** Takes over a connection whose handshake is complete, and runs onOpen. Nothing is read before that is over. */
+  open(connection: SessionConnection): void {
+    this.connection = connection;
+    connection.start(this);
     this.#status = 'Connected';
-    this.#openings++;
-    const { role, reconnector } = this.#settings;
-    if (reconnector?.hasConnected === true) this.#queue.push({ type: 'reconnect', attempt: reconnector.attempt });
-    else {
-      if (reconnector !== undefined) reconnector.hasConnected = true;
-      if (role === 'client') this.#queue.pushFirst(OPEN_EVENT);
-      else this.#queue.push(OPEN_EVENT);
-    }
-  }
-
-  /** Ends a session that has no transport. */
-  failToOpen(error: FourDError): void {
-    this.#reconnector?.end();
-    this.#status = 'Closing';
-    this.onError(error);
-    this.onTerminated(notConnected(error.endCause ?? 'connect', error.phase ?? 'connecting'));
-  }
-
-  /** Ends a session that has no transport because its user wants so: not within the user's call. */
-  giveUp(cause: EndCause, phase: EndPhase): void {
-    this.#reconnector?.end();
-    this.#status = 'Closing';
-    setImmediate(() => this.onTerminated(notConnected(cause, phase)));
-  }
-
-  /** Ends a session that never had a transport and whose handler is to hear nothing. */
-  cancel(): void {
-    this.#reconnector?.end();
-    this.#status = 'Closed';
-    this.#settings.worker.disown(this);
+    this.announceOpen(OPEN_EVENT);
   }
 
   /** Sends a message: see the public classes. */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
-    if (this.#status !== 'Connected' || this.#reconnector?.isReleasing === true)
-      return this.#sendLater(message, options);
+    if (this.#status !== 'Connected') return this.sendUnconnected(message, options);
     if (typeof message === 'string') return this.#sendWire(message, options);
     try {
       return this.#sendWire(toWire(message, this.component), options);
@@ -196,73 +138,27 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
   async drained(): Promise<void> {
     // What was sent in this turn leaves at its end: only then does it show whether the peer takes it.
     await new Promise((resolve) => setImmediate(resolve));
-    if (!this.#isBlocked || this.#status === 'Closed') return;
+    if (!this.isBlocked || this.#status === 'Closed') return;
     await new Promise<void>((resolve) => {
       this.#waitingForDrain ??= [];
       this.#waitingForDrain.push(resolve);
     });
   }
 
-  /** When the connection ends by itself, in milliseconds since 1970; undefined for never. */
-  get expiresAt(): number | undefined {
-    return this.#expiry?.at;
-  }
-
-  setExpiry(moment: unknown): void {
-    const at = moment instanceof Date ? moment.getTime() : moment;
-    if (at !== undefined && !Number.isFinite(at)) {
-      this.#generate(
-        'ERR_INVALID_EXPIRY',
-        'invalid expiresAt: it must be a valid Date, a number of milliseconds since 1970, or undefined',
-      );
-      return;
-    }
-    if (this.#status !== 'Connected') return;
-    this.#expiry?.cancel();
-    this.#expiry = at === undefined ? undefined : new Expiry(this, at as number);
-  }
-
-  // Expirable
-
-  expire(): void {
-    if (this.#status === 'Connected') {
-      this.close(CLOSE_UNAUTHORIZED, 'session expired', this.#settings.limits.closeTimeoutMs, 'expired');
-    }
-  }
-
-  /** Makes this connection the last one: its user ends it while it is closing already. */
-  stayClosed(): void {
-    this.#reconnector?.end();
-  }
-
   /** Begins the closing handshake. No onMessage runs any more. */
-  close(
-    code: number,
-    reason: string,
-    timeoutMs: number = this.#settings.limits.closeTimeoutMs,
-    cause?: EndCause,
-  ): void {
+  close(code: number, reason: string, timeoutMs: number = this.settings.limits.closeTimeoutMs, cause?: EndCause): void {
     if (this.#status === 'Closed') return;
-    this.#reconnector?.end();
     this.#status = 'Closing';
-    this.#queue.mute();
-    this.#connection?.close(code, reason, timeoutMs, cause);
+    this.queue.mute();
+    this.connection?.close(code, reason, timeoutMs, cause);
   }
 
   /** Ends the connection without a close frame. */
   destroy(cause?: EndCause): void {
     if (this.#status === 'Closed') return;
-    this.#reconnector?.end();
     this.#status = 'Closing';
-    this.#queue.mute();
-    this.#connection?.destroy(cause);
-  }
-
-  // WorkerResource
-
-  onWorkerEnding(): void {
-    if (this.#connection === undefined) this.#owner.onAborted?.('worker');
-    else this.close(CLOSE_GOING_AWAY, '', WORKER_END_TIMEOUT_MS, 'worker');
+    this.queue.mute();
+    this.connection?.destroy(cause);
   }
 
   // ConnectionListener
@@ -273,21 +169,20 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
       try {
         value = toEventData(this.dataType, data, isText, this.component);
       } catch (error) {
-        this.#connection?.fail(error as FourDError);
+        this.connection?.fail(error as FourDError);
         return;
       }
     }
-    this.#queue.push({ type: 'message', data: value });
+    this.queue.push({ type: 'message', data: value });
   }
 
   onWritable(): void {
-    this.#releaseHeld();
-    if (this.#isBlocked) return;
-    this.#resolveDrained();
+    if (this.isBlocked) return;
+    this.resolveDrained();
     // To a connection that is ending nothing can be sent any more, and onError may have run.
     if (!this.#hasQueued || this.#status !== 'Connected') return;
     this.#hasQueued = false;
-    if (hasCallback(this.handler, 'onDrain')) this.#queue.push(DRAIN_EVENT);
+    if (hasCallback(this.handler, 'onDrain')) this.queue.push(DRAIN_EVENT);
   }
 
   onClosing(): void {
@@ -295,38 +190,19 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
   }
 
   onError(error: FourDError): void {
-    // Whether it is the end shows when the connection is over.
-    const reconnector = this.#reconnector;
-    if (reconnector?.isOver === false && error.endCause !== 'callback') reconnector.lostBy = error;
-    else this.#tellError(error);
+    this.#failure = error.message;
+    // A callback has failed while the connection was closing, and now that goes wrong too.
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.queue.push(toErrorEvent(error));
   }
 
   onTerminated(ending: Ending): void {
     this.#status = 'Closing';
-    const reconnector = this.#reconnector;
-    const lostBy = reconnector?.lostBy;
-    if (reconnector !== undefined) reconnector.lostBy = undefined;
-    if (reconnector?.takesOver(ending, lostBy) === true) {
-      reconnector.addFigures(ending);
-      reconnector.isReleasing = false;
-      this.#connection = undefined;
-      this.#status = 'Connecting';
-      if (!this.#isBlocked) this.#resolveDrained();
-      return;
-    }
-    if (lostBy !== undefined) this.#tellError(lostBy);
     this.#wasClean = ending.wasClean;
-    this.#resolveDrained();
-    this.#expiry?.cancel();
-    const event: QueuedEvent = {
-      type: 'terminate',
-      ...ending,
-      message: this.#describe(ending),
-      ...this.#sumUp(ending),
-    };
-    const deliver = (): void => this.#queue.push(event);
-    if (this.#owner.deferEnd === undefined) deliver();
-    else this.#owner.deferEnd(deliver);
+    this.resolveDrained();
+    const event = this.toTerminateEvent(ending);
+    this.deliverEnd(() => this.queue.push(event));
   }
 
   // CallbackOwner
@@ -334,156 +210,117 @@ export class Session implements ConnectionListener, CallbackOwner, WorkerResourc
   onBeforeCallback(event: QueuedEvent): void {
     if (event.type !== 'terminate') return;
     this.#status = 'Closed';
-    this.#owner.onClosed?.();
+    this.onClosed();
   }
 
   onAfterCallback(event: QueuedEvent): void {
-    if (event.type === 'open' || event.type === 'reconnect') {
-      if (event.type === 'open') this.#owner.onOpened?.();
-      // Not when the connection was lost meanwhile: the next one has a callback of its own.
-      if (--this.#openings > 0) return;
-      if (this.#reconnector !== undefined) this.onWritable();
-      // Reading begins when the queue is idle, not now: of what came with the handshake, messages would otherwise wait,
-      // and a mistake behind them would end the connection before their callbacks could answer.
-      this.#queue.notifyWhenIdle();
+    if (event.type === 'open') {
+      this.onOpened();
+      this.startReading();
     } else if (event.type === 'terminate') {
-      this.#settings.worker.disown(this);
-      this.#owner.onFinished?.();
+      this.onFinished();
     }
   }
 
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
-    const name = CALLBACK_NAMES[event.type];
-    const error = callbackFailed(name, thrown);
-    this.#queue.mute();
-    this.#reconnector?.end();
-    // A close frame that has left, ours or the peer's, keeps its code: the closing handshake goes on.
-    let isTold = this.#status === 'Connected' && this.#connection?.fail(error) === true;
-    // Then onTerminate is still to come, and onError before.
-    if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
-      this.#hasFailed = true;
-      const phase = this.#connection === undefined ? this.#owner.connectPhase : 'closing';
-      this.#queue.pushNext(toErrorEvent(withEnding(error, phase ?? 'preparing', 'callback')));
-      isTold = true;
-    }
-    // A client that waits for its next connection.
-    if (this.#connection === undefined && this.#status === 'Connecting') {
-      this.#failure = error.message;
-      this.#owner.onAborted?.('callback');
-    }
-    // Nobody else would hear of it: a mistake in user code must not pass in silence.
-    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.#settings.worker);
+    this.failCallback(event, callbackFailed(CALLBACK_NAMES[event.type], thrown));
   }
 
   onQueueFull(): void {
-    this.#connection?.pause();
+    this.connection?.pause();
   }
 
   onQueueIdle(): void {
-    this.#connection?.resume();
+    this.connection?.resume();
   }
 
-  #connectionOptions(compression: Compression | undefined): ConnectionOptions {
-    const { limits, role, dataType } = this.#settings;
-    const decodesText = dataType !== 'blob';
-    const known = sharedOptions.get(compression ?? limits);
-    // Clients that share their limits may want different types of data.
-    if (known?.decodesText === decodesText && known.role === role) return known;
-    const options = { ...limits, role, decodesText, compression };
-    if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);
-    return options;
+  // For the two sides to fill in, in the order in which they come.
+
+  /** Delivers onOpen. */
+  protected announceOpen(event: OpenEvent): void {
+    this.queue.push(event);
   }
 
-  #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
-    const status = (this.#connection as Connection).send(wire, options?.compress, options?.droppable);
+  /** onOpen has run, well or not. */
+  protected onOpened(): void {}
+
+  /** Reading begins when the queue is idle: messages that came with the handshake wait for onOpen. */
+  protected startReading(): void {
+    // Not at once: a mistake behind those messages would end the connection before their callbacks could answer.
+    this.queue.notifyWhenIdle();
+  }
+
+  /** Where in its life a session is whose callback has failed while it was not open. */
+  protected get failurePhase(): EndPhase {
+    return 'closing';
+  }
+
+  /** Brings the onTerminate of several sessions into order. */
+  protected deliverEnd(deliver: () => void): void {
+    deliver();
+  }
+
+  /** The connection is over, onTerminate about to run. */
+  protected onClosed(): void {}
+
+  /** onTerminate has run. */
+  protected onFinished(): void {}
+
+  // What the two sides use.
+
+  /** Whether messages wait, for the peer or for a connection. */
+  protected get isBlocked(): boolean {
+    return this.connection?.isBlocked === true;
+  }
+
+  protected sendUnconnected(_message: SendableMessage, _options: SendOptions | undefined): SendStatus {
+    if (this.#status === 'Connecting') this.generateMisuse('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
+    return 'dropped';
+  }
+
+  /** Remembers that onDrain is to follow a message that waits. */
+  protected noteSent(status: SendStatus): SendStatus {
     if (status === 'queued') this.#hasQueued = true;
     return status;
   }
 
-  #sendLater(message: SendableMessage, options: SendOptions | undefined): SendStatus {
-    if (this.#reconnector?.isOver !== false) {
-      if (this.#status === 'Connecting') this.#generate('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
-      return 'dropped';
-    }
-    try {
-      const wire = typeof message === 'string' ? message : toWire(message, this.component);
-      const status = this.#reconnector.hold(wire, options);
-      if (status === 'queued') this.#hasQueued = true;
-      return status;
-    } catch (error) {
-      return generateError<SendStatus>(error as FourDError, 'dropped');
-    }
-  }
-
-  get #reconnector(): Reconnector | undefined {
-    return this.#settings.reconnector;
-  }
-
-  /** Whether messages wait, for the peer or for a connection. */
-  get #isBlocked(): boolean {
-    return this.#connection?.isBlocked === true || (this.#reconnector?.heldCount ?? 0) > 0;
-  }
-
-  /** Sends what waited for the connection, as far as the peer takes it. */
-  #releaseHeld(): void {
-    const driver = this.#connection;
-    const reconnector = this.#reconnector;
-    if (reconnector === undefined || driver === undefined) return;
-    if (this.#status !== 'Connected' || this.#openings > 0) return;
-    while (!driver.isBlocked) {
-      const message = reconnector.shift();
-      if (message === undefined) break;
-      driver.send(message.data, message.compress);
-    }
-    reconnector.isReleasing = reconnector.heldCount > 0;
-  }
-
-  #tellError(error: FourDError): void {
-    this.#failure = error.message;
-    // A callback has failed while the connection was closing, and now that goes wrong too.
-    if (this.#hasFailed) return;
-    this.#hasFailed = true;
-    this.#queue.push(toErrorEvent(error));
-  }
-
-  /** What a client that connects again has to say besides. */
-  #sumUp(ending: Ending): Partial<TerminateEvent> | undefined {
-    const reconnector = this.#reconnector;
-    if (reconnector === undefined) return undefined;
-    return {
-      ...reconnector.addFigures(ending),
-      reconnectAttempts: reconnector.attempt,
-      unsentMessages: reconnector.takeUnsent(),
-    };
-  }
-
-  #describe(ending: Ending): string {
-    const message = this.#failure ?? endingText(ending);
-    const verdict = this.#reconnector?.verdict;
-    return verdict === undefined ? message : `${message}; ${verdict}`;
-  }
-
-  #resolveDrained(): void {
+  protected resolveDrained(): void {
     const waiting = this.#waitingForDrain;
     this.#waitingForDrain = undefined;
     for (const resolve of waiting ?? []) resolve();
   }
 
-  #generate(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {
+  protected noteFailure(message: string): void {
+    this.#failure = message;
+  }
+
+  protected toTerminateEvent(ending: Ending): TerminateEvent {
+    return { type: 'terminate', ...ending, message: this.#failure ?? endingText(ending) };
+  }
+
+  /** Ends the session because a callback threw or rejected. */
+  protected failCallback(event: QueuedEvent, error: FourDError): void {
+    this.queue.mute();
+    // A close frame that has left, ours or the peer's, keeps its code: the closing handshake goes on.
+    let isTold = this.#status === 'Connected' && this.connection?.fail(error) === true;
+    // Then onTerminate is still to come, and onError before.
+    if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
+      this.#hasFailed = true;
+      this.queue.pushNext(toErrorEvent(withEnding(error, this.failurePhase, 'callback')));
+      isTold = true;
+    }
+    // Nobody else would hear of it: a mistake in user code must not pass in silence.
+    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.settings.worker);
+  }
+
+  protected generateMisuse(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {
     generateError(new FourDError(code, message, { componentSignature: this.component }), undefined);
   }
-}
 
-/** The ending of a connection that never was. */
-function notConnected(cause: EndCause, phase: EndPhase): Ending {
-  return {
-    code: CLOSE_ABNORMAL,
-    reason: undefined,
-    wasClean: false,
-    cause,
-    phase,
-    ...NO_FIGURES,
-  };
+  #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
+    const connection = this.connection as SessionConnection;
+    return this.noteSent(connection.send(wire, options?.compress, options?.droppable));
+  }
 }
 
 function toErrorEvent(error: FourDError): ErrorEvent {

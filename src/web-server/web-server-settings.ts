@@ -1,4 +1,5 @@
-import { FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
+import { invalidOption } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
 export interface CORSRule {
@@ -133,5 +134,5 @@ function isCorsSettings(value: unknown): boolean {
 }
 
 function invalidSetting(problem: string): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid setting: ${problem}`, { componentSignature: 'HTTP' });
+  return invalidOption(problem, 'HTTP', 'setting');
 }

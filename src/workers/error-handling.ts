@@ -1,12 +1,5 @@
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
-import {
-  type Attempt,
-  currentContext,
-  type ErrorHandler,
-  isThenable,
-  type Worker,
-  runInContext,
-} from './worker.ts';
+import { type Attempt, currentContext, type ErrorHandler, isThenable, type Worker, runInContext } from './worker.ts';
 
 /** Scopes of {@link onErrCall}, named as in 4D. */
 export const ek: { readonly local: 'local'; readonly global: 'global' } = { local: 'local', global: 'global' };

@@ -1,5 +1,5 @@
 import { setGlobalLimits, type WebSocketServerOptions } from '../../src/index.ts';
-import { checkServerOptions } from '../../src/server/server-options.ts';
+import { parseServerOptions } from '../../src/server/server-options.ts';
 import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 
 /** Limits of a server and of its process that an attack may change: those that are numbers, and compression. */
@@ -18,7 +18,7 @@ const DEFAULT_INCOMPLETE_BYTES = partialMessageBudget.limitBytes;
 
 /** The limits that are in force with these settings. */
 export function limitsOf({ maxIncompleteBytes = DEFAULT_INCOMPLETE_BYTES, ...options }: LimitSettings): Limits {
-  return { ...checkServerOptions(options), maxIncompleteBytes };
+  return { ...parseServerOptions(options).limits, maxIncompleteBytes };
 }
 
 /** Sets the limits of the process, and returns the options of the server. */

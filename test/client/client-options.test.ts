@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { checkClientOptions, checkSignal } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 
-describe('checkClientOptions', () => {
+describe('parseClientOptions', () => {
   test('knows what only a client has, and leaves it to those who use it', () => {
     const own = {
       tls: { rejectUnauthorized: true },
@@ -10,12 +10,12 @@ describe('checkClientOptions', () => {
       proxy: 'environment',
       followRedirects: 3,
     };
-    expect(checkClientOptions(own)).toEqual(checkClientOptions({}));
+    expect(parseClientOptions(own).limits).toEqual(parseClientOptions({}).limits);
   });
 
   test('gives clients with equal options the same object, and others one of their own', () => {
-    const first = checkClientOptions({ maxMessageBytes: 1000 });
-    expect(checkClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 })).toBe(first);
+    const first = parseClientOptions({ maxMessageBytes: 1000 }).limits;
+    expect(parseClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 }).limits).toBe(first);
     const others = [
       { maxMessageBytes: 1001 },
       { maxMessageBytes: 1000, bufferPolicy: 'drop-oldest' },
@@ -23,7 +23,7 @@ describe('checkClientOptions', () => {
       { maxMessageBytes: 1000, protocols: ['chat'] },
       { maxMessageBytes: 1000 },
     ] as const;
-    const checked = others.map((options) => checkClientOptions(options));
+    const checked = others.map((options) => parseClientOptions(options).limits);
     expect(new Set([first, ...checked]).size).toBe(6);
     checked.forEach((each, i) =>
       expect(each).toMatchObject({ protocols: [], ...others[i], compression: each.compression }),
@@ -33,7 +33,7 @@ describe('checkClientOptions', () => {
 
   test('knows nothing that only a server has', () => {
     for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
-      expect(() => checkClientOptions({ [name]: undefined })).toThrow(
+      expect(() => parseClientOptions({ [name]: undefined }).limits).toThrow(
         expect.objectContaining({
           code: 'ERR_INVALID_OPTION',
           message: `invalid option: there is no option "${name}"`,
@@ -43,14 +43,16 @@ describe('checkClientOptions', () => {
   });
 });
 
-describe('checkSignal', () => {
+describe('the option signal', () => {
   test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
-    expect(() => checkSignal(signal)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
+    expect(() => parseClientOptions({ signal: signal as AbortSignal })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+    );
   });
 
   test('a signal is one, and none is none', () => {
     const { signal } = new AbortController();
-    expect(checkSignal(signal)).toBe(signal);
-    expect(checkSignal(undefined)).toBeUndefined();
+    expect(parseClientOptions({ signal }).signal).toBe(signal);
+    expect(parseClientOptions({}).signal).toBeUndefined();
   });
 });

@@ -27,7 +27,7 @@ afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
 interface Driven {
-  readonly driver: Connection;
+  readonly connection: Connection;
   readonly heard: RecordingConnectionListener;
 }
 
@@ -37,7 +37,7 @@ function drive(
   { head = NO_HEAD, ...options }: Partial<ConnectionOptions> & { readonly head?: Buffer } = {},
 ): Driven {
   const heard = new RecordingConnectionListener();
-  const driver = new Connection(transport, head, heard, {
+  const connection = new Connection(transport, head, {
     role,
     decodesText: true,
     maxMessageBytes: 1_048_576,
@@ -54,7 +54,8 @@ function drive(
     bufferPolicy: 'close',
     ...options,
   });
-  return { driver, heard };
+  connection.start(heard);
+  return { connection, heard };
 }
 
 /** The other end, which speaks in frames written by hand. */
@@ -92,11 +93,11 @@ class Peer {
   }
 }
 
-/** A driver that reads, and its peer, without a network. */
+/** A connection that reads, and its peer, without a network. */
 function open(role: Role, options: Parameters<typeof drive>[2] = {}): Driven & { readonly peer: Peer } {
   const [here, there] = MemoryTransport.pair();
   const driven = drive(role, here, options);
-  driven.driver.resume();
+  driven.connection.resume();
   return { ...driven, peer: new Peer(otherRole(role), there) };
 }
 
@@ -107,7 +108,7 @@ async function openOverTcp(
 ): Promise<Driven & { readonly socket: Socket }> {
   const [client, server]: SocketPair = await socketPairs.tcp();
   const driven = drive(role, new SocketTransport(role === 'client' ? client : server), options);
-  driven.driver.resume();
+  driven.connection.resume();
   return { ...driven, socket: role === 'client' ? server : client };
 }
 
@@ -124,35 +125,35 @@ async function expectEndAfter(ms: number, heard: RecordingConnectionListener, en
 describe.each(ROLES)('%s', (role) => {
   describe('messages', () => {
     test('go both ways in order', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.send('Hello');
-      driver.send(Buffer.of(1, 2));
+      const { connection, heard, peer } = open(role);
+      connection.send('Hello');
+      connection.send(Buffer.of(1, 2));
       peer.send(`81 ${HELLO}`, '82 0102');
       await peer.until(2);
       expect(peer.received).toEqual([`81 ${HELLO}`, '82 0102']);
       expect(heard.events).toEqual(['text Hello', 'bytes 0102']);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
     test('of one turn leave in one write', async () => {
-      const { driver, heard, peer } = open(role);
-      for (let i = 0; i < 50; i++) driver.send(`message ${i}`);
+      const { connection, heard, peer } = open(role);
+      for (let i = 0; i < 50; i++) connection.send(`message ${i}`);
       await peer.until(50);
       expect(peer.heard.chunks).toHaveLength(1);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
     test('follow the rest of the handshake', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.writeHead('HTTP/1.1 101\r\n\r\n');
-      driver.send('Hello');
+      const { connection, heard, peer } = open(role);
+      connection.writeHead('HTTP/1.1 101\r\n\r\n');
+      connection.send('Hello');
       await peer.heard.until(() => peer.heard.byteCount > 0);
       expect(peer.heard.chunks).toHaveLength(1);
       expect(peer.heard.bytes.subarray(0, 16).toString('latin1')).toBe('HTTP/1.1 101\r\n\r\n');
       expect(describeFrames(peer.heard.bytes.subarray(16), role)).toEqual([`81 ${HELLO}`]);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
@@ -160,41 +161,41 @@ describe.each(ROLES)('%s', (role) => {
       const [here, there] = MemoryTransport.pair();
       const peer = new Peer(otherRole(role), there);
       const head = peer.frames('81 61', '81 62');
-      const { driver, heard } = drive(role, here, {
+      const { connection, heard } = drive(role, here, {
         head: Buffer.concat([head, peer.frames('81 6363').subarray(0, 3)]),
       });
       there.write([peer.frames('81 6363').subarray(3), peer.frames('81 64')]);
       await turns();
       expect(heard.events).toEqual([]);
-      driver.resume();
+      connection.resume();
       await heard.until(() => heard.events.length === 4);
       expect(heard.events).toEqual(['text a', 'text b', 'text cc', 'text d']);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
     test('that came with the handshake can be paused as others', async () => {
       const [here, there] = MemoryTransport.pair();
       const peer = new Peer(otherRole(role), there);
-      const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62') });
+      const { connection, heard } = drive(role, here, { head: peer.frames('81 61', '81 62') });
       peer.send('81 63');
-      heard.onEvent = () => driver.pause();
+      heard.onEvent = () => connection.pause();
       for (const events of [['text a'], ['text a', 'text b'], ['text a', 'text b', 'text c']]) {
-        driver.resume();
+        connection.resume();
         await heard.until(() => heard.events.length === events.length);
         await turns();
         expect(heard.events).toEqual(events);
       }
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
   });
 
   describe('a clean close', () => {
     test('that begins here ends when the peer has answered and TCP is over', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.send('Hello');
-      driver.close(1000, 'bye', CLOSE_TIMEOUT_MS);
+      const { connection, heard, peer } = open(role);
+      connection.send('Hello');
+      connection.close(1000, 'bye', CLOSE_TIMEOUT_MS);
       await peer.until(2);
       expect(peer.received).toEqual([`81 ${HELLO}`, `88 ${CLOSE_1000}627965`]);
       expect(heard.events).toEqual([]);
@@ -234,19 +235,19 @@ describe.each(ROLES)('%s', (role) => {
       const [here, there] = MemoryTransport.pair();
       const one = drive(role, here);
       const two = drive(otherRole(role), there);
-      one.driver.resume();
-      two.driver.resume();
-      one.driver.close(3001, 'one', CLOSE_TIMEOUT_MS);
-      two.driver.close(3002, 'two', CLOSE_TIMEOUT_MS);
+      one.connection.resume();
+      two.connection.resume();
+      one.connection.close(3001, 'one', CLOSE_TIMEOUT_MS);
+      two.connection.close(3002, 'two', CLOSE_TIMEOUT_MS);
       await Promise.all([one.heard.untilTerminated(), two.heard.untilTerminated()]);
       expect(one.heard.events).toEqual(['closing', 'terminated 3002 "two" clean']);
       expect(two.heard.events).toEqual(['closing', 'terminated 3001 "one" clean']);
     });
 
     test('keeps messages back that come after close()', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
-      driver.send('never sent');
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
+      connection.send('never sent');
       peer.send(`81 ${HELLO}`, '82 01', `88 ${CLOSE_1000}`);
       peer.transport.end();
       await heard.untilTerminated();
@@ -288,8 +289,8 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('by ending TCP instead of answering a close frame is an error', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await peer.until(1);
       peer.transport.end();
       await heard.untilTerminated();
@@ -323,9 +324,9 @@ describe.each(ROLES)('%s', (role) => {
       const client = connectTls({ socket: raw, host: '127.0.0.1', ca: certificate.cert });
       ignoreErrors(raw);
       ignoreErrors(client);
-      const { driver, heard } = drive(role, new SocketTransport(await accepted.promise));
-      driver.resume();
-      driver.send('Hello');
+      const { connection, heard } = drive(role, new SocketTransport(await accepted.promise));
+      connection.resume();
+      connection.send('Hello');
       await new Promise((resolve) => {
         client.once('data', resolve);
       });
@@ -335,13 +336,13 @@ describe.each(ROLES)('%s', (role) => {
       expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
     });
 
-    test('before the driver was made is an error', async () => {
+    test('before the connection was made is an error', async () => {
       const [here, there] = MemoryTransport.pair();
       there.destroy();
       await turns();
-      const { driver, heard } = drive(role, here);
+      const { connection, heard } = drive(role, here);
       expect(heard.events).toEqual([]);
-      driver.resume();
+      connection.resume();
       await heard.untilTerminated();
       expect(heard.events).toEqual(['closing', 'error ERR_CONNECTION_LOST 1006', 'terminated 1006 unclean']);
     });
@@ -379,25 +380,25 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('found above the protocol is told once', async () => {
-      const { driver, heard, peer } = open(role);
+      const { connection, heard, peer } = open(role);
       const error = new FourDError('ERR_CALLBACK_FAILED', 'onMessage failed: the details stay here');
-      expect(driver.fail(error)).toBe(true);
-      expect(driver.fail(error)).toBe(false);
+      expect(connection.fail(error)).toBe(true);
+      expect(connection.fail(error)).toBe(false);
       expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011']);
       await peer.until(1);
       expect(peer.received).toEqual(['88 03f3']);
       peer.send(`81 ${HELLO}`, `88 ${CLOSE_1000}`);
       peer.transport.end();
       await heard.untilTerminated();
-      expect(driver.fail(error)).toBe(false);
+      expect(connection.fail(error)).toBe(false);
       expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011', 'terminated 1011 unclean']);
       expect(heard.errors).toEqual([error]);
     });
 
     test('within a message is the last that is read', async () => {
-      const { driver, heard, peer } = open(role);
+      const { connection, heard, peer } = open(role);
       heard.onEvent = (event) => {
-        if (event === 'text Hello') driver.fail(new FourDError('ERR_INVALID_JSON', 'not JSON'));
+        if (event === 'text Hello') connection.fail(new FourDError('ERR_INVALID_JSON', 'not JSON'));
       };
       peer.send(`81 ${HELLO}`, '81 6c617465');
       await peer.until(1);
@@ -408,8 +409,8 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('after close() is an error all the same', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       peer.send('83 00');
       await peer.heard.until(() => peer.heard.events.includes('end'));
       peer.transport.end();
@@ -421,10 +422,10 @@ describe.each(ROLES)('%s', (role) => {
 
   describe('destroy()', () => {
     test('is the end without an error and without a close frame', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.send('lost');
-      driver.destroy();
-      driver.destroy();
+      const { connection, heard, peer } = open(role);
+      connection.send('lost');
+      connection.destroy();
+      connection.destroy();
       expect(heard.events).toEqual([]);
       await heard.untilTerminated();
       await peer.untilClosed();
@@ -435,9 +436,9 @@ describe.each(ROLES)('%s', (role) => {
     test.each(['text Hello', 'closing', 'error ERR_RESERVED_OPCODE 1002'])(
       'within "%s" ends the reports',
       async (moment) => {
-        const { driver, heard, peer } = open(role);
+        const { connection, heard, peer } = open(role);
         heard.onEvent = (event) => {
-          if (event === moment) driver.destroy();
+          if (event === moment) connection.destroy();
         };
         peer.send(`81 ${HELLO}`, '81 6c617465', '83 00');
         await heard.untilTerminated();
@@ -450,23 +451,23 @@ describe.each(ROLES)('%s', (role) => {
     );
 
     test('after close() does not wait for the peer', async () => {
-      const { driver, heard } = open(role);
-      driver.close(1000, '', Infinity);
-      driver.destroy();
+      const { connection, heard } = open(role);
+      connection.close(1000, '', Infinity);
+      connection.destroy();
       await heard.untilTerminated();
       expect(heard.events).toEqual(['terminated 1006 unclean']);
     });
 
     test('tells of the phase that it found the connection in', async () => {
       const alone = open(role);
-      alone.driver.destroy();
-      alone.driver.destroy('shutdown');
+      alone.connection.destroy();
+      alone.connection.destroy('shutdown');
       const closing = open(role);
-      closing.driver.close(1000, '', Infinity, 'drain');
-      closing.driver.destroy('shutdown');
+      closing.connection.close(1000, '', Infinity, 'drain');
+      closing.connection.destroy('shutdown');
       const closed = open(role);
       closed.heard.onEvent = (event) => {
-        if (event === 'closing') closed.driver.destroy('shutdown');
+        if (event === 'closing') closed.connection.destroy('shutdown');
       };
       closed.peer.send('88 03e8');
       const heard = [alone.heard, closing.heard, closed.heard];
@@ -480,83 +481,83 @@ describe.each(ROLES)('%s', (role) => {
   });
 
   test('after the end nothing throws, and nothing is heard', async () => {
-    const { driver, heard, peer } = open(role);
-    driver.destroy();
+    const { connection, heard, peer } = open(role);
+    connection.destroy();
     await heard.untilTerminated();
-    driver.send('late');
-    driver.send(Buffer.alloc(100_000));
-    driver.pause();
-    driver.resume();
-    driver.close(1000, '', 50);
-    driver.destroy();
-    expect(driver.fail(new FourDError('ERR_INVALID_JSON', 'late'))).toBe(false);
+    connection.send('late');
+    connection.send(Buffer.alloc(100_000));
+    connection.pause();
+    connection.resume();
+    connection.close(1000, '', 50);
+    connection.destroy();
+    expect(connection.fail(new FourDError('ERR_INVALID_JSON', 'late'))).toBe(false);
     await turns();
-    expect(driver.bufferedBytes).toBe(0);
+    expect(connection.bufferedBytes).toBe(0);
     expect(peer.heard.chunks).toEqual([]);
     expect(heard.events).toEqual(['terminated 1006 unclean']);
   });
 
   describe('pause()', () => {
     test('keeps messages back, in the middle of a chunk', async () => {
-      const { driver, heard, peer } = open(role);
+      const { connection, heard, peer } = open(role);
       heard.onEvent = (event) => {
-        if (event === 'text a') driver.pause();
+        if (event === 'text a') connection.pause();
       };
       peer.send('81 61', '81 62', '81 63');
       await heard.until(() => heard.events.length > 0);
       peer.send('81 64');
       await turns();
       expect(heard.events).toEqual(['text a']);
-      driver.resume();
+      connection.resume();
       expect(heard.events).toEqual(['text a', 'text b', 'text c']);
       await heard.until(() => heard.events.length === 4);
       expect(heard.events.at(-1)).toBe('text d');
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
     test('and resume() within a message change nothing', async () => {
-      const { driver, heard, peer } = open(role);
+      const { connection, heard, peer } = open(role);
       heard.onEvent = () => {
-        driver.pause();
-        driver.resume();
+        connection.pause();
+        connection.resume();
       };
       peer.send('81 61', '81 62', '81 63');
       await heard.until(() => heard.events.length === 3);
       expect(heard.events).toEqual(['text a', 'text b', 'text c']);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
     test('keeps the end back behind the messages', async () => {
-      const { heard, driver, socket } = await openOverTcp(role);
+      const { heard, connection, socket } = await openOverTcp(role);
       const peer = new Peer(otherRole(role), new SocketTransport(socket));
       heard.onEvent = (event) => {
-        if (event.startsWith('text')) driver.pause();
+        if (event.startsWith('text')) connection.pause();
       };
-      driver.pause();
+      connection.pause();
       peer.send('81 61', '81 62', '81 63', `88 ${CLOSE_1000}`);
       peer.transport.end();
       await turns();
       for (let count = 1; count <= 3; count++) {
-        driver.resume();
+        connection.resume();
         await heard.until(() => heard.events.length === count);
         await turns();
         expect(heard.events).toHaveLength(count);
       }
-      driver.resume();
+      connection.resume();
       await heard.untilTerminated();
       expect(heard.events).toEqual(['text a', 'text b', 'text c', 'closing', 'terminated 1000 clean']);
     });
 
     test('does not keep close() from coming to its end', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.pause();
+      const { connection, heard, peer } = open(role);
+      connection.pause();
       peer.send(`81 ${HELLO}`, `88 ${CLOSE_1000}`);
       peer.transport.end();
       await turns();
-      driver.close(4000, '', CLOSE_TIMEOUT_MS);
-      driver.pause();
+      connection.close(4000, '', CLOSE_TIMEOUT_MS);
+      connection.pause();
       expect(heard.events).toEqual([]);
       await heard.untilTerminated();
       expect(peer.received).toEqual(['88 0fa0']);
@@ -564,11 +565,11 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('does not keep fail() from coming to its end', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.pause();
+      const { connection, heard, peer } = open(role);
+      connection.pause();
       peer.send(`81 ${HELLO}`);
-      driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
-      driver.pause();
+      connection.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
+      connection.pause();
       await peer.until(1);
       peer.transport.end();
       await heard.untilTerminated();
@@ -576,11 +577,11 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('after the peer has closed has no effect', async () => {
-      const { driver, heard, peer } = open(role);
-      heard.onEvent = () => driver.pause();
+      const { connection, heard, peer } = open(role);
+      heard.onEvent = () => connection.pause();
       peer.send(`88 ${CLOSE_1000}`);
       await peer.until(1);
-      driver.pause();
+      connection.pause();
       peer.transport.end();
       await heard.untilTerminated();
       expect(heard.events).toEqual(['closing', 'terminated 1000 clean']);
@@ -590,8 +591,8 @@ describe.each(ROLES)('%s', (role) => {
   test('close() before the first resume() ends the connection, and reports no message', async () => {
     const [here, there] = MemoryTransport.pair();
     const peer = new Peer(otherRole(role), there);
-    const { driver, heard } = drive(role, here, { head: peer.frames('81 61', '81 62', `88 ${CLOSE_1000}`) });
-    driver.close(1000, '', CLOSE_TIMEOUT_MS);
+    const { connection, heard } = drive(role, here, { head: peer.frames('81 61', '81 62', `88 ${CLOSE_1000}`) });
+    connection.close(1000, '', CLOSE_TIMEOUT_MS);
     // Not within the call, although it has come already.
     expect(heard.events).toEqual([]);
     await peer.until(1);
@@ -603,13 +604,13 @@ describe.each(ROLES)('%s', (role) => {
   describe('a peer that does not read', () => {
     test('ends the connection with 1013 when too much waits, and still gets all before that', async () => {
       const [here, there] = MemoryTransport.pair();
-      const { driver, heard } = drive(role, here);
-      driver.resume();
+      const { connection, heard } = drive(role, here);
+      connection.resume();
       const peer = new Peer(otherRole(role), there, { reads: false });
       const text = 'x'.repeat(10_000);
       let sent = 0;
       for (; heard.errors.length === 0 && sent < 1000; sent++) {
-        driver.send(text);
+        connection.send(text);
         if (sent % 10 === 0) await turns(1);
       }
       expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
@@ -617,9 +618,9 @@ describe.each(ROLES)('%s', (role) => {
       expect(error).toMatchObject({ side: 'remote', limit: MAX_BUFFERED_BYTES });
       expect(error.observed).toBeGreaterThan(MAX_BUFFERED_BYTES);
       expect(error.observed).toBeLessThan(MAX_BUFFERED_BYTES + 20_000);
-      const atFailure = driver.bufferedBytes;
-      for (let i = 0; i < 100; i++) driver.send(text);
-      expect(driver.bufferedBytes).toBe(atFailure);
+      const atFailure = connection.bufferedBytes;
+      for (let i = 0; i < 100; i++) connection.send(text);
+      expect(connection.bufferedBytes).toBe(atFailure);
 
       there.resume();
       await peer.heard.until(() => peer.heard.events.includes('end'));
@@ -632,20 +633,20 @@ describe.each(ROLES)('%s', (role) => {
 
     test('gets the answer to its latest ping only', async () => {
       const [here, there] = MemoryTransport.pair();
-      const { driver, heard } = drive(role, here);
-      driver.resume();
+      const { connection, heard } = drive(role, here);
+      connection.resume();
       const peer = new Peer(otherRole(role), there, { reads: false });
-      driver.send(Buffer.alloc(65_536));
+      connection.send(Buffer.alloc(65_536));
       await turns();
-      const before = driver.bufferedBytes;
+      const before = connection.bufferedBytes;
       for (let i = 0; i < 100; i++) peer.send(`89 ${i.toString(16).padStart(2, '0')}`);
       await turns();
-      expect(driver.bufferedBytes).toBe(before);
+      expect(connection.bufferedBytes).toBe(before);
       there.resume();
       await peer.until(2);
       await turns();
       expect(peer.received.slice(1)).toEqual(['8a 63']);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
 
@@ -654,31 +655,31 @@ describe.each(ROLES)('%s', (role) => {
       const [here, there] = role === 'client' ? [client, server] : [server, client];
       const sender = drive(role, here, { maxBufferedBytes: 16 * MAX_BUFFERED_BYTES });
       const receiver = drive(otherRole(role), there);
-      sender.driver.resume();
-      receiver.heard.onEvent = () => receiver.driver.pause();
-      receiver.driver.resume();
+      sender.connection.resume();
+      receiver.heard.onEvent = () => receiver.connection.pause();
+      receiver.connection.resume();
       const message = Buffer.alloc(100_000, 'x');
       let sent = 0;
       const sendWhileItFlows = async (): Promise<void> => {
-        while (sender.driver.bufferedBytes < 500_000 && sent < 1000) {
-          sender.driver.send(message);
+        while (sender.connection.bufferedBytes < 500_000 && sent < 1000) {
+          sender.connection.send(message);
           sent++;
-          if (sender.driver.bufferedBytes >= 500_000) await turns();
+          if (sender.connection.bufferedBytes >= 500_000) await turns();
         }
       };
       await sendWhileItFlows();
       expect(sent).toBeLessThan(1000);
-      const held = sender.driver.bufferedBytes;
+      const held = sender.connection.bufferedBytes;
       expect(held).toBeLessThan(700_000);
       await turns(50);
-      expect(sender.driver.bufferedBytes).toBe(held);
+      expect(sender.connection.bufferedBytes).toBe(held);
       expect(receiver.heard.events).toHaveLength(1);
 
       receiver.heard.onEvent = undefined;
-      receiver.driver.resume();
+      receiver.connection.resume();
       await receiver.heard.until(() => receiver.heard.events.length === sent);
-      expect(sender.driver.bufferedBytes).toBe(0);
-      sender.driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      expect(sender.connection.bufferedBytes).toBe(0);
+      sender.connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await Promise.all([sender.heard.untilTerminated(), receiver.heard.untilTerminated()]);
       expect(sender.heard.events).toEqual(['closing', 'terminated 1000 clean']);
       expect(receiver.heard.ending).toEqual(['closing', 'terminated 1000 clean']);
@@ -697,8 +698,8 @@ describe.each(ROLES)('%s', (role) => {
     const TIMED_OUT = ['closing', 'error ERR_CLOSE_TIMEOUT 1006', 'terminated 1006 unclean'];
 
     test('a peer that does not answer a close frame is cut off', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await peer.until(1);
       await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
       await peer.untilClosed();
@@ -707,14 +708,14 @@ describe.each(ROLES)('%s', (role) => {
     test('a peer that does not even read a close frame is cut off', async () => {
       const [here, there] = MemoryTransport.pair();
       RecordingListener.on(there, { reads: false });
-      const { driver, heard } = drive(role, here);
-      driver.resume();
-      driver.send(Buffer.alloc(200_000));
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard } = drive(role, here);
+      connection.resume();
+      connection.send(Buffer.alloc(200_000));
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await turns();
-      expect(driver.bufferedBytes).toBeGreaterThan(200_000);
+      expect(connection.bufferedBytes).toBeGreaterThan(200_000);
       await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
-      expect(driver.bufferedBytes).toBe(0);
+      expect(connection.bufferedBytes).toBe(0);
     });
 
     test('a peer that answers and does not end TCP is cut off', async () => {
@@ -740,10 +741,10 @@ describe.each(ROLES)('%s', (role) => {
     test('a peer that does not read after a failure is cut off', async () => {
       const [here, there] = MemoryTransport.pair();
       RecordingListener.on(there, { reads: false });
-      const { driver, heard } = drive(role, here);
-      driver.resume();
-      driver.send(Buffer.alloc(200_000));
-      driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
+      const { connection, heard } = drive(role, here);
+      connection.resume();
+      connection.send(Buffer.alloc(200_000));
+      connection.fail(new FourDError('ERR_CALLBACK_FAILED', 'failed'));
       await turns();
       await expectEndAfter(CLOSE_TIMEOUT_MS, heard, [
         'closing',
@@ -753,13 +754,13 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('close() may wait forever, and a further call ends that', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', Infinity);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', Infinity);
       await peer.until(1);
       vi.advanceTimersByTime(3_600_000);
       await turns();
       expect(heard.events).toEqual([]);
-      driver.close(1000, '', 1000);
+      connection.close(1000, '', 1000);
       await expectEndAfter(1000, heard, TIMED_OUT);
     });
 
@@ -768,18 +769,18 @@ describe.each(ROLES)('%s', (role) => {
       ['does not lengthen', 30_000],
       ['does not take away', Infinity],
     ])('a further close() %s the time', async (_, timeoutMs) => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await peer.until(1);
-      driver.close(1000, '', timeoutMs);
+      connection.close(1000, '', timeoutMs);
       await expectEndAfter(Math.min(timeoutMs, CLOSE_TIMEOUT_MS), heard, TIMED_OUT);
     });
 
     test('a further close() leaves no deadline behind when the peer answers', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
-      driver.close(1000, '', 1000);
-      driver.close(1000, '', 5000);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
+      connection.close(1000, '', 1000);
+      connection.close(1000, '', 5000);
       peer.send(`88 ${CLOSE_1000}`);
       peer.transport.end();
       await heard.untilTerminated();
@@ -787,19 +788,19 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('a further close() of the same time keeps it', async () => {
-      const { driver, heard } = open(role);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
-      driver.close(1000, '', CLOSE_TIMEOUT_MS);
+      const { connection, heard } = open(role);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
+      connection.close(1000, '', CLOSE_TIMEOUT_MS);
       await expectEndAfter(CLOSE_TIMEOUT_MS, heard, TIMED_OUT);
     });
 
     test.each(['the peer has closed', 'a failure'])(
       'close() after %s does not take the deadline away',
       async (what) => {
-        const { driver, heard, peer } = open(role);
+        const { connection, heard, peer } = open(role);
         peer.send(what === 'a failure' ? '83 00' : `88 ${CLOSE_1000}`);
         await peer.until(1);
-        driver.close(1000, '', Infinity);
+        connection.close(1000, '', Infinity);
         await expectEndAfter(
           CLOSE_TIMEOUT_MS,
           heard,
@@ -811,8 +812,8 @@ describe.each(ROLES)('%s', (role) => {
     );
 
     test('an answer in the last moment gives no further time', async () => {
-      const { driver, heard, peer } = open(role);
-      driver.close(1000, '', 1000);
+      const { connection, heard, peer } = open(role);
+      connection.close(1000, '', 1000);
       await peer.until(1);
       vi.advanceTimersByTime(900);
       peer.send(`88 ${CLOSE_1000}`);
@@ -821,32 +822,32 @@ describe.each(ROLES)('%s', (role) => {
     });
 
     test('a connection that nobody closes has no deadline', async () => {
-      const { driver, heard } = open(role);
+      const { connection, heard } = open(role);
       vi.advanceTimersByTime(3_600_000);
       await turns();
       expect(vi.getTimerCount()).toBe(0);
       expect(heard.events).toEqual([]);
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     });
   });
 });
 
-describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => {
+describe.each(['tcp', 'tls', 'unix'] as const)('two connections over %s', (kind) => {
   test('carry large and small messages both ways, and close', async () => {
     const [client, server] = toTransports(await socketPairs[kind]());
     const options = { maxBufferedBytes: 16 * MAX_BUFFERED_BYTES };
     const [one, two] = [drive('client', client, options), drive('server', server, options)];
     const large = Buffer.alloc(1_000_000, 'z');
-    for (const { driver } of [one, two]) {
-      driver.resume();
+    for (const { connection } of [one, two]) {
+      connection.resume();
       for (let i = 0; i < 3; i++) {
-        driver.send(`message ${i}`);
-        driver.send(large);
+        connection.send(`message ${i}`);
+        connection.send(large);
       }
     }
     await Promise.all([one, two].map(({ heard }) => heard.until(() => heard.events.length === 6)));
-    two.driver.close(1001, 'going', CLOSE_TIMEOUT_MS);
+    two.connection.close(1001, 'going', CLOSE_TIMEOUT_MS);
     await Promise.all([one.heard.untilTerminated(), two.heard.untilTerminated()]);
     const messages = [0, 1, 2].flatMap((i) => [`text message ${i}`, `bytes ${describeBytes(large)}`]);
     expect(one.heard.events).toEqual([...messages, 'closing', 'terminated 1001 "going" clean']);
@@ -855,58 +856,70 @@ describe.each(['tcp', 'tls', 'unix'] as const)('two drivers over %s', (kind) => 
 });
 
 describe.each(ROLES)('a %s that compresses', (role) => {
-  /** A driver whose compression is done when the test says so, and its peer. */
+  /** A connection whose compression is done when the test says so, and its peer. */
   function openCompressed(options: Partial<ConnectionOptions> = {}) {
     const compression = new FakeCompression(false);
     const [left, right] = MemoryTransport.pair();
     const peer = new Peer(otherRole(role), right);
-    const { driver, heard } = drive(role, left, { compression, ...options });
-    driver.resume();
+    const { connection, heard } = drive(role, left, { compression, ...options });
+    connection.resume();
     const end = async (): Promise<void> => {
-      driver.destroy();
+      connection.destroy();
       await heard.untilTerminated();
     };
-    return { compression, driver, heard, peer, end };
+    return { compression, connection, heard, peer, end };
   }
 
   test.each(['close', 'drop-newest', 'drop-oldest'] as const)(
     'what waits for a message that is compressed leaves behind it (bufferPolicy "%s")',
     async (bufferPolicy) => {
-      const { compression, driver, heard, peer, end } = openCompressed({ bufferPolicy });
-      expect(driver.send('a')).toBe('queued');
-      expect(driver.isBlocked).toBe(true);
-      expect([driver.send('b', false), driver.send('c'), driver.send('d', false, true)]).toEqual([
+      const { compression, connection, heard, peer, end } = openCompressed({ bufferPolicy });
+      expect(connection.send('a')).toBe('queued');
+      expect(connection.isBlocked).toBe(true);
+      expect([connection.send('b', false), connection.send('c'), connection.send('d', false, true)]).toEqual([
         'queued',
         'queued',
         'queued',
       ]);
-      expect(driver.bufferedBytes).toBe(4);
+      expect(connection.bufferedBytes).toBe(4);
       compression.finishJobs();
       await peer.heard.until(() => peer.received.length === 4);
       expect(peer.received).toEqual(['c1 6461', '81 62', 'c1 6463', '81 64']);
-      expect(driver.isBlocked).toBe(false);
-      expect(driver.bufferedBytes).toBe(0);
+      expect(connection.isBlocked).toBe(false);
+      expect(connection.bufferedBytes).toBe(0);
       expect(heard.drained).toBe(1);
       await end();
     },
   );
 
   test('a message that is compressed at once is sent with this turn', async () => {
-    const { compression, driver, peer, end } = openCompressed();
+    const { compression, connection, peer, end } = openCompressed();
     compression.isAtOnce = true;
-    expect([driver.send('a'), driver.send('b', false), driver.send(Buffer.of(1))]).toEqual(['sent', 'sent', 'sent']);
+    expect([connection.send('a'), connection.send('b', false), connection.send(Buffer.of(1))]).toEqual([
+      'sent',
+      'sent',
+      'sent',
+    ]);
     await peer.heard.until(() => peer.received.length === 3);
     compression.isAtOnce = false;
-    expect([driver.send('c', false), driver.send('d'), driver.send('e', false)]).toEqual(['sent', 'queued', 'queued']);
+    expect([connection.send('c', false), connection.send('d'), connection.send('e', false)]).toEqual([
+      'sent',
+      'queued',
+      'queued',
+    ]);
     compression.finishJobs();
-    expect(driver.send('f', false)).toBe('sent');
+    expect(connection.send('f', false)).toBe('sent');
     await peer.heard.until(() => peer.received.length === 7);
     await end();
   });
 
   test('what waits to be compressed counts for maxBufferedBytes', async () => {
-    const { driver, heard, end } = openCompressed({ maxBufferedBytes: 5 });
-    expect([driver.send('abc'), driver.send('def'), driver.send('g')]).toEqual(['queued', 'queued', 'dropped']);
+    const { connection, heard, end } = openCompressed({ maxBufferedBytes: 5 });
+    expect([connection.send('abc'), connection.send('def'), connection.send('g')]).toEqual([
+      'queued',
+      'queued',
+      'dropped',
+    ]);
     await turns();
     expect(heard.events).toEqual(['closing', 'error ERR_BUFFER_FULL 1013']);
     await end();
@@ -928,10 +941,10 @@ describe.each(ROLES)('a %s that compresses', (role) => {
   });
 
   test('the end of the connection does not wait for what is being compressed or inflated, nor is hurt by it', async () => {
-    const { compression, driver, heard, peer, end } = openCompressed();
+    const { compression, connection, heard, peer, end } = openCompressed();
     peer.send('c1 6461');
     await turns();
-    driver.send('b');
+    connection.send('b');
     await end();
     const before = [...heard.events];
     compression.finishJobs();

@@ -11,7 +11,7 @@ export function describeBytes(bytes: Buffer): string {
 }
 
 /**
- * Turns the calls of a driver into a plain list: `text Hello`, `bytes 0102`, `closing`, `error ERR_INVALID_UTF8 1007`,
+ * Turns the calls of a connection into a plain list: `text Hello`, `bytes 0102`, `closing`, `error ERR_INVALID_UTF8 1007`,
  * `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
  */
 export class RecordingConnectionListener implements ConnectionListener {

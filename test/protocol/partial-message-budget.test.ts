@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { partialMessageBudget, PartialMessageBudget, PartialMessageMemory } from '../../src/protocol/partial-message-budget.ts';
+import {
+  partialMessageBudget,
+  PartialMessageBudget,
+  PartialMessageMemory,
+} from '../../src/protocol/partial-message-budget.ts';
 
 function setUp(): { budget: PartialMessageBudget; holder: (name: string) => PartialMessageMemory; told: string[] } {
   const told: string[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 import { Connection } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingConnectionListener } from '../helpers/recording-connection-listener.ts';
@@ -8,15 +8,16 @@ import { RecordingConnectionListener } from '../helpers/recording-connection-lis
 test('a connection that is over holds no messages', async () => {
   const [transport, peer] = MemoryTransport.pair();
   const heard = new RecordingConnectionListener();
-  const driver = new Connection(transport, Buffer.alloc(0), heard, {
-    ...checkClientOptions({ bufferPolicy: 'drop-oldest' }),
+  const connection = new Connection(transport, Buffer.alloc(0), {
+    ...parseClientOptions({ bufferPolicy: 'drop-oldest' }).limits,
     compression: undefined,
     role: 'client',
     decodesText: true,
   });
+  connection.start(heard);
   const message = 'x'.repeat(70_000);
-  expect([driver.send(message), driver.send(message, undefined, true)]).toEqual(['sent', 'queued']);
+  expect([connection.send(message), connection.send(message, undefined, true)]).toEqual(['sent', 'queued']);
   peer.destroy();
   await heard.untilTerminated();
-  expect(driver.bufferedBytes).toBe(0);
+  expect(connection.bufferedBytes).toBe(0);
 });

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
-import { Session } from '../../src/session/session.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
+import { ClientSession } from '../../src/client/client-session.ts';
+import { openConnection } from '../../src/session/open-connection.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
@@ -14,12 +15,20 @@ test('nothing but onTerminate follows onError, also when the peer catches up', a
     onError: () => calls.push('onError'),
     onTerminate: () => calls.push('onTerminate'),
   };
-  const limits = checkClientOptions({ maxBufferedBytes: 100_000 });
-  const settings = { role: 'client', dataType: 'text', worker: mainWorker, limits } as const;
-  const session = new Session({ subject: {} }, handler, settings);
+  const limits = parseClientOptions({ maxBufferedBytes: 100_000 }).limits;
+  const settings = { dataType: 'text', worker: mainWorker, limits } as const;
+  const owner = {
+    subject: {},
+    connectPhase: 'handshake',
+    onAborted() {},
+    onOpened() {},
+    onFinished() {},
+  } as const;
+  const session = new ClientSession(owner, handler, settings, undefined);
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer, { reads: false });
-  session.open(transport, Buffer.alloc(0), '', undefined);
+  const opened = { transport, head: Buffer.alloc(0), answer: '', compression: undefined };
+  session.open(openConnection(opened, 'client', 'text', limits));
   onTestFinished(async () => {
     session.destroy();
     await turns();

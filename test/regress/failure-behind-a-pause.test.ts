@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 import { FourDError } from '../../src/errors.ts';
 import { Connection } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
@@ -16,21 +16,22 @@ test('a connection that fails with an inflated message behind a pause ends as so
   const [transport, peer] = MemoryTransport.pair();
   const heard = new RecordingConnectionListener();
   const compression = new FakeCompression(false);
-  const driver = new Connection(transport, Buffer.alloc(0), heard, {
-    ...checkClientOptions({ closeTimeoutMs: Infinity }),
+  const connection = new Connection(transport, Buffer.alloc(0), {
+    ...parseClientOptions({ closeTimeoutMs: Infinity }).limits,
     compression,
     role: 'server',
     decodesText: true,
   });
-  driver.resume();
+  connection.start(heard);
+  connection.resume();
   peer.start({ onBytes: () => {}, onWritable: () => {}, onEnd: () => peer.end(), onClosed: () => {} });
   peer.resume();
   peer.write([frame('client', 'c1', '6461')]);
   await turns();
   expect(compression.jobs).toBe(1);
-  driver.pause();
+  connection.pause();
   compression.finishJob();
-  driver.fail(new FourDError('ERR_CALLBACK_FAILED', 'a callback failed', { componentSignature: 'HTTP' }));
+  connection.fail(new FourDError('ERR_CALLBACK_FAILED', 'a callback failed', { componentSignature: 'HTTP' }));
   await heard.untilTerminated();
   expect(heard.events).toEqual(['closing', 'error ERR_CALLBACK_FAILED 1011', 'terminated 1011 unclean']);
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 import { PeerMonitor } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -17,7 +17,7 @@ afterEach(() => {
  */
 test.each([60_000, Infinity])('a peer that answers is pinged in each interval: pongTimeoutMs %s', async (ms) => {
   let pings = 0;
-  const limits = checkClientOptions({ pingIntervalMs: 10_000, pongTimeoutMs: ms });
+  const limits = parseClientOptions({ pingIntervalMs: 10_000, pongTimeoutMs: ms }).limits;
   const watch = new PeerMonitor(
     {
       component: 'HTTP',

@@ -90,7 +90,10 @@ test('url is the request target, "/" when there is none', () => {
 });
 
 test('what a connection keeps is parsed once, when it is read', () => {
-  const kept = new StoredRequest({ url: '/?a=1', rawHeaders: ['A', '', 'B', 'b'] } as unknown as IncomingMessage, '::1');
+  const kept = new StoredRequest(
+    { url: '/?a=1', rawHeaders: ['A', '', 'B', 'b'] } as unknown as IncomingMessage,
+    '::1',
+  );
   const info = kept.read();
   expect(info).toEqual({ url: '/?a=1', query: { a: '1' }, headers: { a: '', b: 'b' }, remoteAddress: '::1' });
   expect(kept.read()).toBe(info);

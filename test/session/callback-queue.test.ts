@@ -54,12 +54,7 @@ function gatedHandler(owner: Owner, gates: Readonly<Record<string, Deferred<void
   };
 }
 
-function makeQueue(
-  owner: Owner,
-  handler: object,
-  worker: Worker = mainWorker,
-  maxWaiting = 16,
-): CallbackQueue {
+function makeQueue(owner: Owner, handler: object, worker: Worker = mainWorker, maxWaiting = 16): CallbackQueue {
   owner.handler = handler;
   owner.maxWaitingEvents = maxWaiting;
   return new CallbackQueue(owner, worker);

@@ -1,8 +1,8 @@
 import { constants } from 'node:buffer';
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { checkClientOptions, type WebSocketOptions } from '../../src/client/client-options.ts';
-import { checkServerOptions, type WebSocketServerOptions } from '../../src/server/server-options.ts';
+import { parseClientOptions, type WebSocketOptions } from '../../src/client/client-options.ts';
+import { parseServerOptions, type WebSocketServerOptions } from '../../src/server/server-options.ts';
 import { errorOf } from '../helpers/error-of.ts';
 
 const commonDefaults = {
@@ -37,8 +37,8 @@ const serverLimits = [
 ] as const;
 
 const sides = [
-  ['client', 'HTCL', checkClientOptions as (options: object) => unknown, commonDefaults],
-  ['server', 'HTTP', checkServerOptions as (options: object) => unknown, serverDefaults],
+  ['client', 'HTCL', (options: object): unknown => parseClientOptions(options).limits, commonDefaults],
+  ['server', 'HTTP', (options: object): unknown => parseServerOptions(options).limits, serverDefaults],
 ] as const;
 
 describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
@@ -126,15 +126,15 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
 });
 
 test('the options of one side are not known to the other', () => {
-  expect(errorOf(() => checkClientOptions({ path: '/' } as WebSocketOptions)).message).toBe(
+  expect(errorOf(() => parseClientOptions({ path: '/' } as WebSocketOptions).limits).message).toBe(
     'invalid option: there is no option "path"',
   );
-  expect(errorOf(() => checkServerOptions({ tls: {} } as WebSocketServerOptions)).message).toBe(
+  expect(errorOf(() => parseServerOptions({ tls: {} } as WebSocketServerOptions).limits).message).toBe(
     'invalid option: there is no option "tls"',
   );
-  expect(errorOf(() => checkClientOptions({ maxConnections: 5 } as WebSocketOptions)).message).toBe(
+  expect(errorOf(() => parseClientOptions({ maxConnections: 5 } as WebSocketOptions).limits).message).toBe(
     'invalid option: there is no option "maxConnections"',
   );
-  expect(checkClientOptions({ tls: { rejectUnauthorized: true } })).toEqual(commonDefaults);
-  expect(checkServerOptions({ path: '/', dataType: 'blob', webServer: createServer() })).toEqual(serverDefaults);
+  expect(parseClientOptions({ tls: { rejectUnauthorized: true } }).limits).toEqual(commonDefaults);
+  expect(parseServerOptions({ path: '/', dataType: 'blob', webServer: createServer() }).limits).toEqual(serverDefaults);
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 import type { CheckedOptions } from '../../src/session/common-options.ts';
-import { checkServerOptions } from '../../src/server/server-options.ts';
+import { parseServerOptions } from '../../src/server/server-options.ts';
 import { errorOf } from '../helpers/error-of.ts';
 
 const sides = [
-  ['client', 'HTCL', checkClientOptions as (options: object) => unknown],
-  ['server', 'HTTP', checkServerOptions as (options: object) => unknown],
+  ['client', 'HTCL', (options: object): unknown => parseClientOptions(options).limits],
+  ['server', 'HTTP', (options: object): unknown => parseServerOptions(options).limits],
 ] as const;
 
 describe.each(sides)('compression of a %s', (_, componentSignature, check) => {

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkDataType, isDataType, toEventData, toWire } from '../../src/session/data-type.ts';
-import { checkServerOptions } from '../../src/server/server-options.ts';
+import { parseServerOptions } from '../../src/server/server-options.ts';
 import { FourDError } from '../../src/errors.ts';
 import { hex } from '../helpers/frames.ts';
 import { errorOf } from '../helpers/error-of.ts';
@@ -328,13 +328,13 @@ test('dataType is one of three', () => {
   expect(checkDataType(undefined, 'HTTP')).toBe('text');
   for (const dataType of ['text', 'blob', 'object'] as const) {
     expect(checkDataType(dataType, 'HTTP')).toBe(dataType);
-    expect(checkServerOptions({ dataType })).toEqual(checkServerOptions({}));
+    expect(parseServerOptions({ dataType }).limits).toEqual(parseServerOptions({}).limits);
   }
   for (const dataType of ['json', 'Text', '', null, 5]) {
     const error = errorOf(() => checkDataType(dataType, 'HTCL'));
     expect(error.code).toBe('ERR_INVALID_DATA_TYPE');
     expect(error.componentSignature).toBe('HTCL');
     expect(error.message).toBe('invalid dataType: it must be "text", "blob" or "object"');
-    expect(errorOf(() => checkServerOptions({ dataType: dataType as 'text' })).componentSignature).toBe('HTTP');
+    expect(errorOf(() => parseServerOptions({ dataType: dataType as 'text' }).limits).componentSignature).toBe('HTTP');
   }
 });

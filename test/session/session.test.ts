@@ -1,7 +1,9 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { checkClientOptions } from '../../src/client/client-options.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
 import type { CommonOptions } from '../../src/session/common-options.ts';
-import { Session, type SessionOwner } from '../../src/session/session.ts';
+import { ClientSession, type ClientSessionOwner } from '../../src/client/client-session.ts';
+import { ServerSession, type SessionServer } from '../../src/server/server-session.ts';
+import { openConnection } from '../../src/session/open-connection.ts';
 import type { WebSocket } from '../../src/client/web-socket.ts';
 import { FourDError } from '../../src/errors.ts';
 import { throwError } from '../../src/workers/error-handling.ts';
@@ -16,12 +18,14 @@ import { RecordingListener } from '../helpers/recording-listener.ts';
 import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** An owner that keeps what it hears. */
-class Owner implements SessionOwner {
+/** Owner of a client, or server of a connection, that keeps what it hears. */
+class Owner implements ClientSessionOwner, SessionServer {
   readonly log: string[] = [];
+  readonly connectPhase = 'connecting';
   /** The session, for what a handler reads of its first parameter. */
   subject!: WebSocket<never>;
-  deferEnd?: (deliver: () => void) => void;
+  /** Set to decide when onTerminate runs. */
+  deferEnd: (deliver: () => void) => void = (deliver) => deliver();
 
   onAborted(): void {
     this.log.push('aborted');
@@ -31,35 +35,46 @@ class Owner implements SessionOwner {
     this.log.push('opened');
   }
 
-  onClosed(): void {
+  onFinished(): void {
+    this.log.push('finished');
+  }
+
+  deliverEnd(_: ServerSession, deliver: () => void): void {
+    this.deferEnd(deliver);
+  }
+
+  onSessionClosed(): void {
     this.log.push('closed');
   }
 
-  onFinished(): void {
+  onSessionFinished(): void {
     this.log.push('finished');
   }
 }
 
-interface Made {
-  readonly session: Session;
+interface Made<S = ClientSession | ServerSession> {
+  readonly session: S;
   readonly owner: Owner;
   readonly handler: RecordingHandler;
 }
 
+function make(role: 'client', additions?: Additions, options?: CommonOptions): Made<ClientSession>;
+function make(role: Role, additions?: Additions, options?: CommonOptions): Made;
 function make(role: Role, additions: Additions = {}, options: CommonOptions = {}): Made {
   const owner = new Owner();
   const handler = new RecordingHandler(additions);
-  const session = new Session(owner, handler, {
-    role,
-    dataType: additions.dataType ?? 'text',
-    worker: mainWorker,
-    limits: checkClientOptions(options),
-  });
+  const { limits } = parseClientOptions(options);
+  const settings = { dataType: additions.dataType ?? 'text', worker: mainWorker, limits };
+  const session =
+    role === 'client'
+      ? new ClientSession(owner, handler, settings, undefined)
+      : new ServerSession(owner, handler, settings, '');
   owner.subject = session as unknown as WebSocket<never>;
+  if (session instanceof ServerSession) session.subject = session;
   return { session, owner, handler };
 }
 
-interface Opened extends Made {
+interface Opened<S = ClientSession | ServerSession> extends Made<S> {
   readonly peer: MemoryTransport;
   /** Sends frames of the peer in one write: first byte and payload, as hex or bytes. */
   readonly send: (...frames: readonly (readonly [first: string, payload?: string | Uint8Array])[]) => void;
@@ -68,11 +83,15 @@ interface Opened extends Made {
 }
 
 /** A session that is open, and the other end of its transport. It ends with the test. */
+function open(role: 'client', additions?: Additions, options?: CommonOptions, head?: Buffer): Opened<ClientSession>;
+function open(role: Role, additions?: Additions, options?: CommonOptions, head?: Buffer): Opened;
 function open(role: Role, additions?: Additions, options?: CommonOptions, head: Buffer = Buffer.alloc(0)): Opened {
   const made = make(role, additions, options);
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer);
-  made.session.open(transport, head, '', undefined);
+  const { limits } = parseClientOptions(options ?? {});
+  const opened = { transport, head, answer: '', compression: undefined };
+  made.session.open(openConnection(opened, role, additions?.dataType ?? 'text', limits));
   onTestFinished(async () => {
     made.session.destroy();
     // Its deadlines go with it.
@@ -124,7 +143,7 @@ describe('before it is open', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('the end of its process aborts it', () => {
+  test('the end of its worker aborts it', () => {
     const { session, owner } = make('client');
     session.onWorkerEnding();
     expect(owner.log).toEqual(['aborted']);
@@ -135,7 +154,7 @@ describe('before it is open', () => {
     session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
     expect(handler.names).toEqual(['onError', 'onTerminate']);
     expect(handler.calls.all.map(({ status }) => status)).toEqual(['Closing', 'Closed']);
-    expect(owner.log).toEqual(['closed', 'finished']);
+    expect(owner.log).toEqual(['finished']);
   });
 
   test('failToOpen() lets onTerminate wait for an asynchronous onError', async () => {
@@ -173,12 +192,57 @@ describe('before it is open', () => {
   });
 });
 
+describe('a client', () => {
+  test('the end of its worker closes it with 1001, and destroys it after 2 seconds', async () => {
+    const clock = useFakeClock();
+    const opened = open('client');
+    opened.session.onWorkerEnding();
+    await clock.advance(1900);
+    expect(opened.sent).toEqual(['88 03e9']);
+    expect(opened.handler.names).toEqual(['onOpen']);
+    await clock.advance(200);
+    expect((await opened.handler.terminated).code).toBe(1006);
+  });
+
+  test('the end of its worker hastens a close that is under way', async () => {
+    const clock = useFakeClock();
+    const opened = open('client', {}, { closeTimeoutMs: Infinity });
+    opened.session.close(4000, '');
+    await clock.advance(100_000);
+    expect(opened.handler.names).toEqual(['onOpen']);
+    opened.session.onWorkerEnding();
+    await clock.advance(2100);
+    expect((await opened.handler.terminated).code).toBe(1006);
+    expect(opened.sent).toEqual(['88 0fa0']);
+  });
+});
+
+describe('a connection of a server', () => {
+  test('onTerminate runs when the server says so', async () => {
+    const { owner, send, handler, session, peer } = open('server');
+    const deferred = createDeferred<() => void>();
+    owner.deferEnd = deferred.resolve;
+    send(CLOSE_4002);
+    peer.end();
+    const deliver = await deferred.promise;
+    await turns();
+    expect(handler.names).toEqual(['onOpen']);
+    expect(session.status).toBe('Closing');
+    deliver();
+    expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+  });
+});
+
 describe.each(ROLES)('a %s', (role) => {
+  /** What its owner hears: of a client, when it is open; of a connection of a server, when it is closed. */
+  const beginning = role === 'client' ? ['opened'] : [];
+  const end = role === 'client' ? [] : ['closed'];
+
   test('runs onOpen at once, with status Connected', () => {
     const { handler, owner, session } = open(role);
     expect(handler.names).toEqual(['onOpen']);
     expect(handler.calls.all[0]!.status).toBe('Connected');
-    expect(owner.log).toEqual(['opened']);
+    expect(owner.log).toEqual(beginning);
     expect(session.status).toBe('Connected');
   });
 
@@ -195,7 +259,7 @@ describe.each(ROLES)('a %s', (role) => {
     await turns();
     expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
     expect(handler.messages).toEqual(['head', 'a']);
-    expect(owner.log).toEqual(['opened', 'closed', 'finished']);
+    expect(owner.log).toEqual([...beginning, ...end, 'finished']);
   });
 
   test('may send and close within onOpen', async () => {
@@ -203,7 +267,7 @@ describe.each(ROLES)('a %s', (role) => {
       onOpen(ws) {
         ws.send('hello');
         ws.send(Buffer.of(1));
-        (ws as unknown as Session).close(1000, '');
+        (ws as unknown as ClientSession).close(1000, '');
         ws.send('too late');
       },
     });
@@ -225,24 +289,10 @@ describe.each(ROLES)('a %s', (role) => {
     peer.end();
     await handler.terminated;
     await turns();
-    expect(owner.log).toEqual(['opened', 'closed', 'onTerminate']);
+    expect(owner.log).toEqual([...beginning, ...end, 'onTerminate']);
     gate.resolve();
     await turns();
-    expect(owner.log).toEqual(['opened', 'closed', 'onTerminate', 'finished']);
-  });
-
-  test('lets its owner decide when onTerminate runs', async () => {
-    const { owner, send, handler, session, peer } = open(role);
-    const deferred = createDeferred<() => void>();
-    owner.deferEnd = deferred.resolve;
-    send(CLOSE_4002);
-    peer.end();
-    const deliver = await deferred.promise;
-    await turns();
-    expect(handler.names).toEqual(['onOpen']);
-    expect(session.status).toBe('Closing');
-    deliver();
-    expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+    expect(owner.log).toEqual([...beginning, ...end, 'onTerminate', 'finished']);
   });
 
   test('close() mutes, closes, and ends when the peer answers', async () => {
@@ -283,29 +333,6 @@ describe.each(ROLES)('a %s', (role) => {
     });
     expect(opened.handler.names).toEqual(['onOpen', 'onTerminate']);
     expect(opened.sent).toEqual([]);
-  });
-
-  test('the end of its process closes it with 1001, and destroys it after 2 seconds', async () => {
-    const clock = useFakeClock();
-    const opened = open(role);
-    opened.session.onWorkerEnding();
-    await clock.advance(1900);
-    expect(opened.sent).toEqual(['88 03e9']);
-    expect(opened.handler.names).toEqual(['onOpen']);
-    await clock.advance(200);
-    expect((await opened.handler.terminated).code).toBe(1006);
-  });
-
-  test('the end of its process hastens a close that is under way', async () => {
-    const clock = useFakeClock();
-    const opened = open(role, {}, { closeTimeoutMs: Infinity });
-    opened.session.close(4000, '');
-    await clock.advance(100_000);
-    expect(opened.handler.names).toEqual(['onOpen']);
-    opened.session.onWorkerEnding();
-    await clock.advance(2100);
-    expect((await opened.handler.terminated).code).toBe(1006);
-    expect(opened.sent).toEqual(['88 0fa0']);
   });
 
   test('reads no further while as many messages wait as may, and loses none', async () => {
@@ -429,7 +456,7 @@ describe('a callback that fails', () => {
     await turns();
     expect(opened.handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(errors.map(([item]) => item!.message)).toEqual(['onError failed: one', 'onTerminate failed: two']);
-    expect(opened.owner.log).toEqual(['opened', 'closed', 'finished']);
+    expect(opened.owner.log).toEqual(['closed', 'finished']);
   });
 
   test('after the peer has closed: onError still comes, in front of onTerminate', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { checkClientOptions } from '../../../src/client/client-options.ts';
+import { parseClientOptions } from '../../../src/client/client-options.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import {
@@ -49,14 +49,15 @@ function negotiate(client: DeflateParameters, server: DeflateParameters): Deflat
 
 function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
   const heard = new RecordingConnectionListener();
-  const driver = new Connection(transport, Buffer.alloc(0), heard, {
-    ...checkClientOptions({}),
+  const connection = new Connection(transport, Buffer.alloc(0), {
+    ...parseClientOptions({}).limits,
     role,
     decodesText: true,
     compression: new CompressionFactory(role, { thresholdBytes, level: 3 }).create(agreed),
   });
-  driver.resume();
-  return { driver, heard };
+  connection.start(heard);
+  connection.resume();
+  return { connection, heard };
 }
 
 function inShort(message: string | Uint8Array): string {
@@ -120,7 +121,7 @@ export const compressionLaws: readonly Law[] = [
         };
         const expected: Record<Role, string[]> = { client: [], server: [] };
         for (const [i, { from, message, compress }] of sendings.entries()) {
-          ends[from].driver.send(typeof message === 'string' ? message : Buffer.from(message), compress);
+          ends[from].connection.send(typeof message === 'string' ? message : Buffer.from(message), compress);
           expected[from === 'client' ? 'server' : 'client'].push(inShort(message));
           if (i % 4 === 3) await turns(2);
         }
@@ -128,7 +129,7 @@ export const compressionLaws: readonly Law[] = [
           await ends[role].heard.until(() => ends[role].heard.events.length >= expected[role].length);
         }
         // A close frame leaves behind the messages.
-        ends.client.driver.close(1000, '', 10_000);
+        ends.client.connection.close(1000, '', 10_000);
         for (const role of ['client', 'server'] as const) {
           const { heard } = ends[role];
           await heard.untilTerminated();

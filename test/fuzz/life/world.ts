@@ -10,10 +10,10 @@ import {
   refuse,
   WebSocketServer,
 } from '../../../src/index.ts';
-import { checkClientOptions } from '../../../src/client/client-options.ts';
+import { parseClientOptions } from '../../../src/client/client-options.ts';
 import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
 import { timers } from '../../../src/base/timers.ts';
-import { ClientSession } from './client-session.ts';
+import { FuzzClient } from './fuzz-client.ts';
 import { BOOM, ClosingState } from './connection-end.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemorySocket } from '../memory-socket.ts';
@@ -30,7 +30,7 @@ const MAX_END_MS = 120_000;
 export interface Connection {
   readonly client: ClosingState;
   readonly server: ClosingState;
-  readonly clientSession: ClientSession;
+  readonly clientSession: FuzzClient;
   readonly sockets: Readonly<Record<'client' | 'server', MemorySocket>>;
   readonly door: Door;
   /** Whether the server was ending when the client asked. */
@@ -203,7 +203,7 @@ export class World {
     const client = new ClosingState(`client ${number}`, 'client', reactions.client);
     const server = new ClosingState(`server ${number}`, 'server', reactions.server);
     const { handshakeTimeoutMs: _, ...shared } = options;
-    const clientSession = new ClientSession(clientSocket, client, dataType, {
+    const clientSession = new FuzzClient(clientSocket, client, dataType, {
       compression: shared.compression,
       bufferPolicy: shared.bufferPolicy,
       maxBufferedBytes: shared.maxBufferedBytes,
@@ -215,7 +215,7 @@ export class World {
     const connection = { client, server, clientSession, sockets, door, cameTooLate: this.#isServerEnding };
     this.connections.push(connection);
     this.#arriving = connection;
-    const offer = checkClientOptions({ compression: options.compression }).compression;
+    const offer = parseClientOptions({ compression: options.compression }).limits.compression;
     const request = upgradeRequest(serverSocket, offer && buildOffer(offer));
     // Nobody listens any more when the server is over.
     if (!this.#http.emit('upgrade', request, serverSocket, Buffer.alloc(0))) serverSocket.destroy();

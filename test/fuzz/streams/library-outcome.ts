@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { checkClientOptions } from '../../../src/client/client-options.ts';
+import { parseClientOptions } from '../../../src/client/client-options.ts';
 import { errorTable, type FourDError } from '../../../src/errors.ts';
 import type { Compression } from '../../../src/protocol/compression.ts';
 import type { Ending } from '../../../src/connection/closing-state.ts';
@@ -34,29 +34,30 @@ export async function libraryOutcome(
   const jobs = { running: 0 };
   const compression = deflates ? counted(factory.create(STREAM_DEFLATE), jobs) : undefined;
   const listener = new Listener();
-  const driver = new Connection(new SocketTransport(socket), Buffer.alloc(0), listener, {
-    ...checkClientOptions({
+  const connection = new Connection(new SocketTransport(socket), Buffer.alloc(0), {
+    ...parseClientOptions({
       ...STREAM_LIMITS,
       pingIntervalMs: Infinity,
       incompleteMessageTimeoutMs: Infinity,
       maxControlFramesPerSecond: Infinity,
-    }),
+    }).limits,
     role,
     decodesText: true,
     compression,
   });
+  connection.start(listener);
   let isPaused = false;
   listener.afterMessage = () => {
     if (!isSlow) return;
     isPaused = true;
-    driver.pause();
+    connection.pause();
     void (async () => {
       await setImmediate();
       isPaused = false;
-      driver.resume();
+      connection.resume();
     })();
   };
-  driver.resume();
+  connection.resume();
   peer.write(bytes);
   for (let quiet = 0; quiet < 3 && listener.ending === undefined; quiet++) {
     await setImmediate();

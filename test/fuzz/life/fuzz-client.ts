@@ -1,6 +1,7 @@
-import { checkClientOptions } from '../../../src/client/client-options.ts';
+import { parseClientOptions } from '../../../src/client/client-options.ts';
 import type { CommonOptions } from '../../../src/session/common-options.ts';
-import { Session, type SessionOwner } from '../../../src/session/session.ts';
+import { ClientSession, type ClientSessionOwner } from '../../../src/client/client-session.ts';
+import { openConnection } from '../../../src/session/open-connection.ts';
 import type { DataType } from '../../../src/index.ts';
 import { mainWorker } from '../../../src/workers/worker.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
@@ -13,9 +14,10 @@ import type { MemorySocket } from '../memory-socket.ts';
 const END_OF_HEAD = '\r\n\r\n';
 
 /** A client whose request is on its way: opens its session when the 101 has come, as `ClientCore` does. */
-export class ClientSession implements SessionOwner {
+export class FuzzClient implements ClientSessionOwner {
   readonly subject: Face;
-  readonly session: Session;
+  readonly session: ClientSession;
+  readonly connectPhase = 'handshake';
   readonly #socket: MemorySocket;
   readonly #options: CommonOptions;
   #head = Buffer.alloc(0);
@@ -25,12 +27,8 @@ export class ClientSession implements SessionOwner {
   isFinished = false;
 
   constructor(socket: MemorySocket, end: ClosingState, dataType: DataType, options: CommonOptions) {
-    const session = new Session(this, end, {
-      role: 'client',
-      dataType,
-      worker: mainWorker,
-      limits: checkClientOptions(options),
-    });
+    const { limits } = parseClientOptions(options);
+    const session = new ClientSession(this, end, { dataType, worker: mainWorker, limits }, undefined);
     this.session = session;
     this.subject = {
       get status() {
@@ -51,6 +49,10 @@ export class ClientSession implements SessionOwner {
     socket.on('data', this.#onData);
   }
 
+  onAborted(): void {}
+
+  onOpened(): void {}
+
   onFinished(): void {
     this.isFinished = true;
   }
@@ -64,7 +66,14 @@ export class ClientSession implements SessionOwner {
     this.#socket.off('data', this.#onData);
     if (answer.startsWith('HTTP/1.1 101 ')) {
       this.#socket.pause();
-      this.session.open(new SocketTransport(this.#socket), behind, '', this.#agreement(answer));
+      const { limits } = parseClientOptions(this.#options);
+      const opened = {
+        transport: new SocketTransport(this.#socket),
+        head: behind,
+        answer: '',
+        compression: this.#agreement(answer),
+      };
+      this.session.open(openConnection(opened, 'client', this.session.dataType, limits));
     } else {
       this.refusal = answer.slice(0, answer.indexOf('\r'));
       this.#socket.resume();
@@ -74,7 +83,7 @@ export class ClientSession implements SessionOwner {
   };
 
   #agreement(answer: string) {
-    const { compression } = checkClientOptions(this.#options);
+    const { compression } = parseClientOptions(this.#options).limits;
     const header = /^sec-websocket-extensions: (.*)$/im.exec(answer)?.[1];
     if (compression === undefined || header === undefined) return undefined;
     const agreed = checkAnswer(parseExtensions(header) ?? [], compression) as DeflateParameters;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
-import { checkDrainOptions } from '../../src/server/graceful-shutdown.ts';
+import { checkDrainOptions } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';

@@ -1,0 +1,275 @@
+import type { Duplex } from 'node:stream';
+import { type Deadline, timers } from '../base/timers.ts';
+import { CompressionFactory } from '../connection/zlib.ts';
+import { callbackFailed, FourDError } from '../errors.ts';
+import { acceptOffer } from '../handshake/permessage-deflate.ts';
+import {
+  buildUpgradeResponse,
+  checkUpgradeRequest,
+  chooseProtocol,
+  type UpgradeRequest,
+  type ValidUpgrade,
+} from '../handshake/server-handshake.ts';
+import { answerUpgrade, refuseUpgrade, type UpgradeAcceptor } from '../http/upgrade-router.ts';
+import { callHandler, hasCallback } from '../session/call-handler.ts';
+import type { OpenTransport } from '../session/open-connection.ts';
+import { SocketTransport } from '../transport/socket-transport.ts';
+import { isThenable, type Worker } from '../workers/worker.ts';
+import { AcceptAnswer, Refusal } from './admission.ts';
+import { ConnectionCounts } from './connection-counts.ts';
+import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
+import type { ServerSettings } from './server-options.ts';
+import type { ClientFacts } from './trusted-proxies.ts';
+
+/** A connection that the server is to open: its 101 is not written yet. */
+export interface AcceptedUpgrade extends OpenTransport {
+  readonly handler: object;
+  readonly protocol: string;
+  readonly request: StoredRequest;
+  readonly data: unknown;
+  /** What the connection counts for: {@link ConnectionCounts.networkOf}. */
+  readonly network: string;
+}
+
+/** The server that the upgrades belong to. */
+export interface UpgradeServer {
+  /** First parameter of its callbacks. */
+  readonly subject: object;
+  readonly handler: object;
+  readonly worker: Worker;
+  /** `opening`: onOpen is not over, and clients wait for it. `open`: clients are let in. Else they are refused. */
+  readonly state: string;
+  readonly connectionCount: number;
+  openConnection(upgrade: AcceptedUpgrade): void;
+  /** User code failed to decide. */
+  onUpgradeFailed(error: FourDError): void;
+}
+
+/**
+ * The upgrade requests of one server, in four steps: check the request, ask `onConnection`, answer, open.
+ *
+ * @remarks Nothing is written before `onConnection` has decided, and nothing is read before the onOpen of the connection
+ * is over. `handshakeTimeoutMs` bounds the whole wait.
+ */
+export class ServerUpgrades implements UpgradeAcceptor {
+  readonly counts: ConnectionCounts;
+  readonly #server: UpgradeServer;
+  readonly #settings: ServerSettings;
+  readonly #compression: CompressionFactory | undefined;
+  /** Valid requests that have no answer yet. */
+  readonly #pending = new Set<PendingUpgrade>();
+
+  constructor(server: UpgradeServer, settings: ServerSettings) {
+    const { compression } = settings.limits;
+    this.counts = new ConnectionCounts(settings.limits);
+    this.#server = server;
+    this.#settings = settings;
+    this.#compression = compression && new CompressionFactory('server', compression);
+  }
+
+  // Step 1: check the request.
+
+  accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    const { proxies, limits } = this.#settings;
+    const { state, connectionCount } = this.#server;
+    if (state !== 'opening' && state !== 'open') {
+      refuseUpgrade(socket, 503, 'the server is closing');
+      return;
+    }
+    const client = proxies.clientOf(request.headers, socket);
+    if (client === undefined) {
+      refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
+      return;
+    }
+    const network = this.counts.networkOf(client.address);
+    const refusal = this.counts.refusalOf(network, connectionCount, this.#pending.size);
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal.status, refusal.reason);
+      return;
+    }
+    const handshake = checkUpgradeRequest(request);
+    if (!handshake.isValid) {
+      refuseUpgrade(socket, handshake.status, handshake.reason, handshake.headers);
+      return;
+    }
+    const protocol = chooseProtocol(limits.protocols, handshake.protocols);
+    if (protocol === undefined) {
+      refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
+      return;
+    }
+    const upgrade = new PendingUpgrade(this, { request, socket, head, handshake, protocol, client, network });
+    this.counts.add(network);
+    this.#pending.add(upgrade);
+    if (state === 'open') this.#decide(upgrade);
+    else this.#wait(upgrade);
+  }
+
+  // Step 2: ask onConnection, in the worker of the server.
+
+  /** Asks for the clients that waited for the onOpen of the server. */
+  decideAll(): void {
+    for (const upgrade of this.#pending) this.#decide(upgrade);
+  }
+
+  #decide(upgrade: PendingUpgrade): void {
+    const { worker } = this.#server;
+    if (worker.isMain) {
+      worker.enter(() => this.#ask(upgrade));
+    } else {
+      this.#wait(upgrade);
+      worker.runTask(() => this.#ask(upgrade));
+    }
+  }
+
+  /** Calls `origins`, then `onConnection`. Returns nothing, or a promise that never rejects. */
+  #ask(upgrade: PendingUpgrade): PromiseLike<void> | undefined {
+    if (upgrade.isSettled) return undefined;
+    try {
+      const { client } = upgrade.facts;
+      const request = toRequestInfo(upgrade.facts.request, client.address);
+      const event: ConnectionEvent = { type: 'connection', request };
+      const { handler, subject } = this.#server;
+      const answer =
+        this.#settings.origins.check(request, client) ?? callHandler(handler, 'onConnection', subject, event);
+      if (isThenable(answer)) {
+        this.#wait(upgrade);
+        return Promise.resolve(answer).then(
+          (verdict) => this.#answer(upgrade, verdict),
+          (thrown: unknown) => this.#fail(upgrade, thrown),
+        );
+      }
+      this.#answer(upgrade, answer);
+    } catch (thrown) {
+      this.#fail(upgrade, thrown);
+    }
+    return undefined;
+  }
+
+  #wait(upgrade: PendingUpgrade): void {
+    upgrade.wait(this.#settings.limits.handshakeTimeoutMs);
+  }
+
+  // Step 3: answer.
+
+  #answer(upgrade: PendingUpgrade, answer: unknown): void {
+    if (upgrade.isSettled) return;
+    if (answer === null || answer === undefined) upgrade.refuse(403, 'the server refused the connection');
+    else if (answer instanceof Refusal) upgrade.refuseWith(answer);
+    else this.#accept(upgrade, answer instanceof AcceptAnswer ? answer : new AcceptAnswer(answer as object));
+  }
+
+  /** Told also when the client has gone meanwhile: a mistake in user code must not pass in silence. */
+  #fail(upgrade: PendingUpgrade, thrown: unknown): void {
+    upgrade.refuse(500, 'the server failed to decide');
+    this.#server.onUpgradeFailed(thrown instanceof FourDError ? thrown : callbackFailed('onConnection', thrown));
+  }
+
+  #accept(upgrade: PendingUpgrade, answer: AcceptAnswer<unknown, unknown>): void {
+    const { handler, protocol } = answer;
+    if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
+      const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
+      this.#fail(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
+    } else if (protocol !== undefined && protocol !== '' && !upgrade.facts.handshake.protocols.includes(protocol)) {
+      // RFC 6455 section 4.1: the client would have to end the connection.
+      const message = 'invalid protocol: accept() was given one that the client did not offer';
+      this.#fail(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));
+    } else {
+      upgrade.settle();
+      this.#open(upgrade.facts, handler, answer);
+    }
+  }
+
+  /** Refuses all clients that wait. */
+  refuseAll(status: number, text: string): void {
+    for (const upgrade of this.#pending) upgrade.refuse(status, text);
+  }
+
+  /** The upgrade has its answer, or its client has gone. */
+  onSettled(upgrade: PendingUpgrade): void {
+    this.#pending.delete(upgrade);
+    this.counts.remove(upgrade.facts.network);
+  }
+
+  // Step 4: open.
+
+  #open(facts: UpgradeFacts, handler: object, accepted: AcceptAnswer<unknown, unknown>): void {
+    const { socket, head, handshake, request, client, network } = facts;
+    const { data, headerLines } = accepted;
+    const protocol = accepted.protocol ?? facts.protocol;
+    const wanted = this.#settings.limits.compression;
+    const agreed = wanted && acceptOffer(handshake.extensions, wanted);
+    this.#server.openConnection({
+      transport: new SocketTransport(socket),
+      head,
+      answer: buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '', headerLines),
+      compression: agreed && this.#compression?.create(agreed.parameters),
+      handler,
+      protocol,
+      request: new StoredRequest(request, client.address),
+      data,
+      network,
+    });
+  }
+}
+
+/** What is known of a client that asks for a connection. */
+interface UpgradeFacts {
+  readonly request: UpgradeRequest;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly handshake: ValidUpgrade;
+  /** The subprotocol that the option `protocols` leads to. */
+  readonly protocol: string;
+  readonly client: ClientFacts;
+  readonly network: string;
+}
+
+/** A valid upgrade request that waits for its answer. It has one deadline, and gets one answer. */
+class PendingUpgrade implements Deadline {
+  readonly facts: UpgradeFacts;
+  readonly #upgrades: ServerUpgrades;
+  readonly #onClose = (): void => void this.settle();
+  #state: 'new' | 'waiting' | 'settled' = 'new';
+  #ticket: number | undefined;
+
+  constructor(upgrades: ServerUpgrades, facts: UpgradeFacts) {
+    this.#upgrades = upgrades;
+    this.facts = facts;
+  }
+
+  get isSettled(): boolean {
+    return this.#state === 'settled';
+  }
+
+  /** The verdict takes time: from now on there is a deadline, and a client that goes is noticed. */
+  wait(timeoutMs: number): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'waiting';
+    this.facts.socket.on('close', this.#onClose);
+    if (timeoutMs !== Infinity) this.#ticket = timers.schedule(this, timeoutMs);
+  }
+
+  onDeadline(): void {
+    this.refuse(503, 'the server took too long to decide');
+  }
+
+  /** Refuses the client with a plain HTTP answer. Does nothing when it is settled. */
+  refuse(status: number, text: string): void {
+    if (this.settle()) refuseUpgrade(this.facts.socket, status, text);
+  }
+
+  /** Refuses the client as the user wants. Does nothing when it is settled. */
+  refuseWith({ status, body, headerLines }: Refusal): void {
+    if (this.settle()) answerUpgrade(this.facts.socket, status, body, headerLines);
+  }
+
+  /** Ends the wait: the deadline and the listener go. Returns false when it was over already. */
+  settle(): boolean {
+    if (this.#state === 'settled') return false;
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    if (this.#state === 'waiting') this.facts.socket.off('close', this.#onClose);
+    this.#state = 'settled';
+    this.#upgrades.onSettled(this);
+    return true;
+  }
+}

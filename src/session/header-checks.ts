@@ -1,0 +1,47 @@
+import { type ComponentSignature, FourDError } from '../errors.ts';
+import { isHeaderValue, isToken } from '../handshake/header-grammar.ts';
+
+/** One header that a user gave: its name as written, its name in lower case, its values. */
+export interface GivenHeader {
+  readonly name: string;
+  readonly key: string;
+  readonly values: readonly unknown[];
+}
+
+/**
+ * Reads headers that a user gave as an object. An array sends the header once per element.
+ *
+ * @param isReserved - whether the handshake itself sets a header; such names are not checked any further
+ * @throws FourDError `ERR_INVALID_HEADER` when a name could change the message
+ */
+export function readGivenHeaders(
+  headers: object,
+  isReserved: (key: string) => boolean,
+  component: ComponentSignature,
+): GivenHeader[] {
+  // The entries of a Headers or Map are no properties: they would be left out in silence.
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
+    throw invalidHeader('headers must be a plain object', component);
+  }
+  return Object.entries(headers).map(([name, value]) => {
+    const key = name.toLowerCase();
+    if (!isReserved(key) && !isToken(name)) throw invalidHeader('a name is not an HTTP token', component);
+    return { name, key, values: Array.isArray(value) ? (value as unknown[]) : [value] };
+  });
+}
+
+/**
+ * Checks that a value may stand in a header.
+ *
+ * @throws FourDError `ERR_INVALID_HEADER` when it is not a text, or could change the message
+ */
+export function checkHeaderValue(name: string, value: unknown, component: ComponentSignature): string {
+  if (typeof value !== 'string') throw invalidHeader(`the value of ${name} is not a text`, component);
+  if (isHeaderValue(value)) return value;
+  throw invalidHeader(`the value of ${name} has a character that HTTP forbids`, component);
+}
+
+/** Builds the error of headers that cannot be used. */
+export function invalidHeader(problem: string, componentSignature: ComponentSignature): FourDError {
+  return new FourDError('ERR_INVALID_HEADER', `invalid headers: ${problem}`, { componentSignature });
+}

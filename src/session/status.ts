@@ -1,2 +1,0 @@
-/** State of a connection, in 4D's words: `.status`. */
-export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
