@@ -8,6 +8,10 @@
 export interface ErrorRow {
   /** The number that 4D code reads: a close code (RFC 6455 section 7.4) or a negative number. */
   readonly errCode: number;
+  /** The close code that ends a connection with this error, 1006 when none can be sent; absent when it ends none. */
+  readonly closeCode?: number;
+  /** Why a connection ends that ends with this error, unless whoever makes the error knows better. */
+  readonly cause?: EndCause;
   /** What happened and what to do about it. */
   readonly meaning: string;
 }
@@ -17,80 +21,193 @@ export interface ErrorRow {
  * others have a negative number. `ERR_THROWN` takes the number that the caller of `throwError` gives.
  */
 export const errorTable = {
-  ERR_RESERVED_BITS: { errCode: 1002, meaning: 'A frame has a reserved bit set that no negotiated extension uses.' },
-  ERR_RESERVED_OPCODE: { errCode: 1002, meaning: 'A frame has an opcode that RFC 6455 reserves.' },
-  ERR_MASK_REQUIRED: { errCode: 1002, meaning: 'A client sent a frame without a mask.' },
-  ERR_MASK_FORBIDDEN: { errCode: 1002, meaning: 'A server sent a masked frame.' },
+  ERR_RESERVED_BITS: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A frame has a reserved bit set that no negotiated extension uses.',
+  },
+  ERR_RESERVED_OPCODE: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A frame has an opcode that RFC 6455 reserves.',
+  },
+  ERR_MASK_REQUIRED: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A client sent a frame without a mask.',
+  },
+  ERR_MASK_FORBIDDEN: { errCode: 1002, closeCode: 1002, cause: 'protocol', meaning: 'A server sent a masked frame.' },
   ERR_CONTROL_FRAME_TOO_LONG: {
     errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
     meaning: 'A ping, pong or close frame has more than 125 payload bytes.',
   },
-  ERR_CONTROL_FRAME_FRAGMENTED: { errCode: 1002, meaning: 'A ping, pong or close frame is fragmented.' },
+  ERR_CONTROL_FRAME_FRAGMENTED: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A ping, pong or close frame is fragmented.',
+  },
   ERR_LENGTH_NOT_MINIMAL: {
     errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
     meaning: 'A payload length is not in its shortest form, or its highest bit is set.',
   },
-  ERR_UNEXPECTED_CONTINUATION: { errCode: 1002, meaning: 'A continuation frame came while no message was unfinished.' },
-  ERR_EXPECTED_CONTINUATION: { errCode: 1002, meaning: 'A new message began before the one before it was finished.' },
-  ERR_INVALID_CLOSE_PAYLOAD: { errCode: 1002, meaning: 'A close frame has a payload of one byte.' },
-  ERR_INVALID_CLOSE_CODE: { errCode: 1002, meaning: 'A close frame has a code that must not be sent.' },
-  ERR_INVALID_UTF8: { errCode: 1007, meaning: 'A text message or close reason is not valid UTF-8.' },
-  ERR_INVALID_JSON: { errCode: 1007, meaning: 'A message is not valid JSON although dataType is "object".' },
-  ERR_INVALID_COMPRESSED_DATA: { errCode: 1007, meaning: 'A compressed message cannot be inflated.' },
+  ERR_UNEXPECTED_CONTINUATION: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A continuation frame came while no message was unfinished.',
+  },
+  ERR_EXPECTED_CONTINUATION: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A new message began before the one before it was finished.',
+  },
+  ERR_INVALID_CLOSE_PAYLOAD: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A close frame has a payload of one byte.',
+  },
+  ERR_INVALID_CLOSE_CODE: {
+    errCode: 1002,
+    closeCode: 1002,
+    cause: 'protocol',
+    meaning: 'A close frame has a code that must not be sent.',
+  },
+  ERR_INVALID_UTF8: {
+    errCode: 1007,
+    closeCode: 1007,
+    cause: 'protocol',
+    meaning: 'A text message or close reason is not valid UTF-8.',
+  },
+  ERR_INVALID_JSON: {
+    errCode: 1007,
+    closeCode: 1007,
+    cause: 'protocol',
+    meaning: 'A message is not valid JSON although dataType is "object".',
+  },
+  ERR_INVALID_COMPRESSED_DATA: {
+    errCode: 1007,
+    closeCode: 1007,
+    cause: 'protocol',
+    meaning: 'A compressed message cannot be inflated.',
+  },
   ERR_TOO_MANY_FRAGMENTS: {
     errCode: 1008,
+    closeCode: 1008,
+    cause: 'limit',
     meaning: 'A message has more fragments than maxFragments. Raise the limit if your peers need it.',
   },
   ERR_INCOMPLETE_MESSAGE: {
     errCode: 1008,
+    closeCode: 1008,
+    cause: 'limit',
     meaning: 'A message, or a frame, was begun and not finished within incompleteMessageTimeoutMs.',
   },
   ERR_TOO_MANY_CONTROL_FRAMES: {
     errCode: 1008,
+    closeCode: 1008,
+    cause: 'limit',
     meaning: 'The peer sent more pings and pongs within a second than maxControlFramesPerSecond.',
   },
   ERR_RATE_LIMIT: {
     errCode: 1008,
+    closeCode: 1008,
+    cause: 'limit',
     meaning: 'The peer sent more within a second than maxMessagesPerSecond or maxBytesPerSecond.',
   },
   ERR_MESSAGE_TOO_BIG: {
     errCode: 1009,
+    closeCode: 1009,
+    cause: 'limit',
     meaning: 'A message is bigger than maxMessageBytes. Raise the limit if your peers need it.',
   },
-  ERR_CALLBACK_FAILED: { errCode: 1011, meaning: 'A callback of your handler threw or rejected: see cause.' },
+  ERR_CALLBACK_FAILED: {
+    errCode: 1011,
+    closeCode: 1011,
+    cause: 'callback',
+    meaning: 'A callback of your handler threw or rejected: see cause.',
+  },
   ERR_BUFFER_FULL: {
     errCode: 1013,
+    closeCode: 1013,
+    cause: 'limit',
     meaning: 'The peer reads too slowly: more than maxBufferedBytes wait to be sent to it.',
   },
   ERR_INCOMPLETE_BUDGET: {
     errCode: 1013,
+    closeCode: 1013,
+    cause: 'limit',
     meaning:
       'The unfinished messages of all connections held more than maxIncompleteBytes, and this one was the oldest. See setGlobalLimits.',
   },
   ERR_HEARTBEAT: {
     errCode: 1006,
+    closeCode: 1006,
+    cause: 'heartbeat',
     meaning: 'Nothing came from the peer for pingIntervalMs, nor for pongTimeoutMs after a ping: it is gone.',
   },
-  ERR_CONNECTION_LOST: { errCode: 1006, meaning: 'The connection ended without a close frame.' },
-  ERR_CLOSE_TIMEOUT: { errCode: 1006, meaning: 'The peer did not answer a close frame within closeTimeoutMs.' },
-  ERR_CONNECT_FAILED: { errCode: 1006, meaning: 'The server cannot be reached (DNS, TCP or TLS): see cause.' },
+  ERR_CONNECTION_LOST: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'peer-reset',
+    meaning: 'The connection ended without a close frame.',
+  },
+  ERR_CLOSE_TIMEOUT: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'timeout',
+    meaning: 'The peer did not answer a close frame within closeTimeoutMs.',
+  },
+  ERR_CONNECT_FAILED: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'connect',
+    meaning: 'The server cannot be reached (DNS, TCP or TLS): see cause.',
+  },
   ERR_PROXY_FAILED: {
     errCode: 1006,
+    closeCode: 1006,
+    cause: 'connect',
     meaning: 'The proxy cannot be reached, or does not do what its protocol demands: see cause.',
   },
   ERR_PROXY_REFUSED: {
     errCode: 1006,
+    closeCode: 1006,
+    cause: 'refused',
     meaning:
       'The proxy refused: see httpStatus (407: it wants user and password), or observed, the reply of a SOCKS proxy.',
   },
-  ERR_ABORTED: { errCode: 1006, meaning: 'The option signal was aborted before the connection was open: see cause.' },
-  ERR_HANDSHAKE_TIMEOUT: { errCode: 1006, meaning: 'The opening handshake took longer than handshakeTimeoutMs.' },
+  ERR_ABORTED: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'aborted',
+    meaning: 'The option signal was aborted before the connection was open: see cause.',
+  },
+  ERR_HANDSHAKE_TIMEOUT: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'timeout',
+    meaning: 'The opening handshake took longer than handshakeTimeoutMs.',
+  },
   ERR_HANDSHAKE_REFUSED: {
     errCode: 1006,
+    closeCode: 1006,
+    cause: 'refused',
     meaning: 'The server answered with another HTTP status than 101: see httpStatus, httpHeaders and httpBody.',
   },
   ERR_HANDSHAKE_INVALID: {
     errCode: 1006,
+    closeCode: 1006,
+    cause: 'protocol',
     meaning: 'The server answered 101, but not as RFC 6455 demands, or did not answer in HTTP.',
   },
   ERR_DUPLICATE_PATH: { errCode: -10718, meaning: 'Another WebSocket server of this web server has the same path.' },
@@ -141,7 +258,7 @@ export const errorTable = {
     meaning: 'expiresAt of a connection takes a Date, a number of milliseconds since 1970, or undefined.',
   },
   ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
-} as const;
+} as const satisfies Readonly<Record<string, ErrorRow>>;
 
 /** The stable name of an error: `error.code`. */
 export type ErrorCode = keyof typeof errorTable;
@@ -184,29 +301,6 @@ export type EndCause =
  * closing handshake came to nothing.
  */
 export type EndPhase = 'preparing' | 'resolving' | 'connecting' | 'proxy' | 'tls' | 'handshake' | 'open' | 'closing';
-
-/** The causes that a code tells by itself. */
-const CAUSES_BY_CODE: Readonly<Partial<Record<ErrorCode, EndCause>>> = {
-  ERR_HEARTBEAT: 'heartbeat',
-  ERR_CONNECTION_LOST: 'peer-reset',
-  ERR_CLOSE_TIMEOUT: 'timeout',
-  ERR_HANDSHAKE_TIMEOUT: 'timeout',
-  ERR_ABORTED: 'aborted',
-  ERR_PROXY_REFUSED: 'refused',
-  ERR_HANDSHAKE_REFUSED: 'refused',
-  ERR_HANDSHAKE_INVALID: 'protocol',
-};
-
-/** The causes that the number of other codes tells. */
-const CAUSES_BY_NUMBER: Readonly<Record<number, EndCause>> = {
-  1002: 'protocol',
-  1006: 'connect',
-  1007: 'protocol',
-  1008: 'limit',
-  1009: 'limit',
-  1011: 'callback',
-  1013: 'limit',
-};
 
 /** One item of an error stack, as `event.errors` and `lastErrors()` show it. */
 export interface ErrorItem {
@@ -270,7 +364,7 @@ export class FourDError extends Error {
     this.errCode = details.errCode ?? errorTable[code].errCode;
     this.componentSignature = details.componentSignature ?? 'host';
     this.side = details.side ?? 'local';
-    const endCause = details.endCause ?? CAUSES_BY_CODE[code] ?? CAUSES_BY_NUMBER[errorTable[code].errCode];
+    const endCause = details.endCause ?? rowOf(code).cause;
     if (endCause !== undefined) this.endCause = endCause;
     if (details.phase !== undefined) this.phase = details.phase;
     if (details.limit !== undefined) this.limit = details.limit;
@@ -282,15 +376,17 @@ export class FourDError extends Error {
 
   /** The close code that ends a connection with this error, 1006 (nothing is sent) when it has none. */
   get closeCode(): number {
-    // Of the table: the number that the caller of throwError gave is no close code.
-    const { errCode } = errorTable[this.code];
-    return errCode >= 1000 ? errCode : 1006;
+    return rowOf(this.code).closeCode ?? 1006;
   }
 
   /** This error as 4D code expects it in `event.errors`. */
   get item(): ErrorItem {
     return { errCode: this.errCode, message: this.message, componentSignature: this.componentSignature };
   }
+}
+
+function rowOf(code: ErrorCode): ErrorRow {
+  return errorTable[code];
 }
 
 /** Notes how a connection ends in an error that was made where nobody knew. What it says already stays. */

@@ -26,7 +26,7 @@ export {
 export { type CallbackResult } from './session/call-handler.ts';
 export { type WebSocketOptions } from './client/client-options.ts';
 export { type CommonOptions } from './session/common-options.ts';
-export { type CompressionOptions } from './session/compression-options.ts';
+export { type CompressionOptions } from './session/common-options.ts';
 export { type OriginCheck, type Origins } from './server/origins.ts';
 export { type DrainOptions, type DrainResult } from './server/shutdown.ts';
 export { type GlobalLimits, setGlobalLimits } from './session/global-limits.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { callbackFailed, type ErrorCode, errorTable, FourDError } from '../src/errors.ts';
+import { callbackFailed, type ErrorCode, type ErrorRow, errorTable, FourDError } from '../src/errors.ts';
 
 const CODES = Object.keys(errorTable) as ErrorCode[];
 
@@ -21,6 +21,16 @@ describe('the table of errors', () => {
   test('no two errors share a negative number', () => {
     const negative = CODES.map((code) => errorTable[code].errCode).filter((errCode) => errCode < 0);
     expect(new Set(negative).size).toBe(negative.length);
+  });
+
+  test('what ends a connection names its close code, which is its number, and its cause; what ends none names neither', () => {
+    const odd = CODES.filter((code) => {
+      const { errCode, closeCode, cause }: ErrorRow = errorTable[code];
+      return errCode >= 1000
+        ? closeCode !== errCode || cause === undefined
+        : closeCode !== undefined || cause !== undefined;
+    });
+    expect(odd).toEqual([]);
   });
 
   test.each([

@@ -33,11 +33,8 @@ export class ClosingState implements Deadline {
   /** Why the connection ends, once that is known. */
   cause: EndCause | undefined;
   phase: EndPhase = 'open';
-  hasCloseFrame = false;
-  hasFailed = false;
-  isDestroyed = false;
-  /** Nothing is delivered any more, but the end of the stream is still to be read: no pause. */
-  isDiscarding = false;
+  /** What has decided how the connection ends, undefined until something has. */
+  outcome: 'close-frame' | 'failure' | 'destroyed' | undefined;
   isOver = false;
   /** The shortest time that the peer was given to answer our close frame. */
   waitMs: number = Infinity;
@@ -51,12 +48,7 @@ export class ClosingState implements Deadline {
 
   /** Whether the closing handshake is over, well or not: only TCP is left to end. */
   get isHandshakeOver(): boolean {
-    return this.hasCloseFrame || this.hasFailed;
-  }
-
-  /** Whether no close frame of the peer, no failure and no destruction has decided how the connection ends. */
-  get isUndecided(): boolean {
-    return !this.isHandshakeOver && !this.isDestroyed;
+    return this.outcome === 'close-frame' || this.outcome === 'failure';
   }
 
   /** The connection ends after this time at the latest. An earlier deadline stays. */

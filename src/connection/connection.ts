@@ -65,8 +65,8 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   #head: Buffer | undefined;
   #isPaused = true;
   #isInflating = false;
-  /** Made when the connection begins to end. */
-  #end: ClosingState | undefined;
+  /** Made when the connection begins to end: from then on nothing is delivered, and what comes is read and dropped. */
+  #closing: ClosingState | undefined;
   /** Messages that are not framed yet, so that they can be dropped. */
   #held: SendBacklog | undefined;
   #bytesReceived = 0;
@@ -107,7 +107,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   /** Begins to read, and goes on reading after {@link pause}. Events that were held back may come within this call. */
   resume(): void {
-    if (!this.#isPaused || this.#end?.isOver === true) return;
+    if (!this.#isPaused || this.#closing?.isOver === true) return;
     this.#isPaused = false;
     const head = this.#head;
     this.#head = undefined;
@@ -121,7 +121,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   /** Reports no message, and takes no bytes from the peer, until {@link resume}. */
   pause(): void {
-    if (this.#isPaused || this.#end?.isOver === true || this.#end?.isDiscarding === true) return;
+    if (this.#isPaused || this.#closing !== undefined) return;
     this.#isPaused = true;
     this.#monitor.onPause();
     this.#protocol.pause();
@@ -148,13 +148,13 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
    * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
    */
   close(code: number, reason: string, timeoutMs: number, cause: EndCause = 'local'): void {
-    const end = this.#beginEnd();
-    if (end.isOver) return;
+    const closing = this.#beginClosing();
+    if (closing.isOver) return;
     this.#releaseHeld(false);
-    end.cause ??= cause;
+    closing.cause ??= cause;
     this.#protocol.close(code, reason);
-    end.setDeadline(timeoutMs);
-    this.#discard(end);
+    closing.setDeadline(timeoutMs);
+    this.#discard();
   }
 
   /**
@@ -163,15 +163,15 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
    * @returns whether `onError` was told: false when the connection is over, or has failed, already
    */
   fail(error: FourDError): boolean {
-    return this.#end?.isOver !== true && this.#protocol.fail(error);
+    return this.#closing?.isOver !== true && this.#protocol.fail(error);
   }
 
   /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
   destroy(cause: EndCause = 'local'): void {
-    const end = this.#beginEnd();
-    if (end.isUndecided && end.cause !== undefined) end.phase = 'closing';
-    end.isDestroyed = true;
-    end.cause ??= cause;
+    const closing = this.#beginClosing();
+    if (closing.outcome === undefined && closing.cause !== undefined) closing.phase = 'closing';
+    closing.outcome ??= 'destroyed';
+    closing.cause ??= cause;
     this.#protocol.abandon();
     this.#transport.reset();
   }
@@ -202,24 +202,24 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   onClose(code: number, reason: string | undefined): void {
-    const end = this.#beginEnd();
-    end.hasCloseFrame = true;
-    end.cause ??= 'peer-closed';
-    end.code = code;
-    end.reason = reason;
+    const closing = this.#beginClosing();
+    closing.outcome = 'close-frame';
+    closing.cause ??= 'peer-closed';
+    closing.code = code;
+    closing.reason = reason;
     this.#listener.onClosing();
     // RFC 6455 section 7.1.1: the server ends TCP first; the client only when the server does not.
     if (this.#options.role === 'server') this.#batch.end();
-    end.setDeadline(this.#options.closeTimeoutMs);
-    this.#discard(end);
+    closing.setDeadline(this.#options.closeTimeoutMs);
+    this.#discard();
   }
 
   onFail(error: FourDError): void {
-    const end = this.#beginEnd();
-    end.hasFailed = true;
-    if (end.cause !== undefined) end.phase = 'closing';
-    end.cause = withEnding(error, end.phase, 'local').endCause;
-    end.code = error.closeCode;
+    const closing = this.#beginClosing();
+    closing.outcome = 'failure';
+    if (closing.cause !== undefined) closing.phase = 'closing';
+    closing.cause = withEnding(error, closing.phase, 'local').endCause;
+    closing.code = error.closeCode;
     this.#listener.onClosing();
     this.#listener.onError(error);
     if (error.closeCode === CLOSE_ABNORMAL) {
@@ -227,9 +227,9 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
       return;
     }
     this.#batch.end();
-    end.setDeadline(this.#options.closeTimeoutMs);
+    closing.setDeadline(this.#options.closeTimeoutMs);
     // Reading goes on, or unread bytes would turn the end of the stream into a reset that overtakes the close frame.
-    this.#discard(end);
+    this.#discard();
   }
 
   // TransportListener
@@ -237,7 +237,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
     // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
-    if (this.#end?.isDiscarding === true || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
+    if (this.#closing !== undefined || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
     this.#monitor.onBytes(this.#protocol.partialMessageId);
   }
 
@@ -249,7 +249,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   onEnd(): void {
-    if (this.#end?.isHandshakeOver === true) this.#batch.end();
+    if (this.#closing?.isHandshakeOver === true) this.#batch.end();
     else {
       const without = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
       this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${without}`, 'peer-ended');
@@ -257,22 +257,22 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   onClosed(error: Error | undefined): void {
-    const end = this.#beginEnd();
-    if (end.isUndecided) {
+    const closing = this.#beginClosing();
+    if (closing.outcome === undefined) {
       const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
-    end.finish();
+    closing.finish();
     this.#monitor.stop();
     this.#batch.close();
     this.#held = undefined;
     this.#protocol.abandon();
     this.#listener.onTerminated({
-      code: end.code,
-      reason: end.reason,
-      wasClean: end.hasCloseFrame && !end.hasFailed,
-      cause: end.cause ?? 'local',
-      phase: end.phase,
+      code: closing.code,
+      reason: closing.reason,
+      wasClean: closing.outcome === 'close-frame',
+      cause: closing.cause ?? 'local',
+      phase: closing.phase,
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#batch.bytesWritten,
       openMs: Math.round(performance.now() - this.#openedAt),
@@ -299,25 +299,25 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   onLimitExceeded(error: FourDError): void {
     // After the handshake only TCP is left to end, and that is no error.
-    if (this.#end?.isHandshakeOver === true) this.#transport.destroy();
+    if (this.#closing?.isHandshakeOver === true) this.#transport.destroy();
     else this.#protocol.fail(error);
   }
 
   // ClosingListener
 
   onCloseTimeout(): void {
-    const end = this.#beginEnd();
+    const closing = this.#beginClosing();
     // After the handshake only TCP is left to end, and that does not need the peer.
-    if (end.isHandshakeOver) this.#transport.destroy();
+    if (closing.isHandshakeOver) this.#transport.destroy();
     else {
-      const message = `connection lost: the peer did not answer the close frame within ${end.waitMs} ms`;
+      const message = `connection lost: the peer did not answer the close frame within ${closing.waitMs} ms`;
       this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
   }
 
-  #beginEnd(): ClosingState {
-    this.#end ??= new ClosingState(this);
-    return this.#end;
+  #beginClosing(): ClosingState {
+    this.#closing ??= new ClosingState(this);
+    return this.#closing;
   }
 
   #lose(code: 'ERR_CONNECTION_LOST' | 'ERR_CLOSE_TIMEOUT', message: string, endCause: EndCause, cause?: Error): void {
@@ -391,8 +391,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     if (this.isReading) this.#transport.resume();
   }
 
-  #discard(end: ClosingState): void {
-    end.isDiscarding = true;
+  #discard(): void {
     // In a later turn, so that what was held back is not reported from within close() or fail().
     if (this.#isPaused) setImmediate(() => this.resume());
   }

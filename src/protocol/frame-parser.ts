@@ -51,8 +51,7 @@ export class FrameParser {
   readonly #listener: FrameListener;
   readonly #expectsMask: boolean;
   readonly #allowedReservedBits: number;
-  #isPaused = false;
-  #isStopped = false;
+  #state: 'reading' | 'paused' | 'stopped' = 'reading';
   #isRunning = false;
   /** What came while paused. */
   #rest: Queue<Buffer> | undefined;
@@ -90,7 +89,7 @@ export class FrameParser {
 
   /** Takes the next chunk, which is unmasked in place and gone after the call. Must not be called from a listener. */
   receive(chunk: Buffer): void {
-    if (this.#isStopped) return;
+    if (this.#state === 'stopped') return;
     if (this.#rest !== undefined) {
       this.#rest.push(Buffer.from(chunk));
       return;
@@ -106,17 +105,17 @@ export class FrameParser {
 
   /** Stops reporting after the current call until {@link resume}. */
   pause(): void {
-    this.#isPaused = true;
+    if (this.#state === 'reading') this.#state = 'paused';
   }
 
   /** Goes on after {@link pause}: what came in the meantime is reported before this call returns. */
   resume(): void {
-    this.#isPaused = false;
+    if (this.#state === 'paused') this.#state = 'reading';
     const rest = this.#rest;
     if (rest === undefined || this.#isRunning) return;
     for (let chunk = rest.shift(); chunk !== undefined; chunk = rest.shift()) {
       const offset = this.#run(chunk, chunk.length);
-      if (this.#isPaused) {
+      if (offset < chunk.length) {
         rest.unshift(chunk.subarray(offset));
         return;
       }
@@ -126,16 +125,21 @@ export class FrameParser {
 
   /** Discards all that comes from now on. */
   stop(): void {
-    this.#isStopped = true;
+    this.#state = 'stopped';
     this.#rest = undefined;
     this.#cut = undefined;
+  }
+
+  /** A listener may have stopped the parser within the call that is running. */
+  get #hasStopped(): boolean {
+    return this.#state === 'stopped';
   }
 
   /** Reads `bytes[0..end)` until the end, a pause or a stop. Returns how much is done with. */
   #run(bytes: Buffer, end: number): number {
     let offset = 0;
     this.#isRunning = true;
-    while (offset < end && !this.#isPaused && !this.#isStopped) {
+    while (offset < end && this.#state === 'reading') {
       if (!this.#isInPayload) {
         offset += this.#cut === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
         if (!this.#isInPayload) continue;
@@ -145,7 +149,7 @@ export class FrameParser {
       if (offset < end || this.#missingBytes === 0) offset = this.#readPayload(bytes, offset, end);
     }
     this.#isRunning = false;
-    return this.#isStopped ? end : offset;
+    return this.#hasStopped ? end : offset;
   }
 
   /** Reads a header that begins in this chunk. Returns the bytes taken. */
@@ -153,7 +157,7 @@ export class FrameParser {
     const available = end - offset;
     const headerBytes = this.#readHeader(bytes, offset, available);
     if (headerBytes > 0) return headerBytes;
-    if (!this.#isStopped) this.#cut = joined(NOTHING, bytes, offset, end);
+    if (!this.#hasStopped) this.#cut = joined(NOTHING, bytes, offset, end);
     return available;
   }
 
@@ -162,7 +166,7 @@ export class FrameParser {
     const before = this.#cut as Buffer;
     const header = joined(before, bytes, 0, Math.min(end, MAX_HEADER_BYTES - before.length));
     const headerBytes = this.#readHeader(header, 0, header.length);
-    this.#cut = headerBytes > 0 || this.#isStopped ? undefined : header;
+    this.#cut = headerBytes > 0 || this.#hasStopped ? undefined : header;
     return headerBytes > 0 ? headerBytes - before.length : end;
   }
 

@@ -30,6 +30,12 @@ export interface ProtocolOptions extends MessageLimits {
   readonly compression?: Compression | undefined;
 }
 
+/**
+ * `open`: messages go both ways. `closeSent`: our close frame was sent, or waits behind messages that are being
+ * compressed; only the peer's close frame counts. `done`: both close frames were sent, or the connection failed.
+ */
+type ProtocolState = 'open' | 'closeSent' | 'done';
+
 /** A message that is being inflated. */
 interface Inflating {
   /** Whether the sink knows: it is not told of what takes no time. */
@@ -49,11 +55,11 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   readonly #sink: ProtocolSink;
   readonly #output: FrameOutput;
   readonly #options: ProtocolOptions;
-  readonly #parser: FrameParser;
+  /** Undefined once the connection is done: what still comes is discarded. */
+  #parser: FrameParser | undefined;
   /** Only while there is a message that is compressed, or not whole. */
   #assembler: MessageAssembler | undefined;
-  #isClosing = false;
-  #isDone = false;
+  #state: ProtocolState = 'open';
   #isPaused = false;
   #inflating: Inflating | undefined;
   /** Made with the first message that is compressed. */
@@ -72,14 +78,15 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
   get isClosing(): boolean {
-    return this.#isClosing;
+    return this.#state !== 'open';
   }
 
   /**
    * Which message, or control frame between messages, has come in part only: a number that no other one has, 0 for none.
    */
   get partialMessageId(): number {
-    return !this.#isClosing && (this.#parser.isInFrame || this.#isInMessage) ? this.#ordinal : 0;
+    const isPartial = this.#state === 'open' && (this.#parser?.isInFrame === true || this.#isInMessage);
+    return isPartial ? this.#ordinal : 0;
   }
 
   /** Payload bytes of messages that are being compressed, or wait behind one that is. */
@@ -89,20 +96,20 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   /** Takes bytes from the peer, which it may change, and which may be used again after the call. Never throws. */
   receive(chunk: Buffer): void {
-    this.#parser.receive(chunk);
+    this.#parser?.receive(chunk);
   }
 
   /** Reports nothing more, after the current event, until {@link resume}. */
   pause(): void {
     this.#isPaused = true;
-    this.#parser.pause();
+    this.#parser?.pause();
   }
 
   /** Goes on after {@link pause}. Events that were held back come before this call returns. */
   resume(): void {
     this.#isPaused = false;
     const inflating = this.#inflating;
-    if (inflating === undefined) this.#parser.resume();
+    if (inflating === undefined) this.#parser?.resume();
     else if (inflating.report !== undefined) {
       const { report } = inflating;
       inflating.report = undefined;
@@ -116,7 +123,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    * @param compress - whether to compress it where compression was negotiated; by default by its length
    */
   sendText(text: string, compress?: boolean): void {
-    if (this.#isClosing) return;
+    if (this.#state !== 'open') return;
     const shared = this.#isClient ? undefined : sharedMessage(text);
     const compresses = this.#compresses(text.length, compress);
     if (shared !== undefined) this.#sendShared(shared, compresses);
@@ -132,7 +139,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    * @param bytes - copied when shorter than 16 KiB; longer ones must not change until they have left
    */
   sendBinary(bytes: Buffer, compress?: boolean): void {
-    if (this.#isClosing) return;
+    if (this.#state !== 'open') return;
     const compresses = this.#compresses(bytes.length, compress);
     if (compresses || this.#isDeflating) {
       const payload = bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes;
@@ -142,7 +149,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   /** Sends a message that other connections send too. For servers only. Does nothing once the connection is closing. */
   sendPrepared(message: PreparedMessage, compress?: boolean): void {
-    if (!this.#isClosing) this.#sendShared(message, this.#compresses(message.payload.length, compress));
+    if (this.#state === 'open') this.#sendShared(message, this.#compresses(message.payload.length, compress));
   }
 
   /**
@@ -171,8 +178,8 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    * @param reason - cut to 123 bytes at a code point
    */
   close(code: number, reason: string): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
+    if (this.#state !== 'open') return;
+    this.#state = 'closeSent';
     // What has come of an unfinished message will never be delivered.
     this.#forgetMessage();
     const payload = buildClosePayload(code, reason);
@@ -187,8 +194,8 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    * @returns false when the connection is over already, and nothing happens
    */
   fail(error: FourDError): boolean {
-    if (this.#isDone) return false;
-    const isCloseSent = this.#isClosing && this.#deflating?.waitingClose === undefined;
+    if (this.#state === 'done') return false;
+    const isCloseSent = this.#state === 'closeSent' && this.#deflating?.waitingClose === undefined;
     this.#finish();
     // The peer gets the code, and no detail of what went wrong here.
     if (!isCloseSent && isSendableCloseCode(error.closeCode)) this.#writeClose(buildClosePayload(error.closeCode, ''));
@@ -205,14 +212,14 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   onOutputWritable(): void {
     const pong = this.#waitingPong;
     this.#waitingPong = undefined;
-    if (pong !== undefined && !this.#isClosing) this.#writeFrame(FIN_BIT | OPCODE_PONG, pong);
+    if (pong !== undefined && this.#state === 'open') this.#writeFrame(FIN_BIT | OPCODE_PONG, pong);
   }
 
   // FrameListener
 
   onDataHeader(firstByte: number, payloadBytes: number): boolean {
     // After our own close frame nothing is delivered any more, so nothing needs to be held or checked.
-    if (this.#isClosing) return true;
+    if (this.#state !== 'open') return true;
     if (this.#assembler === undefined) {
       // Whether an assembler is needed shows with the payload.
       if (isWholeMessage(firstByte) && payloadBytes <= this.#options.maxMessageBytes) return true;
@@ -222,10 +229,10 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
-    if (this.#isClosing) return;
+    if (this.#state !== 'open') return;
     let assembler = this.#assembler;
     if (assembler === undefined) {
-      const { firstByte, missingBytes } = this.#parser;
+      const { firstByte, missingBytes } = this.#parser as FrameParser;
       if (isLast) {
         this.#deliver(bytes, start, end, firstByte === (FIN_BIT | OPCODE_TEXT), isAscii);
         return;
@@ -270,13 +277,13 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   onInflating(): void {
     this.#inflating = { isTold: false, report: undefined };
-    this.#parser.pause();
+    this.#parser?.pause();
   }
 
   onInflated(report: () => void): void {
     const inflating = this.#inflating as Inflating;
     // An inflater may be done after the connection has begun to close: then nobody wants the result.
-    if (!this.#isClosing) {
+    if (this.#state === 'open') {
       if (this.#isPaused) {
         inflating.report = report;
         return;
@@ -284,7 +291,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
       report();
     }
     this.#endInflating(inflating);
-    if (!this.#isPaused) this.#parser.resume();
+    if (!this.#isPaused) this.#parser?.resume();
   }
 
   // DeflateListener
@@ -343,7 +350,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
       return;
     }
     // RFC 6455 section 5.5.1: the answer repeats the code. A peer that has closed takes no messages: none is waited for.
-    const answer = this.#isClosing ? this.#deflating?.waitingClose : buildClosePayload(close.code, '');
+    const answer = this.#state === 'open' ? buildClosePayload(close.code, '') : this.#deflating?.waitingClose;
     this.#finish();
     if (answer !== undefined) this.#writeClose(answer);
     this.#sink.onClose(close.code, close.reason);
@@ -352,7 +359,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   #answerPing(payload: Buffer): void {
     // Deviation: RFC 6455 section 5.5.2 asks for an answer after our own close frame too, but a peer discards what follows
     // that frame.
-    if (this.#isClosing) return;
+    if (this.#state !== 'open') return;
     // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
     this.#waitingPong = this.#output.isBlocked ? Buffer.from(payload) : undefined;
     if (this.#waitingPong === undefined) this.#writeFrame(FIN_BIT | OPCODE_PONG, payload);
@@ -360,9 +367,9 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   /** Lets go of all that waits, in and out. */
   #finish(): void {
-    this.#isClosing = true;
-    this.#isDone = true;
-    this.#parser.stop();
+    this.#state = 'done';
+    this.#parser?.stop();
+    this.#parser = undefined;
     this.#forgetMessage();
     this.#deflating?.clear();
     this.#deflating = undefined;
@@ -374,7 +381,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     if (payload.length > MAX_CONTROL_PAYLOAD_BYTES) {
       throw new RangeError(`control frame too long: ${payload.length} bytes (at most ${MAX_CONTROL_PAYLOAD_BYTES})`);
     }
-    if (!this.#isClosing) this.#writeFrame(FIN_BIT | opcode, payload);
+    if (this.#state === 'open') this.#writeFrame(FIN_BIT | opcode, payload);
   }
 
   #writeClose(payload: Buffer): void {

@@ -37,6 +37,12 @@ interface Task {
 }
 
 /**
+ * `alive`: takes messages. `killed`: the message that runs is the last one. `closing`: it is over, and what the worker owns
+ * is being closed. `ended`: nothing is left.
+ */
+type WorkerState = 'alive' | 'killed' | 'closing' | 'ended';
+
+/**
  * A named logical process on this thread: its own variables and error handler, and a queue of tasks that run one at a
  * time, a returned promise being awaited.
  *
@@ -62,9 +68,7 @@ export class Worker {
   #isBusy = false;
   #isScheduled = false;
   #isRunningTasks = false;
-  #isEnding = false;
-  #hasClosedOwned = false;
-  #hasEnded = false;
+  #state: WorkerState = 'alive';
 
   /** @param onEnded - called when a killed process is over; the main process has none and never ends */
   constructor(name: string, onEnded: (() => void) | undefined) {
@@ -73,9 +77,9 @@ export class Worker {
     this.#onEnded = onEnded;
   }
 
-  /** True from the moment the process was killed. */
+  /** True from the moment the worker was killed. */
   get isEnding(): boolean {
-    return this.#isEnding;
+    return this.#state !== 'alive';
   }
 
   /** Queues a message. It runs in a later turn of the event loop. */
@@ -119,13 +123,13 @@ export class Worker {
   own(owned: WorkerResource): void {
     this.#owned.add(owned);
     // Made by the last message of a killed worker: it goes the same way as what was there before.
-    if (this.#hasClosedOwned) setImmediate(() => owned.onWorkerEnding());
+    if (this.#state === 'closing' || this.#state === 'ended') setImmediate(() => owned.onWorkerEnding());
   }
 
   /** The counterpart of {@link own}. */
   disown(owned: WorkerResource): void {
     this.#owned.delete(owned);
-    if (this.#isEnding) this.#schedule();
+    if (this.isEnding) this.#schedule();
   }
 
   /** Drops the messages that wait. A worker then ends: the current task may finish, and what it owns is closed. */
@@ -137,8 +141,8 @@ export class Worker {
     if (this.isMain) return;
     // What another process kills a second time is the successor; one that kills itself does not know of any.
     if (currentContext().worker !== this) this.messagesForSuccessor = [];
-    if (this.#isEnding) return;
-    this.#isEnding = true;
+    if (this.isEnding) return;
+    this.#state = 'killed';
     this.#schedule();
   }
 
@@ -166,7 +170,7 @@ export class Worker {
     this.#isRunningTasks = true;
     for (let left = this.#taskCount; !this.#isBusy; left--) {
       // In front of what waits: busy sockets would never leave the queue empty.
-      if (this.#isEnding) this.#closeOwned();
+      if (this.#state === 'killed') this.#closeOwned();
       const task = left > 0 ? this.#tasks.shift() : undefined;
       if (task === undefined) break;
       this.#taskCount--;
@@ -197,14 +201,13 @@ export class Worker {
   }
 
   #closeOwned(): void {
-    if (this.#hasClosedOwned) return;
-    this.#hasClosedOwned = true;
+    this.#state = 'closing';
     for (const owned of this.#owned) owned.onWorkerEnding();
   }
 
   #endIfOver(): void {
-    if (!this.#isEnding || this.#owned.size > 0 || this.#hasEnded) return;
-    this.#hasEnded = true;
+    if (this.#state !== 'closing' || this.#owned.size > 0) return;
+    this.#state = 'ended';
     this.#onEnded?.();
   }
 }

@@ -15,19 +15,17 @@ afterEach(() => expectNoDeadlines());
 test('is undecided, and lost, until something is known', () => {
   const { end } = setUp();
   expect([end.code, end.reason, end.cause, end.phase]).toEqual([1006, undefined, undefined, 'open']);
-  expect([end.isUndecided, end.isHandshakeOver, end.isOver]).toEqual([true, false, false]);
+  expect([end.outcome, end.isHandshakeOver, end.isOver]).toEqual([undefined, false, false]);
 });
 
-test.each(['hasCloseFrame', 'hasFailed'] as const)('is decided, and the handshake over, when it %s', (what) => {
+test.each([
+  ['close-frame', true],
+  ['failure', true],
+  ['destroyed', false],
+] as const)('with the outcome %s, that the closing handshake is over is %s', (outcome, isOver) => {
   const { end } = setUp();
-  end[what] = true;
-  expect([end.isUndecided, end.isHandshakeOver]).toEqual([false, true]);
-});
-
-test('is decided by destruction, without a handshake', () => {
-  const { end } = setUp();
-  end.isDestroyed = true;
-  expect([end.isUndecided, end.isHandshakeOver]).toEqual([false, false]);
+  end.outcome = outcome;
+  expect(end.isHandshakeOver).toBe(isOver);
 });
 
 test('of several deadlines the first one counts, once, and the shortest time is told', () => {
