@@ -258,7 +258,7 @@ export const errorTable = {
     meaning: 'expiresAt of a connection takes a Date, a number of milliseconds since 1970, or undefined.',
   },
   ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
-} as const satisfies Readonly<Record<string, ErrorRow>>;
+} as const;
 
 /** The stable name of an error: `error.code`. */
 export type ErrorCode = keyof typeof errorTable;

@@ -155,7 +155,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     if (upgrade.isSettled) return;
     if (answer === null || answer === undefined) upgrade.refuse(403, 'the server refused the connection');
     else if (answer instanceof Refusal) upgrade.refuseWith(answer);
-    else this.#accept(upgrade, answer instanceof AcceptAnswer ? answer : new AcceptAnswer(answer as object));
+    else this.#accept(upgrade, answer instanceof AcceptAnswer ? answer : new AcceptAnswer(answer));
   }
 
   /** Told also when the client has gone meanwhile: a mistake in user code must not pass in silence. */

@@ -11,7 +11,7 @@ import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
 import { parseServerOptions, type WebSocketServerOptions } from './server-options.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
-import { type ConnectionHandler, createConnection, WebSocketConnection } from './web-socket-connection.ts';
+import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
 /** How a message is sent to all connections of a server. */
 export interface BroadcastOptions extends SendOptions {

@@ -218,7 +218,7 @@ function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
  * @returns undefined when it is off
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkCompression(value: unknown, component: ComponentSignature): CheckedCompression | undefined {
+function checkCompression(value: unknown, component: ComponentSignature): CheckedCompression | undefined {
   if (value === undefined || value === false) return undefined;
   const options: unknown = value === true ? {} : value;
   if (typeof options !== 'object' || options === null) {
