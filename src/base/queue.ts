@@ -1,13 +1,13 @@
 /**
- * First in, first out, in constant time whatever the length: `Array.shift` moves all that follows, which makes a long
- * queue quadratic.
+ * A first-in, first-out queue whose operations take constant time at any length. `Array.shift` moves all items that
+ * follow, which makes a long queue quadratic.
  */
 export class Queue<T> {
   #incoming: T[] = [];
-  /** The front of the queue, its first item at the end. */
+  /** The front of the queue in reverse order: its first item is the last element. */
   #outgoing: T[] = [];
 
-  /** How many items there are. */
+  /** The number of items. */
   get length(): number {
     return this.#incoming.length + this.#outgoing.length;
   }
@@ -22,7 +22,7 @@ export class Queue<T> {
     this.#outgoing.push(item);
   }
 
-  /** Takes the first item, undefined when there is none. */
+  /** Removes and returns the first item, or undefined when the queue is empty. */
   shift(): T | undefined {
     if (this.#outgoing.length === 0) {
       this.#outgoing = this.#incoming.toReversed();

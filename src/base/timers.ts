@@ -1,34 +1,34 @@
-/** Deadlines are rounded up to a multiple of this, so that thousands of them share one system timer. */
+/** Deadlines are rounded up to a multiple of one tick, so that thousands of them share one system timer. */
 const TICK_MS = 50;
-/** A longer turn of the event loop counts as this much: what stood still here is not the peer's delay. */
+/** A longer turn of the event loop counts as this long: a stall of this process is not the delay of a peer. */
 const MAX_TURN_MS = 1000;
 
 /** Something that has a deadline. */
 export interface Deadline {
-  /** The deadline has passed. Must not throw. */
+  /** Called when the deadline has passed. Must not throw. */
   onDeadline(): void;
 }
 
 /**
- * All deadlines of the library on one system timer: setting and dropping one costs no more than a change to a set.
+ * Runs all deadlines of the library on one system timer: to set or cancel a deadline is one change to a set.
  *
- * @remarks Deadlines are never early, and late by {@link TICK_MS} at most while the event loop is free. When it stands
- * still, they are put off. The system timer runs only while there are deadlines, and does not keep the process alive
- * unless {@link hold} says so.
+ * @remarks A deadline is never early, and at most {@link TICK_MS} late while the event loop is free. When the event loop
+ * stalls, all deadlines are put off. The system timer runs only while deadlines are pending, and does not keep the
+ * process alive unless {@link ref} was called.
  */
 export class TimerWheel {
-  /** What is due at each tick that has anything. */
+  /** The deadlines by the tick at which they are due. A tick without deadlines has no entry. */
   readonly #due = new Map<number, Set<Deadline>>();
   readonly #now: () => number;
   #timeout: NodeJS.Timeout | undefined;
   #lastTick = 0;
-  /** What the clock showed when the wheel last turned. */
-  #lastTurn = 0;
-  /** The time that the event loop stood still. */
-  #lostMs = 0;
-  #holds = 0;
+  /** The time of the clock when the timer was started or last fired. */
+  #lastTurnMs = 0;
+  /** How long the event loop has stalled in total. */
+  #stalledMs = 0;
+  #refCount = 0;
 
-  /** @param now - a clock in milliseconds that never goes back */
+  /** @param now - a monotonic clock in milliseconds */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
@@ -41,103 +41,103 @@ export class TimerWheel {
    */
   schedule(deadline: Deadline, delayMs: number): number {
     if (this.#timeout === undefined) {
-      this.#lastTurn = this.#now();
-      this.#lastTick = Math.floor(this.#elapsed() / TICK_MS);
-      this.#run();
+      this.#lastTurnMs = this.#now();
+      this.#lastTick = Math.floor(this.#elapsedMs() / TICK_MS);
+      this.#startTimer();
     }
-    const tick = Math.max(Math.ceil((this.#elapsed() + delayMs) / TICK_MS), this.#lastTick + 1);
+    const tick = Math.max(Math.ceil((this.#elapsedMs() + delayMs) / TICK_MS), this.#lastTick + 1);
     const due = this.#due.get(tick);
     if (due === undefined) this.#due.set(tick, new Set([deadline]));
     else due.add(deadline);
     return tick;
   }
 
-  /** Drops the deadline that {@link schedule} gave this ticket for. Does nothing when it has passed. */
+  /** Cancels the deadline that got this ticket from {@link schedule}. Does nothing when the deadline has passed. */
   cancel(deadline: Deadline, ticket: number): void {
     const due = this.#due.get(ticket);
     if (due === undefined) return;
     due.delete(deadline);
     if (due.size === 0) this.#due.delete(ticket);
-    if (this.#due.size === 0) this.#stop();
+    if (this.#due.size === 0) this.#stopTimer();
   }
 
   /**
-   * The clock that deadlines go by: whole milliseconds, without the time that the event loop stood still.
+   * The time by which deadlines are due, in whole milliseconds, without the time that the event loop stalled.
    *
-   * @remarks Whole, because V8 keeps a field that holds a fraction as an object of 16 bytes.
+   * @remarks The number is whole because V8 stores a field that holds a fraction as an object of 16 bytes.
    */
   get nowMs(): number {
-    return Math.floor(this.#elapsed());
+    return Math.floor(this.#elapsedMs());
   }
 
-  /** The same as it was at the last tick, which costs nothing to read. It stands still while there are no deadlines. */
+  /** {@link nowMs} at the last tick, which costs nothing to read. The value stands still while nothing is pending. */
   get tickMs(): number {
     return this.#lastTick * TICK_MS;
   }
 
-  /** The time in all that the event loop stood still and {@link nowMs} leaves out. */
+  /** How long the event loop has stalled in total: the time that {@link nowMs} leaves out. */
   get stalledMs(): number {
-    this.#elapsed();
-    return Math.floor(this.#lostMs);
+    this.#elapsedMs();
+    return Math.floor(this.#stalledMs);
   }
 
-  /** Keeps the process alive while there are deadlines, until {@link release} has been called as often. */
-  hold(): void {
-    this.#holds++;
+  /** Keeps the process alive while deadlines are pending, until {@link unref} has been called as often. */
+  ref(): void {
+    this.#refCount++;
     this.#timeout?.ref();
   }
 
-  /** The counterpart of {@link hold}. */
-  release(): void {
-    this.#holds--;
-    if (this.#holds === 0) this.#timeout?.unref();
+  /** Takes back one call of {@link ref}. */
+  unref(): void {
+    this.#refCount--;
+    if (this.#refCount === 0) this.#timeout?.unref();
   }
 
-  /** How many ticks have deadlines: 0 when nothing is pending. */
+  /** The number of ticks that have deadlines: 0 when nothing is pending. */
   get pendingTicks(): number {
     return this.#due.size;
   }
 
-  /** The clock without the time that the event loop stood still. */
-  #elapsed(): number {
+  /** The time of the clock without the time that the event loop stalled. */
+  #elapsedMs(): number {
     const now = this.#now();
-    const excess = now - this.#lastTurn - MAX_TURN_MS;
-    // Without deadlines nothing turns the wheel: that is no stall.
-    if (excess > 0 && this.#timeout !== undefined) {
-      this.#lostMs += excess;
-      this.#lastTurn += excess;
+    const excessMs = now - this.#lastTurnMs - MAX_TURN_MS;
+    // Without deadlines the timer does not fire, so a long pause is no stall.
+    if (excessMs > 0 && this.#timeout !== undefined) {
+      this.#stalledMs += excessMs;
+      this.#lastTurnMs += excessMs;
     }
-    return now - this.#lostMs;
+    return now - this.#stalledMs;
   }
 
-  #run(): void {
+  #startTimer(): void {
     clearTimeout(this.#timeout);
-    const untilNextTick = (this.#lastTick + 1) * TICK_MS - this.#elapsed();
-    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(untilNextTick));
-    if (this.#holds === 0) this.#timeout.unref();
+    const delayMs = (this.#lastTick + 1) * TICK_MS - this.#elapsedMs();
+    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(delayMs));
+    if (this.#refCount === 0) this.#timeout.unref();
   }
 
-  #stop(): void {
+  #stopTimer(): void {
     clearTimeout(this.#timeout);
     this.#timeout = undefined;
   }
 
   #onTimer(): void {
-    const tick = Math.floor(this.#elapsed() / TICK_MS);
-    this.#lastTurn = this.#now();
+    const tick = Math.floor(this.#elapsedMs() / TICK_MS);
+    this.#lastTurnMs = this.#now();
     while (this.#lastTick < tick && this.#due.size > 0) {
       const due = this.#due.get(++this.#lastTick) ?? [];
-      // One leaves after the other, so that each can still be cancelled by those before it.
+      // Deadlines leave the set one by one, so that each can still be cancelled by an earlier one.
       for (const deadline of due) {
         this.cancel(deadline, this.#lastTick);
         deadline.onDeadline();
       }
     }
     this.#lastTick = Math.max(this.#lastTick, tick);
-    if (this.#due.size > 0) this.#run();
-    else this.#stop();
+    if (this.#due.size > 0) this.#startTimer();
+    else this.#stopTimer();
   }
 }
 
-/** The wheel that all connections of this process share. */
+/** The timer wheel that all connections of this process share. */
 export const timers: TimerWheel = new TimerWheel();

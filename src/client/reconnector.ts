@@ -149,7 +149,7 @@ export class Reconnector implements Deadline {
 
   onDeadline(): void {
     this.#ticket = undefined;
-    timers.release();
+    timers.unref();
     if (this.#preparation === undefined) {
       this.#prepare();
       return;
@@ -234,13 +234,13 @@ export class Reconnector implements Deadline {
   #setDeadline(delayMs: number): void {
     this.#ticket = timers.schedule(this, delayMs);
     // There is no socket that keeps the process alive until the next attempt.
-    timers.hold();
+    timers.ref();
   }
 
   #clearDeadline(): void {
     if (this.#ticket === undefined) return;
     timers.cancel(this, this.#ticket);
     this.#ticket = undefined;
-    timers.release();
+    timers.unref();
   }
 }

@@ -1,24 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { Queue } from '../../src/base/queue.ts';
 
-function drain<T>(queue: Queue<T>): T[] {
+function shiftAll<T>(queue: Queue<T>): T[] {
   const items: T[] = [];
   for (let item = queue.shift(); item !== undefined; item = queue.shift()) items.push(item);
   return items;
 }
 
 describe('a queue', () => {
-  test('gives what came first first', () => {
+  test('is first in, first out', () => {
     const queue = new Queue<number>();
     queue.push(1);
     queue.push(2);
     const first = queue.shift();
     queue.push(3);
-    expect([first, ...drain(queue)]).toEqual([1, 2, 3]);
+    expect([first, ...shiftAll(queue)]).toEqual([1, 2, 3]);
     expect(queue.shift()).toBeUndefined();
   });
 
-  test('knows how long it is, wherever its items are', () => {
+  test('reports its length after push, unshift and shift', () => {
     const queue = new Queue<number>();
     expect(queue.length).toBe(0);
     queue.push(1);
@@ -29,26 +29,26 @@ describe('a queue', () => {
     queue.shift();
     queue.push(3);
     expect(queue.length).toBe(2);
-    drain(queue);
+    shiftAll(queue);
     expect(queue.length).toBe(0);
   });
 
-  test('can be used again after it was empty', () => {
+  test('takes items again after it was empty', () => {
     const queue = new Queue<number>();
     queue.push(1);
-    drain(queue);
+    shiftAll(queue);
     queue.push(2);
     queue.push(3);
-    expect(drain(queue)).toEqual([2, 3]);
+    expect(shiftAll(queue)).toEqual([2, 3]);
   });
 
-  test('takes an item back to the front', () => {
+  test('puts an unshifted item in front of all others', () => {
     const queue = new Queue<number>();
     queue.unshift(1);
     queue.push(2);
     queue.push(3);
     queue.unshift(queue.shift()! * 10);
     queue.unshift(0);
-    expect(drain(queue)).toEqual([0, 10, 2, 3]);
+    expect(shiftAll(queue)).toEqual([0, 10, 2, 3]);
   });
 });

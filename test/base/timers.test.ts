@@ -16,7 +16,7 @@ class CountedDeadline implements Deadline {
   }
 }
 
-/** A clock that can run on while no timer does. */
+/** Makes a timer wheel whose clock can advance while no timer fires. */
 function makeStallable(): { wheel: TimerWheel; stall: (ms: number) => void } {
   let stalledMs = 0;
   return {
@@ -32,13 +32,13 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  // Nothing is left to run, whatever a test did.
+  // No test may leave a timer behind.
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
 
 describe('a deadline', () => {
-  test('is never early, and late by 50 ms at most, whenever the wheel begins to turn', () => {
+  test('is never early and at most 50 ms late, whenever the wheel starts', () => {
     const late: number[] = [];
     for (let start = 0; start < 60; start++) {
       const wheel = new TimerWheel();
@@ -56,7 +56,7 @@ describe('a deadline', () => {
     expect(Math.max(...late)).toBeLessThanOrEqual(TICK_MS);
   });
 
-  test('may be far away', () => {
+  test('passes an hour later', () => {
     const wheel = new TimerWheel();
     const far = new CountedDeadline();
     wheel.schedule(far, HOUR_MS);
@@ -66,7 +66,7 @@ describe('a deadline', () => {
     expect(far.count).toBe(1);
   });
 
-  test('passes after those that were due before it', () => {
+  test('passes after the deadlines that are due earlier', () => {
     const wheel = new TimerWheel();
     const passed: string[] = [];
     const tickets = [300, 100, 200].map((delayMs) =>
@@ -80,7 +80,7 @@ describe('a deadline', () => {
     expect(passed).toEqual(['after 100', 'after 200', 'after 300']);
   });
 
-  test('does not pass once it is cancelled, and those of the same tick still do', () => {
+  test('does not pass once cancelled, while others of the same tick still do', () => {
     const wheel = new TimerWheel();
     const [kept, dropped] = [new CountedDeadline(), new CountedDeadline()];
     wheel.schedule(kept, 100);
@@ -89,7 +89,7 @@ describe('a deadline', () => {
     expect([kept.count, dropped.count]).toEqual([1, 0]);
   });
 
-  test('can be cancelled by another one that is due at the same time', () => {
+  test('can be cancelled by another deadline of the same tick', () => {
     const wheel = new TimerWheel();
     const victim = new CountedDeadline();
     const killer = deadline(() => wheel.cancel(victim, ticket));
@@ -100,7 +100,7 @@ describe('a deadline', () => {
     expect(wheel.pendingTicks).toBe(0);
   });
 
-  test('can be cancelled when it has passed, and twice', () => {
+  test('ignores a cancel after it has passed, and a second one', () => {
     const wheel = new TimerWheel();
     const first = new CountedDeadline();
     const ticket = wheel.schedule(first, 10);
@@ -110,7 +110,7 @@ describe('a deadline', () => {
     expect(first.count).toBe(1);
   });
 
-  test('can be set within another one, also for at once', () => {
+  test('can be set within onDeadline(), also with a delay of 0', () => {
     const wheel = new TimerWheel();
     const passed: number[] = [];
     const again = deadline(() => {
@@ -127,7 +127,7 @@ describe('a deadline', () => {
     expect(gaps[4]).toBeLessThanOrEqual(500 + TICK_MS);
   });
 
-  test('can be set within another one while more are pending', () => {
+  test('can be set within onDeadline() while others are pending', () => {
     const wheel = new TimerWheel();
     const passed: string[] = [];
     const record = (name: string): Deadline => deadline(() => passed.push(name));
@@ -145,7 +145,7 @@ describe('a deadline', () => {
 });
 
 describe('the system timer', () => {
-  test('is one for thousands of deadlines, and gone with the last', () => {
+  test('is shared by thousands of deadlines, and stops after the last', () => {
     const wheel = new TimerWheel();
     let passed = 0;
     for (let i = 0; i < 5000; i++) {
@@ -162,7 +162,7 @@ describe('the system timer', () => {
     expect([wheel.pendingTicks, vi.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test('is gone when the last deadline is cancelled, and back with the next', () => {
+  test('stops when the last deadline is cancelled, and starts with the next', () => {
     const wheel = new TimerWheel();
     const first = new CountedDeadline();
     wheel.cancel(first, wheel.schedule(first, 1000));
@@ -187,8 +187,8 @@ describe('the system timer', () => {
   });
 });
 
-describe('an event loop that stands still', () => {
-  test('puts deadlines off by all but one second of it', () => {
+describe('a stalled event loop', () => {
+  test('puts deadlines off by the stall less one second', () => {
     const { wheel, stall } = makeStallable();
     const first = new CountedDeadline();
     wheel.schedule(first, 10_000);
@@ -200,7 +200,7 @@ describe('an event loop that stands still', () => {
     expect(first.count).toBe(1);
   });
 
-  test('does not put off twice what was set while it stood still', () => {
+  test('does not put off twice a deadline that was set during the stall', () => {
     const { wheel, stall } = makeStallable();
     const passed: string[] = [];
     wheel.schedule(
@@ -223,7 +223,7 @@ describe('an event loop that stands still', () => {
     expect(passed.toSorted()).toEqual(['after', 'before', 'between']);
   });
 
-  test('for less than a second counts in full', () => {
+  test('puts nothing off when the stall is shorter than a second', () => {
     const { wheel, stall } = makeStallable();
     const first = new CountedDeadline();
     wheel.schedule(first, 10_000);
@@ -237,7 +237,7 @@ describe('an event loop that stands still', () => {
   });
 });
 
-test('the process is kept alive only while someone holds it', () => {
+test('ref() keeps the process alive until unref() was called as often', () => {
   const wheel = new TimerWheel();
   const { setTimeout: fake } = globalThis;
   const timers: NodeJS.Timeout[] = [];
@@ -246,25 +246,25 @@ test('the process is kept alive only while someone holds it', () => {
     timers.push(timer);
     return timer;
   }) as typeof setTimeout);
-  const isHeld = (): boolean => timers.at(-1)!.hasRef();
+  const hasRef = (): boolean => timers.at(-1)!.hasRef();
   const one = deadline(() => {});
   const ticket = wheel.schedule(one, 200);
-  expect(isHeld()).toBe(false);
-  wheel.hold();
-  wheel.hold();
-  expect(isHeld()).toBe(true);
+  expect(hasRef()).toBe(false);
+  wheel.ref();
+  wheel.ref();
+  expect(hasRef()).toBe(true);
   vi.advanceTimersByTime(60);
-  expect(isHeld()).toBe(true);
-  wheel.release();
-  expect(isHeld()).toBe(true);
-  wheel.release();
-  expect(isHeld()).toBe(false);
+  expect(hasRef()).toBe(true);
+  wheel.unref();
+  expect(hasRef()).toBe(true);
+  wheel.unref();
+  expect(hasRef()).toBe(false);
   wheel.cancel(one, ticket);
   vi.restoreAllMocks();
 });
 
 describe('the clock', () => {
-  test('leaves out what the event loop stood still, and shows the last tick for nothing', () => {
+  test('leaves out the time that the event loop stalled, and shows the last tick', () => {
     const { wheel, stall } = makeStallable();
     const ticket = wheel.schedule(new CountedDeadline(), HOUR_MS);
     const first = new CountedDeadline();
@@ -284,7 +284,7 @@ describe('the clock', () => {
     expect(wheel.pendingTicks).toBe(0);
   });
 
-  test('does not take the time without deadlines for a stall', () => {
+  test('does not count time without deadlines as a stall', () => {
     const { wheel, stall } = makeStallable();
     const before = wheel.nowMs;
     stall(HOUR_MS);
