@@ -1,17 +1,17 @@
 import type { Transport, TransportListener } from './transport.ts';
 
-/** What one end may hold before it is blocked, like a socket's high-water mark. */
+/** An end is blocked once this many written bytes are unread, like a socket at its high-water mark. */
 const HIGH_WATER_MARK_BYTES = 65_536;
 
 /**
  * One end of a byte stream that never leaves the process, for tests that need no network.
  *
- * @remarks Bytes arrive in a later turn of the event loop, as those of a socket do. They are copied on the way.
+ * @remarks Bytes are copied, and arrive in a later turn of the event loop, as on a socket.
  */
 export class MemoryTransport implements Transport {
   #peer: MemoryTransport | undefined;
   #listener: TransportListener | undefined;
-  /** What was written here and the peer has not taken. */
+  /** Chunks written at this end that the peer has not read. */
   #sent: Buffer[] = [];
   #sentBytes = 0;
   #isReading = false;
@@ -21,7 +21,7 @@ export class MemoryTransport implements Transport {
   #isClosed = false;
   #isScheduled = false;
 
-  /** Makes both ends. */
+  /** Creates both ends. */
   static pair(): [MemoryTransport, MemoryTransport] {
     const left = new MemoryTransport();
     const right = new MemoryTransport();
@@ -76,7 +76,7 @@ export class MemoryTransport implements Transport {
     this.destroy();
   }
 
-  /** Carries bytes to the peer in a later turn. */
+  /** Schedules the delivery to the peer for a later turn of the event loop. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;

@@ -3,15 +3,15 @@ import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Transport, TransportListener } from './transport.ts';
 
-/** Where a socket finds its transport, so that all sockets share one set of listeners. */
+/** The key of a socket's transport. All sockets share one set of listeners, which find the transport by this key. */
 const TRANSPORT = Symbol('transport');
-/** Where it finds the set that it is in until it is closed. */
-const KEEPER = Symbol('keeper');
+/** The key of the set that contains a socket until it is closed: {@link keepUntilClosed}. */
+const OPEN_SOCKETS = Symbol('open sockets');
 
-/** An HTTP server may run over streams that are no sockets: then these are missing. */
+/** The stream of a transport. An HTTP server may use streams that are not sockets, which lack the optional members. */
 interface OwnedSocket extends Duplex {
   [TRANSPORT]?: SocketTransport;
-  [KEEPER]?: Set<Socket>;
+  [OPEN_SOCKETS]?: Set<Socket>;
   readonly timeout?: number | undefined;
   setTimeout?(timeoutMs: number): void;
   setNoDelay?(isOn: boolean): void;
@@ -19,9 +19,9 @@ interface OwnedSocket extends Duplex {
 }
 
 /**
- * A {@link Transport} over a socket of `node:net` or `node:tls`, or any other stream both ways, that nobody else reads.
+ * A {@link Transport} over a socket of `node:net` or `node:tls`, or another duplex stream, that nobody else reads.
  *
- * @remarks The socket must have an 'error' listener from the moment it was touched: {@link ignoreErrors}.
+ * @remarks The owner of a socket must add an 'error' listener as soon as it gets the socket: {@link ignoreErrors}.
  */
 export class SocketTransport implements Transport {
   readonly #socket: OwnedSocket;
@@ -33,7 +33,7 @@ export class SocketTransport implements Transport {
     ignoreErrors(socket);
     this.#socket = socket;
     this.#socket[TRANSPORT] = this;
-    // Node's `errored` serves for what has passed only: later it may tell of writes that our own destroy() cut off.
+    // `errored` is read only here: later it may hold the error of a write that our own destroy() aborted.
     this.#error = socket.errored ?? undefined;
   }
 
@@ -42,33 +42,33 @@ export class SocketTransport implements Transport {
   }
 
   get isBlocked(): boolean {
-    // Node counts corked pieces, and speaks of a need to drain also when the kernel has taken them at once.
+    // Node counts corked pieces, and sets writableNeedDrain even when the kernel has taken all of them at once.
     return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
   start(listener: TransportListener): void {
     const socket = this.#socket;
     this.#listener = listener;
-    // Or Node would end our side as soon as the peer ends its own, in front of what waits in a batch.
+    // Without allowHalfOpen, Node ends our side when the peer ends its own, before a waiting batch is written.
     socket.allowHalfOpen = true;
-    // Not in vain: it would give each socket one more property.
+    // The call is skipped where there is no timeout, because it adds a property to each socket.
     if (socket.timeout !== undefined && socket.timeout > 0) socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
     socket.pause();
     socket.on('data', onData);
-    if (socket instanceof Socket) socket.push = pushPastStream;
+    if (socket instanceof Socket) socket.push = pushPastQueue;
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
-    if (this.#socket[KEEPER] === undefined) socket.on('close', onClose);
-    // The peer may have ended its side before anyone listened: Node has then told so to nobody.
+    if (this.#socket[OPEN_SOCKETS] === undefined) socket.on('close', onClose);
+    // The peer may have ended its side before start(): Node emitted 'end' when nobody listened.
     this.#isEndHeldBack = socket.readableEnded;
-    // It may have been destroyed before anyone listened: 'close' has then passed or is about to.
+    // The socket may have been destroyed before start(): Node has emitted 'close' already, or is about to.
     if (socket.closed) setImmediate(() => this.onClose());
   }
 
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
-    // Writing behind the end would be an error, also when somebody else has ended the stream.
+    // A write after the end is an error in Node, also when other code has ended the stream.
     if (!socket.writable) return true;
     if (pieces.length === 1) {
       socket.write(pieces[0]);
@@ -77,8 +77,8 @@ export class SocketTransport implements Transport {
       for (const piece of pieces) socket.write(piece);
       socket.uncork();
     }
-    // Node subtracts what the kernel took before write() returns: zero means that nobody reads the memory any more. A
-    // TLS socket says so only when it has encrypted and sent all, in a later turn. Streams of other kinds may keep it.
+    // Node subtracts what the kernel took before write() returns, so a length of zero means that the memory is free. A
+    // TLS socket reports zero only in a later turn, when all is encrypted and sent. Other streams may keep the memory.
     return socket.writableLength === 0 && socket instanceof Socket;
   }
 
@@ -110,10 +110,10 @@ export class SocketTransport implements Transport {
     this.#socket.destroy();
   }
 
-  // Called by the shared listeners below.
+  // The shared listeners below call the following methods.
 
   onData(chunk: Buffer): void {
-    // Node goes on to report what it had read before destroy().
+    // After destroy(), Node still reports bytes that it had read before.
     if (!this.#socket.destroyed) this.#listener?.onBytes(chunk);
   }
 
@@ -122,7 +122,7 @@ export class SocketTransport implements Transport {
   }
 
   onEnd(): void {
-    // The end that Node already knows of follows the last bytes also when the listener pauses at those.
+    // Node emits 'end' right after the last bytes, even when the listener pauses within them.
     if (this.#socket.isPaused()) this.#isEndHeldBack = true;
     else if (!this.#socket.destroyed) this.#listener?.onEnd();
   }
@@ -139,48 +139,49 @@ export class SocketTransport implements Transport {
 }
 
 /**
- * Keeps a socket's errors from ending the process: the first statement wherever a socket is touched.
+ * Adds an 'error' listener, so that an error of the socket does not end the process. Code that gets a socket calls this
+ * first.
  *
- * @remarks The listener serves the transport too. Two listeners to one event would take an array: 64 bytes for each of
- * the connections that do nothing.
+ * @remarks The transport uses the same listener. Node keeps two listeners for one event in an array, which costs 64 bytes
+ * for each idle connection.
  */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(onError)) socket.on('error', onError);
 }
 
-/** Keeps a fresh socket in a set until it is closed, by the listener that serves its transport too. */
+/** Keeps a new socket in a set until it is closed. The transport uses the same 'close' listener. */
 export function keepUntilClosed(socket: Socket, set: Set<Socket>): void {
   set.add(socket);
-  (socket as OwnedSocket)[KEEPER] = set;
+  (socket as OwnedSocket)[OPEN_SOCKETS] = set;
   socket.on('close', onClose);
 }
 
 /**
- * Delivers what was read into memory that the next read overwrites: {@link connectReading}.
+ * Delivers bytes from memory that the next read overwrites: see `connectReading`.
  *
- * @returns false when the stream wants no more for now
+ * @returns false when the stream asks to stop reading for now
  */
 export function deliverBorrowed(socket: Socket, bytes: Buffer): boolean {
   const transport = (socket as OwnedSocket)[TRANSPORT];
-  if (transport === undefined || !flows(socket)) return socket.push(Buffer.from(bytes));
+  if (transport === undefined || !canBypassQueue(socket)) return socket.push(Buffer.from(bytes));
   transport.onData(bytes);
   return true;
 }
 
-/** Whether a stream has no bytes waiting and may pass on what comes. */
-function flows(socket: Duplex): boolean {
+/** Tells whether a stream is in flowing mode and has no bytes queued, so that a chunk may bypass its queue. */
+function canBypassQueue(socket: Duplex): boolean {
   return socket.readableFlowing === true && socket.readableLength === 0;
 }
 
 /**
- * Takes what Node has read of a socket without a detour through the queue and the 'data' event of the stream, which has
- * nothing to do while it flows.
+ * Replaces `push` of a socket: hands a chunk to the transport directly, because the queue and the 'data' event do nothing
+ * useful while the stream flows.
  *
- * @remarks `push` is what any source of a stream calls with its bytes (Node's manual, "API for stream implementers"). A
- * version of Node whose sockets did not call it would emit 'data' as before.
+ * @remarks Every readable source calls `push` with its bytes (Node's manual, "API for stream implementers"). Sockets of a
+ * version of Node that did not call it would emit 'data', which the transport handles too.
  */
-function pushPastStream(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
-  if (chunk === null || !flows(this)) return Duplex.prototype.push.call(this, chunk, encoding);
+function pushPastQueue(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
+  if (chunk === null || !canBypassQueue(this)) return Duplex.prototype.push.call(this, chunk, encoding);
   this[TRANSPORT]?.onData(chunk);
   return true;
 }
@@ -202,6 +203,6 @@ function onError(this: OwnedSocket, error: Error): void {
 }
 
 function onClose(this: OwnedSocket): void {
-  this[KEEPER]?.delete(this as Duplex as Socket);
+  this[OPEN_SOCKETS]?.delete(this as Duplex as Socket);
   this[TRANSPORT]?.onClose();
 }

@@ -1,41 +1,45 @@
 /**
  * A byte stream to a peer. Implementations: `socket-transport.ts` (TCP, TLS, Unix sockets) and `memory-transport.ts`.
  *
- * @remarks No method throws. Nothing is reported before {@link start}, nor after {@link TransportListener.onClosed}.
+ * @remarks No method throws. No event is reported before {@link start} or after {@link TransportListener.onClosed}.
  */
 export interface Transport {
-  /** Bytes handed to {@link write} that have not left yet. */
+  /** The number of bytes handed to {@link write} that have not been sent yet. */
   readonly bufferedBytes: number;
-  /** True when the peer does not keep up: {@link TransportListener.onWritable} follows. */
+  /** True while the peer reads more slowly than this end writes: {@link TransportListener.onWritable} follows. */
   readonly isBlocked: boolean;
-  /** Begins to report. Reading begins with {@link resume}. */
+  /** Starts to report events to the listener. Reading starts with {@link resume}. */
   start(listener: TransportListener): void;
   /**
-   * Sends the pieces in one write. Drops them after {@link end} or when the connection is over.
+   * Sends the pieces in one write. Drops the pieces after {@link end} or when the connection is over.
    *
-   * @returns true when all bytes have left, so that their memory may be used again at once
+   * @returns true when all bytes have been sent, so that their memory may be used again at once
    */
   write(pieces: readonly Buffer[]): boolean;
-  /** Reports no bytes, and takes none from the peer, until {@link resume}. */
+  /** Stops reading from the peer and reporting bytes until {@link resume}. */
   pause(): void;
-  /** Reads on after {@link pause}, and for the first time. */
+  /** Starts reading for the first time, and again after {@link pause}. */
   resume(): void;
-  /** Sends the end of the stream behind what was written. */
+  /** Sends the end of the stream after all bytes that were written. */
   end(): void;
-  /** Ends both directions at once; what has not left is lost. */
+  /** Ends both directions at once. Bytes that have not been sent are lost. */
   destroy(): void;
-  /** As {@link destroy}, and tells the peer by a reset instead of an orderly end, where the transport can. */
+  /** Does as {@link destroy}, and sends the peer a reset instead of an orderly end where the transport can. */
   reset(): void;
 }
 
-/** Hears what happens on a {@link Transport}. */
+/** Receives the events of a {@link Transport}. */
 export interface TransportListener {
-  /** Bytes from the peer. The listener may change them; after the call they may be overwritten. */
+  /** Bytes arrived from the peer. The listener may change the chunk, which may be overwritten after the call. */
   onBytes(chunk: Buffer): void;
-  /** The transport takes bytes again. */
+  /** The transport accepts bytes again. */
   onWritable(): void;
-  /** The peer sends no more. */
+  /** The peer ended its side of the stream. */
   onEnd(): void;
-  /** Both directions are over. Comes once, and last. `error` tells why, unless both sides ended it or this one did. */
+  /**
+   * Both directions are over. This call comes once and is the last.
+   *
+   * @param error - the reason, undefined when both sides ended the stream or this side destroyed the transport
+   */
   onClosed(error: Error | undefined): void;
 }

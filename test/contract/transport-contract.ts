@@ -3,14 +3,14 @@ import type { Transport } from '../../src/transport/transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** More than a socket, the kernel and the peer together hold back. */
+/** More than the buffers of a socket, the kernel and the peer hold together. */
 const MANY_BYTES = 32 * 1024 * 1024;
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * What every {@link Transport} has to keep.
+ * Tests the contract that every {@link Transport} has to keep.
  *
- * @param makePair - both ends of a fresh connection, not started
+ * @param makePair - returns both ends of a new connection, not started
  */
 export function testTransportContract(makePair: () => Promise<readonly [Transport, Transport]>): void {
   async function openPair(): Promise<[Transport, Transport, RecordingListener, RecordingListener]> {
@@ -18,7 +18,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     return [left, right, RecordingListener.on(left), RecordingListener.on(right)];
   }
 
-  /** The right end is started, and reads nothing. */
+  /** Opens a pair whose right end is started and does not read. */
   async function openUnread(): Promise<[Transport, Transport, RecordingListener, RecordingListener]> {
     const [left, right] = await makePair();
     return [left, right, RecordingListener.on(left), RecordingListener.on(right, { reads: false })];
@@ -53,7 +53,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.chunks.map(String)).toEqual(['one two three']);
   });
 
-  test('memory may be used again when write() returns true', async () => {
+  test('the memory of a chunk may be used again when write() returns true', async () => {
     const [left, , leftHeard, heard] = await openPair();
     const expected: Buffer[] = [];
     let memory = Buffer.alloc(200_000);
@@ -69,7 +69,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.bytes.equals(Buffer.concat(expected))).toBe(true);
   });
 
-  test('bytes are those that were sent, also when the memory of earlier ones was used again', async () => {
+  test('bytes arrive unchanged when every chunk is read before the next is written', async () => {
     const [left, , , heard] = await openPair();
     for (let i = 0; i < 50; i++) {
       left.write([Buffer.alloc(10_000, i)]);
@@ -78,7 +78,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.bytes.equals(Buffer.concat(Array.from({ length: 50 }, (_, i) => Buffer.alloc(10_000, i))))).toBe(true);
   });
 
-  test('nothing is reported before resume()', async () => {
+  test('no bytes and no end are reported before resume()', async () => {
     const [left, right, , heard] = await openUnread();
     left.write([Buffer.from('early')]);
     left.end();
@@ -90,7 +90,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.bytes.toString()).toBe('early');
   });
 
-  test('nothing is reported while paused, not even the end', async () => {
+  test('no bytes and no end are reported while paused', async () => {
     const [left, right, , heard] = await openUnread();
     left.write([pattern(100_000, 1)]);
     left.end();
@@ -109,7 +109,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.bytes.equals(pattern(100_000, 1))).toBe(true);
   });
 
-  test('a peer that does not read blocks, and drains when it reads again', async () => {
+  test('a peer that does not read blocks the writer, and onWritable() follows when it reads again', async () => {
     const [left, right, leftHeard, heard] = await openUnread();
     const written = await fill(left);
     expect(left.isBlocked).toBe(true);
@@ -126,7 +126,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(left.bufferedBytes).toBe(0);
   });
 
-  test('an end that reads keeps the other from being blocked for long', async () => {
+  test('a peer that reads unblocks the writer', async () => {
     const [left, , leftHeard, heard] = await openPair();
     expect([left.isBlocked, left.bufferedBytes]).toEqual([false, 0]);
     left.write([Buffer.alloc(3 * MEBIBYTE)]);
@@ -135,7 +135,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(left.bufferedBytes).toBe(0);
   });
 
-  test('end() follows what was written, and leaves the other direction open', async () => {
+  test('end() takes effect after the written bytes and leaves the other direction open', async () => {
     const [left, right, leftHeard, rightHeard] = await openPair();
     const sent = pattern(3 * MEBIBYTE, 1);
     left.write([sent]);
@@ -154,7 +154,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect([leftHeard.error, rightHeard.error]).toEqual([undefined, undefined]);
   });
 
-  test('what is written after end() is dropped', async () => {
+  test('bytes written after end() are dropped', async () => {
     const [left, right, leftHeard, rightHeard] = await openPair();
     left.write([Buffer.from('before')]);
     left.end();
@@ -168,7 +168,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect([leftHeard.error, rightHeard.error]).toEqual([undefined, undefined]);
   });
 
-  test('an end that is destroyed with unread bytes cuts the other one off, with an error', async () => {
+  test('destroy() with unread bytes closes the peer with an error', async () => {
     const [left, right, leftHeard, rightHeard] = await openUnread();
     await fill(left);
     right.destroy();
@@ -180,7 +180,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(rightHeard.error).toBeUndefined();
   });
 
-  test.each(['destroy', 'reset'] as const)('%s() does not wait for bytes that cannot leave', async (method) => {
+  test.each(['destroy', 'reset'] as const)('%s() does not wait for bytes that cannot be sent', async (method) => {
     const [left, , leftHeard] = await openUnread();
     await fill(left);
     expect(left.bufferedBytes).toBeGreaterThan(0);
@@ -191,14 +191,14 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(leftHeard.error).toBeUndefined();
   });
 
-  test.each(['destroy', 'reset'] as const)('%s() is heard of by a peer that reads', async (method) => {
+  test.each(['destroy', 'reset'] as const)('%s() is reported to a peer that reads', async (method) => {
     const [left, right, leftHeard, rightHeard] = await openPair();
     left.write([Buffer.from('hello')]);
     right.write([Buffer.from('hello')]);
     await rightHeard.until(() => rightHeard.byteCount > 0);
     await leftHeard.until(() => leftHeard.byteCount > 0);
     left[method]();
-    // The end, a reset, or one after the other: that depends on the transport.
+    // The transport decides whether the peer sees the end, a reset, or both.
     await rightHeard.until(() => rightHeard.events.length > 0);
     right.destroy();
     await Promise.all([closed(leftHeard), closed(rightHeard)]);
@@ -206,7 +206,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(leftHeard.error).toBeUndefined();
   });
 
-  test('destroy() within onBytes() ends the reports', async () => {
+  test('destroy() within onBytes() stops all further events but onClosed()', async () => {
     const [left, right, , heard] = await openUnread();
     left.write([Buffer.alloc(300_000)]);
     await turns();
@@ -218,7 +218,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(heard.events).toEqual(['closed']);
   });
 
-  test('destroy() before start() is reported after it', async () => {
+  test('destroy() before start() is reported after start()', async () => {
     const [left, right] = await makePair();
     left.destroy();
     const soon = RecordingListener.on(left);
@@ -232,7 +232,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect([soon.events, late.events]).toEqual([['closed'], ['closed']]);
   });
 
-  test('after the end no method throws or is heard of', async () => {
+  test('after the end no method throws or causes an event', async () => {
     const [left, right, leftHeard, rightHeard] = await openPair();
     left.destroy();
     right.destroy();
@@ -255,7 +255,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
   });
 }
 
-/** Writes until the transport is blocked and stays so. Returns how much was written. */
+/** Writes until the transport is blocked and stays so. Returns the number of bytes written. */
 async function fill(transport: Transport): Promise<number> {
   let written = 0;
   while (!transport.isBlocked && written < MANY_BYTES) {
@@ -276,7 +276,7 @@ function closed(listener: RecordingListener): Promise<void> {
   return listener.until(() => listener.events.includes('closed'));
 }
 
-/** Whether a transport had to drain is a matter of sizes that are its own. */
+/** Leaves out `drain`: whether a transport blocks on the way depends on the sizes of its buffers. */
 function withoutDrain(listener: RecordingListener): string[] {
   return listener.events.filter((event) => event !== 'drain');
 }

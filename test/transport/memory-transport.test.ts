@@ -5,7 +5,7 @@ import { turns } from '../helpers/turns.ts';
 
 const HIGH_WATER_MARK_BYTES = 65_536;
 
-test('bytes arrive in a later turn, as those of a socket', async () => {
+test('bytes arrive in a later turn of the event loop, as on a socket', async () => {
   const [left, right] = MemoryTransport.pair();
   RecordingListener.on(left);
   const heard = RecordingListener.on(right);
@@ -18,7 +18,7 @@ test('bytes arrive in a later turn, as those of a socket', async () => {
   expect(left.bufferedBytes).toBe(0);
 });
 
-test('an end is blocked from 64 KiB on, until the peer has taken all', async () => {
+test('an end is blocked from 64 KiB of unread bytes on, until the peer has read all', async () => {
   const [left, right] = MemoryTransport.pair();
   const leftHeard = RecordingListener.on(left);
   const heard = RecordingListener.on(right, { reads: false });
@@ -35,7 +35,7 @@ test('an end is blocked from 64 KiB on, until the peer has taken all', async () 
   expect([left.isBlocked, left.bufferedBytes, leftHeard.events]).toEqual([false, 0, ['drain']]);
 });
 
-test('destroy() is a reset to the peer, and loses what was under way', async () => {
+test('destroy() resets the peer and drops bytes in transit', async () => {
   const [left, right] = MemoryTransport.pair();
   const leftHeard = RecordingListener.on(left);
   const rightHeard = RecordingListener.on(right);
@@ -49,7 +49,7 @@ test('destroy() is a reset to the peer, and loses what was under way', async () 
   expect(rightHeard.chunks).toEqual([]);
 });
 
-test('a listener that destroys its end hears of no further bytes', async () => {
+test('destroy() within onBytes() stops the delivery of further chunks', async () => {
   const [left, right] = MemoryTransport.pair();
   RecordingListener.on(left);
   const heard = RecordingListener.on(right);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 
-test.each(['tcp', 'tls', 'unix'] as const)('sockets over %s read into one memory', async (kind) => {
+test.each(['tcp', 'tls', 'unix'] as const)('sockets over %s read into one shared buffer', async (kind) => {
   const memories: ArrayBufferLike[] = [];
   for (let i = 0; i < 2; i++) {
     const [reader, writer] = toTransports(await socketPairs[kind](true));
@@ -16,7 +16,7 @@ test.each(['tcp', 'tls', 'unix'] as const)('sockets over %s read into one memory
   expect(new Set(memories).size).toBe(1);
 });
 
-test('what the stream keeps, because nobody reads yet, is a copy', async () => {
+test('bytes that the stream queues before anybody reads are a copy', async () => {
   const [reader, writer] = await socketPairs.tcp(true);
   const [other, otherWriter] = toTransports(await socketPairs.tcp(true));
   const heard = RecordingListener.on(other);

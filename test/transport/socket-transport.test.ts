@@ -7,7 +7,7 @@ import { RecordingListener } from '../helpers/recording-listener.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** A socket without a network: a test pushes what "arrives", at the very moment it chooses. */
+/** A socket without a network: a test decides when bytes "arrive" by calling push(). */
 class FakeSocket extends Duplex {
   readonly written: string[] = [];
   /** Whether writes wait for {@link finishWrite}. */
@@ -33,8 +33,8 @@ function openFake(): { socket: FakeSocket; transport: SocketTransport; heard: Re
   return { socket, transport, heard: RecordingListener.on(transport, { reads: false }) };
 }
 
-describe('a connection that is reset', () => {
-  test('is closed with the error', async () => {
+describe('a reset', () => {
+  test('by the peer closes the transport with ECONNRESET', async () => {
     const [client, server] = await socketPairs.tcp();
     const [, transport] = toTransports([client, server]);
     const heard = RecordingListener.on(transport);
@@ -45,7 +45,7 @@ describe('a connection that is reset', () => {
     expect(heard.error).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  test('by its own reset() resets the peer', async () => {
+  test('by reset() of this end closes the peer with ECONNRESET', async () => {
     const [client, server] = toTransports(await socketPairs.tcp());
     const heard = RecordingListener.on(server);
     const own = RecordingListener.on(client);
@@ -56,12 +56,12 @@ describe('a connection that is reset', () => {
     expect([heard.error, own.error]).toMatchObject([{ code: 'ECONNRESET' }, undefined]);
   });
 
-  test('before the transport was made is closed with the error all the same', async () => {
+  test('before the transport was created is reported after start()', async () => {
     const [client, server] = await socketPairs.tcp();
     const isClosed = new Promise((resolve) => {
       server.on('close', resolve);
     });
-    // Somebody has to read, or Node does not look.
+    // Node notices the reset only while somebody reads.
     server.resume();
     client.resetAndDestroy();
     await isClosed;
@@ -82,8 +82,8 @@ describe('a connection that is reset', () => {
   });
 });
 
-describe('what Node has read already', () => {
-  test('is not followed by the end when the listener pauses at the last bytes', async () => {
+describe('bytes that Node has already read', () => {
+  test('are not followed by the end while the listener pauses at the last bytes', async () => {
     const { socket, transport, heard } = openFake();
     socket.push('last bytes');
     socket.push(null);
@@ -101,7 +101,7 @@ describe('what Node has read already', () => {
     expect(heard.events).toEqual(['end']);
   });
 
-  test('is followed by the end even when resume() is taken back at once', async () => {
+  test('are followed by the end after a resume() that pause() revoked at once', async () => {
     const { socket, transport, heard } = openFake();
     socket.push('last bytes');
     socket.push(null);
@@ -121,10 +121,10 @@ describe('what Node has read already', () => {
     expect(heard.events).toEqual(['end']);
   });
 
-  test('ends also when Node told of the end before start()', async () => {
+  test('are followed by the end also when Node emitted it before start()', async () => {
     const socket = new FakeSocket();
     const transport = new SocketTransport(socket);
-    // What node:net does when the peer ends its side and nothing waits to be read.
+    // node:net does the same when the peer ends its side and no bytes are queued.
     socket.push(null);
     socket.read(0);
     await turns();
@@ -138,7 +138,7 @@ describe('what Node has read already', () => {
     expect(heard.events).toEqual(['end']);
   });
 
-  test('is dropped by destroy()', async () => {
+  test('are dropped by destroy()', async () => {
     const { socket, transport, heard } = openFake();
     for (const text of ['one', 'two', 'three']) socket.push(text);
     socket.push(null);
@@ -153,18 +153,18 @@ describe('what Node has read already', () => {
   });
 });
 
-describe('writing', () => {
-  test('more than the high-water mark does not block when all of it leaves at once', () => {
+describe('write()', () => {
+  test('does not block above the high-water mark when all bytes leave at once', () => {
     const { socket, transport } = openFake();
     const text = 'x'.repeat(5000);
     transport.write([Buffer.from('header '), Buffer.from(text)]);
-    // Node counted the pieces while they were corked.
+    // Node set writableNeedDrain because it counts corked pieces.
     expect(socket.writableNeedDrain).toBe(true);
     expect([transport.isBlocked, transport.bufferedBytes]).toEqual([false, 0]);
     expect(socket.written).toEqual(['header ', text]);
   });
 
-  test('does not tell that memory is free while a write is under way', async () => {
+  test('returns false while a write is pending', async () => {
     const { socket, transport, heard } = openFake();
     socket.isSlow = true;
     expect(transport.write([Buffer.from('one')])).toBe(false);
@@ -178,7 +178,7 @@ describe('writing', () => {
     expect(heard.events).toEqual(['drain']);
   });
 
-  test('over TLS encrypts at once, but speaks of free memory only when it has left', async () => {
+  test('returns false over TLS, where bytes leave in a later turn', async () => {
     const [left, right] = toTransports(await socketPairs.tls());
     RecordingListener.on(left);
     const heard = RecordingListener.on(right);
@@ -191,7 +191,7 @@ describe('writing', () => {
   });
 });
 
-test('a socket that it takes over sends at once, has no timeout and stays open when the peer ends', () => {
+test('start() sets noDelay and allowHalfOpen, and clears the timeout', () => {
   const socket = new Socket({ allowHalfOpen: false });
   const setNoDelay = vi.spyOn(socket, 'setNoDelay');
   socket.setTimeout(1000);
@@ -201,7 +201,7 @@ test('a socket that it takes over sends at once, has no timeout and stays open w
   socket.destroy();
 });
 
-test('a stream that is no socket will do', async () => {
+test('a duplex stream that is not a socket works as well', async () => {
   const { socket, transport, heard } = openFake();
   transport.write([Buffer.from('out')]);
   socket.push('in');
@@ -220,7 +220,7 @@ test('sockets share their listeners', () => {
   }
 });
 
-test('a socket that was looked after before gets no second listener for its errors and for closing', async () => {
+test('start() adds no second listener for error and close after ignoreErrors() and keepUntilClosed()', async () => {
   const [client, server] = await socketPairs.tcp();
   const sockets = new Set<Socket>();
   ignoreErrors(server);
@@ -235,7 +235,7 @@ test('a socket that was looked after before gets no second listener for its erro
   expect(sockets.size).toBe(0);
 });
 
-test('keepUntilClosed() keeps a socket that nobody takes', async () => {
+test('keepUntilClosed() keeps a socket without a transport until it is closed', async () => {
   const [client, server] = await socketPairs.tcp();
   const sockets = new Set<Socket>();
   keepUntilClosed(server, sockets);
@@ -246,7 +246,7 @@ test('keepUntilClosed() keeps a socket that nobody takes', async () => {
   expect(sockets.size).toBe(0);
 });
 
-test('ignoreErrors() keeps an error from being thrown', () => {
+test('ignoreErrors() keeps emit() from throwing an error', () => {
   const emitter = new EventEmitter();
   expect(() => emitter.emit('error', new Error('reset'))).toThrow('reset');
   ignoreErrors(emitter);
@@ -255,10 +255,10 @@ test('ignoreErrors() keeps an error from being thrown', () => {
   expect(emitter.listenerCount('error')).toBe(1);
 });
 
-describe('what Node has read of a socket', () => {
+describe('a chunk that Node has read of a socket', () => {
   test.each([
-    ['comes past the queue of the stream', true],
-    ['comes through it where Node does not offer it first', false],
+    ['bypasses the queue of the stream', true],
+    ['goes through the queue where Node does not call push()', false],
   ])('%s', async (_, isOffered) => {
     const [client, server] = await socketPairs.tcp();
     const [, transport] = toTransports([client, server]);
@@ -274,7 +274,7 @@ describe('what Node has read of a socket', () => {
     await heard.until(() => heard.events.includes('closed'));
   });
 
-  test('stays in order when pauses send some of it through the queue', async () => {
+  test('keeps its place when pauses send other chunks through the queue', async () => {
     const [client, server] = await socketPairs.tcp();
     const [, transport] = toTransports([client, server]);
     const heard = RecordingListener.on(transport);
