@@ -8,9 +8,9 @@
 export interface ErrorRow {
   /** The number that 4D code reads: a close code (RFC 6455 section 7.4) or a negative number. */
   readonly errCode: number;
-  /** The close code that ends a connection with this error, 1006 when none can be sent; absent when it ends none. */
+  /** The close code of a connection with this error, 1006 when none can be sent; absent for errors that end none. */
   readonly closeCode?: number;
-  /** Why a connection ends that ends with this error, unless whoever makes the error knows better. */
+  /** Why a connection with this error ends, unless the details of the error say otherwise. */
   readonly cause?: EndCause;
   /** What happened and what to do about it. */
   readonly meaning: string;
@@ -56,19 +56,19 @@ export const errorTable = {
     errCode: 1002,
     closeCode: 1002,
     cause: 'protocol',
-    meaning: 'A payload length is not in its shortest form, or its highest bit is set.',
+    meaning: 'A payload length is not in its shortest form, or the highest bit of a 64-bit length is set.',
   },
   ERR_UNEXPECTED_CONTINUATION: {
     errCode: 1002,
     closeCode: 1002,
     cause: 'protocol',
-    meaning: 'A continuation frame came while no message was unfinished.',
+    meaning: 'A continuation frame arrived although no message was unfinished.',
   },
   ERR_EXPECTED_CONTINUATION: {
     errCode: 1002,
     closeCode: 1002,
     cause: 'protocol',
-    meaning: 'A new message began before the one before it was finished.',
+    meaning: 'A new message began before the previous message was finished.',
   },
   ERR_INVALID_CLOSE_PAYLOAD: {
     errCode: 1002,
@@ -80,7 +80,7 @@ export const errorTable = {
     errCode: 1002,
     closeCode: 1002,
     cause: 'protocol',
-    meaning: 'A close frame has a code that must not be sent.',
+    meaning: 'A close frame has a close code that must not be sent.',
   },
   ERR_INVALID_UTF8: {
     errCode: 1007,
@@ -110,19 +110,22 @@ export const errorTable = {
     errCode: 1008,
     closeCode: 1008,
     cause: 'limit',
-    meaning: 'A message, or a frame, was begun and not finished within incompleteMessageTimeoutMs.',
+    meaning:
+      'A message or frame was not finished within incompleteMessageTimeoutMs. Raise the limit if your peers need it.',
   },
   ERR_TOO_MANY_CONTROL_FRAMES: {
     errCode: 1008,
     closeCode: 1008,
     cause: 'limit',
-    meaning: 'The peer sent more pings and pongs within a second than maxControlFramesPerSecond.',
+    meaning:
+      'The peer sent more pings and pongs within a second than maxControlFramesPerSecond. Raise the limit if your peers need it.',
   },
   ERR_RATE_LIMIT: {
     errCode: 1008,
     closeCode: 1008,
     cause: 'limit',
-    meaning: 'The peer sent more within a second than maxMessagesPerSecond or maxBytesPerSecond.',
+    meaning:
+      'The peer sent more within a second than maxMessagesPerSecond or maxBytesPerSecond. Raise the limit if your peers need it.',
   },
   ERR_MESSAGE_TOO_BIG: {
     errCode: 1009,
@@ -140,20 +143,21 @@ export const errorTable = {
     errCode: 1013,
     closeCode: 1013,
     cause: 'limit',
-    meaning: 'The peer reads too slowly: more than maxBufferedBytes wait to be sent to it.',
+    meaning:
+      'The peer reads too slowly: more than maxBufferedBytes wait to be sent. Await drained() when send() returns "queued".',
   },
   ERR_INCOMPLETE_BUDGET: {
     errCode: 1013,
     closeCode: 1013,
     cause: 'limit',
     meaning:
-      'The unfinished messages of all connections held more than maxIncompleteBytes, and this one was the oldest. See setGlobalLimits.',
+      'The unfinished messages of all connections took more than maxIncompleteBytes, and the message of this connection was the oldest. See setGlobalLimits.',
   },
   ERR_HEARTBEAT: {
     errCode: 1006,
     closeCode: 1006,
     cause: 'heartbeat',
-    meaning: 'Nothing came from the peer for pingIntervalMs, nor for pongTimeoutMs after a ping: it is gone.',
+    meaning: 'The peer sent nothing for pingIntervalMs, nor for pongTimeoutMs after a ping: the connection is dead.',
   },
   ERR_CONNECTION_LOST: {
     errCode: 1006,
@@ -165,7 +169,7 @@ export const errorTable = {
     errCode: 1006,
     closeCode: 1006,
     cause: 'timeout',
-    meaning: 'The peer did not answer a close frame within closeTimeoutMs.',
+    meaning: 'The peer did not answer the close frame within closeTimeoutMs.',
   },
   ERR_CONNECT_FAILED: {
     errCode: 1006,
@@ -177,14 +181,14 @@ export const errorTable = {
     errCode: 1006,
     closeCode: 1006,
     cause: 'connect',
-    meaning: 'The proxy cannot be reached, or does not do what its protocol demands: see cause.',
+    meaning: 'The proxy cannot be reached, or its answer breaks the rules of its protocol: see cause.',
   },
   ERR_PROXY_REFUSED: {
     errCode: 1006,
     closeCode: 1006,
     cause: 'refused',
     meaning:
-      'The proxy refused: see httpStatus (407: it wants user and password), or observed, the reply of a SOCKS proxy.',
+      'The proxy refused the connection: see httpStatus (407: user and password are required), or observed, the reply code of a SOCKS proxy.',
   },
   ERR_ABORTED: {
     errCode: 1006,
@@ -202,17 +206,23 @@ export const errorTable = {
     errCode: 1006,
     closeCode: 1006,
     cause: 'refused',
-    meaning: 'The server answered with another HTTP status than 101: see httpStatus, httpHeaders and httpBody.',
+    meaning: 'The server answered with an HTTP status other than 101: see httpStatus, httpHeaders and httpBody.',
   },
   ERR_HANDSHAKE_INVALID: {
     errCode: 1006,
     closeCode: 1006,
     cause: 'protocol',
-    meaning: 'The server answered 101, but not as RFC 6455 demands, or did not answer in HTTP.',
+    meaning: 'The answer of the server is not HTTP, or is a 101 that breaks RFC 6455.',
   },
-  ERR_DUPLICATE_PATH: { errCode: -10718, meaning: 'Another WebSocket server of this web server has the same path.' },
+  ERR_DUPLICATE_PATH: {
+    errCode: -10718,
+    meaning: 'Another WebSocket server of this web server has the same path: choose another path.',
+  },
   ERR_WEB_SERVER_NOT_STARTED: { errCode: -20001, meaning: 'The web server is not running: await its start() first.' },
-  ERR_WEB_SERVER_ALREADY_STARTED: { errCode: -20002, meaning: 'start() was called on a running web server.' },
+  ERR_WEB_SERVER_ALREADY_STARTED: {
+    errCode: -20002,
+    meaning: 'start() was called on a running web server: await its stop() first.',
+  },
   ERR_WEB_SERVER_LISTEN: {
     errCode: -20003,
     meaning: 'The web server cannot listen, for example because the port is busy: see cause.',
@@ -223,7 +233,7 @@ export const errorTable = {
   },
   ERR_INVALID_HANDLER: {
     errCode: -20005,
-    meaning: 'A handler is not an object, or lacks onConnection (server) or onMessage (connection).',
+    meaning: 'A handler is not an object, or has no onConnection (server) or onMessage (connection).',
   },
   ERR_INVALID_URL: {
     errCode: -20006,
@@ -233,47 +243,52 @@ export const errorTable = {
   ERR_INVALID_OPTION: { errCode: -20008, meaning: 'An option has the wrong type, is out of range or is unknown.' },
   ERR_INVALID_HEADER: {
     errCode: -20009,
-    meaning: 'A header name or value has a character that HTTP forbids, or is not a text.',
+    meaning: 'A header name or value has a character that HTTP forbids, or is not a string.',
   },
   ERR_INVALID_MESSAGE: {
     errCode: -20010,
     meaning:
-      'send() takes a string, bytes, a plain object or an array that JSON.stringify accepts; no Blob, Map, Set, Error or the like, which would arrive as {}.',
+      'send() takes a string, bytes, or a plain object or array that JSON.stringify accepts. A Blob, Map, Set, Error or the like is refused, because it would arrive as {}.',
   },
   ERR_INVALID_CLOSE_ARGUMENT: {
     errCode: -20011,
-    meaning: 'terminate() of a client takes code 1000 or 3000 to 4999 and a text; of a server a number of seconds.',
+    meaning:
+      'terminate() of a client takes a code (1000, or 3000 to 4999) and a reason; terminate() of a server takes a number of seconds.',
   },
   ERR_NOT_CONNECTED: {
     errCode: -20012,
-    meaning: 'send() was called while Connecting: await ready, or send in onOpen.',
+    meaning: 'send() was called while the status was "Connecting": await ready, or send in onOpen.',
   },
-  ERR_INVALID_WORKER: { errCode: -20013, meaning: 'A worker needs a name that is not empty, and a function to run.' },
+  ERR_INVALID_WORKER: {
+    errCode: -20013,
+    meaning: 'callWorker() takes the name of a worker, which must not be empty, and a function to run.',
+  },
   ERR_INVALID_REFUSAL: {
     errCode: -20014,
-    meaning: 'refuse() takes a status from 400 to 599, and a text or what JSON.stringify accepts.',
+    meaning: 'refuse() takes a status from 400 to 599, and a body that is a string or that JSON.stringify accepts.',
   },
   ERR_INVALID_EXPIRY: {
     errCode: -20015,
     meaning: 'expiresAt of a connection takes a Date, a number of milliseconds since 1970, or undefined.',
   },
-  ERR_THROWN: { errCode: 0, meaning: 'Thrown by user code with throwError(code, text), which gives the number.' },
+  ERR_THROWN: { errCode: 0, meaning: 'User code called throwError(code, text): errCode is the code that it passed.' },
 } as const;
 
 /** The stable name of an error: `error.code`. */
 export type ErrorCode = keyof typeof errorTable;
 
-/** Who found the error: `"HTTP"` the server side, `"HTCL"` the client side, `"host"` user code (as 4D names them). */
+/** Who found the error, as 4D names it: `"HTTP"` the server side, `"HTCL"` the client side, `"host"` user code. */
 export type ComponentSignature = 'HTTP' | 'HTCL' | 'host';
 
 /**
- * Why a connection ended: `'local'` this program ended it with `terminate`; `'aborted'` its option `signal` did;
- * `'shutdown'` its server was ended; `'drain'` its server was drained; `'worker'` the worker that owns it ended;
- * `'expired'` its `expiresAt` came; `'callback'` a callback failed; `'peer-closed'` the peer's close frame came first;
- * `'peer-ended'` the peer ended TCP without one; `'peer-reset'` TCP was reset or lost; `'timeout'` the peer did not answer
- * a close frame, or a handshake, in time; `'heartbeat'` the peer gave no sign of life; `'protocol'` the peer broke a rule
- * or sent invalid data; `'limit'` a limit was passed; `'connect'` the server, or the proxy, cannot be reached; `'refused'`
- * the server, or the proxy, does not want this client; `'invalid'` a URL, handler or option cannot be used.
+ * Why a connection ended: `'local'` this program called `terminate`; `'aborted'` the option `signal` was aborted;
+ * `'shutdown'` the server was terminated; `'drain'` the server was drained; `'worker'` the worker that owns the
+ * connection was killed; `'expired'` `expiresAt` was reached; `'callback'` a callback failed; `'peer-closed'` the peer
+ * sent the first close frame; `'peer-ended'` the peer ended TCP without a close frame; `'peer-reset'` TCP was reset or
+ * lost; `'timeout'` the peer did not answer a close frame, or a handshake, in time; `'heartbeat'` the peer was silent,
+ * even after a ping; `'protocol'` the peer broke a rule of the protocol or sent invalid data; `'limit'` a limit was
+ * exceeded; `'connect'` the server or the proxy cannot be reached; `'refused'` the server or the proxy refused the
+ * client; `'invalid'` a URL, handler or option cannot be used.
  */
 export type EndCause =
   | 'local'
@@ -295,10 +310,10 @@ export type EndCause =
   | 'invalid';
 
 /**
- * Where in its life a connection was when its end began: `'preparing'` arguments were checked, or a client waited for its
- * next attempt; `'resolving'` the host's name; `'connecting'` TCP, or a Unix socket; `'proxy'` with the proxy; `'tls'`;
- * `'handshake'` the HTTP request of the upgrade and its answer; `'open'`; `'closing'` a close frame was sent, and the
- * closing handshake came to nothing.
+ * The phase that a connection was in when its end began: `'preparing'` arguments were checked, or a client waited for
+ * its next attempt; `'resolving'` DNS; `'connecting'` TCP, or a Unix socket; `'proxy'` the exchange with the proxy;
+ * `'tls'` the TLS handshake; `'handshake'` the HTTP request of the upgrade and its answer; `'open'`; `'closing'` a
+ * close frame was sent, and the closing handshake did not complete.
  */
 export type EndPhase = 'preparing' | 'resolving' | 'connecting' | 'proxy' | 'tls' | 'handshake' | 'open' | 'closing';
 
@@ -309,21 +324,21 @@ export interface ErrorItem {
   readonly componentSignature: ComponentSignature;
 }
 
-/** What an error can carry besides its code and message. Each field is absent where it makes no sense. */
+/** What an error can carry besides its code and message. Fields that do not apply are absent. */
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** Why the connection ends, where the code does not tell. */
+  /** Why the connection ends. Default: the cause that {@link errorTable} names for the code. */
   readonly endCause?: EndCause;
-  /** Where in its life the connection is, where whoever makes the error knows. */
+  /** The phase that the connection is in, where the code that makes the error knows it. */
   readonly phase?: EndPhase;
   /** Overrides the number of the table (only for `ERR_THROWN`). */
   readonly errCode?: number;
   readonly componentSignature?: ComponentSignature;
   /** Who broke the rule: `'remote'` the peer or the network, `'local'` the calling program. */
   readonly side?: 'local' | 'remote';
-  /** The limit that was passed, in the unit that its name gives. */
+  /** The limit that was exceeded, in the unit that the name of the limit gives. */
   readonly limit?: number;
-  /** The figure that was seen instead. */
+  /** The figure that was seen: what exceeded the limit, or the reply code of a SOCKS proxy. */
   readonly observed?: number;
   /** The HTTP answer of a server that refused the handshake. */
   readonly httpStatus?: number;
@@ -344,9 +359,9 @@ export class FourDError extends Error {
   readonly errCode: number;
   readonly componentSignature: ComponentSignature;
   readonly side: 'local' | 'remote';
-  /** Why the connection ended; absent for errors that end none. */
+  /** Why the connection ended; absent for errors that end no connection. */
   declare readonly endCause?: EndCause;
-  /** Where in its life the connection was; absent for errors that end none. */
+  /** The phase that the connection was in; absent for errors that end no connection. */
   declare readonly phase?: EndPhase;
   declare readonly limit?: number;
   declare readonly observed?: number;
@@ -355,7 +370,7 @@ export class FourDError extends Error {
   declare readonly httpBody?: Uint8Array;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    // Where this library noticed what a peer did helps nobody, and to note it is a tenth of what a short connection costs.
+    // A stack trace of what a peer did helps nobody, and capturing it is a tenth of the cost of a short connection.
     const { stackTraceLimit } = Error;
     if (details.side === 'remote') Error.stackTraceLimit = 0;
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -374,7 +389,7 @@ export class FourDError extends Error {
     if (details.httpBody !== undefined) this.httpBody = details.httpBody;
   }
 
-  /** The close code that ends a connection with this error, 1006 (nothing is sent) when it has none. */
+  /** The close code of a connection that ends with this error, 1006 (nothing is sent) when the error has none. */
   get closeCode(): number {
     return rowOf(this.code).closeCode ?? 1006;
   }
@@ -389,20 +404,24 @@ function rowOf(code: ErrorCode): ErrorRow {
   return errorTable[code];
 }
 
-/** Notes how a connection ends in an error that was made where nobody knew. What it says already stays. */
+/** Adds the phase and the cause to an error that was made without them. Values that the error has already stay. */
 export function withEnding(error: FourDError, phase: EndPhase, endCause: EndCause | undefined): FourDError {
-  // One that user code has thrown may be frozen.
+  // An error that user code has thrown may be frozen.
   if (!Object.isExtensible(error)) return error;
   const known = { phase: error.phase ?? phase, endCause: error.endCause ?? endCause };
   return Object.assign(error, known.endCause === undefined ? { phase: known.phase } : known);
 }
 
-/** The error of a callback that threw or rejected: `where` names it. Always `ERR_CALLBACK_FAILED`, with the cause. */
+/**
+ * Builds the `ERR_CALLBACK_FAILED` of a callback that threw or rejected, with what was thrown as its cause.
+ *
+ * @param where - names the callback in the message
+ */
 export function callbackFailed(where: string, thrown: unknown): FourDError {
   return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${textOfThrown(thrown)}`, { cause: thrown });
 }
 
-/** The message of whatever user code threw. Never throws: an object may have no text, or one that throws. */
+/** Returns the message of whatever user code threw. Never throws, although converting an object to text may throw. */
 export function textOfThrown(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);

@@ -1,10 +1,10 @@
 /**
- * What a callback may return: anything. A promise is awaited before the next callback of the same connection; its value,
- * like any other, is dropped.
+ * The result of a callback, which may be anything. A promise is awaited before the next callback of the same connection
+ * runs. The value itself is ignored.
  */
 export type CallbackResult = unknown;
 
-/** Tells whether `handler` has a method of this name. Never throws: a getter that does is no method. */
+/** Tells whether `handler` has a method of this name. Never throws: a getter that throws counts as no method. */
 export function hasCallback(handler: object, name: string): boolean {
   try {
     return typeof (handler as Record<string, unknown>)[name] === 'function';
@@ -13,7 +13,7 @@ export function hasCallback(handler: object, name: string): boolean {
   }
 }
 
-/** Calls a method of a handler: the one place that runs user code. Does nothing when there is no such method. */
+/** Calls a method of a handler, if there is one. All callbacks are called here, and in no other place. */
 export function callHandler(handler: object, name: string, subject: object, event: object): unknown {
   const callback = (handler as Record<string, unknown>)[name];
   return typeof callback === 'function' ? (callback.call(handler, subject, event) as unknown) : undefined;

@@ -25,19 +25,19 @@ export type QueuedEvent =
 export interface CallbackOwner {
   /** First parameter of each callback. */
   readonly subject: object;
-  /** Has the callbacks. */
+  /** The object that has the callbacks. */
   readonly handler: object;
-  /** Events that may wait behind a callback before {@link onQueueFull}. */
+  /** Number of events that wait behind a callback when {@link onQueueFull} is called. */
   readonly maxWaitingEvents: number;
-  /** A callback other than onMessage is about to run. */
+  /** Called before each callback other than onMessage. */
   onBeforeCallback(event: QueuedEvent): void;
-  /** A callback other than onMessage is over, or was missing. */
+  /** Called after each callback other than onMessage, also when the handler has no such callback. */
   onAfterCallback(event: QueuedEvent): void;
-  /** A callback threw or rejected. */
+  /** Called when a callback threw or rejected. */
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void;
-  /** As many events wait as may. */
+  /** The queue is full: stop reading from the peer. */
   onQueueFull(): void;
-  /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenIdle}. */
+  /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenIdle}: read on. */
   onQueueIdle(): void;
 }
 
@@ -52,18 +52,19 @@ export const CALLBACK_NAMES = {
 } as const;
 
 /**
- * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the process that
- * owns it.
+ * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the worker that
+ * owns the socket or server.
  *
- * @remarks In the main process an event that finds the queue idle is delivered within {@link push}, without a detour.
+ * @remarks In the main process an event that finds the queue idle is delivered within the call of {@link push}.
  */
 export class CallbackQueue {
   readonly #owner: CallbackOwner;
   readonly #worker: Worker;
-  /** Made when the first event has to wait: with synchronous callbacks none ever does. */
+  /** Created when the first event has to wait, which never happens with synchronous callbacks. */
   #waiting: Queue<QueuedEvent> | undefined;
   #isBusy = false;
-  #isFull = false;
+  /** True while the owner is to be told when no event waits any more. */
+  #isIdleAwaited = false;
   #isMuted = false;
 
   constructor(owner: CallbackOwner, worker: Worker) {
@@ -71,13 +72,13 @@ export class CallbackQueue {
     this.#worker = worker;
   }
 
-  /** Delivers an event, now or when those before it are over. */
+  /** Delivers an event: now, or after the events before it. */
   push(event: QueuedEvent): void {
     if (this.#isBusy) {
       this.#waiting ??= new Queue();
       this.#waiting.push(event);
-      if (this.#waiting.length >= this.#owner.maxWaitingEvents && !this.#isFull) {
-        this.#isFull = true;
+      if (this.#waiting.length >= this.#owner.maxWaitingEvents && !this.#isIdleAwaited) {
+        this.#isIdleAwaited = true;
         this.#owner.onQueueFull();
       }
       return;
@@ -87,11 +88,11 @@ export class CallbackQueue {
   }
 
   /**
-   * Delivers an event within the message that the process is running, instead of behind it.
+   * Delivers an event within the message that the worker is running, instead of behind that message.
    *
-   * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates it, and would
-   * otherwise wait for the very message that waits for the connection. For the same reason it goes in front of messages
-   * that wait.
+   * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates the client.
+   * Behind the running message, onOpen would wait for the very message that waits for the connection. For the same
+   * reason the event goes in front of messages that wait.
    */
   pushFirst(event: QueuedEvent): void {
     this.#isBusy = true;
@@ -99,36 +100,39 @@ export class CallbackQueue {
     if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
-  /** Delivers an event in front of those that wait. Only while a callback runs or is just over. */
+  /** Delivers an event in front of the events that wait. Only while a callback runs or has just finished. */
   pushNext(event: QueuedEvent): void {
     this.#waiting ??= new Queue();
     this.#waiting.unshift(event);
   }
 
-  /** Asks for {@link CallbackOwner.onQueueIdle} when no event waits any more. Only while a callback runs or is just over. */
+  /**
+   * Asks for {@link CallbackOwner.onQueueIdle} when no event waits any more. Only while a callback runs or has just
+   * finished.
+   */
   notifyWhenIdle(): void {
-    this.#isFull = true;
+    this.#isIdleAwaited = true;
   }
 
-  /** Delivers no message and no drain any more, not even those that wait. */
+  /** Stops delivering message and drain events, also those that wait. */
   mute(): void {
     this.#isMuted = true;
   }
 
-  /** Goes on with what waits. A loop, so that a thousand events do not need a thousand frames of stack. */
+  /** Delivers the events that wait, in a loop: a thousand events must not need a thousand stack frames. */
   #next(): void {
     for (let event = this.#waiting?.shift(); event !== undefined; event = this.#waiting?.shift()) {
       if (!(this.#worker.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
     }
     this.#isBusy = false;
-    if (!this.#isFull) return;
-    this.#isFull = false;
+    if (!this.#isIdleAwaited) return;
+    this.#isIdleAwaited = false;
     this.#owner.onQueueIdle();
   }
 
-  /** Returns whether the callback is over; if not, {@link #next} follows later. */
+  /** Returns whether the callback is over; if not, {@link #next} runs when it is. */
   #runHere(event: QueuedEvent): boolean {
-    // The main process without workers: no closure, no change of context.
+    // A program without workers needs no closure here and no change of context.
     const result = this.#worker.isCurrent ? this.#call(event) : this.#worker.enter(() => this.#call(event));
     if (!isThenable(result)) return true;
     result.then(() => this.#next());
@@ -149,7 +153,7 @@ export class CallbackQueue {
     return isOver;
   }
 
-  /** Calls the handler. What it returns, if anything, is a promise that never rejects. */
+  /** Calls the handler. Returns a promise that never rejects, or undefined when the callback is over. */
   #call(event: QueuedEvent): PromiseLike<void> | undefined {
     const isMessage = event.type === 'message';
     if (this.#isMuted && (isMessage || event.type === 'drain')) return undefined;

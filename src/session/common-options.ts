@@ -12,22 +12,23 @@ import {
   type NumberRange,
 } from './option-checks.ts';
 
-/** How messages are compressed. Each side names what it wants; the stricter of both is agreed on. */
+/** How messages are compressed. Client and server both state what they want, and agree on the stricter of both. */
 export interface CompressionOptions {
-  /** Messages shorter than this many bytes (of text: UTF-16 units) are sent as they are. Default 1 024. */
+  /** Messages shorter than this many bytes (for text: UTF-16 units) are sent uncompressed. Default 1 024. */
   readonly thresholdBytes?: number | undefined;
-  /** zlib level: 1 is fast, 9 small. Default 3. */
+  /** zlib level: 1 is fastest, 9 compresses most. Default 3. */
   readonly level?: number | undefined;
   /**
    * Whether the server compresses each message on its own. Default true: no memory per connection, and a broadcast is
-   * compressed once. `false` makes small similar messages smaller, for up to 2^serverMaxWindowBits bytes per connection.
+   * compressed once. `false` makes small similar messages smaller, and takes up to 2^serverMaxWindowBits bytes of
+   * memory per connection.
    */
   readonly serverNoContextTakeover?: boolean | undefined;
-  /** Whether the client compresses each message on its own. Default true. As above. */
+  /** Whether the client compresses each message on its own. Default true. See serverNoContextTakeover. */
   readonly clientNoContextTakeover?: boolean | undefined;
-  /** Largest window of the server's compressor, 8 to 15: 2^8 to 2^15 bytes. Default 15. zlib makes 9 of 8. */
+  /** Largest window of the server's compressor, 8 to 15: 2^8 to 2^15 bytes. Default 15. zlib uses 9 for 8. */
   readonly serverMaxWindowBits?: number | undefined;
-  /** Largest window of the client's compressor, 8 to 15. Default 15. zlib makes 9 of 8. */
+  /** Largest window of the client's compressor, 8 to 15. Default 15. zlib uses 9 for 8. */
   readonly clientMaxWindowBits?: number | undefined;
 }
 
@@ -49,35 +50,36 @@ export interface CommonOptions {
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
-   * Silence of the peer in milliseconds after which it is pinged. Default 25 000; Infinity turns the heartbeat off. Finds
-   * peers that vanished without a word (a cut cable, a sleeping laptop), and keeps proxies from dropping quiet connections.
+   * Time in milliseconds without bytes from the peer after which a ping is sent. Default 25 000; Infinity turns the
+   * heartbeat off. The heartbeat finds peers that vanished (a cut cable, a sleeping laptop), and keeps proxies from
+   * dropping idle connections.
    */
   readonly pingIntervalMs?: number | undefined;
   /**
    * How long in milliseconds a peer may stay silent after a ping; then the connection ends with ERR_HEARTBEAT, 1006.
-   * Default 20 000. Any bytes count as an answer. A slow peer has that time to take what was sent in front of the ping too.
-   * Infinity waits forever: pings are sent, and nobody is found dead.
+   * Default 20 000. Any bytes count as an answer. Within the same time a slow peer must also read what was sent before
+   * the ping. Infinity waits forever: pings are sent, but dead peers are not found.
    */
   readonly pongTimeoutMs?: number | undefined;
   /**
    * Most pings and pongs that a peer may send in a second; more end the connection with 1008. Default 60. Stops peers
-   * that make this end work and answer without ever sending a message.
+   * that make this program work and answer without ever sending a message.
    */
   readonly maxControlFramesPerSecond?: number | undefined;
   /**
-   * How long in milliseconds a message, or a frame, may have come in part only; then the connection ends with 1008.
-   * Default 30 000. Stops peers that begin messages and never finish them, to hold memory. Raise it where peers send large
-   * messages over slow lines.
+   * How long in milliseconds a message or a frame may stay unfinished; then the connection ends with 1008. Default 30
+   * 000. Stops peers that hold memory with messages that they begin and never finish. Raise the limit where peers send
+   * large messages over slow lines.
    */
   readonly incompleteMessageTimeoutMs?: number | undefined;
   /**
    * Most messages that a peer may send in a second (a token bucket of that size); more end the connection with 1008.
-   * Default Infinity. Stops peers that keep this end busy.
+   * Default Infinity. Stops peers that keep this program busy.
    */
   readonly maxMessagesPerSecond?: number | undefined;
   /**
    * Most bytes that a peer may send in a second, counted as they arrive; more end the connection with 1008. Default
-   * Infinity. A large message comes in one go: do not set it below the longest one that you expect.
+   * Infinity. A large message arrives at once: do not set the limit below the longest message that you expect.
    */
   readonly maxBytesPerSecond?: number | undefined;
   /**
@@ -96,20 +98,22 @@ export interface CommonOptions {
    */
   readonly maxWaitingMessages?: number | undefined;
   /**
-   * Bytes that may wait to be sent to a peer that does not read. A send that finds more waiting ends the connection with
-   * 1013. Default 16 777 216.
+   * Bytes that may wait to be sent to a peer that does not read. A send that finds more waiting ends the connection
+   * with 1013. Default 16 777 216.
    */
   readonly maxBufferedBytes?: number | undefined;
   /**
    * What happens to a message that finds `maxBufferedBytes` waiting. `'close'` (default) ends the connection with 1013;
-   * `'drop-newest'` drops this message; `'drop-oldest'` drops the oldest waiting messages that were sent as `droppable`, and
-   * closes with 1013 when there is none. `send` tells. Control frames are never dropped.
+   * `'drop-newest'` drops this message; `'drop-oldest'` drops the oldest waiting messages that were sent as
+   * `droppable`, and ends the connection with 1013 when none is left to drop. The result of `send` tells what happened.
+   * Control frames are never dropped.
    */
   readonly bufferPolicy?: BufferPolicy | undefined;
   /**
    * Compression of messages (permessage-deflate, RFC 7692) where the peer agrees. Default false. `true` takes the
-   * defaults of {@link CompressionOptions}. It costs time for each message, and a secret that is sent beside text which
-   * an attacker chooses can be guessed from the sizes (CRIME, BREACH): leave it off for such messages.
+   * defaults of {@link CompressionOptions}. Compression costs time for each message. An attacker who chooses the text
+   * that is sent beside a secret can guess the secret from the sizes (CRIME, BREACH): leave compression off for such
+   * messages.
    */
   readonly compression?: boolean | CompressionOptions | undefined;
   /**
@@ -126,7 +130,7 @@ export type CheckedOptions = Readonly<
 
 type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy'>;
 
-/** Default and range of each number; bytes are bounded by the longest string of this JavaScript engine. */
+/** Default and range of each number. A message cannot be longer than the longest string of this JavaScript engine. */
 const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
   handshakeTimeoutMs: { default: 10_000, ...DURATION },
   closeTimeoutMs: { default: 10_000, ...DURATION },
@@ -171,15 +175,15 @@ const COMPRESSION_RANGES = {
 } as const;
 
 /**
- * What was checked last. A program opens many clients alike, and they share what each would hold for as long as it lives:
- * 1.2 KB.
+ * The options that were checked last. Clients that are opened with the same options share one object, which saves 1.2
+ * KB for each of them.
  */
-let last: CheckedOptions | undefined;
+let lastChecked: CheckedOptions | undefined;
 
 /**
  * Checks the options that clients and servers share, and fills in the defaults.
  *
- * @param keys - all that this side knows
+ * @param keys - names of all options that this side knows
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkCommon(
@@ -193,20 +197,21 @@ export function checkCommon(
   if (!Array.isArray(protocols) || !protocols.every((protocol) => typeof protocol === 'string' && isToken(protocol))) {
     throw invalidOption('protocols must be an array of HTTP tokens', component);
   }
-  if (new Set(protocols).size < protocols.length) throw invalidOption('protocols holds a name twice', component);
+  if (new Set(protocols).size < protocols.length)
+    throw invalidOption('protocols must not hold a name twice', component);
   const compression = checkCompression(options.compression, component);
   const { bufferPolicy = 'close' } = options;
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, component);
   }
   const checked: CheckedOptions = { ...numbers, bufferPolicy, compression, protocols };
-  if (last === undefined || !isSame(checked, last)) {
-    last = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
+  if (lastChecked === undefined || !isSame(checked, lastChecked)) {
+    lastChecked = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
   }
-  return last;
+  return lastChecked;
 }
 
-/** Never with subprotocols: those are an array. */
+/** Tells whether two sets of options are the same. Options with subprotocols, which are arrays, count as different. */
 function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
   if (one.protocols.length > 0 || other.protocols.length > 0) return false;
   return COMMON_KEYS.every((key) => key === 'protocols' || one[key] === other[key]);
@@ -215,7 +220,7 @@ function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
 /**
  * Checks the option `compression` and fills in the defaults.
  *
- * @returns undefined when it is off
+ * @returns undefined when compression is off
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 function checkCompression(value: unknown, component: ComponentSignature): CheckedCompression | undefined {
@@ -235,7 +240,7 @@ function checkCompression(value: unknown, component: ComponentSignature): Checke
     else if (typeof given === 'boolean') checked[name] = given;
     else throw invalidOption(`compression.${name} must be true or false`, component);
   }
-  // zlib cannot compress raw deflate with 8, and what is announced must hold (RFC 7692 section 7.1.2).
+  // zlib cannot compress raw deflate with 8 window bits, and the announced size must hold (RFC 7692 section 7.1.2).
   checked.serverMaxWindowBits = Math.max(9, checked.serverMaxWindowBits as number);
   checked.clientMaxWindowBits = Math.max(9, checked.clientMaxWindowBits as number);
   return Object.freeze(checked) as unknown as CheckedCompression;

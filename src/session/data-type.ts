@@ -12,13 +12,13 @@ export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBu
 /** How one message is sent. */
 export interface SendOptions {
   /**
-   * Whether to compress it, where compression was agreed on. Default: when it has `thresholdBytes` or more. Pass false for
-   * a message that holds a secret, or bytes that are compressed already.
+   * Whether to compress the message, where compression was agreed on. Default: true for messages of `thresholdBytes` or
+   * more. Pass false for a message that holds a secret, or bytes that are compressed already.
    */
   readonly compress?: boolean | undefined;
   /**
    * Whether the message may be dropped while it waits for a peer that does not keep up, when `bufferPolicy` is
-   * `'drop-oldest'`. Default false. For messages that a newer one replaces, such as positions.
+   * `'drop-oldest'`. Default false. Pass true for messages that a newer message replaces, such as positions.
    */
   readonly droppable?: boolean | undefined;
 }
@@ -42,10 +42,10 @@ export function checkDataType(dataType: unknown, component: ComponentSignature):
 }
 
 /**
- * Converts a message that came to the form that `dataType` asks for, whatever its opcode was.
+ * Converts a received message to the form that `dataType` asks for, whatever its opcode was.
  *
  * @param data - a string, or bytes that belong to the receiver
- * @param isText - whether it was a text message: its bytes are then known to be UTF-8
+ * @param isText - whether the message was a text message, whose bytes are known to be UTF-8
  * @throws FourDError `ERR_INVALID_UTF8` or `ERR_INVALID_JSON`
  */
 export function toEventData(
@@ -67,7 +67,7 @@ export function toEventData(
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The parser's own message quotes the payload.
+    // The error of JSON.parse quotes the payload, so it is neither the text nor the cause.
     throw invalidData('ERR_INVALID_JSON', 'invalid message: not valid JSON (dataType "object")');
   }
 
@@ -77,50 +77,50 @@ export function toEventData(
 }
 
 /**
- * Converts what `send` was given to what goes on the wire: a string for a text message, bytes for a binary one.
+ * Converts the argument of `send` to what goes on the wire: a string for a text message, bytes for a binary message.
  *
  * @returns for bytes a view of the same memory, by byteOffset and byteLength
  * @throws FourDError `ERR_INVALID_MESSAGE`
  */
 export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
   if (typeof message === 'string') return message;
-  let opaque: string | undefined;
+  let opaqueName: string | undefined;
   try {
-    // An empty Buffer may be one whose memory was transferred away, which the next line finds out.
+    // The memory of an empty Buffer may have been transferred away: Buffer.from on the next line throws then.
     if (Buffer.isBuffer(message) && message.length > 0) return message;
     if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    // Those of another realm (node:vm, Jest) too: instanceof does not know them.
+    // Unlike instanceof, isAnyArrayBuffer knows the buffers of another realm (node:vm, Jest).
     if (isAnyArrayBuffer(message)) return Buffer.from(message);
     if (typeof message === 'object' && message !== null && !isThenable(message)) {
       const json = JSON.stringify(message) as string | undefined;
-      if (json === '{}') opaque = nameOfOpaque(message);
-      if (json !== undefined && opaque === undefined) return json;
+      if (json === '{}') opaqueName = nameOfOpaque(message);
+      if (json !== undefined && opaqueName === undefined) return json;
     }
   } catch (cause) {
     const detail = textOfThrown(cause).split('\n', 1)[0];
     throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
   }
-  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaque)}`, {
+  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaqueName)}`, {
     componentSignature,
   });
 }
 
-/** @param opaque - what {@link nameOfOpaque} gave */
-function describeUnsendable(message: unknown, opaque: string | undefined): string {
-  if (opaque === 'Blob' || opaque === 'File') {
-    return `a ${opaque}: its bytes come only later, pass what its arrayBuffer() resolves to`;
+/** @param opaqueName - the result of {@link nameOfOpaque} */
+function describeUnsendable(message: unknown, opaqueName: string | undefined): string {
+  if (opaqueName === 'Blob' || opaqueName === 'File') {
+    return `a ${opaqueName}: its bytes are read asynchronously; pass what its arrayBuffer() resolves to`;
   }
-  const takes = 'pass a string, bytes, an object or an array';
-  if (opaque !== undefined) return `a value of class ${opaque}: its JSON is {}, which says nothing of it; ${takes}`;
-  if (isThenable(message)) return `a promise (is an await missing?): ${takes}`;
-  return `${message === null ? 'null' : typeof message}: ${takes}`;
+  const advice = 'pass a string, bytes, an object or an array';
+  if (opaqueName !== undefined) return `a value of class ${opaqueName}: its content is lost in JSON; ${advice}`;
+  if (isThenable(message)) return `a promise (is an await missing?): ${advice}`;
+  return `${message === null ? 'null' : typeof message}: ${advice}`;
 }
 
 /**
- * Names the class of an object whose JSON is `{}` because it does not keep what it holds in properties: Map, Set, Blob,
- * Error and the like.
+ * Names the class of an object whose JSON is `{}` because the class does not keep its content in properties: Map, Set,
+ * Blob, Error and the like.
  *
- * @returns undefined for a plain object, an instance of a plain class, and one whose `toJSON` has said what to send
+ * @returns undefined for a plain object, an instance of a plain class, and an object whose `toJSON` gave the JSON
  */
 function nameOfOpaque(message: object): string | undefined {
   if (typeof (message as { readonly toJSON?: unknown }).toJSON === 'function') return undefined;

@@ -2,34 +2,34 @@ import type { EndCause } from '../errors.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Ending } from '../connection/closing-state.ts';
 
-/** What close codes mean (RFC 6455 section 7.4.1, and the registry of IANA). */
+/** The names of close codes (RFC 6455 section 7.4.1, and the registry of IANA). */
 const CODE_NAMES: Readonly<Record<number, string>> = {
-  1000: 'done',
+  1000: 'normal closure',
   1001: 'going away',
-  1002: 'it sees a protocol error',
-  1003: 'it does not take such data',
-  1005: 'no code',
-  1007: 'it sees invalid data',
-  1008: 'against its policy',
-  1009: 'a message is too big for it',
-  1010: 'it needs an extension',
-  1011: 'it has failed',
-  1012: 'it restarts',
-  1013: 'it is overloaded: later again',
-  1014: 'a gateway has failed',
+  1002: 'protocol error',
+  1003: 'unsupported data',
+  1005: 'no status code',
+  1007: 'invalid data',
+  1008: 'policy violation',
+  1009: 'message too big',
+  1010: 'missing extension',
+  1011: 'internal error',
+  1012: 'service restart',
+  1013: 'overloaded: try again later',
+  1014: 'bad gateway',
 };
 
-/** Who in this program wanted the end. */
+/** Why this program ended the connection, by cause. */
 const OWN_REASONS: Readonly<Partial<Record<EndCause, string>>> = {
   local: 'terminate() was called',
   aborted: 'the option signal was aborted',
-  shutdown: 'its server was ended',
-  drain: 'its server was drained',
-  worker: 'the worker that owns it ended',
-  expired: 'its expiresAt came',
+  shutdown: 'the server was terminated',
+  drain: 'the server was drained',
+  worker: 'the worker that owns the connection was killed',
+  expired: 'expiresAt was reached',
 };
 
-/** Says for people why a connection ended that no error ended. */
+/** Returns the text, for people, of why a connection ended that no error ended. */
 export function endingText({ cause, phase, code }: Pick<Ending, 'cause' | 'phase' | 'code'>): string {
   if (cause === 'peer-closed') {
     const name = CODE_NAMES[code];

@@ -5,14 +5,15 @@ export interface OpenEvent {
   readonly type: 'open';
 }
 
-/** A message has come. */
+/** A message arrived. */
 export interface MessageEvent<T = string> {
   readonly type: 'message';
   /**
    * The message in the form that `dataType` asks for. Its bytes belong to the receiver.
    *
-   * @remarks As with any `Buffer` of Node, the memory behind bytes may hold other messages as well, also those of other
-   * connections: send or keep `data`, never `data.buffer`. To move bytes to another thread, copy them: `Uint8Array.from(data)`.
+   * @remarks As with any `Buffer` of Node, the memory behind bytes may hold other messages as well, also messages of
+   * other connections: send or keep `data`, never `data.buffer`. To move bytes to another thread, copy them:
+   * `Uint8Array.from(data)`.
    */
   readonly data: T;
 }
@@ -37,27 +38,28 @@ export interface TerminateEvent {
   readonly wasClean: boolean;
   /** Why the connection ended, for programs. */
   readonly cause: EndCause;
-  /** Where in its life the connection was when its end began, for programs. */
+  /** The phase that the connection was in when its end began, for programs. */
   readonly phase: EndPhase;
   /** Why the connection ended, for people. Never holds payload or secrets. */
   readonly message: string;
-  /**
-   * Bytes that came, and that went, after the handshake; how long the connection was open, in milliseconds. With the option
-   * `reconnect`: of all its connections together.
-   */
+  /** Bytes that were received after the handshake. With the option `reconnect`: on all connections of the client. */
   readonly bytesReceived: number;
+  /** Bytes that were sent after the handshake. With the option `reconnect`: on all connections of the client. */
   readonly bytesSent: number;
+  /**
+   * Milliseconds that the connection was open. With the option `reconnect`: the sum of all connections of the client.
+   */
   readonly openMs: number;
-  /** Only with the option `reconnect`: attempts to connect again that were made in a row before it gave up. */
+  /** Only with the option `reconnect`: attempts to connect again that the client made in a row before it gave up. */
   readonly reconnectAttempts?: number;
   /**
-   * Only with the option `reconnect`: messages for which `send` said `'queued'` while there was no connection and that were
-   * not sent; an object as its JSON.
+   * Only with the option `reconnect`: messages for which `send` returned `'queued'` while there was no connection, and
+   * that were not sent. An object is given as its JSON.
    */
   readonly unsentMessages?: readonly (string | Uint8Array)[];
 }
 
-/** The peer has taken what waited for it, after a `send` that said `'queued'`. */
+/** Nothing waits for the peer any more, after a `send` that returned `'queued'`. */
 export interface DrainEvent {
   readonly type: 'drain';
 }

@@ -1,14 +1,14 @@
 import { type Deadline, timers } from '../base/timers.ts';
 
-/** A changed system clock is noticed after this time at the latest. */
+/** The system clock is read again after this time at the latest, so that a change of the clock is noticed. */
 const MAX_WAIT_MS = 60_000;
 
-/** What can expire. */
+/** A subject that can expire. */
 export interface Expirable {
   expire(): void;
 }
 
-/** Waits for a moment of the system clock. */
+/** Expires a subject at a moment of the system clock. */
 export class Expiry implements Deadline {
   /** The moment, in milliseconds since 1970. */
   readonly at: number;

@@ -6,8 +6,8 @@ import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-check
 /** Limits that hold for all connections of the process together. */
 export interface GlobalLimits {
   /**
-   * Most bytes of memory that messages which have come in part may take, of all connections together. Default
-   * 268 435 456; Infinity sets no limit. Beyond it the connection whose message has been unfinished for longest ends with
+   * Most bytes of memory that the unfinished messages of all connections may take together. Default 268 435 456;
+   * Infinity sets no limit. When they take more, the connection whose message has been unfinished for longest ends with
    * 1013. Stops thousands of peers that each hold a little less than `maxMessageBytes`.
    */
   readonly maxIncompleteBytes?: number | undefined;
@@ -18,10 +18,10 @@ const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
 };
 
 /**
- * Sets the limits that hold for all connections of the process together, those that are open included.
+ * Sets the limits that hold for all connections of the process together, open connections included.
  *
- * @param limits - those that are left out go back to their defaults
- * @throws FourDError `ERR_INVALID_OPTION`, where no error handler takes it: then nothing changes
+ * @param limits - limits that are left out go back to their defaults
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_OPTION`: no limit changes
  */
 export function setGlobalLimits(limits: GlobalLimits): void {
   try {
@@ -32,7 +32,7 @@ export function setGlobalLimits(limits: GlobalLimits): void {
 }
 
 /**
- * Checks limits of the process and fills in the defaults.
+ * Checks the limits of the process and fills in the defaults.
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */

@@ -12,20 +12,20 @@ export interface GivenHeader {
  * Reads headers that a user gave as an object. An array sends the header once per element.
  *
  * @param isReserved - whether the handshake itself sets a header; such names are not checked any further
- * @throws FourDError `ERR_INVALID_HEADER` when a name could change the message
+ * @throws FourDError `ERR_INVALID_HEADER` when a name is not an HTTP token
  */
 export function readGivenHeaders(
   headers: object,
   isReserved: (key: string) => boolean,
   component: ComponentSignature,
 ): GivenHeader[] {
-  // The entries of a Headers or Map are no properties: they would be left out in silence.
+  // The entries of a Headers or Map object are not properties: Object.entries would skip them silently.
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) {
     throw invalidHeader('headers must be a plain object', component);
   }
   return Object.entries(headers).map(([name, value]) => {
     const key = name.toLowerCase();
-    if (!isReserved(key) && !isToken(name)) throw invalidHeader('a name is not an HTTP token', component);
+    if (!isReserved(key) && !isToken(name)) throw invalidHeader('a header name is not an HTTP token', component);
     return { name, key, values: Array.isArray(value) ? (value as unknown[]) : [value] };
   });
 }
@@ -33,10 +33,10 @@ export function readGivenHeaders(
 /**
  * Checks that a value may stand in a header.
  *
- * @throws FourDError `ERR_INVALID_HEADER` when it is not a text, or could change the message
+ * @throws FourDError `ERR_INVALID_HEADER` when the value is not a string, or has a character that HTTP forbids
  */
 export function checkHeaderValue(name: string, value: unknown, component: ComponentSignature): string {
-  if (typeof value !== 'string') throw invalidHeader(`the value of ${name} is not a text`, component);
+  if (typeof value !== 'string') throw invalidHeader(`the value of ${name} is not a string`, component);
   if (isHeaderValue(value)) return value;
   throw invalidHeader(`the value of ${name} has a character that HTTP forbids`, component);
 }

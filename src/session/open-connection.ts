@@ -8,21 +8,21 @@ import type { DataType } from './data-type.ts';
 /** A transport whose opening handshake is complete, and what was agreed on in it. */
 export interface OpenTransport {
   readonly transport: Transport;
-  /** Bytes of the peer that came with the handshake. */
+  /** Bytes of the peer that arrived behind the handshake. */
   readonly head: Buffer;
   /** The rest of the handshake, to be written first: the 101 of a server, `''` for a client. */
   readonly answer: string;
-  /** Undefined for none. */
+  /** Undefined when messages are not compressed. */
   readonly compression: Compression | undefined;
 }
 
 /**
- * Options of connections by the limits they come from, or by their compression: connections of a server share one object,
- * and so do clients with the same limits, unless they have a compression of their own.
+ * Connection options, by the limits or the compression that they are made from. The connections of a server share one
+ * object, and so do clients with the same limits, unless they have a compression of their own.
  */
 const sharedOptions = new WeakMap<CheckedOptions | Compression, ConnectionOptions>();
 
-/** Makes the connection over a transport whose opening handshake is complete. */
+/** Creates the connection over a transport whose opening handshake is complete. */
 export function openConnection(
   { transport, head, answer, compression }: OpenTransport,
   role: Role,
@@ -42,7 +42,7 @@ function toConnectionOptions(
 ): ConnectionOptions {
   const decodesText = dataType !== 'blob';
   const known = sharedOptions.get(compression ?? limits);
-  // Clients that share their limits may want different types of data.
+  // Clients with the same limits may have different data types.
   if (known?.decodesText === decodesText && known.role === role) return known;
   const options = { ...limits, role, decodesText, compression };
   if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);

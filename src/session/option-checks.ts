@@ -27,7 +27,8 @@ export function checkNumber(
   const isWhole = Number.isSafeInteger(value) || value === Infinity;
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
-  throw invalidOption(`${name} must be a whole number, ${limits}`, component);
+  const received = typeof value === 'number' || value === null ? String(value) : typeof value;
+  throw invalidOption(`${name} must be a whole number, ${limits}; received ${received}`, component);
 }
 
 /** Checks several numbers, each by its range, and fills in the defaults. */
@@ -45,7 +46,7 @@ export function checkNumbers<Name extends string>(
   return numbers as Record<Name, number>;
 }
 
-/** Checks that there is an options object, and in it no option that is not known. */
+/** Checks that options are an object that holds known options only. */
 export function checkKeys(options: object, keys: ReadonlySet<string>, component: ComponentSignature): void {
   if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', component);
   const unknown = Object.keys(options).find((key) => !keys.has(key));
@@ -53,9 +54,9 @@ export function checkKeys(options: object, keys: ReadonlySet<string>, component:
 }
 
 /**
- * Builds the error of an option that cannot be used: the one place that does.
+ * Builds the error of an option that cannot be used. All code that needs this error calls this function.
  *
- * @param noun - what the documentation calls it, where that is not an option
+ * @param noun - the word that the documentation uses, where that is not "option"
  */
 export function invalidOption(problem: string, componentSignature: ComponentSignature, noun = 'option'): FourDError {
   return new FourDError('ERR_INVALID_OPTION', `invalid ${noun}: ${problem}`, { componentSignature });

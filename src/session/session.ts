@@ -21,19 +21,21 @@ import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events
 /** State of a connection, named as in 4D. */
 export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
 
-/** How long the peers of a killed worker have to answer, in milliseconds. */
+/** How long the peers of a killed worker have to answer the close frame, in milliseconds. */
 export const WORKER_END_TIMEOUT_MS = 2000;
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 
+const SEND_WHILE_CONNECTING = 'cannot send while the status is "Connecting": await ready, or send in onOpen';
+
 let lastId = 0;
 
-/** The open connection of a session. {@link Connection} is the one over a byte stream. */
+/** The open connection of a session. {@link Connection} implements it over a byte stream. */
 export interface SessionConnection {
   readonly bufferedBytes: number;
-  /** True while messages wait, for the peer or for a compressor. {@link ConnectionListener.onWritable} follows. */
+  /** True while messages wait for the peer or for a compressor. {@link ConnectionListener.onWritable} follows. */
   readonly isBlocked: boolean;
   start(listener: ConnectionListener): void;
   pause(): void;
@@ -44,7 +46,7 @@ export interface SessionConnection {
   destroy(cause?: EndCause): void;
 }
 
-/** What a session needs to know: one object for all connections of a server. */
+/** Settings of a session. All connections of a server share one object. */
 export interface SessionSettings {
   readonly dataType: DataType;
   readonly worker: Worker;
@@ -52,26 +54,26 @@ export interface SessionSettings {
 }
 
 /**
- * One connection as its user sees it: status, callbacks in order, data types, sending, the end. What clients and
- * servers add to that lies in `ClientSession` and `ServerSession`.
+ * One connection as its user sees it: status, callbacks in order, data types, sending, the end. `ClientSession` and
+ * `ServerSession` add what clients and servers need.
  */
 export abstract class Session implements ConnectionListener, CallbackOwner {
-  /** Unique in this process. */
+  /** Unique in this Node process. */
   readonly id: number = ++lastId;
   readonly handler: object;
   protected readonly settings: SessionSettings;
   protected readonly queue: CallbackQueue;
-  /** Undefined before it is open, and between two connections of a client. */
+  /** Undefined before the session is open, and between two connections of a client. */
   protected connection: SessionConnection | undefined;
   #status: Status = 'Connecting';
-  /** onError has run or is about to: it does so once. */
+  /** True when onError has run or is about to run: it runs once at most. */
   #hasFailed = false;
   /** Message of the error that ended the connection. */
-  #failure: string | undefined;
+  #errorMessage: string | undefined;
   #wasClean = false;
-  /** A send said `'queued'`: onDrain is to follow. */
-  #hasQueued = false;
-  #waitingForDrain: (() => void)[] | undefined;
+  /** True after a send returned `'queued'`: onDrain is to follow. */
+  #isDrainDue = false;
+  #drainedResolvers: (() => void)[] | undefined;
 
   constructor(handler: object, settings: SessionSettings) {
     this.handler = handler;
@@ -110,7 +112,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     return this.connection?.bufferedBytes ?? 0;
   }
 
-  /** Takes over a connection whose handshake is complete, and runs onOpen. Nothing is read before that is over. */
+  /** Takes over a connection whose handshake is complete, and runs onOpen. Reading begins when onOpen is over. */
   open(connection: SessionConnection): void {
     this.connection = connection;
     connection.start(this);
@@ -129,23 +131,24 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     }
   }
 
-  /** Sends a message that other connections send too. Does nothing unless Connected. */
+  /** Sends a message that other connections send too. Returns `'dropped'` unless the status is Connected. */
   sendPrepared(message: PreparedMessage, options: SendOptions): SendStatus {
     return this.#status === 'Connected' ? this.#sendWire(message, options) : 'dropped';
   }
 
-  /** Resolves when the peer has taken what waits for it, or the connection is over. */
+  /** Resolves when nothing waits for the peer any more, or the connection is over. */
   async drained(): Promise<void> {
-    // What was sent in this turn leaves at its end: only then does it show whether the peer takes it.
+    // Messages leave at the end of the turn in which they were sent. Only then does the socket tell whether it is
+    // blocked.
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.isBlocked || this.#status === 'Closed') return;
     await new Promise<void>((resolve) => {
-      this.#waitingForDrain ??= [];
-      this.#waitingForDrain.push(resolve);
+      this.#drainedResolvers ??= [];
+      this.#drainedResolvers.push(resolve);
     });
   }
 
-  /** Begins the closing handshake. No onMessage runs any more. */
+  /** Begins the closing handshake. onMessage does not run any more. */
   close(code: number, reason: string, timeoutMs: number = this.settings.limits.closeTimeoutMs, cause?: EndCause): void {
     if (this.#status === 'Closed') return;
     this.#status = 'Closing';
@@ -179,9 +182,9 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   onWritable(): void {
     if (this.isBlocked) return;
     this.resolveDrained();
-    // To a connection that is ending nothing can be sent any more, and onError may have run.
-    if (!this.#hasQueued || this.#status !== 'Connected') return;
-    this.#hasQueued = false;
+    // Nothing can be sent on a connection that is ending, and onError may have run.
+    if (!this.#isDrainDue || this.#status !== 'Connected') return;
+    this.#isDrainDue = false;
     if (hasCallback(this.handler, 'onDrain')) this.queue.push(DRAIN_EVENT);
   }
 
@@ -190,8 +193,8 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   onError(error: FourDError): void {
-    this.#failure = error.message;
-    // A callback has failed while the connection was closing, and now that goes wrong too.
+    this.#errorMessage = error.message;
+    // onError has run for a callback that failed while the connection was closing. Now the closing handshake fails too.
     if (this.#hasFailed) return;
     this.#hasFailed = true;
     this.queue.push(toErrorEvent(error));
@@ -234,28 +237,28 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     this.connection?.resume();
   }
 
-  // For the two sides to fill in, in the order in which they come.
+  // Hooks of ClientSession and ServerSession, in the order in which they are called.
 
   /** Delivers onOpen. */
   protected announceOpen(event: OpenEvent): void {
     this.queue.push(event);
   }
 
-  /** onOpen has run, well or not. */
+  /** onOpen has run, or has failed. */
   protected onOpened(): void {}
 
-  /** Reading begins when the queue is idle: messages that came with the handshake wait for onOpen. */
+  /** Starts reading when the queue is idle: messages that arrived with the handshake wait for onOpen. */
   protected startReading(): void {
-    // Not at once: a mistake behind those messages would end the connection before their callbacks could answer.
+    // An invalid frame behind those messages must not end the connection before their callbacks could answer.
     this.queue.notifyWhenIdle();
   }
 
-  /** Where in its life a session is whose callback has failed while it was not open. */
+  /** The phase of a session that is not open, for the error of a callback that failed. */
   protected get failurePhase(): EndPhase {
     return 'closing';
   }
 
-  /** Brings the onTerminate of several sessions into order. */
+  /** Delivers the terminate event, when it is the turn of this session. */
   protected deliverEnd(deliver: () => void): void {
     deliver();
   }
@@ -266,51 +269,51 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   /** onTerminate has run. */
   protected onFinished(): void {}
 
-  // What the two sides use.
+  // For ClientSession and ServerSession to use.
 
-  /** Whether messages wait, for the peer or for a connection. */
+  /** Whether messages wait for the peer, or for a connection. */
   protected get isBlocked(): boolean {
     return this.connection?.isBlocked === true;
   }
 
   protected sendUnconnected(_message: SendableMessage, _options: SendOptions | undefined): SendStatus {
-    if (this.#status === 'Connecting') this.generateMisuse('ERR_NOT_CONNECTED', 'cannot send: still Connecting');
+    if (this.#status === 'Connecting') this.generateMisuse('ERR_NOT_CONNECTED', SEND_WHILE_CONNECTING);
     return 'dropped';
   }
 
-  /** Remembers that onDrain is to follow a message that waits. */
+  /** Remembers whether onDrain is to follow. Returns the status. */
   protected noteSent(status: SendStatus): SendStatus {
-    if (status === 'queued') this.#hasQueued = true;
+    if (status === 'queued') this.#isDrainDue = true;
     return status;
   }
 
   protected resolveDrained(): void {
-    const waiting = this.#waitingForDrain;
-    this.#waitingForDrain = undefined;
-    for (const resolve of waiting ?? []) resolve();
+    const resolvers = this.#drainedResolvers;
+    this.#drainedResolvers = undefined;
+    for (const resolve of resolvers ?? []) resolve();
   }
 
   protected noteFailure(message: string): void {
-    this.#failure = message;
+    this.#errorMessage = message;
   }
 
   protected toTerminateEvent(ending: Ending): TerminateEvent {
-    return { type: 'terminate', ...ending, message: this.#failure ?? endingText(ending) };
+    return { type: 'terminate', ...ending, message: this.#errorMessage ?? endingText(ending) };
   }
 
   /** Ends the session because a callback threw or rejected. */
   protected failCallback(event: QueuedEvent, error: FourDError): void {
     this.queue.mute();
-    // A close frame that has left, ours or the peer's, keeps its code: the closing handshake goes on.
-    let isTold = this.#status === 'Connected' && this.connection?.fail(error) === true;
-    // Then onTerminate is still to come, and onError before.
-    if (!isTold && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
+    // After a close frame of either side the closing handshake goes on, with the code of that frame.
+    let isOnErrorDue = this.#status === 'Connected' && this.connection?.fail(error) === true;
+    // onTerminate is still to come, and onError before it.
+    if (!isOnErrorDue && !this.#hasFailed && event.type !== 'error' && event.type !== 'terminate') {
       this.#hasFailed = true;
       this.queue.pushNext(toErrorEvent(withEnding(error, this.failurePhase, 'callback')));
-      isTold = true;
+      isOnErrorDue = true;
     }
-    // Nobody else would hear of it: a mistake in user code must not pass in silence.
-    if (!isTold || !hasCallback(this.handler, 'onError')) reportError(error, this.settings.worker);
+    // An error that no onError receives is reported: a mistake in user code must not go unnoticed.
+    if (!isOnErrorDue || !hasCallback(this.handler, 'onError')) reportError(error, this.settings.worker);
   }
 
   protected generateMisuse(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {

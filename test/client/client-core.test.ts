@@ -385,7 +385,7 @@ describe('the end of the worker while Connecting', () => {
     const peer = await server.accept();
     await endWorker(name);
     expect(await outcome.promise).toBeNull();
-    expect(errors).toEqual(['this program gave up connecting: the worker that owns it ended']);
+    expect(errors).toEqual(['this program gave up connecting: the worker that owns the connection was killed']);
     await peer.ended;
     expect(handler.names).toEqual([]);
   });

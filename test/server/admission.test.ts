@@ -160,7 +160,7 @@ describe.each([
 
   test.each(RESERVED_NAMES)('%s is the library’s own', (name) => {
     expect(errorOf(() => give({ [name]: 'a' })).message).toBe(
-      `invalid headers: ${name} is set by the handshake itself`,
+      `invalid headers: ${name} is set by the library, leave it out`,
     );
   });
 
@@ -170,7 +170,7 @@ describe.each([
   );
 
   test.each([undefined, null, 5, {}])('the value %s is no text', (value) => {
-    expect(errorOf(() => give({ 'x-a': value })).message).toBe('invalid headers: the value of x-a is not a text');
+    expect(errorOf(() => give({ 'x-a': value })).message).toBe('invalid headers: the value of x-a is not a string');
   });
 
   test('a mistake is told as every other: by the error operation, and nobody gets in', async () => {
@@ -267,8 +267,8 @@ describe('subprotocols', () => {
     const { web, server } = await start(() => accept(new RecordingHandler() as never, { protocol: 'v3' }));
     for (const headers of [offer('v1'), []]) expect((await answerTo(web.HTTPPort, headers)).status).toBe(500);
     expect(server.errors.map(({ error }) => error.message)).toEqual([
-      'invalid protocol: accept() was given one that the client did not offer',
-      'invalid protocol: accept() was given one that the client did not offer',
+      'invalid protocol: accept() takes only a subprotocol that the client offered',
+      'invalid protocol: accept() takes only a subprotocol that the client offered',
     ]);
   });
 

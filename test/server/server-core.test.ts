@@ -325,7 +325,7 @@ describe('terminate', () => {
     expect(handler!.calls.all.at(-1)!.event).toMatchObject({
       cause: 'shutdown',
       phase: 'closing',
-      message: 'this program dropped the connection before the peer answered the close frame: its server was ended',
+      message: 'this program dropped the connection before the peer answered the close frame: the server was terminated',
     });
     expect(timers.pendingTicks).toBe(0);
   });

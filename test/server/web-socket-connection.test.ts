@@ -177,7 +177,7 @@ test('at expiresAt the connection closes with 3000, which is no error', async ()
     code: 3000,
     wasClean: true,
     cause: 'expired',
-    message: 'this program closed the connection: its expiresAt came',
+    message: 'this program closed the connection: expiresAt was reached',
   });
   expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
   expect(timers.pendingTicks).toBe(0);

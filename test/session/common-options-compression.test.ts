@@ -44,7 +44,9 @@ describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
       const error = errorOf(() => compressionOf({ [name]: value }));
       expect(error.code).toBe('ERR_INVALID_OPTION');
       expect(error.componentSignature).toBe(componentSignature);
-      expect(error.message).toBe(`invalid option: compression.${name} must be a whole number, ${range}`);
+      expect(error.message).toContain(
+        `invalid option: compression.${name} must be a whole number, ${range}; received `,
+      );
     }
   });
 

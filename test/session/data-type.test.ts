@@ -200,7 +200,7 @@ describe('toWire', () => {
     ['AbortController', new AbortController()],
   ])('refuses what would arrive as {}: %s', (name, message) => {
     expect(refusalOf(message).message).toBe(
-      `cannot send a value of class ${name}: its JSON is {}, which says nothing of it; pass a string, bytes, an object or an array`,
+      `cannot send a value of class ${name}: its content is lost in JSON; pass a string, bytes, an object or an array`,
     );
   });
 
@@ -209,7 +209,7 @@ describe('toWire', () => {
     ['File', new File(['secret'], 'secret.txt')],
   ])('refuses a %s, whose bytes come only later', (name, message) => {
     expect(refusalOf(message).message).toBe(
-      `cannot send a ${name}: its bytes come only later, pass what its arrayBuffer() resolves to`,
+      `cannot send a ${name}: its bytes are read asynchronously; pass what its arrayBuffer() resolves to`,
     );
   });
 

@@ -8,20 +8,27 @@ function refusal(message: string): unknown {
 }
 
 describe('checkNumber', () => {
-  test('gives back whole numbers of the range', () => {
+  test('returns whole numbers within the range', () => {
     for (const value of [2, 3, 5]) expect(checkNumber('a', value, RANGE, 'HTTP')).toBe(value);
     for (const range of [COUNT, DURATION]) expect(checkNumber('a', Infinity, range, 'HTTP')).toBe(Infinity);
   });
 
-  test.each([1, 6, 2.5, NaN, Infinity, -Infinity, '3', null, undefined, true, 3n, {}])('refuses %s', (value) => {
+  test.each<[value: unknown, received: string]>([
+    ...[1, 6, 2.5, NaN, Infinity, -Infinity, null].map((value): [unknown, string] => [value, String(value)]),
+    ['3', 'string'],
+    [undefined, 'undefined'],
+    [true, 'boolean'],
+    [3n, 'bigint'],
+    [{}, 'object'],
+  ])('refuses %s', (value, received) => {
     expect(() => checkNumber('a', value, RANGE, 'HTTP')).toThrow(
-      refusal('invalid option: a must be a whole number, from 2 to 5'),
+      refusal(`invalid option: a must be a whole number, from 2 to 5; received ${received}`),
     );
   });
 
-  test('says where there is no upper end', () => {
+  test('names Infinity where a range has no upper end', () => {
     expect(() => checkNumber('a', 0, COUNT, 'HTTP')).toThrow(
-      refusal('invalid option: a must be a whole number, 1 or more, or Infinity'),
+      refusal('invalid option: a must be a whole number, 1 or more, or Infinity; received 0'),
     );
   });
 });
@@ -33,7 +40,7 @@ test('checkNumbers() fills in the defaults', () => {
   expect(() => checkNumbers({ a: 6 }, ranges, 'HTTP')).toThrow(/^invalid option: a must/);
 });
 
-test('checkKeys() names what is not known', () => {
+test('checkKeys() names the first unknown option', () => {
   const keys = new Set(['a', 'b']);
   expect(() => checkKeys({ a: 1 }, keys, 'HTTP')).not.toThrow();
   expect(() => checkKeys({ a: 1, c: 1 }, keys, 'HTTP')).toThrow(refusal('invalid option: there is no option "c"'));

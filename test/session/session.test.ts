@@ -27,7 +27,7 @@ class Owner implements ClientSessionOwner, SessionServer {
   /** Set to decide when onTerminate runs. */
   deferEnd: (deliver: () => void) => void = (deliver) => deliver();
 
-  onAborted(): void {
+  giveUpConnecting(): void {
     this.log.push('aborted');
   }
 
