@@ -1,13 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { FourDError } from '../errors.ts';
-import { isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
+import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
 
-/** Headers of an answer to a client. An array sends the header once per element, as cookies need it. */
+/** Headers of the HTTP answer to a client. An array sends the header once per element, as `set-cookie` needs it. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** Headers that decide what an answer is: the library alone sets them. */
+/** Headers that frame the HTTP answer or belong to the handshake: the library alone sets them. */
 const RESERVED: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -21,20 +21,21 @@ const RESERVED: ReadonlySet<string> = new Set([
 /** How a client is accepted. */
 export interface AcceptOptions<Data = unknown> {
   /**
-   * Headers of the answer (101), such as `set-cookie`. Names and values with characters that HTTP forbids, and headers of
-   * the handshake itself, are refused: text of a stranger cannot add headers of its own.
+   * Headers of the answer (101), such as `set-cookie`. Names and values with characters that HTTP forbids, and headers
+   * of the handshake itself, are refused, which stops header injection by untrusted text.
    */
   readonly headers?: AnswerHeaders | undefined;
   /**
-   * The subprotocol to speak: one that the client offered, or `''` for none. Default: what the option `protocols` leads to.
+   * The subprotocol to speak: one that the client offered, or `''` for none. Default: the first one of the server's
+   * option `protocols` that the client offered.
    */
   readonly protocol?: string | undefined;
-  /** What the connection has as its `data`. */
+  /** Initial value of the connection's `data`. */
   readonly data?: Data | undefined;
 }
 
 /**
- * What `accept` gives, for any kind of connection handler.
+ * The result of `accept`, for any kind of connection handler.
  *
  * @typeParam Handler - the connection handler
  */
@@ -48,9 +49,11 @@ export class AcceptAnswer<Handler, Data> {
   constructor(handler: Handler, options: AcceptOptions<Data> = {}) {
     const { headers, protocol, data } = options;
     if (protocol !== undefined && protocol !== '' && (!isToken(protocol) || isBearerSubprotocol(protocol))) {
-      throw new FourDError('ERR_INVALID_OPTION', 'invalid protocol: it must be an HTTP token, and no bearer token', {
-        componentSignature: 'HTTP',
-      });
+      throw new FourDError(
+        'ERR_INVALID_OPTION',
+        `invalid protocol: it must be an HTTP token that does not begin with "${BEARER_PREFIX}"`,
+        { componentSignature: 'HTTP' },
+      );
     }
     this.handler = handler;
     this.headerLines = buildHeaderLines(headers);
@@ -59,7 +62,7 @@ export class AcceptAnswer<Handler, Data> {
   }
 }
 
-/** What `refuse` gives: `onConnection` returns it. */
+/** The result of `refuse`, which `onConnection` returns. */
 export class Refusal {
   readonly status: number;
   readonly body: string;
@@ -83,7 +86,7 @@ function buildHeaderLines(headers: AnswerHeaders | undefined): string {
   if (headers === undefined) return '';
   let lines = '';
   for (const { name, key, values } of readGivenHeaders(headers, isReserved, 'HTTP')) {
-    if (isReserved(key)) throw invalidHeader(`${name} is set by the handshake itself`, 'HTTP');
+    if (isReserved(key)) throw invalidHeader(`${name} is set by the library, leave it out`, 'HTTP');
     for (const value of values) lines += `${name}: ${checkHeaderValue(name, value, 'HTTP')}\r\n`;
   }
   return lines;
@@ -98,10 +101,10 @@ function toJson(body: unknown): string {
   try {
     if (typeof body === 'object' && body !== null) json = JSON.stringify(body);
   } catch {
-    // A cycle, a BigInt: below.
+    // JSON.stringify throws on a cycle and on a BigInt; both are reported below.
   }
   if (json !== undefined) return json;
-  throw invalidRefusal('the body must be a text, or what JSON.stringify accepts');
+  throw invalidRefusal('the body must be a string, or an object or array that JSON.stringify accepts');
 }
 
 function invalidRefusal(problem: string): FourDError {

@@ -3,16 +3,17 @@ import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subproto
 import type { RequestInfo } from './request-info.ts';
 
 /**
- * The bearer token of a request: from the header `Authorization: Bearer <token>`, or, for pages in browsers, which cannot
- * set headers, from an offered subprotocol `bearer.<token>`.
+ * Reads the bearer token of a request: from the header `Authorization: Bearer <token>`, or, for pages in browsers,
+ * which cannot set headers, from an offered subprotocol `bearer.<token>`.
  *
- * @remarks A page offers the token beside a subprotocol that the server speaks: `new WebSocket(url, ['chat',
- * 'bearer.' + token])`. The server has `protocols: ['chat']` and answers with that one: a browser needs an answer, and the
- * token is never part of it. Tokens in URLs end up in logs; these do not.
+ * @remarks A page offers the token beside a subprotocol that the server speaks:
+ * `new WebSocket(url, ['chat', 'bearer.' + token])`. The server has `protocols: ['chat']` and answers `chat`: a browser
+ * demands that the server selects one of the offers, and the server never selects the token. Unlike a token in the URL,
+ * this one does not end up in logs.
  *
- * A token in a subprotocol can have letters, digits and ``!#$%&'*+-.^_`|~``: encode others as base64url. Compare it with
- * {@link secretsEqual}.
- * @returns the token; undefined when there is none, or more than one
+ * A token in a subprotocol can have letters, digits and ``!#$%&'*+-.^_`|~``: encode other characters as base64url.
+ * Compare tokens with {@link secretsEqual}.
+ * @returns the token; undefined when the request has none, or more than one
  */
 export function bearerToken(request: RequestInfo): string | undefined {
   const { authorization } = request.headers;
@@ -29,21 +30,21 @@ export function bearerToken(request: RequestInfo): string | undefined {
 }
 
 /**
- * Tells whether two secrets are equal, in a time that does not depend on where they differ: with `===` an attacker could
- * find a secret out piece by piece.
+ * Tells whether two secrets are equal, in a time that does not depend on where they differ: the time that `===` takes
+ * would let an attacker find out a secret piece by piece.
  *
- * @returns false also when one is undefined or empty: a secret that was not set opens no door
+ * @returns false also when one is undefined, null or empty, so that a secret that was never set lets nobody in
  */
 export function secretsEqual(
   a: string | Uint8Array | null | undefined,
   b: string | Uint8Array | null | undefined,
 ): boolean {
   if (!isSecret(a) || !isSecret(b)) return false;
-  // Digests have one length, so that the length of the secret does not show either.
+  // All digests have the same length, so that the time does not reveal the length of the secret either.
   return timingSafeEqual(digest(a), digest(b));
 }
 
-/** Credentials of the scheme Bearer (RFC 6750 section 2.1): the scheme in any case, one space or more, the token. */
+/** Reads credentials of the scheme Bearer (RFC 6750 section 2.1): the scheme in any case, spaces, the token. */
 function readCredentials(text: string): string | undefined {
   const scheme = 'bearer ';
   if (text.slice(0, scheme.length).toLowerCase() !== scheme) return undefined;

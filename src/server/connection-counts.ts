@@ -1,11 +1,11 @@
-/** Most connections of a server. Infinity sets no limit. */
+/** The limits on the connections of a server. Infinity means no limit. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxPendingHandshakes: number;
 }
 
-/** Why a client is refused. */
+/** The HTTP status and the text that refuse a client because of a limit. */
 export interface CountRefusal {
   readonly status: number;
   readonly reason: string;
@@ -14,74 +14,78 @@ export interface CountRefusal {
 /** Counts the connections of one server against its limits. */
 export class ConnectionCounts {
   readonly #limits: ConnectionLimits;
-  /** Connections by {@link networkOf}. */
-  readonly #byNetwork = new Map<string, number>();
+  /** Open and pending connections of each network, by {@link networkOf}. */
+  readonly #countByNetwork = new Map<string, number>();
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
   }
 
   /**
-   * The network that a client counts for: its address, or the /64 network of an IPv6 address, of which every home has
-   * one. `''` when it is not counted: no limit is set, or it has no address, as on a Unix socket.
+   * Returns the network that a client counts for: its IPv4 address, or the /64 network of its IPv6 address, because
+   * every home has a whole /64. `''` means that the client is not counted: no limit is set, or it has no address (Unix
+   * socket).
    */
   networkOf(address: string): string {
     return this.#limits.maxConnectionsPerAddress === Infinity ? '' : toNetwork(address);
   }
 
   /**
-   * Tells whether one more client is too many.
+   * Checks whether one more client would exceed a limit.
    *
-   * @param open - connections that are open
-   * @param pending - clients that wait for the verdict of `onConnection`
+   * @param openCount - connections that are open
+   * @param pendingCount - clients that wait for the decision of `onConnection`
+   * @returns the refusal, undefined when the client may stay
    */
-  refusalOf(network: string, open: number, pending: number): CountRefusal | undefined {
+  refusalOf(network: string, openCount: number, pendingCount: number): CountRefusal | undefined {
     const { maxConnections, maxConnectionsPerAddress, maxPendingHandshakes } = this.#limits;
-    if (open + pending >= maxConnections) {
-      return { status: 503, reason: `the server has as many connections as it may (maxConnections ${maxConnections})` };
+    if (openCount + pendingCount >= maxConnections) {
+      return { status: 503, reason: `the server is full (maxConnections ${maxConnections}): try again later` };
     }
-    if (pending >= maxPendingHandshakes) {
+    if (pendingCount >= maxPendingHandshakes) {
       return {
         status: 503,
-        reason: `too many clients wait to be let in (maxPendingHandshakes ${maxPendingHandshakes})`,
+        reason: `too many handshakes are pending (maxPendingHandshakes ${maxPendingHandshakes}): try again later`,
       };
     }
-    if ((this.#byNetwork.get(network) ?? 0) >= maxConnectionsPerAddress) {
-      return {
-        status: 429,
-        reason: `your address has as many connections as it may (maxConnectionsPerAddress ${maxConnectionsPerAddress})`,
-      };
+    if ((this.#countByNetwork.get(network) ?? 0) >= maxConnectionsPerAddress) {
+      const limit = `maxConnectionsPerAddress ${maxConnectionsPerAddress}`;
+      return { status: 429, reason: `too many connections from your address (${limit}): close one of them first` };
     }
     return undefined;
   }
 
-  /** A client of this network has come. */
+  /** Counts one more client of a network. */
   add(network: string): void {
-    if (network !== '') this.#byNetwork.set(network, (this.#byNetwork.get(network) ?? 0) + 1);
+    if (network !== '') this.#countByNetwork.set(network, (this.#countByNetwork.get(network) ?? 0) + 1);
   }
 
-  /** It has gone. */
+  /** Counts one client of a network less. */
   remove(network: string): void {
-    const count = this.#byNetwork.get(network);
+    const count = this.#countByNetwork.get(network);
     if (count === undefined) return;
-    if (count === 1) this.#byNetwork.delete(network);
-    else this.#byNetwork.set(network, count - 1);
+    if (count === 1) this.#countByNetwork.delete(network);
+    else this.#countByNetwork.set(network, count - 1);
   }
 
-  /** How many networks have connections. */
+  /** The number of networks that have connections. */
   get networkCount(): number {
-    return this.#byNetwork.size;
+    return this.#countByNetwork.size;
   }
 }
 
-/** An address of which an attacker cannot have a whole range for free. */
+/**
+ * Returns what one client is known by: its IPv4 address, or its /64 network, because a client can use every IPv6
+ * address of its network for free.
+ */
 export function toNetwork(address: string): string {
   if (!address.includes(':')) return address;
-  const [front = '', behind = ''] = address.split('::');
-  const groups = groupsOf(front);
-  const missing = 8 - groups.length - groupsOf(behind).length;
-  const all = [...groups, ...Array.from({ length: missing }, () => '0'), ...groupsOf(behind)];
-  return `${all.slice(0, 4).join(':')}::/64`;
+  const [front = '', back = ''] = address.split('::');
+  const frontGroups = groupsOf(front);
+  const backGroups = groupsOf(back);
+  const missing = 8 - frontGroups.length - backGroups.length;
+  const groups = [...frontGroups, ...Array.from({ length: missing }, () => '0'), ...backGroups];
+  return `${groups.slice(0, 4).join(':')}::/64`;
 }
 
 function groupsOf(part: string): string[] {

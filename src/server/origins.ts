@@ -5,19 +5,19 @@ import type { ClientFacts } from './trusted-proxies.ts';
 import { Refusal } from './admission.ts';
 import type { RequestInfo } from './request-info.ts';
 
-/** Decides about the origin of a page: true lets it connect. `origin` is `"null"` for a page without one. */
+/** Decides whether a page may connect, by its origin: true lets it in. `origin` is `"null"` for an opaque origin. */
 export type OriginCheck = (origin: string, request: RequestInfo) => boolean;
 
 /** Which pages may connect: `'*'` all, a list of origins, or a function that decides. */
 export type Origins = '*' | readonly string[] | OriginCheck;
 
-/** The port that an origin without one means. */
+/** The port of an origin that names none, by scheme. */
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 
 const OTHER_HOST =
-  'this origin may not connect: the page is not from the host that it connects to. ' +
-  'The server\'s option "origins" names the pages that may.';
-const NOT_LISTED = 'this origin may not connect: the server\'s option "origins" does not allow it.';
+  'this origin is not allowed: the page does not come from the host that it connects to. ' +
+  'To allow it, add it to the server\'s option "origins".';
+const NOT_LISTED = 'this origin is not allowed: the server\'s option "origins" does not name it.';
 
 interface Authority {
   readonly host: string;
@@ -26,8 +26,8 @@ interface Authority {
 }
 
 /**
- * Keeps foreign pages out (cross-site WebSocket hijacking): a browser lets any page connect anywhere, and sends the user's
- * cookies along. What tells the page is the header Origin, which only browsers send.
+ * Keeps foreign pages out (cross-site WebSocket hijacking): a browser lets any page connect to any server, and sends
+ * the user's cookies along. The header Origin, which every browser sends, names the page.
  */
 export class OriginRule {
   readonly #origins: '*' | ReadonlySet<string> | OriginCheck | undefined;
@@ -50,29 +50,29 @@ export class OriginRule {
   }
 
   /**
-   * Judges a request.
+   * Checks the origin of a request.
    *
-   * @returns the refusal, undefined when it may connect
+   * @returns the refusal, undefined when the client may connect
    * @throws FourDError when the user's function fails
    */
   check(request: RequestInfo, client: ClientFacts): Refusal | undefined {
     const { origin } = request.headers;
-    // Programs are no browsers: nobody's cookies are at stake.
+    // A request without Origin comes from a program: no browser adds a user's cookies to it.
     if (origin === undefined || this.#origins === '*') return undefined;
-    // A repeated header: no browser does that.
+    // No browser repeats the header.
     if (typeof origin !== 'string') return new Refusal(403, `${NOT_LISTED}\n`, undefined);
     if (this.#origins === undefined) {
       return isSameHost(origin, client) ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
     }
     const isAllowed =
       typeof this.#origins === 'function'
-        ? ask(this.#origins, origin, request)
+        ? askCheck(this.#origins, origin, request)
         : this.#origins.has(normalizeOrigin(origin) ?? '');
     return isAllowed ? undefined : new Refusal(403, `${NOT_LISTED}\n`, undefined);
   }
 }
 
-function ask(check: OriginCheck, origin: string, request: RequestInfo): boolean {
+function askCheck(check: OriginCheck, origin: string, request: RequestInfo): boolean {
   let answer: unknown;
   try {
     answer = check(origin, request);
@@ -80,7 +80,7 @@ function ask(check: OriginCheck, origin: string, request: RequestInfo): boolean 
     throw callbackFailed('origins', thrown);
   }
   if (typeof answer === 'boolean') return answer;
-  // A promise would count as yes, and its rejection would end the process.
+  // A promise is truthy and must not let the page in; its rejection must not end the process.
   if (isThenable(answer)) Promise.resolve(answer).then(undefined, () => {});
   throw invalidOption('origins must return true or false; decide asynchronously in onConnection', 'HTTP');
 }
@@ -89,12 +89,12 @@ function checkListed(origin: unknown): string {
   const normalized = typeof origin === 'string' ? normalizeOrigin(origin) : undefined;
   if (normalized !== undefined) return normalized;
   throw invalidOption(
-    'origins must hold origins such as "https://example.com:8443": without path, without "*"',
+    'origins must hold origins such as "https://example.com:8443", without path and without "*"',
     'HTTP',
   );
 }
 
-/** An origin as it is compared: in lower case, always with its port. Undefined for what is none, such as `null`. */
+/** Brings an origin into the form that is compared: lower case, with port. Undefined for no origin, such as `null`. */
 function normalizeOrigin(text: string): string | undefined {
   const origin = text.toLowerCase();
   const end = origin.indexOf('://');
@@ -107,15 +107,15 @@ function normalizeOrigin(text: string): string | undefined {
 /**
  * Tells whether a page comes from the host that it connects to.
  *
- * @remarks A Host header without a port means that of the page's own scheme, because a proxy may have ended TLS; where TLS
- * is known to be used it means 443, which keeps out pages that came unencrypted.
+ * @remarks When the Host header has no port, the default port of the page's scheme counts, because a proxy may have
+ * ended TLS. When the connection is known to use TLS, 443 counts, which keeps out pages that were loaded unencrypted.
  */
 function isSameHost(origin: string, { host, isSecure }: ClientFacts): boolean {
   const scheme = origin.toLowerCase().startsWith('https:') ? 'https' : 'http';
-  const here = parseAuthority(host.toLowerCase());
-  if (here === undefined) return false;
-  const port = here.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
-  return normalizeOrigin(origin) === `${scheme}://${here.host}:${port}`;
+  const target = parseAuthority(host.toLowerCase());
+  if (target === undefined) return false;
+  const port = target.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
+  return normalizeOrigin(origin) === `${scheme}://${target.host}:${port}`;
 }
 
 /** Reads `host`, `host:port` or `[IPv6]:port`. */
@@ -130,7 +130,7 @@ function parseAuthority(text: string): Authority | undefined {
   return { host, port };
 }
 
-/** No path, no user, no wildcard, no list. */
+/** Tells whether a text is a host name or address alone: without path, user, wildcard or list. */
 function isHostText(text: string): boolean {
   for (const character of text) {
     if (character <= ' ' || '/\\?#@*,;"<>'.includes(character)) return false;

@@ -11,13 +11,13 @@ export interface RequestInfo {
   /** Headers by lower-case name. A header that comes more than once has an array. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /**
-   * IP address of the client; an IPv4 address mapped to IPv6 is shown as IPv4. Behind proxies it is theirs, unless the option
-   * `trustedProxies` names them. Empty for a Unix socket.
+   * IP address of the client; an IPv4 address mapped to IPv6 is shown as IPv4. Behind a proxy this is the proxy's
+   * address, unless the option `trustedProxies` names the proxy. Empty for a Unix socket.
    */
   readonly remoteAddress: string;
 }
 
-/** A client asks for a connection. */
+/** The event of `onConnection`: a client asks for a connection. */
 export interface ConnectionEvent {
   readonly type: 'connection';
   readonly request: RequestInfo;
@@ -25,14 +25,15 @@ export interface ConnectionEvent {
 
 /** Describes an upgrade request for `onConnection`. */
 export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest, remoteAddress: string): RequestInfo {
-  const all = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collect(rawHeaders);
-  return { url, query: parseQuery(url), headers: all, remoteAddress };
+  const allHeaders = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collectHeaders(rawHeaders);
+  return { url, query: parseQuery(url), headers: allHeaders, remoteAddress };
 }
 
 /**
- * The request of an open connection, which few look at: kept as one string, and parsed when it is read first.
+ * The upgrade request of an open connection: kept as one string, and parsed when it is first read, because few programs
+ * read it.
  *
- * @remarks Parsed objects of a browser's request take four times as much, and connections live for days.
+ * @remarks The parsed objects of a browser's request take four times as much memory, and connections live for days.
  */
 export class StoredRequest {
   #request: string | RequestInfo;
@@ -51,7 +52,7 @@ export class StoredRequest {
   }
 }
 
-/** A request as its client sent it, but for what stands around the values of headers. */
+/** Writes a request as its client sent it, without the white space around header values. */
 function toText({ url = '/', rawHeaders = [] }: UpgradeRequest): string {
   const lines = [`GET ${url} HTTP/1.1`];
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
@@ -59,7 +60,7 @@ function toText({ url = '/', rawHeaders = [] }: UpgradeRequest): string {
   return lines.join('\r\n');
 }
 
-/** The counterpart of {@link toText}. No target holds a space, no header a line end. */
+/** Undoes {@link toText}, relying on Node's parser: no target holds a space, and no header a line end. */
 function fromText(text: string): UpgradeRequest {
   const [start, ...lines] = text.slice(0, -END.length).split('\r\n') as [string, ...string[]];
   const rawHeaders = lines.flatMap((line) => {
@@ -69,10 +70,10 @@ function fromText(text: string): UpgradeRequest {
   return { url: start.slice('GET '.length, start.lastIndexOf(' ')), headers: {}, rawHeaders };
 }
 
-function collect(rawHeaders: readonly string[]): Record<string, string | string[]> {
+function collectHeaders(rawHeaders: readonly string[]): Record<string, string | string[]> {
   const headers = createMultiMap();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    add(headers, (rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string);
+    addValue(headers, (rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string);
   }
   return headers;
 }
@@ -84,17 +85,17 @@ function parseQuery(url: string): Record<string, string | string[]> {
   if (start < 0) return query;
   const end = url.indexOf('#', start);
   const text = url.slice(start + 1, end < 0 ? undefined : end);
-  // URLSearchParams decodes what is malformed as far as it goes, and never throws.
-  for (const [key, value] of new URLSearchParams(text)) add(query, key, value);
+  // URLSearchParams decodes malformed parameters as far as possible, and never throws.
+  for (const [key, value] of new URLSearchParams(text)) addValue(query, key, value);
   return query;
 }
 
-/** An object that a peer may fill with any key: it has no prototype to hit. */
+/** Creates an object without prototype, so that no key of a peer, such as `__proto__`, has a meaning. */
 function createMultiMap(): Record<string, string | string[]> {
   return Object.create(null) as Record<string, string | string[]>;
 }
 
-function add(map: Record<string, string | string[]>, key: string, value: string): void {
+function addValue(map: Record<string, string | string[]>, key: string, value: string): void {
   const known = map[key];
   if (known === undefined) map[key] = value;
   else if (typeof known === 'string') map[key] = [known, value];

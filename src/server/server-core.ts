@@ -12,17 +12,17 @@ import { currentContext, type Worker, type WorkerResource } from '../workers/wor
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndingOrder } from './shutdown.ts';
-import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from './upgrade.ts';
+import { type AcceptedUpgrade, ServerUpgrades, SHUTTING_DOWN, type UpgradeServer } from './upgrade.ts';
 
 /**
- * The life of a server. `opening`: onOpen is not over, and clients wait for it. `open`: clients are let in. `ending`:
- * clients are refused, and the connections end. `terminating`: nothing is left but onTerminate. `over`: onTerminate runs,
- * or has run.
+ * The states of a server, in order. `opening`: onOpen has not finished, and clients wait for it. `open`: clients are
+ * admitted. `ending`: clients are refused, and the connections end. `terminating`: all connections have ended, and
+ * onTerminate is about to run. `over`: onTerminate runs, or has run.
  */
 export type ServerState = 'opening' | 'open' | 'ending' | 'terminating' | 'over';
 
 /**
- * What a server is made of.
+ * The parts of a server.
  *
  * @typeParam Connection - the connections as users see them
  */
@@ -36,7 +36,8 @@ export interface ServerCoreOptions<Connection> {
 }
 
 /**
- * The work of a `WebSocketServer`: keeps the connections, and ends in order. {@link ServerUpgrades} lets clients in.
+ * Does the work of a `WebSocketServer`: keeps its connections and ends them in order. {@link ServerUpgrades} admits
+ * clients.
  *
  * @typeParam Connection - the connections as users see them
  */
@@ -55,13 +56,13 @@ export class ServerCore<Connection extends object>
   readonly #sessionSettings: SessionSettings;
   readonly #queue: CallbackQueue;
   readonly #sessions = new Set<ServerSession>();
-  /** The connections as the user sees them, until one comes or goes. */
+  /** The value of {@link connections}; undefined after a connection has come or gone. */
   #snapshot: readonly Connection[] | undefined;
-  /** The onOpen of the server until it is over, and connections whose onTerminate has not run. */
-  #unfinished = 1;
+  /** Callbacks that onTerminate must wait for: the server's onOpen, and the onTerminate of each connection. */
+  #unfinishedCount = 1;
   /** The order of the connections' onTerminate, while the server ends. */
   #endingOrder: EndingOrder<ServerSession> | undefined;
-  /** Hear when onTerminate has run; undefined once it has. */
+  /** Listeners to call when onTerminate has run; undefined once it has. */
   #endListeners: (() => void)[] | undefined = [];
 
   constructor({ subject, handler, settings, routers, createConnection }: ServerCoreOptions<Connection>) {
@@ -76,7 +77,7 @@ export class ServerCore<Connection extends object>
     this.#queue = new CallbackQueue(this, this.worker);
     this.worker.own(this);
     for (const router of routers) router.add(settings.path, this.#upgrades);
-    // Later, so that the variable that receives the server is set.
+    // onOpen runs in a later turn, when the user's variable for the server is set.
     setImmediate(() => this.#queue.push({ type: 'open' }));
   }
 
@@ -88,13 +89,13 @@ export class ServerCore<Connection extends object>
     return this.#sessions.size;
   }
 
-  /** The open connections in order of arrival. The array never changes: it is made anew after each coming and going. */
+  /** The open connections in order of arrival. The array is frozen: each arrival and each end makes a new one. */
   get connections(): readonly Connection[] {
     this.#snapshot ??= Object.freeze(Array.from(this.#sessions, ({ subject }) => subject as Connection));
     return this.#snapshot;
   }
 
-  /** Calls `listener` when onTerminate has run. */
+  /** Calls `listener` when onTerminate has run, or at once when it has run already. */
   onceEnded(listener: () => void): void {
     if (this.#endListeners === undefined) listener();
     else this.#endListeners.push(listener);
@@ -104,24 +105,24 @@ export class ServerCore<Connection extends object>
    * Sends a message to all connections.
    *
    * @param except - a connection, or several, that do not get it
-   * @returns to how many
+   * @returns the number of connections that it was sent to
    * @throws FourDError `ERR_INVALID_MESSAGE`
    */
   broadcast(message: SendableMessage, except: unknown, options: SendOptions): number {
     const prepared = new PreparedMessage(toWire(message, 'HTTP'));
     const excepted = Array.isArray(except) ? new Set<unknown>(except) : new Set<unknown>([except]);
-    let receivers = 0;
+    let receiverCount = 0;
     for (const session of this.#sessions) {
-      if (!excepted.has(session.subject) && session.sendPrepared(prepared, options) !== 'dropped') receivers++;
+      if (!excepted.has(session.subject) && session.sendPrepared(prepared, options) !== 'dropped') receiverCount++;
     }
-    return receivers;
+    return receiverCount;
   }
 
   // UpgradeServer
 
   openConnection(upgrade: AcceptedUpgrade): void {
     const { handler, network } = upgrade;
-    this.#unfinished++;
+    this.#unfinishedCount++;
     const session = new ServerSession(this, handler, this.#sessionSettings, network);
     session.subject = this.#createConnection(session, upgrade);
     this.#upgrades.counts.add(network);
@@ -132,9 +133,9 @@ export class ServerCore<Connection extends object>
 
   onUpgradeFailed(error: FourDError): void {
     withEnding(error, 'handshake', 'invalid');
-    // onTerminate has the last word.
-    const isHeard = this.#state !== 'terminating' && this.#state !== 'over' && hasCallback(this.handler, 'onError');
-    if (isHeard) this.#queue.push({ type: 'error', errors: [error.item], error });
+    // No callback may run after onTerminate.
+    const hasListener = this.#state !== 'terminating' && this.#state !== 'over' && hasCallback(this.handler, 'onError');
+    if (hasListener) this.#queue.push({ type: 'error', errors: [error.item], error });
     else reportError(error, this.worker);
   }
 
@@ -158,11 +159,11 @@ export class ServerCore<Connection extends object>
   // Ending
 
   /**
-   * Ends the server: refuses new clients, closes the connections, and runs onTerminate when the last is over.
+   * Ends the server: refuses new clients, closes the connections, and runs onTerminate when the last one has ended.
    *
-   * @remarks A further call with a shorter time hastens the end.
-   * @param timeoutMs - how long a peer may take to answer; 0 sends no close frame; Infinity waits forever
-   * @param cause - what the connections are told
+   * @remarks A further call with a shorter timeout hastens the end.
+   * @param timeoutMs - how long a peer may take to answer the close frame; 0 sends none; Infinity waits forever
+   * @param cause - the cause that the connections' onTerminate gets
    */
   shutdown(code: number, timeoutMs: number, cause: EndCause = 'shutdown'): void {
     this.#beginEnd();
@@ -176,7 +177,7 @@ export class ServerCore<Connection extends object>
   /**
    * Ends the server as {@link shutdown} does, but closes the connections in waves.
    *
-   * @returns when onTerminate has run
+   * @returns resolves when onTerminate has run
    */
   async drain(options: CheckedDrainOptions): Promise<DrainResult> {
     this.#beginEnd();
@@ -193,22 +194,22 @@ export class ServerCore<Connection extends object>
     this.shutdown(CLOSE_GOING_AWAY, WORKER_END_TIMEOUT_MS, 'worker');
   }
 
-  /** Refuses clients from now on, also those that wait. */
+  /** Refuses clients from now on, also the ones that wait for an answer. */
   #beginEnd(): void {
     if (this.#state === 'opening' || this.#state === 'open') this.#state = 'ending';
     this.#endingOrder ??= new EndingOrder(Array.from(this.#sessions).filter(({ hasEnded }) => !hasEnded));
-    this.#upgrades.refuseAll(503, 'the server is closing');
+    this.#upgrades.refuseAll(503, SHUTTING_DOWN);
   }
 
   #finishOne(): void {
-    this.#unfinished--;
+    this.#unfinishedCount--;
     this.#endIfFinished();
   }
 
   #endIfFinished(): void {
-    if (this.#state !== 'ending' || this.#unfinished > 0) return;
+    if (this.#state !== 'ending' || this.#unfinishedCount > 0) return;
     this.#state = 'terminating';
-    // Later: never within terminate().
+    // onTerminate never runs within the user's call of terminate().
     setImmediate(() => this.#queue.push({ type: 'terminate' }));
   }
 

@@ -9,48 +9,50 @@ import { WebServer } from '../web-server/web-server.ts';
 
 /** Options of a server. */
 export interface WebSocketServerOptions extends CommonOptions {
-  /** Path that the server answers on, compared without the query. Default: all that no other server has. */
+  /** Path that the server answers on, compared without the query. Default: every path that no other server has. */
   readonly path?: string | undefined;
   /** Form in which messages arrive. Default `"text"`. */
   readonly dataType?: DataType | undefined;
   /**
-   * Pages that may connect, by their origin (`https://example.com`). Default: those of the host that they connect to, by
-   * host and port. A list is complete: it names that host too. A function decides in the same turn; `'*'` lets all in.
+   * Pages that may connect, by their origin (`https://example.com`). Default: pages of the server's own host and port.
+   * A list replaces the default, so it must name the own host too. A function decides synchronously; `'*'` allows all
+   * pages.
    *
    * Stops cross-site WebSocket hijacking: a browser lets any page connect to any server, with the user's cookies. With
-   * `'*'` every site that a user visits can act as that user, unless something else than cookies proves who asks. A list
-   * also stops DNS rebinding, which makes a foreign page look like one of this host. Clients that send no Origin, which
-   * browsers always do, are let through.
+   * `'*'` every site that a user visits can act as that user, unless something other than cookies proves who the user
+   * is. A list also stops DNS rebinding, which makes a foreign page look like one of this host. Clients without the
+   * header Origin, which every browser sends, are admitted.
    */
   readonly origins?: Origins | undefined;
   /**
-   * Addresses (`10.0.0.1`) or ranges (`10.0.0.0/8`, `fd00::/8`) of the proxies in front of the server. Default none. What
-   * they say in `X-Forwarded-For` or `Forwarded` becomes `request.remoteAddress`, and their `X-Forwarded-Host` and
-   * `X-Forwarded-Proto` count for `origins`.
+   * Addresses (`10.0.0.1`) or ranges (`10.0.0.0/8`, `fd00::/8`) of the proxies in front of the server. Default none.
+   * `request.remoteAddress` is taken from their `X-Forwarded-For` or `Forwarded`, and `origins` heeds their
+   * `X-Forwarded-Host` and `X-Forwarded-Proto`.
    *
-   * Stops invented addresses: a client can send these headers itself, so they count from these addresses only, and the last
-   * address in them that is no proxy's is the client's. Never name a range from which clients connect directly.
+   * Stops forged addresses: a client can send these headers itself, so they count only when they come from a listed
+   * address, and the client's address is the last one in them that is not listed. Never list a range from which clients
+   * connect directly.
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**
-   * What the server hangs on: a running {@link WebServer}, or any HTTP(S) server of Node. Default: `webServer()`, the
-   * default web server.
+   * The HTTP server whose upgrade requests the server takes: a running {@link WebServer}, or any HTTP(S) server of
+   * Node. Default: `webServer()`, the default web server.
    */
   readonly webServer?: WebServer | UpgradableServer | undefined;
   /**
-   * Most connections of this server, those that wait for `onConnection` included; further clients are refused with 503.
-   * Default Infinity. Stops peers that open connections until memory or file handles run out.
+   * Most connections of this server, including clients that wait for `onConnection`; further clients are refused with
+   * 503. Default Infinity. Stops peers that open connections until memory or file handles run out.
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Most connections of one IP address (of one /64 network with IPv6, which is what one client has); further ones are
-   * refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy,
-   * name it in `trustedProxies`, or all clients have its address.
+   * Most connections of one IP address (with IPv6 of one /64 network, because one client has a whole one); further ones
+   * are refused with 429. Default Infinity. Stops a single client from taking all of `maxConnections`. Behind a proxy,
+   * set `trustedProxies` too, or all clients count as one: the proxy.
    */
   readonly maxConnectionsPerAddress?: number | undefined;
   /**
    * Most clients that may wait for an asynchronous `onConnection`; further ones are refused with 503. Default Infinity.
-   * Stops floods of handshakes from overloading what `onConnection` asks, such as a database.
+   * Stops floods of handshakes from overloading a database or another service that `onConnection` asks.
    */
   readonly maxPendingHandshakes?: number | undefined;
 }
@@ -60,7 +62,7 @@ type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPe
 /** Limits of a server and its connections. Frozen. */
 export type ServerLimits = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
 
-/** What the options of a server mean, with every default filled in. */
+/** The parsed options of a server, with every default filled in. */
 export interface ServerSettings {
   /** The path as {@link normalizePath} compares it, undefined for all paths. */
   readonly path: string | undefined;
@@ -88,7 +90,7 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Reads the options of a server: checks each, and fills in the defaults.
+ * Checks the options of a server, parses them, and fills in the defaults.
  *
  * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
  */
@@ -96,15 +98,15 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
   const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
   const { path, webServer } = options;
   if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
-    throw invalidOption('path must be a text without query or fragment', 'HTTP');
+    throw invalidOption('path must be a string without "?" and "#"', 'HTTP');
   }
   if (webServer !== undefined && !isWebServer(webServer)) {
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
   const dataType = checkDataType(options.dataType, 'HTTP');
-  // It would be answered, and a token must not be.
+  // The server answers with the subprotocol that it chose, and a token must not appear in an answer.
   if (checked.protocols.some(isBearerSubprotocol)) {
-    throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}": that marks a token`, 'HTTP');
+    throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');
   }
   return {
     path: path === undefined ? undefined : normalizePath(path),
@@ -116,12 +118,12 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
   };
 }
 
-/** With a query or fragment no request would ever match. */
+/** Tells whether a request can match the path, which is compared without query and fragment. */
 function isPath(path: string): boolean {
   return !path.includes('?') && !path.includes('#');
 }
 
-/** Tells servers from what is easily mistaken for one, such as the function of an Express application. */
+/** Tells servers from other values, such as an Express application, which is only a function. */
 function isWebServer(value: unknown): boolean {
   if (value instanceof WebServer) return true;
   if (typeof value !== 'object' || value === null) return false;

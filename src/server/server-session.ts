@@ -3,17 +3,17 @@ import { CLOSE_UNAUTHORIZED } from '../protocol/constants.ts';
 import { type Expirable, Expiry } from '../session/expiry.ts';
 import { Session, type SessionSettings } from '../session/session.ts';
 
-/** The server of a session, which hears how it ends. */
+/** The server of a session, which the session tells about its end. */
 export interface SessionServer {
-  /** Runs `deliver`, which calls onTerminate, when it is the turn of this session. */
+  /** Calls `deliver`, which runs onTerminate, when it is this session's turn. */
   deliverEnd(session: ServerSession, deliver: () => void): void;
-  /** The connection is over, onTerminate about to run. */
+  /** Called when the connection has ended, before onTerminate runs. */
   onSessionClosed(session: ServerSession): void;
-  /** onTerminate has run. */
+  /** Called when onTerminate has run. */
   onSessionFinished(): void;
 }
 
-/** One connection of a server: the {@link Session}, its server, and when it expires. */
+/** One connection of a server: a {@link Session} with its server and its time of expiry. */
 export class ServerSession extends Session implements Expirable {
   get component(): 'HTTP' {
     return 'HTTP';
@@ -21,9 +21,9 @@ export class ServerSession extends Session implements Expirable {
 
   /** The connection object that users see. Set before the session opens. */
   subject!: object;
-  /** What the connection counts for: `ConnectionCounts.networkOf`. */
+  /** The network that the connection counts for: `ConnectionCounts.networkOf`. */
   readonly network: string;
-  /** True when nothing is left of the connection but its onTerminate. */
+  /** True when the connection has ended and only its onTerminate is left to run. */
   hasEnded = false;
   readonly #server: SessionServer;
   #expiry: Expiry | undefined;
@@ -34,7 +34,7 @@ export class ServerSession extends Session implements Expirable {
     this.network = network;
   }
 
-  /** When the connection ends by itself, in milliseconds since 1970; undefined for never. */
+  /** When the session expires, in milliseconds since 1970; undefined for never. */
   get expiresAt(): number | undefined {
     return this.#expiry?.at;
   }

@@ -3,18 +3,18 @@ import { invalidOption } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';
 
 /**
- * Once no end has come for this long, in milliseconds, the missing ones are those of slow peers: longer than peers that
- * answer alike leave between two ends, and too short to be felt.
+ * When no connection has ended for this long, the missing ones are slow and are no longer waited for. Peers of the same
+ * speed leave shorter gaps between two ends, and users do not notice the delay.
  */
 const QUIET_MS = 50;
-/** How many such periods an end waits at most, while others keep coming. */
+/** The number of periods of {@link QUIET_MS} that an end waits at most, while other connections keep ending. */
 const MAX_PERIODS = 10;
 
-/** How a server ends without cutting anyone off: {@link WebSocketServer.drain}. */
+/** Options of {@link WebSocketServer.drain}, which ends a server without cutting anyone off. */
 export interface DrainOptions {
-  /** Time for all of it in milliseconds; connections that are left then are destroyed. Default 30 000. */
+  /** Time for the whole end in milliseconds; connections that are left after it are destroyed. Default 30 000. */
   readonly deadlineMs?: number | undefined;
-  /** Connections that are closed at a time. Default 100. Clients that reconnect elsewhere then do not come all at once. */
+  /** Connections that are closed at a time, so that clients do not all reconnect elsewhere at once. Default 100. */
   readonly batchSize?: number | undefined;
   /** Time from one batch to the next in milliseconds. Default 100. */
   readonly intervalMs?: number | undefined;
@@ -25,16 +25,17 @@ export interface DrainOptions {
 /** Options with every default filled in. */
 export type CheckedDrainOptions = Readonly<Record<keyof DrainOptions, number>>;
 
-/** What became of the connections. */
+/** How many connections ended in which way. */
 export interface DrainResult {
-  /** Those that took all that was sent to them and answered the close frame. */
+  /** Connections that took all that was sent to them and answered the close frame. */
   readonly closed: number;
-  /** The others: lost, failed, or destroyed at the deadline. */
+  /** The other connections: lost, failed, or destroyed at the deadline. */
   readonly dropped: number;
 }
 
 const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: 1001 };
 
+const DRAIN_OPTIONS = `drain() takes ${Object.keys(DEFAULTS).join(', ')}`;
 const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
 
 /**
@@ -46,7 +47,7 @@ export function checkDrainOptions(options: DrainOptions): CheckedDrainOptions {
   const checked: Record<keyof DrainOptions, number> = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(DEFAULTS, name)) throw invalidOption(`there is no option "${name}"`, 'HTTP');
+    if (!Object.hasOwn(DEFAULTS, name)) throw invalidOption(`there is no option "${name}": ${DRAIN_OPTIONS}`, 'HTTP');
     const isCode = name === 'code';
     if (!Number.isSafeInteger(value) || (isCode ? !isDrainCode(value as number) : (value as number) < 1)) {
       throw invalidOption(`${name} must be a whole number, ${isCode ? DRAIN_CODES : '1 or more'}`, 'HTTP');
@@ -60,7 +61,7 @@ function isDrainCode(code: number): boolean {
   return [1000, 1001, 1012, 1013].includes(code) || (code >= 3000 && code <= 4999);
 }
 
-/** Closes sessions in waves. */
+/** Closes sessions in waves of `batchSize`. */
 export class DrainWaves implements Deadline {
   readonly #sessions: readonly Session[];
   readonly #options: CheckedDrainOptions;
@@ -73,16 +74,16 @@ export class DrainWaves implements Deadline {
     this.#endsAt = performance.now() + options.deadlineMs;
   }
 
-  /** Closes the first wave; the others follow by themselves. */
+  /** Closes the first wave; a timer closes the others. */
   start(): void {
     this.onDeadline();
   }
 
-  /** It is time for the next wave. */
+  /** Closes the next wave. */
   onDeadline(): void {
     const { batchSize, intervalMs, code } = this.#options;
     const leftMs = Math.max(0, this.#endsAt - performance.now());
-    // What comes after the deadline has no time for waves, nor for answers.
+    // After the deadline all sessions that are left close at once, without time for an answer.
     const wave = this.#sessions.slice(this.#next, leftMs === 0 ? undefined : this.#next + batchSize);
     this.#next += wave.length;
     for (const session of wave) session.close(code, '', leftMs, 'drain');
@@ -91,32 +92,32 @@ export class DrainWaves implements Deadline {
 }
 
 /**
- * Brings the ends of connections into the order of their arrival, as far as they come close together.
+ * Delivers the ends of connections in the order in which the connections arrived, if the ends come close together.
  *
- * @remarks An end waits for those of earlier arrivals as long as ends keep coming, half a second at most, but not for a
- * peer that is slow: once {@link QUIET_MS} have passed without any, what has come is delivered. When all come in order
- * nothing waits.
+ * @remarks An end waits for the ends of earlier connections as long as ends keep coming, half a second at most. A slow
+ * peer holds nobody up: once no end has come for {@link QUIET_MS}, the waiting ends are delivered. Ends that come in
+ * order do not wait.
  * @typeParam T - a connection
  */
 export class EndingOrder<T> implements Deadline {
-  /** Those whose end is not delivered yet, in order of arrival. */
+  /** Connections whose end is not delivered yet, in order of arrival. */
   readonly #awaited: Set<T>;
-  /** How to deliver the ends that have come. */
+  /** The connections that have ended, each with the function that delivers its end. */
   readonly #ended = new Map<T, () => void>();
   #isScheduled = false;
-  /** The ticket of the timer wheel while an end waits for an earlier one. */
+  /** Ticket of the timer that runs while an end waits for an earlier one. */
   #ticket: number | undefined;
-  /** Periods that the first of those that wait has waited. */
-  #periods = 0;
-  /** Whether no end has come in the current period. */
+  /** Number of periods that the oldest waiting end has waited. */
+  #periodCount = 0;
+  /** True while no end has come in the current period. */
   #isQuiet = true;
 
-  /** @param awaited - in order of arrival; an end of each will come */
+  /** @param awaited - connections in order of arrival; each of them will end */
   constructor(awaited: Iterable<T>) {
     this.#awaited = new Set(awaited);
   }
 
-  /** Calls `deliver` in a later turn, when its turn has come. */
+  /** Calls `deliver` in a later turn of the event loop, when the ends of earlier connections are delivered. */
   add(ended: T, deliver: () => void): void {
     this.#ended.set(ended, deliver);
     this.#isQuiet = false;
@@ -130,11 +131,11 @@ export class EndingOrder<T> implements Deadline {
 
   onDeadline(): void {
     this.#ticket = undefined;
-    // When this program was busy, the missing ends may have come meanwhile: they are read before an immediate runs.
-    setImmediate(() => this.#deliver(this.#isQuiet || ++this.#periods >= MAX_PERIODS));
+    // A busy program may have more ends to read: the event loop reads them before an immediate runs.
+    setImmediate(() => this.#deliver(this.#isQuiet || ++this.#periodCount >= MAX_PERIODS));
   }
 
-  /** @param isOverdue - whether those that have not ended are passed over, instead of waited for */
+  /** @param isOverdue - true passes over connections that have not ended, false waits for them */
   #deliver(isOverdue: boolean): void {
     for (const connection of this.#awaited) {
       const deliver = this.#ended.get(connection);
@@ -145,7 +146,7 @@ export class EndingOrder<T> implements Deadline {
       } else if (!isOverdue) break;
     }
     if (this.#ended.size === 0) {
-      this.#periods = 0;
+      this.#periodCount = 0;
       if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
       this.#ticket = undefined;
     } else if (this.#ticket === undefined) {

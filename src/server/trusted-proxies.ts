@@ -6,22 +6,22 @@ import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts
 import { invalidOption } from '../session/option-checks.ts';
 import { type HandshakeHeaders, joined, single } from '../handshake/server-handshake.ts';
 
-/** Who asks, as far as the server can tell. */
+/** What the server knows about a client. */
 export interface ClientFacts {
-  /** IP address, IPv4 in its own form; `''` when it is not known. */
+  /** IP address; an IPv4 address mapped to IPv6 is shown as IPv4; `''` when it is not known. */
   readonly address: string;
-  /** What the client connected to: host, with the port where it is not the default one. */
+  /** The host that the client connected to, with the port unless it is the default one. */
   readonly host: string;
-  /** The client is known to use TLS. */
+  /** True when the client is known to use TLS. */
   readonly isSecure: boolean;
 }
 
-/** No IP address is longer. */
+/** Length of the longest IP address. */
 const MAX_ADDRESS_CHARACTERS = 45;
 
 /**
- * Reads who the client is when proxies stand between. What headers say counts only as far as the proxies that wrote them
- * are trusted: a client can send any header itself.
+ * Finds out who the client is when proxies stand between. Only headers of trusted proxies count, because a client can
+ * send any header itself.
  */
 export class TrustedProxies {
   readonly #ranges: BlockList | undefined;
@@ -39,9 +39,9 @@ export class TrustedProxies {
   }
 
   /**
-   * Reads who the client of a valid handshake is.
+   * Finds out who the client of an upgrade request is.
    *
-   * @returns undefined when the headers cannot be read, or contradict each other: one of them may be a client's invention
+   * @returns undefined when the headers are malformed or contradict each other: the client may have forged one of them
    */
   clientOf(headers: HandshakeHeaders, socket: Duplex): ClientFacts | undefined {
     const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
@@ -59,7 +59,7 @@ export class TrustedProxies {
     const byList = forwardedFor === undefined ? undefined : this.#clientAddress(address, forwardedFor.split(','));
     const byElements = elements && this.#clientAddress(address, elements.map(toFor));
     if (byList !== undefined && byElements !== undefined && byList !== byElements) return undefined;
-    // The first proxy knows what the client asked for.
+    // The first element is that of the proxy that the client connected to: only that proxy saw the original host.
     const first = elements?.[0];
     const host = firstOf(joined(headers['x-forwarded-host'])) ?? first?.get('host');
     const scheme = firstOf(joined(headers['x-forwarded-proto'])) ?? first?.get('proto');
@@ -70,10 +70,10 @@ export class TrustedProxies {
     };
   }
 
-  /** The last address in `chain` that no trusted proxy has: those before it may be invented. */
+  /** Returns the last address in `chain` that belongs to no trusted proxy: the addresses before it may be forged. */
   #clientAddress(nearest: string, chain: readonly string[]): string {
     let client = nearest;
-    for (let i = chain.length - 1; i >= 0 && this.#isTrusted(client); i--) client = readNode(chain[i] as string);
+    for (let i = chain.length - 1; i >= 0 && this.#isTrusted(client); i--) client = parseNode(chain[i] as string);
     return client;
   }
 
@@ -84,7 +84,7 @@ export class TrustedProxies {
   }
 }
 
-/** An address as it is shown: IPv4 that was mapped to IPv6 as IPv4, `''` for none. */
+/** Brings an address into the form that is shown: an IPv4 address mapped to IPv6 as IPv4, `''` for none. */
 export function toPlainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
@@ -106,8 +106,8 @@ function toPrefix(text: string, bits: number): number {
   return prefix;
 }
 
-/** A node of a chain (RFC 7239 section 6), which may have a port. `''` for what is no address. */
-function readNode(text: string): string {
+/** Parses a node identifier (RFC 7239 section 6), which may have a port. Returns `''` when it is no address. */
+function parseNode(text: string): string {
   const node = text.trim();
   let address = node;
   if (node.startsWith('[')) {
@@ -133,7 +133,7 @@ function toFor(element: ForwardedElement): string {
   return element.get('for') ?? '';
 }
 
-/** The first element of a list of values, undefined when there is none. */
+/** Returns the first value of a comma-separated list, undefined when there is none. */
 function firstOf(list: string | undefined): string | undefined {
   const first = list?.split(',', 1)[0]?.trim();
   return first === '' ? undefined : first;

@@ -21,35 +21,38 @@ import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-in
 import type { ServerSettings } from './server-options.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 
-/** A connection that the server is to open: its 101 is not written yet. */
+/** The text of a 503 answer while the server ends. */
+export const SHUTTING_DOWN = 'the server is shutting down: try again later';
+
+/** An accepted upgrade that the server is to open: the 101 answer is not written yet. */
 export interface AcceptedUpgrade extends OpenTransport {
   readonly handler: object;
   readonly protocol: string;
   readonly request: StoredRequest;
   readonly data: unknown;
-  /** What the connection counts for: {@link ConnectionCounts.networkOf}. */
+  /** The network that the connection counts for: {@link ConnectionCounts.networkOf}. */
   readonly network: string;
 }
 
 /** The server that the upgrades belong to. */
 export interface UpgradeServer {
-  /** First parameter of its callbacks. */
+  /** First parameter of the server's callbacks. */
   readonly subject: object;
   readonly handler: object;
   readonly worker: Worker;
-  /** `opening`: onOpen is not over, and clients wait for it. `open`: clients are let in. Else they are refused. */
+  /** `opening`: clients wait for the server's onOpen. `open`: clients are admitted. Otherwise they are refused. */
   readonly state: string;
   readonly connectionCount: number;
   openConnection(upgrade: AcceptedUpgrade): void;
-  /** User code failed to decide. */
+  /** Called when user code fails to decide about a client. */
   onUpgradeFailed(error: FourDError): void;
 }
 
 /**
- * The upgrade requests of one server, in four steps: check the request, ask `onConnection`, answer, open.
+ * Handles the upgrade requests of one server, in four steps: check the request, ask `onConnection`, answer, open.
  *
- * @remarks Nothing is written before `onConnection` has decided, and nothing is read before the onOpen of the connection
- * is over. `handshakeTimeoutMs` bounds the whole wait.
+ * @remarks The server writes nothing before `onConnection` has decided, and reads nothing before the onOpen of the
+ * connection has finished. `handshakeTimeoutMs` bounds the whole wait.
  */
 export class ServerUpgrades implements UpgradeAcceptor {
   readonly counts: ConnectionCounts;
@@ -73,12 +76,12 @@ export class ServerUpgrades implements UpgradeAcceptor {
     const { proxies, limits } = this.#settings;
     const { state, connectionCount } = this.#server;
     if (state !== 'opening' && state !== 'open') {
-      refuseUpgrade(socket, 503, 'the server is closing');
+      refuseUpgrade(socket, 503, SHUTTING_DOWN);
       return;
     }
     const client = proxies.clientOf(request.headers, socket);
     if (client === undefined) {
-      refuseUpgrade(socket, 400, 'Forwarded and X-Forwarded-For cannot be read, or contradict each other');
+      refuseUpgrade(socket, 400, 'the headers Forwarded and X-Forwarded-For are malformed or contradict each other');
       return;
     }
     const network = this.counts.networkOf(client.address);
@@ -94,7 +97,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     }
     const protocol = chooseProtocol(limits.protocols, handshake.protocols);
     if (protocol === undefined) {
-      refuseUpgrade(socket, 400, 'none of the subprotocols offered is spoken here');
+      refuseUpgrade(socket, 400, 'the server supports none of the offered subprotocols');
       return;
     }
     const upgrade = new PendingUpgrade(this, { request, socket, head, handshake, protocol, client, network });
@@ -106,7 +109,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
 
   // Step 2: ask onConnection, in the worker of the server.
 
-  /** Asks for the clients that waited for the onOpen of the server. */
+  /** Asks about the clients that waited for the onOpen of the server. */
   decideAll(): void {
     for (const upgrade of this.#pending) this.#decide(upgrade);
   }
@@ -121,7 +124,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     }
   }
 
-  /** Calls `origins`, then `onConnection`. Returns nothing, or a promise that never rejects. */
+  /** Checks the origin, then calls `onConnection`. Returns undefined, or a promise that never rejects. */
   #ask(upgrade: PendingUpgrade): PromiseLike<void> | undefined {
     if (upgrade.isSettled) return undefined;
     try {
@@ -134,7 +137,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
       if (isThenable(answer)) {
         this.#wait(upgrade);
         return Promise.resolve(answer).then(
-          (verdict) => this.#answer(upgrade, verdict),
+          (resolved) => this.#answer(upgrade, resolved),
           (thrown: unknown) => this.#fail(upgrade, thrown),
         );
       }
@@ -154,13 +157,15 @@ export class ServerUpgrades implements UpgradeAcceptor {
   #answer(upgrade: PendingUpgrade, answer: unknown): void {
     if (upgrade.isSettled) return;
     if (answer === null || answer === undefined) upgrade.refuse(403, 'the server refused the connection');
-    else if (answer instanceof Refusal) upgrade.refuseWith(answer);
+    else if (answer instanceof Refusal) upgrade.answerWith(answer);
     else this.#accept(upgrade, answer instanceof AcceptAnswer ? answer : new AcceptAnswer(answer));
   }
 
-  /** Told also when the client has gone meanwhile: a mistake in user code must not pass in silence. */
+  /**
+   * Refuses the client and reports the error, even if the client has gone: no mistake in user code passes in silence.
+   */
   #fail(upgrade: PendingUpgrade, thrown: unknown): void {
-    upgrade.refuse(500, 'the server failed to decide');
+    upgrade.refuse(500, 'the server failed while deciding about this connection');
     this.#server.onUpgradeFailed(thrown instanceof FourDError ? thrown : callbackFailed('onConnection', thrown));
   }
 
@@ -170,8 +175,8 @@ export class ServerUpgrades implements UpgradeAcceptor {
       const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
       this.#fail(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
     } else if (protocol !== undefined && protocol !== '' && !upgrade.facts.handshake.protocols.includes(protocol)) {
-      // RFC 6455 section 4.1: the client would have to end the connection.
-      const message = 'invalid protocol: accept() was given one that the client did not offer';
+      // A client must fail the connection if it did not offer the subprotocol (RFC 6455 section 4.1).
+      const message = 'invalid protocol: accept() takes only a subprotocol that the client offered';
       this.#fail(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));
     } else {
       upgrade.settle();
@@ -179,12 +184,12 @@ export class ServerUpgrades implements UpgradeAcceptor {
     }
   }
 
-  /** Refuses all clients that wait. */
+  /** Refuses all clients that wait for an answer. */
   refuseAll(status: number, text: string): void {
     for (const upgrade of this.#pending) upgrade.refuse(status, text);
   }
 
-  /** The upgrade has its answer, or its client has gone. */
+  /** Called when the upgrade is answered, or its client has gone. */
   onSettled(upgrade: PendingUpgrade): void {
     this.#pending.delete(upgrade);
     this.counts.remove(upgrade.facts.network);
@@ -212,19 +217,19 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 }
 
-/** What is known of a client that asks for a connection. */
+/** What the server knows about an upgrade request once it is checked. */
 interface UpgradeFacts {
   readonly request: UpgradeRequest;
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly handshake: ValidUpgrade;
-  /** The subprotocol that the option `protocols` leads to. */
+  /** The subprotocol that the option `protocols` selects, `''` for none. */
   readonly protocol: string;
   readonly client: ClientFacts;
   readonly network: string;
 }
 
-/** A valid upgrade request that waits for its answer. It has one deadline, and gets one answer. */
+/** A valid upgrade request that waits for its answer, with one deadline for it. */
 class PendingUpgrade implements Deadline {
   readonly facts: UpgradeFacts;
   readonly #upgrades: ServerUpgrades;
@@ -241,7 +246,7 @@ class PendingUpgrade implements Deadline {
     return this.#state === 'settled';
   }
 
-  /** The verdict takes time: from now on there is a deadline, and a client that goes is noticed. */
+  /** Starts the deadline, and listens for the client's end, because the decision takes time. */
   wait(timeoutMs: number): void {
     if (this.#state !== 'new') return;
     this.#state = 'waiting';
@@ -250,20 +255,20 @@ class PendingUpgrade implements Deadline {
   }
 
   onDeadline(): void {
-    this.refuse(503, 'the server took too long to decide');
+    this.refuse(503, 'the server took too long to decide about this connection: try again later');
   }
 
-  /** Refuses the client with a plain HTTP answer. Does nothing when it is settled. */
+  /** Refuses the client with a status and a line of text. Does nothing when the upgrade is settled. */
   refuse(status: number, text: string): void {
     if (this.settle()) refuseUpgrade(this.facts.socket, status, text);
   }
 
-  /** Refuses the client as the user wants. Does nothing when it is settled. */
-  refuseWith({ status, body, headerLines }: Refusal): void {
+  /** Refuses the client with the user's answer. Does nothing when the upgrade is settled. */
+  answerWith({ status, body, headerLines }: Refusal): void {
     if (this.settle()) answerUpgrade(this.facts.socket, status, body, headerLines);
   }
 
-  /** Ends the wait: the deadline and the listener go. Returns false when it was over already. */
+  /** Ends the wait: removes the deadline and the listener. Returns false when the upgrade was settled already. */
   settle(): boolean {
     if (this.#state === 'settled') return false;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);

@@ -11,7 +11,7 @@ import type { WebSocketServer } from './web-socket-server.ts';
 /**
  * Handles one connection of a server: any object with these methods. Several connections may share one object.
  *
- * @remarks Order of the callbacks as for a client's `WebSocketHandler`, but onMessage is mandatory.
+ * @remarks The callbacks run in the same order as those of a client's `WebSocketHandler`, but onMessage is mandatory.
  * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
  * @typeParam Data - type of `ws.data`
  * @see the 4D page of the WebSocketServer class, connectionHandler object
@@ -19,13 +19,13 @@ import type { WebSocketServer } from './web-socket-server.ts';
 export interface ConnectionHandler<T = string, Data = unknown> {
   onOpen?(ws: WebSocketConnection<T, Data>, event: OpenEvent): CallbackResult;
   onMessage(ws: WebSocketConnection<T, Data>, event: MessageEvent<T>): CallbackResult;
-  /** After a `send` that said `'queued'`: the client has taken what waited. */
+  /** Runs after a `send` that returned `'queued'`, when the client has taken all that waited. */
   onDrain?(ws: WebSocketConnection<T, Data>, event: DrainEvent): CallbackResult;
   onError?(ws: WebSocketConnection<T, Data>, event: ErrorEvent): CallbackResult;
   onTerminate?(ws: WebSocketConnection<T, Data>, event: TerminateEvent): CallbackResult;
 }
 
-/** Makes a connection object: for the server only, because the constructor is not public. */
+/** Creates a connection object: for the server only, because the constructor is private. */
 export let createConnection: (
   session: ServerSession,
   wss: WebSocketServer,
@@ -35,14 +35,14 @@ export let createConnection: (
 ) => WebSocketConnection;
 
 /**
- * One connection of a {@link WebSocketServer}. It is made when `onConnection` returns a handler.
+ * One connection of a {@link WebSocketServer}, created when `onConnection` returns a handler.
  *
  * @typeParam T - type of `event.data`
  * @typeParam Data - type of {@link WebSocketConnection.data}
  * @see the 4D page of the WebSocketConnection class
  */
 export class WebSocketConnection<T = string, Data = unknown> {
-  /** Yours: what this program knows of the client. What `accept` was given, undefined at first without. */
+  /** Data of your own about the client. Initially the `data` that `accept` was given, else undefined. */
   data: Data;
   readonly #session: ServerSession;
   readonly #wss: WebSocketServer<T, Data>;
@@ -96,20 +96,20 @@ export class WebSocketConnection<T = string, Data = unknown> {
   /**
    * The upgrade request, as `onConnection` saw it.
    *
-   * @remarks It is kept as text and parsed when it is read first: until then it costs a connection little more than the
-   * bytes that came. Its headers may hold cookies and tokens: do not log them.
+   * @remarks The request is kept as text and parsed when it is first read: until then it takes little more memory than
+   * the bytes that came. The headers may hold cookies and tokens: do not log them.
    */
   get request(): RequestInfo {
     return this.#request.read();
   }
 
   /**
-   * When the session of the client ends, in milliseconds since 1970; undefined, the default, for never. It can be set at
-   * any time, also to a `Date`.
+   * When the session of the client expires, in milliseconds since 1970; undefined, the default, for never. A `Date` can
+   * be set too. While Closing or Closed setting it has no effect.
    *
-   * @remarks Then the connection closes with 3000 and "session expired", and onTerminate has the cause `'expired'`: without
-   * it a connection outlives the login that it was opened with. Up to a tenth of a second late, and up to a minute after
-   * the system clock was changed. While Closing or Closed it cannot be set.
+   * @remarks At that time the connection closes with 3000 and "session expired", and onTerminate has the cause
+   * `'expired'`. Without it a connection outlives the login that it was opened with. The close comes up to a tenth of a
+   * second late, and up to a minute late after a change of the system clock.
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_EXPIRY`
    */
   get expiresAt(): number | undefined {
@@ -120,23 +120,24 @@ export class WebSocketConnection<T = string, Data = unknown> {
     this.#session.setExpiry(moment);
   }
 
-  /** Bytes that were sent and have not left this process: how far the peer is behind. */
+  /** Number of bytes that were sent and have not left this process. A peer that reads too slowly makes it grow. */
   get bufferedBytes(): number {
     return this.#session.bufferedBytes;
   }
 
   /**
-   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
-   * binary one, an object or array is text holding its JSON.
+   * Sends a message. The type of the argument decides its form, not `dataType`: a string is sent as a text message,
+   * bytes as a binary message, an object or array as a text message that holds its JSON.
    *
-   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
-   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set, Error
-   * or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of your own.
+   * @remarks Messages leave in order; all messages of one turn of the event loop leave in one write. While Closing or
+   * Closed nothing is sent and no error raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
+   * A Blob, Map, Set, Error or the like is refused, because its JSON is `{}`: pass `await blob.arrayBuffer()`,
+   * `[...map]`, or an object of your own.
    * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
    * @param options - `compress`: see {@link SendOptions}
-   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the peer does not
-   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
-   *   not sent
+   * @returns `'sent'` when the message leaves with this turn of the event loop; `'queued'` when it waits because the
+   *   peer does not keep up, or because it takes long to compress: await {@link drained} before sending much more;
+   *   `'dropped'` when it is not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
@@ -144,25 +145,25 @@ export class WebSocketConnection<T = string, Data = unknown> {
   }
 
   /**
-   * Resolves when the peer has taken what waits for it, and at once when nothing does; also when the connection is over.
-   * Never rejects.
+   * Resolves when the peer has taken all that waits for it, at once when nothing waits, and also when the connection
+   * has ended. Never rejects.
    */
   drained(): Promise<void> {
     return this.#session.drained();
   }
 
   /**
-   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
-   * no effect.
+   * Closes the connection. No onMessage runs any more; onTerminate runs later, never within this call. A second call
+   * has no effect.
    *
-   * @param code - sent with `message` when it is a whole number from 3001 to 4999; otherwise the peer sees 1000 and no
-   *   message
+   * @param code - sent with `message` when it is a whole number from 3001 to 4999; otherwise the peer gets 1000 without
+   *   a message
    * @param message - cut to 123 UTF-8 bytes
    */
   terminate(code?: number, message?: string): void {
     if (this.#session.status !== 'Connected') return;
-    const isSent = code !== undefined && Number.isInteger(code) && code > 3000 && code <= 4999;
-    if (isSent) this.#session.close(code, typeof message === 'string' ? message : '');
+    const isSendable = code !== undefined && Number.isInteger(code) && code > 3000 && code <= 4999;
+    if (isSendable) this.#session.close(code, typeof message === 'string' ? message : '');
     else this.#session.close(CLOSE_NORMAL, '');
   }
 }

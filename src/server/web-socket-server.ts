@@ -13,18 +13,18 @@ import { parseServerOptions, type WebSocketServerOptions } from './server-option
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
-/** How a message is sent to all connections of a server. */
+/** Options of {@link WebSocketServer.broadcast}. */
 export interface BroadcastOptions extends SendOptions {
-  /** Connections that do not get it. */
+  /** One or several connections that do not get the message. */
   readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
 }
 
-/** What {@link accept} gives: `onConnection` returns it. */
+/** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
 
 /**
- * What `onConnection` decides: a handler, alone or in `accept(…)`, accepts; `refuse(…)` refuses, null and undefined do so
- * with HTTP 403.
+ * The decision of `onConnection`: a handler, alone or in `accept(…)`, accepts the client; `refuse(…)` refuses it; null
+ * and undefined refuse it with HTTP 403.
  */
 export type Admission<T, Data = unknown> =
   | ConnectionHandler<T, Data>
@@ -36,9 +36,9 @@ export type Admission<T, Data = unknown> =
 /**
  * Handles a server.
  *
- * @remarks onOpen once, onConnection for each client, onError for each upgrade that failed in user code, onTerminate
- * once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait for each
- * other.
+ * @remarks onOpen runs once, onConnection for each client, onError for each upgrade that failed in user code,
+ * onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
+ * for each other.
  * @see the 4D page of the WebSocketServer class, WSSHandler parameter
  */
 export interface ServerHandler<T = string, Data = unknown> {
@@ -49,9 +49,9 @@ export interface ServerHandler<T = string, Data = unknown> {
 }
 
 /**
- * A WebSocket server. It hangs on a web server and opens no port of its own.
+ * A WebSocket server. It takes the upgrade requests of a web server and opens no port of its own.
  *
- * @remarks It stays alive until its onTerminate has run, also when no variable holds it.
+ * @remarks The server stays alive until its onTerminate has run, even if no variable refers to it.
  * @typeParam T - type of `event.data`
  * @typeParam Data - type of the connections' `data`
  * @see the 4D page of the WebSocketServer class
@@ -65,7 +65,7 @@ export class WebSocketServer<T = string, Data = unknown> {
    *
    * @param handler - must have onConnection
    * @param options - path, dataType, webServer, limits
-   * @returns the server; null when an error handler or `tryExpr` took the error
+   * @returns the server; null when `onErrCall` or `tryExpr` handled the error
    * @throws FourDError `ERR_WEB_SERVER_NOT_STARTED`, `ERR_DUPLICATE_PATH` (errCode -10718), `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
@@ -106,14 +106,16 @@ export class WebSocketServer<T = string, Data = unknown> {
     if (servers.length === 0) {
       throw serverError(
         'ERR_WEB_SERVER_NOT_STARTED',
-        'cannot create a WebSocket server: the web server is not running',
+        'cannot create a WebSocket server: the web server is not running, await its start() first',
       );
     }
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
       throw serverError(
         'ERR_DUPLICATE_PATH',
-        `cannot create a WebSocket server: another one has the path ${settings.path ?? '(any)'}`,
+        settings.path === undefined
+          ? 'cannot create a WebSocket server: another one already takes all paths, pass a path'
+          : `cannot create a WebSocket server: another one has the path ${settings.path}, pass a different path`,
       );
     }
     this.#path = options.path;
@@ -128,7 +130,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     if (host instanceof WebServer) this.#core.onceEnded(attach(host, this.#core));
   }
 
-  /** Open connections in order of arrival. The array does not change: read it again after a coming or going. */
+  /** The open connections in order of arrival. The array is frozen: read the property again to see later changes. */
   get connections(): readonly WebSocketConnection<T, Data>[] {
     return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T, Data>[];
   }
@@ -143,24 +145,25 @@ export class WebSocketServer<T = string, Data = unknown> {
     return this.#core.handler as ServerHandler<T, Data>;
   }
 
-  /** The path as it was passed, undefined for a server that answers on all paths. */
+  /** The path as it was passed; undefined for a server that answers on all paths. */
   get path(): string | undefined {
     return this.#path;
   }
 
-  /** True when the server is over: in its onTerminate and after. */
+  /** True when the server has ended: in its onTerminate and after. */
   get terminated(): boolean {
     return this.#core.state === 'over';
   }
 
   /**
-   * Sends a message to all connections, as {@link WebSocketConnection.send} does to one. It is converted and framed, and
-   * where it is compressed also compressed, only once.
+   * Sends a message to all connections, as {@link WebSocketConnection.send} does to one. The message is converted,
+   * framed and compressed only once.
    *
    * @param message - bytes must not change before they have left
-   * @param options - `except`: a connection, or several, that do not get it; `compress`: see {@link SendOptions}
-   * @returns to how many connections it was sent
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`: nobody gets it
+   * @param options - `except`: one or several connections that do not get the message; `compress`: see
+   *   {@link SendOptions}
+   * @returns the number of connections that the message was sent to
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`: no connection gets the message
    */
   broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
@@ -171,11 +174,12 @@ export class WebSocketServer<T = string, Data = unknown> {
   }
 
   /**
-   * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, the connections are
-   * closed in waves, each after all that was sent to it, and what is left at the deadline is destroyed.
+   * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, and the connections
+   * are closed in waves, each one after all that was sent to it. Connections that are left at the deadline are
+   * destroyed.
    *
-   * @remarks Clients that connect again elsewhere should do so after a random time; 1012 tells them why.
-   * @returns resolves when the server's onTerminate has run, to what became of the connections
+   * @remarks Clients should reconnect after a random time; the code 1012 (service restart) tells them to.
+   * @returns resolves when the server's onTerminate has run, with the number of connections that closed or were dropped
    * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainResult> {
@@ -192,8 +196,8 @@ export class WebSocketServer<T = string, Data = unknown> {
    * onTerminate, then the server's onTerminate runs.
    *
    * @remarks A further call with a timeout hastens an end that takes too long.
-   * @param timeout - **seconds** (4D's unit) until connections whose peer has not answered are destroyed; 0 destroys all
-   *   at once without close frame; by default the peers may take as long as they want
+   * @param timeout - **seconds** (4D's unit) until connections whose peer has not answered are destroyed; 0 destroys
+   *   all at once without a close frame; by default peers may take as long as they want
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`
    */
   terminate(timeout?: number): void {
@@ -207,11 +211,11 @@ export class WebSocketServer<T = string, Data = unknown> {
 }
 
 /**
- * Accepts a client with more than a handler: for `onConnection` to return.
+ * Makes an answer that accepts a client with more than a handler, for `onConnection` to return.
  *
- * @param handler - of the connection, as `onConnection` may return it alone
+ * @param handler - handler of the connection, which `onConnection` may also return alone
  * @param options - headers of the answer, subprotocol, data of the connection
- * @returns what `onConnection` returns; null, which refuses, when an error handler or `tryExpr` took an error
+ * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
  * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_HEADER` or `ERR_INVALID_OPTION`
  */
 export function accept<T = string, Data = unknown>(
@@ -222,13 +226,13 @@ export function accept<T = string, Data = unknown>(
 }
 
 /**
- * Refuses a client with an HTTP answer: for `onConnection` to return.
+ * Makes an HTTP answer that refuses a client, for `onConnection` to return.
  *
  * @remarks Programs see the answer; a page in a browser only learns that the connection failed.
- * @param status - 400 to 599: a browser follows no redirection of a handshake
- * @param body - a text, or an object or array that goes out as JSON; default: the words of the status
+ * @param status - 400 to 599; redirections are not allowed, because browsers do not follow them in a handshake
+ * @param body - a string, or an object or array that is sent as JSON; default: the reason phrase of the status
  * @param headers - further headers, such as `retry-after` or `www-authenticate`
- * @returns what `onConnection` returns; null, which refuses with 403, when an error handler or `tryExpr` took an error
+ * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
  * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_REFUSAL` or `ERR_INVALID_HEADER`
  */
 export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null {

@@ -5,15 +5,15 @@ import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 /**
  * Makes the function that answers plain HTTP requests: CORS first, then the files of `rootFolder`.
  *
- * @remarks The files go through the `send` package, which is loaded only when there is a folder to serve. It follows
- * symbolic links, also those that lead out of the folder: who may make a link there decides what is served.
+ * @remarks The `send` package sends the files; it is loaded only when there is a folder to serve. `send` follows
+ * symbolic links, also out of the folder: whoever can create a link in the folder decides which files are served.
  */
 export async function createRequestListener(settings: CheckedSettings): Promise<RequestListener> {
   const { rootFolder, defaultHomepage } = settings;
   const root = rootFolder === undefined ? undefined : resolve(rootFolder);
   const send = root === undefined ? undefined : (await import('send')).default;
   return (request, response) => {
-    // RFC 9110 section 9.3.8: TRACE would show a page the headers that scripts must not see.
+    // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -22,7 +22,7 @@ export async function createRequestListener(settings: CheckedSettings): Promise<
       answer(response, 404, 'Not Found');
     } else {
       send(request, pathOf(request), { root, index: defaultHomepage, dotfiles: 'ignore' })
-        // Whether a file is missing or out of bounds is nobody's business.
+        // A client must not learn whether a file is missing or forbidden: both get 404.
         .on('error', (error: { status?: number }) => {
           if (error.status === 416) answer(response, 416, 'Range Not Satisfiable');
           else if (error.status === 412) answer(response, 412, 'Precondition Failed');
@@ -34,17 +34,17 @@ export async function createRequestListener(settings: CheckedSettings): Promise<
   };
 }
 
-/** Applies the CORS settings (Fetch standard, section 3.2). Returns whether the request has been answered. */
+/** Applies the CORS settings (Fetch standard, section 3.2). Returns true when the request is answered. */
 function applyCors(settings: CheckedSettings, request: IncomingMessage, response: ServerResponse): boolean {
   const { origin } = request.headers;
   if (!settings.CORSEnabled) return false;
-  // On every answer, or a cache would give one site what was meant for another.
+  // Every answer needs Vary, or a cache would give the answer for one origin to another.
   response.setHeader('Vary', 'Origin');
   if (origin === undefined || isSameHost(origin, request.headers.host)) return false;
   const method = preflightMethod(request) ?? request.method ?? '';
   const rule = settings.CORSSettings.find((candidate) => matchesOrigin(candidate.host, origin));
   if (rule === undefined || !allowsMethod(rule, method)) {
-    answer(response, 403, 'Forbidden: this origin may not call (CORSSettings)');
+    answer(response, 403, 'Forbidden: CORSSettings does not allow this origin or method');
     return true;
   }
   response.setHeader('Access-Control-Allow-Origin', origin);
@@ -56,7 +56,7 @@ function applyCors(settings: CheckedSettings, request: IncomingMessage, response
   return true;
 }
 
-/** The method that a preflight request asks about, undefined for any other request. */
+/** Returns the method that a preflight request asks about, undefined for any other request. */
 function preflightMethod(request: IncomingMessage): string | undefined {
   return request.method === 'OPTIONS' ? request.headers['access-control-request-method'] : undefined;
 }
@@ -82,7 +82,7 @@ function allowsMethod(rule: CORSRule, method: string): boolean {
   return allowedMethods(rule)?.split(', ').includes(method) ?? true;
 }
 
-/** The path of a request's target, which may be a whole URL (RFC 9112 section 3.2.2). */
+/** Returns the path of a request's target, which may be a whole URL (RFC 9112 section 3.2.2). */
 function pathOf(request: IncomingMessage): string {
   const target = request.url ?? '/';
   const query = target.indexOf('?');
@@ -93,7 +93,7 @@ function pathOf(request: IncomingMessage): string {
   return path < 0 ? '/' : withoutQuery.slice(path);
 }
 
-/** Headers of a file, which do not fit an answer instead of it. */
+/** Headers that describe a file: an answer without the file must not have them. */
 const FILE_HEADERS = ['Accept-Ranges', 'Cache-Control', 'Content-Length', 'ETag', 'Last-Modified'] as const;
 
 function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {

@@ -3,9 +3,9 @@ import { invalidOption } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
 export interface CORSRule {
-  /** Origin that may call, for example `https://example.com`, or `*` for any. Without a scheme, any scheme. */
+  /** Allowed origin, for example `https://example.com`, or `*` for any. A host without scheme allows both schemes. */
   readonly host: string;
-  /** Methods that it may use, separated by semicolons, for example `get;post`. Default: all. */
+  /** Allowed methods, separated by semicolons, for example `get;post`. Default: all. */
   readonly methods?: string | undefined;
 }
 
@@ -13,30 +13,34 @@ export interface CORSRule {
 export interface WebServerSettings {
   /** Name of the server. Default `"default"`. */
   readonly name?: string | undefined;
-  /** Default true. */
+  /** Whether the server listens for HTTP. Default true. */
   readonly HTTPEnabled?: boolean | undefined;
-  /** Default 80, as in 4D. 0 is any free port: read the property of the running server. */
+  /**
+   * HTTP port. Default 80, as in 4D. 0 takes a free port: the property `HTTPPort` of the running server tells which.
+   */
   readonly HTTPPort?: number | undefined;
-  /** Default false. Needs `certificateFolder`. */
+  /** Whether the server listens for HTTPS. Default false. Needs `certificateFolder`. */
   readonly HTTPSEnabled?: boolean | undefined;
-  /** Default 443, as in 4D. 0 is any free port: read the property of the running server. */
+  /**
+   * HTTPS port. Default 443, as in 4D. 0 takes a free port: the property `HTTPSPort` of the running server tells which.
+   */
   readonly HTTPSPort?: number | undefined;
-  /** Address to listen on, for example `127.0.0.1`. Default `''`: all addresses, so anyone who reaches the machine. */
+  /** Address to listen on, for example `127.0.0.1`. Default `''`: all addresses, so other machines can connect too. */
   readonly IPAddressToListen?: string | undefined;
-  /** Folder of the files that the server gives out. Default none. Everything in it is public but names with a dot. */
+  /** Folder of the files to serve. Default none. All files in it are public, except names that begin with a dot. */
   readonly rootFolder?: string | undefined;
-  /** File of `rootFolder` that `/` shows. Default `index.html`. */
+  /** File of a folder that a request for the folder gets. Default `index.html`. */
   readonly defaultHomepage?: string | undefined;
   /** Folder with `key.pem` and `cert.pem`. */
   readonly certificateFolder?: string | undefined;
   /**
-   * Oldest TLS accepted: 1 = 1.0, 2 = 1.1, 3 = 1.2 (default), 4 = 1.3. 1 and 2 also allow ciphers that are known to be
-   * weak: only for peers that know nothing better.
+   * Oldest TLS version accepted: 1 = 1.0, 2 = 1.1, 3 = 1.2 (default), 4 = 1.3. 1 and 2 also allow weak ciphers: use
+   * them only for peers that support nothing newer.
    */
   readonly minTLSVersion?: 1 | 2 | 3 | 4 | undefined;
-  /** Whether pages of other hosts may call. Default false: browsers then keep them out. */
+  /** Whether pages of other hosts may send requests. Default false: browsers then keep the answers from such pages. */
   readonly CORSEnabled?: boolean | undefined;
-  /** Hosts that may call when `CORSEnabled`; requests of others get 403. Default none. */
+  /** Hosts whose pages may send requests when `CORSEnabled`; pages of other hosts get 403. Default none. */
   readonly CORSSettings?: readonly CORSRule[] | undefined;
 }
 
@@ -63,24 +67,24 @@ const DEFAULTS: CheckedSettings = {
 };
 
 const CHECKS: Readonly<Record<keyof WebServerSettings, { accepts: (value: unknown) => boolean; wants: string }>> = {
-  name: { accepts: isText, wants: 'a text' },
+  name: { accepts: isText, wants: 'a string' },
   HTTPEnabled: { accepts: isBoolean, wants: 'true or false' },
   HTTPPort: { accepts: isPort, wants: 'a whole number from 0 to 65535' },
   HTTPSEnabled: { accepts: isBoolean, wants: 'true or false' },
   HTTPSPort: { accepts: isPort, wants: 'a whole number from 0 to 65535' },
-  IPAddressToListen: { accepts: isText, wants: 'a text' },
-  rootFolder: { accepts: isFilledText, wants: 'a text that is not empty' },
-  defaultHomepage: { accepts: isFilledText, wants: 'a text that is not empty' },
-  certificateFolder: { accepts: isFilledText, wants: 'a text that is not empty' },
+  IPAddressToListen: { accepts: isText, wants: 'a string' },
+  rootFolder: { accepts: isFilledText, wants: 'a string that is not empty' },
+  defaultHomepage: { accepts: isFilledText, wants: 'a string that is not empty' },
+  certificateFolder: { accepts: isFilledText, wants: 'a string that is not empty' },
   minTLSVersion: { accepts: (value) => [1, 2, 3, 4].includes(value as number), wants: '1, 2, 3 or 4' },
   CORSEnabled: { accepts: isBoolean, wants: 'true or false' },
   CORSSettings: { accepts: isCorsSettings, wants: 'an array of { host, methods? }' },
 };
 
 /**
- * Checks settings and fills in what is missing from those below.
+ * Checks settings and fills in the missing ones from the later layers, then from the defaults.
  *
- * @param layers - the first that has a setting wins
+ * @param layers - the first layer that has a setting wins
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkSettings(...layers: readonly WebServerSettings[]): CheckedSettings {
@@ -96,10 +100,10 @@ export function checkSettings(...layers: readonly WebServerSettings[]): CheckedS
     }
   }
   if (checked.HTTPEnabled === false && checked.HTTPSEnabled === false) {
-    throw invalidSetting('HTTPEnabled and HTTPSEnabled are both false');
+    throw invalidSetting('HTTPEnabled and HTTPSEnabled are both false: set one of them to true');
   }
   if (checked.HTTPSEnabled === true && checked.certificateFolder === undefined) {
-    throw invalidSetting('HTTPSEnabled needs certificateFolder');
+    throw invalidSetting('HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem');
   }
   return Object.freeze(checked) as unknown as CheckedSettings;
 }

@@ -13,12 +13,12 @@ import type { UpgradableServer } from '../http/upgrade-router.ts';
 import { createRequestListener } from './web-server-requests.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
 
-/** How long the peers of a stopped web server have to answer, in milliseconds. */
+/** Time for the peers of a stopped web server to answer the close frame, in milliseconds. */
 const STOP_TIMEOUT_MS = 5000;
-/** Longest TLS handshake, and longest time for a client to send its request headers, in milliseconds. */
+/** Time for a TLS handshake, and time for a client to send its request headers, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Slow clients are cut off: Node looks every `connectionsCheckingInterval` ms for headers that take too long. */
+/** Cuts off slow clients: Node checks every `connectionsCheckingInterval` ms whether headers take too long. */
 const LIMITS = { headersTimeout: HANDSHAKE_TIMEOUT_MS, connectionsCheckingInterval: HANDSHAKE_TIMEOUT_MS / 2 } as const;
 
 const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as const satisfies Record<
@@ -26,20 +26,20 @@ const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as
   SecureVersion
 >;
 
-/** What `start()` tells. */
+/** The result of `start()`. */
 export interface StartResult {
   readonly success: boolean;
-  /** Why it did not succeed, the most specific item first. Absent when it did. */
+  /** Why the server did not start, the most specific item first. Absent on success. */
   readonly errors?: readonly ErrorItem[];
 }
 
-/** What hangs on a web server and ends with it. */
+/** A WebSocket server that is attached to a web server and ends with it. */
 interface Attached {
   shutdown(code: number, timeoutMs: number): void;
   onceEnded(listener: () => void): void;
 }
 
-/** Makes a WebSocket server end with its web server; returns the undoing of that. Internal to this room. */
+/** Makes a WebSocket server end with its web server. Returns a function that undoes it. Internal, not public. */
 export let attach: (web: WebServer, server: Attached) => () => void;
 
 /**
@@ -55,7 +55,7 @@ export class WebServer {
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #attached = new Set<Attached>();
-  /** All connections, also those that Node's HTTP server no longer counts among its own. */
+  /** All TCP connections, also upgraded ones, which Node's HTTP server no longer closes. */
   readonly #sockets = new Set<Socket>();
 
   static {
@@ -66,7 +66,7 @@ export class WebServer {
   }
 
   /**
-   * @param settings - used by each {@link start}, which may override them for one run
+   * @param settings - settings of every {@link start}, which may override them for one run
    * @throws FourDError `ERR_INVALID_OPTION`
    */
   constructor(settings: WebServerSettings = {}) {
@@ -75,14 +75,18 @@ export class WebServer {
   }
 
   /**
-   * Starts listening. During a {@link stop} it first waits for the end of that.
+   * Starts listening. A start during a {@link stop} first waits until the server has stopped.
    *
-   * @param settings - override those of the constructor until {@link stop}
-   * @returns `{ success: true }`, or `{ success: false, errors }`; it does not reject. A server that runs goes on.
+   * @param settings - settings that override those of the constructor until {@link stop}
+   * @returns `{ success: true }`, or `{ success: false, errors }`; the promise never rejects. On a running server it
+   *   fails, and the server keeps running.
    */
   start(settings: WebServerSettings = {}): Promise<StartResult> {
     if (this.isRunning || this.#starting !== undefined) {
-      const error = webError('ERR_WEB_SERVER_ALREADY_STARTED', 'cannot start the web server: it is running');
+      const error = webError(
+        'ERR_WEB_SERVER_ALREADY_STARTED',
+        'cannot start the web server: it is already running, await stop() first',
+      );
       return Promise.resolve({ success: false, errors: [error.item] });
     }
     this.#starting = this.#start(settings);
@@ -90,11 +94,11 @@ export class WebServer {
   }
 
   /**
-   * Stops: no new connections, WebSocket peers get 1001 and at most 5 s to answer, their onTerminate run, then those of
-   * the WebSocket servers. HTTP requests that are still being answered are cut off. Settings of {@link start} are
-   * forgotten. During a {@link start} it first waits for the end of that.
+   * Stops the server: it accepts no new connections, and its WebSocket peers get 1001 and at most 5 s to answer. The
+   * onTerminate of all connections run, then those of the WebSocket servers. HTTP requests in progress are cut off.
+   * Settings of {@link start} are dropped. A stop during a {@link start} first waits until the server has started.
    *
-   * @returns resolves when all of that is over; at once when the server is not running
+   * @returns resolves when the server has stopped; at once when it is not running
    */
   stop(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting.then(() => this.stop());
@@ -112,7 +116,7 @@ export class WebServer {
     return this.#servers.length > 0;
   }
 
-  /** The Node servers of a running web server, none when it is stopped. Use them for routes of your own. */
+  /** The Node servers of a running web server; empty when it is stopped. Use them for routes of your own. */
   get httpServers(): readonly UpgradableServer[] {
     return this.#servers;
   }
@@ -207,7 +211,7 @@ export class WebServer {
     const attached = Array.from(this.#attached);
     const ended = attached.map((server) => new Promise<void>((resolve) => server.onceEnded(resolve)));
     for (const server of attached) server.shutdown(CLOSE_GOING_AWAY, STOP_TIMEOUT_MS);
-    // For connections that nobody ends: half a TLS handshake, upgrades that somebody else has taken.
+    // Nobody else ends connections in an unfinished TLS handshake, or upgrades that another listener has taken.
     const deadline = { onDeadline: () => this.#destroySockets() };
     const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
@@ -218,11 +222,11 @@ export class WebServer {
     this.#stopping = undefined;
   }
 
-  /** Returns the port that it got. */
+  /** Listens, and returns the port that the server got. */
   async #listen(server: UpgradableServer, port: number, address: string): Promise<number> {
     server.on('connection', (socket: Socket) => keepUntilClosed(socket, this.#sockets));
     await new Promise<void>((resolve, reject) => {
-      // Stays on: an error of a listening server, such as too many open files, must not end the process.
+      // The listener stays: a later error of the server, such as too many open files, must not end the process.
       server.on('error', (cause) => reject(listenError(cause, port, address)));
       server.listen({ port, ...(address !== '' && { host: address }) }, resolve);
     });
@@ -236,7 +240,7 @@ export class WebServer {
 
 let defaultWebServer: WebServer | undefined;
 
-/** The default web server: the one that a `WebSocketServer` without `webServer` option hangs on. */
+/** Returns the default web server, which every `WebSocketServer` without the option `webServer` uses. */
 export function webServer(): WebServer {
   defaultWebServer ??= new WebServer();
   return defaultWebServer;
@@ -249,7 +253,7 @@ function close(server: UpgradableServer): Promise<void> {
 async function createSecureServer(settings: CheckedSettings, listener: RequestListener): Promise<UpgradableServer> {
   const folder = settings.certificateFolder ?? '';
   const minVersion = TLS_VERSIONS[settings.minTLSVersion];
-  // OpenSSL 3 refuses what is older than TLS 1.2 at its usual security level, whatever minVersion says.
+  // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
     const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);

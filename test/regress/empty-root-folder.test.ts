@@ -7,7 +7,7 @@ import { startWebServer } from '../helpers/library-server.ts';
 
 /** The package that sends the files takes '' as no root at all, and so as the whole disk. */
 test('an empty rootFolder is refused, and no absolute path is ever served', async () => {
-  expect(() => new WebServer({ rootFolder: '' })).toThrow('rootFolder must be a text that is not empty');
+  expect(() => new WebServer({ rootFolder: '' })).toThrow('rootFolder must be a string that is not empty');
   const secret = join(makeFolder({ 'secret.txt': 'secret' }), 'secret.txt');
   for (const rootFolder of [undefined, makeFolder({ 'index.html': 'home' })]) {
     const web = await startWebServer({ rootFolder });

@@ -11,7 +11,7 @@ test('a flood of connections is refused with 503 at maxConnections, and room com
   const refused = await RawClient.request(web.HTTPPort);
   const { status, body } = await refused.answered;
   expect(status).toBe(503);
-  expect(body).toBe('the server has as many connections as it may (maxConnections 2)\n');
+  expect(body).toBe('the server is full (maxConnections 2): try again later\n');
   // A reset, a close and a refusal all give their place back.
   clients[0]!.socket.resetAndDestroy();
   for (let i = 0; i < 50 && wss.connections.length > 1; i++) await turns();

@@ -39,7 +39,7 @@ describe('ConnectionCounts', () => {
     counts.add(network);
     expect(counts.refusalOf(network, 0, 0)).toEqual({
       status: 429,
-      reason: 'your address has as many connections as it may (maxConnectionsPerAddress 2)',
+      reason: 'too many connections from your address (maxConnectionsPerAddress 2): close one of them first',
     });
     expect(counts.refusalOf('203.0.113.6', 0, 0)).toBeUndefined();
     counts.remove(network);
@@ -57,11 +57,11 @@ describe('ConnectionCounts', () => {
     expect(counts.refusalOf('', 7, 2)).toBeUndefined();
     expect(counts.refusalOf('', 8, 2)).toEqual({
       status: 503,
-      reason: 'the server has as many connections as it may (maxConnections 10)',
+      reason: 'the server is full (maxConnections 10): try again later',
     });
     expect(counts.refusalOf('', 0, 3)).toEqual({
       status: 503,
-      reason: 'too many clients wait to be let in (maxPendingHandshakes 3)',
+      reason: 'too many handshakes are pending (maxPendingHandshakes 3): try again later',
     });
   });
 });

@@ -87,8 +87,8 @@ describe('by default only pages of the same host', () => {
       isSecure: false,
     });
     expect(refusal?.body).toBe(
-      'this origin may not connect: the page is not from the host that it connects to. ' +
-        'The server\'s option "origins" names the pages that may.\n',
+      'this origin is not allowed: the page does not come from the host that it connects to. ' +
+        'To allow it, add it to the server\'s option "origins".\n',
     );
   });
 });

@@ -13,7 +13,7 @@ test('path is a text that a request can have', () => {
     expect(parseServerOptions({ path }).limits).toEqual(serverDefaults);
   for (const path of [5, null, true, ['/'], '/chat?room=1', '/#top']) {
     expect(errorOf(() => parseServerOptions({ path: path as string }).limits).message).toBe(
-      'invalid option: path must be a text without query or fragment',
+      'invalid option: path must be a string without "?" and "#"',
     );
   }
 });
@@ -22,7 +22,7 @@ test('origins and trustedProxies are checked at the call', () => {
   const fine = { origins: ['https://a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
   expect(parseServerOptions(fine).limits).toEqual(parseServerOptions({}).limits);
   expect(errorOf(() => parseServerOptions({ origins: ['a.example'] }).limits).message).toBe(
-    'invalid option: origins must hold origins such as "https://example.com:8443": without path, without "*"',
+    'invalid option: origins must hold origins such as "https://example.com:8443", without path and without "*"',
   );
   expect(errorOf(() => parseServerOptions({ origins: 'https://a.example' as '*' }).limits).message).toBe(
     'invalid option: origins must be "*", an array of origins such as "https://example.com", or a function',
@@ -32,7 +32,7 @@ test('origins and trustedProxies are checked at the call', () => {
 
 test('a server does not speak a subprotocol that marks a token, a client may offer one', () => {
   expect(errorOf(() => parseServerOptions({ protocols: ['chat', 'bearer.x'] }).limits).message).toBe(
-    'invalid option: protocols of a server must not begin with "bearer.": that marks a token',
+    'invalid option: protocols of a server must not begin with "bearer.", which marks a token',
   );
   expect(parseClientOptions({ protocols: ['chat', 'bearer.x'] }).limits.protocols).toEqual(['chat', 'bearer.x']);
 });

@@ -263,9 +263,9 @@ describe('refused upgrades', () => {
 
   test.each([
     [403, { path: '/none' }, 'the server refused the connection'],
-    [500, { path: '/bad' }, 'the server failed to decide'],
-    [500, { path: '/throws' }, 'the server failed to decide'],
-    [503, { path: '/slow' }, 'the server took too long to decide'],
+    [500, { path: '/bad' }, 'the server failed while deciding about this connection'],
+    [500, { path: '/throws' }, 'the server failed while deciding about this connection'],
+    [503, { path: '/slow' }, 'the server took too long to decide about this connection: try again later'],
     [404, { path: '/elsewhere' }, 'no WebSocket server has this path'],
     [400, { path: '/none', without: ['Sec-WebSocket-Key'] }, 'Sec-WebSocket-Key'],
     [400, { path: '/none', headers: ['Sec-WebSocket-Protocol: other'] }, 'subprotocols'],

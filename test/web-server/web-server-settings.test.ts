@@ -54,12 +54,12 @@ describe('is refused:', () => {
     ['half a port', { HTTPPort: 80.5 }, 'HTTPPort must be'],
     ['NaN as port', { HTTPPort: Number.NaN }, 'HTTPPort must be'],
     ['a text for a boolean', { HTTPEnabled: 'yes' }, 'HTTPEnabled must be true or false'],
-    ['a number for a text', { name: 1 }, 'name must be a text'],
-    ['null', { rootFolder: null }, 'rootFolder must be a text that is not empty'],
+    ['a number for a text', { name: 1 }, 'name must be a string'],
+    ['null', { rootFolder: null }, 'rootFolder must be a string that is not empty'],
     ['an empty rootFolder, which would be the whole disk', { rootFolder: '' }, 'rootFolder must be'],
     ['an empty certificateFolder', { certificateFolder: '' }, 'certificateFolder must be'],
     ['an empty defaultHomepage', { defaultHomepage: '' }, 'defaultHomepage must be'],
-    ['an address that is no text', { IPAddressToListen: 127 }, 'IPAddressToListen must be a text'],
+    ['an address that is no text', { IPAddressToListen: 127 }, 'IPAddressToListen must be a string'],
     ['TLS version 0', { minTLSVersion: 0 }, 'minTLSVersion must be 1, 2, 3 or 4'],
     ['TLS version 5', { minTLSVersion: 5 }, 'minTLSVersion must be 1, 2, 3 or 4'],
     ['a TLS version as text', { minTLSVersion: 'TLSv1.2' }, 'minTLSVersion must be'],
@@ -67,8 +67,8 @@ describe('is refused:', () => {
     ['a CORS host as text', { CORSSettings: ['*'] }, 'CORSSettings must be an array'],
     ['CORS hosts with null', { CORSSettings: [null] }, 'CORSSettings must be an array'],
     ['CORS methods as an array', { CORSSettings: [{ host: '*', methods: ['get'] }] }, 'CORSSettings must be'],
-    ['no protocol at all', { HTTPEnabled: false }, 'HTTPEnabled and HTTPSEnabled are both false'],
-    ['HTTPS without certificate', { HTTPSEnabled: true }, 'HTTPSEnabled needs certificateFolder'],
+    ['no protocol at all', { HTTPEnabled: false }, 'HTTPEnabled and HTTPSEnabled are both false: set one of them to true'],
+    ['HTTPS without certificate', { HTTPSEnabled: true }, 'HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem'],
   ])('%s', (_, settings, message) => {
     expect(refusal(settings)).toContain(message);
     expect(refusal({}, settings)).toContain(message);
