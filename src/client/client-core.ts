@@ -17,7 +17,7 @@ import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { RedirectingDial } from './redirects.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
-/** What is read of a handler. */
+/** The members of a handler that are read here. */
 interface HandlerSettings {
   readonly dataType?: unknown;
   readonly headers?: unknown;
@@ -25,24 +25,27 @@ interface HandlerSettings {
 
 const DEFAULT_SETTINGS: ClientSettings = parseClientOptions({});
 
-/** Opens the connection of one client, and those that follow it, and tells how it went. */
+/** Opens the connection of one client, reconnects, and reports the outcome to the session. */
 export class ClientCore implements ClientSessionOwner, DialListener, ReconnectorOwner {
   readonly subject: object;
   readonly session: ClientSession;
-  /** Resolves when onOpen has run, to undefined, or when the connection is not possible, to the error. Never rejects. */
+  /** Resolves to undefined when onOpen has run, or to the error when connecting has failed. Never rejects. */
   readonly result: Promise<FourDError | undefined>;
   /** Resolves when onTerminate has run. */
   readonly finished: Promise<void>;
-  /** The subprotocol that was agreed on. */
+  /** The subprotocol that the server chose, `''` for none. */
   protocol = '';
-  /** True when a failure is to be told by {@link result} alone, because nobody holds the object yet. */
+  /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
   readonly #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
   readonly #reconnector: Reconnector | undefined;
   #dial: RedirectingDial | undefined;
-  /** Begins an attempt; throws when what the user has given cannot be used. Undefined when there will be no other one. */
+  /**
+   * Begins an attempt; throws when an argument of the user cannot be used. Undefined when there will be no other
+   * attempt.
+   */
   #connect: ((newUrl?: unknown, newHeaders?: unknown) => RedirectingDial) | undefined;
   #hasOpened = false;
   #resolve!: (error: FourDError | undefined) => void;
@@ -71,9 +74,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
-        const sent = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        const how = { headers: sent, offer, handshakeTimeoutMs, tls, chooseProxy, followRedirects };
-        return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), how, this);
+        const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
+        const dialOptions = { headers: requestHeaders, offer, handshakeTimeoutMs, tls, chooseProxy, followRedirects };
+        return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), dialOptions, this);
       };
     } catch (thrown) {
       connect = () => {
@@ -94,13 +97,13 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.onAttempt();
   }
 
-  /** Ends the connection in order, or gives up connecting. */
+  /** Closes the connection with a closing handshake, or gives up connecting. */
   terminate(code: number, reason: string): void {
     this.#end(code, reason, 'local');
   }
 
-  /** Gives up connecting. Does nothing when it has failed already. */
-  onAborted(cause: EndCause): void {
+  /** Gives up connecting. Does nothing when connecting has failed already. */
+  giveUpConnecting(cause: EndCause): void {
     if (this.session.status !== 'Connecting') return;
     this.#dial?.abort();
     const phase = this.connectPhase;
@@ -118,7 +121,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       this.#dial = this.#connect?.(newUrl, newHeaders);
     } catch (thrown) {
       const error = thrown instanceof FourDError ? thrown : invalidHandler(textOfThrown(thrown), thrown);
-      // Later, as every other failure: the caller has the object by then.
+      // Like every other failure this one is reported in a later turn, when the caller has the object.
       setImmediate(() => this.onConnectFailed(error));
     }
   }
@@ -127,12 +130,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
     this.#dial = undefined;
-    // It holds all that was given to connect with.
+    // The closure holds URL, headers and TLS options, which only another attempt needs.
     if (this.#reconnector === undefined) this.#connect = undefined;
     this.protocol = protocol;
     const { compression } = this.#limits;
-    const agreed = compression && deflate && new CompressionFactory('client', compression).create(deflate);
-    const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreed };
+    const agreedCompression = compression && deflate && new CompressionFactory('client', compression).create(deflate);
+    const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreedCompression };
     this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits));
   }
 
@@ -140,8 +143,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     if (this.session.status !== 'Connecting') return;
     withEnding(error, this.connectPhase, 'invalid');
     this.#dial = undefined;
-    if (this.#reconnector?.attemptFailed(error) === true) return;
-    // What the user decided may have been to terminate.
+    if (this.#reconnector?.reconnectAfterFailure(error) === true) return;
+    // The user's shouldReconnect may have called terminate().
     if (this.session.status !== 'Connecting') return;
     if (this.isSilent) this.#cancel();
     else this.session.failToOpen(error);
@@ -165,7 +168,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#resolveFinished();
   }
 
-  /** A session that nobody has seen ends without a sound. */
+  /** Ends a session that nobody holds yet, without a callback. */
   #cancel(): void {
     this.#forgetSignal();
     this.session.cancel();
@@ -177,13 +180,13 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   #end(code: number, reason: string, cause: EndCause): void {
     const { status } = this.session;
-    if (status === 'Connecting') this.onAborted(cause);
+    if (status === 'Connecting') this.giveUpConnecting(cause);
     else if (status === 'Connected') this.session.close(code, reason, undefined, cause);
     else this.session.stayClosed();
   }
 
   #abort(): void {
-    // Whoever aborts is in the middle of something else: no callback within that.
+    // No callback may run within the caller's abort().
     setImmediate(() => {
       if (this.#hasOpened || this.session.status !== 'Connecting') {
         this.#end(CLOSE_NORMAL, '', 'aborted');
@@ -197,10 +200,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
 function aborted(signal: AbortSignal): FourDError {
   const details = { componentSignature: 'HTCL', cause: signal.reason as unknown } as const;
-  return new FourDError('ERR_ABORTED', 'connecting was given up: the option signal was aborted', details);
+  return new FourDError('ERR_ABORTED', 'gave up connecting: the option signal was aborted', details);
 }
 
-/** @param cause - what a getter of the handler, or of the options, has thrown */
+/** @param cause - the value that a getter of the handler, or of the options, has thrown */
 function invalidHandler(problem: string, cause?: unknown): FourDError {
   return new FourDError('ERR_INVALID_HANDLER', `invalid handler: ${problem}`, { componentSignature: 'HTCL', cause });
 }

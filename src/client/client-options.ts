@@ -13,26 +13,27 @@ export interface WebSocketOptions extends CommonOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
-   * {@link ReconnectOptions}. The first connection is not repeated. What was sent and had not arrived when the connection
-   * broke is lost: only your own protocol can tell.
+   * {@link ReconnectOptions}. The first attempt is not repeated. Messages that were sent and had not arrived when the
+   * connection broke are lost: only your own protocol can detect that.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /**
-   * Ends the socket when it is aborted. Before onOpen connecting fails with `ERR_ABORTED`; afterwards it is as
-   * `terminate()`: code 1000, no error, no reconnecting. Default none.
+   * A signal that ends the socket when it is aborted. Before onOpen, connecting fails with `ERR_ABORTED`. Afterwards
+   * the socket ends as with `terminate()`: code 1000, no error, no reconnecting. Default none.
    */
   readonly signal?: AbortSignal | undefined;
   /**
    * A proxy to go through: `http://[user:password@]host[:port]` or `https://…` (CONNECT), `socks5://…` (this program
-   * resolves the host's name) or `socks5h://…` (the proxy does). `'environment'` takes `HTTPS_PROXY` for wss, `HTTP_PROXY` for
-   * ws, else `ALL_PROXY`, but none for the hosts in `NO_PROXY`. Default none. With `ws:` the proxy reads and can change
-   * everything; with `wss:` it sees the host's name.
+   * resolves the host's name) or `socks5h://…` (the proxy does). `'environment'` takes `HTTPS_PROXY` for wss,
+   * `HTTP_PROXY` for ws, else `ALL_PROXY`, and no proxy for the hosts in `NO_PROXY`. Default none. With `ws:` the proxy
+   * can read and change everything; with `wss:` it sees the host's name.
    */
   readonly proxy?: string | undefined;
   /**
-   * How many redirects are followed, 0 to 20. Default 0: one is a refusal as any other. Never from wss to ws. A server of
-   * another origin gets none of the handler's headers, nor user and password of the URL, nor a client certificate. Whoever
-   * can answer for the server chooses where this program connects to: leave it at 0 inside a network that trusts it.
+   * How many redirects are followed, 0 to 20. Default 0: a redirect is a refusal like any other. A redirect from wss to
+   * ws is never followed. A server of another origin gets none of the handler's headers, nor user and password of the
+   * URL, nor a client certificate. Whoever answers for the server chooses where this program connects to: keep 0 inside
+   * a network that trusts this program.
    */
   readonly followRedirects?: number | undefined;
 }
@@ -48,11 +49,11 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
 
 const REDIRECT_RANGE = { min: 0, max: 20 } as const;
 
-/** What the options of a client mean, with every default filled in. */
+/** The checked options of a client, with every default filled in. */
 export interface ClientSettings {
   readonly limits: CheckedOptions;
   readonly tls: TlsOptions;
-  /** Undefined when the client does not connect again. */
+  /** Undefined when the client does not reconnect. */
   readonly reconnect: CheckedReconnect | undefined;
   readonly signal: AbortSignal | undefined;
   readonly chooseProxy: ProxyChoice;
@@ -60,7 +61,7 @@ export interface ClientSettings {
 }
 
 /**
- * Reads the options of a client: checks each, and fills in the defaults.
+ * Checks the options of a client and fills in the defaults.
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */

@@ -10,35 +10,35 @@ import { generateError } from '../workers/error-handling.ts';
 import type { WorkerResource } from '../workers/worker.ts';
 import { NO_FIGURES, type Reconnector } from './reconnector.ts';
 
-/** Opens the connections of a client, and hears how the session goes. */
+/** Opens the connections of a client, and is notified of the life of its session. */
 export interface ClientSessionOwner {
   /** The object that callbacks get as their first parameter. */
   readonly subject: object;
-  /** How far connecting has come, while there is no connection. */
+  /** The phase of connecting, while there is no connection. */
   readonly connectPhase: EndPhase;
-  /** The worker ends, or a callback fails, while there is no connection. */
-  onAborted(cause: EndCause): void;
-  /** onOpen has run, well or not. */
+  /** Gives up connecting, because the worker ended or a callback failed while there is no connection. */
+  giveUpConnecting(cause: EndCause): void;
+  /** onOpen has run, or has failed. */
   onOpened(): void;
   /** onTerminate has run. */
   onFinished(): void;
 }
 
 /**
- * The {@link Session} of a client: waits for its connection, and with the option `reconnect` lives on from one
- * connection to the next. Messages that are sent meanwhile wait in the {@link Reconnector}.
+ * The {@link Session} of a client: waits for its connection, and with the option `reconnect` goes on with the next
+ * connection when one is lost. Messages that are sent without a connection wait in the {@link Reconnector}.
  */
 export class ClientSession extends Session implements WorkerResource {
   readonly #owner: ClientSessionOwner;
-  /** Only with the option `reconnect`. */
+  /** Undefined without the option `reconnect`. */
   readonly #reconnector: Reconnector | undefined;
   #hasConnected = false;
-  /** Calls of onOpen and onReconnect that are not over. */
-  #openings = 0;
-  /** Messages that waited for the connection are being sent: those that come now queue up behind them. */
-  #isReleasing = false;
-  /** The error of a connection that may be followed by another one. */
-  #lostBy: FourDError | undefined;
+  /** How many calls of onOpen and onReconnect are waiting or running. */
+  #openCallbackCount = 0;
+  /** True while queued messages are being sent: a new message then goes behind them. */
+  #isSendingQueue = false;
+  /** The error of a lost connection, kept until it is decided whether the client reconnects. */
+  #lossError: FourDError | undefined;
 
   constructor(
     owner: ClientSessionOwner,
@@ -61,11 +61,11 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   override get bufferedBytes(): number {
-    return super.bufferedBytes + (this.#reconnector?.heldBytes ?? 0);
+    return super.bufferedBytes + (this.#reconnector?.queuedBytes ?? 0);
   }
 
   protected override get isBlocked(): boolean {
-    return super.isBlocked || (this.#reconnector?.heldCount ?? 0) > 0;
+    return super.isBlocked || (this.#reconnector?.queuedCount ?? 0) > 0;
   }
 
   // Without a connection
@@ -78,34 +78,34 @@ export class ClientSession extends Session implements WorkerResource {
     this.onTerminated(notConnected(error.endCause ?? 'connect', error.phase ?? 'connecting'));
   }
 
-  /** Ends a session that has no connection because its user wants so: not within the user's call. */
+  /** Ends a session that has no connection without an error. onTerminate runs in a later turn, not within the call. */
   giveUp(cause: EndCause, phase: EndPhase): void {
     this.stayClosed();
     this.setStatus('Closing');
     setImmediate(() => this.onTerminated(notConnected(cause, phase)));
   }
 
-  /** Ends a session that never had a connection and whose handler is to hear nothing. */
+  /** Ends a session that never had a connection, without a callback. */
   cancel(): void {
     this.stayClosed();
     this.setStatus('Closed');
     this.settings.worker.disown(this);
   }
 
-  /** Makes the present connection the last one. */
+  /** Turns reconnecting off: the present connection is the last one. */
   stayClosed(): void {
     this.#reconnector?.end();
   }
 
   onWorkerEnding(): void {
-    if (this.connection === undefined) this.#owner.onAborted('worker');
+    if (this.connection === undefined) this.#owner.giveUpConnecting('worker');
     else this.close(CLOSE_GOING_AWAY, '', WORKER_END_TIMEOUT_MS, 'worker');
   }
 
-  // Opening, for the first time and again
+  // Opening the first connection and each later one
 
   protected override announceOpen(event: OpenEvent): void {
-    this.#openings++;
+    this.#openCallbackCount++;
     if (this.#hasConnected && this.#reconnector !== undefined) {
       this.queue.push({ type: 'reconnect', attempt: this.#reconnector.attempt });
     } else {
@@ -124,8 +124,8 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   protected override startReading(): void {
-    // Not when the connection was lost meanwhile: the next one has a callback of its own.
-    if (--this.#openings > 0) return;
+    // The connection was lost while its callback ran: the callback of the next connection starts reading.
+    if (--this.#openCallbackCount > 0) return;
     if (this.#reconnector !== undefined) this.onWritable();
     super.startReading();
   }
@@ -133,36 +133,36 @@ export class ClientSession extends Session implements WorkerResource {
   // Sending
 
   override send(message: SendableMessage, options?: SendOptions): SendStatus {
-    return this.#isReleasing ? this.sendUnconnected(message, options) : super.send(message, options);
+    return this.#isSendingQueue ? this.sendUnconnected(message, options) : super.send(message, options);
   }
 
   protected override sendUnconnected(message: SendableMessage, options: SendOptions | undefined): SendStatus {
     if (this.#reconnector?.isOver !== false) return super.sendUnconnected(message, options);
     try {
       const wire = typeof message === 'string' ? message : toWire(message, this.component);
-      return this.noteSent(this.#reconnector.hold(wire, options));
+      return this.noteSent(this.#reconnector.enqueue(wire, options));
     } catch (error) {
       return generateError<SendStatus>(error as FourDError, 'dropped');
     }
   }
 
   override onWritable(): void {
-    this.#releaseHeld();
+    this.#sendQueued();
     super.onWritable();
   }
 
-  /** Sends what waited for the connection, as far as the server takes it. */
-  #releaseHeld(): void {
+  /** Sends the queued messages until the connection is blocked. */
+  #sendQueued(): void {
     const reconnector = this.#reconnector;
     const { connection } = this;
     if (reconnector === undefined || connection === undefined) return;
-    if (this.status !== 'Connected' || this.#openings > 0) return;
+    if (this.status !== 'Connected' || this.#openCallbackCount > 0) return;
     while (!connection.isBlocked) {
       const message = reconnector.shift();
       if (message === undefined) break;
       connection.send(message.data, message.compress);
     }
-    this.#isReleasing = reconnector.heldCount > 0;
+    this.#isSendingQueue = reconnector.queuedCount > 0;
   }
 
   // The end of a connection
@@ -178,24 +178,24 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   override onError(error: FourDError): void {
-    // Whether it is the end shows when the connection is over.
-    if (this.#reconnector?.isOver === false && error.endCause !== 'callback') this.#lostBy = error;
+    // Whether the error ends the session is decided in onTerminated.
+    if (this.#reconnector?.isOver === false && error.endCause !== 'callback') this.#lossError = error;
     else super.onError(error);
   }
 
   override onTerminated(ending: Ending): void {
     this.setStatus('Closing');
-    const lostBy = this.#lostBy;
-    this.#lostBy = undefined;
-    if (this.#reconnector?.takesOver(ending, lostBy) === true) {
+    const lossError = this.#lossError;
+    this.#lossError = undefined;
+    if (this.#reconnector?.reconnectAfterLoss(ending, lossError) === true) {
       this.#reconnector.addFigures(ending);
-      this.#isReleasing = false;
+      this.#isSendingQueue = false;
       this.connection = undefined;
       this.setStatus('Connecting');
       if (!this.isBlocked) this.resolveDrained();
       return;
     }
-    if (lostBy !== undefined) super.onError(lostBy);
+    if (lossError !== undefined) super.onError(lossError);
     super.onTerminated(ending);
   }
 
@@ -208,10 +208,10 @@ export class ClientSession extends Session implements WorkerResource {
   protected override failCallback(event: QueuedEvent, error: FourDError): void {
     this.stayClosed();
     super.failCallback(event, error);
-    // The client waits for its next connection.
+    // While the client waits for its next connection, there is no connection that could end the session.
     if (this.connection === undefined && this.status === 'Connecting') {
       this.noteFailure(error.message);
-      this.#owner.onAborted('callback');
+      this.#owner.giveUpConnecting('callback');
     }
   }
 
@@ -219,10 +219,10 @@ export class ClientSession extends Session implements WorkerResource {
     const event = super.toTerminateEvent(ending);
     const reconnector = this.#reconnector;
     if (reconnector === undefined) return event;
-    const { verdict, attempt } = reconnector;
+    const { stopReason, attempt } = reconnector;
     return {
       ...event,
-      message: verdict === undefined ? event.message : `${event.message}; ${verdict}`,
+      message: stopReason === undefined ? event.message : `${event.message}; ${stopReason}`,
       ...reconnector.addFigures(ending),
       reconnectAttempts: attempt,
       unsentMessages: reconnector.takeUnsent(),
@@ -235,7 +235,7 @@ export class ClientSession extends Session implements WorkerResource {
   }
 }
 
-/** The ending of a connection that never was. */
+/** Builds the ending of a session that has no connection. */
 function notConnected(cause: EndCause, phase: EndPhase): Ending {
   return { code: CLOSE_ABNORMAL, reason: undefined, wasClean: false, cause, phase, ...NO_FIGURES };
 }

@@ -1,21 +1,21 @@
 import type { EndPhase } from '../errors.ts';
 
-const UNKNOWN_AUTHORITY = 'no authority known here has signed its certificate: give that of the server in tls.ca';
+const UNKNOWN_AUTHORITY = 'the certificate has no trusted issuer: pass the certificate of its issuer in tls.ca';
 const TLS_REFUSED =
-  'the server refuses TLS with this client: its versions, its ciphers, or that it shows no certificate';
-const NO_TLS = 'there is no TLS at that port: ws:// instead of wss://?';
+  'the server rejected the TLS handshake: check TLS versions, ciphers, and whether it demands a client certificate';
+const NO_TLS = 'this port does not speak TLS: did you mean ws:// instead of wss://?';
 
-/** What the errors of Node.js mean to somebody who wants to connect. */
+/** Hints by the error code of Node.js. */
 const BY_CODE: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    ECONNREFUSED: 'nothing listens there: is it running?',
-    ENOTFOUND: 'no host has this name',
-    EAI_AGAIN: 'the name server does not answer',
+    ECONNREFUSED: 'no server listens on this address: is it running?',
+    ENOTFOUND: 'this host name does not exist: check its spelling',
+    EAI_AGAIN: 'the DNS server does not answer: try again later',
     ETIMEDOUT: 'a firewall may drop the packets',
-    EHOSTUNREACH: 'there is no way to that host',
-    ENETUNREACH: 'there is no way to that network',
-    ENOENT: 'there is no such socket',
-    EACCES: 'this user may not use that socket',
+    EHOSTUNREACH: 'there is no route to this host: check the network',
+    ENETUNREACH: 'there is no route to this network: check the network',
+    ENOENT: 'no Unix socket has this path: is the server running?',
+    EACCES: 'this user has no permission to use this socket',
     EPROTO: NO_TLS,
     ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
     ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
@@ -23,54 +23,57 @@ const BY_CODE: ReadonlyMap<string, string> = new Map(
     SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
     UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
     UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
-    CERT_HAS_EXPIRED: 'its certificate must be renewed',
-    ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-    HPE_INVALID_CONSTANT: 'it does not speak HTTP at that port: wss:// instead of ws://?',
+    CERT_HAS_EXPIRED: 'the certificate must be renewed',
+    ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another host name: use one that it lists',
+    HPE_INVALID_CONSTANT: 'this port does not speak HTTP: did you mean wss:// instead of ws://?',
   }),
 );
 
-/** What a reset means, which looks alike everywhere. */
+/** Hints for a reset (ECONNRESET) by phase: its error is the same in every phase. */
 const RESETS: Readonly<Partial<Record<EndPhase, string>>> = {
-  proxy: 'the proxy ended the connection before it answered',
-  tls: 'the server ended the connection within the TLS handshake: does it speak TLS?',
-  handshake: 'the server ended the connection before it answered',
+  proxy: 'the proxy closed the connection before it answered',
+  tls: 'the server closed the connection during the TLS handshake: does it speak TLS?',
+  handshake: 'the server closed the connection before it answered',
 };
 
+/** Hints by HTTP status. */
 const BY_STATUS: Readonly<Record<number, string>> = {
-  400: 'the server does not accept this request, or none of the subprotocols',
-  401: 'the server wants to know who asks: headers of the handler, or user and password in the URL',
-  403: 'the server does not want this client',
+  400: 'the server rejected the request, or supports none of the offered subprotocols',
+  401: 'the server demands credentials: put them into the headers of the handler or into the URL',
+  403: 'the server does not allow this client: check its credentials and its Origin header',
   404: 'no WebSocket server has this path',
-  407: 'user and password go into the URL of the proxy',
-  426: 'the server speaks another version, or no WebSocket',
-  429: 'too many connections or attempts: later again',
-  502: 'a gateway does not reach the server',
-  503: 'the server is overloaded or ending: later again',
-  504: 'a gateway does not reach the server in time',
+  407: 'the proxy demands credentials: put user and password into its URL',
+  426: 'the server speaks another version of WebSocket, or none',
+  429: 'too many connections or attempts: try again later',
+  502: 'a gateway cannot reach the server: try again later',
+  503: 'the server is overloaded or shutting down: try again later',
+  504: 'a gateway got no answer from the server in time: try again later',
 };
 
 /**
- * What to think of, or to do, about an error of Node.js.
+ * Returns a hint for an error of Node.js: its likely cause, or what to do about it.
  *
- * @returns words in brackets with a space before them, to be put behind the message; empty when there is nothing to say
+ * @returns a text in brackets, with a space in front, to append to the message; empty when there is no hint
  */
 export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase): string {
-  // One that stands for several, one for each address of a host, has a code only sometimes.
+  // An AggregateError holds one error for each address of a host, and not always a code of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : error;
   const code = first?.code;
   if (code === undefined) return '';
-  // So OpenSSL tells what the peer said. While something was to be written, its code is EPROTO, as that of no TLS is.
+  // OpenSSL reports an alert of the peer in this text. The code does not tell: during a write it is EPROTO, as it is
+  // when the peer does not speak TLS.
   if (first?.message.includes('SSL alert number') === true) return inBrackets(TLS_REFUSED);
   return inBrackets(code === 'ECONNRESET' ? RESETS[phase] : BY_CODE.get(code));
 }
 
-/** What to think of, or to do, about an HTTP answer that is no 101. Returns as {@link hintForError}. */
+/** Returns a hint for an HTTP answer other than 101, in the form of {@link hintForError}. */
 export function hintForStatus(status: number): string {
-  const redirect = status >= 300 && status < 400 ? 'the server points elsewhere: see followRedirects' : undefined;
-  const page = status >= 200 && status < 300 ? 'there is a web page at this URL and no WebSocket' : undefined;
+  const redirect = status >= 300 && status < 400 ? 'the server redirects: see the option followRedirects' : undefined;
+  const page =
+    status >= 200 && status < 300 ? 'this URL serves a web page, not a WebSocket: check the path' : undefined;
   return inBrackets(BY_STATUS[status] ?? redirect ?? page);
 }
 
-function inBrackets(advice: string | undefined): string {
-  return advice === undefined ? '' : ` (${advice})`;
+function inBrackets(hint: string | undefined): string {
+  return hint === undefined ? '' : ` (${hint})`;
 }

@@ -15,30 +15,30 @@ import { connectReading } from '../transport/shared-read-buffer.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
-/** How much of a refusing answer's body an error keeps. */
+/** Most bytes of a refusal's body that an error keeps. */
 const MAX_REFUSAL_BODY_BYTES = 65_536;
 
-/** What a handshake waits for, by phase. */
+/** What a handshake that times out was waiting for, by phase. */
 const WAITED_FOR: Readonly<Partial<Record<EndPhase, string>>> = {
   resolving: 'the address of the host (DNS)',
-  connecting: 'TCP: a firewall may drop the packets',
+  connecting: 'the TCP connection: a firewall may drop the packets',
   proxy: 'the proxy',
   tls: 'the TLS handshake: does the server speak TLS?',
   handshake: 'the HTTP answer of the server',
 };
 
-/** Where to connect: what a WebSocket URL says. */
+/** Where to connect: the parts of a WebSocket URL. */
 export interface DialTarget {
   readonly isSecure: boolean;
   readonly host: string;
   readonly port: number;
-  /** A Unix socket, instead of host and port. */
+  /** Path of a Unix socket, which replaces host and port. */
   readonly socketPath: string | undefined;
-  /** Path and query as requested. */
+  /** Path and query of the request. */
   readonly path: string;
   /** Value of the Host header. */
   readonly hostHeader: string;
-  /** Value of the Authorization header that the URL asks for. */
+  /** Value of the Authorization header for the user and password of the URL. */
   readonly authorization: string | undefined;
 }
 
@@ -48,13 +48,13 @@ export interface DialOptions {
   readonly offer: HandshakeOffer;
   readonly handshakeTimeoutMs: number;
   readonly tls: ConnectionOptions;
-  /** The proxy to go through. */
+  /** The proxy to connect through, undefined for none. */
   readonly proxy?: Proxy | undefined;
-  /** What is left of handshakeTimeoutMs, by default all. */
+  /** The rest of handshakeTimeoutMs after earlier dials. Default: all of it. */
   readonly remainingMs?: number;
 }
 
-/** Hears how it went: one call of the two, in a later turn. */
+/** Is notified of the outcome of a dial: one call of the two, in a later turn. */
 export interface DialListener {
   /** The handshake is complete. `socket` has an 'error' listener and is not being read. */
   onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement): void;
@@ -72,12 +72,13 @@ export class Dial implements Deadline {
   #socket: Socket | undefined;
   #isOver = false;
   #phase: EndPhase = 'preparing';
-  /** A server's answer that is not 101, and what there is of its body. */
+  /** An answer of the server other than 101. */
   #refusal: IncomingMessage | undefined;
+  /** The pieces of the refusal's body that have arrived. */
   #body: Buffer[] = [];
   #bodyBytes = 0;
 
-  /** Never throws: what node:http or node:tls cannot send or use is reported like all else. */
+  /** Never throws: an option that node:http or node:tls refuses is reported to the listener like any other failure. */
   constructor(target: DialTarget, options: DialOptions, listener: DialListener) {
     this.#listener = listener;
     this.#options = options;
@@ -90,12 +91,12 @@ export class Dial implements Deadline {
     }
   }
 
-  /** How far it has come. */
+  /** The phase that the handshake has reached. */
   get phase(): EndPhase {
     return this.#phase;
   }
 
-  /** Gives up. The listener hears nothing any more. Does nothing when it has been called. */
+  /** Gives up without a call to the listener. Does nothing when the listener has been called. */
   abort(): void {
     if (this.#isOver) return;
     this.#finish();
@@ -104,10 +105,10 @@ export class Dial implements Deadline {
 
   onDeadline(): void {
     const { handshakeTimeoutMs } = this.#options;
-    const waiting = `waiting for ${WAITED_FOR[this.#phase] ?? 'the server'}`;
+    const waitedFor = WAITED_FOR[this.#phase] ?? 'the server';
     this.#fail(
       'ERR_HANDSHAKE_TIMEOUT',
-      `handshake too slow: ${handshakeTimeoutMs} ms (handshakeTimeoutMs), ${waiting}`,
+      `handshake timed out after ${handshakeTimeoutMs} ms (handshakeTimeoutMs), waiting for ${waitedFor}`,
     );
   }
 
@@ -126,7 +127,7 @@ export class Dial implements Deadline {
       createConnection: (_options, done) => {
         if (proxy === undefined) {
           this.#socket = connect(target, tls, undefined);
-          this.#follow(target, this.#socket);
+          this.#trackPhase(target, this.#socket);
           return this.#socket;
         }
         this.#phase = 'proxy';
@@ -134,10 +135,10 @@ export class Dial implements Deadline {
           onTunnel: (tunnel) => {
             if (this.#isOver) return;
             this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
-            this.#onConnection(target, this.#socket);
+            this.#onConnect(target, this.#socket);
             done(null, this.#socket);
           },
-          onTunnelFailed: (error) => this.#report(error),
+          onTunnelFailed: (error) => this.#reportFailure(error),
         });
         return undefined;
       },
@@ -148,8 +149,8 @@ export class Dial implements Deadline {
     request.end();
   }
 
-  /** Notes how far a connection without a proxy has come. */
-  #follow(target: DialTarget, socket: Socket): void {
+  /** Tracks the phase of a connection without a proxy. */
+  #trackPhase(target: DialTarget, socket: Socket): void {
     const hasName = target.socketPath === undefined && isIP(target.host) === 0;
     this.#phase = hasName ? 'resolving' : 'connecting';
     if (hasName) {
@@ -157,10 +158,10 @@ export class Dial implements Deadline {
         if (error === null) this.#phase = 'connecting';
       });
     }
-    socket.once('connect', () => this.#onConnection(target, socket));
+    socket.once('connect', () => this.#onConnect(target, socket));
   }
 
-  #onConnection(target: DialTarget, socket: Socket): void {
+  #onConnect(target: DialTarget, socket: Socket): void {
     this.#phase = target.isSecure ? 'tls' : 'handshake';
     if (!target.isSecure) return;
     socket.once('secureConnect', () => {
@@ -181,65 +182,66 @@ export class Dial implements Deadline {
 
   #onResponse(response: IncomingMessage): void {
     if (response.statusCode === 101) {
-      // Node sees an upgrade only when both headers say so.
-      this.#fail('ERR_HANDSHAKE_INVALID', 'invalid handshake answer: 101 without Upgrade or Connection');
+      // Node emits 'upgrade' only when both headers announce one.
+      this.#fail('ERR_HANDSHAKE_INVALID', 'invalid handshake answer: 101 without an Upgrade or Connection header');
       return;
     }
     this.#refusal = response;
     response.on('data', (piece: Buffer) => {
       this.#body.push(piece);
       this.#bodyBytes += piece.length;
-      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) this.#report(this.#toError(response));
+      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) this.#reportFailure(this.#toRefusalError(response));
     });
     ignoreErrors(response);
-    // Comes in any case, after the end and after an error.
-    response.on('close', () => this.#report(this.#toError(response)));
+    // 'close' follows in every case, after 'end' and after 'error'.
+    response.on('close', () => this.#reportFailure(this.#toRefusalError(response)));
   }
 
   #onError(error: NodeJS.ErrnoException): void {
     if (error.code?.startsWith('HPE_') === true) {
-      // Without the cause, which holds the bytes that came.
+      // The error of Node's parser holds the bytes of the peer, so it does not become the cause.
       this.#fail(
         'ERR_HANDSHAKE_INVALID',
         `invalid handshake answer: ${error.message}${hintForError(error, 'handshake')}`,
       );
     } else {
-      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${textOf(error)}${hintForError(error, this.#phase)}`, error);
+      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${messageOf(error)}${hintForError(error, this.#phase)}`, error);
     }
   }
 
-  /** What a refusal says, with what there is of its body. */
-  #toError(refusal: IncomingMessage): FourDError {
+  /** Builds the error of a refusal, with the part of its body that has arrived. */
+  #toRefusalError(refusal: IncomingMessage): FourDError {
     const status = refusal.statusCode ?? 0;
-    const message = `${`handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim()}${hintForStatus(status)}`;
+    const refused = `handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim();
+    const message = `${refused}${hintForStatus(status)}`;
     return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
       componentSignature: 'HTCL',
       phase: 'handshake',
       side: 'remote',
       httpStatus: status,
-      // Without a prototype, as all that a peer can name.
+      // The peer chooses these names, so the object has no prototype.
       httpHeaders: Object.assign(Object.create(null), refusal.headers) as IncomingMessage['headers'],
       httpBody: Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_REFUSAL_BODY_BYTES)),
     });
   }
 
-  /** Whatever stops a refusal in the middle, it is one. */
+  /** Reports a failure. When the failure cuts off the body of a refusal, the refusal is reported instead. */
   #fail(
     code: 'ERR_CONNECT_FAILED' | 'ERR_HANDSHAKE_TIMEOUT' | 'ERR_HANDSHAKE_INVALID',
     message: string,
     cause?: Error,
   ): void {
-    if (this.#refusal !== undefined) this.#report(this.#toError(this.#refusal));
+    if (this.#refusal !== undefined) this.#reportFailure(this.#toRefusalError(this.#refusal));
     else {
       const details = { componentSignature: 'HTCL', side: 'remote', phase: this.#phase, cause } as const;
-      this.#report(new FourDError(code, message, details));
+      this.#reportFailure(new FourDError(code, message, details));
     }
   }
 
-  #report(error: FourDError): void {
+  #reportFailure(error: FourDError): void {
     if (this.#isOver) return;
     this.#finish();
-    // Not through the request, which lets go of a socket that the server would keep open.
+    // The socket, not the request: a request may already have detached from a socket that the server keeps alive.
     this.#socket?.destroy();
     this.#listener.onConnectFailed(error);
   }
@@ -250,7 +252,7 @@ export class Dial implements Deadline {
   }
 }
 
-/** @param tunnel - to go through, undefined for a connection of its own */
+/** @param tunnel - an open tunnel through a proxy, undefined to connect directly */
 function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | undefined): Socket {
   const { host, port, socketPath } = target;
   const address: NetConnectOpts = socketPath === undefined ? { host, port } : { path: socketPath };
@@ -262,16 +264,18 @@ function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | un
       ALPNProtocols: ['http/1.1'],
       ...tls,
     };
-    // The types do not know it.
+    // node:tls supports `onread`, but its types do not declare it.
     return connectTls(Object.assign(options, { onread }));
   });
   ignoreErrors(socket);
   return socket;
 }
 
-/** What an error says. One that stands for several, one per address of a host, says nothing itself. */
-function textOf(error: Error): string {
-  // What OpenSSL says ends with a line end.
+/**
+ * Returns the message of an error. An AggregateError (one error per address of a host) has none: its parts are joined.
+ */
+function messageOf(error: Error): string {
+  // Messages of OpenSSL end with a newline.
   if (error.message !== '' || !(error instanceof AggregateError)) return error.message.trimEnd();
-  return error.errors.map((each: Error) => each.message).join('; ');
+  return error.errors.map((part: Error) => part.message).join('; ');
 }

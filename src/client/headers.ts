@@ -1,6 +1,6 @@
 import { checkHeaderValue, readGivenHeaders } from '../session/header-checks.ts';
 
-/** Headers that the handshake itself sets: a handler's own are left out. */
+/** Headers that the handshake itself sets. They are left out when a handler gives them. */
 const RESERVED: ReadonlySet<string> = new Set([
   'host',
   'upgrade',
@@ -21,20 +21,24 @@ const RESERVED: ReadonlySet<string> = new Set([
 export function checkHeaders(headers: unknown): Record<string, string | string[]> {
   const checked = Object.create(null) as Record<string, string | string[]>;
   if (headers === undefined || headers === null) return checked;
-  for (const { name, key, values } of readGivenHeaders(headers, (reserved) => RESERVED.has(reserved), 'HTCL')) {
+  for (const { name, key, values } of readGivenHeaders(
+    headers,
+    (lowerCaseName) => RESERVED.has(lowerCaseName),
+    'HTCL',
+  )) {
     if (RESERVED.has(key)) continue;
     const texts = values
       .filter((value) => value !== undefined && value !== null)
       .map((value) => checkHeaderValue(name, toText(value), 'HTCL'));
     if (texts.length === 0) continue;
-    // RFC 6265 section 5.4: one Cookie header, not several.
+    // RFC 6265 section 5.4 allows one Cookie header only.
     if (key === 'cookie') checked[name] = texts.join('; ');
     else checked[name] = texts.length === 1 ? (texts[0] as string) : texts;
   }
   return checked;
 }
 
-/** Numbers and booleans are sent as their text. */
+/** Converts numbers and booleans to text, and leaves other values for the check. */
 function toText(value: unknown): unknown {
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
 }

@@ -5,18 +5,18 @@ import type { Proxy } from './proxy-tunnel.ts';
 
 const DEFAULT_PORTS: Readonly<Record<Proxy['kind'], number>> = { http: 80, https: 443, socks5: 1080, socks5h: 1080 };
 
-/** SOCKS counts the bytes of user and password in one byte (RFC 1929). */
+/** RFC 1929 gives the length of user and password in one byte each. */
 const MAX_CREDENTIAL_BYTES = 255;
 
-/** Finds the proxy for a target, undefined for none. */
+/** Returns the proxy for a target, undefined for none. */
 export type ProxyChoice = (target: DialTarget) => Proxy | undefined;
 
 /**
  * Checks the option `proxy`.
  *
- * @param environment - where `'environment'` looks, at each connection
- * @throws FourDError `ERR_INVALID_OPTION`, at once or when the environment cannot be used. It never repeats the URL, which
- *   may hold a password.
+ * @param environment - the variables that `'environment'` reads anew for each connection
+ * @throws FourDError `ERR_INVALID_OPTION`; for a URL of the environment the returned function throws it. The message
+ *   never repeats the URL, which may hold a password.
  */
 export function checkProxy(value: unknown, environment: NodeJS.ProcessEnv = process.env): ProxyChoice {
   if (value === undefined) return () => undefined;
@@ -50,7 +50,7 @@ function parseCredentials(url: URL, name: string): Proxy['credentials'] {
   try {
     credentials = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
   } catch {
-    throw invalid(`user or password of ${name} cannot be decoded`);
+    throw invalid(`user or password of ${name} is not percent-encoded correctly: write % as %25`);
   }
   const { username, password } = credentials;
   if (Buffer.byteLength(username) > MAX_CREDENTIAL_BYTES || Buffer.byteLength(password) > MAX_CREDENTIAL_BYTES) {
@@ -59,7 +59,7 @@ function parseCredentials(url: URL, name: string): Proxy['credentials'] {
   return credentials;
 }
 
-/** What curl and others do: lower case first, NO_PROXY excepts hosts. */
+/** Chooses a proxy by the variables that curl reads: lower-case names first, and no proxy for the hosts of NO_PROXY. */
 function proxyOfEnvironment(target: DialTarget, environment: NodeJS.ProcessEnv): Proxy | undefined {
   if (target.socketPath !== undefined) return undefined;
   const read = (name: string): string | undefined => {
@@ -70,18 +70,23 @@ function proxyOfEnvironment(target: DialTarget, environment: NodeJS.ProcessEnv):
   if (isExcepted(target, read('no_proxy') ?? '')) return undefined;
   const value = read(target.isSecure ? 'https_proxy' : 'http_proxy') ?? read('all_proxy');
   if (value === undefined) return undefined;
-  // As elsewhere, a bare host and port is an HTTP proxy.
-  return parseProxy(value.includes('://') ? value : `http://${value}`, 'the proxy of the environment');
+  // A bare host and port is an HTTP proxy, as it is for curl.
+  return parseProxy(
+    value.includes('://') ? value : `http://${value}`,
+    'the proxy of the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY)',
+  );
 }
 
-/** `*`, or hosts with or without port; a host stands for those below it too. */
-function isExcepted({ host, port }: DialTarget, list: string): boolean {
-  return list.split(',').some((element) => {
+/**
+ * Tells whether NO_PROXY lists a target: `*`, or hosts with or without a port. A host stands for its subdomains too.
+ */
+function isExcepted({ host, port }: DialTarget, noProxy: string): boolean {
+  return noProxy.split(',').some((element) => {
     let entry = element.trim().toLowerCase();
     if (entry === '*') return true;
     const colon = entry.lastIndexOf(':');
-    const isBare = entry.indexOf(':') !== colon && !entry.includes(']');
-    if (colon > entry.lastIndexOf(']') && !isBare) {
+    const isBareIPv6 = entry.indexOf(':') !== colon && !entry.includes(']');
+    if (colon > entry.lastIndexOf(']') && !isBareIPv6) {
       if (entry.slice(colon + 1) !== String(port)) return false;
       entry = entry.slice(0, colon);
     }

@@ -6,9 +6,12 @@ import { FourDError, type ErrorDetails } from '../errors.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 
-/** A proxy that a connection goes through. */
+/** A proxy to connect through. */
 export interface Proxy {
-  /** HTTP CONNECT, over TLS for "https"; SOCKS 5, which for "socks5h" resolves the host's name itself. */
+  /**
+   * "http": CONNECT; "https": CONNECT over TLS; "socks5": SOCKS 5; "socks5h": SOCKS 5, and the proxy resolves host
+   * names.
+   */
   readonly kind: 'http' | 'https' | 'socks5' | 'socks5h';
   readonly host: string;
   readonly port: number;
@@ -16,21 +19,23 @@ export interface Proxy {
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
 }
 
-/** Hears how a tunnel went: one call of the two, in a later turn. */
+/** Is notified of the outcome of a tunnel: one call of the two, in a later turn. */
 export interface TunnelListener {
-  /** What is written to `socket` from now on reaches the target. It has an 'error' listener. */
+  /** The tunnel is open: bytes that are written to `socket` reach the target. The socket has an 'error' listener. */
   onTunnel(socket: Socket): void;
   onTunnelFailed(error: FourDError): void;
 }
 
 const SOCKS_VERSION = 5;
+/** Authentication methods of RFC 1928 section 3. */
 const NO_AUTHENTICATION = 0;
-const PASSWORD = 2;
+const USERNAME_PASSWORD = 2;
+/** Address types of RFC 1928 section 5. */
 const IPV4 = 1;
 const DOMAIN_NAME = 3;
 const IPV6 = 4;
 
-/** What the replies of RFC 1928 section 6 mean. */
+/** Texts of the replies of RFC 1928 section 6, by number. */
 const SOCKS_REPLIES: readonly string[] = [
   'succeeded',
   'general failure',
@@ -44,10 +49,10 @@ const SOCKS_REPLIES: readonly string[] = [
 ];
 
 /**
- * Opens a way through a proxy to a host and port.
+ * Opens a tunnel through a proxy to a host and port.
  *
- * @param ca - authorities for the certificate of an "https" proxy, undefined for those that Node trusts
- * @returns the socket to the proxy: destroying it gives up, without a word to the listener
+ * @param ca - certificate authorities for an "https" proxy, undefined for the ones that Node trusts
+ * @returns the socket to the proxy: destroying it gives up without a call to the listener
  */
 export function openTunnel(
   proxy: Proxy,
@@ -72,7 +77,7 @@ export function openTunnel(
   return socket;
 }
 
-/** HTTP CONNECT (RFC 9110 section 9.3.6). */
+/** Opens a tunnel with HTTP CONNECT (RFC 9110 section 9.3.6). */
 function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number, listener: TunnelListener): void {
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const { credentials } = proxy;
@@ -93,13 +98,13 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
       listener.onTunnelFailed(proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders }));
       return;
     }
-    // A client speaks first, in HTTP and in TLS.
+    // The client sends the first bytes in HTTP and in TLS, so earlier bytes are not from the target.
     if (head.length > 0) {
-      listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', 'proxy failed: bytes came before any were asked for'));
+      listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', 'proxy failed: it sent bytes before the client did'));
     } else listener.onTunnel(socket);
   });
   request.on('error', (error: NodeJS.ErrnoException) => {
-    // Without the cause of a parser's error, which holds the bytes that came.
+    // The error of Node's parser holds the bytes of the peer, so it does not become the cause.
     const cause = error.code?.startsWith('HPE_') === true ? undefined : error;
     listener.onTunnelFailed(
       proxyError('ERR_PROXY_FAILED', `proxy failed: ${error.message.trimEnd()}${hintForError(error, 'proxy')}`, {
@@ -107,14 +112,14 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
       }),
     );
   });
-  request.on('response', () => request.destroy(new Error('it did not understand CONNECT')));
+  request.on('response', () => request.destroy(new Error('it does not support CONNECT')));
   request.end();
 }
 
 /**
- * The opening of a SOCKS 5 connection (RFC 1928), with user and password (RFC 1929) where there are any.
+ * The handshake with a SOCKS 5 proxy (RFC 1928), with user and password (RFC 1929) when the proxy's URL has them.
  *
- * @remarks Reads exact numbers of bytes, 262 in all at most, and leaves what follows in the socket.
+ * @remarks Reads exact numbers of bytes, at most 262 in all, and leaves the bytes behind the handshake in the socket.
  */
 class SocksHandshake {
   readonly #socket: Socket;
@@ -123,9 +128,9 @@ class SocksHandshake {
   readonly #port: number;
   readonly #listener: TunnelListener;
   #isOver = false;
-  /** How many bytes {@link #step} takes, 0 while none are expected. */
-  #wanted = 2;
-  #step: (bytes: Buffer) => void = (bytes) => this.#onMethod(bytes);
+  /** How many bytes {@link #onBytes} takes, 0 while no bytes are expected. */
+  #expectedBytes = 2;
+  #onBytes: (bytes: Buffer) => void = (bytes) => this.#onMethod(bytes);
 
   constructor(socket: Socket, proxy: Proxy, host: string, port: number, listener: TunnelListener) {
     this.#socket = socket;
@@ -136,7 +141,8 @@ class SocksHandshake {
   }
 
   begin(): void {
-    const methods = this.#proxy.credentials === undefined ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, PASSWORD];
+    const methods =
+      this.#proxy.credentials === undefined ? [NO_AUTHENTICATION] : [NO_AUTHENTICATION, USERNAME_PASSWORD];
     this.#socket.write(Buffer.of(SOCKS_VERSION, methods.length, ...methods));
     this.#socket.on('readable', this.#onReadable);
     this.#socket.on('error', this.#onError);
@@ -151,39 +157,43 @@ class SocksHandshake {
   readonly #onClose = (): void => this.#fail('ERR_PROXY_FAILED', 'proxy failed: it closed the connection');
 
   readonly #onReadable = (): void => {
-    while (!this.#isOver && this.#wanted > 0) {
-      const bytes = this.#socket.read(this.#wanted) as Buffer | null;
+    while (!this.#isOver && this.#expectedBytes > 0) {
+      const bytes = this.#socket.read(this.#expectedBytes) as Buffer | null;
       if (bytes === null) return;
-      // At the end of the stream there may be fewer.
-      if (bytes.length < this.#wanted) return;
-      this.#step(bytes);
+      // At the end of the stream, read() returns fewer bytes than it was asked for.
+      if (bytes.length < this.#expectedBytes) return;
+      this.#onBytes(bytes);
     }
   };
 
-  #read(count: number, step: (bytes: Buffer) => void): void {
-    this.#wanted = count;
-    this.#step = step;
+  #expect(byteCount: number, onBytes: (bytes: Buffer) => void): void {
+    this.#expectedBytes = byteCount;
+    this.#onBytes = onBytes;
   }
 
   #onMethod(bytes: Buffer): void {
     const { credentials } = this.#proxy;
     if (bytes[0] !== SOCKS_VERSION) this.#fail('ERR_PROXY_FAILED', 'proxy failed: it does not speak SOCKS 5');
     else if (bytes[1] === NO_AUTHENTICATION) this.#resolve();
-    else if (bytes[1] === PASSWORD && credentials !== undefined) {
+    else if (bytes[1] === USERNAME_PASSWORD && credentials !== undefined) {
       const username = Buffer.from(credentials.username);
       const password = Buffer.from(credentials.password);
       this.#socket.write(
         Buffer.concat([Buffer.of(1, username.length), username, Buffer.of(password.length), password]),
       );
-      this.#read(2, (answer) => {
+      this.#expect(2, (answer) => {
         if (answer[0] === 1 && answer[1] === 0) this.#resolve();
         else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: the user or password in its URL is wrong');
       });
-    } else this.#fail('ERR_PROXY_REFUSED', 'proxy refused: it wants another way to log in');
+    } else
+      this.#fail(
+        'ERR_PROXY_REFUSED',
+        'proxy refused: it accepts no login that this client offers: does its URL have user and password?',
+      );
   }
 
   #resolve(): void {
-    this.#wanted = 0;
+    this.#expectedBytes = 0;
     if (this.#proxy.kind === 'socks5h' || isIP(this.#host) !== 0) {
       this.#connect(this.#host);
       return;
@@ -201,15 +211,16 @@ class SocksHandshake {
   #connect(host: string): void {
     const address = toSocksAddress(host);
     if (address === undefined) {
-      this.#fail('ERR_PROXY_FAILED', 'proxy failed: the host name is longer than 255 bytes');
+      const hostBytes = Buffer.byteLength(host);
+      this.#fail('ERR_PROXY_FAILED', `proxy failed: the host name has ${hostBytes} bytes, SOCKS 5 allows 255`);
       return;
     }
     this.#socket.write(
       Buffer.concat([Buffer.of(SOCKS_VERSION, 1, 0), address, Buffer.of(this.#port >> 8, this.#port & 0xff)]),
     );
-    // The fifth byte tells, for a name, how long it is.
-    this.#read(5, (head) => this.#onReply(head));
-    // What came while the name was being resolved has been announced already.
+    // The fifth byte is the length of the address when its type is a domain name.
+    this.#expect(5, (head) => this.#onReply(head));
+    // Bytes that arrived during the name lookup have emitted 'readable' already, so read them now.
     this.#onReadable();
   }
 
@@ -226,14 +237,15 @@ class SocksHandshake {
         },
       );
     } else if (type === IPV4 || type === IPV6 || type === DOMAIN_NAME) {
-      const rest = type === IPV4 ? 3 : type === IPV6 ? 15 : first;
-      this.#read(rest + 2, () => this.#succeed());
-    } else this.#fail('ERR_PROXY_FAILED', 'proxy failed: it gave an address of an unknown type');
+      // One byte of the address has been read; two bytes of port follow it.
+      const addressBytesLeft = type === IPV4 ? 3 : type === IPV6 ? 15 : first;
+      this.#expect(addressBytesLeft + 2, () => this.#succeed());
+    } else this.#fail('ERR_PROXY_FAILED', 'proxy failed: it answered with an address of unknown type');
   }
 
   #succeed(): void {
     this.#finish();
-    // A stream that was read byte by byte flows again only in a later turn.
+    // A stream whose 'readable' listener was removed flows again only in a later turn.
     setImmediate(() => this.#listener.onTunnel(this.#socket));
   }
 
@@ -255,7 +267,7 @@ class SocksHandshake {
   }
 }
 
-/** Type and address as RFC 1928 section 5 lays them out; undefined when the name is too long. */
+/** Builds the type and address of a host (RFC 1928 section 5); undefined when the name is longer than 255 bytes. */
 function toSocksAddress(host: string): Buffer | undefined {
   if (isIPv4(host)) return Buffer.of(IPV4, ...host.split('.').map(Number));
   if (isIP(host) === 6) return Buffer.concat([Buffer.of(IPV6), toIPv6Bytes(host)]);
@@ -263,9 +275,9 @@ function toSocksAddress(host: string): Buffer | undefined {
   return name.length > 255 ? undefined : Buffer.concat([Buffer.of(DOMAIN_NAME, name.length), name]);
 }
 
-/** @param address - valid, as `isIP` says */
+/** @param address - an IPv6 address that `isIP` accepts */
 function toIPv6Bytes(address: string): Buffer {
-  // The URL parser writes out what comes in other forms, such as an IPv4 part, in hexadecimal groups.
+  // The URL parser turns every form, such as one with an IPv4 part, into hexadecimal groups.
   const text = new URL(`ws://[${address.split('%')[0] ?? ''}]`).hostname.slice(1, -1);
   const [head = '', tail] = text.split('::');
   const before = head === '' ? [] : head.split(':');

@@ -1,51 +1,53 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { checkNumber, invalidOption } from '../session/option-checks.ts';
 
-/** A connection is lost, or an attempt to connect again has failed. */
+/** Describes a lost connection, or a failed attempt to reconnect. */
 export interface ConnectionLoss {
-  /** As in the event of onTerminate: the peer's close code, 1006 when none came; 1006 for a failed attempt. */
+  /** The close code, as in the event of onTerminate: the peer's, or 1006 when none came. 1006 for a failed attempt. */
   readonly code: number;
   readonly reason: string | undefined;
   readonly cause: EndCause;
   readonly phase: EndPhase;
-  /** What went wrong, with `httpStatus` and so on when the server refused; undefined when the peer closed in order. */
+  /**
+   * The error, with `httpStatus` and so on when the server refused; undefined after a closing handshake by the peer.
+   */
   readonly error: FourDError | undefined;
   /** Number of the attempt that would follow, from 1. */
   readonly attempt: number;
-  /** What is done without `shouldReconnect`. */
+  /** Whether another attempt may succeed: the decision without `shouldReconnect`. */
   readonly isTemporary: boolean;
 }
 
 /** Headers of a handshake request. An array sends the header once per element. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** How a client connects again after it has lost its connection. */
+/** How a client reconnects after its connection is lost. */
 export interface ReconnectOptions {
   /**
-   * The first attempt waits a random time between 0 and this many milliseconds. Default 1 000. Random, because all clients
-   * of a server that restarts would come back in the same moment.
+   * The first attempt waits a random time between 0 and this many milliseconds. Default 1 000. The time is random
+   * because all clients of a server that restarts would otherwise come back at the same moment.
    */
   readonly minDelayMs?: number | undefined;
-  /** No wait is longer than this, unless the server asks for more (`Retry-After`). Default 30 000. */
+  /** Longest wait in milliseconds, unless the server asks for more (`Retry-After`). Default 30 000. */
   readonly maxDelayMs?: number | undefined;
-  /** By how much the longest wait grows from one attempt to the next. Default 2. */
+  /** Factor by which the longest wait grows from one attempt to the next, 1 to 10. Default 2. */
   readonly factor?: number | undefined;
   /**
-   * Attempts in a row before the client gives up. Default Infinity. They are counted anew after a connection that lasted
-   * `maxDelayMs`.
+   * Attempts in a row before the client gives up. Default Infinity. The count starts anew after a connection that
+   * lasted `maxDelayMs`.
    */
   readonly maxAttempts?: number | undefined;
-  /** Messages that may wait for a connection; `send` says `'dropped'` to one more. Default 1 000; 0 keeps none. */
+  /** Messages that may wait for a connection; `send` returns `'dropped'` for one more. Default 1 000; 0 keeps none. */
   readonly maxQueuedMessages?: number | undefined;
   /** Bytes (of text: UTF-16 units) that may wait for a connection. Default 1 048 576. */
   readonly maxQueuedBytes?: number | undefined;
-  /** Gives the URL of each further attempt, for tokens that expire. Default: the URL of the first. */
+  /** Returns the URL of each further attempt, for tokens that expire. Default: the URL of the first attempt. */
   readonly url?: (() => string | Promise<string>) | undefined;
-  /** Gives the headers of each further attempt. Default: those of the handler. */
+  /** Returns the headers of each further attempt. Default: the headers of the handler. */
   readonly headers?: (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /**
-   * Decides whether to connect again. Default: `isTemporary` of its event. Not asked when this program itself ended the
-   * connection: by `terminate`, a failing callback, or the end of the worker.
+   * Decides whether to reconnect. Default: `isTemporary` of its event. The function is not called when this program
+   * ended the connection: by `terminate`, a failing callback, or the end of the worker.
    */
   readonly shouldReconnect?: ((event: ConnectionLoss) => boolean) | undefined;
 }
@@ -74,7 +76,7 @@ const KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'factor', ..
 /**
  * Checks the option `reconnect` and fills in the defaults.
  *
- * @returns undefined when it is off
+ * @returns undefined when the option is off
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkReconnect(value: unknown): CheckedReconnect | undefined {
@@ -93,7 +95,10 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   if (!(typeof factor === 'number' && factor >= 1 && factor <= 10)) {
     throw invalid('reconnect.factor must be a number from 1 to 10');
   }
-  if (numbers.minDelayMs > numbers.maxDelayMs) throw invalid('reconnect.minDelayMs is more than reconnect.maxDelayMs');
+  const { minDelayMs, maxDelayMs } = numbers;
+  if (minDelayMs > maxDelayMs) {
+    throw invalid(`reconnect.minDelayMs (${minDelayMs}) must not be more than reconnect.maxDelayMs (${maxDelayMs})`);
+  }
   const functions: Pick<ReconnectOptions, (typeof FUNCTIONS)[number]> = {};
   for (const name of FUNCTIONS) {
     const given = options[name];

@@ -8,49 +8,49 @@ import { type BacklogMessage, SendBacklog } from '../connection/send-backlog.ts'
 import { type Deadline, timers } from '../base/timers.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
-import { backoffDelay, isTemporary, parseRetryAfter } from './reconnect-policy.ts';
+import { backoffDelayMs, isTemporary, parseRetryAfterMs } from './reconnect-policy.ts';
 
-/** This program wanted the end. */
+/** Causes by which this program itself ended the connection. */
 const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
 
-/** Connects, when a {@link Reconnector} says so. */
+/** Makes the attempts that a {@link Reconnector} schedules. */
 export interface ReconnectorOwner {
   /**
-   * It is time for an attempt.
+   * An attempt is due.
    *
-   * @param url - what the user's `url()` has given, undefined to use the first one
-   * @param headers - what the user's `headers()` has given, undefined to use the handler's
+   * @param url - the result of the user's `url()`, undefined to use the URL of the first attempt
+   * @param headers - the result of the user's `headers()`, undefined to use the headers of the handler
    */
   onAttempt(url: unknown, headers: unknown): void;
-  /** There is nothing to make an attempt with. The owner calls {@link Reconnector.attemptFailed}. */
+  /** The user's `url()` or `headers()` failed. The owner calls {@link Reconnector.reconnectAfterFailure}. */
   onConnectFailed(error: FourDError): void;
 }
 
-/** What connections that follow one another add up to. */
+/** Figures of one connection, or their sums over the connections of one session. */
 export type Figures = Pick<Ending, 'bytesReceived' | 'bytesSent' | 'openMs'>;
 
-/** Those of no connection at all. */
+/** Figures of a session that never connected. */
 export const NO_FIGURES: Figures = { bytesReceived: 0, bytesSent: 0, openMs: 0 };
 
 const PREPARING = { componentSignature: 'HTCL', phase: 'preparing' } as const;
 
-/** Decides whether and when a client connects again, and keeps what is sent meanwhile. */
+/** Decides whether and when a client reconnects, and queues messages until then. */
 export class Reconnector implements Deadline {
-  /** What the connections before this one add up to. */
+  /** Sums over the connections that have ended. */
   #figures = NO_FIGURES;
   readonly #settings: CheckedReconnect;
   readonly #worker: Worker;
   readonly #handshakeTimeoutMs: number;
   readonly #owner: ReconnectorOwner;
-  readonly #held = new SendBacklog();
-  #heldCount = 0;
+  readonly #queue = new SendBacklog();
+  #queuedCount = 0;
   #attempt = 0;
   #ticket: number | undefined;
-  /** Number of the preparation that is running, undefined for none: what others give comes too late. */
+  /** Number of the preparation that is running, undefined for none. The result of any other preparation is ignored. */
   #preparation: number | undefined;
   #lastPreparation = 0;
   #isOver = false;
-  #verdict: string | undefined;
+  #stopReason: string | undefined;
 
   constructor(settings: CheckedReconnect, worker: Worker, handshakeTimeoutMs: number, owner: ReconnectorOwner) {
     this.#settings = settings;
@@ -64,9 +64,9 @@ export class Reconnector implements Deadline {
     return this.#isOver;
   }
 
-  /** Why there is no further attempt, for people; undefined where the end of the connection says it. */
-  get verdict(): string | undefined {
-    return this.#verdict;
+  /** A text that tells why there is no further attempt; undefined when the ending of the connection tells it. */
+  get stopReason(): string | undefined {
+    return this.#stopReason;
   }
 
   /** Number of the last attempt, 0 before the first. */
@@ -75,16 +75,16 @@ export class Reconnector implements Deadline {
   }
 
   /** How many messages wait for a connection. */
-  get heldCount(): number {
-    return this.#heldCount;
+  get queuedCount(): number {
+    return this.#queuedCount;
   }
 
-  /** Their size. */
-  get heldBytes(): number {
-    return this.#held.bytes;
+  /** Size of the messages that wait (of text: UTF-16 units). */
+  get queuedBytes(): number {
+    return this.#queue.bytes;
   }
 
-  /** Adds the figures of one more connection to those of the ones before it. */
+  /** Adds the figures of one more connection, and returns the sums. */
   addFigures({ bytesReceived, bytesSent, openMs }: Figures): Figures {
     const before = this.#figures;
     this.#figures = {
@@ -95,24 +95,24 @@ export class Reconnector implements Deadline {
     return this.#figures;
   }
 
-  /** Keeps a message for the next connection. Bytes are copied. */
-  hold(data: string | Buffer, options: SendOptions | undefined): SendStatus {
+  /** Queues a message for the next connection. Bytes are copied. */
+  enqueue(data: string | Buffer, options: SendOptions | undefined): SendStatus {
     const { maxQueuedMessages, maxQueuedBytes } = this.#settings;
-    if (this.#heldCount >= maxQueuedMessages || this.#held.bytes + data.length > maxQueuedBytes) return 'dropped';
-    const kept = typeof data === 'string' ? data : Buffer.from(data);
-    this.#held.push({ data: kept, compress: options?.compress, bytes: data.length }, false);
-    this.#heldCount++;
+    if (this.#queuedCount >= maxQueuedMessages || this.#queue.bytes + data.length > maxQueuedBytes) return 'dropped';
+    const copy = typeof data === 'string' ? data : Buffer.from(data);
+    this.#queue.push({ data: copy, compress: options?.compress, bytes: data.length }, false);
+    this.#queuedCount++;
     return 'queued';
   }
 
-  /** Takes the oldest message that waits, undefined when none is left. */
+  /** Takes the oldest queued message, undefined when the queue is empty. */
   shift(): BacklogMessage | undefined {
-    const message = this.#held.shift();
-    if (message !== undefined) this.#heldCount--;
+    const message = this.#queue.shift();
+    if (message !== undefined) this.#queuedCount--;
     return message;
   }
 
-  /** Takes all messages that wait, for their sender to know. */
+  /** Takes all queued messages, for `unsentMessages` of onTerminate. */
   takeUnsent(): (string | Buffer)[] {
     const unsent: (string | Buffer)[] = [];
     for (let message = this.shift(); message !== undefined; message = this.shift()) {
@@ -122,25 +122,27 @@ export class Reconnector implements Deadline {
   }
 
   /**
-   * A connection has ended.
+   * Schedules an attempt after a connection has ended, if another connection is to follow.
    *
-   * @param error - what ended it, undefined when the peer closed it in order
-   * @returns whether another one is to follow. If so, the owner hears of it.
+   * @param error - the error that ended the connection, undefined after a closing handshake by the peer
+   * @returns whether an attempt is scheduled; {@link ReconnectorOwner.onAttempt} then follows
    */
-  takesOver(ending: Ending, error: FourDError | undefined): boolean {
+  reconnectAfterLoss(ending: Ending, error: FourDError | undefined): boolean {
     const { code, reason, cause, phase, openMs } = ending;
-    // Not at the opening: a server that accepts and drops at once would be asked without a pause.
+    // Resetting the count when a connection opens would let a server that drops at once be called without a pause.
     if (openMs >= this.#settings.maxDelayMs) this.#attempt = 0;
-    return this.#goesOn({ code, reason, cause, phase, error });
+    return this.#scheduleAttempt({ code, reason, cause, phase, error });
   }
 
-  /** An attempt has failed. Returns as {@link takesOver}; false when it was the very first, which is not repeated. */
-  attemptFailed(error: FourDError): boolean {
+  /**
+   * Schedules an attempt after one has failed, as {@link reconnectAfterLoss} does. The first connection is not retried.
+   */
+  reconnectAfterFailure(error: FourDError): boolean {
     const { endCause: cause = 'connect', phase = 'connecting' } = error;
-    return this.#attempt > 0 && this.#goesOn({ code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error });
+    return this.#attempt > 0 && this.#scheduleAttempt({ code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error });
   }
 
-  /** Makes no further attempt. Messages that wait stay until {@link takeUnsent}. */
+  /** Makes no further attempt. Queued messages stay until {@link takeUnsent}. */
   end(): void {
     this.#isOver = true;
     this.#preparation = undefined;
@@ -155,11 +157,12 @@ export class Reconnector implements Deadline {
       return;
     }
     this.#preparation = undefined;
-    const message = `reconnect.url or reconnect.headers too slow: ${this.#handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
+    const limit = `${this.#handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
+    const message = `reconnect.url or reconnect.headers timed out after ${limit}`;
     this.#owner.onConnectFailed(new FourDError('ERR_HANDSHAKE_TIMEOUT', message, PREPARING));
   }
 
-  #goesOn(loss: Omit<ConnectionLoss, 'attempt' | 'isTemporary'>): boolean {
+  #scheduleAttempt(loss: Omit<ConnectionLoss, 'attempt' | 'isTemporary'>): boolean {
     const { code, cause, phase, error } = loss;
     const { maxAttempts } = this.#settings;
     const attempt = this.#attempt + 1;
@@ -167,23 +170,27 @@ export class Reconnector implements Deadline {
     const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, phase, error) };
     if (isOwn || this.#isOver) return this.#giveUp(undefined);
     if (attempt > maxAttempts) {
-      return this.#giveUp(`gave up connecting again: ${this.#attempt} attempts (reconnect.maxAttempts ${maxAttempts})`);
+      return this.#giveUp(
+        `gave up reconnecting after ${this.#attempt} attempts (reconnect.maxAttempts ${maxAttempts})`,
+      );
     }
     if (!this.#isWanted(event)) {
-      const reason = this.#settings.shouldReconnect ? 'reconnect.shouldReconnect says so' : 'that would not help';
-      return this.#giveUp(`not connecting again: ${reason}`);
+      const reason = this.#settings.shouldReconnect
+        ? 'reconnect.shouldReconnect did not return true'
+        : 'this end is not temporary (reconnect.shouldReconnect can decide otherwise)';
+      return this.#giveUp(`not reconnecting: ${reason}`);
     }
-    // What the user decides may be to terminate: then this is over by now.
+    // The user's shouldReconnect may have called terminate().
     if (this.#isOver) return this.#giveUp(undefined);
     this.#attempt = attempt;
-    const retryAfter = parseRetryAfter(error?.httpHeaders?.['retry-after'], Date.now());
-    // Not Retry-After alone: all clients would come back in the same moment.
-    this.#setDeadline(retryAfter + backoffDelay(attempt, this.#settings, Math.random()));
+    const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], Date.now());
+    // With Retry-After alone, all clients would come back at the same moment.
+    this.#setDeadline(retryAfterMs + backoffDelayMs(attempt, this.#settings, Math.random()));
     return true;
   }
 
-  #giveUp(verdict: string | undefined): false {
-    this.#verdict ??= verdict;
+  #giveUp(stopReason: string | undefined): false {
+    this.#stopReason ??= stopReason;
     this.end();
     return false;
   }
@@ -192,7 +199,7 @@ export class Reconnector implements Deadline {
     const { shouldReconnect } = this.#settings;
     if (shouldReconnect === undefined) return event.isTemporary;
     try {
-      // A promise is no decision.
+      // A promise is truthy whatever it resolves to, so only `true` counts.
       const decision: unknown = this.#worker.enter(() => shouldReconnect(event));
       return decision === true;
     } catch (thrown) {
@@ -201,7 +208,7 @@ export class Reconnector implements Deadline {
     }
   }
 
-  /** Asks the user for URL and headers, as far as the options say so. */
+  /** Calls the user's `url()` and `headers()`, then makes the attempt. */
   #prepare(): void {
     const { url, headers } = this.#settings;
     if (url === undefined && headers === undefined) {
@@ -217,10 +224,10 @@ export class Reconnector implements Deadline {
       this.#clearDeadline();
       report();
     };
-    // Async, so that what they throw is a rejection too.
+    // The async function turns an exception of either into a rejection.
     const both = this.#worker.enter(async () => Promise.all([url?.(), headers?.()]));
     both.then(
-      // An empty URL is an error, none would be the first one.
+      // An undefined URL becomes '', which is an error: to onAttempt undefined means the URL of the first attempt.
       ([newUrl = '', newHeaders]) =>
         finish(() => this.#owner.onAttempt(url === undefined ? undefined : newUrl, newHeaders)),
       (cause: unknown) =>
@@ -233,7 +240,7 @@ export class Reconnector implements Deadline {
 
   #setDeadline(delayMs: number): void {
     this.#ticket = timers.schedule(this, delayMs);
-    // There is no socket that keeps the process alive until the next attempt.
+    // Without a socket, only this timer keeps the process alive until the next attempt.
     timers.ref();
   }
 

@@ -9,7 +9,10 @@ import { parseWebSocketUrl } from './web-socket-url.ts';
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** TLS options that show who the client is, or whom it expects. The others say what it trusts, and hold everywhere. */
+/**
+ * TLS options that identify the client, or one server. All others say what the client trusts, and hold for every
+ * origin.
+ */
 const ORIGIN_TLS_OPTIONS: ReadonlySet<string> = new Set([
   'cert',
   'clientCertEngine',
@@ -24,24 +27,24 @@ const ORIGIN_TLS_OPTIONS: ReadonlySet<string> = new Set([
   'session',
 ]);
 
-/** How to connect, and how far to follow. */
+/** How to connect, and how many redirects to follow. */
 export interface RedirectingDialOptions extends Omit<DialOptions, 'proxy' | 'remainingMs'> {
   readonly followRedirects: number;
   readonly chooseProxy: ProxyChoice;
 }
 
-/** Where a server sends a client. */
+/** The target of a redirect. */
 export interface Redirect {
   readonly url: string;
   readonly isSameOrigin: boolean;
 }
 
-/** An opening handshake that follows a server elsewhere, as often as it may. All of it has one deadline. */
+/** An opening handshake that follows up to `followRedirects` redirects. One deadline holds for all of them. */
 export class RedirectingDial implements DialListener {
   readonly #listener: DialListener;
   readonly #startMs: number = timers.nowMs;
   #options: RedirectingDialOptions;
-  #left: number;
+  #redirectsLeft: number;
   #url: string;
   #target: DialTarget;
   #dial: Dial;
@@ -50,18 +53,18 @@ export class RedirectingDial implements DialListener {
   constructor(url: string, options: RedirectingDialOptions, listener: DialListener) {
     this.#listener = listener;
     this.#options = options;
-    this.#left = options.followRedirects;
+    this.#redirectsLeft = options.followRedirects;
     this.#url = url;
     this.#target = parseWebSocketUrl(url);
     this.#dial = this.#open();
   }
 
-  /** How far it has come. */
+  /** The phase that the present handshake has reached. */
   get phase(): EndPhase {
     return this.#dial.phase;
   }
 
-  /** Gives up. The listener hears nothing any more. */
+  /** Gives up without a call to the listener. */
   abort(): void {
     this.#dial.abort();
   }
@@ -73,12 +76,12 @@ export class RedirectingDial implements DialListener {
   }
 
   onConnectFailed(error: FourDError): void {
-    const redirect = this.#left > 0 ? readRedirect(error, this.#url) : undefined;
+    const redirect = this.#redirectsLeft > 0 ? readRedirect(error, this.#url) : undefined;
     if (redirect === undefined) {
       this.#listener.onConnectFailed(error);
       return;
     }
-    this.#left--;
+    this.#redirectsLeft--;
     try {
       this.#follow(redirect);
     } catch (thrown) {
@@ -88,7 +91,7 @@ export class RedirectingDial implements DialListener {
 
   #follow({ url, isSameOrigin }: Redirect): void {
     this.#url = url;
-    // What was meant for one origin stays there.
+    // Credentials for one origin are not sent to another.
     const { authorization } = this.#target;
     this.#target = { ...parseWebSocketUrl(url), authorization: isSameOrigin ? authorization : undefined };
     if (!isSameOrigin) this.#options = withoutSecrets(this.#options);
@@ -102,7 +105,7 @@ export class RedirectingDial implements DialListener {
   }
 }
 
-/** What another origin than the first one may get. */
+/** Removes the secrets that only the first origin may get. */
 function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions {
   const { offer, tls } = options;
   return {
@@ -114,23 +117,24 @@ function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions
 }
 
 /**
- * Reads where a refusal sends the client (RFC 9110 section 15.4).
+ * Reads the redirect in a refusal (RFC 9110 section 15.4).
  *
- * @param from - the URL that was refused
- * @returns undefined when it sends it nowhere, or where it must not go: from TLS to none, or to what is no web address
+ * @param fromUrl - the URL that was refused
+ * @returns undefined for no redirect, and for one that must not be followed: from TLS to plain TCP, or to a URL other
+ *   than http, https, ws or wss
  */
-export function readRedirect(error: FourDError, from: string): Redirect | undefined {
+export function readRedirect(error: FourDError, fromUrl: string): Redirect | undefined {
   const location = error.httpHeaders?.location;
   if (error.code !== 'ERR_HANDSHAKE_REFUSED' || !REDIRECTS.has(error.httpStatus ?? 0)) return undefined;
-  if (typeof location !== 'string' || !URL.canParse(location, from)) return undefined;
-  const origin = new URL(from);
-  const url = new URL(location, from);
+  if (typeof location !== 'string' || !URL.canParse(location, fromUrl)) return undefined;
+  const from = new URL(fromUrl);
+  const url = new URL(location, fromUrl);
   if (url.protocol === 'http:') url.protocol = 'ws:';
   if (url.protocol === 'https:') url.protocol = 'wss:';
-  if (url.protocol !== 'wss:' && !(url.protocol === 'ws:' && origin.protocol === 'ws:')) return undefined;
-  // A password that a server names is none of the user's.
+  if (url.protocol !== 'wss:' && !(url.protocol === 'ws:' && from.protocol === 'ws:')) return undefined;
+  // Credentials that the server puts into the URL are not the user's.
   url.username = '';
   url.password = '';
   url.hash = '';
-  return { url: url.href, isSameOrigin: url.protocol === origin.protocol && url.host === origin.host };
+  return { url: url.href, isSameOrigin: url.protocol === from.protocol && url.host === from.host };
 }

@@ -9,7 +9,7 @@ import type { DialTarget } from './dial.ts';
  */
 export function parseWebSocketUrl(text: string): DialTarget {
   const url = parse(text);
-  // An empty fragment is one too, but does not show in `hash`.
+  // An empty fragment is not in `url.hash`, but is not allowed either.
   if (url.href.includes('#')) throw invalidUrl('it must not have a fragment (#)');
   if (url.protocol === 'ws+unix:' || url.protocol === 'wss+unix:') return parseUnixUrl(url);
   if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw invalidUrl('it must begin with ws:// or wss://');
@@ -17,7 +17,7 @@ export function parseWebSocketUrl(text: string): DialTarget {
   const isSecure = url.protocol === 'wss:';
   return {
     isSecure,
-    // Node wants an IPv6 address without its brackets.
+    // node:net takes an IPv6 address without brackets.
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
     port: url.port === '' ? (isSecure ? 443 : 80) : Number(url.port),
     socketPath: undefined,
@@ -31,9 +31,9 @@ function parse(text: unknown): URL {
   try {
     if (typeof text === 'string') return new URL(text);
   } catch {
-    // Reported below.
+    // The error is thrown below, as for a value that is not a string.
   }
-  throw invalidUrl('it cannot be read');
+  throw invalidUrl('it cannot be parsed: write ws://host[:port]/path');
 }
 
 function parseUnixUrl(url: URL): DialTarget {
@@ -53,7 +53,7 @@ function parseUnixUrl(url: URL): DialTarget {
   };
 }
 
-/** User and password of a URL as the header that carries them (RFC 7617). */
+/** Builds the Authorization header for the user and password of a URL (RFC 7617). */
 function toAuthorization(url: URL): string | undefined {
   if (url.username === '' && url.password === '') return undefined;
   const credentials = `${decode(url.username)}:${decode(url.password)}`;
@@ -64,11 +64,11 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw invalidUrl('a percent sign is not followed by two hexadecimal digits');
+    throw invalidUrl('its percent-encoding is not valid: write % as %25');
   }
 }
 
-/** The message does not repeat the URL: it may hold a token. */
+/** Builds the error of a URL. The message does not repeat the URL, which may hold a password or token. */
 function invalidUrl(problem: string): FourDError {
   return new FourDError('ERR_INVALID_URL', `invalid URL: ${problem}`, { componentSignature: 'HTCL' });
 }

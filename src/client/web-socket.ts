@@ -20,9 +20,9 @@ import type { Status } from '../session/session.ts';
  * Handles one client connection: any object with these methods.
  *
  * @remarks Callbacks are looked up when their event fires, and called with `this` = the handler. Order: onOpen once,
- * onMessage any number of times, onError at most once, onTerminate exactly once and last; they never overlap. One that
- * throws or rejects ends this connection with 1011, nothing else.
- * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
+ * onMessage any number of times, onError at most once, onTerminate exactly once and last; callbacks never overlap. A
+ * callback that throws or rejects ends its own connection with 1011, and no other.
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", a type of yours for "object"
  * @see the 4D page of the WebSocket class, connectionHandler parameter
  */
 export interface WebSocketHandler<T = string> {
@@ -32,11 +32,11 @@ export interface WebSocketHandler<T = string> {
   readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
   onOpen?(ws: WebSocket<T>, event: OpenEvent): CallbackResult;
   onMessage?(ws: WebSocket<T>, event: MessageEvent<T>): CallbackResult;
-  /** After a `send` that said `'queued'`: the server has taken what waited. */
+  /** Runs after a `send` that returned `'queued'`, when the server has taken all waiting messages. */
   onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
   /**
-   * Only with the option `reconnect`: there is a new connection. Messages that waited for it are sent, and the first is
-   * read, when this is over.
+   * Runs when there is a new connection, with the option `reconnect` only. The client sends the messages that waited
+   * for the connection, and begins to read, when this callback is over.
    */
   onReconnect?(ws: WebSocket<T>, event: ReconnectEvent): CallbackResult;
   onError?(ws: WebSocket<T>, event: ErrorEvent): CallbackResult;
@@ -46,7 +46,7 @@ export interface WebSocketHandler<T = string> {
 /**
  * A WebSocket client.
  *
- * @remarks It stays alive until its onTerminate has run, also when no variable holds it.
+ * @remarks A client stays alive until its onTerminate has run, even when no variable refers to it.
  * @typeParam T - type of `event.data`
  * @see the 4D page of the WebSocket class
  */
@@ -57,7 +57,7 @@ export interface WebSocket<T = string> {
   readonly url: string;
   /** The handler as it was passed. */
   readonly handler: WebSocketHandler<T>;
-  /** A whole number that no other connection of this process has. */
+  /** A whole number that is unique among the connections of this process. */
   readonly id: number;
   /** `"text"`, `"blob"` or `"object"`. */
   readonly dataType: DataType;
@@ -65,35 +65,36 @@ export interface WebSocket<T = string> {
   readonly status: Status;
   /** The subprotocol that the server chose, `''` for none. */
   readonly protocol: string;
-  /** Bytes that were sent and have not left this process: how far the server is behind. */
+  /** Bytes that were passed to `send` and have not left this process: how far the server is behind. */
   readonly bufferedBytes: number;
 
   /**
-   * Sends a message. What it is depends on the argument, not on `dataType`: a string is a text message, bytes are a
-   * binary one, an object or array is text holding its JSON.
+   * Sends a message. The type of the argument decides, not `dataType`: a string is a text message, bytes are a binary
+   * message, an object or array is a text message with its JSON.
    *
-   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed nothing is
-   * sent and nothing raised. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set, Error
-   * or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of your own.
-   * @param message - the bytes are masked on a copy and may be changed after the call
+   * @remarks Messages leave in order, all of one turn of the event loop in one write. While Closing or Closed, `send`
+   * neither sends nor throws. When more than `maxBufferedBytes` wait, the connection ends with 1013. A Blob, Map, Set,
+   * Error or the like is refused, since its JSON is `{}`: pass `await blob.arrayBuffer()`, `[...map]`, or an object of
+   * your own.
+   * @param message - bytes are masked on a copy, so they may be changed after the call
    * @param options - `compress`, `droppable`: see {@link SendOptions}
-   * @returns `'sent'` when it leaves with this turn of the event loop; `'queued'` when it waits because the server does not
-   *   keep up, or because it takes long to compress: await {@link drained} before sending much more; `'dropped'` when it is
-   *   not sent
+   * @returns `'sent'` when the message leaves with this turn of the event loop; `'queued'` when it waits because the
+   *   server does not keep up, or because it takes long to compress: await {@link drained} before sending much more;
+   *   `'dropped'` when it is not sent
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus;
   /**
-   * Resolves when the server has taken what waits for it, and at once when nothing does; also when the connection is
-   * over. Never rejects.
+   * Resolves when the server has taken all waiting messages, or the connection is over; at once when no message waits.
+   * Never rejects.
    */
   drained(): Promise<void>;
   /** Closes the connection and waits until onTerminate has run: for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 
   /**
-   * Closes the connection. onTerminate follows, never within this call; no onMessage runs any more. A second call has
-   * no effect. While Connecting it gives up connecting.
+   * Closes the connection. onTerminate follows, never within this call; onMessage runs no more. A second call has no
+   * effect. While Connecting, the call gives up connecting.
    *
    * @param code - 1000 (default) or 3000 to 4999
    * @param reason - cut to 123 UTF-8 bytes
@@ -103,7 +104,7 @@ export interface WebSocket<T = string> {
 }
 
 /**
- * The class of {@link WebSocket}. The handler's `dataType` decides about the type of `event.data`.
+ * The class of {@link WebSocket}. The handler's `dataType` determines the type of `event.data`.
  *
  * @remarks The constructors differ in the number of type parameters, so that `extends WebSocket` and
  * `extends WebSocket<T>` each find one.
@@ -114,8 +115,8 @@ export interface WebSocketConstructor {
   /**
    * Begins to connect and returns at once, with status "Connecting".
    *
-   * @remarks A failure, a bad argument included, is told to onError and then to onTerminate with code 1006: the
-   * constructor does not throw. Await `ready` before sending, or send in onOpen.
+   * @remarks The constructor does not throw: any failure, a bad argument included, runs onError and then onTerminate
+   * with code 1006. Await `ready` before sending, or send in onOpen.
    */
   new (url: string, handler?: TextHandler, options?: WebSocketOptions): WebSocket;
   new <T extends Uint8Array, D extends 'blob'>(
@@ -126,12 +127,12 @@ export interface WebSocketConstructor {
   new <T>(url: string, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
 
   /**
-   * Connects, and hands the object over when onOpen has run.
+   * Connects, and resolves to the object when onOpen has run.
    *
-   * @remarks When the connection is not possible no callback of the handler runs.
+   * @remarks When connecting fails, no callback of the handler runs.
    * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`
    * @param handler - callbacks, data type and headers; may be left out
-   * @returns the connected socket; null when an error handler or `tryExpr` took the error
+   * @returns the connected socket; null when an error handler or `tryExpr` handled the error
    * @throws FourDError (as a rejection) `ERR_CONNECT_FAILED`, `ERR_HANDSHAKE_REFUSED` (with httpStatus, httpHeaders,
    *   httpBody), `ERR_HANDSHAKE_INVALID`, `ERR_HANDSHAKE_TIMEOUT`, `ERR_INVALID_URL`, `ERR_INVALID_DATA_TYPE`,
    *   `ERR_INVALID_HEADER`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION`
@@ -152,9 +153,9 @@ export interface WebSocketConstructor {
 /** A handler whose messages are texts. */
 type TextHandler = WebSocketHandler & { readonly dataType?: 'text' | undefined };
 
-/** What {@link WebSocket} promises. A class alone could not derive the type of `event.data` from its parameters. */
+/** Implements {@link WebSocket}. A class alone could not derive the type of `event.data` from its parameters. */
 class WebSocketClient<T> implements WebSocket<T> {
-  /** As stack traces and `util.inspect` show it. */
+  /** The name in stack traces and `util.inspect`. */
   static readonly name = 'WebSocket';
   readonly #url: string;
   readonly #handler: WebSocketHandler<T>;
@@ -233,7 +234,7 @@ class WebSocketClient<T> implements WebSocket<T> {
     const isCode = Number.isInteger(code) && (code === CLOSE_NORMAL || (code >= 3000 && code <= 4999));
     if (!isCode || typeof reason !== 'string') {
       const problem = isCode
-        ? 'the reason must be a text'
+        ? 'the reason must be a string'
         : 'the code must be 1000 or a whole number from 3000 to 4999';
       const error = new FourDError('ERR_INVALID_CLOSE_ARGUMENT', `cannot terminate: ${problem}`, {
         componentSignature: 'HTCL',

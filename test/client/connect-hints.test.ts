@@ -7,11 +7,11 @@ function failure(code?: string): Error {
 
 describe('hintForError', () => {
   test.each([
-    ['ECONNREFUSED', ' (nothing listens there: is it running?)'],
-    ['ENOTFOUND', ' (no host has this name)'],
-    ['EPROTO', ' (there is no TLS at that port: ws:// instead of wss://?)'],
-    ['CERT_HAS_EXPIRED', ' (its certificate must be renewed)'],
-    ['HPE_INVALID_CONSTANT', ' (it does not speak HTTP at that port: wss:// instead of ws://?)'],
+    ['ECONNREFUSED', ' (no server listens on this address: is it running?)'],
+    ['ENOTFOUND', ' (this host name does not exist: check its spelling)'],
+    ['EPROTO', ' (this port does not speak TLS: did you mean ws:// instead of wss://?)'],
+    ['CERT_HAS_EXPIRED', ' (the certificate must be renewed)'],
+    ['HPE_INVALID_CONSTANT', ' (this port does not speak HTTP: did you mean wss:// instead of ws://?)'],
     ['EWHATEVER', ''],
     ['constructor', ''],
     [undefined, ''],
@@ -22,7 +22,7 @@ describe('hintForError', () => {
   test.each(['EPROTO', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])('%s, said by a peer that speaks TLS', (code) => {
     const error = Object.assign(new Error('tlsv1 alert protocol version:SSL alert number 70\n'), { code });
     expect(hintForError(error, 'tls')).toBe(
-      ' (the server refuses TLS with this client: its versions, its ciphers, or that it shows no certificate)',
+      ' (the server rejected the TLS handshake: check TLS versions, ciphers, and whether it demands a client certificate)',
     );
   });
 
@@ -41,11 +41,11 @@ describe('hintForError', () => {
 
 describe('hintForStatus', () => {
   test.each([
-    [200, ' (there is a web page at this URL and no WebSocket)'],
-    [302, ' (the server points elsewhere: see followRedirects)'],
-    [401, ' (the server wants to know who asks: headers of the handler, or user and password in the URL)'],
+    [200, ' (this URL serves a web page, not a WebSocket: check the path)'],
+    [302, ' (the server redirects: see the option followRedirects)'],
+    [401, ' (the server demands credentials: put them into the headers of the handler or into the URL)'],
     [404, ' (no WebSocket server has this path)'],
-    [407, ' (user and password go into the URL of the proxy)'],
+    [407, ' (the proxy demands credentials: put user and password into its URL)'],
     [418, ''],
     [0, ''],
   ])('%i', (status, advice) => {

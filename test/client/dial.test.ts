@@ -376,7 +376,7 @@ describe('a server that cannot be reached', () => {
     expect(error.code).toBe('ERR_CONNECT_FAILED');
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
     expect(error.message).toMatch(
-      /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+      /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(no server listens on this address: is it running\?\)$/,
     );
   });
 
@@ -589,7 +589,7 @@ describe('in time', () => {
       const error = await caller.failed();
       expect(error.code).toBe('ERR_HANDSHAKE_TIMEOUT');
       expect(error.message).toBe(
-        'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
+        'handshake timed out after 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
       );
       await isClosed;
       expect(caller.outcomes).toHaveLength(1);

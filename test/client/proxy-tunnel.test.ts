@@ -72,7 +72,7 @@ describe('an HTTP proxy', () => {
     const { port } = await startHttpProxy({ refusal: 'HTTP/1.1 407 Log in\r\nProxy-Authenticate: Basic\r\n\r\n' });
     expect(await failureOf(`http://me:secret@127.0.0.1:${port}`)).toMatchObject({
       code: 'ERR_PROXY_REFUSED',
-      message: 'proxy refused: HTTP 407 Log in (user and password go into the URL of the proxy)',
+      message: 'proxy refused: HTTP 407 Log in (the proxy demands credentials: put user and password into its URL)',
       side: 'remote',
       httpStatus: 407,
       httpHeaders: { 'proxy-authenticate': 'Basic' },
@@ -149,7 +149,12 @@ describe('a SOCKS proxy', () => {
       'ERR_PROXY_REFUSED',
       'proxy refused: the user or password in its URL is wrong',
     ],
-    ['no method', { method: '05ff' }, 'ERR_PROXY_REFUSED', 'proxy refused: it wants another way to log in'],
+    [
+      'no method',
+      { method: '05ff' },
+      'ERR_PROXY_REFUSED',
+      'proxy refused: it accepts no login that this client offers: does its URL have user and password?',
+    ],
     ['SOCKS 4', { method: '005a' }, 'ERR_PROXY_FAILED', 'proxy failed: it does not speak SOCKS 5'],
     [
       'a refusal',
@@ -167,7 +172,7 @@ describe('a SOCKS proxy', () => {
       'an odd address',
       { reply: '05000002000000000000' },
       'ERR_PROXY_FAILED',
-      'proxy failed: it gave an address of an unknown type',
+      'proxy failed: it answered with an address of unknown type',
     ],
   ])('that answers with %s', async (_what, behaviour, code, message) => {
     const { port } = await startSocksProxy(behaviour);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffDelay, isTemporary, parseRetryAfter } from '../../src/client/reconnect-policy.ts';
+import { backoffDelayMs, isTemporary, parseRetryAfterMs } from '../../src/client/reconnect-policy.ts';
 import { type EndPhase, type ErrorCode, FourDError } from '../../src/errors.ts';
 
 describe('isTemporary', () => {
@@ -57,11 +57,11 @@ describe('isTemporary', () => {
 
 test('the longest wait grows by the factor up to the maximum, and chance takes any part of it', () => {
   const range = { minDelayMs: 100, maxDelayMs: 1000, factor: 3 };
-  expect([1, 2, 3, 4, 5000].map((attempt) => backoffDelay(attempt, range, 0.5))).toEqual([50, 150, 450, 500, 500]);
-  expect(backoffDelay(3, range, 0)).toBe(0);
+  expect([1, 2, 3, 4, 5000].map((attempt) => backoffDelayMs(attempt, range, 0.5))).toEqual([50, 150, 450, 500, 500]);
+  expect(backoffDelayMs(3, range, 0)).toBe(0);
 });
 
-describe('parseRetryAfter', () => {
+describe('parseRetryAfterMs', () => {
   const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT');
 
   test.each<[value: string | readonly string[] | undefined, expected: number]>([
@@ -80,6 +80,6 @@ describe('parseRetryAfter', () => {
     ['Fri, 31 Dec 2099 23:59:59 GMT', 600_000],
     [['1', '2'], 0],
   ])('%j is %i ms', (value, expected) => {
-    expect(parseRetryAfter(value, now)).toBe(expected);
+    expect(parseRetryAfterMs(value, now)).toBe(expected);
   });
 });

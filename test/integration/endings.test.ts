@@ -100,7 +100,8 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'resolving',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: 'cannot connect: getaddrinfo ENOTFOUND nobody.example (no host has this name)',
+      message:
+        'cannot connect: getaddrinfo ENOTFOUND nobody.example (this host name does not exist: check its spelling)',
     },
     async () => {
       failLookup('ENOTFOUND');
@@ -114,7 +115,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'resolving',
       code: 1006,
       error: 'ERR_HANDSHAKE_TIMEOUT',
-      message: 'handshake too slow: 3000 ms (handshakeTimeoutMs), waiting for the address of the host (DNS)',
+      message: 'handshake timed out after 3000 ms (handshakeTimeoutMs), waiting for the address of the host (DNS)',
     },
     async () => {
       const clock = useFakeClock();
@@ -132,7 +133,8 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'connecting',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+      message:
+        /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(no server listens on this address: is it running\?\)$/,
     },
     async () => attempt(`ws://127.0.0.1:${await findClosedPort()}/`),
   ],
@@ -143,7 +145,8 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'proxy',
       code: 1006,
       error: 'ERR_PROXY_FAILED',
-      message: /^proxy failed: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(nothing listens there: is it running\?\)$/,
+      message:
+        /^proxy failed: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(no server listens on this address: is it running\?\)$/,
     },
     async () => attempt('ws://127.0.0.1:1/', { proxy: `http://127.0.0.1:${await findClosedPort()}` }),
   ],
@@ -154,7 +157,8 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'proxy',
       code: 1006,
       error: 'ERR_PROXY_REFUSED',
-      message: 'proxy refused: HTTP 407 Proxy Authentication Required (user and password go into the URL of the proxy)',
+      message:
+        'proxy refused: HTTP 407 Proxy Authentication Required (the proxy demands credentials: put user and password into its URL)',
     },
     async () => {
       const { port } = await startHttpProxy({
@@ -170,7 +174,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'proxy',
       code: 1006,
       error: 'ERR_HANDSHAKE_TIMEOUT',
-      message: 'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the proxy',
+      message: 'handshake timed out after 10000 ms (handshakeTimeoutMs), waiting for the proxy',
     },
     async () => {
       const clock = useFakeClock();
@@ -186,7 +190,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: self-signed certificate.* \(no authority known here .* tls\.ca\)$/,
+      message: /^cannot connect: self-signed certificate.* \(the certificate has no trusted issuer: .* tls\.ca\)$/,
     },
     async () => attempt(`wss://127.0.0.1:${await startAnsweringServer(() => {}, { tls: certificate })}/`),
   ],
@@ -197,7 +201,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: .* \(there is no TLS at that port: ws:\/\/ instead of wss:\/\/\?\)$/,
+      message: /^cannot connect: .* \(this port does not speak TLS: did you mean ws:\/\/ instead of wss:\/\/\?\)$/,
     },
     async () => {
       const server = await startRawServer();
@@ -212,7 +216,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: .* \(the server refuses TLS with this client: its versions, its ciphers, or .*\)$/,
+      message: /^cannot connect: .* \(the server rejected the TLS handshake: check TLS versions, ciphers, .*\)$/,
     },
     async () => {
       const port = await startAnsweringServer(() => {}, { tls: { ...certificate, minVersion: 'TLSv1.3' } });
@@ -226,7 +230,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: 'cannot connect: socket hang up (the server ended the connection before it answered)',
+      message: 'cannot connect: socket hang up (the server closed the connection before it answered)',
     },
     async () => attempt(`ws://127.0.0.1:${await startAnsweringServer((socket) => socket.end())}/`),
   ],
@@ -237,7 +241,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_HANDSHAKE_TIMEOUT',
-      message: 'handshake too slow: 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
+      message: 'handshake timed out after 10000 ms (handshakeTimeoutMs), waiting for the HTTP answer of the server',
     },
     async () => {
       const clock = useFakeClock();
@@ -286,7 +290,8 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_HANDSHAKE_INVALID',
-      message: /^invalid handshake answer: .* \(it does not speak HTTP at that port: wss:\/\/ instead of ws:\/\/\?\)$/,
+      message:
+        /^invalid handshake answer: .* \(this port does not speak HTTP: did you mean wss:\/\/ instead of ws:\/\/\?\)$/,
     },
     async () => {
       const port = await startAnsweringServer((socket) => void socket.write('\x16\x03\x01\x02\x00', 'latin1'));
@@ -311,7 +316,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_ABORTED',
-      message: 'connecting was given up: the option signal was aborted',
+      message: 'gave up connecting: the option signal was aborted',
     },
     async () => {
       const server = await startRawServer();
@@ -329,7 +334,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: undefined,
-      message: 'this program gave up connecting: the worker that owns it ended',
+      message: 'this program gave up connecting: the worker that owns the connection was killed',
     },
     async () => {
       const server = await startRawServer();
@@ -707,7 +712,7 @@ const OPEN: readonly OpenRow[] = [
       cause: 'worker',
       code: 1001,
       error: undefined,
-      message: 'this program closed the connection: the worker that owns it ended',
+      message: 'this program closed the connection: the worker that owns the connection was killed',
     },
     { worker: 'Endings' },
     (open) => {
@@ -749,7 +754,7 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
       cause: 'shutdown',
       code: 1000,
       error: undefined,
-      message: 'this program closed the connection: its server was ended',
+      message: 'this program closed the connection: the server was terminated',
     },
     {},
     (open) => {
@@ -764,7 +769,7 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
       cause: 'shutdown',
       code: 1006,
       error: undefined,
-      message: 'this program dropped the connection without a close frame: its server was ended',
+      message: 'this program dropped the connection without a close frame: the server was terminated',
     },
     {},
     ({ wss }) => wss!.terminate(0),
@@ -776,7 +781,7 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
       cause: 'shutdown',
       code: 1001,
       error: undefined,
-      message: 'this program closed the connection: its server was ended',
+      message: 'this program closed the connection: the server was terminated',
     },
     {},
     (open) => {
@@ -791,7 +796,7 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
       cause: 'drain',
       code: 1012,
       error: undefined,
-      message: 'this program closed the connection: its server was drained',
+      message: 'this program closed the connection: the server was drained',
     },
     {},
     (open) => {
@@ -822,7 +827,7 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
       cause: 'expired',
       code: 3000,
       error: undefined,
-      message: 'this program closed the connection: its expiresAt came',
+      message: 'this program closed the connection: expiresAt was reached',
     },
     {},
     async (open) => {
@@ -888,8 +893,8 @@ describe('a client that connects again, and', () => {
       code: 1006,
       error: 'ERR_HANDSHAKE_REFUSED',
       message:
-        'handshake refused: HTTP 503 Service Unavailable (the server is overloaded or ending: later again); ' +
-        'gave up connecting again: 2 attempts (reconnect.maxAttempts 2)',
+        'handshake refused: HTTP 503 Service Unavailable (the server is overloaded or shutting down: try again later); ' +
+        'gave up reconnecting after 2 attempts (reconnect.maxAttempts 2)',
     });
     expect(ending).toMatchObject({ bytesReceived: 5, reconnectAttempts: 2, unsentMessages: [] });
   });
@@ -900,7 +905,9 @@ describe('a client that connects again, and', () => {
       cause: 'refused',
       phase: 'handshake',
       reconnectAttempts: 1,
-      message: expect.stringMatching(/; not connecting again: that would not help$/) as string,
+      message: expect.stringMatching(
+        /; not reconnecting: this end is not temporary \(reconnect\.shouldReconnect can decide otherwise\)$/,
+      ) as string,
     });
   });
 });

@@ -20,7 +20,7 @@ test('nothing but onTerminate follows onError, also when the peer catches up', a
   const owner = {
     subject: {},
     connectPhase: 'handshake',
-    onAborted() {},
+    giveUpConnecting() {},
     onOpened() {},
     onFinished() {},
   } as const;

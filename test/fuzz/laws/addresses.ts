@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { bearerToken } from '../../../src/server/bearer-token.ts';
 import { OriginRule } from '../../../src/server/origins.ts';
 import { checkProxy } from '../../../src/client/proxy-option.ts';
-import { parseRetryAfter } from '../../../src/client/reconnect-policy.ts';
+import { parseRetryAfterMs } from '../../../src/client/reconnect-policy.ts';
 import { StoredRequest, type RequestInfo, toRequestInfo } from '../../../src/server/request-info.ts';
 import { TrustedProxies } from '../../../src/server/trusted-proxies.ts';
 import { parseWebSocketUrl } from '../../../src/client/web-socket-url.ts';
@@ -228,7 +228,7 @@ export const addressLaws: readonly Law[] = [
     'RFC 9110 10.2.3: any Retry-After gives a wait from 0 to ten minutes',
     1000,
     fc.property(dateText, fc.nat(), (text, nowMs) => {
-      const waitMs = parseRetryAfter(text, nowMs);
+      const waitMs = parseRetryAfterMs(text, nowMs);
       expect(waitMs >= 0 && waitMs <= 600_000).toBe(true);
       if (/^\d{1,3}$/.test(text)) expect(waitMs).toBe(Math.min(Number(text), 600) * 1000);
     }),

@@ -49,7 +49,7 @@ export class FuzzClient implements ClientSessionOwner {
     socket.on('data', this.#onData);
   }
 
-  onAborted(): void {}
+  giveUpConnecting(): void {}
 
   onOpened(): void {}
 
