@@ -12,8 +12,8 @@ export interface Deadline {
 /**
  * Runs all deadlines of the library on one system timer: to set or cancel a deadline is one change to a set.
  *
- * @remarks A deadline is never early, and at most {@link TICK_MS} late while the event loop is free. When the event loop
- * stalls, all deadlines are put off. The system timer runs only while deadlines are pending, and does not keep the
+ * @remarks A deadline is never early, and at most {@link TICK_MS} late while the event loop is free. When the event
+ * loop stalls, all deadlines are put off. The system timer runs only while deadlines are pending, and does not keep the
  * process alive unless {@link ref} was called.
  */
 export class TimerWheel {

@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import type { ErrorCode } from '../errors.ts';
 import { CLOSE_NO_STATUS, MAX_CLOSE_REASON_BYTES } from './constants.ts';
 
-/** A close frame's content. `code` is 1005 and `reason` undefined when the frame was empty (RFC 6455 section 7.1.5). */
+/** The content of a close frame. An empty frame has `code` 1005 and no `reason` (RFC 6455 section 7.1.5). */
 export interface ClosePayload {
   readonly code: number;
   readonly reason: string | undefined;
 }
 
-/** What is wrong with a close frame's payload. */
+/** A violation in the payload of a close frame. */
 export interface CloseViolation {
   readonly error: ErrorCode;
   readonly message: string;
@@ -28,11 +28,15 @@ export function isSendableCloseCode(code: number): boolean {
 export function parseClosePayload(payload: Buffer): ClosePayload | CloseViolation {
   if (payload.length === 0) return { code: CLOSE_NO_STATUS, reason: undefined };
   if (payload.length === 1) {
-    return { error: 'ERR_INVALID_CLOSE_PAYLOAD', message: 'invalid close frame: a payload of 1 byte holds no code' };
+    return {
+      error: 'ERR_INVALID_CLOSE_PAYLOAD',
+      message: 'invalid close frame: the payload has 1 byte, but a code takes 2',
+    };
   }
   const code = payload.readUInt16BE(0);
   if (!isSendableCloseCode(code)) {
-    return { error: 'ERR_INVALID_CLOSE_CODE', message: `invalid close frame: code ${code} must not be sent` };
+    const message = `invalid close frame: code ${code} must not be sent (allowed: 1000-1003, 1007-1014, 3000-4999)`;
+    return { error: 'ERR_INVALID_CLOSE_CODE', message };
   }
   if (payload.length === 2) return { code, reason: undefined };
   const reason = payload.subarray(2);
@@ -46,7 +50,7 @@ export function parseClosePayload(payload: Buffer): ClosePayload | CloseViolatio
  * Builds the payload of a close frame.
  *
  * @param code - a code for which {@link isSendableCloseCode} holds, or 1005 for an empty payload
- * @param reason - cut at a code point so that it fits into 123 bytes
+ * @param reason - cut between code points when longer than 123 bytes of UTF-8
  */
 export function buildClosePayload(code: number, reason: string): Buffer {
   if (code === CLOSE_NO_STATUS) return Buffer.alloc(0);
@@ -57,12 +61,12 @@ export function buildClosePayload(code: number, reason: string): Buffer {
   return payload;
 }
 
-/** UTF-8 bytes of a reason, at most 123, cut between code points. */
+/** Encodes a reason as UTF-8 and cuts it between code points when longer than 123 bytes. */
 function truncateReason(reason: string): Buffer {
   const bytes = Buffer.from(reason, 'utf8');
   if (bytes.length <= MAX_CLOSE_REASON_BYTES) return bytes;
   let end = MAX_CLOSE_REASON_BYTES;
-  // Step back while the first byte that is cut off continues a sequence.
+  // A cut before a continuation byte would split a code point, so step back to the start of that code point.
   while (((bytes[end] as number) & 0xc0) === 0x80) end--;
   return bytes.subarray(0, end);
 }

@@ -1,18 +1,18 @@
 /**
- * The port through which messages are compressed (RFC 7692). The protocol owns the order of messages, the RSV1 bit and
- * the limit on inflated bytes; an implementation owns zlib.
+ * The interfaces through which the protocol compresses messages (RFC 7692). The protocol is responsible for the order
+ * of messages, the RSV1 bit and the limit on inflated bytes; an implementation is responsible for zlib.
  */
 
-/** Receives the result of one (de)compression. Called exactly once, at once or later. */
+/** Receives the result of one deflate or inflate. Called exactly once, within the call or later. */
 export type TransformDone = (error: Error | undefined, result: Buffer) => void;
 
 /** Compresses whole messages, one at a time. */
 export interface Deflater {
-  /** Whether its result depends on the message alone, so that one result serves many connections. */
+  /** True when a result depends on the message alone, so that many connections can send the same result. */
   readonly isShared: boolean;
   /**
-   * Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). An error sends the
-   * message as it is: compressing must then have left no trace in the deflater.
+   * Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). After an error the
+   * message is sent uncompressed, so the failed call must not have changed the state of the deflater.
    */
   deflate(payload: Buffer, done: TransformDone): void;
 }
@@ -20,18 +20,18 @@ export interface Deflater {
 /** Decompresses whole messages, one at a time. */
 export interface Inflater {
   /**
-   * Inflates a whole message (RFC 7692 section 7.2.2). The result has memory of its own.
+   * Inflates a whole message (RFC 7692 section 7.2.2). The result must not share memory with anything else.
    *
-   * @param maxBytes - inflating must stop, with a RangeError, as soon as the result is longer than this
+   * @param maxBytes - the longest result; as soon as it is exceeded, inflating must stop with a RangeError
    */
   inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void;
 }
 
 /** Both directions of a negotiated permessage-deflate extension. */
 export interface Compression {
-  /** Whether it holds nothing of a connection, so that many use the same one. */
+  /** True when this object keeps no state of a connection, so that many connections can use it. */
   readonly isShared: boolean;
-  /** Messages shorter than this are sent as they are, unless the sender says otherwise. */
+  /** Messages shorter than this are sent uncompressed, unless the sender asks for compression. */
   readonly thresholdBytes: number;
   readonly deflater: Deflater;
   readonly inflater: Inflater;

@@ -3,25 +3,26 @@ import { FIN_BIT, RSV1_BIT } from './constants.ts';
 import type { PreparedMessage } from './prepared-message.ts';
 import { Queue } from '../base/queue.ts';
 
-/** A message that is to be compressed, or comes behind one that is. */
+/** A message that is to be compressed, or is queued behind such a message. */
 export interface DeflatableMessage {
   readonly opcode: number;
   readonly payload: Buffer;
   readonly compresses: boolean;
-  /** Set when other connections send the same. */
+  /** The shared form of the message, when other connections send the same. */
   readonly shared: PreparedMessage | undefined;
 }
 
-/** Sends what a {@link DeflateQueue} is done with. */
+/** Sends the frames that a {@link DeflateQueue} has finished. */
 export interface DeflateListener {
+  /** The next message is ready to be sent. */
   onDeflated(firstByte: number, payload: Buffer): void;
-  /** Our close frame, behind all messages. */
+  /** All messages have been reported, so our close frame can be sent. */
   onDeflatedClose(payload: Buffer): void;
-  /** Nothing waits any more, in a later turn than that in which it was pushed. */
+  /** The queue is empty again, after a message was deflated asynchronously. */
   onAllDeflated(): void;
 }
 
-/** Compresses the messages of one connection, one after the other, and keeps them in order (RFC 7692 section 7.2.1). */
+/** Compresses the messages of one connection one by one and keeps them in order (RFC 7692 section 7.2.1). */
 export class DeflateQueue {
   readonly #listener: DeflateListener;
   readonly #deflater: Deflater;
@@ -36,17 +37,17 @@ export class DeflateQueue {
     this.#deflater = deflater;
   }
 
-  /** Whether a message is being compressed: what is sent now has to wait behind it. */
+  /** True while a message is being compressed: messages sent meanwhile must be pushed behind it. */
   get isDeflating(): boolean {
     return this.#isDeflating;
   }
 
-  /** Payload bytes of the message that is being compressed, and of those behind it. */
+  /** Payload bytes of the message that is being compressed and of all messages behind it. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** Our close frame that waits, if there is one. */
+  /** The payload of our close frame while it waits behind messages. */
   get waitingClose(): Buffer | undefined {
     return this.#close;
   }
@@ -57,12 +58,12 @@ export class DeflateQueue {
     if (!this.#isDeflating) this.#deflateAll(true);
   }
 
-  /** Our close frame, behind the messages. Only while {@link isDeflating}. */
+  /** Queues our close frame behind all messages. Must be called only while {@link isDeflating}. */
   pushClose(payload: Buffer): void {
     this.#close = payload;
   }
 
-  /** Drops all. Nothing is reported any more. */
+  /** Drops all messages and the close frame. The listener is not called again. */
   clear(): void {
     this.#isCleared = true;
     this.#waiting = new Queue();
@@ -70,8 +71,12 @@ export class DeflateQueue {
     this.#close = undefined;
   }
 
-  /** A loop, because a deflater may be done before its call returns. */
-  #deflateAll(isAtOnce: boolean): void {
+  /**
+   * Deflates messages in a loop, because a deflater may call back before it returns.
+   *
+   * @param isSynchronous - true within {@link push}, false after a deflater has called back later
+   */
+  #deflateAll(isSynchronous: boolean): void {
     let isLooping = true;
     for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
       const { opcode, payload, compresses, shared } = message;
@@ -86,7 +91,7 @@ export class DeflateQueue {
         if (this.#isCleared) return;
         this.#waitingBytes -= payload.length;
         if (error === undefined) this.#listener.onDeflated(FIN_BIT | RSV1_BIT | opcode, result);
-        // What cannot be compressed goes out as it is: RFC 7692 section 6 leaves that choice to each message.
+        // A message that cannot be compressed is sent uncompressed: RFC 7692 section 6 allows both for each message.
         else this.#listener.onDeflated(FIN_BIT | opcode, payload);
         if (!isLooping) this.#deflateAll(false);
       };
@@ -100,6 +105,6 @@ export class DeflateQueue {
     const close = this.#close;
     this.#close = undefined;
     if (close !== undefined) this.#listener.onDeflatedClose(close);
-    else if (!isAtOnce) this.#listener.onAllDeflated();
+    else if (!isSynchronous) this.#listener.onAllDeflated();
   }
 }

@@ -1,17 +1,17 @@
 import { MASK_BIT } from './constants.ts';
 
-/** Bytes of a frame header (RFC 6455 section 5.2). */
-export function frameHeaderBytes(payloadBytes: number, masked: boolean): number {
-  const lengthBytes = payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10;
-  return masked ? lengthBytes + 4 : lengthBytes;
+/** Returns the size of a frame header in bytes (RFC 6455 section 5.2). */
+export function frameHeaderBytes(payloadBytes: number, isMasked: boolean): number {
+  const unmaskedBytes = payloadBytes < 126 ? 2 : payloadBytes < 65_536 ? 4 : 10;
+  return isMasked ? unmaskedBytes + 4 : unmaskedBytes;
 }
 
 /**
  * Writes a frame header at `offset`.
  *
  * @param firstByte - FIN, RSV bits and opcode
- * @param key - the masking key, or undefined for a frame without mask
- * @returns the offset behind the header, where the payload goes
+ * @param key - the masking key, undefined for an unmasked frame
+ * @returns the offset after the header, where the payload begins
  */
 export function writeFrameHeader(
   buffer: Buffer,

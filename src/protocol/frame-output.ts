@@ -1,23 +1,23 @@
 /**
- * Where a connection writes its frames: the transport's write batch, or a recorder in tests.
+ * Takes the frames of a connection: the write batch of its transport, or a recorder in tests.
  *
- * @remarks Frames are built in place, so that a small message costs no buffer of its own and all that is written in one
- * turn of the event loop leaves together.
+ * @remarks Frames are built in place, so that a small message needs no buffer of its own and all frames of one turn of
+ * the event loop are sent together.
  */
 export interface FrameOutput {
-  /** The buffer that the last {@link reserve} spoke of. Valid until the next call of any method. */
+  /** The buffer in which {@link reserve} made room. Valid until the next call of any method. */
   readonly buffer: Buffer;
-  /** True while the peer does not take what was written: the moment to send nothing that can be spared. */
+  /** True while the peer reads too slowly: frames that can wait or be left out should not be written now. */
   readonly isBlocked: boolean;
   /** Makes room for `byteCount` bytes in {@link buffer} and returns the offset of the first. */
   reserve(byteCount: number): number;
-  /** The first `byteCount` reserved bytes have been written and are to be sent. */
+  /** Sends the first `byteCount` reserved bytes, which have been written. */
   commit(byteCount: number): void;
   /**
-   * Sends a frame that other outputs share, after what was committed. Small ones are copied when something else leaves
-   * with them.
+   * Sends a frame that other outputs share, after the committed bytes. A small frame is copied when other bytes are
+   * sent with it.
    */
   appendShared(frame: Buffer): void;
-  /** Sends `bytes` after what was committed, without copying: they must not change until they have left. */
+  /** Sends `bytes` after the committed bytes, without a copy: they must not change until they have been sent. */
   append(bytes: Buffer): void;
 }

@@ -12,51 +12,51 @@ import {
 import { applyMask, closeMaskingWindow, openMaskingWindow, rotateKey } from './mask.ts';
 import { Queue } from '../base/queue.ts';
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
 /**
- * What the parser reports. Each call comes after the parser's own state is up to date, so that the listener may pause
- * or stop it from within.
+ * Receives the events of a {@link FrameParser}. The parser updates its state before each call, so a listener may pause
+ * or stop the parser within the call.
  */
 export interface FrameListener {
   /**
-   * The header of a data frame is complete, its payload not read yet. The listener may stop the parser here, but not
-   * pause it.
+   * The header of a data frame has been read, but not its payload. The listener may stop the parser within this call,
+   * but not pause it.
    *
    * @param firstByte - FIN, RSV bits and opcode
-   * @returns false when the frame is refused; the listener has then stopped the parser
+   * @returns false when the listener refused the frame and stopped the parser
    */
   onDataHeader(firstByte: number, payloadBytes: number): boolean;
   /**
-   * Payload bytes `bytes[start..end)` of the current data frame, unmasked. They are gone after the call.
+   * The next payload bytes of the current data frame: `bytes[start..end)`, unmasked and valid only within the call.
    *
-   * @param isAscii - true when all are known to be ASCII, false when they may be or not
-   * @param isLast - whether the frame ends here
+   * @param isAscii - true when all bytes are known to be ASCII, false when the parser does not know
+   * @param isLast - true when the payload ends with these bytes
    */
   onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void;
-  /** A whole control frame, unmasked. The payload is gone after the call. */
+  /** A whole control frame. The payload is unmasked and valid only within the call. */
   onControlFrame(opcode: number, payload: Buffer): void;
-  /** The peer broke a rule of the framing. The parser has stopped. */
+  /** The peer broke a framing rule. The parser has stopped. */
   onFramingViolation(code: ErrorCode, message: string): void;
 }
 
 /**
- * Cuts a byte stream into frames (RFC 6455 section 5), directly over the chunks that it is given.
+ * Parses a byte stream into frames (RFC 6455 section 5), directly in the chunks that arrive.
  *
- * @remarks Any split of the stream gives the same calls but for the pieces of data payloads. Payloads are unmasked in
- * the chunk itself. Nothing is kept of a chunk but the bytes of a header or control frame that it cuts, unless the
- * parser is paused.
+ * @remarks The split of the stream into chunks changes only the pieces in which data payloads are reported. Payloads
+ * are unmasked in place. After a call, the parser keeps only the bytes of a header or control frame that the end of the
+ * chunk has cut, or, while paused, a copy of the rest.
  */
 export class FrameParser {
   readonly #listener: FrameListener;
   readonly #expectsMask: boolean;
   readonly #allowedReservedBits: number;
   #state: 'reading' | 'paused' | 'stopped' = 'reading';
-  #isRunning = false;
-  /** What came while paused. */
-  #rest: Queue<Buffer> | undefined;
-  /** What the end of a chunk cut: as much of a header as has come, or room for the payload of a control frame. */
-  #cut: Buffer | undefined;
+  #isParsing = false;
+  /** Copies of the bytes that arrived while paused. */
+  #pausedChunks: Queue<Buffer> | undefined;
+  /** An incomplete frame: the part of a header that has arrived, or the memory for the payload of a control frame. */
+  #partial: Buffer | undefined;
   #isInPayload = false;
   #firstByte = 0;
   #missingBytes = 0;
@@ -72,158 +72,169 @@ export class FrameParser {
     this.#allowedReservedBits = allowedReservedBits;
   }
 
-  /** Whether a frame has begun and not ended. */
+  /** True after the first byte of a frame and before its last. */
   get isInFrame(): boolean {
-    return this.#isInPayload || this.#cut !== undefined;
+    return this.#isInPayload || this.#partial !== undefined;
   }
 
-  /** FIN, RSV bits and opcode of the last frame that has begun. */
+  /** FIN, RSV bits and opcode of the frame whose header was read last. */
   get firstByte(): number {
     return this.#firstByte;
   }
 
-  /** How much of its payload has not come yet. */
+  /** The number of payload bytes of that frame that have not arrived yet. */
   get missingBytes(): number {
     return this.#missingBytes;
   }
 
-  /** Takes the next chunk, which is unmasked in place and gone after the call. Must not be called from a listener. */
+  /**
+   * Parses the next chunk. The parser unmasks the chunk in place and does not use it after the call. Must not be called
+   * by the listener.
+   */
   receive(chunk: Buffer): void {
     if (this.#state === 'stopped') return;
-    if (this.#rest !== undefined) {
-      this.#rest.push(Buffer.from(chunk));
+    if (this.#pausedChunks !== undefined) {
+      this.#pausedChunks.push(Buffer.from(chunk));
       return;
     }
     const window = this.#expectsMask ? openMaskingWindow(chunk) : undefined;
-    const offset = this.#run(window ?? chunk, chunk.length);
+    const offset = this.#parse(window ?? chunk, chunk.length);
     if (window !== undefined) closeMaskingWindow();
     if (offset === chunk.length) return;
-    this.#rest = new Queue();
-    // A copy, because a small rest must not hold a whole read buffer for as long as the pause takes.
-    this.#rest.push(Buffer.from(chunk.subarray(offset)));
+    this.#pausedChunks = new Queue();
+    // A slice would keep the whole read buffer in memory for as long as the pause lasts.
+    this.#pausedChunks.push(Buffer.from(chunk.subarray(offset)));
   }
 
-  /** Stops reporting after the current call until {@link resume}. */
+  /** Reports nothing after the current call of the listener until {@link resume}. */
   pause(): void {
     if (this.#state === 'reading') this.#state = 'paused';
   }
 
-  /** Goes on after {@link pause}: what came in the meantime is reported before this call returns. */
+  /** Continues after {@link pause}. Frames that arrived meanwhile are reported before this call returns. */
   resume(): void {
     if (this.#state === 'paused') this.#state = 'reading';
-    const rest = this.#rest;
-    if (rest === undefined || this.#isRunning) return;
-    for (let chunk = rest.shift(); chunk !== undefined; chunk = rest.shift()) {
-      const offset = this.#run(chunk, chunk.length);
+    const chunks = this.#pausedChunks;
+    if (chunks === undefined || this.#isParsing) return;
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+      const offset = this.#parse(chunk, chunk.length);
       if (offset < chunk.length) {
-        rest.unshift(chunk.subarray(offset));
+        chunks.unshift(chunk.subarray(offset));
         return;
       }
     }
-    this.#rest = undefined;
+    this.#pausedChunks = undefined;
   }
 
-  /** Discards all that comes from now on. */
+  /** Ends parsing for good: discards all bytes that are kept, and all that arrive later. */
   stop(): void {
     this.#state = 'stopped';
-    this.#rest = undefined;
-    this.#cut = undefined;
+    this.#pausedChunks = undefined;
+    this.#partial = undefined;
   }
 
-  /** A listener may have stopped the parser within the call that is running. */
+  /** Reads the state anew, because a listener may have stopped the parser within a call. */
   get #hasStopped(): boolean {
     return this.#state === 'stopped';
   }
 
-  /** Reads `bytes[0..end)` until the end, a pause or a stop. Returns how much is done with. */
-  #run(bytes: Buffer, end: number): number {
+  /** Parses `bytes[0..end)` up to the end, a pause or a stop. Returns the number of bytes that are done. */
+  #parse(bytes: Buffer, end: number): number {
     let offset = 0;
-    this.#isRunning = true;
+    this.#isParsing = true;
     while (offset < end && this.#state === 'reading') {
       if (!this.#isInPayload) {
-        offset += this.#cut === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
+        offset +=
+          this.#partial === undefined ? this.#beginHeader(bytes, offset, end) : this.#continueHeader(bytes, end);
         if (!this.#isInPayload) continue;
         if (isDataFrame(this.#firstByte) && !this.#listener.onDataHeader(this.#firstByte, this.#missingBytes)) break;
       }
-      // An empty frame ends with its header, a longer one may have nothing here yet.
+      // A frame without payload is complete here. The payload of any other may not have arrived yet.
       if (offset < end || this.#missingBytes === 0) offset = this.#readPayload(bytes, offset, end);
     }
-    this.#isRunning = false;
+    this.#isParsing = false;
     return this.#hasStopped ? end : offset;
   }
 
-  /** Reads a header that begins in this chunk. Returns the bytes taken. */
+  /** Reads a header that begins in this chunk. Returns the number of bytes read. */
   #beginHeader(bytes: Buffer, offset: number, end: number): number {
     const available = end - offset;
     const headerBytes = this.#readHeader(bytes, offset, available);
     if (headerBytes > 0) return headerBytes;
-    if (!this.#hasStopped) this.#cut = joined(NOTHING, bytes, offset, end);
+    if (!this.#hasStopped) this.#partial = concat(EMPTY, bytes, offset, end);
     return available;
   }
 
-  /** Reads on in a header that began in an earlier chunk. Returns the bytes taken from this one. */
+  /** Continues a header that began in an earlier chunk. Returns the number of bytes read from this chunk. */
   #continueHeader(bytes: Buffer, end: number): number {
-    const before = this.#cut as Buffer;
-    const header = joined(before, bytes, 0, Math.min(end, MAX_HEADER_BYTES - before.length));
+    const front = this.#partial as Buffer;
+    const header = concat(front, bytes, 0, Math.min(end, MAX_HEADER_BYTES - front.length));
     const headerBytes = this.#readHeader(header, 0, header.length);
-    this.#cut = headerBytes > 0 || this.#hasStopped ? undefined : header;
-    return headerBytes > 0 ? headerBytes - before.length : end;
+    this.#partial = headerBytes > 0 || this.#hasStopped ? undefined : header;
+    return headerBytes > 0 ? headerBytes - front.length : end;
   }
 
-  /** Reads and checks the header at `offset`. Returns its size, or 0 when it is cut or refused. */
+  /** Reads and checks the header at `offset`. Returns its size in bytes, 0 when it is incomplete or invalid. */
   #readHeader(bytes: Buffer, offset: number, available: number): number {
     if (available < 2) return 0;
-    const first = bytes[offset] as number;
-    const second = bytes[offset + 1] as number;
-    const masked = second >= MASK_BIT;
-    const shortLength = second & 0x7f;
-    if (!this.#checkFirstBytes(first, masked, shortLength)) return 0;
+    const firstByte = bytes[offset] as number;
+    const secondByte = bytes[offset + 1] as number;
+    const isMasked = secondByte >= MASK_BIT;
+    const shortLength = secondByte & 0x7f;
+    if (!this.#checkFirstBytes(firstByte, isMasked, shortLength)) return 0;
 
     let next = offset + 2;
     let payloadBytes = shortLength;
     const lengthBytes = shortLength < 126 ? 0 : shortLength === 126 ? 2 : 8;
-    const headerBytes = 2 + lengthBytes + (masked ? 4 : 0);
+    const headerBytes = 2 + lengthBytes + (isMasked ? 4 : 0);
     if (available < headerBytes) return 0;
     if (lengthBytes === 2) {
       payloadBytes = bytes.readUInt16BE(next);
       next += 2;
-      if (payloadBytes < 126) return this.#violation('ERR_LENGTH_NOT_MINIMAL', notMinimal(payloadBytes));
+      if (payloadBytes < 126) return this.#reportViolation('ERR_LENGTH_NOT_MINIMAL', describeLongForm(payloadBytes));
     } else if (lengthBytes === 8) {
-      const high = bytes.readUInt32BE(next);
-      payloadBytes = high * 0x1_0000_0000 + bytes.readUInt32BE(next + 4);
+      const highWord = bytes.readUInt32BE(next);
+      payloadBytes = highWord * 0x1_0000_0000 + bytes.readUInt32BE(next + 4);
       next += 8;
-      if (payloadBytes < 65_536) return this.#violation('ERR_LENGTH_NOT_MINIMAL', notMinimal(payloadBytes));
-      // Lengths from 2^53 on lose bits here, but no limit lets them pass: only the highest bit breaks the framing.
-      if (high >= 0x8000_0000) {
-        return this.#violation('ERR_LENGTH_NOT_MINIMAL', 'invalid frame: the highest bit of a 64-bit length is set');
+      if (payloadBytes < 65_536) return this.#reportViolation('ERR_LENGTH_NOT_MINIMAL', describeLongForm(payloadBytes));
+      // A length of 2^53 or more is not exact as a number, but is above every limit. Only the highest bit breaks a
+      // rule.
+      if (highWord >= 0x8000_0000) {
+        return this.#reportViolation(
+          'ERR_LENGTH_NOT_MINIMAL',
+          'invalid frame: the highest bit of a 64-bit payload length is set',
+        );
       }
     }
-    this.#key = masked ? bytes.readInt32BE(next) : 0;
-    this.#firstByte = first;
+    this.#key = isMasked ? bytes.readInt32BE(next) : 0;
+    this.#firstByte = firstByte;
     this.#missingBytes = payloadBytes;
     this.#isInPayload = true;
     return headerBytes;
   }
 
-  /** The rules that the first two bytes can break (RFC 6455 sections 5.1, 5.2 and 5.5). */
-  #checkFirstBytes(first: number, masked: boolean, shortLength: number): boolean {
-    const opcode = first & 0x0f;
-    if ((first & RSV_BITS & ~this.#allowedReservedBits) !== 0) {
-      this.#violation('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set that no extension uses');
+  /** Checks the rules that the first two bytes can break (RFC 6455 sections 5.1, 5.2 and 5.5). */
+  #checkFirstBytes(firstByte: number, isMasked: boolean, shortLength: number): boolean {
+    const opcode = firstByte & 0x0f;
+    if ((firstByte & RSV_BITS & ~this.#allowedReservedBits) !== 0) {
+      this.#reportViolation(
+        'ERR_RESERVED_BITS',
+        'invalid frame: a reserved bit is set, but no negotiated extension uses it',
+      );
     } else if (opcode > OPCODE_PONG || (opcode > OPCODE_BINARY && opcode < OPCODE_CLOSE)) {
-      this.#violation('ERR_RESERVED_OPCODE', `invalid frame: opcode ${opcode} is reserved`);
-    } else if (masked !== this.#expectsMask) {
-      if (masked) this.#violation('ERR_MASK_FORBIDDEN', 'invalid frame: a server must not mask');
-      else this.#violation('ERR_MASK_REQUIRED', 'invalid frame: a client must mask');
+      this.#reportViolation('ERR_RESERVED_OPCODE', `invalid frame: opcode ${opcode} is reserved`);
+    } else if (isMasked !== this.#expectsMask) {
+      if (isMasked) this.#reportViolation('ERR_MASK_FORBIDDEN', 'invalid frame: a server must not mask its frames');
+      else this.#reportViolation('ERR_MASK_REQUIRED', 'invalid frame: a client must mask its frames');
     } else if (opcode < OPCODE_CLOSE) {
       return true;
-    } else if (first < FIN_BIT) {
-      this.#violation('ERR_CONTROL_FRAME_FRAGMENTED', 'invalid frame: a control frame must not be fragmented');
-    } else if ((first & RSV_BITS) !== 0) {
+    } else if (firstByte < FIN_BIT) {
+      this.#reportViolation('ERR_CONTROL_FRAME_FRAGMENTED', 'invalid frame: a control frame must not be fragmented');
+    } else if ((firstByte & RSV_BITS) !== 0) {
       // RFC 7692 section 6.1: only data frames are compressed.
-      this.#violation('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set on a control frame');
+      this.#reportViolation('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set on a control frame');
     } else if (shortLength > MAX_CONTROL_PAYLOAD_BYTES) {
-      this.#violation(
+      this.#reportViolation(
         'ERR_CONTROL_FRAME_TOO_LONG',
         `invalid frame: a control frame must not have more than ${MAX_CONTROL_PAYLOAD_BYTES} payload bytes`,
       );
@@ -250,17 +261,17 @@ export class FrameParser {
 
   #readControlPayload(piece: Buffer, isLast: boolean): void {
     let payload = piece;
-    if (!isLast || this.#cut !== undefined) {
-      this.#cut ??= Buffer.alloc(piece.length + this.#missingBytes);
-      piece.copy(this.#cut, this.#cut.length - this.#missingBytes - piece.length);
-      payload = this.#cut;
+    if (!isLast || this.#partial !== undefined) {
+      this.#partial ??= Buffer.alloc(piece.length + this.#missingBytes);
+      piece.copy(this.#partial, this.#partial.length - this.#missingBytes - piece.length);
+      payload = this.#partial;
     }
     if (!isLast) return;
-    this.#cut = undefined;
+    this.#partial = undefined;
     this.#listener.onControlFrame(this.#firstByte & 0x0f, payload);
   }
 
-  #violation(code: ErrorCode, message: string): 0 {
+  #reportViolation(code: ErrorCode, message: string): 0 {
     this.stop();
     this.#listener.onFramingViolation(code, message);
     return 0;
@@ -271,14 +282,17 @@ function isDataFrame(firstByte: number): boolean {
   return (firstByte & 0x0f) <= OPCODE_BINARY;
 }
 
-/** Memory of its own, and of no pool: it may be held for as long as the peer likes. */
-function joined(front: Buffer, bytes: Buffer, start: number, end: number): Buffer {
+/**
+ * Returns `front` and `bytes[start..end)` in one new buffer. Buffer.alloc takes no memory from a pool, which the peer
+ * could keep alive by never finishing the frame.
+ */
+function concat(front: Buffer, bytes: Buffer, start: number, end: number): Buffer {
   const whole = Buffer.alloc(front.length + end - start);
   front.copy(whole);
   bytes.copy(whole, front.length, start, end);
   return whole;
 }
 
-function notMinimal(payloadBytes: number): string {
-  return `invalid frame: the length ${payloadBytes} is not in its shortest form`;
+function describeLongForm(payloadBytes: number): string {
+  return `invalid frame: the payload length ${payloadBytes} is not in its shortest form`;
 }

@@ -3,20 +3,20 @@ import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 import { applyMask, copyMasked, nextMaskingKey } from './mask.ts';
 import type { FrameOutput } from './frame-output.ts';
 
-/** Payloads from this size on are handed over as they are; below, copying is cheaper than one more piece to gather. */
+/** Payloads from this size on are sent without a copy. Smaller ones are cheaper to copy than to send as a piece. */
 export const LARGE_PAYLOAD_BYTES = 16_384;
-/** Texts up to this length are encoded straight into the output: three bytes for each UTF-16 unit at most. */
+/** Texts up to this length are encoded directly into the output: a UTF-16 code unit takes at most 3 bytes of UTF-8. */
 export const SHORT_TEXT_LENGTH: number = LARGE_PAYLOAD_BYTES / 3;
 
-/** Large payloads of a client are masked in pieces of this size. */
+/** A client masks large payloads in pieces of this size. */
 const MAX_PIECE_BYTES = 65_536;
 
 /**
- * Sends a frame.
+ * Writes a frame to the output.
  *
  * @param firstByte - FIN, RSV bits and opcode
- * @param payload - copied when it is masked or shorter than {@link LARGE_PAYLOAD_BYTES}, else handed over as it is
- * @param isMasked - whether a client sends it (RFC 6455 section 5.3)
+ * @param payload - copied when masked or shorter than {@link LARGE_PAYLOAD_BYTES}, otherwise sent without a copy
+ * @param isMasked - true for the frames of a client (RFC 6455 section 5.3)
  */
 export function writeFrame(output: FrameOutput, firstByte: number, payload: Buffer, isMasked: boolean): void {
   if (isMasked) {
@@ -38,14 +38,14 @@ export function writeFrame(output: FrameOutput, firstByte: number, payload: Buff
 }
 
 /**
- * Sends a text message in one frame.
+ * Writes a text message in one frame to the output.
  *
- * @param text - of at most {@link SHORT_TEXT_LENGTH} UTF-16 units
+ * @param text - at most {@link SHORT_TEXT_LENGTH} UTF-16 code units
  */
 export function writeShortText(output: FrameOutput, text: string, isMasked: boolean): void {
   const offset = output.reserve(MAX_HEADER_BYTES + text.length * 3);
   const { buffer } = output;
-  // Most text is ASCII: the header is placed for that, and the payload moved when it turns out longer.
+  // Most text is ASCII, so the header is sized for ASCII. When the text is longer in UTF-8, the payload is moved.
   const guessedStart = offset + frameHeaderBytes(text.length, isMasked);
   const payloadBytes = buffer.write(text, guessedStart, 'utf8');
   const start = offset + frameHeaderBytes(payloadBytes, isMasked);
@@ -57,7 +57,7 @@ export function writeShortText(output: FrameOutput, text: string, isMasked: bool
   output.commit(end - offset);
 }
 
-/** A client has to copy every payload, so a large one goes through the memory of the output too, piece by piece. */
+/** Writes a masked frame. Masking needs a copy, so even a large payload is copied to the output, piece by piece. */
 function writeMaskedFrame(output: FrameOutput, firstByte: number, payload: Buffer, key: number): void {
   const { length } = payload;
   const headerBytes = frameHeaderBytes(length, true);
@@ -70,7 +70,7 @@ function writeMaskedFrame(output: FrameOutput, firstByte: number, payload: Buffe
     const start = end;
     end = Math.min(length, start + MAX_PIECE_BYTES);
     const pieceOffset = output.reserve(end - start);
-    // Pieces are whole words, so the key needs no rotation.
+    // The size of a piece is a multiple of 4, so the key needs no rotation.
     copyMasked(payload, start, end, output.buffer, pieceOffset, key);
     output.commit(end - start);
   }

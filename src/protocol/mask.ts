@@ -1,13 +1,16 @@
 import { randomFillSync } from 'node:crypto';
 import { createWasmMask, type WasmMask, type WebAssemblyApi } from './mask-wasm.ts';
 
-/** From this size on, copying to where vector instructions reach pays, or where there are none, two views for whole words. */
+/**
+ * From this size on, a copy into the memory of vector instructions pays, or, without vector instructions, the creation
+ * of two views for whole words.
+ */
 const LONG_BYTES = 256;
-/** Smaller chunks are unmasked where they are. */
+/** Smaller chunks are unmasked in their own memory. */
 const MIN_WINDOW_BYTES = 128;
-/** Half of the memory that vector instructions reach: a chunk that is being parsed lies in the first half. */
+/** Half of the memory that vector instructions reach. The first half holds the chunk that is being parsed. */
 const WINDOW_BYTES = 65_536;
-/** Bytes of random data fetched at a time: 2 048 keys. */
+/** The amount of random bytes fetched at a time: 2 048 keys. */
 const POOL_BYTES = 8192;
 
 const keyBytes = new Uint8Array(4);
@@ -16,33 +19,34 @@ const keyWord = new Int32Array(keyBytes.buffer);
 const pool = Buffer.alloc(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
-const simd = createWasmMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+const wasmMask = createWasmMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
 let isWindowOpen = false;
 
 /**
- * Copies a chunk to where it is unmasked fastest, for as long as it is being parsed.
+ * Copies a chunk into the memory that vector instructions reach, where it is unmasked while it is parsed. The caller
+ * must call {@link closeMaskingWindow} afterwards.
  *
- * @returns memory that begins with the chunk and is longer, to be given back by {@link closeMaskingWindow}; undefined when
- *   the chunk is best unmasked where it is
+ * @returns that memory, which begins with the chunk and is longer; undefined when unmasking in place is faster, or
+ *   another chunk is being parsed
  */
 export function openMaskingWindow(chunk: Uint8Array): Buffer | undefined {
-  if (simd === undefined || isWindowOpen) return undefined;
+  if (wasmMask === undefined || isWindowOpen) return undefined;
   if (chunk.length < MIN_WINDOW_BYTES || chunk.length > WINDOW_BYTES) return undefined;
   isWindowOpen = true;
-  simd.memory.set(chunk);
-  return simd.memory;
+  wasmMask.memory.set(chunk);
+  return wasmMask.memory;
 }
 
-/** Gives back what {@link openMaskingWindow} gave. */
+/** Releases the memory that {@link openMaskingWindow} returned. */
 export function closeMaskingWindow(): void {
   isWindowOpen = false;
 }
 
 /**
- * A fresh masking key as a 32-bit integer, its first byte the most significant: 32 random bits that were never used.
+ * Returns a new masking key as a 32-bit integer whose most significant byte is the first byte of the key.
  *
- * @remarks Unpredictable, as RFC 6455 section 5.3 demands: from the system's random source, which is asked once for
- * many keys.
+ * @remarks The keys are unpredictable, as RFC 6455 section 5.3 demands: they come from the random source of the system,
+ * which is asked once for many keys.
  */
 export function nextMaskingKey(): number {
   if (poolOffset === POOL_BYTES) {
@@ -50,7 +54,7 @@ export function nextMaskingKey(): number {
     poolOffset = 0;
   }
   const key = pool.readInt32BE(poolOffset);
-  // A key is used once: what is left behind in the pool tells nothing about frames already sent.
+  // The key is erased from the pool, so that a leak of the pool reveals nothing about frames already sent.
   pool.writeInt32BE(0, poolOffset);
   poolOffset += 4;
   return key;
@@ -59,20 +63,23 @@ export function nextMaskingKey(): number {
 /**
  * Masks or unmasks `bytes[start..end)` in place (RFC 6455 section 5.3).
  *
- * @param key - the masking key, first byte most significant, already rotated when `start` is inside a payload
- * @returns whether all resulting bytes are ASCII, which comes for free and spares the text path a pass
+ * @param key - the masking key, first byte most significant, rotated by {@link rotateKey} when `start` is inside a
+ *   payload
+ * @returns true when all resulting bytes are ASCII, which costs nothing here and saves a pass over text
  */
 export function applyMask(bytes: Uint8Array, start: number, end: number, key: number): boolean {
-  if (bytes === simd?.memory) return simd.mask(start, end, swapBytes(key)) === 0;
+  if (bytes === wasmMask?.memory) return wasmMask.mask(start, end, swapBytes(key)) === 0;
   if (end - start < LONG_BYTES) return applyMaskByBytes(bytes, start, end, key) < 0x80;
-  return simd === undefined ? applyMaskByWords(bytes, start, end, key) : applyMaskByCopy(simd, bytes, start, end, key);
+  return wasmMask === undefined
+    ? applyMaskByWords(bytes, start, end, key)
+    : applyMaskByCopy(wasmMask, bytes, start, end, key);
 }
 
 /**
  * Copies `source[start..end)` to `target`, masked.
  *
- * @param offset - where it goes in `target`
- * @param key - as {@link applyMask} takes it
+ * @param offset - the start of the copy in `target`
+ * @param key - the masking key, as for {@link applyMask}
  */
 export function copyMasked(
   source: Uint8Array,
@@ -84,21 +91,21 @@ export function copyMasked(
 ): void {
   const length = end - start;
   const bytes = length === source.length ? source : source.subarray(start, end);
-  if (simd === undefined || length < LONG_BYTES || length > WINDOW_BYTES) {
+  if (wasmMask === undefined || length < LONG_BYTES || length > WINDOW_BYTES) {
     target.set(bytes, offset);
     applyMask(target, offset, offset + length, key);
   } else {
-    maskThroughWindow(simd, bytes, target, offset, key);
+    maskThroughWindow(wasmMask, bytes, target, offset, key);
   }
 }
 
-/** The key to go on with after `count` payload bytes. */
-export function rotateKey(key: number, count: number): number {
-  const bits = (count & 3) << 3;
+/** Returns the key for the rest of a payload after `byteCount` of its bytes. */
+export function rotateKey(key: number, byteCount: number): number {
+  const bits = (byteCount & 3) << 3;
   return bits === 0 ? key : (key << bits) | (key >>> (32 - bits));
 }
 
-/** Returns all resulting bytes or-ed together. */
+/** Masks byte by byte. Returns the bitwise OR of all resulting bytes. */
 function applyMaskByBytes(bytes: Uint8Array, start: number, end: number, key: number): number {
   const key0 = key >>> 24;
   const key1 = (key >>> 16) & 0xff;
@@ -133,9 +140,10 @@ function applyMaskByCopy(masker: WasmMask, bytes: Uint8Array, start: number, end
 }
 
 /**
- * Copies at most {@link WINDOW_BYTES} to `target`, masked on the way in the second half of the window's memory.
+ * Copies at most {@link WINDOW_BYTES} to `target` through the second half of the memory of `wasmMask`, where the bytes
+ * are masked.
  *
- * @returns whether all resulting bytes are ASCII
+ * @returns true when all resulting bytes are ASCII
  */
 function maskThroughWindow(
   { memory, mask }: WasmMask,
@@ -164,7 +172,7 @@ function applyMaskByWords(bytes: Uint8Array, start: number, end: number, key: nu
   keyBytes[1] = bodyKey >>> 16;
   keyBytes[2] = bodyKey >>> 8;
   keyBytes[3] = bodyKey;
-  // Both views are in the machine's own byte order, so this holds on either kind of machine.
+  // Both views use the byte order of the machine, so the word is right on little-endian and big-endian machines.
   const word = keyWord[0] as number;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + bodyStart, (end - bodyStart) >> 2);
   let seenWords = 0;

@@ -5,54 +5,54 @@ import { partialMessageBudget, type PartialMessageHolder, PartialMessageMemory }
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import { Utf8Validator } from './utf8.ts';
 
-/** A message that announces more than this gets its memory as the bytes come, not at once. */
+/** The largest first buffer for an announced size. A larger message gets its memory as its bytes arrive. */
 const MAX_FIRST_BUFFER_BYTES = 1_048_576;
-/** The first buffer of a message in several pieces has at least this size. */
+/** The smallest first buffer of a message in several pieces. */
 const MIN_FIRST_BUFFER_BYTES = 256;
-/** A size is believed when one in so many of its bytes has come: to announce much costs a sender something too. */
+/** The announced size is allocated once 1/16 of it has arrived, so that a sender must pay for the memory it claims. */
 const MAX_ADVANCE = 16;
 
-/** Limits on what a peer may make this end hold. */
+/** Limits on the messages of a peer, which bound the memory of this end. */
 export interface MessageLimits {
-  /** Longest message in bytes, before and after inflating. */
+  /** The longest message in bytes, before and after inflating. */
   readonly maxMessageBytes: number;
-  /** Most frames of one message. */
+  /** The largest number of frames in one message. */
   readonly maxFragments: number;
 }
 
-/** What the assembler reports. */
+/** Receives the events of a {@link MessageAssembler}. */
 export interface MessageListener {
-  /** A whole message: text as a string (or as bytes when `decodesText` is off), binary as bytes of its own. */
+  /** A whole message: text as a string (as bytes when `decodesText` is false), binary data as a copy of the bytes. */
   onAssembledMessage(data: string | Buffer, isText: boolean): void;
-  /** The message is refused. The assembler takes nothing more. */
+  /** The message breaks a rule or a limit. The assembler must not be called again. */
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void;
-  /** A message is being inflated: no further frame may be read before the end of it. */
+  /** Inflating has begun: no further frame may be read before {@link onInflated}. */
   onInflating(): void;
-  /** Inflating is over. `report` makes the call that tells of its result, now or later. */
+  /** Inflating has ended. The listener calls `report`, now or later, to receive the message or the violation. */
   onInflated(report: () => void): void;
 }
 
 /**
  * Joins data frames into messages (RFC 6455 section 5.4) and turns text into strings.
  *
- * @remarks For those that are compressed or do not come whole: the others are read without it. What has come is copied,
- * piece by piece, into one buffer that grows by doubling, so that memory follows bytes and not frames.
+ * @remarks Only a message that is compressed, or does not arrive whole in one chunk, needs an assembler. Its bytes are
+ * copied into one buffer that grows by doubling, so that memory depends on bytes and not on frames.
  */
 export class MessageAssembler implements PartialMessageHolder {
   readonly #listener: MessageListener;
   readonly #limits: MessageLimits;
   readonly #decodesText: boolean;
   readonly #inflater: Inflater | undefined;
-  /** Opcode of the unfinished message, 0 when there is none. */
+  /** The opcode of the unfinished message, 0 when there is none. */
   #opcode = 0;
   #isCompressed = false;
   #isFinalFrame = false;
-  #fragments = 0;
-  /** Bytes of the message with the whole of the current frame. */
+  #fragmentCount = 0;
+  /** Payload bytes of the message up to the end of the current frame. */
   #announcedBytes = 0;
   #buffer: Buffer | undefined;
   #bufferedBytes = 0;
-  /** What counts {@link #buffer} against the budget of the process. */
+  /** The entry of {@link #buffer} in the budget of the process. */
   #memory: PartialMessageMemory | undefined;
   #utf8: Utf8Validator | undefined;
 
@@ -63,48 +63,54 @@ export class MessageAssembler implements PartialMessageHolder {
     this.#inflater = inflater;
   }
 
-  /** Whether a message has begun and not ended. */
+  /** True after the first frame of a message has begun and before the last one has ended. */
   get isIncomplete(): boolean {
     return this.#opcode !== 0;
   }
 
-  /** Takes a data frame's header. Returns false when the message is refused. */
+  /** Takes the header of a data frame. Returns false when the message is refused. */
   begin(firstByte: number, payloadBytes: number): boolean {
     const opcode = firstByte & 0x0f;
     if (opcode === OPCODE_CONTINUATION) {
       if (this.#opcode === 0) {
-        return this.#refuse('ERR_UNEXPECTED_CONTINUATION', 'invalid frame: a continuation without a message to go on');
+        return this.#refuse(
+          'ERR_UNEXPECTED_CONTINUATION',
+          'invalid frame: a continuation frame came while no message was unfinished',
+        );
       }
       if ((firstByte & RSV1_BIT) !== 0) {
-        // RFC 7692 section 6.1: only the first frame of a message carries the bit.
-        return this.#refuse('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set on a continuation');
+        // RFC 7692 section 6.1: only the first frame of a message may have RSV1 set.
+        return this.#refuse('ERR_RESERVED_BITS', 'invalid frame: a reserved bit is set on a continuation frame');
       }
     } else {
       if (this.#opcode !== 0) {
-        return this.#refuse('ERR_EXPECTED_CONTINUATION', 'invalid frame: a new message before the end of the last one');
+        return this.#refuse(
+          'ERR_EXPECTED_CONTINUATION',
+          'invalid frame: a new message began before the last one was finished',
+        );
       }
       this.#opcode = opcode;
       this.#isCompressed = (firstByte & RSV1_BIT) !== 0;
-      this.#fragments = 0;
+      this.#fragmentCount = 0;
       this.#announcedBytes = 0;
       this.#bufferedBytes = 0;
     }
-    this.#fragments++;
+    this.#fragmentCount++;
     this.#announcedBytes += payloadBytes;
     this.#isFinalFrame = firstByte >= FIN_BIT;
     const { maxFragments, maxMessageBytes } = this.#limits;
     if (this.#announcedBytes > maxMessageBytes) return this.#refuseSize(this.#announcedBytes);
-    if (this.#fragments > maxFragments) {
+    if (this.#fragmentCount > maxFragments) {
       return this.#refuse(
         'ERR_TOO_MANY_FRAGMENTS',
-        `too many fragments in one message: ${this.#fragments} (maxFragments ${maxFragments})`,
-        { limit: maxFragments, observed: this.#fragments },
+        `too many fragments in one message: ${this.#fragmentCount} (maxFragments ${maxFragments})`,
+        { limit: maxFragments, observed: this.#fragmentCount },
       );
     }
     return true;
   }
 
-  /** Takes payload bytes of the current data frame: {@link FrameListener.onDataPayload}. */
+  /** Takes payload bytes of the current data frame, as `FrameListener.onDataPayload` reports them. */
   take(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
     const isEnd = isLast && this.#isFinalFrame;
     const isText = this.#opcode === OPCODE_TEXT;
@@ -123,9 +129,9 @@ export class MessageAssembler implements PartialMessageHolder {
     if (this.#store(bytes, start, end) && isEnd) this.#finish(isText);
   }
 
-  /** Lets go of an unfinished message. */
+  /** Frees the memory of an unfinished message. */
   clear(): void {
-    if (this.#memory !== undefined) partialMessageBudget.release(this.#memory);
+    if (this.#memory !== undefined) partialMessageBudget.remove(this.#memory);
     this.#memory = undefined;
     this.#buffer = undefined;
     this.#utf8 = undefined;
@@ -144,14 +150,14 @@ export class MessageAssembler implements PartialMessageHolder {
     this.#opcode = 0;
     this.clear();
     if (this.#isCompressed) this.#inflate(payload, isText);
-    // The pieces have been checked as they came.
+    // The validator has checked the text piece by piece.
     else this.#listener.onAssembledMessage(isText && this.#decodesText ? payload.toString('utf8') : payload, isText);
   }
 
   #inflate(compressed: Buffer, isText: boolean): void {
     const { maxMessageBytes } = this.#limits;
     this.#listener.onInflating();
-    // RSV1 passes the frame parser only when compression was negotiated.
+    // There is an inflater: the frame parser accepts RSV1 only when compression was negotiated.
     (this.#inflater as Inflater).inflate(compressed, maxMessageBytes, (error, result) => {
       this.#listener.onInflated(() => {
         if (error instanceof RangeError) this.#refuseSize(undefined);
@@ -163,27 +169,27 @@ export class MessageAssembler implements PartialMessageHolder {
     });
   }
 
-  /** Reports a message that is there as a whole. */
+  /** Reports a message whose bytes are all in `bytes[start..end)`. */
   #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isAscii: boolean): void {
     const data = readMessage(bytes, start, end, isText, isAscii, this.#decodesText);
     if (data === undefined) this.#refuseUtf8();
     else this.#listener.onAssembledMessage(data, isText);
   }
 
-  /** Returns false when the message has been refused because of the budget of the process. */
+  /** Copies bytes to the buffer. Returns false when the budget of the process refused the message. */
   #store(bytes: Buffer, start: number, end: number): boolean {
-    const needed = this.#bufferedBytes + end - start;
+    const neededBytes = this.#bufferedBytes + end - start;
     const buffer = this.#buffer;
-    if (buffer === undefined || buffer.length < needed) {
-      const most = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
-      const size = Math.min(grownSize(buffer, needed, this.#announcedBytes), most);
+    if (buffer === undefined || buffer.length < neededBytes) {
+      const maxBytes = this.#isFinalFrame ? this.#announcedBytes : this.#limits.maxMessageBytes;
+      const sizeBytes = Math.min(growBytes(buffer, neededBytes, this.#announcedBytes), maxBytes);
       this.#memory ??= new PartialMessageMemory(this);
-      if (!partialMessageBudget.hold(this.#memory, size)) return false;
-      this.#buffer = Buffer.allocUnsafeSlow(size);
+      if (!partialMessageBudget.update(this.#memory, sizeBytes)) return false;
+      this.#buffer = Buffer.allocUnsafeSlow(sizeBytes);
       if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
     }
     bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);
-    this.#bufferedBytes = needed;
+    this.#bufferedBytes = neededBytes;
     return true;
   }
 
@@ -193,7 +199,7 @@ export class MessageAssembler implements PartialMessageHolder {
 
   #refuseSize(observed: number | undefined): false {
     const { maxMessageBytes } = this.#limits;
-    const figure = observed === undefined ? 'more bytes when inflated' : `${observed} bytes`;
+    const figure = observed === undefined ? 'the inflated size is over the limit' : `${observed} bytes`;
     return this.#refuse('ERR_MESSAGE_TOO_BIG', `message too big: ${figure} (maxMessageBytes ${maxMessageBytes})`, {
       limit: maxMessageBytes,
       ...(observed !== undefined && { observed }),
@@ -207,10 +213,10 @@ export class MessageAssembler implements PartialMessageHolder {
   }
 }
 
-/** Size of the buffer in place of `buffer`, for `neededBytes` that have come of a message. */
-function grownSize(buffer: Buffer | undefined, neededBytes: number, announcedBytes: number): number {
-  const grown = Math.max(neededBytes, buffer === undefined ? MIN_FIRST_BUFFER_BYTES : buffer.length * 2);
-  const announced = Math.min(announcedBytes, MAX_FIRST_BUFFER_BYTES);
-  // All or nothing: with memory for a part of it, a message of 1 MiB was copied once more when its last piece came.
-  return neededBytes * MAX_ADVANCE < announced ? grown : Math.max(grown, announced);
+/** Returns the size of the buffer that replaces `buffer` once `neededBytes` of a message have arrived. */
+function growBytes(buffer: Buffer | undefined, neededBytes: number, announcedBytes: number): number {
+  const grownBytes = Math.max(neededBytes, buffer === undefined ? MIN_FIRST_BUFFER_BYTES : buffer.length * 2);
+  const trustedBytes = Math.min(announcedBytes, MAX_FIRST_BUFFER_BYTES);
+  // A buffer for a part of the announced size made a message of 1 MiB be copied once more when its last piece arrived.
+  return neededBytes * MAX_ADVANCE < trustedBytes ? grownBytes : Math.max(grownBytes, trustedBytes);
 }

@@ -1,21 +1,21 @@
 import { isUtf8 } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
 
-/** What is wrong with a text that {@link readMessage} refuses. */
+/** The error message for a text that {@link readMessage} refuses. */
 export const INVALID_UTF8 = 'invalid text message: not valid UTF-8';
 
-/** Binary messages of this size are cut out of arena of our own. */
+/** Binary messages from this size to {@link MAX_SLICE_BYTES} are allocated in an arena. */
 const MIN_SLICE_BYTES = 512;
 const MAX_SLICE_BYTES = 4096;
-/** One message that its receiver keeps holds this much at most: 64 times its size. */
+/** A message that its receiver keeps retains one arena: at most 64 times the size of the message. */
 const ARENA_BYTES = 32_768;
 
 /**
- * Reads a message that lies whole in `bytes[start..end)`, which the result does not refer to.
+ * Reads a message that lies whole in `bytes[start..end)`. The result does not share memory with `bytes`.
  *
- * @param isAscii - true when all bytes are known to be ASCII, false when they may be or not
- * @param decodesText - whether text becomes a string (true) or stays bytes (false)
- * @returns undefined for a text that is not UTF-8
+ * @param isAscii - true when all bytes are known to be ASCII, false when that is not known
+ * @param decodesText - true when text becomes a string, false when text stays bytes
+ * @returns undefined when a text is not valid UTF-8
  */
 export function readMessage(
   bytes: Buffer,
@@ -25,38 +25,38 @@ export function readMessage(
   isAscii: boolean,
   decodesText: boolean,
 ): string | Buffer | undefined {
-  if (!isText) return copyOf(bytes, start, end);
+  if (!isText) return copyBytes(bytes, start, end);
   if (!isAscii && !isUtf8(bytes.subarray(start, end))) return undefined;
-  if (!decodesText) return copyOf(bytes, start, end);
+  if (!decodesText) return copyBytes(bytes, start, end);
   return bytes.toString(isAscii ? 'latin1' : 'utf8', start, end);
 }
 
-/** Bytes of the caller's own: a slice would hold the whole read buffer. */
-function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+/** Copies bytes, because a slice would keep the whole read buffer in memory. */
+function copyBytes(bytes: Buffer, start: number, end: number): Buffer {
   const copy = allocate(end - start);
   bytes.copy(copy, 0, start, end);
   return copy;
 }
 
-let slab = Buffer.alloc(0);
-let slabOffset = 0;
+let arena = Buffer.alloc(0);
+let arenaOffset = 0;
 
 /**
- * Memory for a message, not yet written to.
+ * Returns uninitialized memory for a message.
  *
- * @remarks Node 20 and 22 cut what is below 4 KiB out of arena of 8 KiB, which are eight messages of 1 KiB: to allocate
- * and fill the memory of one took a third longer.
+ * @remarks Node 20 and 22 allocate sizes below 4 KiB in pools of 8 KiB, which hold only eight messages of 1 KiB. To
+ * allocate and fill the memory of such a message from Node's pool took a third longer than from this arena.
  */
 function allocate(byteCount: number): Buffer {
   if (byteCount < MIN_SLICE_BYTES || byteCount > MAX_SLICE_BYTES) return Buffer.allocUnsafe(byteCount);
-  if (slab.length - slabOffset < byteCount) {
-    slab = Buffer.allocUnsafeSlow(ARENA_BYTES);
-    slabOffset = 0;
-    // As Node does with its own: whoever moves a message to another thread would take those of other connections along.
-    markAsUntransferable(slab.buffer);
+  if (arena.length - arenaOffset < byteCount) {
+    arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+    arenaOffset = 0;
+    // Node does the same with its pools: a transfer of one message to another thread would detach the whole arena.
+    markAsUntransferable(arena.buffer);
   }
-  const start = slabOffset;
-  // Whoever looks at the bytes as larger numbers needs them aligned.
-  slabOffset = (start + byteCount + 7) & ~7;
-  return slab.subarray(start, start + byteCount);
+  const start = arenaOffset;
+  // Slices are aligned to 8 bytes, so that a typed array of larger numbers can be created over a message.
+  arenaOffset = (start + byteCount + 7) & ~7;
+  return arena.subarray(start, start + byteCount);
 }

@@ -1,20 +1,20 @@
-/** What holds the bytes of an unfinished message. */
+/** The owner of the memory of an unfinished message. */
 export interface PartialMessageHolder {
   /**
-   * Too many bytes are held in this process, and no message has been unfinished for longer than this one: let go of it.
+   * The budget is exceeded and this message is the oldest unfinished one: the holder must free its memory.
    *
-   * @param limitBytes - what may be held in all
-   * @param observedBytes - what was held
+   * @param limitBytes - the budget
+   * @param observedBytes - the memory of all unfinished messages before this one was removed
    */
   onBudgetExceeded(limitBytes: number, observedBytes: number): void;
 }
 
-/** What one unfinished message holds, in a list of all of them. */
+/** The memory of one unfinished message: an entry in the linked list of all of them. */
 export class PartialMessageMemory {
   readonly holder: PartialMessageHolder;
   heldBytes = 0;
-  /** Whether it is in the list. */
-  isHeld = false;
+  /** True while the entry is in the list. */
+  isListed = false;
   older: PartialMessageMemory | undefined;
   younger: PartialMessageMemory | undefined;
 
@@ -24,12 +24,12 @@ export class PartialMessageMemory {
 }
 
 /**
- * Memory for unfinished messages, of many connections together: thousands of peers that each stay below their own limit
- * could fill the memory of the process all the same.
+ * Limits the memory for unfinished messages of all connections together: thousands of peers that each stay below their
+ * own limit could otherwise exhaust the memory of the process.
  *
- * @remarks When the budget is spent, the oldest unfinished message goes. Those who hold memory on purpose are there for
- * longer than those whose messages are under way. A linked list, because a `Map` of the same took 2 to 4 µs for each
- * message of 64 KiB: coming and going makes it rehash all the time.
+ * @remarks When the budget is exceeded, the oldest unfinished message is refused, because an attacker keeps messages
+ * unfinished for longer than an honest peer. The entries are a linked list, because a `Map`, which rehashes all the
+ * time as entries come and go, took 2 to 4 µs for each message of 64 KiB.
  */
 export class PartialMessageBudget {
   limitBytes: number;
@@ -41,33 +41,34 @@ export class PartialMessageBudget {
     this.limitBytes = limitBytes;
   }
 
-  /** Bytes that are held now. */
+  /** The memory of all unfinished messages in bytes. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
   /**
-   * The message now holds this much. May call {@link PartialMessageHolder.onBudgetExceeded}, also of its holder.
+   * Sets the memory of a message to `bytes`, and adds the message when it is new. When the budget is then exceeded,
+   * calls {@link PartialMessageHolder.onBudgetExceeded} of the oldest messages, which may include this one.
    *
-   * @returns false when this message itself had to go
+   * @returns false when this message itself was removed
    */
-  hold(memory: PartialMessageMemory, bytes: number): boolean {
-    if (!memory.isHeld) this.#add(memory);
+  update(memory: PartialMessageMemory, bytes: number): boolean {
+    if (!memory.isListed) this.#add(memory);
     this.#heldBytes += bytes - memory.heldBytes;
     memory.heldBytes = bytes;
     while (this.#heldBytes > this.limitBytes) {
       const oldest = this.#oldest as PartialMessageMemory;
       const observedBytes = this.#heldBytes;
-      this.release(oldest);
+      this.remove(oldest);
       oldest.holder.onBudgetExceeded(this.limitBytes, observedBytes);
     }
-    return memory.isHeld;
+    return memory.isListed;
   }
 
-  /** The message holds nothing any more. Does nothing when it held nothing. */
-  release(memory: PartialMessageMemory): void {
-    if (!memory.isHeld) return;
-    memory.isHeld = false;
+  /** Removes a message whose memory was freed. Does nothing when the message was not added. */
+  remove(memory: PartialMessageMemory): void {
+    if (!memory.isListed) return;
+    memory.isListed = false;
     this.#heldBytes -= memory.heldBytes;
     memory.heldBytes = 0;
     const { older, younger } = memory;
@@ -81,7 +82,7 @@ export class PartialMessageBudget {
 
   #add(memory: PartialMessageMemory): void {
     const youngest = this.#youngest;
-    memory.isHeld = true;
+    memory.isListed = true;
     memory.older = youngest;
     if (youngest === undefined) this.#oldest = memory;
     else youngest.younger = memory;

@@ -2,24 +2,24 @@ import type { Deflater, TransformDone } from './compression.ts';
 import { FIN_BIT, OPCODE_BINARY, OPCODE_TEXT } from './constants.ts';
 import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 
-/** A message that one deflater compresses, or has compressed. */
-interface Compressed {
+/** The result of one deflater for a message, or the callbacks that wait for the result. */
+interface DeflateResult {
   readonly waiting: TransformDone[];
   error: Error | undefined;
   result: Buffer | undefined;
 }
 
 /**
- * A message that goes to many peers: framed once and compressed once, its bytes shared by all of them.
+ * A message for many peers, which is framed once and compressed once. All connections share the bytes.
  *
- * @remarks For servers only: a client masks each frame with a key of its own.
+ * @remarks Only servers can share frames: a client masks each frame with a new key.
  */
 export class PreparedMessage {
   readonly opcode: number;
-  /** Must never change. */
+  /** The payload, which must never change. */
   readonly payload: Buffer;
   #frame: Buffer | undefined;
-  #compressed: Map<Deflater, Compressed> | undefined;
+  #results: Map<Deflater, DeflateResult> | undefined;
 
   /** @param data - a string for a text message, bytes for a binary one */
   constructor(data: string | Buffer) {
@@ -28,7 +28,7 @@ export class PreparedMessage {
     this.payload = isText ? Buffer.from(data, 'utf8') : data;
   }
 
-  /** The whole frame, not compressed. Must never change. */
+  /** The whole uncompressed frame, which must never change. */
   get frame(): Buffer {
     if (this.#frame === undefined) {
       const { length } = this.payload;
@@ -40,32 +40,33 @@ export class PreparedMessage {
     return this.#frame;
   }
 
-  /** Compresses the payload by a deflater that is shared; a second call for the same deflater gets the same result. */
+  /** Compresses the payload with a shared deflater. Further calls for the same deflater get the same result. */
   deflate(deflater: Deflater, done: TransformDone): void {
-    this.#compressed ??= new Map();
-    const known = this.#compressed.get(deflater);
+    this.#results ??= new Map();
+    const known = this.#results.get(deflater);
     if (known?.result !== undefined) done(known.error, known.result);
     else if (known !== undefined) known.waiting.push(done);
     else {
-      const compressed: Compressed = { waiting: [done], error: undefined, result: undefined };
-      this.#compressed.set(deflater, compressed);
+      const pending: DeflateResult = { waiting: [done], error: undefined, result: undefined };
+      this.#results.set(deflater, pending);
       deflater.deflate(this.payload, (error, result) => {
-        compressed.error = error;
-        compressed.result = result;
-        for (const waiting of compressed.waiting.splice(0)) waiting(error, result);
+        pending.error = error;
+        pending.result = result;
+        for (const waiting of pending.waiting.splice(0)) waiting(error, result);
       });
     }
   }
 }
 
-/** The last text that was sent anywhere, and the message made of it once it was sent for the second time. */
+/** The text that any connection sent last, and its message once the text has been sent twice in a row. */
 let lastText: string | undefined;
 let lastMessage: PreparedMessage | undefined;
 
 /**
- * The message of a text that was the last one sent too, to whomever: `for (const c of connections) c.send(text)`.
+ * Returns a shared message for a text that some connection has just sent: `for (const c of connections) c.send(text)`.
  *
- * @returns undefined for a text that is new: framing it for one peer is cheaper in that peer's output
+ * @returns undefined for a text other than the last one, which is cheaper to frame directly in the output of its
+ *   connection
  */
 export function sharedMessage(text: string): PreparedMessage | undefined {
   if (text !== lastText) {
@@ -77,7 +78,7 @@ export function sharedMessage(text: string): PreparedMessage | undefined {
   return lastMessage;
 }
 
-/** Lets go of the last text: the turn of the event loop is over. */
+/** Forgets the last text. Called at the end of a turn of the event loop. */
 export function forgetSharedMessage(): void {
   lastText = undefined;
   lastMessage = undefined;

@@ -21,12 +21,12 @@ import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import type { ProtocolSink } from './sink.ts';
 import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './frame-writer.ts';
 
-/** What a connection is made of. */
+/** The options of a {@link ProtocolConnection}. */
 export interface ProtocolOptions extends MessageLimits {
   readonly role: Role;
-  /** Whether text messages arrive as strings (true) or as bytes (false). */
+  /** True when text messages arrive as strings, false when they arrive as bytes. */
   readonly decodesText: boolean;
-  /** The negotiated compression, when there is one. */
+  /** The negotiated compression, undefined when none was negotiated. */
   readonly compression?: Compression | undefined;
 }
 
@@ -38,35 +38,35 @@ type ProtocolState = 'open' | 'closeSent' | 'done';
 
 /** A message that is being inflated. */
 interface Inflating {
-  /** Whether the sink knows: it is not told of what takes no time. */
-  isTold: boolean;
-  /** Reports the result, when inflating has ended during a pause. */
+  /** True once the sink has been told, which happens only when inflating is asynchronous. */
+  isReported: boolean;
+  /** Reports the result. Set when inflating has ended during a pause. */
   report: (() => void) | undefined;
 }
 
 /**
  * The WebSocket protocol of one connection (RFC 6455), without I/O, clock or promises: bytes go in through
- * {@link receive}, intents through the other methods; frames come out through the {@link FrameOutput}, events through the
- * {@link ProtocolSink}.
+ * {@link receive}, intents through the other methods; frames come out through the {@link FrameOutput}, events through
+ * the {@link ProtocolSink}.
  *
- * @remarks Pings and close frames are answered here. After a close frame or a failure all that still comes is discarded.
+ * @remarks This class answers pings and close frames. After a close frame or a failure, all further input is discarded.
  */
 export class ProtocolConnection implements FrameListener, MessageListener, DeflateListener {
   readonly #sink: ProtocolSink;
   readonly #output: FrameOutput;
   readonly #options: ProtocolOptions;
-  /** Undefined once the connection is done: what still comes is discarded. */
+  /** The parser, undefined once the connection is done and all further input is discarded. */
   #parser: FrameParser | undefined;
-  /** Only while there is a message that is compressed, or not whole. */
+  /** The assembler, which exists only while a message is compressed or incomplete. */
   #assembler: MessageAssembler | undefined;
   #state: ProtocolState = 'open';
   #isPaused = false;
   #inflating: Inflating | undefined;
-  /** Made with the first message that is compressed. */
-  #deflating: DeflateQueue | undefined;
-  /** Number of the message, or of the control frame between messages, that comes next or has come in part. */
+  /** The queue of messages to compress, created for the first of them. */
+  #deflateQueue: DeflateQueue | undefined;
+  /** The number of the next or incomplete message, or of the control frame between messages. */
   #ordinal = 1;
-  /** The latest ping that could not be answered at once. */
+  /** The payload of the latest ping, when the output was too busy for the pong. */
   #waitingPong: Buffer | undefined;
 
   constructor(sink: ProtocolSink, output: FrameOutput, options: ProtocolOptions) {
@@ -76,36 +76,37 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     this.#parser = new FrameParser(this, !this.#isClient, options.compression === undefined ? 0 : RSV1_BIT);
   }
 
-  /** True from the moment a close frame was sent, or was to be sent: no further message goes out. */
+  /** True once a close frame was sent or queued, or the connection failed: no further message is sent. */
   get isClosing(): boolean {
     return this.#state !== 'open';
   }
 
   /**
-   * Which message, or control frame between messages, has come in part only: a number that no other one has, 0 for none.
+   * A number that identifies the message, or the control frame between messages, that has arrived only in part; 0 when
+   * there is none.
    */
   get partialMessageId(): number {
     const isPartial = this.#state === 'open' && (this.#parser?.isInFrame === true || this.#isInMessage);
     return isPartial ? this.#ordinal : 0;
   }
 
-  /** Payload bytes of messages that are being compressed, or wait behind one that is. */
+  /** Payload bytes of the message that is being compressed and of all messages behind it. */
   get waitingBytes(): number {
-    return this.#deflating?.waitingBytes ?? 0;
+    return this.#deflateQueue?.waitingBytes ?? 0;
   }
 
-  /** Takes bytes from the peer, which it may change, and which may be used again after the call. Never throws. */
+  /** Takes bytes from the peer. The chunk may be changed, and may be used again after the call. Never throws. */
   receive(chunk: Buffer): void {
     this.#parser?.receive(chunk);
   }
 
-  /** Reports nothing more, after the current event, until {@link resume}. */
+  /** Reports no event after the current one until {@link resume}. */
   pause(): void {
     this.#isPaused = true;
     this.#parser?.pause();
   }
 
-  /** Goes on after {@link pause}. Events that were held back come before this call returns. */
+  /** Continues after {@link pause}. The events that were held back are reported before this call returns. */
   resume(): void {
     this.#isPaused = false;
     const inflating = this.#inflating;
@@ -120,7 +121,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   /**
    * Sends a text message. Does nothing once the connection is closing.
    *
-   * @param compress - whether to compress it where compression was negotiated; by default by its length
+   * @param compress - true or false to compress or not where compression was negotiated; by default the length decides
    */
   sendText(text: string, compress?: boolean): void {
     if (this.#state !== 'open') return;
@@ -136,7 +137,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   /**
    * Sends a binary message. Does nothing once the connection is closing.
    *
-   * @param bytes - copied when shorter than 16 KiB; longer ones must not change until they have left
+   * @param bytes - copied when shorter than 16 KiB; longer bytes must not change until they have been sent
    */
   sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#state !== 'open') return;
@@ -147,7 +148,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes);
   }
 
-  /** Sends a message that other connections send too. For servers only. Does nothing once the connection is closing. */
+  /** Sends a message that other connections send too. Only for servers. Does nothing once the connection is closing. */
   sendPrepared(message: PreparedMessage, compress?: boolean): void {
     if (this.#state === 'open') this.#sendShared(message, this.#compresses(message.payload.length, compress));
   }
@@ -171,44 +172,44 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   /**
-   * Begins the closing handshake (RFC 6455 section 7.1.2). Messages that come after this call are discarded; those that
-   * are still being compressed leave in front of the close frame.
+   * Starts the closing handshake (RFC 6455 section 7.1.2). Messages that arrive after this call are discarded. Messages
+   * that are still being compressed are sent before the close frame.
    *
    * @param code - a code that may be sent, or 1005 for an empty close frame
-   * @param reason - cut to 123 bytes at a code point
+   * @param reason - cut between code points when longer than 123 bytes of UTF-8
    */
   close(code: number, reason: string): void {
     if (this.#state !== 'open') return;
     this.#state = 'closeSent';
-    // What has come of an unfinished message will never be delivered.
+    // An unfinished message will never be delivered, so its memory is freed.
     this.#forgetMessage();
     const payload = buildClosePayload(code, reason);
-    if (this.#deflating?.isDeflating === true) this.#deflating.pushClose(payload);
+    if (this.#deflateQueue?.isDeflating === true) this.#deflateQueue.pushClose(payload);
     else this.#writeClose(payload);
   }
 
   /**
-   * Ends the connection because of an error: sends its close code where there is one, and discards what still comes.
-   * The sink hears `onFail`.
+   * Ends the connection because of an error: sends the close code of the error if it may be sent, discards all further
+   * input, and calls `onFail` of the sink.
    *
-   * @returns false when the connection is over already, and nothing happens
+   * @returns false when the connection was over already and nothing was done
    */
   fail(error: FourDError): boolean {
     if (this.#state === 'done') return false;
-    const isCloseSent = this.#state === 'closeSent' && this.#deflating?.waitingClose === undefined;
+    const isCloseSent = this.#state === 'closeSent' && this.#deflateQueue?.waitingClose === undefined;
     this.#finish();
-    // The peer gets the code, and no detail of what went wrong here.
+    // The close frame has no reason, so that the peer learns no details of an error at this end.
     if (!isCloseSent && isSendableCloseCode(error.closeCode)) this.#writeClose(buildClosePayload(error.closeCode, ''));
     this.#sink.onFail(error);
     return true;
   }
 
-  /** Ends the connection without a word: the transport is gone. */
+  /** Ends the connection without sending or reporting anything, because the transport is gone. */
   abandon(): void {
     this.#finish();
   }
 
-  /** To be called when the output takes bytes again: a pong that had to wait goes out. */
+  /** Sends a pong that had to wait. To be called when the output accepts bytes again. */
   onOutputWritable(): void {
     const pong = this.#waitingPong;
     this.#waitingPong = undefined;
@@ -218,10 +219,10 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   // FrameListener
 
   onDataHeader(firstByte: number, payloadBytes: number): boolean {
-    // After our own close frame nothing is delivered any more, so nothing needs to be held or checked.
+    // After our close frame no message is delivered, so none needs to be kept or checked.
     if (this.#state !== 'open') return true;
     if (this.#assembler === undefined) {
-      // Whether an assembler is needed shows with the payload.
+      // The payload will show whether an assembler is needed.
       if (isWholeMessage(firstByte) && payloadBytes <= this.#options.maxMessageBytes) return true;
       this.#assembler = this.#createAssembler();
     }
@@ -243,13 +244,13 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     }
     assembler.take(bytes, start, end, isAscii, isLast);
     if (!assembler.isIncomplete) this.#assembler = undefined;
-    if (this.#inflating === undefined || this.#inflating.isTold) return;
-    this.#inflating.isTold = true;
+    if (this.#inflating === undefined || this.#inflating.isReported) return;
+    this.#inflating.isReported = true;
     this.#sink.onInflating(true);
   }
 
   onControlFrame(opcode: number, payload: Buffer): void {
-    // One within a message does not make that a new one.
+    // A control frame between the fragments of a message does not change the number of that message.
     if (!this.#isInMessage) this.#ordinal++;
     if (opcode === OPCODE_CLOSE) this.#onCloseFrame(payload);
     else if (opcode === OPCODE_PONG) this.#sink.onPong(payload);
@@ -276,13 +277,13 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   onInflating(): void {
-    this.#inflating = { isTold: false, report: undefined };
+    this.#inflating = { isReported: false, report: undefined };
     this.#parser?.pause();
   }
 
   onInflated(report: () => void): void {
     const inflating = this.#inflating as Inflating;
-    // An inflater may be done after the connection has begun to close: then nobody wants the result.
+    // The connection may have begun to close while a message was inflated: then the result is dropped.
     if (this.#state === 'open') {
       if (this.#isPaused) {
         inflating.report = report;
@@ -313,10 +314,10 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   get #isDeflating(): boolean {
-    return this.#deflating?.isDeflating === true;
+    return this.#deflateQueue?.isDeflating === true;
   }
 
-  /** Whether a message has begun and not ended, and this is not its only frame. */
+  /** True while the assembler holds an unfinished message. */
   get #isInMessage(): boolean {
     return this.#assembler?.isIncomplete === true;
   }
@@ -326,16 +327,16 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     return new MessageAssembler(this, this.#options, decodesText, compression?.inflater);
   }
 
-  /** Reports a message that has come whole. */
+  /** Reports a message whose bytes are all in `bytes[start..end)`. */
   #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isAscii: boolean): void {
     const data = readMessage(bytes, start, end, isText, isAscii, this.#options.decodesText);
     if (data === undefined) this.onMessageViolation('ERR_INVALID_UTF8', INVALID_UTF8);
     else this.onAssembledMessage(data, isText);
   }
 
-  #endInflating({ isTold }: Inflating): void {
+  #endInflating({ isReported }: Inflating): void {
     this.#inflating = undefined;
-    if (isTold) this.#sink.onInflating(false);
+    if (isReported) this.#sink.onInflating(false);
   }
 
   #forgetMessage(): void {
@@ -349,30 +350,31 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
       this.onMessageViolation(close.error, close.message);
       return;
     }
-    // RFC 6455 section 5.5.1: the answer repeats the code. A peer that has closed takes no messages: none is waited for.
-    const answer = this.#state === 'open' ? buildClosePayload(close.code, '') : this.#deflating?.waitingClose;
+    // RFC 6455 section 5.5.1: the answer repeats the code. After its close frame the peer discards messages, so
+    // messages that are still being compressed are dropped.
+    const answer = this.#state === 'open' ? buildClosePayload(close.code, '') : this.#deflateQueue?.waitingClose;
     this.#finish();
     if (answer !== undefined) this.#writeClose(answer);
     this.#sink.onClose(close.code, close.reason);
   }
 
   #answerPing(payload: Buffer): void {
-    // Deviation: RFC 6455 section 5.5.2 asks for an answer after our own close frame too, but a peer discards what follows
+    // Deviation: RFC 6455 section 5.5.2 demands a pong after our close frame too, but the peer discards what follows
     // that frame.
     if (this.#state !== 'open') return;
-    // RFC 6455 section 5.5.3 allows to answer the latest ping only: a peer that pings and does not read costs nothing.
+    // RFC 6455 section 5.5.3 allows a pong for the latest ping only, so pongs to a slow reader do not pile up.
     this.#waitingPong = this.#output.isBlocked ? Buffer.from(payload) : undefined;
     if (this.#waitingPong === undefined) this.#writeFrame(FIN_BIT | OPCODE_PONG, payload);
   }
 
-  /** Lets go of all that waits, in and out. */
+  /** Ends parsing, and drops incoming and outgoing messages that are not complete. */
   #finish(): void {
     this.#state = 'done';
     this.#parser?.stop();
     this.#parser = undefined;
     this.#forgetMessage();
-    this.#deflating?.clear();
-    this.#deflating = undefined;
+    this.#deflateQueue?.clear();
+    this.#deflateQueue = undefined;
     this.#waitingPong = undefined;
     if (this.#inflating?.report !== undefined) this.#endInflating(this.#inflating);
   }
@@ -403,14 +405,14 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     } else this.#output.appendShared(shared.frame);
   }
 
-  /** Sends a message that is compressed, or comes behind one that is. */
+  /** Sends a message that is to be compressed, or is queued behind such a message. */
   #sendInOrder(message: DeflatableMessage): void {
-    this.#deflating ??= new DeflateQueue(this, (this.#options.compression as Compression).deflater);
-    this.#deflating.push(message);
+    this.#deflateQueue ??= new DeflateQueue(this, (this.#options.compression as Compression).deflater);
+    this.#deflateQueue.push(message);
   }
 }
 
-/** Whether the first byte of a frame says that this is all of a message, and not compressed. */
+/** Tells whether the first byte of a frame announces a whole, uncompressed message. */
 function isWholeMessage(firstByte: number): boolean {
   return firstByte === (FIN_BIT | OPCODE_TEXT) || firstByte === (FIN_BIT | OPCODE_BINARY);
 }

@@ -1,36 +1,37 @@
 import type { FourDError } from '../errors.ts';
 
 /**
- * What a connection reports. Its own state is up to date before each call, so that the sink may send, close, pause or
- * fail it from within; it must not call `receive`, and must not throw.
+ * Receives the events of a {@link ProtocolConnection}. The connection updates its state before each call, so the sink
+ * may send, close, pause or fail the connection within the call. The sink must not call `receive`, and must not throw.
  */
 export interface ProtocolSink {
   /**
-   * A whole message.
+   * A whole message arrived.
    *
-   * @param data - a string for text (bytes, checked to be UTF-8, when `decodesText` is off), bytes of its own for binary
+   * @param data - a string for text (checked UTF-8 bytes when `decodesText` is false), a copy of the bytes for binary
+   *   data
    */
   onMessage(data: string | Buffer, isText: boolean): void;
   /**
-   * A ping. It has been answered, or will be once the output takes bytes, unless this end is closing. The payload is gone
-   * after the call.
+   * A ping arrived. The pong was sent, or will be once the output accepts bytes, unless this end is closing. The
+   * payload is valid only within the call.
    */
   onPing(payload: Buffer): void;
-  /** A pong, asked for or not. The payload is gone after the call. */
+  /** A pong arrived, solicited or not. The payload is valid only within the call. */
   onPong(payload: Buffer): void;
   /**
-   * The peer's close frame, already answered: the closing handshake is complete and nothing follows.
+   * The close frame of the peer arrived and was answered: the closing handshake is complete and no event follows.
    *
-   * @param code - the peer's code, 1005 when it gave none
+   * @param code - the code of the peer, 1005 when the close frame was empty
    */
   onClose(code: number, reason: string | undefined): void;
-  /** All messages have been compressed and framed, after {@link ProtocolConnection.waitingBytes} was above 0. */
+  /** All messages have been compressed and framed: {@link ProtocolConnection.waitingBytes} is 0 again. */
   onCompressed(): void;
   /**
-   * A message is being inflated (true): nothing is reported, and what is received is only kept, until that is over
-   * (false). Not called when inflating takes no time.
+   * Inflating a message has begun (true) or ended (false). In between no message is reported and input is only stored.
+   * Not called when inflating ends within the same call.
    */
   onInflating(isInflating: boolean): void;
-  /** The connection failed (RFC 6455 section 7.1.7). A close frame is on its way where one helps; nothing follows. */
+  /** The connection failed (RFC 6455 section 7.1.7) and sent a close frame if the code allows it. No event follows. */
   onFail(error: FourDError): void;
 }

@@ -1,37 +1,37 @@
 import { isUtf8 } from 'node:buffer';
 
 /**
- * Checks that a text arriving in pieces is UTF-8, and says so with the first piece that shows it is not.
+ * Checks that a text arriving in pieces is valid UTF-8, and refuses the first piece that makes it invalid.
  *
- * @remarks The bulk of a piece is checked by Node's native `isUtf8`; only a sequence that is cut by the end of a piece
- * goes byte by byte through the state below.
+ * @remarks Node's native `isUtf8` checks the bulk of a piece. Only a sequence that the end of a piece cuts is checked
+ * byte by byte.
  * @see RFC 6455 section 8.1, RFC 3629 section 4
  */
 export class Utf8Validator {
-  /** Bytes still missing from the sequence that the last piece cut. */
-  #missing = 0;
-  /** Range of the next byte of that sequence. */
+  /** The number of bytes still missing from the sequence that the last piece cut. */
+  #missingBytes = 0;
+  /** The lowest and highest valid value of the next byte of that sequence. */
   #lowest = 0x80;
   #highest = 0xbf;
 
-  /** Takes the next piece. @returns false when the text cannot be UTF-8, whatever follows */
+  /** Checks the next piece. Returns false when the text is invalid whatever follows. */
   push(bytes: Buffer, start: number, end: number): boolean {
     let i = start;
-    while (this.#missing > 0 && i < end) {
+    while (this.#missingBytes > 0 && i < end) {
       if (!this.#continueSequence(bytes[i++] as number)) return false;
     }
     const cut = startOfCutSequence(bytes, i, end);
     if (cut > i && !isUtf8(bytes.subarray(i, cut))) return false;
     for (i = cut; i < end; i++) {
       const byte = bytes[i] as number;
-      if (!(this.#missing > 0 ? this.#continueSequence(byte) : this.#beginSequence(byte))) return false;
+      if (!(this.#missingBytes > 0 ? this.#continueSequence(byte) : this.#beginSequence(byte))) return false;
     }
     return true;
   }
 
-  /** Tells whether the text may end here. */
+  /** True when the text may end here. */
   get isComplete(): boolean {
-    return this.#missing === 0;
+    return this.#missingBytes === 0;
   }
 
   #beginSequence(lead: number): boolean {
@@ -39,7 +39,7 @@ export class Utf8Validator {
     if (lead < 0xc2 || lead > 0xf4) return false;
     this.#lowest = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
     this.#highest = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-    this.#missing = sequenceLength(lead) - 1;
+    this.#missingBytes = sequenceLength(lead) - 1;
     return true;
   }
 
@@ -47,12 +47,12 @@ export class Utf8Validator {
     if (byte < this.#lowest || byte > this.#highest) return false;
     this.#lowest = 0x80;
     this.#highest = 0xbf;
-    this.#missing--;
+    this.#missingBytes--;
     return true;
   }
 }
 
-/** Where the last sequence of `bytes[start..end)` begins when its end is not there yet, else `end`. */
+/** Returns the start of the last sequence of `bytes[start..end)` when that sequence is incomplete, otherwise `end`. */
 function startOfCutSequence(bytes: Buffer, start: number, end: number): number {
   for (let i = end - 1; i >= start && i >= end - 3; i--) {
     const byte = bytes[i] as number;

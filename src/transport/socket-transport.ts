@@ -142,8 +142,8 @@ export class SocketTransport implements Transport {
  * Adds an 'error' listener, so that an error of the socket does not end the process. Code that gets a socket calls this
  * first.
  *
- * @remarks The transport uses the same listener. Node keeps two listeners for one event in an array, which costs 64 bytes
- * for each idle connection.
+ * @remarks The transport uses the same listener. Node keeps two listeners for one event in an array, which costs 64
+ * bytes for each idle connection.
  */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(onError)) socket.on('error', onError);
@@ -174,11 +174,11 @@ function canBypassQueue(socket: Duplex): boolean {
 }
 
 /**
- * Replaces `push` of a socket: hands a chunk to the transport directly, because the queue and the 'data' event do nothing
- * useful while the stream flows.
+ * Replaces `push` of a socket: hands a chunk to the transport directly, because the queue and the 'data' event do
+ * nothing useful while the stream flows.
  *
- * @remarks Every readable source calls `push` with its bytes (Node's manual, "API for stream implementers"). Sockets of a
- * version of Node that did not call it would emit 'data', which the transport handles too.
+ * @remarks Every readable source calls `push` with its bytes (Node's manual, "API for stream implementers"). Sockets of
+ * a version of Node that did not call it would emit 'data', which the transport handles too.
  */
 function pushPastQueue(this: OwnedSocket, chunk: Buffer | null, encoding?: BufferEncoding): boolean {
   if (chunk === null || !canBypassQueue(this)) return Duplex.prototype.push.call(this, chunk, encoding);

@@ -69,8 +69,8 @@ describe('RFC 6455 5.5.1: reading the payload of a close frame', () => {
       return 'error' in result ? result.message : '';
     });
     expect(messages).toEqual([
-      'invalid close frame: a payload of 1 byte holds no code',
-      'invalid close frame: code 1005 must not be sent',
+      'invalid close frame: the payload has 1 byte, but a code takes 2',
+      'invalid close frame: code 1005 must not be sent (allowed: 1000-1003, 1007-1014, 3000-4999)',
       'invalid close frame: the reason is not valid UTF-8',
     ]);
   });

@@ -295,14 +295,16 @@ describe.each(ROLES)('the %s', (role) => {
         return listener.messages;
       });
       expect(messages).toEqual([
-        'invalid frame: a reserved bit is set that no extension uses',
+        'invalid frame: a reserved bit is set, but no negotiated extension uses it',
         'invalid frame: opcode 3 is reserved',
-        role === 'server' ? 'invalid frame: a client must mask' : 'invalid frame: a server must not mask',
+        role === 'server'
+          ? 'invalid frame: a client must mask its frames'
+          : 'invalid frame: a server must not mask its frames',
         'invalid frame: a control frame must not be fragmented',
         'invalid frame: a control frame must not have more than 125 payload bytes',
-        'invalid frame: the length 125 is not in its shortest form',
-        'invalid frame: the length 65535 is not in its shortest form',
-        'invalid frame: the highest bit of a 64-bit length is set',
+        'invalid frame: the payload length 125 is not in its shortest form',
+        'invalid frame: the payload length 65535 is not in its shortest form',
+        'invalid frame: the highest bit of a 64-bit payload length is set',
       ]);
     });
   });

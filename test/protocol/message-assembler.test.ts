@@ -151,7 +151,7 @@ describe('RFC 6455 5.4: fragmented messages', () => {
     feed('81 61', `${first} 62`);
     expect(listener.calls).toEqual([
       'text a',
-      'violation ERR_UNEXPECTED_CONTINUATION: invalid frame: a continuation without a message to go on',
+      'violation ERR_UNEXPECTED_CONTINUATION: invalid frame: a continuation frame came while no message was unfinished',
     ]);
   });
 
@@ -159,7 +159,7 @@ describe('RFC 6455 5.4: fragmented messages', () => {
     const { listener, feed } = setUp();
     feed('01 61', `${first} 62`);
     expect(listener.calls).toEqual([
-      'violation ERR_EXPECTED_CONTINUATION: invalid frame: a new message before the end of the last one',
+      'violation ERR_EXPECTED_CONTINUATION: invalid frame: a new message began before the last one was finished',
     ]);
   });
 
@@ -167,7 +167,7 @@ describe('RFC 6455 5.4: fragmented messages', () => {
     const { listener, feed } = setUp();
     feed('41 61', 'c0 62');
     expect(listener.calls).toEqual([
-      'violation ERR_RESERVED_BITS: invalid frame: a reserved bit is set on a continuation',
+      'violation ERR_RESERVED_BITS: invalid frame: a reserved bit is set on a continuation frame',
     ]);
   });
 
@@ -349,7 +349,7 @@ describe('RFC 7692 6.2: compressed messages', () => {
     inflater.asked[0]!.done(new RangeError('too long'), EMPTY);
     listener.reports[0]!();
     expect(listener.calls.at(-1)).toBe(
-      'violation ERR_MESSAGE_TOO_BIG: message too big: more bytes when inflated (maxMessageBytes 10)',
+      'violation ERR_MESSAGE_TOO_BIG: message too big: the inflated size is over the limit (maxMessageBytes 10)',
     );
     expect(listener.details).toEqual([{ limit: 10 }]);
   });

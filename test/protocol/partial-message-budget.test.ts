@@ -19,14 +19,14 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
   test('counts what each holds now', () => {
     const { budget, holder, told } = setUp();
     const [one, two] = [holder('one'), holder('two')];
-    expect(budget.hold(one, 300)).toBe(true);
-    expect(budget.hold(one, 600)).toBe(true);
-    expect(budget.hold(two, 400)).toBe(true);
+    expect(budget.update(one, 300)).toBe(true);
+    expect(budget.update(one, 600)).toBe(true);
+    expect(budget.update(two, 400)).toBe(true);
     expect(budget.heldBytes).toBe(1000);
-    budget.release(one);
-    budget.release(one);
+    budget.remove(one);
+    budget.remove(one);
     expect(budget.heldBytes).toBe(400);
-    budget.release(two);
+    budget.remove(two);
     expect(budget.heldBytes).toBe(0);
     expect(told).toEqual([]);
   });
@@ -34,26 +34,26 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
   test('sends the oldest away, also when another one asks for more', () => {
     const { budget, holder, told } = setUp();
     const [one, two, three] = [holder('one'), holder('two'), holder('three')];
-    budget.hold(one, 100);
-    budget.hold(two, 800);
+    budget.update(one, 100);
+    budget.update(two, 800);
     // Growing does not make it younger.
-    budget.hold(one, 150);
-    expect(budget.hold(three, 200)).toBe(true);
+    budget.update(one, 150);
+    expect(budget.update(three, 200)).toBe(true);
     expect(told).toEqual(['one 1000 1150']);
     expect(budget.heldBytes).toBe(1000);
   });
 
   test('sends away as many as it takes', () => {
     const { budget, holder, told } = setUp();
-    for (const name of ['one', 'two', 'three']) budget.hold(holder(name), 300);
-    expect(budget.hold(holder('four'), 900)).toBe(true);
+    for (const name of ['one', 'two', 'three']) budget.update(holder(name), 300);
+    expect(budget.update(holder('four'), 900)).toBe(true);
     expect(told).toEqual(['one 1000 1800', 'two 1000 1500', 'three 1000 1200']);
     expect(budget.heldBytes).toBe(900);
   });
 
   test('sends away who asks for more than there is, and tells it', () => {
     const { budget, holder, told } = setUp();
-    expect(budget.hold(holder('one'), 1001)).toBe(false);
+    expect(budget.update(holder('one'), 1001)).toBe(false);
     expect(told).toEqual(['one 1000 1001']);
     expect(budget.heldBytes).toBe(0);
   });
@@ -61,10 +61,10 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
   test.each([0, 1, 2])('keeps the order when number %i of three lets go', (gone) => {
     const { budget, holder, told } = setUp();
     const all = ['one', 'two', 'three'].map(holder);
-    for (const memory of all) budget.hold(memory, 100);
-    budget.release(all[gone]!);
+    for (const memory of all) budget.update(memory, 100);
+    budget.remove(all[gone]!);
     expect(budget.heldBytes).toBe(200);
-    budget.hold(holder('four'), 1000);
+    budget.update(holder('four'), 1000);
     const left = ['one', 'two', 'three'].filter((_, i) => i !== gone);
     expect(told).toEqual(left.map((name, i) => `${name} 1000 ${1200 - i * 100}`));
     expect(budget.heldBytes).toBe(1000);
@@ -73,20 +73,20 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
   test('who lets go and holds again is the youngest', () => {
     const { budget, holder, told } = setUp();
     const [one, two] = [holder('one'), holder('two')];
-    budget.hold(one, 100);
-    budget.hold(two, 100);
-    budget.release(one);
-    budget.hold(one, 100);
-    budget.hold(holder('three'), 900);
+    budget.update(one, 100);
+    budget.update(two, 100);
+    budget.remove(one);
+    budget.update(one, 100);
+    budget.update(holder('three'), 900);
     expect(told).toEqual(['two 1000 1100']);
   });
 
   test('holds messages of no bytes too', () => {
     const { budget, holder } = setUp();
     const one = holder('one');
-    expect(budget.hold(one, 0)).toBe(true);
-    expect(budget.hold(one, 0)).toBe(true);
-    budget.release(one);
+    expect(budget.update(one, 0)).toBe(true);
+    expect(budget.update(one, 0)).toBe(true);
+    budget.remove(one);
     expect(budget.heldBytes).toBe(0);
   });
 

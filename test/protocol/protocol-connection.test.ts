@@ -540,7 +540,7 @@ describe.each(ROLES)('the %s', (role) => {
       receive('c2 7801', 'c2 780102', '81 61');
       compression.finishJobs();
       expect(sink.events).toEqual(['bytes 01010101', 'fail ERR_MESSAGE_TOO_BIG 1009']);
-      expect(sink.errors[0]!.message).toBe('message too big: more bytes when inflated (maxMessageBytes 4)');
+      expect(sink.errors[0]!.message).toBe('message too big: the inflated size is over the limit (maxMessageBytes 4)');
       expect(sent()).toEqual(['88 03f1']);
     });
 
