@@ -1,7 +1,9 @@
-/** What a subprotocol begins with that carries a token: pages in browsers cannot set headers. */
+/**
+ * Prefix of a subprotocol that carries a bearer token, because pages in browsers cannot set an Authorization header.
+ */
 export const BEARER_PREFIX = 'bearer.';
 
-/** Tells whether an offered subprotocol carries a token, which no answer may repeat. */
+/** Tells whether an offered subprotocol carries a bearer token, which no answer may repeat. */
 export function isBearerSubprotocol(name: string): boolean {
   return name.startsWith(BEARER_PREFIX);
 }

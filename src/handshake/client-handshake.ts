@@ -3,18 +3,18 @@ import { listHasToken } from './header-grammar.ts';
 import { nextMaskingKey } from '../protocol/mask.ts';
 import { buildOffer, checkAnswer, type DeflateParameters } from './permessage-deflate.ts';
 
-/** A key that was never used before (RFC 6455 section 4.1): the base64 of 16 random bytes. */
+/** Returns a new random value of `Sec-WebSocket-Key`: 16 bytes in base64 (RFC 6455 section 4.1). */
 export function newHandshakeKey(): string {
   const key = Buffer.allocUnsafe(16);
   for (let offset = 0; offset < 16; offset += 4) key.writeInt32BE(nextMaskingKey(), offset);
   return key.toString('base64');
 }
 
-/** What a client offers. */
+/** What a client offers to the server. */
 export interface HandshakeOffer {
   /** Subprotocols in order of preference. */
   readonly protocols: readonly string[];
-  /** Compression, undefined for none. */
+  /** Parameters of permessage-deflate, undefined to offer no compression. */
   readonly deflate: DeflateParameters | undefined;
 }
 
@@ -22,10 +22,11 @@ export interface HandshakeOffer {
 export interface HandshakeAgreement {
   /** The subprotocol that the server chose, `''` for none. */
   readonly protocol: string;
+  /** Parameters of permessage-deflate, undefined for no compression. */
   readonly deflate: DeflateParameters | undefined;
 }
 
-/** The headers that make a GET request an opening handshake (RFC 6455 section 4.1). */
+/** Builds the headers that make a GET request an opening handshake (RFC 6455 section 4.1). */
 export function buildHandshakeHeaders(key: string, offer: HandshakeOffer): Record<string, string> {
   const { protocols, deflate } = offer;
   return {
@@ -38,7 +39,7 @@ export function buildHandshakeHeaders(key: string, offer: HandshakeOffer): Recor
   };
 }
 
-/** A server's answer, or what is wrong with it. */
+/** What both sides agreed on, or the rule that the server's answer breaks. */
 export type HandshakeResult = HandshakeAgreement | { readonly violation: string };
 
 /**
@@ -50,19 +51,19 @@ export type HandshakeResult = HandshakeAgreement | { readonly violation: string 
 export function checkUpgradeResponse(headers: HandshakeHeaders, key: string, offer: HandshakeOffer): HandshakeResult {
   if (single(headers.upgrade)?.toLowerCase() !== 'websocket') return { violation: 'Upgrade is not "websocket"' };
   if (!listHasToken(single(headers.connection) ?? '', 'upgrade')) {
-    return { violation: 'Connection does not hold "Upgrade"' };
+    return { violation: 'Connection does not contain "Upgrade"' };
   }
   if (single(headers['sec-websocket-accept']) !== acceptValue(key)) {
-    return { violation: 'Sec-WebSocket-Accept does not answer the key that was sent' };
+    return { violation: 'Sec-WebSocket-Accept does not match the Sec-WebSocket-Key that was sent' };
   }
   const extensions = readExtensions(headers);
-  if (extensions === undefined) return { violation: 'Sec-WebSocket-Extensions cannot be read' };
+  if (extensions === undefined) return { violation: 'Sec-WebSocket-Extensions is malformed or too long' };
   const deflate = checkAnswer(extensions, offer.deflate);
   if (typeof deflate === 'string') return { violation: deflate };
   const protocol = headers['sec-websocket-protocol'];
   if (protocol === undefined) return { protocol: '', deflate };
   if (typeof protocol !== 'string' || !offer.protocols.includes(protocol)) {
-    return { violation: 'Sec-WebSocket-Protocol names what was not offered' };
+    return { violation: 'Sec-WebSocket-Protocol names a subprotocol that was not offered' };
   }
   return { protocol, deflate };
 }

@@ -1,6 +1,6 @@
 import { isAlphanumericCode } from './header-grammar.ts';
 
-/** Longer requests are left to Node: a browser's, with some cookies, has 500 to 2 000 bytes. */
+/** Longest request of the fast path. A browser's request with some cookies has 500 to 2 000 bytes. */
 export const MAX_FAST_UPGRADE_BYTES = 8192;
 const MAX_HEADERS = 64;
 
@@ -12,10 +12,10 @@ const SPACE = 0x20;
 const HASH = 0x23;
 const HYPHEN = 0x2d;
 const COLON = 0x3a;
-const LAST_VISIBLE = 0x7e;
+const LAST_PRINTABLE = 0x7e;
 
-/** Header names that decide how a request is to be read, or where it ends: Node knows them better. */
-const LEFT_TO_NODE: ReadonlySet<string> = new Set([
+/** Headers that decide how a request is read, or where it ends: Node's parser takes requests with such headers. */
+const HEADERS_LEFT_TO_NODE: ReadonlySet<string> = new Set([
   'content-length',
   'expect',
   'keep-alive',
@@ -25,10 +25,12 @@ const LEFT_TO_NODE: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-/** What the header Connection says in upgrade requests of browsers and of nearly all libraries, in lower case. */
-const CONNECTIONS: ReadonlySet<string> = new Set(['upgrade', 'keep-alive, upgrade']);
+/** Values of the header Connection, in lower case, as browsers and nearly all libraries send them with an upgrade. */
+const CONNECTION_VALUES: ReadonlySet<string> = new Set(['upgrade', 'keep-alive, upgrade']);
 
-/** Letters, digits and the hyphen by code: all that names of ordinary headers have. */
+/**
+ * Whether a character is a letter, a digit or the hyphen, by character code: names of ordinary headers have no other.
+ */
 const isNameCode: readonly boolean[] = Array.from(
   { length: 128 },
   (_, code) => isAlphanumericCode(code) || code === HYPHEN,
@@ -39,24 +41,24 @@ export interface FastUpgradeRequest {
   readonly method: 'GET';
   readonly httpVersion: '1.1';
   readonly url: string;
-  /** By name in lower case, each of which came once. The object has no prototype. */
+  /** Values by header name in lower case. Each header came once. The object has no prototype. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The whole request as it came. */
+  /** The text of the whole request. */
   readonly text: string;
 }
 
 /**
  * Reads a WebSocket upgrade request in the plain form in which browsers and libraries send it.
  *
- * @remarks This is no HTTP parser: it knows one form of one request, in which nothing can be read in two ways, and leaves
- * all else to the parser of Node. What it takes, that parser takes too, with the same result. It looks at each character
- * once or twice.
- * @param text - the bytes as Latin-1, up to the first empty line and with it
- * @returns undefined for all that is not surely such a request
+ * @remarks This function is no HTTP parser: it accepts one unambiguous form of one request, and leaves all other
+ * requests to Node's parser. Node's parser accepts every request that this function accepts, with the same result. Each
+ * character is read once or twice.
+ * @param text - the bytes of the request as Latin-1, up to and including the first empty line
+ * @returns undefined when the request does not have this form: Node's parser must read it
  */
 export function readFastUpgradeRequest(text: string): FastUpgradeRequest | undefined {
   if (!text.startsWith(REQUEST_START) || text.length > MAX_FAST_UPGRADE_BYTES) return undefined;
-  const urlEnd = endOfVisible(text, 'GET '.length);
+  const urlEnd = endOfTarget(text, 'GET '.length);
   if (!text.startsWith(VERSION, urlEnd)) return undefined;
   const headers = Object.create(null) as Record<string, string>;
   let offset = urlEnd + VERSION.length;
@@ -69,7 +71,7 @@ export function readFastUpgradeRequest(text: string): FastUpgradeRequest | undef
     const valueEnd = endOfValue(text, valueStart);
     if (valueEnd < 0 || count === MAX_HEADERS) return undefined;
     const name = text.slice(offset, nameEnd).toLowerCase();
-    if (headers[name] !== undefined || LEFT_TO_NODE.has(name)) return undefined;
+    if (headers[name] !== undefined || HEADERS_LEFT_TO_NODE.has(name)) return undefined;
     headers[name] = text.slice(valueStart, valueEnd);
     offset = valueEnd + 2;
   }
@@ -82,17 +84,17 @@ function asksForWebSocket({ host, upgrade, connection }: Readonly<Record<string,
     host !== undefined &&
     upgrade?.toLowerCase() === 'websocket' &&
     connection !== undefined &&
-    CONNECTIONS.has(connection.toLowerCase())
+    CONNECTION_VALUES.has(connection.toLowerCase())
   );
 }
 
-/** The offset of the first character that has no place in a target, among them the space behind it. */
-function endOfVisible(text: string, start: number): number {
+/** Returns the offset of the first character that a request target cannot contain, such as the space behind it. */
+function endOfTarget(text: string, start: number): number {
   let end = start;
   for (;;) {
     const code = text.charCodeAt(end);
-    // The end of the text is NaN, which is no more than anything either.
-    if (!(code > SPACE && code <= LAST_VISIBLE) || code === HASH) return end;
+    // At the end of the text `code` is NaN, so the comparison is false and the loop ends.
+    if (!(code > SPACE && code <= LAST_PRINTABLE) || code === HASH) return end;
     end++;
   }
 }
@@ -103,12 +105,14 @@ function endOfName(text: string, start: number): number {
   return end;
 }
 
-/** The offset of the line end behind a value of visible characters, with blanks within it only; -1 when it is none. */
+/**
+ * Returns the offset of the CRLF behind a header value; -1 unless the value is printable ASCII without outer spaces.
+ */
 function endOfValue(text: string, start: number): number {
   let end = start;
   for (;;) {
     const code = text.charCodeAt(end);
-    if (!(code >= SPACE && code <= LAST_VISIBLE)) break;
+    if (!(code >= SPACE && code <= LAST_PRINTABLE)) break;
     end++;
   }
   const isTrimmed = end > start && text.charCodeAt(start) !== SPACE && text.charCodeAt(end - 1) !== SPACE;

@@ -1,14 +1,14 @@
 import { endOfToken, isHeaderValue, skipBlanks } from './header-grammar.ts';
 
-/** What one proxy wrote: values by parameter name in lower case. */
+/** The parameters that one proxy wrote: values by parameter name in lower case. */
 export type ForwardedElement = ReadonlyMap<string, string>;
 
 /**
  * Reads a `Forwarded` header (RFC 7239 section 4).
  *
- * @remarks Linear. A header that breaks the grammar is refused as a whole: a client could have begun a quoted string in
- * which what the proxy adds would vanish.
- * @returns an element per proxy, the one next to the client first; undefined when the header cannot be read
+ * @remarks Takes linear time. A header that breaks the grammar is refused as a whole: otherwise a client could open a
+ * quoted string that swallows the element of the proxy.
+ * @returns an element per proxy, the proxy next to the client first; undefined when the header breaks the grammar
  */
 export function parseForwarded(text: string): ForwardedElement[] | undefined {
   const elements: ForwardedElement[] = [];
@@ -21,7 +21,7 @@ export function parseForwarded(text: string): ForwardedElement[] | undefined {
       if (end > offset) {
         const name = text.slice(offset, end).toLowerCase();
         const value = text[end] === '=' ? readValue(text, end + 1) : undefined;
-        // Section 4: each parameter must not occur more than once.
+        // RFC 7239 section 4: each parameter must not occur more than once.
         if (value === undefined || element.has(name)) return undefined;
         element.set(name, value.text);
         offset = skipBlanks(text, value.end);
@@ -29,7 +29,7 @@ export function parseForwarded(text: string): ForwardedElement[] | undefined {
       if (text[offset] !== ';') break;
       offset++;
     }
-    // Empty elements of a list do not count.
+    // Lists may have empty elements, which do not count (RFC 9110 section 5.6.1.2).
     if (element.size > 0) elements.push(element);
     if (offset === text.length) return elements;
     if (text[offset] !== ',') return undefined;
@@ -39,11 +39,11 @@ export function parseForwarded(text: string): ForwardedElement[] | undefined {
 
 interface Value {
   readonly text: string;
-  /** The offset behind it. */
+  /** The offset behind the value. */
   readonly end: number;
 }
 
-/** A token or a quoted string (RFC 9110 section 5.6.4). */
+/** Reads a token or a quoted string (RFC 9110 section 5.6.4). */
 function readValue(text: string, offset: number): Value | undefined {
   if (text[offset] !== '"') {
     const end = endOfToken(text, offset);

@@ -1,24 +1,24 @@
 /**
  * The grammar of HTTP headers that the handshake needs (RFC 9110 section 5.6): tokens, lists, extensions.
  *
- * All of it is linear: each character is looked at once, and no regular expression meets what a peer sent.
+ * All functions take linear time: they read each character once, and apply no regular expression to the text of a peer.
  */
 
-/** One offer of a `Sec-WebSocket-Extensions` header: name and parameters in order of arrival. */
+/** One element of a `Sec-WebSocket-Extensions` header: name and parameters in order of arrival. */
 export interface ExtensionOffer {
   readonly name: string;
-  /** Each parameter with its value, `true` when it has none. A name may occur twice: judging that is the caller's. */
+  /** Each parameter with its value, `true` when it has none. A name may occur twice: the caller decides about that. */
   readonly parameters: readonly (readonly [name: string, value: string | true])[];
 }
 
-/** Extension headers longer than this are refused unread. */
+/** Longest extension header that is parsed. */
 const MAX_EXTENSION_HEADER_CHARACTERS = 4096;
-/** More offers than this are refused. */
+/** Most offers of one extension header. */
 const MAX_EXTENSION_OFFERS = 16;
 
 const TOKEN_PUNCTUATION = "!#$%&'*+-.^_`|~";
 
-/** Characters of a token (RFC 9110 section 5.6.2) by code. */
+/** Whether a character may occur in a token (RFC 9110 section 5.6.2), by character code. */
 const isTokenCode: readonly boolean[] = Array.from(
   { length: 128 },
   (_, code) => isAlphanumericCode(code) || TOKEN_PUNCTUATION.includes(String.fromCharCode(code)),
@@ -32,7 +32,7 @@ export function isAlphanumericCode(code: number): boolean {
   return isDigit || isLetter;
 }
 
-/** Tells whether `text` is a token: what header names and subprotocols must be. */
+/** Tells whether `text` is a token, as header names and subprotocols must be. */
 export function isToken(text: string): boolean {
   return text.length > 0 && endOfToken(text, 0) === text.length;
 }
@@ -46,14 +46,14 @@ export function isHeaderValue(text: string): boolean {
   return true;
 }
 
-/** Tells whether the comma-separated list `text` holds `token`, compared without case (RFC 9110 section 5.6.1). */
+/** Tells whether the comma-separated list `text` contains `token`, ignoring case (RFC 9110 section 5.6.1). */
 export function listHasToken(text: string, token: string): boolean {
-  // As nearly all send it.
+  // Nearly all peers send the token alone.
   if (text.toLowerCase() === token) return true;
   return listElements(text).some((element) => element.toLowerCase() === token);
 }
 
-/** Reads a comma-separated list of tokens. Returns undefined when it is empty or not one, or a token occurs twice. */
+/** Reads a comma-separated list of tokens. Returns undefined for an empty list, an invalid token or a repeated one. */
 export function parseTokenList(text: string): string[] | undefined {
   const tokens = listElements(text);
   if (tokens.length === 0 || !tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
@@ -63,8 +63,8 @@ export function parseTokenList(text: string): string[] | undefined {
 /**
  * Reads a `Sec-WebSocket-Extensions` header (RFC 6455 section 9.1).
  *
- * @returns the offers in order, or undefined when the header breaks the grammar or is too long (4 096 characters,
- *   16 offers)
+ * @returns the offers in order, or undefined when the header breaks the grammar or is too long (more than 4 096
+ *   characters or 16 offers)
  */
 export function parseExtensions(text: string): ExtensionOffer[] | undefined {
   if (text.length > MAX_EXTENSION_HEADER_CHARACTERS) return undefined;
@@ -95,6 +95,7 @@ export function parseExtensions(text: string): ExtensionOffer[] | undefined {
   return offers.length === 0 ? undefined : offers;
 }
 
+/** A part of the header text. */
 interface Piece {
   readonly text: string;
   /** The offset behind the piece and the blanks that follow it. */
@@ -108,7 +109,7 @@ function readToken(text: string, offset: number): Piece | undefined {
   return { text: text.slice(start, end), end: skipBlanks(text, end) };
 }
 
-/** A token, or a quoted string whose content is a token (RFC 6455 section 9.1). */
+/** Reads a token, or a quoted string whose content is a token (RFC 6455 section 9.1). */
 function readValue(text: string, offset: number): Piece | undefined {
   const start = skipBlanks(text, offset);
   if (text[start] !== '"') return readToken(text, start);
@@ -118,7 +119,7 @@ function readValue(text: string, offset: number): Piece | undefined {
   return { text: content, end: skipBlanks(text, end + 1) };
 }
 
-/** The elements of a comma-separated list. Empty ones do not count (RFC 9110 section 5.6.1.2). */
+/** Returns the elements of a comma-separated list without empty ones (RFC 9110 section 5.6.1.2). */
 function listElements(text: string): string[] {
   return text
     .split(',')
@@ -126,7 +127,7 @@ function listElements(text: string): string[] {
     .filter((element) => element !== '');
 }
 
-/** Not `trim()`, which takes line breaks and non-breaking spaces for blanks as well. */
+/** Removes spaces and tabs only: `trim()` would remove line breaks and non-breaking spaces as well. */
 function trimBlanks(text: string): string {
   const start = skipBlanks(text, 0);
   let end = text.length;
@@ -134,14 +135,14 @@ function trimBlanks(text: string): string {
   return text.slice(start, end);
 }
 
-/** The offset behind the token that begins at `offset`: `offset` itself when none does. */
+/** Returns the offset behind the token that begins at `offset`: `offset` itself when no token begins there. */
 export function endOfToken(text: string, offset: number): number {
   let end = offset;
   while (end < text.length && isTokenCode[text.charCodeAt(end)] === true) end++;
   return end;
 }
 
-/** The offset behind the blanks that begin at `offset`. */
+/** Returns the offset behind the spaces and tabs that begin at `offset`. */
 export function skipBlanks(text: string, offset: number): number {
   let next = offset;
   while (isBlank(text[next])) next++;

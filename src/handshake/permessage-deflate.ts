@@ -2,7 +2,7 @@ import type { ExtensionOffer } from './header-grammar.ts';
 
 const NAME = 'permessage-deflate';
 
-/** The four parameters of the extension (RFC 7692 section 7.1): what a side wants, and what both agreed on. */
+/** The four parameters of the extension (RFC 7692 section 7.1), as one side wants them or as both have agreed. */
 export interface DeflateParameters {
   /** The server compresses each message on its own. */
   readonly serverNoContextTakeover: boolean;
@@ -14,7 +14,7 @@ export interface DeflateParameters {
   readonly clientMaxWindowBits: number;
 }
 
-/** An offer or answer as it was read. */
+/** The parameters of an offer or answer, undefined where it names none. */
 interface ReadParameters {
   serverNoContextTakeover: boolean;
   clientNoContextTakeover: boolean;
@@ -28,10 +28,11 @@ const MIN_DEFLATE_WINDOW_BITS = 9;
 const MAX_WINDOW_BITS = 15;
 
 /**
- * Chooses among a client's offers (RFC 7692 section 7.1): the first that can be met.
+ * Accepts the first of a client's offers that the server can meet (RFC 7692 section 7.1).
  *
  * @param wanted - the server's own settings
- * @returns what was agreed and the header that says so; undefined when no offer can be met: then nothing is compressed
+ * @returns the agreed parameters and the header value of the answer; undefined when the server can meet no offer: the
+ *   connection is then not compressed
  */
 export function acceptOffer(
   offers: readonly ExtensionOffer[],
@@ -48,20 +49,20 @@ export function acceptOffer(
       clientNoContextTakeover:
         wanted.clientNoContextTakeover ||
         read.clientNoContextTakeover ||
-        // A client that cannot limit its window would have more held here than is wanted.
+        // A client that cannot limit its window must not keep its context: the server would hold more than wanted.
         clientMaxWindowBits > wanted.clientMaxWindowBits,
       serverMaxWindowBits,
       clientMaxWindowBits,
     };
     const answer = formatParameters(parameters);
-    // RFC 7692 section 7.1.2.1: a limit that was asked for is accepted by naming it, the largest window too.
-    const lacksLimit = read.serverMaxWindowBits !== undefined && serverMaxWindowBits === MAX_WINDOW_BITS;
-    return { parameters, answer: lacksLimit ? `${answer}; server_max_window_bits=${MAX_WINDOW_BITS}` : answer };
+    // RFC 7692 section 7.1.2.1: the answer must name a requested limit, even that of the largest window.
+    const mustNameLimit = read.serverMaxWindowBits !== undefined && serverMaxWindowBits === MAX_WINDOW_BITS;
+    return { parameters, answer: mustNameLimit ? `${answer}; server_max_window_bits=${MAX_WINDOW_BITS}` : answer };
   }
   return undefined;
 }
 
-/** The offer of a client: its settings, and that it can limit its own window. */
+/** Builds the offer of a client: its settings, and the statement that it can limit its own window. */
 export function buildOffer(wanted: DeflateParameters): string {
   const offer = formatParameters(wanted);
   return wanted.clientMaxWindowBits === MAX_WINDOW_BITS ? `${offer}; client_max_window_bits` : offer;
@@ -70,9 +71,9 @@ export function buildOffer(wanted: DeflateParameters): string {
 /**
  * Checks a server's answer (RFC 7692 section 7.1).
  *
- * @param answers - what the server named; may be empty
- * @param offered - what the client offered; undefined when it offered nothing
- * @returns what was agreed; undefined for no compression; a text for what is wrong
+ * @param answers - the extensions that the server named; may be empty
+ * @param offered - the client's offer; undefined when the client offered no compression
+ * @returns the agreed parameters; undefined for no compression; a text that tells which rule the answer breaks
  */
 export function checkAnswer(
   answers: readonly ExtensionOffer[],
@@ -81,7 +82,7 @@ export function checkAnswer(
   const [answer] = answers;
   if (answer === undefined) return undefined;
   if (offered === undefined || answers.length > 1 || answer.name !== NAME) {
-    return 'Sec-WebSocket-Extensions names what was not offered';
+    return 'Sec-WebSocket-Extensions names an extension that was not offered';
   }
   const read = readParameters(answer);
   if (read === undefined || read.clientMaxWindowBits === true) {
@@ -89,14 +90,14 @@ export function checkAnswer(
   }
   const serverMaxWindowBits = read.serverMaxWindowBits ?? MAX_WINDOW_BITS;
   if (serverMaxWindowBits > offered.serverMaxWindowBits) {
-    return 'Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered';
+    return 'Sec-WebSocket-Extensions exceeds the server_max_window_bits of the offer';
   }
   const clientMaxWindowBits = read.clientMaxWindowBits ?? offered.clientMaxWindowBits;
   if (clientMaxWindowBits > offered.clientMaxWindowBits) {
-    return 'Sec-WebSocket-Extensions exceeds the client_max_window_bits that were offered';
+    return 'Sec-WebSocket-Extensions exceeds the client_max_window_bits of the offer';
   }
   if (offered.serverNoContextTakeover && !read.serverNoContextTakeover) {
-    return 'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was asked for';
+    return 'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was requested';
   }
   return {
     serverNoContextTakeover: read.serverNoContextTakeover,
@@ -106,7 +107,7 @@ export function checkAnswer(
   };
 }
 
-/** The client's window may be limited only when the client has said that it can. */
+/** Returns the window of the client, which the server may limit only when the client offers that. */
 function clientWindowBits(wanted: number, offered: number | true | undefined): number {
   if (offered === undefined) return MAX_WINDOW_BITS;
   return Math.min(wanted, offered === true ? MAX_WINDOW_BITS : offered);
@@ -125,7 +126,7 @@ function formatParameters(parameters: DeflateParameters): string {
     .join('; ');
 }
 
-/** Reads the parameters of one offer or answer. Undefined for an unknown, repeated or malformed one. */
+/** Reads the parameters of one offer or answer. Returns undefined when one is unknown, repeated or malformed. */
 function readParameters(offer: ExtensionOffer): ReadParameters | undefined {
   const read: ReadParameters = {
     serverNoContextTakeover: false,
@@ -147,7 +148,7 @@ function readParameters(offer: ExtensionOffer): ReadParameters | undefined {
   return read;
 }
 
-/** A whole number from 8 to 15 without leading zeros (RFC 7692 section 7.1.2). */
+/** Tells whether `value` is a whole number from 8 to 15 without leading zeros (RFC 7692 section 7.1.2). */
 function isWindowBits(value: string | true): boolean {
   return value === '8' || value === '9' || (value !== true && value.length === 2 && value >= '10' && value <= '15');
 }

@@ -11,7 +11,7 @@ import {
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Characters of base64 by code. */
+/** Whether a character code is one of base64, by code. */
 const isBase64Code: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
   return isAlphanumericCode(code) || character === '+' || character === '/';
@@ -21,16 +21,16 @@ const isBase64Code: readonly boolean[] = Array.from({ length: 128 }, (_, code) =
 export interface UpgradeRequest {
   readonly method?: string | undefined;
   readonly httpVersion?: string | undefined;
-  /** The target as it stands in the request line. */
+  /** The request target, as in the request line. */
   readonly url?: string | undefined;
   readonly headers: HandshakeHeaders;
-  /** Names and values in turn, as they came. Absent when `headers` has them all, because none came twice. */
+  /** Header names and values in turn, as they came. Absent when no header came twice: then `headers` holds them all. */
   readonly rawHeaders?: readonly string[] | undefined;
-  /** The whole request, where it is known. */
+  /** The whole request as text, when {@link readFastUpgradeRequest} has read it. */
   readonly text?: string | undefined;
 }
 
-/** A request that asks for a WebSocket as it should. */
+/** A valid opening handshake. */
 export interface ValidUpgrade {
   readonly isValid: true;
   readonly key: string;
@@ -40,7 +40,7 @@ export interface ValidUpgrade {
   readonly extensions: readonly ExtensionOffer[];
 }
 
-/** A request that must be refused: the answer to give. */
+/** The answer to a request that must be refused. */
 export interface InvalidUpgrade {
   readonly isValid: false;
   readonly status: number;
@@ -51,49 +51,51 @@ export interface InvalidUpgrade {
 /**
  * Checks an opening handshake on the server (RFC 6455 section 4.2.1).
  *
- * @remarks Offered extensions are checked for their grammar only: one that nobody takes is declined by not mentioning it
- * in the answer.
+ * @remarks Offered extensions are checked for their grammar only: an answer declines an extension by not naming it.
  */
 export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | InvalidUpgrade {
   const { headers } = request;
   if (request.method !== 'GET') return refuse(405, 'a WebSocket handshake must be a GET request', { Allow: 'GET' });
   if (request.httpVersion === '1.0') return refuse(505, 'a WebSocket handshake needs HTTP/1.1');
-  // Node demands a Host header of plain requests only.
-  if (single(headers.host) === undefined) return refuse(400, 'a Host header is needed');
+  // Node checks the Host header of plain requests only, not of upgrade requests.
+  if (single(headers.host) === undefined) return refuse(400, 'a WebSocket handshake needs a Host header');
   if (!listHasToken(single(headers.upgrade) ?? '', 'websocket')) {
-    return refuse(426, 'this address answers WebSocket handshakes only', { Upgrade: 'websocket' });
+    return refuse(426, 'this address accepts WebSocket handshakes only', { Upgrade: 'websocket' });
   }
   if (!listHasToken(single(headers.connection) ?? '', 'upgrade')) {
-    return refuse(400, 'the Connection header must hold "Upgrade"');
+    return refuse(400, 'the Connection header must contain "Upgrade"');
   }
   if (single(headers['sec-websocket-version']) !== '13') {
-    return refuse(426, 'only version 13 is spoken here', { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' });
+    return refuse(426, 'unsupported WebSocket version: send "Sec-WebSocket-Version: 13"', {
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+    });
   }
   const key = single(headers['sec-websocket-key']);
   if (key === undefined || !isHandshakeKey(key)) {
     return refuse(400, 'Sec-WebSocket-Key must be the base64 of 16 bytes');
   }
   const extensions = readExtensions(headers);
-  if (extensions === undefined) return refuse(400, 'Sec-WebSocket-Extensions cannot be read');
+  if (extensions === undefined) return refuse(400, 'Sec-WebSocket-Extensions is malformed or too long');
   const offered = joined(headers['sec-websocket-protocol']);
   const protocols = offered === undefined ? [] : parseTokenList(offered);
-  if (protocols === undefined) return refuse(400, 'Sec-WebSocket-Protocol cannot be read');
+  if (protocols === undefined) return refuse(400, 'Sec-WebSocket-Protocol must be a list of distinct tokens');
   return { isValid: true, key, protocols, extensions };
 }
 
 /**
- * Chooses the subprotocol (RFC 6455 section 4.2.2): the first of the server's that the client offers.
+ * Chooses the subprotocol (RFC 6455 section 4.2.2): the first one of `supported` that the client offers.
  *
- * @returns the choice; `''` when one side has no list; undefined when both have one and none fits
+ * @returns the chosen subprotocol; `''` when one of the lists is empty; undefined when the lists have none in common
  */
 export function chooseProtocol(supported: readonly string[], offered: readonly string[]): string | undefined {
   if (supported.length === 0 || offered.length === 0) return '';
   return supported.find((protocol) => offered.includes(protocol));
 }
 
-/** The value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 section 4.2.2). */
+/** Returns the value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 section 4.2.2). */
 export function acceptValue(key: string): string {
-  // Half the time that a Hash object takes.
+  // crypto.hash takes half the time of a Hash object.
   return hash('sha1', key + HANDSHAKE_GUID, 'base64');
 }
 
@@ -102,7 +104,7 @@ export function acceptValue(key: string): string {
  *
  * @param protocol - the subprotocol chosen, `''` for none
  * @param extensions - the extensions accepted, `''` for none
- * @param headerLines - further headers, checked, each with its line end
+ * @param headerLines - further header lines, already checked, each with its CRLF
  */
 export function buildUpgradeResponse(key: string, protocol: string, extensions: string, headerLines = ''): string {
   const protocolLine = protocol === '' ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`;
@@ -113,23 +115,23 @@ export function buildUpgradeResponse(key: string, protocol: string, extensions: 
   );
 }
 
-/** The extensions that a message names: none without the header, undefined when it cannot be read. */
+/** Reads `Sec-WebSocket-Extensions`: empty without the header, undefined when the header is malformed or too long. */
 export function readExtensions(headers: HandshakeHeaders): readonly ExtensionOffer[] | undefined {
   const text = joined(headers['sec-websocket-extensions']);
   return text === undefined ? [] : parseExtensions(text);
 }
 
-/** The value of a header that may come once only, undefined when it is missing or repeated. */
+/** Returns the value of a header that must not be repeated, undefined when the header is missing or repeated. */
 export function single(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The value of a header that may be spread over several lines. */
+/** Returns the value of a header whose list may be spread over several lines (RFC 9110 section 5.3). */
 export function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** Base64 of exactly 16 bytes: 22 characters and two signs of padding. */
+/** Tells whether `key` is the base64 of exactly 16 bytes: 22 characters and two padding characters. */
 function isHandshakeKey(key: string): boolean {
   if (key.length !== 24 || !key.endsWith('==')) return false;
   for (let i = 0; i < 22; i++) {

@@ -51,7 +51,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
     });
     for (const [extensions, violation] of [
       ['permessage-deflate; client_max_window_bits=16', 'has an invalid parameter of permessage-deflate'],
-      ['permessage-deflate;', 'cannot be read'],
+      ['permessage-deflate;', 'is malformed or too long'],
     ]) {
       expect(checkUpgradeResponse({ ...HEADERS, 'sec-websocket-extensions': extensions }, KEY, offer)).toEqual({
         violation: `Sec-WebSocket-Extensions ${violation}`,
@@ -89,21 +89,21 @@ describe('RFC 6455 4.1: what the client demands of the answer', () => {
   });
 
   test.each([undefined, '', 'close', ['Upgrade']])('RFC 6455 4.1: Connection: %s is refused', (connection) => {
-    expect(check({ connection })).toBe('violation: Connection does not hold "Upgrade"');
+    expect(check({ connection })).toBe('violation: Connection does not contain "Upgrade"');
   });
 
   test.each([undefined, '', KEY, 's3pPLMBiTxaQ9kYGzzhZRbK+xOo', 'S3pPLMBiTxaQ9kYGzzhZRbK+xOo='])(
     'RFC 6455 4.1: Sec-WebSocket-Accept: %s is refused',
     (accept) => {
       expect(check({ 'sec-websocket-accept': accept })).toBe(
-        'violation: Sec-WebSocket-Accept does not answer the key that was sent',
+        'violation: Sec-WebSocket-Accept does not match the Sec-WebSocket-Key that was sent',
       );
     },
   );
 
   test.each(['permessage-deflate', ['a']])('RFC 6455 4.1: the extensions %j were not offered', (extensions) => {
     expect(check({ 'sec-websocket-extensions': extensions })).toBe(
-      'violation: Sec-WebSocket-Extensions names what was not offered',
+      'violation: Sec-WebSocket-Extensions names an extension that was not offered',
     );
   });
 
@@ -122,7 +122,7 @@ describe('RFC 6455 4.1: what the client demands of the answer', () => {
     ['constructor', []],
   ])('RFC 6455 4.1: the subprotocol %j is refused when %j was offered', (protocol, offered) => {
     expect(check({ 'sec-websocket-protocol': protocol }, offered)).toBe(
-      'violation: Sec-WebSocket-Protocol names what was not offered',
+      'violation: Sec-WebSocket-Protocol names a subprotocol that was not offered',
     );
   });
 });

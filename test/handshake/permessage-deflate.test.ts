@@ -139,7 +139,7 @@ describe('RFC 7692 7.1: the client', () => {
     });
   });
 
-  const NOT_OFFERED = 'Sec-WebSocket-Extensions names what was not offered';
+  const NOT_OFFERED = 'Sec-WebSocket-Extensions names an extension that was not offered';
   const INVALID = 'Sec-WebSocket-Extensions has an invalid parameter of permessage-deflate';
   test.each<[string, string, Partial<DeflateParameters>]>([
     ['bbf-usp-protocol', NOT_OFFERED, {}],
@@ -152,22 +152,22 @@ describe('RFC 7692 7.1: the client', () => {
     ['permessage-deflate; __proto__', INVALID, {}],
     [
       'permessage-deflate; server_max_window_bits=11',
-      'Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered',
+      'Sec-WebSocket-Extensions exceeds the server_max_window_bits of the offer',
       { serverMaxWindowBits: 10 },
     ],
     [
       'permessage-deflate',
-      'Sec-WebSocket-Extensions exceeds the server_max_window_bits that were offered',
+      'Sec-WebSocket-Extensions exceeds the server_max_window_bits of the offer',
       { serverMaxWindowBits: 10 },
     ],
     [
       'permessage-deflate; client_max_window_bits=11',
-      'Sec-WebSocket-Extensions exceeds the client_max_window_bits that were offered',
+      'Sec-WebSocket-Extensions exceeds the client_max_window_bits of the offer',
       { clientMaxWindowBits: 10 },
     ],
     [
       'permessage-deflate',
-      'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was asked for',
+      'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was requested',
       { serverNoContextTakeover: true },
     ],
   ])('refuses the answer %s: %s', (header, problem, offered) => {

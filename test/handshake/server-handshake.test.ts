@@ -66,7 +66,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   });
 
   test('RFC 6455 4.2.1: a request without Host is refused with 400', () => {
-    expect(check({ host: undefined })).toEqual({ isValid: false, status: 400, reason: 'a Host header is needed' });
+    expect(check({ host: undefined })).toEqual({ isValid: false, status: 400, reason: 'a WebSocket handshake needs a Host header' });
   });
 
   test.each(['websocket', 'WebSocket', 'WEBSOCKET', 'h2c, websocket'])(
@@ -82,7 +82,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
       expect(check({ upgrade })).toEqual({
         isValid: false,
         status: 426,
-        reason: 'this address answers WebSocket handshakes only',
+        reason: 'this address accepts WebSocket handshakes only',
         headers: { Upgrade: 'websocket' },
       });
     },
@@ -108,7 +108,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
       expect(check({ 'sec-websocket-version': version })).toEqual({
         isValid: false,
         status: 426,
-        reason: 'only version 13 is spoken here',
+        reason: 'unsupported WebSocket version: send "Sec-WebSocket-Version: 13"',
         headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
       });
     },
