@@ -5,26 +5,26 @@ import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { UpgradeRouter } from './upgrade-router.ts';
 
-/** A client that has sent nothing for so long, twice at most, is left to Node, whose own limits of time begin then. */
+/** A client that sends nothing for once to twice this time is left to Node, whose own time limits begin then. */
 const FIRST_BYTE_TIMEOUT_MS = 1000;
 
 const MAX_HEAD_BYTES: number = Math.min(MAX_FAST_UPGRADE_BYTES, maxHeaderSize);
 
 const NO_BYTES = Buffer.alloc(0);
-/** Line end, line end. */
+/** CR LF CR LF. */
 const EMPTY_LINE = 0x0d_0a_0d_0a;
 
-/** Where a socket finds who reads its first bytes, so that all sockets share one set of listeners. */
-const READER: unique symbol = Symbol('reader');
+/** The property of a socket that holds its fast path, so that all sockets share one set of listeners. */
+const FAST_PATH: unique symbol = Symbol('fast path');
 
 interface FreshSocket extends Socket {
-  [READER]?: UpgradeFastPath | undefined;
+  [FAST_PATH]?: UpgradeFastPath | undefined;
 }
 
-/** The settings of a server that change which requests it takes, or how it reads them. */
+/** The settings of a server that change which requests it upgrades, or how it parses them. */
 interface RequestRules {
   readonly maxHeadersCount: number | null;
-  /** Newer versions of Node have it. */
+  /** Only newer versions of Node have this setting. */
   readonly shouldUpgradeCallback?: unknown;
 }
 
@@ -32,34 +32,33 @@ type NodeConnectionListener = (this: Server, socket: unknown) => void;
 
 /**
  * Reads the first bytes of each connection of a plain HTTP server. A WebSocket upgrade request in its plain form goes
- * straight to the {@link UpgradeRouter}; all else goes to the listener of Node that would have read it, as if nothing had
- * happened.
+ * straight to the {@link UpgradeRouter}; every other connection goes to Node's own listener, which sees all its bytes.
  *
  * @remarks node:http takes a fifth of a handshake's time to parse a request, and to bind and unbind its listeners.
  */
 export class UpgradeFastPath implements Deadline {
   readonly #server: Server & RequestRules;
   readonly #router: UpgradeRouter;
-  /** What Node itself does with a connection. */
+  /** Node's own listener for connections. */
   readonly #listener: NodeConnectionListener;
   readonly #shouldUpgrade: unknown;
-  /** Clients that have sent nothing yet, with the time since when, the oldest first. */
+  /** Sockets of clients that have sent nothing yet, with the time of their connecting, oldest first. */
   readonly #waiting = new Map<FreshSocket, number>();
   #ticket: number | undefined;
 
   /**
-   * Puts itself in front of Node's listener.
+   * Creates a fast path and puts it in front of Node's listener for connections.
    *
-   * @param server - before anybody else listens to its 'connection' event
-   * @returns undefined when Node does not do as expected: the server remains as it is
+   * @param server - a server whose 'connection' event has no listener but Node's own
+   * @returns undefined when the server has no such listener or others as well: the server then remains unchanged
    */
   static of(server: Server): UpgradeFastPath | undefined {
     const [listener, ...others] = server.listeners('connection') as NodeConnectionListener[];
     if (listener === undefined || others.length > 0) return undefined;
-    const reader = new UpgradeFastPath(server, listener);
+    const fastPath = new UpgradeFastPath(server, listener);
     server.off('connection', listener);
-    server.on('connection', (socket: Socket) => reader.#onConnection(socket));
-    return reader;
+    server.on('connection', (socket: Socket) => fastPath.#onConnection(socket));
+    return fastPath;
   }
 
   private constructor(server: Server, listener: NodeConnectionListener) {
@@ -69,7 +68,7 @@ export class UpgradeFastPath implements Deadline {
     this.#shouldUpgrade = this.#server.shouldUpgradeCallback;
   }
 
-  /** Leaves all clients that have sent nothing to Node, which counts and ends them as its own. */
+  /** Hands all clients that have sent nothing over to Node, so that Node counts and closes them with its own. */
   release(): void {
     for (const socket of this.#waiting.keys()) this.#handOver(socket);
   }
@@ -83,7 +82,7 @@ export class UpgradeFastPath implements Deadline {
     if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
   }
 
-  // Called by the shared listeners below.
+  // The shared listeners below call these methods.
 
   onData(socket: FreshSocket, chunk: Buffer): void {
     const head = this.#isUndisturbed ? headOf(chunk) : undefined;
@@ -96,16 +95,16 @@ export class UpgradeFastPath implements Deadline {
     this.forget(socket);
     socket.pause();
     const headBytes = request.text.length;
-    this.#router.take(request, socket, headBytes === chunk.length ? NO_BYTES : chunk.subarray(headBytes));
+    this.#router.route(request, socket, headBytes === chunk.length ? NO_BYTES : chunk.subarray(headBytes));
   }
 
-  /** As Node does: the user may want to know of it. */
+  /** Reports the error as Node does: to 'clientError', and without a listener the socket is destroyed. */
   onError(socket: FreshSocket, error: Error): void {
     if (!this.#server.emit('clientError', error, socket)) socket.destroy();
   }
 
   forget(socket: FreshSocket): void {
-    socket[READER] = undefined;
+    socket[FAST_PATH] = undefined;
     ignoreErrors(socket);
     socket.off('error', onError);
     socket.off('data', onData);
@@ -118,13 +117,13 @@ export class UpgradeFastPath implements Deadline {
   }
 
   #onConnection(socket: FreshSocket): void {
-    // Programs may emit 'connection' with streams of other kinds.
+    // Programs may emit 'connection' with streams that are no sockets.
     if (!(socket instanceof Socket) || !this.#isUndisturbed) {
       this.#listener.call(this.#server, socket);
       return;
     }
     socket.on('error', onError);
-    socket[READER] = this;
+    socket[FAST_PATH] = this;
     this.#ticket ??= timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
     this.#waiting.set(socket, timers.tickMs);
     socket.on('data', onData);
@@ -132,7 +131,7 @@ export class UpgradeFastPath implements Deadline {
     socket.on('close', onClose);
   }
 
-  /** Whether an upgrade request would go to the router and to nobody else, by the rules that the server began with. */
+  /** Whether upgrade requests go to the router alone, and the server still has the settings that it began with. */
   get #isUndisturbed(): boolean {
     const { maxHeadersCount, shouldUpgradeCallback } = this.#server;
     return this.#router.isSoleListener && maxHeadersCount === null && shouldUpgradeCallback === this.#shouldUpgrade;
@@ -144,27 +143,29 @@ export class UpgradeFastPath implements Deadline {
   }
 }
 
-/** The bytes up to the first empty line, or to one at the end; undefined when there is none or they are too many. */
+/**
+ * Returns the bytes up to and including an empty line; undefined when there is no empty line or the head is too long.
+ */
 function headOf(chunk: Buffer): string | undefined {
-  // Usually the chunk is the request. Where it is more, what reads it will say so.
+  // Usually the chunk ends with the request. If the chunk holds more, readFastUpgradeRequest refuses it.
   const isWhole = chunk.length >= 4 && chunk.readInt32BE(chunk.length - 4) === EMPTY_LINE;
   const end = isWhole ? chunk.length : chunk.indexOf('\r\n\r\n', 0, 'latin1') + 4;
   return end < 4 || end > MAX_HEAD_BYTES ? undefined : chunk.toString('latin1', 0, end);
 }
 
 function onData(this: FreshSocket, chunk: Buffer): void {
-  this[READER]?.onData(this, chunk);
+  this[FAST_PATH]?.onData(this, chunk);
 }
 
-/** No request will come. */
+/** Ends the socket, because the client has ended its side without a request. */
 function onEnd(this: FreshSocket): void {
   this.end();
 }
 
 function onError(this: FreshSocket, error: Error): void {
-  this[READER]?.onError(this, error);
+  this[FAST_PATH]?.onError(this, error);
 }
 
 function onClose(this: FreshSocket): void {
-  this[READER]?.forget(this);
+  this[FAST_PATH]?.forget(this);
 }

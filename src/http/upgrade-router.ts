@@ -5,15 +5,15 @@ import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { timers } from '../base/timers.ts';
 
-/** How long a refused client may take to read the answer and to end its side. */
+/** Longest time for a refused client to read the answer and to end its side. */
 const LINGER_MS = 5000;
 
 /** Any HTTP server of Node that can upgrade. */
 export type UpgradableServer = HttpServer | HttpsServer;
 
-/** Takes the upgrade requests of one path. */
+/** Receives the upgrade requests of one path. */
 export interface UpgradeAcceptor {
-  /** `socket` has an 'error' listener and is not being read. `head` is what came behind the request. */
+  /** `socket` has an 'error' listener and is not being read. `head` holds the bytes that came behind the request. */
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
 
@@ -22,18 +22,18 @@ const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 /**
  * Hands the upgrade requests of one HTTP server to the acceptors of their paths.
  *
- * @remarks It listens to 'upgrade' only while it has an acceptor, so that a server without one behaves as if the
- * library were not there.
+ * @remarks The router listens to 'upgrade' only while it has an acceptor, so that a server without an acceptor behaves
+ * as if the library were not there.
  */
 export class UpgradeRouter {
   readonly #server: UpgradableServer;
   readonly #acceptors = new Map<string, UpgradeAcceptor>();
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
-    this.take(request, socket, head);
+    this.route(request, socket, head);
   };
 
-  /** The router of a server: always the same one. */
+  /** Returns the router of a server: always the same object for the same server. */
   static of(server: UpgradableServer): UpgradeRouter {
     const known = routers.get(server);
     if (known !== undefined) return known;
@@ -46,7 +46,7 @@ export class UpgradeRouter {
     this.#server = server;
   }
 
-  /** Whether a path, or undefined for all others, has an acceptor. */
+  /** Tells whether a path has an acceptor of its own; undefined asks for the acceptor of all other paths. */
   has(path: string | undefined): boolean {
     return this.#acceptors.has(path ?? ANY_PATH);
   }
@@ -65,42 +65,43 @@ export class UpgradeRouter {
     return true;
   }
 
-  /** Frees a path. */
+  /** Removes the acceptor of a path. */
   remove(path: string | undefined): void {
     this.#acceptors.delete(path ?? ANY_PATH);
     if (this.#acceptors.size === 0) this.#server.off('upgrade', this.#onUpgrade);
   }
 
-  /** Whether upgrade requests of this server concern nobody else. */
+  /** Whether the router is the only listener for upgrade requests of its server. */
   get isSoleListener(): boolean {
     return this.#acceptors.size > 0 && this.#server.listenerCount('upgrade') === 1;
   }
 
   /**
-   * Takes an upgrade request: from an 'upgrade' event, or in place of one while the router {@link isSoleListener}.
+   * Hands an upgrade request to its acceptor. The request comes from an 'upgrade' event, or from the fast path in place
+   * of that event while the router {@link isSoleListener}.
    *
-   * @param socket - with an 'error' listener, and not being read
+   * @param socket - has an 'error' listener, and is not being read
    */
-  take(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+  route(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     const path = pathOf(request.url ?? '/');
     const acceptor = this.#acceptors.get(path) ?? this.#acceptors.get(ANY_PATH);
     if (acceptor !== undefined) acceptor.accept(request, socket, head);
-    // Somebody else may know the path: then the socket is theirs.
+    // Another 'upgrade' listener may serve the path: then the socket belongs to that listener.
     else if (this.#server.listenerCount('upgrade') === 1)
       refuseUpgrade(socket, 404, 'no WebSocket server has this path');
   }
 }
 
-/** No path can be this. */
+/** The key of the acceptor for all paths: no path equals it. */
 const ANY_PATH = '*';
 
-/** A path as it is compared: with a leading slash, without a trailing one. */
+/** Returns a path in the form in which paths are compared: with a leading slash, without a trailing slash. */
 export function normalizePath(path: string): string {
   const absolute = path.startsWith('/') ? path : `/${path}`;
   return absolute.length > 1 && absolute.endsWith('/') ? absolute.slice(0, -1) : absolute;
 }
 
-/** The path of a request's target, as it is compared. A target may be a whole URL (RFC 9112 section 3.2.2). */
+/** Returns the normalized path of a request target, which may be a whole URL (RFC 9112 section 3.2.2). */
 function pathOf(target: string): string {
   const query = target.indexOf('?');
   const withoutQuery = query < 0 ? target : target.slice(0, query);
@@ -118,7 +119,7 @@ function startOfPath(target: string): number {
  * Answers an upgrade request with a plain HTTP response and closes the socket.
  *
  * @remarks A client that does not end its side is cut off after {@link LINGER_MS}.
- * @param text - the body, for a person to read
+ * @param text - the body of the answer, for a person to read
  */
 export function refuseUpgrade(
   socket: Duplex,
@@ -133,18 +134,19 @@ export function refuseUpgrade(
 }
 
 /**
- * As {@link refuseUpgrade}, with headers that were checked.
+ * Answers an upgrade request as {@link refuseUpgrade} does, with header lines that were checked.
  *
- * @param headerLines - each with its line end
+ * @param headerLines - header lines, each with its CRLF
  */
 export function answerUpgrade(socket: Duplex, status: number, body: string, headerLines: string): void {
   if (socket.destroyed) return;
   const head =
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n` +
     `Content-Length: ${Buffer.byteLength(body)}\r\n${headerLines}\r\n`;
-  // Header values may be Latin-1, the body is UTF-8.
+  // Header values may be Latin-1; the body is UTF-8.
   socket.end(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body, 'utf8')]));
-  // What the client still sends is read and dropped until it ends its side, or a reset would overtake the answer.
+  // The rest of the client's bytes is read and dropped: with unread bytes the system would send a reset, which
+  // overtakes the answer.
   socket.resume();
   const deadline = { onDeadline: () => socket.destroy() };
   const ticket = timers.schedule(deadline, LINGER_MS);
