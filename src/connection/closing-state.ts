@@ -6,7 +6,7 @@ import { type Deadline, timers } from '../base/timers.ts';
 export interface Ending {
   /** The peer's close code, the code that a failure sent, or 1006 when no close frame came. */
   readonly code: number;
-  /** The peer's reason, undefined when it gave none. */
+  /** The peer's reason, undefined when the peer gave none. */
   readonly reason: string | undefined;
   /** Whether both close frames were exchanged and nothing went wrong. */
   readonly wasClean: boolean;
@@ -17,51 +17,52 @@ export interface Ending {
   readonly openMs: number;
 }
 
-/** Hears that a connection takes too long to end. */
+/** Is told that a connection takes too long to end. */
 export interface ClosingListener {
   onCloseTimeout(): void;
 }
 
 /**
- * What is known of the end of a connection, and the deadline for it.
+ * How far a connection has come on the way to its end, and the deadline for that end.
  *
- * @remarks Made when the end begins: connections are open for hours, and closing for a moment.
+ * @remarks A connection creates this object only when its end begins, because it is open for hours and closing for a
+ * moment: an open connection then holds no fields for its end.
  */
 export class ClosingState implements Deadline {
   code: number = CLOSE_ABNORMAL;
   reason: string | undefined;
-  /** Why the connection ends, once that is known. */
+  /** Why the connection ends, undefined until that is known. */
   cause: EndCause | undefined;
   phase: EndPhase = 'open';
-  /** What has decided how the connection ends, undefined until something has. */
+  /** What decided how the connection ends, undefined while that is open. */
   outcome: 'close-frame' | 'failure' | 'destroyed' | undefined;
   isOver = false;
-  /** The shortest time that the peer was given to answer our close frame. */
-  waitMs: number = Infinity;
+  /** The shortest time that the peer was given to answer the close frame of this end. */
+  shortestTimeoutMs: number = Infinity;
   readonly #listener: ClosingListener;
-  /** The ticket of the timer wheel for the current deadline. */
+  /** The ticket of the timer wheel for the current deadline, undefined while there is none. */
   #ticket: number | undefined;
 
   constructor(listener: ClosingListener) {
     this.#listener = listener;
   }
 
-  /** Whether the closing handshake is over, well or not: only TCP is left to end. */
+  /** Whether the closing handshake is over, completed or failed: only TCP is left to end. */
   get isHandshakeOver(): boolean {
     return this.outcome === 'close-frame' || this.outcome === 'failure';
   }
 
-  /** The connection ends after this time at the latest. An earlier deadline stays. */
+  /** Ends the connection after this time at the latest. An earlier deadline stays. */
   setDeadline(timeoutMs: number): void {
     if (timeoutMs === Infinity) return;
-    this.waitMs = Math.min(this.waitMs, Math.round(timeoutMs));
-    const before = this.#ticket;
+    this.shortestTimeoutMs = Math.min(this.shortestTimeoutMs, Math.round(timeoutMs));
+    const earlierTicket = this.#ticket;
     const ticket = timers.schedule(this, timeoutMs);
-    this.#ticket = Math.min(ticket, before ?? ticket);
-    if (before !== undefined && before !== ticket) timers.cancel(this, Math.max(ticket, before));
+    this.#ticket = Math.min(ticket, earlierTicket ?? ticket);
+    if (earlierTicket !== undefined && earlierTicket !== ticket) timers.cancel(this, Math.max(ticket, earlierTicket));
   }
 
-  /** The connection is over. */
+  /** Marks the connection as over and cancels the deadline. */
   finish(): void {
     this.isOver = true;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);

@@ -15,44 +15,52 @@ import { WriteBatch } from './write-batch.ts';
 const NO_PAYLOAD = Buffer.alloc(0);
 
 /**
- * What became of a message: `'sent'` it leaves with this turn of the event loop; `'queued'` it leaves later, because the peer
- * does not keep up or it is being compressed in another thread; `'dropped'` it is not sent.
+ * The result of a send. `'sent'`: the message leaves with this turn of the event loop. `'queued'`: the message
+ * leaves later, because the peer does not keep up or because the message is being compressed in another thread.
+ * `'dropped'`: the message is not sent.
  */
 export type SendStatus = 'sent' | 'queued' | 'dropped';
 
-/** What happens when `maxBufferedBytes` wait: close with 1013, or drop the new message, or old ones marked droppable. */
+/**
+ * The effect of a send while more than `maxBufferedBytes` wait: `'close'` ends the connection with 1013;
+ * `'drop-newest'` drops the new message; `'drop-oldest'` drops the oldest messages that were sent as droppable.
+ */
 export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
 
-/** What a connection needs to know. */
+/** Settings of one connection. */
 export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly role: Role;
   readonly decodesText: boolean;
   readonly compression?: Compression | undefined;
-  /** How long a peer may take to answer a close frame, and to end TCP afterwards. */
+  /** Longest time for the peer to answer a close frame, and again to end TCP afterwards. */
   readonly closeTimeoutMs: number;
   /** Most bytes that may wait to be sent. */
   readonly maxBufferedBytes: number;
-  /** What happens to a message that finds more waiting. */
+  /** What happens to a message while more than `maxBufferedBytes` wait. */
   readonly bufferPolicy: BufferPolicy;
 }
 
-/** Hears the life of one connection, in this order: messages, `onClosing`, `onError` at most once, `onTerminated` once. */
+/**
+ * Receives the events of one connection, in this order: messages, `onClosing`, `onError` at most once, `onTerminated`
+ * once.
+ */
 export interface ConnectionListener {
   onMessage(data: string | Buffer, isText: boolean): void;
-  /** The peer closes, or the connection has failed: nothing can be sent any more. */
+  /** The peer has sent a close frame, or the connection has failed: nothing can be sent any more. */
   onClosing(): void;
   /** The connection ends because of an error. */
   onError(error: FourDError): void;
-  /** The peer has taken what waited: see {@link Connection.isBlocked}. */
+  /** The connection can send again after {@link Connection.isBlocked} was true. */
   onWritable(): void;
   /** The connection is over. */
   onTerminated(ending: Ending): void;
 }
 
 /**
- * Joins a transport and a protocol: carries bytes between them, and sees to it that every connection ends.
+ * Joins a transport and a protocol: carries bytes between them, and sets a deadline for everything that the peer must
+ * do.
  *
- * @remarks The only file that knows both.
+ * @remarks Only this file knows both the transport and the protocol.
  */
 export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer {
   readonly #transport: Transport;
@@ -61,17 +69,17 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   readonly #batch: WriteBatch;
   readonly #protocol: ProtocolConnection;
   readonly #monitor: PeerMonitor;
-  /** What came with the handshake, until reading begins. */
+  /** Bytes of the peer that came with the handshake, until reading begins. */
   #head: Buffer | undefined;
   #isPaused = true;
   #isInflating = false;
-  /** Made when the connection begins to end: from then on nothing is delivered, and what comes is read and dropped. */
+  /** Defined once the connection begins to end: from then on bytes of the peer are read and dropped. */
   #closing: ClosingState | undefined;
-  /** Messages that are not framed yet, so that they can be dropped. */
-  #held: SendBacklog | undefined;
+  /** Messages that are not framed yet, so that `'drop-oldest'` can still drop them. */
+  #backlog: SendBacklog | undefined;
   #bytesReceived = 0;
-  /** Whole, as all times that connections keep: see TimerWheel.nowMs. */
-  readonly #openedAt: number = Math.floor(performance.now());
+  /** Whole milliseconds, because V8 stores a fraction as an extra object: see {@link TimerWheel.nowMs}. */
+  readonly #openedAtMs: number = Math.floor(performance.now());
 
   /** @param head - bytes of the peer that came with the handshake */
   constructor(transport: Transport, head: Buffer, options: ConnectionOptions) {
@@ -83,29 +91,32 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#monitor = new PeerMonitor(this, options);
   }
 
-  /** Begins to report to `listener`. Nothing is read before {@link resume}. */
+  /** Begins to report to `listener`. Reading begins with {@link resume}. */
   start(listener: ConnectionListener): void {
     this.#listener = listener;
     this.#transport.start(this);
   }
 
-  /** Bytes that were sent here and have not left this process. */
+  /** Bytes that were sent on this connection and have not left this process. */
   get bufferedBytes(): number {
-    return this.#batch.bufferedBytes + this.#protocol.waitingBytes + (this.#held?.bytes ?? 0);
+    return this.#batch.bufferedBytes + this.#protocol.waitingBytes + (this.#backlog?.bytes ?? 0);
   }
 
-  /** True while the peer does not keep up, or a message is being compressed. {@link ConnectionListener.onWritable} follows. */
+  /**
+   * Whether the peer does not keep up, or a message is being compressed. {@link ConnectionListener.onWritable} tells
+   * when that ends.
+   */
   get isBlocked(): boolean {
-    return this.#batch.isBlocked || this.#protocol.waitingBytes > 0 || this.#held !== undefined;
+    return this.#batch.isBlocked || this.#protocol.waitingBytes > 0 || this.#backlog !== undefined;
   }
 
-  /** Writes text that is no frame, in front of all frames: the answer to the handshake. */
+  /** Writes the HTTP answer to the handshake, which goes in front of all frames. */
   writeHead(head: string): void {
     const offset = this.#batch.reserve(head.length);
     this.#batch.commit(this.#batch.buffer.write(head, offset, 'latin1'));
   }
 
-  /** Begins to read, and goes on reading after {@link pause}. Events that were held back may come within this call. */
+  /** Begins to read, or reads on after {@link pause}. Events that were held back may be reported within this call. */
   resume(): void {
     if (!this.#isPaused || this.#closing?.isOver === true) return;
     this.#isPaused = false;
@@ -119,7 +130,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#resumeTransport();
   }
 
-  /** Reports no message, and takes no bytes from the peer, until {@link resume}. */
+  /** Stops reading from the peer and reporting messages until {@link resume}. */
   pause(): void {
     if (this.#isPaused || this.#closing !== undefined) return;
     this.#isPaused = true;
@@ -131,9 +142,9 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   /**
    * Sends a message.
    *
-   * @param data - a string for a text message, bytes for a binary one (see {@link ProtocolConnection.sendBinary} for how
-   *   long they must not change), or what other connections send too
-   * @param isDroppable - whether it may be dropped while it waits, when `bufferPolicy` is `'drop-oldest'`
+   * @param data - a string for a text message, bytes for a binary one (see {@link ProtocolConnection.sendBinary} for
+   *   how long they must not change), or a message that many connections share
+   * @param isDroppable - whether the message may be dropped while it waits, when `bufferPolicy` is `'drop-oldest'`
    */
   send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable = false): SendStatus {
     if (this.#protocol.isClosing) return 'dropped';
@@ -143,14 +154,14 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   /**
-   * Begins the closing handshake. No message is reported any more. A further call can only shorten the time.
+   * Begins the closing handshake and stops reporting messages. A further call can only shorten the deadline.
    *
-   * @param timeoutMs - how long the peer may take to answer, and to end TCP; Infinity waits forever for the answer
+   * @param timeoutMs - time for the peer to answer and to end TCP; Infinity waits for the answer without a deadline
    */
   close(code: number, reason: string, timeoutMs: number, cause: EndCause = 'local'): void {
     const closing = this.#beginClosing();
     if (closing.isOver) return;
-    this.#releaseHeld(false);
+    this.#frameBacklog(false);
     closing.cause ??= cause;
     this.#protocol.close(code, reason);
     closing.setDeadline(timeoutMs);
@@ -160,7 +171,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   /**
    * Ends the connection because of an error that was found above the protocol.
    *
-   * @returns whether `onError` was told: false when the connection is over, or has failed, already
+   * @returns whether `onError` was called: false when the connection is over or has failed already
    */
   fail(error: FourDError): boolean {
     return this.#closing?.isOver !== true && this.#protocol.fail(error);
@@ -191,7 +202,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   onCompressed(): void {
-    this.#releaseHeld(true);
+    this.#frameBacklog(true);
     this.#reportWritable();
   }
 
@@ -228,7 +239,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     }
     this.#batch.end();
     closing.setDeadline(this.#options.closeTimeoutMs);
-    // Reading goes on, or unread bytes would turn the end of the stream into a reset that overtakes the close frame.
+    // Reading goes on: with unread bytes the system would send a reset, which overtakes the close frame.
     this.#discard();
   }
 
@@ -236,7 +247,8 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
-    // What is discarded anyway is not counted: a close frame is on its way to the peer, and must not be overtaken.
+    // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit would destroy
+    // the transport before the close frame has reached the peer.
     if (this.#closing !== undefined || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
     this.#monitor.onBytes(this.#protocol.partialMessageId);
   }
@@ -244,28 +256,28 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   onWritable(): void {
     this.#batch.flush();
     this.#protocol.onOutputWritable();
-    this.#releaseHeld(true);
+    this.#frameBacklog(true);
     this.#reportWritable();
   }
 
   onEnd(): void {
     if (this.#closing?.isHandshakeOver === true) this.#batch.end();
     else {
-      const without = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
-      this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${without}`, 'peer-ended');
+      const missing = this.#protocol.isClosing ? 'an answer to the close frame' : 'a close frame';
+      this.#lose('ERR_CONNECTION_LOST', `connection lost: the peer ended TCP without ${missing}`, 'peer-ended');
     }
   }
 
   onClosed(error: Error | undefined): void {
     const closing = this.#beginClosing();
     if (closing.outcome === undefined) {
-      const detail = error === undefined ? 'its socket was destroyed' : `TCP was reset or failed (${error.message})`;
+      const detail = error === undefined ? 'the socket was destroyed' : `TCP was reset or failed (${error.message})`;
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
     closing.finish();
     this.#monitor.stop();
     this.#batch.close();
-    this.#held = undefined;
+    this.#backlog = undefined;
     this.#protocol.abandon();
     this.#listener.onTerminated({
       code: closing.code,
@@ -275,7 +287,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
       phase: closing.phase,
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#batch.bytesWritten,
-      openMs: Math.round(performance.now() - this.#openedAt),
+      openMs: Math.round(performance.now() - this.#openedAtMs),
     });
   }
 
@@ -298,7 +310,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   onLimitExceeded(error: FourDError): void {
-    // After the handshake only TCP is left to end, and that is no error.
+    // The closing handshake is over: only TCP is left to end, so exceeding a limit is no error.
     if (this.#closing?.isHandshakeOver === true) this.#transport.destroy();
     else this.#protocol.fail(error);
   }
@@ -307,10 +319,10 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   onCloseTimeout(): void {
     const closing = this.#beginClosing();
-    // After the handshake only TCP is left to end, and that does not need the peer.
+    // The closing handshake is over: only TCP is left to end, which does not need the peer.
     if (closing.isHandshakeOver) this.#transport.destroy();
     else {
-      const message = `connection lost: the peer did not answer the close frame within ${closing.waitMs} ms`;
+      const message = `connection lost: the peer did not answer the close frame within ${closing.shortestTimeoutMs} ms`;
       this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
   }
@@ -331,7 +343,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     else this.#protocol.sendPrepared(data, compress);
   }
 
-  /** Queues one more message for a peer that does not keep up, as far as `maxBufferedBytes` lets it. */
+  /** Queues one more message while the connection is blocked; `bufferPolicy` decides above `maxBufferedBytes`. */
   #sendBlocked(
     data: string | Buffer | PreparedMessage,
     compress: boolean | undefined,
@@ -340,59 +352,60 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     const { maxBufferedBytes, bufferPolicy } = this.#options;
     while (this.bufferedBytes > maxBufferedBytes) {
       if (bufferPolicy === 'drop-newest') return 'dropped';
-      if (bufferPolicy === 'drop-oldest' && this.#held?.dropOldest() === true) continue;
+      if (bufferPolicy === 'drop-oldest' && this.#backlog?.dropOldest() === true) continue;
       if (bufferPolicy === 'drop-oldest' && isDroppable) return 'dropped';
-      this.#failFull(this.bufferedBytes);
+      this.#failBufferFull(this.bufferedBytes);
       return 'dropped';
     }
     if (bufferPolicy !== 'drop-oldest') {
       this.#write(data, compress);
       return 'queued';
     }
-    this.#held ??= new SendBacklog();
+    this.#backlog ??= new SendBacklog();
     const isBytes = Buffer.isBuffer(data);
     const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
-    // As with messages that are framed at once, only large ones must not change.
-    const kept = isBytes && bytes < LARGE_PAYLOAD_BYTES ? Buffer.from(data) : data;
-    this.#held.push({ data: kept, compress, bytes }, isDroppable);
+    // A small message is copied, as framing would do, so that the caller may change its bytes after the call.
+    const ownData = isBytes && bytes < LARGE_PAYLOAD_BYTES ? Buffer.from(data) : data;
+    this.#backlog.push({ data: ownData, compress, bytes }, isDroppable);
     return 'queued';
   }
 
-  #failFull(waiting: number): void {
+  #failBufferFull(waitingBytes: number): void {
     const { maxBufferedBytes } = this.#options;
     this.fail(
       new FourDError(
         'ERR_BUFFER_FULL',
-        `peer too slow: ${waiting} bytes wait to be sent (maxBufferedBytes ${maxBufferedBytes})`,
-        { componentSignature: this.component, side: 'remote', limit: maxBufferedBytes, observed: waiting },
+        `the peer reads too slowly: ${waitingBytes} bytes wait to be sent (maxBufferedBytes ${maxBufferedBytes}); ` +
+          'await drained() before sending more',
+        { componentSignature: this.component, side: 'remote', limit: maxBufferedBytes, observed: waitingBytes },
       ),
     );
   }
 
-  /** Frames what was held, as far as the peer takes it when `isLimited`. */
-  #releaseHeld(isLimited: boolean): void {
-    const held = this.#held;
-    if (held === undefined) return;
+  /** Frames the messages of the backlog; with `stopsWhenBlocked`, only until the connection is blocked again. */
+  #frameBacklog(stopsWhenBlocked: boolean): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined) return;
     for (;;) {
-      if (isLimited && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
-      const message = held.shift();
+      if (stopsWhenBlocked && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
+      const message = backlog.shift();
       if (message === undefined) break;
       this.#write(message.data, message.compress);
     }
-    this.#held = undefined;
+    this.#backlog = undefined;
   }
 
   #reportWritable(): void {
     if (!this.isBlocked) this.#listener.onWritable();
   }
 
-  /** Reads on, unless an event has paused again. */
+  /** Reads on, unless a listener has paused again within an event. */
   #resumeTransport(): void {
     if (this.isReading) this.#transport.resume();
   }
 
   #discard(): void {
-    // In a later turn, so that what was held back is not reported from within close() or fail().
+    // Reading goes on in a later turn, so that close() and fail() report no event that was held back.
     if (this.#isPaused) setImmediate(() => this.resume());
   }
 }

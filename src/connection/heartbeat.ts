@@ -1,47 +1,48 @@
 /** Times of the heartbeat. */
 export interface HeartbeatLimits {
-  /** Silence after which the peer is pinged; Infinity turns the heartbeat off. */
+  /** Silence of the peer after which it is pinged; Infinity turns the heartbeat off. */
   readonly pingIntervalMs: number;
   /** How long a pinged peer may stay silent. */
   readonly pongTimeoutMs: number;
 }
 
 /**
- * What is to be done: nothing yet; send a ping; send a pong that nobody asked for; or end the connection, because the
- * peer is gone.
+ * The next step of the heartbeat: wait; send a ping; send an unsolicited pong; or end the connection, because the peer
+ * is gone.
  */
 export type HeartbeatStep = 'wait' | 'ping' | 'pong' | 'dead';
 
 /**
- * When to look at the heartbeat of a connection: at {@link heartbeatStep}. Infinity for never.
+ * Tells when {@link heartbeatStep} is due for a connection. Infinity for never.
  *
- * @remarks Only arriving bytes prove that the peer lives, and any bytes do: in the middle of a long message no pong can
- * come. Bytes are only noted; whoever keeps these times looks when the moment has come, so that a message sets no timer.
- * All times are of a clock that may lag, but never goes back.
- * @param heardMs - when the last bytes came, or reading began again
- * @param pingedMs - when the peer was pinged, undefined when something has come since
+ * @remarks Any bytes of the peer prove that it lives, not only a pong: in the middle of a long message no pong can
+ * come. Arriving bytes only update `lastReceivedMs`, and the caller checks the heartbeat when it is due, so that a
+ * message sets no timer. All times come from one clock, which may lag but never goes back.
+ * @param lastReceivedMs - when the last bytes came, or reading began again
+ * @param pingedMs - when the peer was pinged, undefined when bytes have come since
  */
-export function heartbeatDueMs(limits: HeartbeatLimits, heardMs: number, pingedMs: number | undefined): number {
-  return pingedMs === undefined ? heardMs + limits.pingIntervalMs : pingedMs + limits.pongTimeoutMs;
+export function heartbeatDueMs(limits: HeartbeatLimits, lastReceivedMs: number, pingedMs: number | undefined): number {
+  return pingedMs === undefined ? lastReceivedMs + limits.pingIntervalMs : pingedMs + limits.pongTimeoutMs;
 }
 
 /**
- * Tells what is to be done now.
+ * Tells the next step of the heartbeat.
  *
- * @param isReading - whether bytes of the peer are taken at present. While they are not, its silence proves nothing;
- * and since its pings are not seen either, it is shown a pong: bytes by which its own heartbeat knows this end. Then the
- * silence begins anew.
+ * @param isReading - whether bytes of the peer are read at present. While nothing is read, the silence of the peer
+ *   proves nothing, and the pings of the peer get no answer. The step is then an unsolicited pong, which proves to the
+ *   heartbeat of the peer that this end lives; the caller measures the silence from then on.
  */
 export function heartbeatStep(
   limits: HeartbeatLimits,
-  heardMs: number,
+  lastReceivedMs: number,
   pingedMs: number | undefined,
   nowMs: number,
   isReading: boolean,
 ): HeartbeatStep {
-  const dueMs = heartbeatDueMs(limits, heardMs, pingedMs);
-  // The peer does not wait for longer because this end would.
-  if (!isReading) return nowMs < Math.min(dueMs, (pingedMs ?? heardMs) + limits.pingIntervalMs) ? 'wait' : 'pong';
+  const dueMs = heartbeatDueMs(limits, lastReceivedMs, pingedMs);
+  // The peer's own ping timeout is independent of ours, so send a pong at least every pingIntervalMs.
+  if (!isReading)
+    return nowMs < Math.min(dueMs, (pingedMs ?? lastReceivedMs) + limits.pingIntervalMs) ? 'wait' : 'pong';
   if (nowMs < dueMs) return 'wait';
   return pingedMs === undefined ? 'ping' : 'dead';
 }

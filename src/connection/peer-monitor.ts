@@ -3,112 +3,114 @@ import { heartbeatDueMs, type HeartbeatLimits, heartbeatStep } from './heartbeat
 import { RateLimit } from './rate-limit.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
-/** What a peer may do in a time. Infinity sets no limit. */
+/** Limits in time for a peer. Infinity sets no limit. */
 export interface PeerLimits extends HeartbeatLimits {
-  /** How long a message, or a frame, may have come in part only. */
+  /** Longest time from the first byte of a message, or of a frame, to its last. */
   readonly incompleteMessageTimeoutMs: number;
   readonly maxControlFramesPerSecond: number;
   readonly maxMessagesPerSecond: number;
   readonly maxBytesPerSecond: number;
 }
 
-/** The connection that is watched. */
+/** The connection whose peer is monitored. */
 export interface MonitoredPeer {
   readonly component: ComponentSignature;
-  /** Whether bytes of the peer are taken at present. */
+  /** Whether bytes of the peer are read at present. */
   readonly isReading: boolean;
   sendPing(): void;
-  /** Sends a pong that no ping asked for. */
+  /** Sends an unsolicited pong. */
   sendPong(): void;
-  /** The peer has passed a limit, or is gone. */
+  /** The peer has exceeded a limit, or is gone. */
   onLimitExceeded(error: FourDError): void;
 }
 
 /**
- * Watches over one connection in time: the heartbeat, messages that are never finished, and rates.
+ * Enforces the limits in time of one connection: the heartbeat, messages that are never finished, and rates.
  *
- * @remarks A message costs a few stores to fields. There is one deadline at a time, which is not moved when bytes come:
- * when it passes, it is looked what has come meanwhile. While nothing is read (the user's callbacks are slower than
- * the peer) or this process stands still, no time passes for the peer.
+ * @remarks A message costs a few stores to fields. The monitor has one deadline at a time, which arriving bytes do not
+ * move: when the deadline passes, the monitor checks what has come meanwhile. While nothing is read (because the user's
+ * callbacks are slower than the peer) or this process stands still, no time passes for the peer.
  */
 export class PeerMonitor implements Deadline {
-  readonly #watched: MonitoredPeer;
+  readonly #connection: MonitoredPeer;
   readonly #limits: PeerLimits;
   /** When the last bytes came, or reading began again. */
-  #heardMs: number;
-  /** When the peer was pinged, undefined when something has come since. */
+  #lastReceivedMs: number;
+  /** When the peer was pinged, undefined when bytes have come since. */
   #pingedMs: number | undefined;
-  readonly #messages: RateLimit | undefined;
-  readonly #bytes: RateLimit | undefined;
-  /** Made when it is needed, and let go when it is full again: most connections get a pong in half a minute. */
-  #controlFrames: RateLimit | undefined;
+  readonly #messageRate: RateLimit | undefined;
+  readonly #byteRate: RateLimit | undefined;
+  /** Created by a control frame and dropped when full again: most connections get one pong in half a minute. */
+  #controlFrameRate: RateLimit | undefined;
   #ticket: number | undefined;
-  /** When that is. Undefined and not Infinity, which would be an object of its own. */
-  #ticketMs: number | undefined;
-  /** The message that has come in part, 0 for none, and when it must be complete. */
-  #incomplete = 0;
-  #incompleteDueMs: number | undefined;
-  /** When reading was paused, as it is in the beginning. */
+  /** The time of the deadline, undefined for none: V8 stores Infinity as an extra object. */
+  #deadlineMs: number | undefined;
+  /** The message that has come in part only, 0 for none. */
+  #partialMessageId = 0;
+  /** When that message must be complete. */
+  #messageDueMs: number | undefined;
+  /** When reading paused last. A connection begins paused. */
   #pausedMs: number;
-  /** The time that the event loop had stood still when a rate was last looked at. */
+  /** `timers.stalledMs` when a rate was last checked. */
   #stalledMs: number;
   #isStopped = false;
 
-  constructor(watched: MonitoredPeer, limits: PeerLimits) {
-    this.#watched = watched;
+  constructor(connection: MonitoredPeer, limits: PeerLimits) {
+    this.#connection = connection;
     this.#limits = limits;
-    this.#heardMs = timers.nowMs;
+    this.#lastReceivedMs = timers.nowMs;
     this.#arm();
-    this.#messages = rateLimit(limits.maxMessagesPerSecond);
-    this.#bytes = rateLimit(limits.maxBytesPerSecond);
+    this.#messageRate = rateLimit(limits.maxMessagesPerSecond);
+    this.#byteRate = rateLimit(limits.maxBytesPerSecond);
     this.#stalledMs = timers.stalledMs;
     this.#pausedMs = timers.nowMs;
   }
 
   /**
-   * Bytes have arrived and were read.
+   * Notes that bytes have arrived and were read.
    *
-   * @param incomplete - which message has come in part only, 0 for none
+   * @param partialMessageId - the message that has come in part only, 0 for none
    */
-  onBytes(incomplete: number): void {
-    this.#hear(timers.tickMs);
-    if (incomplete !== this.#incomplete) this.#expectEnd(incomplete);
+  onBytes(partialMessageId: number): void {
+    this.#noteActivity(timers.tickMs);
+    if (partialMessageId !== this.#partialMessageId) this.#startMessageTimeout(partialMessageId);
   }
 
-  /** Reading pauses. */
+  /** Notes that reading pauses. */
   onPause(): void {
     this.#pausedMs = timers.nowMs;
   }
 
-  /** Reading begins, or goes on. */
+  /** Notes that reading begins, or goes on. */
   onResume(): void {
-    this.#hear(timers.tickMs);
-    if (this.#incomplete !== 0) this.#expectEnd(this.#incomplete);
-    this.#excuse(timers.nowMs - this.#pausedMs);
+    this.#noteActivity(timers.tickMs);
+    if (this.#partialMessageId !== 0) this.#startMessageTimeout(this.#partialMessageId);
+    this.#creditTime(timers.nowMs - this.#pausedMs);
   }
 
-  /** Counts bytes. Returns false when there were too many: {@link MonitoredPeer.onLimitExceeded} has been called. */
+  /** Counts bytes. Returns false after too many, when {@link MonitoredPeer.onLimitExceeded} has been called. */
   allowsBytes(count: number): boolean {
     return (
-      this.#bytes === undefined || this.#allows(this.#bytes, count, 'ERR_RATE_LIMIT', 'bytes', 'maxBytesPerSecond')
+      this.#byteRate === undefined ||
+      this.#allows(this.#byteRate, count, 'ERR_RATE_LIMIT', 'bytes', 'maxBytesPerSecond')
     );
   }
 
-  /** Counts a message, in the same way. */
+  /** Counts a message, as {@link allowsBytes} counts bytes. */
   allowsMessage(): boolean {
-    const limit = this.#messages;
+    const limit = this.#messageRate;
     return limit === undefined || this.#allows(limit, 1, 'ERR_RATE_LIMIT', 'messages', 'maxMessagesPerSecond');
   }
 
   /** Counts a ping or pong. */
   countControlFrame(): void {
-    this.#controlFrames ??= rateLimit(this.#limits.maxControlFramesPerSecond);
-    if (this.#controlFrames === undefined) return;
-    const name = 'maxControlFramesPerSecond';
-    this.#allows(this.#controlFrames, 1, 'ERR_TOO_MANY_CONTROL_FRAMES', 'pings and pongs', name);
+    this.#controlFrameRate ??= rateLimit(this.#limits.maxControlFramesPerSecond);
+    if (this.#controlFrameRate === undefined) return;
+    const limitName = 'maxControlFramesPerSecond';
+    this.#allows(this.#controlFrameRate, 1, 'ERR_TOO_MANY_CONTROL_FRAMES', 'pings and pongs', limitName);
   }
 
-  /** The connection is over. */
+  /** Stops the monitor, because the connection is over. */
   stop(): void {
     this.#isStopped = true;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
@@ -117,30 +119,31 @@ export class PeerMonitor implements Deadline {
 
   onDeadline(): void {
     this.#ticket = undefined;
-    this.#ticketMs = undefined;
-    // What has come before this moment may not be read yet, if this process was busy. It is before the immediates run.
-    setImmediate(() => this.#look());
+    this.#deadlineMs = undefined;
+    // While this process was busy, bytes of the peer may have come in time without being read. Node reads them before
+    // it runs immediates.
+    setImmediate(() => this.#check());
   }
 
-  #hear(nowMs: number): void {
-    this.#heardMs = nowMs;
+  #noteActivity(nowMs: number): void {
+    this.#lastReceivedMs = nowMs;
     this.#pingedMs = undefined;
   }
 
-  #look(): void {
+  #check(): void {
     if (this.#isStopped) return;
     const nowMs = timers.nowMs;
-    if (this.#controlFrames?.isUnused(nowMs) === true) this.#controlFrames = undefined;
-    const { isReading } = this.#watched;
-    if (nowMs >= (this.#incompleteDueMs ?? Infinity)) this.#onIncompleteDue(nowMs, isReading);
-    switch (heartbeatStep(this.#limits, this.#heardMs, this.#pingedMs, nowMs, isReading)) {
+    if (this.#controlFrameRate?.isUnused(nowMs) === true) this.#controlFrameRate = undefined;
+    const { isReading } = this.#connection;
+    if (nowMs >= (this.#messageDueMs ?? Infinity)) this.#onMessageDue(nowMs, isReading);
+    switch (heartbeatStep(this.#limits, this.#lastReceivedMs, this.#pingedMs, nowMs, isReading)) {
       case 'ping':
         this.#pingedMs = nowMs;
-        this.#watched.sendPing();
+        this.#connection.sendPing();
         break;
       case 'pong':
-        this.#hear(nowMs);
-        this.#watched.sendPong();
+        this.#noteActivity(nowMs);
+        this.#connection.sendPong();
         break;
       case 'dead':
         this.#onDead(nowMs);
@@ -150,13 +153,13 @@ export class PeerMonitor implements Deadline {
     this.#arm();
   }
 
-  #onIncompleteDue(nowMs: number, isReading: boolean): void {
+  #onMessageDue(nowMs: number, isReading: boolean): void {
     const { incompleteMessageTimeoutMs } = this.#limits;
-    this.#incompleteDueMs = isReading ? undefined : nowMs + incompleteMessageTimeoutMs;
+    this.#messageDueMs = isReading ? undefined : nowMs + incompleteMessageTimeoutMs;
     if (!isReading) return;
-    this.#pass(
+    this.#reportExceeded(
       'ERR_INCOMPLETE_MESSAGE',
-      `message not finished in time: ${incompleteMessageTimeoutMs} ms (incompleteMessageTimeoutMs)`,
+      `the peer did not finish a message within ${incompleteMessageTimeoutMs} ms (incompleteMessageTimeoutMs)`,
       incompleteMessageTimeoutMs,
       incompleteMessageTimeoutMs,
     );
@@ -164,57 +167,63 @@ export class PeerMonitor implements Deadline {
 
   #onDead(nowMs: number): void {
     const { pongTimeoutMs } = this.#limits;
-    const silenceMs = Math.round(nowMs - this.#heardMs);
-    this.#pass(
+    const silenceMs = Math.round(nowMs - this.#lastReceivedMs);
+    this.#reportExceeded(
       'ERR_HEARTBEAT',
-      `peer is gone: nothing came for ${silenceMs} ms, nor within pongTimeoutMs ${pongTimeoutMs} after a ping`,
+      `the peer is gone: no bytes for ${silenceMs} ms, no answer to a ping within ${pongTimeoutMs} ms (pongTimeoutMs)`,
       pongTimeoutMs,
       silenceMs,
     );
   }
 
-  #expectEnd(incomplete: number): void {
-    this.#incomplete = incomplete;
-    this.#incompleteDueMs = incomplete === 0 ? undefined : timers.nowMs + this.#limits.incompleteMessageTimeoutMs;
+  #startMessageTimeout(partialMessageId: number): void {
+    this.#partialMessageId = partialMessageId;
+    this.#messageDueMs = partialMessageId === 0 ? undefined : timers.nowMs + this.#limits.incompleteMessageTimeoutMs;
     this.#arm();
   }
 
-  /** Sets the deadline for what is due first, unless one is set for an earlier time. */
+  /** Sets the deadline to the time that is due first, unless an earlier deadline is set. */
   #arm(): void {
-    const silentDueMs = heartbeatDueMs(this.#limits, this.#heardMs, this.#pingedMs);
-    // The answer to a ping sets no deadline either, and the next ping may be due before the verdict would have been.
+    const heartbeatMs = heartbeatDueMs(this.#limits, this.#lastReceivedMs, this.#pingedMs);
+    // Bytes that answer a ping set no deadline. This deadline must therefore not be later than the next ping, which is
+    // due before the end of pongTimeoutMs where pingIntervalMs is shorter.
     const nextPingMs = this.#pingedMs === undefined ? Infinity : timers.nowMs + this.#limits.pingIntervalMs;
-    const dueMs = Math.min(silentDueMs, nextPingMs, this.#incompleteDueMs ?? Infinity);
-    if (dueMs >= (this.#ticketMs ?? Infinity) || this.#isStopped) return;
+    const dueMs = Math.min(heartbeatMs, nextPingMs, this.#messageDueMs ?? Infinity);
+    if (dueMs >= (this.#deadlineMs ?? Infinity) || this.#isStopped) return;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#ticket = timers.schedule(this, Math.max(0, dueMs - timers.nowMs));
-    this.#ticketMs = dueMs;
+    this.#deadlineMs = dueMs;
   }
 
-  #allows(limit: RateLimit, amount: number, code: ErrorCode, what: string, name: string): boolean {
+  #allows(limit: RateLimit, amount: number, code: ErrorCode, counted: string, limitName: string): boolean {
     const stalledMs = timers.stalledMs - this.#stalledMs;
     if (stalledMs > 0) {
       this.#stalledMs += stalledMs;
-      this.#excuse(stalledMs);
+      this.#creditTime(stalledMs);
     }
     if (limit.take(amount, timers.nowMs)) return true;
     const { observed, perSecond } = limit;
-    this.#pass(code, `too many ${what}: ${observed} within a second (${name} ${perSecond})`, perSecond, observed);
+    this.#reportExceeded(
+      code,
+      `too many ${counted}: ${observed} within a second (${limitName} ${perSecond})`,
+      perSecond,
+      observed,
+    );
     return false;
   }
 
-  #excuse(durationMs: number): void {
-    if (durationMs >= 1000) this.#controlFrames ??= rateLimit(this.#limits.maxControlFramesPerSecond);
+  #creditTime(durationMs: number): void {
+    if (durationMs >= 1000) this.#controlFrameRate ??= rateLimit(this.#limits.maxControlFramesPerSecond);
     const nowMs = timers.nowMs;
-    this.#messages?.excuse(durationMs, nowMs);
-    this.#bytes?.excuse(durationMs, nowMs);
-    this.#controlFrames?.excuse(durationMs, nowMs);
+    this.#messageRate?.credit(durationMs, nowMs);
+    this.#byteRate?.credit(durationMs, nowMs);
+    this.#controlFrameRate?.credit(durationMs, nowMs);
   }
 
-  #pass(code: ErrorCode, message: string, limit: number, observed: number): void {
-    const componentSignature = this.#watched.component;
+  #reportExceeded(code: ErrorCode, message: string, limit: number, observed: number): void {
+    const componentSignature = this.#connection.component;
     const endCause = code === 'ERR_HEARTBEAT' ? 'heartbeat' : 'limit';
-    this.#watched.onLimitExceeded(
+    this.#connection.onLimitExceeded(
       new FourDError(code, message, { componentSignature, side: 'remote', endCause, limit, observed }),
     );
   }

@@ -1,45 +1,45 @@
 /**
- * A token bucket, without a clock: as much as `perSecond` may come at once, and as much again in each second.
+ * A token bucket without a clock: holds `perSecond` tokens at most, and gains `perSecond` tokens in each second.
  */
 export class RateLimit {
   readonly perSecond: number;
   #tokens: number;
   #lastMs: number;
 
-  /** @param nowMs - of the clock that {@link take} is given too, which never goes back */
+  /** @param nowMs - the time by the clock that all methods use, which never goes back */
   constructor(perSecond: number, nowMs: number) {
     this.perSecond = perSecond;
     this.#tokens = perSecond;
     this.#lastMs = nowMs;
   }
 
-  /** Takes from the bucket. Returns false when that is more than was in it. */
+  /** Takes tokens. Returns false when the bucket held fewer: the limit is exceeded. */
   take(amount: number, nowMs: number): boolean {
     this.#refill(nowMs);
     this.#tokens -= amount;
     return this.#tokens >= 0;
   }
 
-  /** Lets what came in a time in which nothing was read come all at once. */
-  excuse(durationMs: number, nowMs: number): void {
+  /** Adds the tokens of a time in which nothing was read, so that all that the peer sent in it may arrive at once. */
+  credit(durationMs: number, nowMs: number): void {
     this.#refill(nowMs);
     this.#tokens += (durationMs * this.perSecond) / 1000;
   }
 
-  /** Whether it is as if nothing had been taken, nor excused, yet. */
+  /** Whether the bucket is as full as a new one: all taken tokens are back, and no extra tokens are left. */
   isUnused(nowMs: number): boolean {
     this.#refill(nowMs);
     return this.#tokens === this.perSecond;
   }
 
-  /** What was taken within a second, when {@link take} has just said no. */
+  /** The amount taken within a second, right after {@link take} has returned false. */
   get observed(): number {
     return Math.ceil(this.perSecond - this.#tokens);
   }
 
   #refill(nowMs: number): void {
     const refilled = this.#tokens + ((nowMs - this.#lastMs) * this.perSecond) / 1000;
-    // What an excuse has put in on top of a full bucket stays.
+    // Tokens that `credit` has added above the size of the bucket stay.
     this.#tokens = Math.max(this.#tokens, Math.min(refilled, this.perSecond));
     this.#lastMs = nowMs;
   }

@@ -5,19 +5,20 @@ import { Queue } from '../base/queue.ts';
 export interface BacklogMessage {
   readonly data: string | Buffer | PreparedMessage;
   readonly compress: boolean | undefined;
-  /** Size of its payload; of a text its UTF-16 units. */
+  /** Size of the payload: bytes, or UTF-16 units of a string. */
   readonly bytes: number;
 }
 
-/** Messages for a peer that does not keep up, kept whole so that the oldest of them can still be dropped. */
+/** Messages for a peer that does not keep up. They are not framed yet, so that the oldest can still be dropped. */
 export class SendBacklog {
   readonly #messages = new Queue<BacklogMessage>();
-  /** Those of them that may be dropped, in the same order. */
+  /** The messages that may be dropped, oldest first. */
   readonly #droppable = new Set<BacklogMessage>();
+  /** Messages that were dropped while they are still in {@link #messages}. */
   readonly #dropped = new WeakSet<BacklogMessage>();
   #bytes = 0;
 
-  /** Size of all messages that are held. */
+  /** Size of all messages in the backlog. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -28,7 +29,7 @@ export class SendBacklog {
     if (isDroppable) this.#droppable.add(message);
   }
 
-  /** Drops the oldest message that may be dropped. Returns false when there is none. */
+  /** Drops the oldest droppable message. Returns false when there is none. */
   dropOldest(): boolean {
     for (const message of this.#droppable) {
       this.#droppable.delete(message);
@@ -39,7 +40,7 @@ export class SendBacklog {
     return false;
   }
 
-  /** Takes the oldest message, undefined when none is left. */
+  /** Removes and returns the oldest message, undefined when the backlog is empty. */
   shift(): BacklogMessage | undefined {
     for (;;) {
       const message = this.#messages.shift();

@@ -1,4 +1,4 @@
-/** Size of a slab: as much as a batch holds before it leaves, and some headers. No pool of Node has this size. */
+/** Size of a slab: the most that a batch collects before it leaves, and some headers. No pool of Node has this size. */
 export const SLAB_BYTES: number = 65_536 + 512;
 /** Slabs kept for the next turn: 4 MiB. */
 const MAX_FREE_SLABS = 64;
@@ -6,61 +6,63 @@ const MAX_FREE_SLABS = 64;
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Memory that all that is written in one turn of the event loop shares, one part behind the other.
+ * Memory for all that is written in one turn of the event loop, to whichever socket: each write takes the next part of
+ * the current slab.
  *
  * @remarks With a buffer for each socket, a turn in which a thousand sockets wrote one small message each took 16 MB or
  * more, and the process kept 3 KB for each of 10 000 connections.
  */
 export class WriteArena {
-  #current: Buffer = EMPTY;
-  #used = 0;
-  /** Those of this turn that have no room. */
-  #full: Buffer[] = [];
-  readonly #free: Buffer[] = [];
+  #currentSlab: Buffer = EMPTY;
+  #usedBytes = 0;
+  /** Slabs of this turn that have no room left. */
+  #fullSlabs: Buffer[] = [];
+  readonly #freeSlabs: Buffer[] = [];
+  /** Whether the slabs of this turn must not be used again. */
   #isRetained = false;
 
-  /** The slab that the last {@link reserve} spoke of. */
+  /** The slab in which the last {@link reserve} made room. */
   get current(): Buffer {
-    return this.#current;
+    return this.#currentSlab;
   }
 
-  /** Makes room for at most {@link SLAB_BYTES}, and returns the offset in {@link current}. */
+  /** Makes room for `byteCount` bytes, {@link SLAB_BYTES} at most, and returns their offset in {@link current}. */
   reserve(byteCount: number): number {
-    if (this.#current.length - this.#used < byteCount) {
-      if (this.#used > 0) this.#full.push(this.#current);
-      this.#current = this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#used = 0;
+    if (this.#currentSlab.length - this.#usedBytes < byteCount) {
+      if (this.#usedBytes > 0) this.#fullSlabs.push(this.#currentSlab);
+      this.#currentSlab = this.#freeSlabs.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#usedBytes = 0;
     }
-    return this.#used;
+    return this.#usedBytes;
   }
 
-  /** {@link current} is written up to this offset. */
+  /** Marks {@link current} as written up to the offset `end`. */
   commit(end: number): void {
-    this.#used = end;
+    this.#usedBytes = end;
   }
 
-  /** Whether more can be written behind `end`, because nobody else has written since. */
-  isLast(buffer: Buffer, end: number, byteCount: number): boolean {
-    return buffer === this.#current && end === this.#used && buffer.length - end >= byteCount;
+  /** Whether the current slab has `byteCount` bytes of room at `end`, and no other batch has written behind `end`. */
+  hasRoomAt(buffer: Buffer, end: number, byteCount: number): boolean {
+    return buffer === this.#currentSlab && end === this.#usedBytes && buffer.length - end >= byteCount;
   }
 
-  /** Somebody still reads a part of what was written in this turn: its slabs are not used again. */
+  /** Keeps the slabs of this turn from being used again, because a transport still reads from them. */
   retainTurn(): void {
     this.#isRetained = true;
   }
 
-  /** All that was written in this turn has left, but for what {@link retainTurn} told of. */
+  /** Ends the turn: its slabs are used again, unless {@link retainTurn} was called. */
   recycle(): void {
-    if (this.#isRetained) this.#current = EMPTY;
-    else this.#free.push(...this.#full.slice(0, MAX_FREE_SLABS - this.#free.length));
-    this.#full = [];
-    this.#used = 0;
+    if (this.#isRetained) this.#currentSlab = EMPTY;
+    else this.#freeSlabs.push(...this.#fullSlabs.slice(0, MAX_FREE_SLABS - this.#freeSlabs.length));
+    this.#fullSlabs = [];
+    this.#usedBytes = 0;
     this.#isRetained = false;
   }
 }
 
-/** A part of a slab as memory of its own; other memory as it is. */
-export function outOfArena(piece: Buffer): Buffer {
-  // Memory of somebody else may have this very size: a copy does no harm.
+/** Returns a copy of a part of a slab; returns memory that belongs to no slab as it is. */
+export function copyOutOfArena(piece: Buffer): Buffer {
+  // Other memory may happen to have the size of a slab: copying that too does no harm.
   return piece.buffer.byteLength === SLAB_BYTES ? Buffer.from(piece) : piece;
 }

@@ -2,18 +2,21 @@ import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
 import { forgetSharedFrames, SharedFrames } from './shared-frames.ts';
-import { outOfArena, WriteArena } from './write-arena.ts';
+import { copyOutOfArena, WriteArena } from './write-arena.ts';
 import type { Transport } from '../transport/transport.ts';
 
-/** Least size of the buffers of a batch whose transport is blocked. Who wants more gets a buffer of its own, too. */
-const OWN_BUFFER_BYTES = 16_384;
-/** Size of buffers for the pieces of large messages: what takes long to leave would hold all slabs of a turn. */
+/**
+ * Smallest buffer outside of the arena. A batch takes one while its transport is blocked, or for a write that is longer
+ * than this.
+ */
+const MIN_BUFFER_BYTES = 16_384;
+/** Size of buffers for large messages, which stay out of the arena: a slow write would retain all slabs of its turn. */
 const LARGE_BUFFER_BYTES = 65_536 + 128;
 /** Large buffers kept for the next message: 4 MiB. */
 const MAX_FREE_LARGE_BUFFERS = 64;
-/** Shared frames above this size leave as pieces of their own; below, copying is cheaper than gathering. */
+/** Longer shared frames are written as pieces of their own; copying a shorter one is cheaper than one more piece. */
 const MAX_COPIED_FRAME_BYTES = 4096;
-/** A batch of this size leaves at once, so that memory does not follow the length of a turn. */
+/** A batch of this size is written at once, so that a long turn does not collect ever more memory. */
 const MAX_BATCH_BYTES = 65_536;
 
 const EMPTY = Buffer.alloc(0);
@@ -21,18 +24,18 @@ const EMPTY = Buffer.alloc(0);
 const arena = new WriteArena();
 const freeLargeBuffers: Buffer[] = [];
 
-/** Batches that have something to write at the end of this turn of the event loop. */
-let dirty: WriteBatch[] = [];
+/** Batches to flush at the end of this turn of the event loop. */
+let dirtyBatches: WriteBatch[] = [];
 let isFlushScheduled = false;
 
-/** Writes what all batches have collected in this turn. */
+/** Writes all that was collected in this turn. */
 function flushAll(): void {
-  const batches = dirty;
-  dirty = [];
+  const batches = dirtyBatches;
+  dirtyBatches = [];
   isFlushScheduled = false;
   for (const batch of batches) batch.flush();
-  // Unless a flush has made somebody write again.
-  if (dirty.length === 0) arena.recycle();
+  // A flush may have led to new writes into the arena: then the slabs are still in use.
+  if (dirtyBatches.length === 0) arena.recycle();
   forgetSharedMessage();
   forgetSharedFrames();
 }
@@ -40,25 +43,28 @@ function flushAll(): void {
 /**
  * Collects what is written to one transport and hands it over in one write at the end of the turn.
  *
- * @remarks The system call is the cost of a small message (4 to 5 microseconds), so a turn makes one per socket,
- * however many messages it sends. Waiting for `setImmediate` beat `nextTick` and microtasks with many busy sockets, and
- * cost nothing with a single one. While the transport is blocked the batch keeps collecting.
+ * @remarks The system call is the cost of a small message (4 to 5 microseconds), so a turn makes one system call per
+ * socket, however many messages it sends. Waiting for `setImmediate` beat `nextTick` and microtasks with many busy
+ * sockets, and cost nothing with a single one. While the transport is blocked the batch keeps collecting.
  */
 export class WriteBatch implements FrameOutput {
   readonly #transport: Transport;
-  /** Finished pieces, in front of what is in {@link buffer}. Undefined when there are none, as in an idle connection. */
+  /**
+   * Finished pieces, which leave before the content of {@link buffer}. Undefined for none, as in an idle connection.
+   */
   #pieces: Buffer[] | undefined;
   #pieceBytes = 0;
-  /** Small frames that other batches share, as long as there is nothing else but {@link #pieces} in front of them. */
-  #run: SharedFrames | undefined;
-  /** The slab of this turn, or a buffer of our own while the transport is blocked. */
+  /** Small frames that other batches share. They follow {@link #pieces}; {@link buffer} holds nothing meanwhile. */
+  #sharedFrames: SharedFrames | undefined;
+  /** A slab of the arena, or a buffer of this batch alone. */
   #buffer: Buffer = EMPTY;
+  /** Whether {@link buffer} is a slab. */
   #isSlab = false;
-  /** Some of the pieces are parts of slabs. */
+  /** Whether some of the pieces are parts of slabs. */
   #hasSlabPieces = false;
-  /** The part of the buffer that is written and not yet among the pieces. */
-  #start = 0;
-  #end = 0;
+  /** From here to {@link #endOffset}, the buffer holds bytes that are not among the pieces yet. */
+  #startOffset = 0;
+  #endOffset = 0;
   #bytesWritten = 0;
   #isDirty = false;
   #isClosed = false;
@@ -87,9 +93,9 @@ export class WriteBatch implements FrameOutput {
   }
 
   reserve(byteCount: number): number {
-    if (this.#run !== undefined) this.#copyRun();
-    this.#makeRoom(byteCount);
-    return this.#end;
+    if (this.#sharedFrames !== undefined) this.#copySharedFrames();
+    this.#ensureRoom(byteCount);
+    return this.#endOffset;
   }
 
   commit(byteCount: number): void {
@@ -106,11 +112,11 @@ export class WriteBatch implements FrameOutput {
   appendShared(frame: Buffer): void {
     if (frame.length > MAX_COPIED_FRAME_BYTES) {
       this.append(frame);
-    } else if (this.#run !== undefined) {
-      this.#run = this.#run.append(frame);
+    } else if (this.#sharedFrames !== undefined) {
+      this.#sharedFrames = this.#sharedFrames.append(frame);
       this.#onGrown();
-    } else if (this.#end === this.#start) {
-      this.#run = SharedFrames.first(frame);
+    } else if (this.#endOffset === this.#startOffset) {
+      this.#sharedFrames = SharedFrames.first(frame);
       this.#onGrown();
     } else {
       const offset = this.reserve(frame.length);
@@ -119,13 +125,13 @@ export class WriteBatch implements FrameOutput {
     }
   }
 
-  /** Sends the end of the stream behind all that was written. */
+  /** Ends the stream behind all that was written. */
   end(): void {
     this.#endsAfterFlush = true;
     this.#schedule();
   }
 
-  /** Drops what was not written: the transport is gone. */
+  /** Drops what was collected, because the transport is gone. */
   close(): void {
     this.#isClosed = true;
     this.#clear();
@@ -136,7 +142,7 @@ export class WriteBatch implements FrameOutput {
     this.#isDirty = false;
     if (this.#isClosed) return;
     if (this.#transport.isBlocked) {
-      this.#leaveSlab();
+      this.#moveOutOfSlabs();
       return;
     }
     if (this.#collectedBytes > 0) this.#write();
@@ -150,7 +156,8 @@ export class WriteBatch implements FrameOutput {
     const buffer = this.#buffer;
     this.#finishPiece();
     this.#bytesWritten += this.#pieceBytes;
-    // What waits behind something else may wait for long, a few bytes at a time: it must not hold a slab each time.
+    // Bytes behind a full transport may wait for long: as parts of slabs, a few of them would keep a whole slab each
+    // time.
     if (this.#transport.bufferedBytes > 0) this.#copyOutOfSlabs();
     const hasLeft = this.#transport.write(this.#pieces ?? []);
     if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
@@ -161,39 +168,41 @@ export class WriteBatch implements FrameOutput {
   }
 
   get #collectedBytes(): number {
-    return this.#pieceBytes + this.#end - this.#start + (this.#run?.byteCount ?? 0);
+    return this.#pieceBytes + this.#endOffset - this.#startOffset + (this.#sharedFrames?.byteCount ?? 0);
   }
 
   #onGrown(): void {
     if (this.#isClosed) this.#clear();
     else if (this.#collectedBytes < MAX_BATCH_BYTES) this.#schedule();
     else if (!this.#transport.isBlocked) this.#write();
-    // A piece for each frame would cost many times its bytes, and the event loop half a second when the peer takes them.
-    else if (this.#run !== undefined && this.#run.byteCount >= MAX_BATCH_BYTES) this.#finishRun();
+    // The frames are concatenated: one piece per frame would take many times their memory, and stop the event loop for
+    // half a second once the peer reads them.
+    else if (this.#sharedFrames !== undefined && this.#sharedFrames.byteCount >= MAX_BATCH_BYTES)
+      this.#finishSharedFrames();
   }
 
   #schedule(): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
-    dirty.push(this);
+    dirtyBatches.push(this);
     if (isFlushScheduled) return;
     isFlushScheduled = true;
     setImmediate(flushAll);
   }
 
   #finishPiece(): void {
-    if (this.#run !== undefined) this.#finishRun();
-    if (this.#end === this.#start) return;
-    this.#addPiece(this.#buffer.subarray(this.#start, this.#end));
-    this.#start = this.#end;
+    if (this.#sharedFrames !== undefined) this.#finishSharedFrames();
+    if (this.#endOffset === this.#startOffset) return;
+    this.#addPiece(this.#buffer.subarray(this.#startOffset, this.#endOffset));
+    this.#startOffset = this.#endOffset;
     if (this.#isSlab) this.#hasSlabPieces = true;
   }
 
-  /** Puts the shared frames together, before there are too many for that. */
-  #finishRun(): void {
-    const run = this.#run;
-    this.#run = undefined;
-    if (run !== undefined) this.#addPiece(run.bytes);
+  /** Turns the shared frames into one piece. */
+  #finishSharedFrames(): void {
+    const frames = this.#sharedFrames;
+    this.#sharedFrames = undefined;
+    if (frames !== undefined) this.#addPiece(frames.bytes);
   }
 
   #addPiece(piece: Buffer): void {
@@ -202,40 +211,40 @@ export class WriteBatch implements FrameOutput {
     this.#pieceBytes += piece.length;
   }
 
-  /** What follows is not shared: the frames go in front of it, into the same buffer. */
-  #copyRun(): void {
-    const { bytes } = this.#run as SharedFrames;
+  /** Copies small shared frames into the buffer, because bytes that are not shared follow in the same buffer. */
+  #copySharedFrames(): void {
+    const { bytes } = this.#sharedFrames as SharedFrames;
     if (bytes.length > MAX_COPIED_FRAME_BYTES) {
-      this.#finishRun();
+      this.#finishSharedFrames();
       return;
     }
-    this.#run = undefined;
-    this.#makeRoom(bytes.length);
-    this.#advance(bytes.copy(this.#buffer, this.#end));
+    this.#sharedFrames = undefined;
+    this.#ensureRoom(bytes.length);
+    this.#advance(bytes.copy(this.#buffer, this.#endOffset));
   }
 
-  #makeRoom(byteCount: number): void {
+  #ensureRoom(byteCount: number): void {
     const hasRoom = this.#isSlab
-      ? arena.isLast(this.#buffer, this.#end, byteCount)
-      : this.#buffer.length - this.#end >= byteCount;
+      ? arena.hasRoomAt(this.#buffer, this.#endOffset, byteCount)
+      : this.#buffer.length - this.#endOffset >= byteCount;
     if (hasRoom) return;
     this.#finishPiece();
-    this.#isSlab = byteCount <= OWN_BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
-    this.#start = this.#isSlab ? arena.reserve(byteCount) : 0;
-    this.#end = this.#start;
-    this.#buffer = this.#isSlab ? arena.current : ownBuffer(byteCount);
+    this.#isSlab = byteCount <= MIN_BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
+    this.#startOffset = this.#isSlab ? arena.reserve(byteCount) : 0;
+    this.#endOffset = this.#startOffset;
+    this.#buffer = this.#isSlab ? arena.current : allocateBuffer(byteCount);
   }
 
   #advance(byteCount: number): void {
-    this.#end += byteCount;
-    if (this.#isSlab) arena.commit(this.#end);
+    this.#endOffset += byteCount;
+    if (this.#isSlab) arena.commit(this.#endOffset);
   }
 
-  /** What has to wait longer than this turn goes to memory of its own. */
-  #leaveSlab(): void {
+  /** Copies all that waits out of the arena, because it waits longer than this turn. */
+  #moveOutOfSlabs(): void {
     if (this.#isSlab) {
       this.#finishPiece();
-      this.#forgetBuffer();
+      this.#resetBuffer();
     }
     this.#copyOutOfSlabs();
   }
@@ -243,27 +252,27 @@ export class WriteBatch implements FrameOutput {
   #copyOutOfSlabs(): void {
     if (!this.#hasSlabPieces) return;
     this.#hasSlabPieces = false;
-    this.#pieces = this.#pieces?.map(outOfArena);
+    this.#pieces = this.#pieces?.map(copyOutOfArena);
   }
 
   #clear(): void {
     this.#pieces = undefined;
     this.#pieceBytes = 0;
-    this.#run = undefined;
+    this.#sharedFrames = undefined;
     this.#hasSlabPieces = false;
-    this.#forgetBuffer();
+    this.#resetBuffer();
   }
 
-  #forgetBuffer(): void {
+  #resetBuffer(): void {
     this.#buffer = EMPTY;
     this.#isSlab = false;
-    this.#start = 0;
-    this.#end = 0;
+    this.#startOffset = 0;
+    this.#endOffset = 0;
   }
 }
 
-function ownBuffer(byteCount: number): Buffer {
-  if (byteCount <= OWN_BUFFER_BYTES) return Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES);
+function allocateBuffer(byteCount: number): Buffer {
+  if (byteCount <= MIN_BUFFER_BYTES) return Buffer.allocUnsafeSlow(MIN_BUFFER_BYTES);
   if (byteCount > LARGE_BUFFER_BYTES) return Buffer.allocUnsafeSlow(byteCount);
   return freeLargeBuffers.pop() ?? Buffer.allocUnsafeSlow(LARGE_BUFFER_BYTES);
 }

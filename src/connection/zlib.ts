@@ -11,47 +11,47 @@ export interface ZlibSettings {
   readonly level: number;
 }
 
-/** Shorter messages are compressed at once: a round trip through the thread pool takes longer than they do. */
+/** Messages up to this size are compressed synchronously: a round trip through the thread pool takes longer. */
 const MAX_SYNC_DEFLATE_BYTES = 32_768;
-/** Shorter messages are inflated at once. */
+/** Messages up to this compressed size are inflated synchronously. */
 const MAX_SYNC_INFLATE_BYTES = 8192;
-/** One that swells beyond this begins anew in the thread pool: deflate makes a megabyte of a kilobyte. */
+/** Synchronous inflating stops at this size and starts over in the thread pool: 1 KB of deflate can become 1 MB. */
 const MAX_SYNC_INFLATED_BYTES = 65_536;
 /**
- * Longer messages under way at a time: as many as the thread pool has threads. Each holds up to 300 KB of zlib's memory
- * from beginning to end, which ten thousand at once would make 3 GB.
+ * Most messages in the thread pool at a time: as many as the pool has threads. Each holds up to 300 KB of zlib's memory
+ * until it is done, so ten thousand at once would hold 3 GB.
  */
 const MAX_TRANSFORMS = 4;
-/** A message is rarely in more than one deflate stream, and each costs an inflater of its own. */
+/** Most deflate streams in one message. A message rarely has more than one, and each costs an inflater of its own. */
 const MAX_STREAMS = 64;
-/** Sizes of the pieces of memory that zlib writes its result to. */
+/** Smallest and largest size of the chunks that zlib writes its result to. */
 const MIN_CHUNK_BYTES = 256;
 const MAX_CHUNK_BYTES = 65_536;
 
-/** Smaller results share arena of Node. */
-const MIN_OWN_BYTES = 4096;
+/** Shorter results come from Node's buffer pool. */
+const MIN_UNPOOLED_BYTES = 4096;
 
-/** What the sender dropped (RFC 7692 section 7.2.1). */
+/** The end of each message, which the sender does not send (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const EMPTY = Buffer.alloc(0);
 const NOT_SMALLER = new Error('the message does not get smaller');
 const WINDOW_TOO_SMALL = new Error('zlib cannot compress with a window of 256 bytes');
 
 /**
- * Makes the compression of connections by node:zlib.
+ * Creates the compression of connections with node:zlib.
  *
- * @remarks Each message is compressed in one shot, with a window no larger than the message needs, and nothing of zlib is
- * held between messages. Without context takeover all connections share one object. With it, a connection holds the last
- * bytes of each direction, at most 2^windowBits, which zlib takes as its dictionary: the wire cannot tell that from a
- * compressor that went on.
+ * @remarks Each message is compressed in one shot, with a window no larger than the message needs, and no zlib object
+ * is kept between messages. Without context takeover all connections share one compression. With context takeover, a
+ * connection keeps the last bytes of each direction, at most 2^windowBits, and passes them to zlib as the dictionary of
+ * the next message: the peer cannot tell the result from that of a compressor that kept its state.
  */
 export class CompressionFactory {
   readonly #role: Role;
   readonly #settings: ZlibSettings;
-  /** What works without context takeover, by its window bits. */
+  /** Deflaters and inflaters without context takeover, by window bits. */
   readonly #deflaters = new Map<number, Deflater>();
   readonly #inflaters = new Map<number, Inflater>();
-  /** The two together, by the window bits of both. */
+  /** Compressions without context takeover in either direction, by the window bits of both. */
   readonly #compressions = new Map<number, Compression>();
 
   constructor(role: Role, settings: ZlibSettings) {
@@ -59,52 +59,52 @@ export class CompressionFactory {
     this.#settings = settings;
   }
 
-  /** The compression of a connection for which this was agreed. */
+  /** Creates the compression of a connection from the parameters that the handshake agreed on. */
   create(agreed: DeflateParameters): Compression {
     const { thresholdBytes, level } = this.#settings;
     const server = { bits: agreed.serverMaxWindowBits, isContextFree: agreed.serverNoContextTakeover };
     const client = { bits: agreed.clientMaxWindowBits, isContextFree: agreed.clientNoContextTakeover };
-    const [out, back] = this.#role === 'server' ? [server, client] : [client, server];
-    const isShared = out.isContextFree && back.isContextFree;
-    const make = (): Compression => ({
+    const [outgoing, incoming] = this.#role === 'server' ? [server, client] : [client, server];
+    const isShared = outgoing.isContextFree && incoming.isContextFree;
+    const build = (): Compression => ({
       isShared,
       thresholdBytes,
-      deflater: out.isContextFree
-        ? shared(this.#deflaters, out.bits, () => new ZlibDeflater(out.bits, level, undefined))
-        : new ZlibDeflater(out.bits, level, new History(out.bits)),
-      inflater: back.isContextFree
-        ? shared(this.#inflaters, back.bits, () => new ZlibInflater(back.bits, undefined))
-        : new ZlibInflater(back.bits, new History(back.bits)),
+      deflater: outgoing.isContextFree
+        ? getOrCreate(this.#deflaters, outgoing.bits, () => new ZlibDeflater(outgoing.bits, level, undefined))
+        : new ZlibDeflater(outgoing.bits, level, new History(outgoing.bits)),
+      inflater: incoming.isContextFree
+        ? getOrCreate(this.#inflaters, incoming.bits, () => new ZlibInflater(incoming.bits, undefined))
+        : new ZlibInflater(incoming.bits, new History(incoming.bits)),
     });
-    return isShared ? shared(this.#compressions, out.bits * 16 + back.bits, make) : make();
+    return isShared ? getOrCreate(this.#compressions, outgoing.bits * 16 + incoming.bits, build) : build();
   }
 }
 
-function shared<T>(known: Map<number, T>, key: number, make: () => T): T {
-  const result = known.get(key) ?? make();
+function getOrCreate<T>(known: Map<number, T>, key: number, create: () => T): T {
+  const result = known.get(key) ?? create();
   known.set(key, result);
   return result;
 }
 
-/** The last bytes of a direction with context takeover. */
+/** The last bytes of one direction with context takeover. */
 class History {
-  /** Not to be kept: it changes with the next message. */
+  /** Only valid until the next message changes it. */
   bytes: Buffer = EMPTY;
-  readonly #size: number;
+  readonly #windowBytes: number;
 
   constructor(windowBits: number) {
-    this.#size = 2 ** windowBits;
+    this.#windowBytes = 2 ** windowBits;
   }
 
   add(payload: Buffer): void {
-    const before = this.bytes;
-    const length = Math.min(this.#size, before.length + payload.length);
+    const previous = this.bytes;
+    const length = Math.min(this.#windowBytes, previous.length + payload.length);
     const added = Math.min(length, payload.length);
-    const kept = length - added;
-    // Memory of its own: a slice would hold that of a large message, or of a pool.
-    if (length > before.length) this.bytes = Buffer.allocUnsafeSlow(length);
-    before.copy(this.bytes, 0, before.length - kept);
-    payload.copy(this.bytes, kept, payload.length - added);
+    const keptBytes = length - added;
+    // The bytes are copied: a slice would keep the memory of a large message, or of a pool.
+    if (length > previous.length) this.bytes = Buffer.allocUnsafeSlow(length);
+    previous.copy(this.bytes, 0, previous.length - keptBytes);
+    payload.copy(this.bytes, keptBytes, payload.length - added);
   }
 }
 
@@ -130,12 +130,12 @@ class ZlibDeflater implements Deflater {
       return;
     }
     const seenBytes = payload.length + (history?.bytes.length ?? 0);
-    // 262: zlib does not look back as far as the window reaches.
+    // zlib looks back 262 bytes less than the window holds.
     const windowBits = Math.min(this.#windowBits, Math.max(9, Math.ceil(Math.log2(seenBytes + 262))));
     const options: ZlibOptions = {
       level: this.#level,
       windowBits,
-      // The hash table that fits the window: zlib's own defaults are 15 and 8.
+      // The hash table that fits the window: zlib's own defaults are 15 window bits and memLevel 8.
       memLevel: Math.min(8, windowBits - 6),
       ...commonOptions(payload.length, history),
     };
@@ -147,15 +147,15 @@ class ZlibDeflater implements Deflater {
         done(undefined, result.subarray(0, -TAIL.length));
       }
     };
-    if (payload.length <= MAX_SYNC_DEFLATE_BYTES) runNow(() => deflateRawSync(payload, options), finish, EMPTY);
+    if (payload.length <= MAX_SYNC_DEFLATE_BYTES) runSync(() => deflateRawSync(payload, options), finish, EMPTY);
     else runInPool<Buffer>((callback) => deflateRaw(payload, options, callback), finish, EMPTY);
   }
 }
 
-/** What zlib gives for the option `info`, of which Node's types do not know. */
+/** The result of zlib with the option `info`, which Node's types lack. */
 interface Inflated {
   readonly buffer: Buffer;
-  /** `bytesWritten` are the bytes that were taken from the input. */
+  /** `bytesWritten` counts the bytes of the input that zlib has used. */
   readonly engine: { readonly bytesWritten: number };
 }
 
@@ -175,20 +175,20 @@ class ZlibInflater implements Inflater {
   }
 
   /**
-   * Inflates the stream that `input` begins with, and those behind it: a block with BFINAL ends a stream, but not the
-   * message (RFC 7692 sections 7.2.1 and 7.2.3.4).
+   * Inflates the deflate stream at the beginning of `input`, and the streams behind it: a block with BFINAL ends a
+   * stream, but not the message (RFC 7692 sections 7.2.1 and 7.2.3.4).
    *
-   * @param before - results of the streams in front
-   * @param maxBytes - what is left of the limit
+   * @param earlierResults - results of the earlier streams of the message
+   * @param maxBytes - bytes that are left of the limit
    */
   #inflateStreams(
     input: Buffer,
     history: History | undefined,
-    before: readonly Buffer[],
+    earlierResults: readonly Buffer[],
     maxBytes: number,
     done: TransformDone,
   ): void {
-    // zlib does not take 0.
+    // zlib refuses a maxOutputLength of 0.
     const maxOutputLength = Math.max(1, maxBytes);
     const options = {
       windowBits: this.#windowBits,
@@ -201,17 +201,17 @@ class ZlibInflater implements Inflater {
       if (error !== undefined) {
         done(error, EMPTY);
       } else if (leftBytes < 0) {
-        done(new RangeError('longer than the limit'), EMPTY);
+        done(new RangeError('the message is longer than the limit'), EMPTY);
       } else if (engine.bytesWritten >= input.length) {
         history?.add(buffer);
-        done(undefined, before.length === 0 ? ownMemory(buffer) : Buffer.concat([...before, buffer]));
-      } else if (before.length === MAX_STREAMS) {
-        done(new Error(`more than ${MAX_STREAMS} final blocks`), EMPTY);
+        done(undefined, earlierResults.length === 0 ? trimMemory(buffer) : Buffer.concat([...earlierResults, buffer]));
+      } else if (earlierResults.length === MAX_STREAMS) {
+        done(new Error(`more than ${MAX_STREAMS} deflate streams in one message`), EMPTY);
       } else {
-        // The window goes on within a message in any case.
+        // Within a message the window spans all streams, even without context takeover.
         const window = history ?? new History(this.#windowBits);
         window.add(buffer);
-        this.#inflateStreams(input.subarray(engine.bytesWritten), window, [...before, buffer], leftBytes, done);
+        this.#inflateStreams(input.subarray(engine.bytesWritten), window, [...earlierResults, buffer], leftBytes, done);
       }
     };
     const inflateInPool = (): void =>
@@ -225,7 +225,7 @@ class ZlibInflater implements Inflater {
       return;
     }
     const syncOptions = { ...options, maxOutputLength: Math.min(maxOutputLength, MAX_SYNC_INFLATED_BYTES) };
-    runNow(
+    runSync(
       () => inflateRawSync(input, syncOptions) as unknown as Inflated,
       (error, result) => {
         if (error instanceof RangeError && maxBytes > MAX_SYNC_INFLATED_BYTES) inflateInPool();
@@ -236,7 +236,7 @@ class ZlibInflater implements Inflater {
   }
 }
 
-/** @param expectedBytes - how long the result may become: a guess */
+/** @param expectedBytes - a guess at the length of the result */
 function commonOptions(expectedBytes: number, history: History | undefined): ZlibOptions {
   return {
     chunkSize: Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, expectedBytes)),
@@ -245,17 +245,20 @@ function commonOptions(expectedBytes: number, history: History | undefined): Zli
   };
 }
 
-/** A short result must not hold the memory of a long guess. */
-function ownMemory(result: Buffer): Buffer {
+/** Copies a result that uses less than half of its memory, because zlib allocates for the expected length. */
+function trimMemory(result: Buffer): Buffer {
   if (result.length * 2 >= result.buffer.byteLength) return result;
-  // Node 24 cuts what is below 32 KiB out of arena of 64 KiB.
-  const own = result.length < MIN_OWN_BYTES ? Buffer.allocUnsafe(result.length) : Buffer.allocUnsafeSlow(result.length);
-  result.copy(own);
-  return own;
+  // The pool of Node 24 has 64 KiB and serves all buffers below 32 KiB, so longer results bypass the pool.
+  const copy =
+    result.length < MIN_UNPOOLED_BYTES ? Buffer.allocUnsafe(result.length) : Buffer.allocUnsafeSlow(result.length);
+  result.copy(copy);
+  return copy;
 }
 
-/** Runs a transform at once. `done` is outside the try, so that what it throws is not taken for an error of zlib. */
-function runNow<T>(transform: () => T, done: (error: Error | undefined, result: T) => void, nothing: T): void {
+/**
+ * Runs a transform synchronously. `done` runs outside of the try, so that its errors do not count as errors of zlib.
+ */
+function runSync<T>(transform: () => T, done: (error: Error | undefined, result: T) => void, nothing: T): void {
   let result = nothing;
   let error: Error | undefined;
   try {
@@ -266,11 +269,11 @@ function runNow<T>(transform: () => T, done: (error: Error | undefined, result: 
   done(error, result);
 }
 
-/** Transforms that wait for one of those in the thread pool to end. */
-const waiting = new Queue<() => void>();
+/** Transforms that wait until one in the thread pool has ended. */
+const waitingTransforms = new Queue<() => void>();
 let runningTransforms = 0;
 
-/** Runs a transform in the thread pool, as soon as there is room. */
+/** Runs a transform in the thread pool, once fewer than {@link MAX_TRANSFORMS} run there. */
 function runInPool<T>(
   transform: (callback: (error: Error | null, result: T) => void) => void,
   done: (error: Error | undefined, result: T) => void,
@@ -280,10 +283,10 @@ function runInPool<T>(
     runningTransforms++;
     transform((error, result) => {
       runningTransforms--;
-      waiting.shift()?.();
+      waitingTransforms.shift()?.();
       done(error ?? undefined, error === null ? result : nothing);
     });
   };
   if (runningTransforms < MAX_TRANSFORMS) start();
-  else waiting.push(start);
+  else waitingTransforms.push(start);
 }

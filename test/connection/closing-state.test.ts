@@ -34,7 +34,7 @@ test('of several deadlines the first one counts, once, and the shortest time is 
   end.setDeadline(200.4);
   end.setDeadline(3000);
   end.setDeadline(Infinity);
-  expect(end.waitMs).toBe(200);
+  expect(end.shortestTimeoutMs).toBe(200);
   vi.advanceTimersByTime(150);
   expect(timeouts()).toBe(0);
   vi.advanceTimersByTime(150);
@@ -66,5 +66,5 @@ test('without a deadline waits forever', () => {
   end.setDeadline(Infinity);
   expect(timers.pendingTicks).toBe(0);
   end.finish();
-  expect([timeouts(), end.waitMs]).toEqual([0, Infinity]);
+  expect([timeouts(), end.shortestTimeoutMs]).toEqual([0, Infinity]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { outOfArena, SLAB_BYTES, WriteArena } from '../../src/connection/write-arena.ts';
+import { copyOutOfArena, SLAB_BYTES, WriteArena } from '../../src/connection/write-arena.ts';
 
 function write(arena: WriteArena, byteCount: number): [Buffer, number] {
   const offset = arena.reserve(byteCount);
@@ -21,11 +21,11 @@ describe('memory that one turn shares', () => {
   test('can be written on by the last one only', () => {
     const arena = new WriteArena();
     const [slab] = write(arena, 100);
-    expect(arena.isLast(slab, 100, SLAB_BYTES - 100)).toBe(true);
-    expect(arena.isLast(slab, 100, SLAB_BYTES - 99)).toBe(false);
+    expect(arena.hasRoomAt(slab, 100, SLAB_BYTES - 100)).toBe(true);
+    expect(arena.hasRoomAt(slab, 100, SLAB_BYTES - 99)).toBe(false);
     write(arena, 1);
-    expect(arena.isLast(slab, 100, 1)).toBe(false);
-    expect(arena.isLast(Buffer.alloc(200), 101, 1)).toBe(false);
+    expect(arena.hasRoomAt(slab, 100, 1)).toBe(false);
+    expect(arena.hasRoomAt(Buffer.alloc(200), 101, 1)).toBe(false);
   });
 
   test('is used again in the next turn', () => {
@@ -62,9 +62,9 @@ test('a part of a slab becomes memory of its own, and other memory stays as it i
   const arena = new WriteArena();
   const [slab] = write(arena, 5);
   slab.write('hello');
-  const own = outOfArena(slab.subarray(0, 5));
+  const own = copyOutOfArena(slab.subarray(0, 5));
   slab.fill(0);
   expect(own.toString()).toBe('hello');
   const other = Buffer.from('other');
-  expect(outOfArena(other)).toBe(other);
+  expect(copyOutOfArena(other)).toBe(other);
 });

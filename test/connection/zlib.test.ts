@@ -95,7 +95,7 @@ describe.each([
   test('RFC 6455 10.4: endless empty streams are refused', async () => {
     const streams = Buffer.concat(Array.from({ length: 65 }, () => deflateFinally('')));
     const outcome = await inflated(create('server', agreed).inflater, streams);
-    expect(outcome).toEqual(new Error('more than 64 final blocks'));
+    expect(outcome).toEqual(new Error('more than 64 deflate streams in one message'));
   });
 
   test.each([

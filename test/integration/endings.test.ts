@@ -276,7 +276,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_HANDSHAKE_INVALID',
-      message: 'invalid handshake answer: Sec-WebSocket-Accept does not answer the key that was sent',
+      message: 'invalid handshake answer: Sec-WebSocket-Accept does not match the Sec-WebSocket-Key that was sent',
     },
     async () => {
       const port = await startAnsweringServer((socket) => void socket.write(switchingProtocols('nonsense')));
@@ -478,7 +478,7 @@ const OPEN: readonly OpenRow[] = [
       cause: 'heartbeat',
       code: 1006,
       error: 'ERR_HEARTBEAT',
-      message: /^peer is gone: nothing came for \d+ ms, nor within pongTimeoutMs 500 after a ping$/,
+      message: /^the peer is gone: no bytes for \d+ ms, no answer to a ping within 500 ms \(pongTimeoutMs\)$/,
     },
     { pingIntervalMs: 1000, pongTimeoutMs: 500 },
     async ({ clock }) => {
@@ -547,7 +547,7 @@ const OPEN: readonly OpenRow[] = [
       cause: 'limit',
       code: 1008,
       error: 'ERR_INCOMPLETE_MESSAGE',
-      message: 'message not finished in time: 2000 ms (incompleteMessageTimeoutMs)',
+      message: 'the peer did not finish a message within 2000 ms (incompleteMessageTimeoutMs)',
     },
     { incompleteMessageTimeoutMs: 2000 },
     async ({ send, clock }) => {
@@ -610,7 +610,7 @@ const OPEN: readonly OpenRow[] = [
       cause: 'limit',
       code: 1013,
       error: 'ERR_BUFFER_FULL',
-      message: /^peer too slow: \d+ bytes wait to be sent \(maxBufferedBytes 100000\)$/,
+      message: /^the peer reads too slowly: \d+ bytes wait to be sent \(maxBufferedBytes 100000\); await drained/,
     },
     { maxBufferedBytes: 100_000, closeTimeoutMs: 100 },
     async ({ ws, socket, clock }) => {
