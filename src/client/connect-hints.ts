@@ -1,8 +1,7 @@
 import type { EndPhase } from '../errors.ts';
 
 const UNKNOWN_AUTHORITY = 'the certificate has no trusted issuer: pass the certificate of its issuer in tls.ca';
-const TLS_REFUSED =
-  'the server rejected the TLS handshake: check TLS versions, ciphers, and whether it demands a client certificate';
+const TLS_REFUSED = 'the server rejected the TLS handshake: check TLS versions, ciphers and the client certificate';
 const NO_TLS = 'this port does not speak TLS: did you mean ws:// instead of wss://?';
 
 /** Hints by the error code of Node.js. */

@@ -8,15 +8,15 @@ import { turns } from '../helpers/turns.ts';
 
 const why = new Error('enough');
 
-describe('a signal that is aborted', () => {
-  test('before the call: nothing is requested', async () => {
+describe('aborting the signal', () => {
+  test('before the call sends no request', async () => {
     const server = await startRawServer();
     const signal = AbortSignal.abort(why);
     await expect(WebSocket.new(server.url, {}, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: why });
     expect(server.connections.all).toEqual([]);
   });
 
-  test('while connecting: new() fails, the server sees the end, no listener is left', async () => {
+  test('while connecting makes new() fail, ends TCP and removes the listener', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const controller = new AbortController();
@@ -30,7 +30,7 @@ describe('a signal that is aborted', () => {
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
-  test('while connecting: an object that is held hears onError and onTerminate, not within abort()', async () => {
+  test('while connecting runs onError and onTerminate of an existing object, not within abort()', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const controller = new AbortController();
@@ -43,7 +43,7 @@ describe('a signal that is aborted', () => {
     expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'aborted' });
   });
 
-  test('once connected: closes as terminate() does, and does not reconnect', async () => {
+  test('once connected closes as terminate() does, and does not reconnect', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     const controller = new AbortController();
@@ -58,7 +58,7 @@ describe('a signal that is aborted', () => {
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
-  test('while waiting to reconnect: ends it without an error', async () => {
+  test('while waiting to reconnect ends the client without an error', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     const controller = new AbortController();
@@ -73,7 +73,7 @@ describe('a signal that is aborted', () => {
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('when the connection is over: nothing happens', async () => {
+  test('after the connection is over changes nothing', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     const controller = new AbortController();

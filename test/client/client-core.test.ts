@@ -10,7 +10,7 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
-/** The error that a connection attempt rejects with. */
+/** Returns the error that a connection attempt rejects with. */
 async function errorOf(attempt: Promise<unknown>): Promise<FourDError> {
   const outcome: unknown = await attempt.catch((error: unknown) => error);
   expect(outcome).toBeInstanceOf(FourDError);
@@ -30,8 +30,8 @@ describe('options', () => {
     ['a text instead of a number', { closeTimeoutMs: '5' }],
     ['a negative number', { maxMessageBytes: -1 }],
     ['zero', { maxFragments: 0 }],
-    ['a broken number', { maxWaitingMessages: 1.5 }],
-    ['no number', { maxBufferedBytes: NaN }],
+    ['a fraction', { maxWaitingMessages: 1.5 }],
+    ['NaN', { maxBufferedBytes: NaN }],
     ['an infinite message', { maxMessageBytes: Infinity }],
     ['a subprotocol that is no token', { protocols: ['a b'] }],
     ['a subprotocol twice', { protocols: ['a', 'a'] }],
@@ -51,14 +51,14 @@ describe('options', () => {
     expect(server.connections.all).toEqual([]);
   });
 
-  test('undefined stands for the default', async () => {
+  test('undefined takes the default', async () => {
     const server = await startPeerServer();
     const options = { closeTimeoutMs: undefined, protocols: undefined, tls: undefined, maxMessageBytes: undefined };
     expect(await WebSocket.new(server.url, {}, options)).toBeInstanceOf(WebSocket);
     expect(await WebSocket.new(server.url, {}, undefined)).toBeInstanceOf(WebSocket);
   });
 
-  test('maxMessageBytes holds: one byte more ends the connection with 1009', async () => {
+  test('one byte more than maxMessageBytes ends the connection with 1009', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     await WebSocket.new(server.url, handler, { maxMessageBytes: 10 });
@@ -71,7 +71,7 @@ describe('options', () => {
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 10, observed: 11 });
   });
 
-  test('maxFragments holds: one fragment more ends the connection with 1008', async () => {
+  test('one fragment more than maxFragments ends the connection with 1008', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     await WebSocket.new(server.url, handler, { maxFragments: 2 });
@@ -91,7 +91,7 @@ describe('options', () => {
     expect(handler.errors[0]!.error.code).toBe('ERR_TOO_MANY_FRAGMENTS');
   });
 
-  test('maxBufferedBytes holds: a server that reads nothing ends the connection with 1013', async () => {
+  test('more waiting bytes than maxBufferedBytes end the connection with 1013', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const attempt = WebSocket.new(server.url, handler, { maxBufferedBytes: 100_000, closeTimeoutMs: 100 });
@@ -110,7 +110,7 @@ describe('options', () => {
     expect(ws!.bufferedBytes).toBe(0);
   });
 
-  test('handshakeTimeoutMs holds: a server that does not answer', async () => {
+  test('handshakeTimeoutMs ends the wait for a server that does not answer', async () => {
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {}, { handshakeTimeoutMs: 100 });
     const peer = await server.accept();
@@ -118,7 +118,7 @@ describe('options', () => {
     await peer.ended;
   });
 
-  test('handshakeTimeoutMs holds: a server that answers byte by byte', async () => {
+  test('handshakeTimeoutMs ends the wait for a server that answers byte by byte', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const ws = new WebSocket(server.url, handler, { handshakeTimeoutMs: 100 });
@@ -147,7 +147,7 @@ describe('options', () => {
     await peer.ended;
   });
 
-  test('options that cannot be used for TLS are told like any other failure', async () => {
+  test('invalid TLS options are reported like any other failure', async () => {
     const handler = new RecordingHandler();
     const ws = new WebSocket(`wss://127.0.0.1:${await findClosedPort()}`, handler, {
       tls: { minVersion: 'TLSv9' as 'TLSv1.3' },
@@ -157,7 +157,7 @@ describe('options', () => {
     expect(handler.errors[0]!.error.code).toBe('ERR_CONNECT_FAILED');
   });
 
-  test('later changes of the options object change nothing', async () => {
+  test('later changes of the options object have no effect', async () => {
     const server = await startPeerServer();
     const options: { maxMessageBytes: number; protocols: string[] } = { maxMessageBytes: 100, protocols: ['a'] };
     const handler = new RecordingHandler();
@@ -173,7 +173,7 @@ describe('options', () => {
 });
 
 describe('subprotocols', () => {
-  test('are offered in order, and the chosen one is in protocol', async () => {
+  test('are offered in order, and protocol is the chosen one', async () => {
     const server = await startPeerServer({ handleProtocols: (protocols) => Array.from(protocols).at(-1)! });
     const ws = await WebSocket.new(server.url, {}, { protocols: ['chat.v2', 'chat.v1'] });
     const peer = await server.accept();
@@ -189,13 +189,13 @@ describe('subprotocols', () => {
     expect(ws!.protocol).toBe('');
   });
 
-  test('a server may choose none', async () => {
+  test('may be offered to a server that chooses none', async () => {
     const server = await startPeerServer({ handleProtocols: () => false });
     const ws = await WebSocket.new(server.url, {}, { protocols: ['a'] });
     expect(ws!.protocol).toBe('');
   });
 
-  test('protocol is set within onOpen', async () => {
+  test('are chosen before onOpen runs', async () => {
     const server = await startPeerServer();
     const protocols: string[] = [];
     await WebSocket.new(server.url, { onOpen: (ws) => void protocols.push(ws.protocol) }, { protocols: ['a', 'b'] });
@@ -226,12 +226,12 @@ describe('subprotocols', () => {
   });
 });
 
-describe('answers that are none', () => {
+describe('invalid answers', () => {
   test.each([
     ['something else than HTTP', 'SSH-2.0-OpenSSH_9.6\r\n', 'ERR_HANDSHAKE_INVALID'],
     ['half an answer', 'HTTP/1.1 101 Switching Pro', 'ERR_CONNECT_FAILED'],
     ['nothing at all', '', 'ERR_CONNECT_FAILED'],
-  ])('a server that sends %s and ends gives an error', async (_what, answer, code) => {
+  ])('a server that sends %s and ends TCP is an error', async (_what, answer, code) => {
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {});
     const peer = await server.accept();
@@ -256,7 +256,7 @@ describe('answers that are none', () => {
     expect(await attempt).toBeInstanceOf(WebSocket);
   });
 
-  test('a redirect is refused, and shows where it leads', async () => {
+  test('a redirect is an error with its Location', async () => {
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {});
     const peer = await server.accept();
@@ -268,7 +268,7 @@ describe('answers that are none', () => {
 });
 
 describe('terminate() while Connecting', () => {
-  test('ends TCP, runs onTerminate once and no other callback, and ready gives null', async () => {
+  test('ends TCP, runs onTerminate once and no other callback, and resolves ready to null', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const ws = new WebSocket(server.url, handler);
@@ -286,7 +286,7 @@ describe('terminate() while Connecting', () => {
     expect(handler.calls.all[0]!.ws).toBe(ws);
   });
 
-  test('in the very turn of new WebSocket(): nothing is sent', async () => {
+  test('in the turn of new WebSocket() sends nothing', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     new WebSocket(server.url, handler).terminate();
@@ -296,7 +296,7 @@ describe('terminate() while Connecting', () => {
     expect(server.connections.all.every(({ request }) => request === '')).toBe(true);
   });
 
-  test('of a bad URL: the error is not told any more', async () => {
+  test('with a bad URL runs onTerminate without onError', async () => {
     const handler = new RecordingHandler();
     const ws = new WebSocket('', handler);
     ws.terminate();
@@ -313,7 +313,7 @@ describe('terminate() while Connecting', () => {
     expect(await ws.ready).toBe(ws);
   });
 
-  test('while the refusal of the server is still coming in', async () => {
+  test('ends TCP while the refusal of the server is still arriving', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const ws = new WebSocket(server.url, handler);
@@ -343,7 +343,7 @@ describe('the end of the worker while Connecting', () => {
     await peer.ended;
   });
 
-  test('after terminate() it changes nothing', async () => {
+  test('changes nothing after terminate()', async () => {
     const server = await startRawServer();
     const name = workerName();
     const gate = createDeferred();
@@ -358,7 +358,7 @@ describe('the end of the worker while Connecting', () => {
     expect(handler.names).toEqual(['onTerminate']);
   });
 
-  test('while an asynchronous onError of the failed attempt runs, it changes nothing', async () => {
+  test('changes nothing while an asynchronous onError of the failed attempt runs', async () => {
     const name = workerName();
     const gate = createDeferred();
     const handler = new RecordingHandler({ onError: () => gate.promise });
@@ -379,7 +379,7 @@ describe('the end of the worker while Connecting', () => {
     const outcome = createDeferred<unknown>();
     await runInWorker(name, () => {
       onErrCall(([error]) => void errors.push(error!.message));
-      // Not awaited, or the worker would wait for it.
+      // The promise is not awaited, because the worker would wait for it.
       void WebSocket.new(server.url, handler).then(outcome.resolve);
     });
     const peer = await server.accept();
@@ -392,7 +392,7 @@ describe('the end of the worker while Connecting', () => {
 });
 
 describe('handlers', () => {
-  test.each([null, 5, 'handler', true, Symbol('handler')])('%s is none', async (handler) => {
+  test.each([null, 5, 'handler', true, Symbol('handler')])('may not be %s', async (handler) => {
     const error = await errorOf(WebSocket.new('ws://127.0.0.1:1', handler as never));
     expect(error).toMatchObject({ code: 'ERR_INVALID_HANDLER', componentSignature: 'HTCL' });
     const ws = new WebSocket('ws://127.0.0.1:1', handler as never);
@@ -401,7 +401,7 @@ describe('handlers', () => {
     expect(ws.status).toBe('Closed');
   });
 
-  test.each(['dataType', 'headers'])('a getter for %s that throws gives an error with the cause', async (name) => {
+  test.each(['dataType', 'headers'])('may have a getter for %s that throws: the error has its cause', async (name) => {
     const cause = new Error('not today');
     const handler = Object.defineProperty({}, name, { get: () => throwIt(cause) });
     const error = await errorOf(WebSocket.new('ws://127.0.0.1:1', handler));
@@ -413,7 +413,7 @@ describe('handlers', () => {
     expect(await new WebSocket('ws://127.0.0.1:1', handler).ready).toBeNull();
   });
 
-  test('dataType and headers are read once, when the socket is made', async () => {
+  test('have dataType and headers read once, when the socket is made', async () => {
     const server = await startPeerServer();
     const reads: string[] = [];
     const messages: unknown[] = [];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseClientOptions } from '../../src/client/client-options.ts';
 
 describe('parseClientOptions', () => {
-  test('knows what only a client has, and leaves it to those who use it', () => {
+  test('keeps the options that only a client has out of the limits', () => {
     const own = {
       tls: { rejectUnauthorized: true },
       reconnect: true,
@@ -13,7 +13,7 @@ describe('parseClientOptions', () => {
     expect(parseClientOptions(own).limits).toEqual(parseClientOptions({}).limits);
   });
 
-  test('gives clients with equal options the same object, and others one of their own', () => {
+  test('returns one shared object for equal options, and another for different ones', () => {
     const first = parseClientOptions({ maxMessageBytes: 1000 }).limits;
     expect(parseClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 }).limits).toBe(first);
     const others = [
@@ -31,7 +31,7 @@ describe('parseClientOptions', () => {
     expect(checked.map(({ compression }) => compression !== undefined)).toEqual([false, false, true, false, false]);
   });
 
-  test('knows nothing that only a server has', () => {
+  test('refuses the options that only a server has', () => {
     for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
       expect(() => parseClientOptions({ [name]: undefined }).limits).toThrow(
         expect.objectContaining({
@@ -44,13 +44,13 @@ describe('parseClientOptions', () => {
 });
 
 describe('the option signal', () => {
-  test.each([null, 5, {}, new AbortController()])('%s is no signal', (signal) => {
+  test.each([null, 5, {}, new AbortController()])('refuses %s', (signal) => {
     expect(() => parseClientOptions({ signal: signal as AbortSignal })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
     );
   });
 
-  test('a signal is one, and none is none', () => {
+  test('accepts a signal, and is optional', () => {
     const { signal } = new AbortController();
     expect(parseClientOptions({ signal }).signal).toBe(signal);
     expect(parseClientOptions({}).signal).toBeUndefined();

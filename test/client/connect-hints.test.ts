@@ -15,24 +15,27 @@ describe('hintForError', () => {
     ['EWHATEVER', ''],
     ['constructor', ''],
     [undefined, ''],
-  ])('%s', (code, advice) => {
-    expect(hintForError(failure(code), 'connecting')).toBe(advice);
+  ])('explains %s', (code, hint) => {
+    expect(hintForError(failure(code), 'connecting')).toBe(hint);
   });
 
-  test.each(['EPROTO', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])('%s, said by a peer that speaks TLS', (code) => {
-    const error = Object.assign(new Error('tlsv1 alert protocol version:SSL alert number 70\n'), { code });
-    expect(hintForError(error, 'tls')).toBe(
-      ' (the server rejected the TLS handshake: check TLS versions, ciphers, and whether it demands a client certificate)',
-    );
-  });
+  test.each(['EPROTO', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'])(
+    'explains %s as a rejected TLS handshake when OpenSSL reports an alert',
+    (code) => {
+      const error = Object.assign(new Error('tlsv1 alert protocol version:SSL alert number 70\n'), { code });
+      expect(hintForError(error, 'tls')).toBe(
+        ' (the server rejected the TLS handshake: check TLS versions, ciphers and the client certificate)',
+      );
+    },
+  );
 
-  test('a reset means something else in each phase', () => {
+  test('explains a reset by its phase', () => {
     const phases = ['proxy', 'tls', 'handshake', 'connecting'] as const;
     expect(new Set(phases.map((phase) => hintForError(failure('ECONNRESET'), phase))).size).toBe(4);
     expect(hintForError(failure('ECONNRESET'), 'connecting')).toBe('');
   });
 
-  test('an error for several addresses says what its first one says', () => {
+  test('explains an AggregateError by its first error', () => {
     const several = new AggregateError([failure('ETIMEDOUT'), failure('ENETUNREACH')]);
     expect(hintForError(several, 'connecting')).toBe(' (a firewall may drop the packets)');
     expect(hintForError(new AggregateError([]), 'connecting')).toBe('');
@@ -48,7 +51,7 @@ describe('hintForStatus', () => {
     [407, ' (the proxy demands credentials: put user and password into its URL)'],
     [418, ''],
     [0, ''],
-  ])('%i', (status, advice) => {
-    expect(hintForStatus(status)).toBe(advice);
+  ])('explains %i', (status, hint) => {
+    expect(hintForStatus(status)).toBe(hint);
   });
 });

@@ -22,7 +22,7 @@ const MAX_REFUSAL_BODY_BYTES = 65_536;
 afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
-/** What a dial has told. */
+/** The result of a dial that has connected. */
 interface Connected {
   readonly socket: Socket;
   readonly head: Buffer;
@@ -32,7 +32,7 @@ interface Connected {
 class Caller implements DialListener {
   readonly dial: Dial;
   readonly outcomes: (Connected | FourDError)[] = [];
-  readonly #told = createDeferred();
+  readonly #isOver = createDeferred();
 
   constructor(target: Partial<DialTarget>, options: Partial<DialOptions> = {}) {
     this.dial = new Dial(
@@ -55,30 +55,30 @@ class Caller implements DialListener {
       },
       this,
     );
-    // Nothing is told within the call.
+    // The listener is not called within the constructor.
     expect(this.outcomes).toEqual([]);
   }
 
   onConnected(socket: Socket, head: Buffer, { protocol }: HandshakeAgreement): void {
     onTestFinished(() => void socket.destroy());
     this.outcomes.push({ socket, head, protocol });
-    this.#told.resolve();
+    this.#isOver.resolve();
   }
 
   onConnectFailed(error: FourDError): void {
     this.outcomes.push(error);
-    this.#told.resolve();
+    this.#isOver.resolve();
   }
 
   async connected(): Promise<Connected> {
-    await this.#told.promise;
+    await this.#isOver.promise;
     const outcome = this.outcomes[0]!;
     if (outcome instanceof FourDError) throw outcome;
     return outcome;
   }
 
   async failed(): Promise<FourDError> {
-    await this.#told.promise;
+    await this.#isOver.promise;
     const outcome = this.outcomes[0]!;
     expect(outcome).toBeInstanceOf(FourDError);
     expect(outcome).toMatchObject({ componentSignature: 'HTCL', side: 'remote', errCode: 1006 });
@@ -105,7 +105,7 @@ async function captureRequest(target: Partial<DialTarget>, options: Partial<Dial
   return seen!;
 }
 
-/** A server that hears the request, sends no more than this, and waits. */
+/** Starts a server that reads the request, sends `text`, and then waits. */
 async function startSlowServer(
   text: string,
 ): Promise<{ port: number; isWaiting: Promise<void>; isClosed: Promise<void> }> {
@@ -117,7 +117,7 @@ async function startSlowServer(
   return { port, isWaiting: waiting.promise, isClosed: closed.promise };
 }
 
-/** A server that accepts connections and leaves the rest to the caller. */
+/** Starts a server that accepts TCP connections and sends nothing by itself. */
 function startTcpServer(onConnection: (socket: Socket) => void = () => {}): Promise<number> {
   return listen(
     createTcpServer((socket) => {
@@ -141,7 +141,7 @@ describe('the request', () => {
     expect(request.rest).toHaveLength(0);
   });
 
-  test('has a key of its own each time', async () => {
+  test('has a new key each time', async () => {
     const requests = [await captureRequest({}, {}), await captureRequest({}, {})];
     const [first, second] = requests.map((request) => headersOf(request, 'sec-websocket-key')[0]);
     expect(first).not.toBe(second);
@@ -161,7 +161,7 @@ describe('the request', () => {
     expect(protocol).toBe('v1');
   });
 
-  test('has the headers it is given, an array as several, but not those of the handshake', async () => {
+  test('has the given headers, an array as several lines, but keeps the headers of the handshake', async () => {
     const request = await captureRequest(
       { hostHeader: 'right' },
       { headers: { 'X-One': '1', 'X-Two': ['a', 'b'], host: 'wrong', upgrade: 'h2c', 'SEC-WEBSOCKET-VERSION': '8' } },
@@ -173,7 +173,7 @@ describe('the request', () => {
     expect(headersOf(request, 'sec-websocket-version')).toEqual(['13']);
   });
 
-  test('has the credentials of the URL, unless a header says otherwise', async () => {
+  test('has the credentials of the URL, unless a header replaces them', async () => {
     const target = { authorization: 'Basic dXNlcjpwYXNz' };
     expect(headersOf(await captureRequest(target, {}), 'authorization')).toEqual(['Basic dXNlcjpwYXNz']);
     const request = await captureRequest(target, { headers: { Authorization: 'Bearer token' } });
@@ -182,7 +182,7 @@ describe('the request', () => {
 });
 
 describe('a handshake that succeeds', () => {
-  test('hands over the socket, with an error listener and unread, and the bytes behind the answer', async () => {
+  test('passes on the unread socket with an error listener, and the bytes behind the answer', async () => {
     const port = await startAnsweringServer((socket, request) => {
       socket.write(`${switchingProtocols(request.accept)}first bytes`);
       socket.on('data', () => socket.write('more bytes'));
@@ -224,7 +224,7 @@ describe('a handshake that succeeds', () => {
     expect(caller.outcomes).toHaveLength(1);
   });
 
-  test('leaves abort() without effect', async () => {
+  test('makes abort() have no effect', async () => {
     const port = await startAnsweringServer((socket, request) => socket.write(switchingProtocols(request.accept)));
     const caller = new Caller({ port });
     const { socket } = await caller.connected();
@@ -250,7 +250,7 @@ describe('a handshake that succeeds', () => {
 describe('the sockets of clients', () => {
   const certificate = makeCertificate();
 
-  test.each([false, true])('read into one memory (TLS: %s)', async (isSecure) => {
+  test.each([false, true])('read into one shared buffer (TLS: %s)', async (isSecure) => {
     const port = await startAnsweringServer(
       (socket, request) => {
         socket.write(switchingProtocols(request.accept));
@@ -299,7 +299,7 @@ describe('an invalid answer', () => {
     ['text', 'this is not HTTP\r\n\r\n'],
     ['binary', '\x16\x03\x01\x02\x00\x01\x00\x01'],
     ['a header without end', `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(200_000)}`],
-  ])('that is garbage (%s) fails, and tells none of it', async (_, garbage) => {
+  ])('that is garbage (%s) fails, and the error holds none of it', async (_, garbage) => {
     const port = await startAnsweringServer((socket) => socket.write(garbage, 'latin1'));
     const error = await new Caller({ port }).failed();
     expect(error.code).toBe('ERR_HANDSHAKE_INVALID');
@@ -309,7 +309,7 @@ describe('an invalid answer', () => {
 });
 
 describe('a refusal', () => {
-  test.each([404, 200, 301, 503])('with status %i is told with headers and body', async (status) => {
+  test.each([404, 200, 301, 503])('with status %i is reported with headers and body', async (status) => {
     const port = await startHttpServer((_, response) => {
       response.writeHead(status, { 'X-Why': 'because', Location: '/elsewhere' }).end('not here');
     });
@@ -320,7 +320,7 @@ describe('a refusal', () => {
     expect(Buffer.from(error.httpBody!).toString()).toBe('not here');
   });
 
-  test('over a connection that the server keeps alive closes it', async () => {
+  test('closes a connection that the server keeps alive', async () => {
     const closed = createDeferred();
     const port = await startHttpServer((request, response) => {
       request.socket.on('close', () => closed.resolve());
@@ -345,10 +345,10 @@ describe('a refusal', () => {
     },
   );
 
-  test.each(['end', 'reset'])('that is cut off by a %s is told with what came of it', async (how) => {
+  test.each(['end', 'reset'])('that is cut off by a %s is reported with the part that arrived', async (how) => {
     const port = await startAnsweringServer((socket) => {
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\nthe beginning');
-      // Later, because a reset may overtake bytes that are still under way.
+      // The end comes later, because a reset may overtake bytes that are still under way.
       void turns().then(() => (how === 'end' ? socket.end() : socket.resetAndDestroy()));
     });
     const caller = new Caller({ port });
@@ -371,7 +371,7 @@ describe('a refusal', () => {
 });
 
 describe('a server that cannot be reached', () => {
-  test('because nobody listens fails with the cause', async () => {
+  test('because nothing listens fails with the cause', async () => {
     const error = await new Caller({ port: await findClosedPort() }).failed();
     expect(error.code).toBe('ERR_CONNECT_FAILED');
     expect(error.cause).toMatchObject({ code: 'ECONNREFUSED' });
@@ -380,7 +380,7 @@ describe('a server that cannot be reached', () => {
     );
   });
 
-  test('at any of its addresses fails with what each of them says', async () => {
+  test('at any of its addresses fails with the error of each address', async () => {
     const port = await findClosedPort();
     vi.spyOn(dns, 'lookup').mockImplementation(((
       _host: string,
@@ -410,7 +410,7 @@ describe('a server that cannot be reached', () => {
     expect(error.cause).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  test.each(['end', 'reset'])('because it hangs up with a %s within its answer fails', async (how) => {
+  test.each(['end', 'reset'])('because it hangs up with a %s during its answer fails', async (how) => {
     const port = await startAnsweringServer((socket, { accept }) => {
       socket.write(switchingProtocols(accept).slice(0, 60));
       setImmediate(() => (how === 'end' ? socket.end() : socket.resetAndDestroy()));
@@ -457,13 +457,13 @@ describe('over TLS', () => {
     });
   }
 
-  test('a trusted server is connected to, and HTTP/1.1 agreed on', async () => {
+  test('a trusted server is connected to with HTTP/1.1', async () => {
     const port = await startTlsServer();
     const { socket } = await new Caller({ isSecure: true, port }, { tls: { ca: certificate.cert } }).connected();
     expect(socket).toMatchObject({ authorized: true, alpnProtocol: 'http/1.1' });
   });
 
-  test('a server that is not trusted fails, and hears nothing of the request', async () => {
+  test('an untrusted server fails, and gets no request', async () => {
     const answered = vi.fn<() => void>();
     const port = await startAnsweringServer(answered, { tls: certificate });
     const error = await new Caller({ isSecure: true, port }).failed();
@@ -473,14 +473,14 @@ describe('over TLS', () => {
     expect(answered).not.toHaveBeenCalled();
   });
 
-  test('a certificate for another name fails', async () => {
+  test('a certificate for another host name fails', async () => {
     const port = await startTlsServer();
     const tls = { ca: certificate.cert, servername: 'other.example' };
     const error = await new Caller({ isSecure: true, port }, { tls }).failed();
     expect(error.cause).toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
   });
 
-  test('the server name is told for a host name, and for an address it is not', async () => {
+  test('SNI is sent for a host name, and not for an address', async () => {
     const names: string[] = [];
     const port = await startTlsServer((name) => names.push(name));
     const tls = { ca: certificate.cert };
@@ -489,25 +489,25 @@ describe('over TLS', () => {
     expect(names).toEqual(['localhost']);
   });
 
-  test('a server that speaks no TLS fails', async () => {
+  test('a server without TLS fails', async () => {
     const port = await startTcpServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const error = await new Caller({ isSecure: true, port }).failed();
     expect(error.code).toBe('ERR_CONNECT_FAILED');
   });
 
-  test('a reset within the TLS handshake fails', async () => {
+  test('a reset during the TLS handshake fails', async () => {
     const port = await startTcpServer((socket) => socket.resetAndDestroy());
     const error = await new Caller({ isSecure: true, port }).failed();
     expect(error.code).toBe('ERR_CONNECT_FAILED');
   });
 
-  test('a server that wants TLS fails a client without it', async () => {
+  test('a server with TLS fails for a client without it', async () => {
     const port = await startTlsServer();
     const error = await new Caller({ port }).failed();
     expect(['ERR_CONNECT_FAILED', 'ERR_HANDSHAKE_INVALID']).toContain(error.code);
   });
 
-  test('the certificate of these tests is good for other clients, too', async () => {
+  test('the certificate of these tests is valid for node:tls too', async () => {
     const port = await startTlsServer();
     const socket = connectTls({ host: '127.0.0.1', port, ca: certificate.cert });
     onTestFinished(() => void socket.destroy());
@@ -519,7 +519,7 @@ describe('over TLS', () => {
 });
 
 describe('abort()', () => {
-  test('at once connects to nobody', async () => {
+  test('in the turn of the call connects to nothing', async () => {
     const accepted = vi.fn<() => void>();
     const port = await startAnsweringServer(accepted);
     const caller = new Caller({ port });
@@ -539,7 +539,7 @@ describe('abort()', () => {
     expect(caller.outcomes).toEqual([]);
   });
 
-  test('within the answer hangs up', async () => {
+  test('during the answer hangs up', async () => {
     const { port, isWaiting, isClosed } = await startSlowServer(
       'HTTP/1.1 403 Forbidden\r\nContent-Length: 1000\r\n\r\nthe beginning',
     );
@@ -551,7 +551,7 @@ describe('abort()', () => {
     expect(caller.outcomes).toEqual([]);
   });
 
-  test('within the TLS handshake hangs up', async () => {
+  test('during the TLS handshake hangs up', async () => {
     const [accepted, closed] = [createDeferred(), createDeferred()];
     const port = await startTcpServer((socket) => {
       socket.resume();
@@ -566,7 +566,7 @@ describe('abort()', () => {
   });
 });
 
-describe('in time', () => {
+describe('handshakeTimeoutMs', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     return () => {
@@ -576,7 +576,7 @@ describe('in time', () => {
   });
 
   test.each(['', 'HTTP/1.1 101 Switching', 'HTTP/1.1 100 Continue\r\n\r\n'])(
-    'a server that does not finish its answer ("%s") is given up',
+    'ends the wait for a server that does not finish its answer ("%s")',
     async (text) => {
       const { port, isWaiting, isClosed } = await startSlowServer(text);
       const caller = new Caller({ port });
@@ -596,7 +596,7 @@ describe('in time', () => {
     },
   );
 
-  test('a server that does not finish the body of a refusal has refused', async () => {
+  test('reports a refusal whose body does not end as the refusal', async () => {
     const { port, isWaiting, isClosed } = await startSlowServer(
       'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 1000\r\n\r\nthe beginning',
     );
@@ -613,7 +613,7 @@ describe('in time', () => {
     expect(caller.outcomes).toHaveLength(1);
   });
 
-  test('a server that says nothing is waited for forever when there is no limit', async () => {
+  test('of Infinity waits forever for a server that does not answer', async () => {
     const { port, isWaiting } = await startSlowServer('');
     const caller = new Caller({ port }, { handshakeTimeoutMs: Infinity });
     await isWaiting;
@@ -624,7 +624,7 @@ describe('in time', () => {
     caller.dial.abort();
   });
 
-  test('a TLS handshake that does not end is given up', async () => {
+  test('ends the wait for a TLS handshake', async () => {
     const accepted = createDeferred();
     const port = await startTcpServer(() => accepted.resolve());
     const caller = new Caller({ isSecure: true, port });

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { checkHeaders } from '../../src/client/headers.ts';
 
-test('no headers at all are none', () => {
+test('missing headers are an empty object', () => {
   expect(checkHeaders(undefined)).toEqual({});
   expect(checkHeaders(null)).toEqual({});
   expect(checkHeaders({})).toEqual({});
 });
 
-test('names keep their spelling, values are kept or become texts', () => {
+test('names keep their spelling, numbers and booleans become text', () => {
   expect(checkHeaders({ 'X-One': 'a', 'x-two': 2, 'x-three': true, 'x-empty': '' })).toEqual({
     'X-One': 'a',
     'x-two': '2',
@@ -16,16 +16,16 @@ test('names keep their spelling, values are kept or become texts', () => {
   });
 });
 
-test('values of undefined and null are left out, also within an array', () => {
+test('undefined and null are left out, also within an array', () => {
   const headers = { 'x-a': undefined, 'x-b': null, 'x-c': ['1', undefined, null, '2'] };
   expect(checkHeaders(headers)).toEqual({ 'x-c': ['1', '2'] });
 });
 
-test('an array is sent once per element, an empty one not at all', () => {
+test('an array sends the header once per element, an empty array not at all', () => {
   expect(checkHeaders({ 'x-a': ['1', '2'], 'x-b': ['3'], 'x-c': [] })).toEqual({ 'x-a': ['1', '2'], 'x-b': '3' });
 });
 
-test('cookies become one header', () => {
+test('several cookies become one header', () => {
   expect(checkHeaders({ cookie: ['a=1', 'b=2; c=3'] })).toEqual({ cookie: 'a=1; b=2; c=3' });
   expect(checkHeaders({ COOKIE: 'a=1' })).toEqual({ COOKIE: 'a=1' });
   expect(checkHeaders({ Cookie: [] })).toEqual({});
@@ -45,7 +45,7 @@ test.each([
   expect(checkHeaders({ [name]: 'x', [name.toUpperCase()]: ['\r\n'] })).toEqual({});
 });
 
-test('values that HTTP allows pass: tabs, and Latin-1', () => {
+test('values with tabs and Latin-1 are accepted', () => {
   expect(checkHeaders({ 'x-a': 'a\tb', 'x-b': 'é\u00FF', 'x-c': '!"#$%&()*,/:;<=>?@[\\]{}' })).toEqual({
     'x-a': 'a\tb',
     'x-b': 'é\u00FF',
@@ -54,7 +54,7 @@ test('values that HTTP allows pass: tabs, and Latin-1', () => {
 });
 
 test.each(['a\r\nx-evil: 1', 'a\nb', 'a\rb', 'a\0b', '\u007F', '€', '😀'])(
-  'the value %j is refused, without showing it',
+  'the value %j is refused, and not in the message',
   (value) => {
     for (const headers of [{ 'x-a': value }, { 'x-a': ['fine', value] }, { cookie: value }]) {
       expect(() => checkHeaders(headers)).toThrow(
@@ -88,16 +88,16 @@ test.each([
   ['a symbol', Symbol('x')],
   ['a function', () => 'x'],
   ['an array in an array', [['x']]],
-])('the value %s is refused: it is no text', (_what, value) => {
+])('the value %s is refused: not a text', (_what, value) => {
   expect(() => checkHeaders({ 'x-a': value })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_HEADER' }));
 });
 
-test('a header named __proto__ is one like any other', () => {
+test('a header named __proto__ is sent like any other', () => {
   const checked = checkHeaders(JSON.parse('{"__proto__":"a"}'));
   expect(Object.entries(checked)).toEqual([['__proto__', 'a']]);
 });
 
-test('the result is not touched by later changes of the handler', () => {
+test('later changes of the handler do not change the result', () => {
   const headers = { 'x-a': ['1', '2'] };
   const checked = checkHeaders(headers);
   headers['x-a'].push('3');

@@ -10,11 +10,11 @@ test.each<[url: string, expected: object]>([
   ['socks5://p', { kind: 'socks5', host: 'p', port: 1080 }],
   ['socks5h://[::1]:9', { kind: 'socks5h', host: '::1', port: 9 }],
   ['http://u%40:p%3A@p', { kind: 'http', credentials: { username: 'u@', password: 'p:' } }],
-])('%s is read', (url, expected) => {
+])('%s is parsed', (url, expected) => {
   expect(checkProxy(url)(target)).toMatchObject(expected);
 });
 
-test('none by default, whatever the environment says, and none for a Unix socket', () => {
+test('no proxy is used by default, whatever the environment says, nor for a Unix socket', () => {
   expect(checkProxy(undefined, { all_proxy: 'http://p' })(target)).toBeUndefined();
   expect(checkProxy('http://p')(parseWebSocketUrl('ws+unix:/s'))).toBeUndefined();
   expect(checkProxy('environment', { all_proxy: 'http://p' })(parseWebSocketUrl('ws+unix:/s'))).toBeUndefined();
@@ -31,7 +31,7 @@ test.each<unknown>([
   'http://secret@p?a',
   'http://secret%zz@p',
   `http://${'secret'.repeat(50)}@p`,
-])('%j is refused, and not repeated', (value) => {
+])('%j is refused, and not in the message', (value) => {
   expect(() => checkProxy(value)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
   expect(() => checkProxy(value)).not.toThrow('secret');
 });
@@ -42,25 +42,25 @@ describe('the environment', () => {
     ['ws', 'ws://a', { http_proxy: 'http://h', https_proxy: 'http://s' }, 'h'],
     ['wss', 'wss://a', { HTTP_PROXY: 'http://h', HTTPS_PROXY: 'http://s' }, 's'],
     ['lower case first', 'wss://a', { https_proxy: 'http://low', HTTPS_PROXY: 'http://up' }, 'low'],
-    ['the rest', 'wss://a', { ALL_PROXY: 'socks5://all', http_proxy: 'http://h' }, 'all'],
+    ['all_proxy for any scheme', 'wss://a', { ALL_PROXY: 'socks5://all', http_proxy: 'http://h' }, 'all'],
     ['empty', 'ws://a', { http_proxy: '', ALL_PROXY: '' }, undefined],
     ['without a scheme', 'ws://a', { http_proxy: 'h:3128' }, 'h'],
     ['a CGI program', 'ws://a', { HTTP_PROXY: 'http://evil', REQUEST_METHOD: 'GET' }, undefined],
     ['all excepted', 'ws://a', { ALL_PROXY: 'http://p', NO_PROXY: '*' }, undefined],
     ['a host excepted', 'ws://a.b.c', { ALL_PROXY: 'http://p', NO_PROXY: 'x, A.B.C' }, undefined],
-    ['below a host', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: 'b.c' }, undefined],
-    ['below a dot', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: '.b.c' }, undefined],
-    ['below a star', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: '*.b.c' }, undefined],
-    ['no part of a name', 'ws://ab.c', { ALL_PROXY: 'http://p', no_proxy: 'b.c,,' }, 'p'],
-    ['the port', 'ws://a:81', { ALL_PROXY: 'http://p', no_proxy: 'a:81' }, undefined],
-    ['another port', 'ws://a:81', { ALL_PROXY: 'http://p', no_proxy: 'a:80' }, 'p'],
-    ['IPv6', 'ws://[::1]:81', { ALL_PROXY: 'http://p', no_proxy: '::1' }, undefined],
-    ['IPv6 with a port', 'ws://[::1]:81', { ALL_PROXY: 'http://p', no_proxy: '[::1]:81' }, undefined],
-  ])('%s', (_what, url, environment, host) => {
+    ['a subdomain excepted', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: 'b.c' }, undefined],
+    ['a subdomain excepted by a dot', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: '.b.c' }, undefined],
+    ['a subdomain excepted by a star', 'ws://a.b.c', { ALL_PROXY: 'http://p', no_proxy: '*.b.c' }, undefined],
+    ['not excepted by a part of a name', 'ws://ab.c', { ALL_PROXY: 'http://p', no_proxy: 'b.c,,' }, 'p'],
+    ['a port excepted', 'ws://a:81', { ALL_PROXY: 'http://p', no_proxy: 'a:81' }, undefined],
+    ['another port excepted', 'ws://a:81', { ALL_PROXY: 'http://p', no_proxy: 'a:80' }, 'p'],
+    ['IPv6 excepted', 'ws://[::1]:81', { ALL_PROXY: 'http://p', no_proxy: '::1' }, undefined],
+    ['IPv6 with a port excepted', 'ws://[::1]:81', { ALL_PROXY: 'http://p', no_proxy: '[::1]:81' }, undefined],
+  ])('chooses the proxy: %s', (_what, url, environment, host) => {
     expect(checkProxy('environment', environment)(parseWebSocketUrl(url))?.host).toBe(host);
   });
 
-  test('that cannot be used is told without its password', () => {
+  test('with an invalid proxy is refused without its password in the message', () => {
     const choose = checkProxy('environment', { http_proxy: 'ftp://me:secret@p' });
     expect(() => choose(target)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
     expect(() => choose(target)).not.toThrow('secret');

@@ -13,7 +13,7 @@ const certificate = makeCertificate();
 afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
-/** Sends a message there and back. */
+/** Sends a message from the client to the server, and one back. */
 async function talk(server: PeerServer, url: string, options: WebSocketOptions): Promise<void> {
   const handler = new RecordingHandler();
   const ws = (await WebSocket.new(url, handler, options))!;
@@ -34,7 +34,7 @@ async function failureOf(proxy: string, options: WebSocketOptions = {}, url = 'w
 }
 
 describe('an HTTP proxy', () => {
-  test('carries ws:, and gets user and password that the server does not get', async () => {
+  test('carries ws:, and gets user and password, which the server does not get', async () => {
     const [server, proxy] = [await startPeerServer(), await startHttpProxy()];
     await talk(server, server.url, { proxy: `http://me:s%3Acret@127.0.0.1:${proxy.port}` });
     const authorization = `Basic ${Buffer.from('me:s:cret').toString('base64')}`;
@@ -48,27 +48,27 @@ describe('an HTTP proxy', () => {
     expect(proxy.requests).toEqual([{ target: `127.0.0.1:${server.port}`, authorization: undefined }]);
   });
 
-  test('behind TLS carries wss: in TLS', async () => {
+  test('that speaks TLS carries wss: within it', async () => {
     const [server, proxy] = [await startPeerServer({ tls: certificate }), await startHttpProxy({ tls: certificate })];
     await talk(server, server.url, { proxy: `https://127.0.0.1:${proxy.port}`, tls: { ca: certificate.cert } });
     expect(proxy.requests).toHaveLength(1);
   });
 
-  test('does not spare the server its certificate', async () => {
+  test('does not replace the certificate check of the server', async () => {
     const [server, proxy] = [await startPeerServer({ tls: certificate }), await startHttpProxy()];
     const error = await failureOf(`http://127.0.0.1:${proxy.port}`, {}, server.url);
     expect(error.code).toBe('ERR_CONNECT_FAILED');
     expect(server.peers.all).toEqual([]);
   });
 
-  test('whose own certificate is not trusted gets no password', async () => {
+  test('with an untrusted certificate gets no password', async () => {
     const proxy = await startHttpProxy({ tls: certificate });
     const error = await failureOf(`https://me:secret@127.0.0.1:${proxy.port}`, { tls: { rejectUnauthorized: false } });
     expect(error.code).toBe('ERR_PROXY_FAILED');
     expect(proxy.requests).toEqual([]);
   });
 
-  test('that refuses is ERR_PROXY_REFUSED with its status and headers', async () => {
+  test('that refuses is reported as ERR_PROXY_REFUSED with status and headers', async () => {
     const { port } = await startHttpProxy({ refusal: 'HTTP/1.1 407 Log in\r\nProxy-Authenticate: Basic\r\n\r\n' });
     expect(await failureOf(`http://me:secret@127.0.0.1:${port}`)).toMatchObject({
       code: 'ERR_PROXY_REFUSED',
@@ -79,12 +79,15 @@ describe('an HTTP proxy', () => {
     });
   });
 
-  test.each(['nonsense\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nearly', ''])('that answers %j has failed', async (refusal) => {
-    const { port } = await startHttpProxy({ refusal });
-    expect((await failureOf(`http://me:secret@127.0.0.1:${port}`)).code).toBe('ERR_PROXY_FAILED');
-  });
+  test.each(['nonsense\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nearly', ''])(
+    'that answers %j is reported as ERR_PROXY_FAILED',
+    async (refusal) => {
+      const { port } = await startHttpProxy({ refusal });
+      expect((await failureOf(`http://me:secret@127.0.0.1:${port}`)).code).toBe('ERR_PROXY_FAILED');
+    },
+  );
 
-  test('that says nothing costs handshakeTimeoutMs', async () => {
+  test('that does not answer fails after handshakeTimeoutMs', async () => {
     const clock = useFakeClock();
     const silent = await startRawServer();
     const failure = failureOf(`http://127.0.0.1:${silent.port}`);
@@ -96,13 +99,16 @@ describe('an HTTP proxy', () => {
   });
 });
 
-test.each(['http', 'https', 'socks5', 'socks5h'])('a proxy that cannot be reached: %s', async (kind) => {
-  const error = await failureOf(`${kind}://me:secret@127.0.0.1:${await findClosedPort()}`);
-  expect(error).toMatchObject({ code: 'ERR_PROXY_FAILED', errCode: 1006 });
-});
+test.each(['http', 'https', 'socks5', 'socks5h'])(
+  'a proxy that cannot be reached is reported as ERR_PROXY_FAILED: %s',
+  async (kind) => {
+    const error = await failureOf(`${kind}://me:secret@127.0.0.1:${await findClosedPort()}`);
+    expect(error).toMatchObject({ code: 'ERR_PROXY_FAILED', errCode: 1006 });
+  },
+);
 
 describe('a SOCKS proxy', () => {
-  test('carries ws: to an address, byte by byte as well', async () => {
+  test('carries ws: to an address, also when it answers byte by byte', async () => {
     for (const isSlow of [false, true]) {
       const [server, proxy] = [await startPeerServer(), await startSocksProxy({ isSlow })];
       await talk(server, server.url, { proxy: `socks5://127.0.0.1:${proxy.port}` });
@@ -122,7 +128,7 @@ describe('a SOCKS proxy', () => {
     expect(proxy.requests[0]!.authorization).toBe('me:secret');
   });
 
-  test('resolves names itself with socks5h, and only then', async () => {
+  test('resolves the host name with socks5h, and with socks5 gets an address', async () => {
     const [server, proxy] = [await startPeerServer(), await startSocksProxy()];
     const url = `ws://localhost:${server.port}`;
     await talk(server, url, { proxy: `socks5h://127.0.0.1:${proxy.port}` });
@@ -132,7 +138,7 @@ describe('a SOCKS proxy', () => {
     expect(refusing.requests[0]!.target).toMatch(/^(1:127\.0\.0\.1|4:0{31}1):/);
   });
 
-  test('gets an IPv6 address as its 16 bytes', async () => {
+  test('gets an IPv6 address as 16 bytes', async () => {
     const { port, requests } = await startSocksProxy({ reply: '05040001000000000000' });
     await failureOf(`socks5://127.0.0.1:${port}`, {}, 'ws://[2001:db8::ff:1]:7');
     await failureOf(`socks5://127.0.0.1:${port}`, {}, 'ws://[::1]:7');
@@ -150,7 +156,7 @@ describe('a SOCKS proxy', () => {
       'proxy refused: the user or password in its URL is wrong',
     ],
     [
-      'no method',
+      'no accepted method',
       { method: '05ff' },
       'ERR_PROXY_REFUSED',
       'proxy refused: it accepts no login that this client offers: does its URL have user and password?',
@@ -174,12 +180,12 @@ describe('a SOCKS proxy', () => {
       'ERR_PROXY_FAILED',
       'proxy failed: it answered with an address of unknown type',
     ],
-  ])('that answers with %s', async (_what, behaviour, code, message) => {
+  ])('that answers with %s is reported', async (_what, behaviour, code, message) => {
     const { port } = await startSocksProxy(behaviour);
     expect(await failureOf(`socks5://me:secret@127.0.0.1:${port}`)).toMatchObject({ code, message });
   });
 
-  test('that closes in the middle has failed', async () => {
+  test('that closes during its handshake is reported as ERR_PROXY_FAILED', async () => {
     const server = await startRawServer();
     const failure = failureOf(`socks5://127.0.0.1:${server.port}`);
     const { socket } = await server.connections.next();

@@ -12,11 +12,11 @@ const defaults = {
 
 const url = (): string => 'ws://127.0.0.1';
 
-test('off by default', () => {
+test('reconnect is off by default', () => {
   expect([checkReconnect(undefined), checkReconnect(false)]).toEqual([undefined, undefined]);
 });
 
-test('true and an empty object take the defaults, and what is given replaces them', () => {
+test('true and an empty object take the defaults, and given options replace them', () => {
   expect(checkReconnect(true)).toEqual(defaults);
   expect(checkReconnect({})).toEqual(defaults);
   expect(checkReconnect({ maxAttempts: undefined, url: undefined })).toEqual(defaults);

@@ -21,7 +21,7 @@ describe('isTemporary', () => {
     [3000, false],
     [4000, false],
     [4999, false],
-  ])('close code %i: %s', (code, expected) => {
+  ])('of close code %i is %s', (code, expected) => {
     for (const phase of ['open', 'closing'] satisfies EndPhase[]) {
       expect(isTemporary(code, phase, undefined)).toBe(expected);
     }
@@ -33,7 +33,7 @@ describe('isTemporary', () => {
     ['ERR_HANDSHAKE_INVALID', false],
     ['ERR_INVALID_URL', false],
     ['ERR_INVALID_HEADER', false],
-  ])('an attempt that failed with %s: %s', (code, expected) => {
+  ])('of an attempt that failed with %s is %s', (code, expected) => {
     expect(isTemporary(1006, 'connecting', new FourDError(code, ''))).toBe(expected);
   });
 
@@ -50,12 +50,12 @@ describe('isTemporary', () => {
     [500, true],
     [502, true],
     [503, true],
-  ])('a refusal with %i: %s', (httpStatus, expected) => {
+  ])('of a refusal with %i is %s', (httpStatus, expected) => {
     expect(isTemporary(1006, 'handshake', new FourDError('ERR_HANDSHAKE_REFUSED', '', { httpStatus }))).toBe(expected);
   });
 });
 
-test('the longest wait grows by the factor up to the maximum, and chance takes any part of it', () => {
+test('backoffDelayMs grows by the factor up to the maximum, and takes a random part of it', () => {
   const range = { minDelayMs: 100, maxDelayMs: 1000, factor: 3 };
   expect([1, 2, 3, 4, 5000].map((attempt) => backoffDelayMs(attempt, range, 0.5))).toEqual([50, 150, 450, 500, 500]);
   expect(backoffDelayMs(3, range, 0)).toBe(0);
@@ -79,7 +79,7 @@ describe('parseRetryAfterMs', () => {
     ['Wed, 21 Oct 2015 07:27:30 GMT', 0],
     ['Fri, 31 Dec 2099 23:59:59 GMT', 600_000],
     [['1', '2'], 0],
-  ])('%j is %i ms', (value, expected) => {
+  ])('reads %j as %i ms', (value, expected) => {
     expect(parseRetryAfterMs(value, now)).toBe(expected);
   });
 });

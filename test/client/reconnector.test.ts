@@ -21,7 +21,7 @@ import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
 afterEach(() => expectNoDeadlines());
 
-/** A recording handler with onReconnect. */
+/** A recording handler that records onReconnect too. */
 class Handler extends RecordingHandler {
   readonly reconnects = new Inbox<ReconnectEvent>();
   readonly #then: ((ws: WebSocket) => unknown) | undefined;
@@ -37,24 +37,24 @@ class Handler extends RecordingHandler {
   }
 }
 
-/** Chance always takes half of the longest wait: 500 ms before the first attempt. */
-function useHalfChance(): void {
+/** Makes each random wait half of the longest wait: 500 ms before the first attempt. */
+function useHalfOfWaits(): void {
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
 }
 
-/** A client of a server of the `ws` package, and a clock that stands still. */
+/** Connects a client to a server of the `ws` package, with a clock that the test advances. */
 async function connect(reconnect: boolean | ReconnectOptions = true, handler = new Handler()) {
   const clock = useFakeClock();
-  useHalfChance();
+  useHalfOfWaits();
   const server = await startPeerServer();
   const ws = (await WebSocket.new(server.url, handler, { reconnect }))!;
   return { clock, server, handler, ws, peer: await server.accept() };
 }
 
-/** A client of a server whose answers the test writes. */
+/** Connects a client to a server whose answers the test writes, with a clock that the test advances. */
 async function connectRaw(reconnect: boolean | ReconnectOptions = true, handler = new Handler()) {
   const clock = useFakeClock();
-  useHalfChance();
+  useHalfOfWaits();
   const server = await startRawServer();
   const ws = new WebSocket(server.url, handler, { reconnect });
   const peer = await server.open();
@@ -71,8 +71,8 @@ function refuse(peer: RawConnection, status: string, ...headers: readonly string
   peer.socket.end(`HTTP/1.1 ${[status, 'Content-Length: 0', ...headers].join('\r\n')}\r\n\r\n`);
 }
 
-describe('without the option', () => {
-  test('a lost connection is the end', async () => {
+describe('without the option reconnect', () => {
+  test('a lost connection ends the client', async () => {
     const { handler, peer, ws } = await connect(false);
     peer.cut();
     expect(await handler.terminated).toMatchObject({ code: 1006 });
@@ -82,8 +82,8 @@ describe('without the option', () => {
   });
 });
 
-describe('a client that connects again', () => {
-  test('tells onReconnect instead of onError, onTerminate and onOpen, and goes on', async () => {
+describe('a client that reconnects', () => {
+  test('runs onReconnect instead of onError, onTerminate and onOpen, and goes on', async () => {
     const { clock, server, handler, ws, peer } = await connect();
     peer.send('before');
     await handler.nextMessage();
@@ -105,7 +105,7 @@ describe('a client that connects again', () => {
     expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1 }]);
   });
 
-  test.each([1001, 1011, 1012, 1013])('comes back after close code %i', async (code) => {
+  test.each([1001, 1011, 1012, 1013])('reconnects after close code %i', async (code) => {
     const { clock, server, handler, ws, peer } = await connect();
     peer.socket.close(code);
     await until(() => ws.status === 'Connecting');
@@ -117,14 +117,14 @@ describe('a client that connects again', () => {
     await handler.terminated;
   });
 
-  test.each([1000, 1008, 4001])('stays away after close code %i', async (code) => {
+  test.each([1000, 1008, 4001])('does not reconnect after close code %i', async (code) => {
     const { handler, peer } = await connect();
     peer.socket.close(code, 'why');
     expect(await handler.terminated).toMatchObject({ code, reason: 'why', cause: 'peer-closed', unsentMessages: [] });
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('stays away after its own terminate(), also when the peer never answers', async () => {
+  test('does not reconnect after its own terminate(), also when the peer never answers', async () => {
     const { clock, handler, ws } = await connectRaw();
     ws.terminate();
     await clock.advance(10_100);
@@ -132,7 +132,7 @@ describe('a client that connects again', () => {
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
-  test('stays away when terminate() comes while the peer is closing', async () => {
+  test('does not reconnect after terminate() while the peer is closing', async () => {
     const { handler, ws, peer } = await connectRaw();
     peer.socket.write(Buffer.of(0x88, 2, 0x03, 0xf4));
     await until(() => ws.status === 'Closing');
@@ -141,7 +141,7 @@ describe('a client that connects again', () => {
     expect(await handler.terminated).toMatchObject({ code: 1012, cause: 'peer-closed' });
   });
 
-  test('stays away after an error in a callback', async () => {
+  test('does not reconnect after an error in a callback', async () => {
     const { handler, peer } = await connect(
       { shouldReconnect: () => true },
       Object.assign(new Handler(), {
@@ -155,7 +155,7 @@ describe('a client that connects again', () => {
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
-  test('gives up when a callback fails while it waits', async () => {
+  test('gives up when a callback fails between two connections', async () => {
     const release = createDeferred();
     const { handler, peer, ws } = await connect(
       true,
@@ -171,7 +171,7 @@ describe('a client that connects again', () => {
     expect(handler.errors[0]!.error.code).toBe('ERR_CALLBACK_FAILED');
   });
 
-  test('does not repeat the first attempt', async () => {
+  test('does not repeat a first attempt that failed', async () => {
     const url = `ws://127.0.0.1:${await findClosedPort()}`;
     const handler = new Handler();
     const ws = new WebSocket(url, handler, { reconnect: true });
@@ -180,7 +180,7 @@ describe('a client that connects again', () => {
     await expect(WebSocket.new(url, {}, { reconnect: true })).rejects.toMatchObject({ code: 'ERR_CONNECT_FAILED' });
   });
 
-  test('waits longer each time, and gives up after maxAttempts with the last error', async () => {
+  test('waits longer before each attempt, and gives up after maxAttempts with the last error', async () => {
     const { clock, server, handler, ws, peer } = await connectRaw({ maxAttempts: 3 });
     peer.socket.destroy();
     await until(() => ws.status === 'Connecting');
@@ -197,7 +197,7 @@ describe('a client that connects again', () => {
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 503 });
   });
 
-  test('counts anew only after a connection that lasted', async () => {
+  test('counts attempts anew only after a connection that lasted maxDelayMs', async () => {
     const { clock, server, handler, ws, peer } = await connect({ maxDelayMs: 5000 });
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -220,7 +220,7 @@ describe('a client that connects again', () => {
     await handler.terminated;
   });
 
-  test('stays away after a refusal that will not change', async () => {
+  test('does not reconnect after a refusal that is not temporary', async () => {
     const { clock, server, handler, ws, peer } = await connectRaw();
     peer.socket.destroy();
     await until(() => ws.status === 'Connecting');
@@ -231,7 +231,7 @@ describe('a client that connects again', () => {
   });
 
   test.each(['Retry-After: 60', `Retry-After: ${new Date(Date.now() + 60_900).toUTCString()}`])(
-    'waits as long as the server asks: %s',
+    'waits as long as the server asks for: %s',
     async (header) => {
       const { clock, server, handler, ws, peer } = await connectRaw();
       peer.socket.destroy();
@@ -249,13 +249,13 @@ describe('a client that connects again', () => {
   );
 });
 
-/** The next connection of a raw server behind those that {@link connectRaw} took. */
+/** Accepts the next connection of a raw server, after the one that {@link connectRaw} accepted. */
 function acceptNext(server: Awaited<ReturnType<typeof startRawServer>>): Promise<RawConnection> {
   return server.accept();
 }
 
 describe('shouldReconnect', () => {
-  test('is told what was lost, and decides', async () => {
+  test('gets the loss, and decides', async () => {
     const events: ConnectionLoss[] = [];
     const { clock, server, handler, ws, peer } = await connectRaw({
       shouldReconnect(event) {
@@ -287,14 +287,14 @@ describe('shouldReconnect', () => {
     ]);
   });
 
-  test('may say no to what is temporary; onError and onTerminate follow', async () => {
+  test('may decline a temporary loss: onError and onTerminate follow', async () => {
     const { handler, peer } = await connect({ shouldReconnect: () => false });
     peer.cut();
     await handler.terminated;
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
-  test('that throws ends the client, and the error handler hears of it', async () => {
+  test('that throws ends the client, and the error handler gets the error', async () => {
     const errors = recordErrors();
     const { handler, peer } = await connect({
       shouldReconnect() {
@@ -307,7 +307,7 @@ describe('shouldReconnect', () => {
   });
 
   test.each(['the connection', 'an attempt'])(
-    'may terminate: onTerminate runs once, after the loss of %s',
+    'may call terminate(): onTerminate runs once, after the loss of %s',
     async (what) => {
       const terminated: TerminateEvent[] = [];
       const handler = Object.assign(new Handler(), {
@@ -336,7 +336,7 @@ describe('shouldReconnect', () => {
 });
 
 describe('url and headers', () => {
-  test('are asked for before each attempt, sync or async', async () => {
+  test('are called before each attempt, synchronous or asynchronous', async () => {
     let count = 0;
     const { clock, server, handler, ws, peer } = await connectRaw({
       url: async () => `${ws.url}/again?token=${++count}`,
@@ -379,10 +379,10 @@ describe('url and headers', () => {
   });
 
   test.each<[what: string, options: object, code: string]>([
-    ['a URL that is none', { url: () => 'http://127.0.0.1' }, 'ERR_INVALID_URL'],
+    ['an invalid URL', { url: () => 'http://127.0.0.1' }, 'ERR_INVALID_URL'],
     ['no URL', { url: () => undefined }, 'ERR_INVALID_URL'],
     ['headers that change the request', { headers: () => ({ 'x-a': 'a\r\nb' }) }, 'ERR_INVALID_HEADER'],
-  ])('that give %s end the client', async (_what, options, code) => {
+  ])('that return %s end the client', async (_what, options, code) => {
     const { clock, handler, ws, peer } = await connectRaw(options);
     peer.socket.destroy();
     await until(() => ws.status === 'Connecting');
@@ -391,7 +391,7 @@ describe('url and headers', () => {
     expect(handler.errors[0]!.error.code).toBe(code);
   });
 
-  test('that take too long are a failed attempt; what they give later is not used', async () => {
+  test('that take too long count as a failed attempt, and a late result is not used', async () => {
     const late = createDeferred<string>();
     const { clock, server, handler, ws, peer } = await connectRaw({ maxAttempts: 1, url: () => late.promise });
     peer.socket.destroy();
@@ -406,8 +406,8 @@ describe('url and headers', () => {
   });
 });
 
-describe('what is sent without a connection', () => {
-  test('waits, and leaves in order behind what onReconnect sends', async () => {
+describe('a message that is sent without a connection', () => {
+  test('waits, and leaves in order behind the messages of onReconnect', async () => {
     const { clock, server, handler, ws, peer } = await connect(true, new Handler((again) => again.send('login')));
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -428,7 +428,7 @@ describe('what is sent without a connection', () => {
     expect(await handler.terminated).toMatchObject({ unsentMessages: [] });
   });
 
-  test('may come before the first connection', async () => {
+  test('waits for the first connection too', async () => {
     const server = await startPeerServer();
     const handler = new Handler();
     const ws = new WebSocket(server.url, handler, { reconnect: true });
@@ -439,7 +439,7 @@ describe('what is sent without a connection', () => {
     await handler.terminated;
   });
 
-  test('is dropped when too much of it waits, and what still waits at the end is told to onTerminate', async () => {
+  test('is dropped when the queue is full, and onTerminate gets the messages that were not sent', async () => {
     const { ws, handler, peer } = await connect({ maxQueuedMessages: 3, maxQueuedBytes: 10 });
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -455,7 +455,7 @@ describe('what is sent without a connection', () => {
     expect(await handler.terminated).toMatchObject({ unsentMessages: ['aaaa', 'bbbb', 'cc'] });
   });
 
-  test('is checked as ever', async () => {
+  test('is checked like any other', async () => {
     const { ws, handler, peer } = await connect();
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -464,7 +464,7 @@ describe('what is sent without a connection', () => {
     await handler.terminated;
   });
 
-  test('does not overtake a great queue that the server takes slowly', async () => {
+  test('does not overtake a long queue that the server reads slowly', async () => {
     const { clock, server, handler, ws, peer } = await connect({ maxQueuedBytes: Infinity });
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -485,7 +485,7 @@ describe('what is sent without a connection', () => {
 });
 
 describe('terminate()', () => {
-  test('while it waits is the end: onTerminate once, no timer, no attempt', async () => {
+  test('between two attempts ends the client: onTerminate once, no timer, no attempt', async () => {
     const { clock, server, handler, ws, peer } = await connect();
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -499,7 +499,7 @@ describe('terminate()', () => {
     expect(ws.status).toBe('Closed');
   });
 
-  test('while it connects drops the attempt', async () => {
+  test('during an attempt ends it', async () => {
     const { clock, server, handler, ws, peer } = await connectRaw();
     peer.socket.destroy();
     await until(() => ws.status === 'Connecting');
@@ -512,9 +512,9 @@ describe('terminate()', () => {
 });
 
 describe('in a worker', () => {
-  test('callbacks and functions run there, and its end ends a client that waits', async () => {
+  test('callbacks and option functions run there, and the end of the worker ends a waiting client', async () => {
     const clock = useFakeClock();
-    useHalfChance();
+    useHalfOfWaits();
     const server = await startPeerServer();
     const name = workerName();
     const names: string[] = [];

@@ -20,7 +20,7 @@ async function redirect(server: RawServer, location: string, status = 302): Prom
   return peer;
 }
 
-/** Connects, and closes when it is open. */
+/** Opens a connection, and closes it. */
 async function visit(url: string, options: WebSocketOptions): Promise<void> {
   const handler = new RecordingHandler({ headers: HEADERS });
   const ws = (await WebSocket.new(url, handler, options))!;
@@ -45,7 +45,7 @@ describe('followRedirects', () => {
     expect(server.connections.all).toHaveLength(1);
   });
 
-  test.each([301, 302, 303, 307, 308])('follows %i within its origin with all headers', async (status) => {
+  test.each([301, 302, 303, 307, 308])('follows %i within the origin with all headers', async (status) => {
     const server = await startRawServer();
     const url = `ws://me:secret@127.0.0.1:${server.port}/here`;
     const visited = visit(url, { followRedirects: 1 });
@@ -58,7 +58,7 @@ describe('followRedirects', () => {
     expect(peer.header('authorization')).toBe('Bearer secret');
   });
 
-  test('gives another origin no secret, not even on the way back', async () => {
+  test('sends another origin no secret, and the first origin none after it', async () => {
     const [server, other] = [await startRawServer(), await startRawServer()];
     const visited = visit(`ws://me:secret@127.0.0.1:${server.port}/`, { followRedirects: 2 });
     await redirect(server, `http://you:secret@127.0.0.1:${other.port}/other`);
@@ -71,7 +71,7 @@ describe('followRedirects', () => {
     expect(between.header('host')).toBe(`127.0.0.1:${other.port}`);
   });
 
-  test('gives another origin no token among the subprotocols', async () => {
+  test('sends another origin no token among the subprotocols', async () => {
     const [server, other] = [await startRawServer(), await startRawServer()];
     const protocols = ['bearer.secret', 'chat', 'bearer.other-secret'];
     const visited = visit(server.url, { followRedirects: 2, protocols });
@@ -83,7 +83,7 @@ describe('followRedirects', () => {
     expect(offers).toEqual([protocols.join(', '), protocols.join(', '), 'chat']);
   });
 
-  test('ends a loop', async () => {
+  test('ends a loop of redirects', async () => {
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {}, { followRedirects: 3 });
     for (let i = 0; i < 4; i++) await redirect(server, '/');
@@ -91,7 +91,7 @@ describe('followRedirects', () => {
     expect(server.connections.all).toHaveLength(4);
   });
 
-  test('has one deadline for all', async () => {
+  test('has one deadline for all redirects', async () => {
     const clock = useFakeClock();
     const server = await startRawServer();
     const attempt = WebSocket.new(server.url, {}, { followRedirects: 3 }).catch((error: unknown) => error);
@@ -117,7 +117,7 @@ describe('a client certificate', () => {
   const own = makeCertificate();
   const expected = new X509Certificate(own.cert).fingerprint256;
 
-  /** A server that asks for a certificate. */
+  /** A server that requests a client certificate. */
   async function startTlsServer(answerWith: (seen: SeenRequest) => string) {
     const fingerprints: (string | undefined)[] = [];
     const port = await startAnsweringServer(
@@ -138,7 +138,7 @@ describe('a client certificate', () => {
     ['a secureContext', { secureContext: createSecureContext({ ...own, ca: certificate.cert }) }],
   ];
 
-  test.each(ways)('as %s goes to the first origin alone', async (_, tls) => {
+  test.each(ways)('as %s is sent to the first origin only', async (_, tls) => {
     let back = '';
     const other = await startTlsServer(() => redirectTo(back));
     const server = await startTlsServer(({ line, accept }) => {
@@ -151,11 +151,11 @@ describe('a client certificate', () => {
     expect(other.fingerprints).toEqual([undefined]);
   });
 
-  test('a server of another origin is checked by what the client trusts', async () => {
+  test('in a secureContext does not make the client trust another origin', async () => {
     const stranger = await startTlsServer(({ accept }) => switchingProtocols(accept));
     const server = await startTlsServer(() => redirectTo(stranger.url));
     const secureContext = createSecureContext({ ...own, ca: certificate.cert });
-    // Without ca beside the context, there is nothing left that trusts the servers.
+    // The secureContext stays with the first origin, and without `ca` beside it nothing trusts the second server.
     await expect(WebSocket.new(server.url, {}, { followRedirects: 1, tls: { secureContext } })).rejects.toMatchObject({
       code: 'ERR_CONNECT_FAILED',
     });
@@ -182,11 +182,11 @@ describe('readRedirect', () => {
     ['ws+unix:/socket', 'ws://a/', undefined, false],
     ['ws://a', 'http://[', undefined, false],
     ['ws://a', undefined, undefined, false],
-  ])('from %s to %s', (from, location, url, isSameOrigin) => {
+  ])('reads a redirect from %s to %s', (from, location, url, isSameOrigin) => {
     expect(readRedirect(refusal(location), from)).toEqual(url && { url, isSameOrigin });
   });
 
-  test.each([200, 300, 304, 305, 404])('%i is no redirect', (status) => {
+  test.each([200, 300, 304, 305, 404])('does not take %i for a redirect', (status) => {
     expect(readRedirect(refusal('/c', status), 'ws://a')).toBeUndefined();
   });
 });

@@ -13,7 +13,7 @@ describe('a ws: or wss: URL', () => {
     ['ws://[::1]:8080', { isSecure: false, host: '::1', port: 8080, hostHeader: '[::1]:8080' }],
     ['wss://[2001:db8::1]', { isSecure: true, host: '2001:db8::1', port: 443, hostHeader: '[2001:db8::1]' }],
     ['ws://bücher.example', { host: 'xn--bcher-kva.example', hostHeader: 'xn--bcher-kva.example' }],
-  ])('%s says where to connect', (url, expected) => {
+  ])('%s is parsed to host and port', (url, expected) => {
     expect(parseWebSocketUrl(url)).toMatchObject({ ...expected, socketPath: undefined, path: '/' });
   });
 
@@ -25,7 +25,7 @@ describe('a ws: or wss: URL', () => {
     ['/a?x=1&y=%20+&z', '/a?x=1&y=%20+&z'],
     ['/a b/é', '/a%20b/%C3%A9'],
     ['/a/../b/./c', '/b/c'],
-  ])('the end "%s" requests %s', (end, path) => {
+  ])('the part "%s" behind the host requests %s', (end, path) => {
     expect(parseWebSocketUrl(`ws://example.com${end}`).path).toBe(path);
   });
 
@@ -57,11 +57,11 @@ describe('a ws+unix: URL', () => {
     ['ws+unix:/run/app.sock:chat', '/run/app.sock', '/chat'],
     ['ws+unix:/run/app.sock?room=1', '/run/app.sock', '/?room=1'],
     ['ws+unix:/run/my%20app%3A1.sock:/', '/run/my app:1.sock', '/'],
-  ])('%s says which socket and path', (url, socketPath, path) => {
+  ])('%s is parsed to socket and path', (url, socketPath, path) => {
     expect(parseWebSocketUrl(url)).toMatchObject({ isSecure: false, socketPath, path, hostHeader: 'localhost' });
   });
 
-  test('wss+unix: speaks TLS', () => {
+  test('wss+unix: uses TLS', () => {
     expect(parseWebSocketUrl('wss+unix:/run/app.sock:/').isSecure).toBe(true);
   });
 });
@@ -97,11 +97,11 @@ test.each([
   );
 });
 
-test.each([undefined, null, 5, {}, new URL('ws://example.com')])('%s is refused, because it is no text', (url) => {
+test.each([undefined, null, 5, {}, new URL('ws://example.com')])('%s is refused: not a string', (url) => {
   expect(() => parseWebSocketUrl(url as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_URL' }));
 });
 
-test('no refusal repeats the URL', () => {
+test('the message of a refusal never repeats the URL', () => {
   for (const url of ['http://u:secret@h', 'ws://u:secret@h/#secret', 'ws+unix://secret/', 'secret', 'ws://secret%@h']) {
     expect(() => parseWebSocketUrl(url)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('secret') as string }),

@@ -16,7 +16,7 @@ const hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
   addresses?.some(({ address }) => address === '::1'),
 );
 
-/** What a peer cannot get rid of, as soon as that no longer changes. */
+/** Waits until the bytes that the peer cannot send stay the same, and returns their number. */
 async function settledBufferedAmount(peer: Peer): Promise<number> {
   let last = -1;
   for (let same = 0; same < 50; same++) {
@@ -28,7 +28,7 @@ async function settledBufferedAmount(peer: Peer): Promise<number> {
 }
 
 describe('ready', () => {
-  test('is one promise, which gives the socket and goes on doing so', async () => {
+  test('is one promise, which resolves to the socket also after the end', async () => {
     const server = await startPeerServer();
     const ws = new WebSocket(server.url);
     const { ready } = ws;
@@ -56,7 +56,7 @@ describe('ready', () => {
     expect(log).toEqual(['onOpen is over', 'ready']);
   });
 
-  test('gives the socket also when onOpen fails or terminates: it was open', async () => {
+  test('resolves to the socket also when onOpen fails or terminates', async () => {
     const server = await startPeerServer();
     const failing = new RecordingHandler({ onOpen: () => Promise.reject(new Error('on purpose')) });
     const ws = new WebSocket(server.url, failing);
@@ -70,14 +70,14 @@ describe('ready', () => {
     await leaving.terminated;
   });
 
-  test('gives null and never rejects, without anyone asking for it before', async () => {
+  test('resolves to null and never rejects, also when first read after the failure', async () => {
     const handler = new RecordingHandler();
     const ws = new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, handler);
     await handler.terminated;
     expect(await ws.ready).toBeNull();
   });
 
-  test('a socket is not thenable: an async function can return it', async () => {
+  test('belongs to a socket that is not thenable: an async function can return it', async () => {
     const server = await startPeerServer();
     const ws = new WebSocket(server.url);
     expect('then' in ws).toBe(false);
@@ -89,7 +89,7 @@ describe('ready', () => {
 });
 
 describe('handlers', () => {
-  test('members may be replaced, added and removed at run time', async () => {
+  test('may have members replaced, added and removed at run time', async () => {
     const server = await startPeerServer();
     const log: string[] = [];
     const steps = [createDeferred(), createDeferred(), createDeferred()];
@@ -120,7 +120,7 @@ describe('handlers', () => {
     expect(log).toEqual(['first: a', 'second: b', 'terminate']);
   });
 
-  test('a callback may be replaced while messages wait', async () => {
+  test('may have a callback replaced while messages wait', async () => {
     const gate = createDeferred();
     const server = await startPeerServer();
     const log: string[] = [];
@@ -157,7 +157,7 @@ describe('handlers', () => {
     expect((await peer.closed).code).toBe(1000);
   });
 
-  test('may inherit their callbacks, have them as getters, or be proxies', async () => {
+  test('may inherit callbacks, have them as getters, or be proxies', async () => {
     const server = await startPeerServer();
     const log: string[] = [];
     class Base {
@@ -184,7 +184,7 @@ describe('handlers', () => {
     expect(log).toEqual(['inherited onOpen', 'getter', 'hello', 'own onTerminate']);
   });
 
-  test('one handler may serve several sockets', async () => {
+  test('may serve several sockets', async () => {
     const server = await startPeerServer();
     const handler = new RecordingHandler();
     const one = await WebSocket.new(server.url, handler);
@@ -195,7 +195,7 @@ describe('handlers', () => {
     expect(new Set<unknown>(receivers)).toEqual(new Set<unknown>([one, two]));
   });
 
-  test('members that are no functions are passed over', async () => {
+  test('may have members that are not functions, which are ignored', async () => {
     const server = await startPeerServer();
     const handler = { onOpen: 'hello', onMessage: null, onError: 5, onTerminate: {} };
     const ws = await WebSocket.new(server.url, handler as object);
@@ -208,7 +208,7 @@ describe('handlers', () => {
 });
 
 describe('asynchronous callbacks', () => {
-  test('those of one socket keep their order and never overlap', async () => {
+  test('of one socket keep their order and never overlap', async () => {
     const server = await startPeerServer();
     const log: string[] = [];
     let running = 0;
@@ -240,7 +240,7 @@ describe('asynchronous callbacks', () => {
     expect(log).toEqual(names.flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  test('those of different sockets do not wait for each other', async () => {
+  test('of different sockets do not wait for each other', async () => {
     const server = await startPeerServer();
     const gate = createDeferred();
     const slow = new RecordingHandler({ onMessage: () => gate.promise });
@@ -255,14 +255,14 @@ describe('asynchronous callbacks', () => {
     gate.resolve();
   });
 
-  test.each(sides)('on the $name side a slow one makes the peer wait, and nothing is lost', async (side) => {
+  test.each(sides)('that are slow make the peer wait, and lose no message ($name)', async (side) => {
     const gate = createDeferred();
     const { peer, handler } = await side.connect({ dataType: 'blob', onMessage: () => gate.promise });
     const count = 400;
     const messageBytes = 100_000;
     for (let i = 0; i < count; i++) peer.send(Buffer.alloc(messageBytes).fill(Buffer.of(i >> 8, i & 0xff), 0, 2));
     const held = await settledBufferedAmount(peer);
-    // One runs and 16 wait; the system holds some megabytes; all the rest is still with the peer.
+    // One callback runs and 16 events wait; the system buffers some megabytes; the peer still has all other messages.
     expect(held).toBeGreaterThan(20_000_000);
     expect(handler.messages).toHaveLength(1);
     gate.resolve();
@@ -272,7 +272,7 @@ describe('asynchronous callbacks', () => {
     expect(await settledBufferedAmount(peer)).toBe(0);
   });
 
-  test('a socket that was held back goes on as before', async () => {
+  test('that end let a paused socket go on reading', async () => {
     const server = await startPeerServer();
     let gate = createDeferred();
     const handler = new RecordingHandler({ onMessage: () => gate.promise });
@@ -294,7 +294,7 @@ describe('asynchronous callbacks', () => {
 });
 
 describe('send()', () => {
-  test('sends the own part of every kind of view', async () => {
+  test('sends the bytes of every kind of view, and no others of its buffer', async () => {
     const server = await startPeerServer();
     const ws = await WebSocket.new(server.url);
     const peer = await server.accept();
@@ -364,7 +364,7 @@ describe('send()', () => {
     expect(await peer.nextText()).toBe('after');
   });
 
-  test('of a message that needs an await says so', async () => {
+  test('of a promise fails with an error that says await', async () => {
     const server = await startPeerServer();
     const ws = await WebSocket.new(server.url);
     const calls = recordErrors();
@@ -373,7 +373,7 @@ describe('send()', () => {
     expect(ws!.status).toBe('Connected');
   });
 
-  test('while Connecting generates an error, and nothing is kept for later', async () => {
+  test('while Connecting generates an error, and the message is not sent later', async () => {
     const server = await startPeerServer();
     const ws = new WebSocket(server.url);
     expect(() => ws.send('too early')).toThrow(expect.objectContaining({ code: 'ERR_NOT_CONNECTED' }));
@@ -420,7 +420,7 @@ describe('terminate()', () => {
     ['exactly as much as fits', 'x'.repeat(123), 'x'.repeat(123)],
     ['a lone surrogate', '\uD800', '\uFFFD'],
     ['a million characters', 'x'.repeat(1_000_000), 'x'.repeat(123)],
-  ])('cuts a reason at 123 bytes between characters: %s', async (_what, reason, seen) => {
+  ])('cuts a reason to 123 bytes at a character boundary: %s', async (_what, reason, seen) => {
     const server = await startPeerServer();
     const ws = await WebSocket.new(server.url);
     const peer = await server.accept();
@@ -438,15 +438,18 @@ describe('URLs', () => {
     expect(ws!.status).toBe('Connected');
   });
 
-  test.each(['Authorization', 'authorization'])('an %s header of the handler goes before it', async (name) => {
-    const server = await startPeerServer();
-    const url = server.url.replace('127.0.0.1', 'user:password@127.0.0.1');
-    await WebSocket.new(url, { headers: { [name]: 'Bearer token' } });
-    const peer = await server.accept();
-    expect(peer.headerLines('authorization')).toEqual(['Bearer token']);
-  });
+  test.each(['Authorization', 'authorization'])(
+    'an %s header of the handler replaces user and password',
+    async (name) => {
+      const server = await startPeerServer();
+      const url = server.url.replace('127.0.0.1', 'user:password@127.0.0.1');
+      await WebSocket.new(url, { headers: { [name]: 'Bearer token' } });
+      const peer = await server.accept();
+      expect(peer.headerLines('authorization')).toEqual(['Bearer token']);
+    },
+  );
 
-  test.skipIf(!hasIPv6)('an IPv6 address in brackets (skipped on machines without ::1)', async () => {
+  test.skipIf(!hasIPv6)('an IPv6 address in brackets is connected to (skipped on machines without ::1)', async () => {
     const server = await startPeerServer({ listenOn: '::1' });
     const ws = await WebSocket.new(`${server.url}/chat`, {});
     const peer = await server.accept();
@@ -455,7 +458,7 @@ describe('URLs', () => {
     expect(await peer.nextText()).toBe('hello');
   });
 
-  test('a Unix socket, with path and query', async () => {
+  test('a Unix socket is connected to, with path and query', async () => {
     const socketPath = makeSocketPath();
     const server = await startPeerServer({ listenOn: socketPath });
     const handler = new RecordingHandler();
@@ -470,7 +473,7 @@ describe('URLs', () => {
     expect(await peer.closed).toEqual({ code: 4000, reason: 'bye' });
   });
 
-  test('TLS over a Unix socket', async () => {
+  test('TLS works over a Unix socket', async () => {
     const socketPath = makeSocketPath();
     const certificate = makeCertificate();
     const server = await startPeerServer({ listenOn: socketPath, tls: certificate });
@@ -480,7 +483,7 @@ describe('URLs', () => {
     expect(await peer.nextText()).toBe('hello');
   });
 
-  test('a Unix socket that does not exist, or cannot, gives an error', async () => {
+  test('a Unix socket that does not exist, or has an impossible path, is an error', async () => {
     for (const path of [makeSocketPath(), '/does/not/exist%00', `/${'x'.repeat(500)}`]) {
       const handler = new RecordingHandler();
       const ws = new WebSocket(`ws+unix:${path}`, handler);
@@ -505,7 +508,7 @@ describe('a client and a server of this library', () => {
     expect(await object.nextMessage()).toEqual({ deep: [1, { two: '3' }] });
   });
 
-  test('clients with the same options get text as their own dataType says', async () => {
+  test('deliver text by the dataType of each client, also when clients share their options', async () => {
     const { url } = await startServerOf(new RecordingHandler({ onOpen: (ws) => ws.send('"é"') }));
     const expected = { text: '"é"', blob: Buffer.from('"é"'), object: 'é' };
     for (const dataType of ['text', 'blob', 'object', 'text'] as const) {
@@ -515,7 +518,7 @@ describe('a client and a server of this library', () => {
     }
   });
 
-  test('close each other with every code there is for users', async () => {
+  test('close each other with every code that users may send', async () => {
     const accepted = new RecordingHandler();
     const { url } = await startServerOf(accepted);
     for (const code of [1000, 3000, 3001, 4000, 4999]) {
@@ -532,7 +535,7 @@ describe('a client and a server of this library', () => {
   });
 });
 
-test('a message in one packet with the answer of the server is delivered', async () => {
+test('a message in one packet with the 101 is delivered', async () => {
   const server = await startRawServer();
   const handler = new RecordingHandler();
   const ws = new WebSocket(server.url, handler);
