@@ -35,7 +35,7 @@ async function start(decide: Decide, options: Options = {}): Promise<Started> {
   return { ...(await startLibraryServer(server, options)), server };
 }
 
-/** The answer to a handshake with these header lines. */
+/** Sends a handshake with header lines and returns the answer. */
 async function answerTo(port: number, headers: readonly string[] = [], without: string[] = []): Promise<HttpAnswer> {
   const client = await RawClient.request(port, { headers, without });
   return client.answered;
@@ -82,7 +82,7 @@ const RESERVED_NAMES = [
 ];
 
 describe('refuse', () => {
-  test('with a text', async () => {
+  test('answers with a text body', async () => {
     const answer = await answerOf(() => refuse(429, 'später', { 'Retry-After': '5' }));
     expect(answer.lines).toEqual([
       'HTTP/1.1 429 Too Many Requests',
@@ -97,13 +97,13 @@ describe('refuse', () => {
   test.each([
     ['an object', { error: 'quota', left: 0 }, '{"error":"quota","left":0}'],
     ['an array', [1, 'é'], '[1,"é"]'],
-  ])('with %s, as JSON', async (_, body, json) => {
+  ])('answers with %s as JSON', async (_, body, json) => {
     const answer = await answerOf(async () => refuse(403, body));
     expect(answer.headers.get('content-type')).toBe('application/json');
     expect(answer.body).toBe(json);
   });
 
-  test('with the status alone, and with a content type and repeated headers of its own', async () => {
+  test('fills in body and content type, and keeps headers that are given', async () => {
     expect(await answerOf(() => refuse(401))).toMatchObject({ status: 401, body: 'Unauthorized\n' });
     expect(await answerOf(() => refuse(599))).toMatchObject({ status: 599, body: 'Refused\n' });
     const headers = { 'content-type': 'text/html', 'Set-Cookie': ['a=1', 'b=é'] };
@@ -112,7 +112,7 @@ describe('refuse', () => {
     expect(answer.body).toBe('');
   });
 
-  test('the client of the library sees all of it, and no callback of a connection runs', async () => {
+  test('gives the whole answer to the library’s client and runs no connection callback', async () => {
     const { url, server, wss } = await start(() => refuse(402, { price: 5 }, { 'x-plan': 'free' }));
     const handler = new RecordingHandler();
     const socket = new WebSocket(url, handler);
@@ -136,7 +136,7 @@ describe('refuse', () => {
     ['a number', 5],
     ['a function', () => 'no'],
     ['a BigInt within', { a: 5n }],
-    ['what toJSON makes nothing of', { toJSON: () => undefined }],
+    ['an object whose toJSON returns undefined', { toJSON: () => undefined }],
   ])('the body %s is refused', (_, body) => {
     expect(errorOf(() => refuse(403, body as object)).code).toBe('ERR_INVALID_REFUSAL');
   });
@@ -145,8 +145,8 @@ describe('refuse', () => {
 describe.each([
   ['refuse', (headers: unknown) => refuse(403, 'no', headers as Record<string, string>)],
   ['accept', (headers: unknown) => accept({ onMessage() {} }, { headers: headers as Record<string, string> })],
-])('headers of %s', (_name, give) => {
-  test.each(HOSTILE_VALUES)('the value %j is refused at the call, without showing it', (value) => {
+])('the headers of %s', (_name, give) => {
+  test.each(HOSTILE_VALUES)('throw at the call for the value %j, without showing it', (value) => {
     for (const headers of [{ 'x-a': value }, { 'x-a': ['fine', value] }, { 'set-cookie': value }]) {
       const error = errorOf(() => give(headers));
       expect(error).toMatchObject({ code: 'ERR_INVALID_HEADER', componentSignature: 'HTTP' });
@@ -154,11 +154,11 @@ describe.each([
     }
   });
 
-  test.each(HOSTILE_NAMES)('the name %j is refused', (name) => {
+  test.each(HOSTILE_NAMES)('throw for the name %j', (name) => {
     expect(errorOf(() => give({ [name]: 'a' })).code).toBe('ERR_INVALID_HEADER');
   });
 
-  test.each(RESERVED_NAMES)('%s is the library’s own', (name) => {
+  test.each(RESERVED_NAMES)('throw for %s, which the library sets', (name) => {
     expect(errorOf(() => give({ [name]: 'a' })).message).toBe(
       `invalid headers: ${name} is set by the library, leave it out`,
     );
@@ -169,11 +169,11 @@ describe.each([
     (headers) => expect(errorOf(() => give(headers)).code).toBe('ERR_INVALID_HEADER'),
   );
 
-  test.each([undefined, null, 5, {}])('the value %s is no text', (value) => {
+  test.each([undefined, null, 5, {}])('throw for the value %s, which is no string', (value) => {
     expect(errorOf(() => give({ 'x-a': value })).message).toBe('invalid headers: the value of x-a is not a string');
   });
 
-  test('a mistake is told as every other: by the error operation, and nobody gets in', async () => {
+  test('go to the error handler when they are wrong, and the client is refused', async () => {
     expect(tryExpr(() => give({ 'x-a': '\n' }))).toBeNull();
     expect(lastErrors()).toMatchObject([{ componentSignature: 'HTTP' }]);
     const errors = recordErrors();
@@ -182,7 +182,7 @@ describe.each([
   });
 });
 
-test('what the user’s own objects throw is left as it is', () => {
+test('exceptions of the user’s own objects are thrown unchanged', () => {
   const own = new Error('mine');
   const headers = {
     get 'x-a'(): string {
@@ -192,14 +192,14 @@ test('what the user’s own objects throw is left as it is', () => {
   expect(errorOf(() => refuse(403, 'no', headers))).toBe(own);
 });
 
-test('without an error handler a mistake in onConnection is a 500, and told to onError', async () => {
+test('without an error handler a mistake in onConnection answers 500 and runs onError', async () => {
   const { web, server } = await start(() => accept(new RecordingHandler(), { headers: { 'x-a': '\r\n' } }));
   expect((await answerTo(web.HTTPPort)).status).toBe(500);
   expect(server.errors[0]!.error.code).toBe('ERR_INVALID_HEADER');
 });
 
 describe('accept', () => {
-  test('headers and cookies are in the answer, the connection works', async () => {
+  test('sends headers and cookies with the answer, and the connection works', async () => {
     const handler = new RecordingHandler();
     const headers = { 'x-node': 'a\tb', 'Set-Cookie': ['a=1; HttpOnly', 'b=é'] };
     const { web } = await start(() => accept(handler, { headers }));
@@ -212,14 +212,14 @@ describe('accept', () => {
     expect(((await handler.opened) as WebSocketConnection).handler).toBe(handler);
   });
 
-  test('more headers than fit into one buffer', async () => {
+  test('sends more headers than fit into one buffer', async () => {
     const values = Array.from({ length: 300 }, (_, i) => `${i}=${'x'.repeat(400)}`);
     const { web } = await start(() => accept(new RecordingHandler(), { headers: { 'set-cookie': values } }));
     const { lines } = await answerTo(web.HTTPPort);
     expect(lines.slice(-300)).toEqual(values.map((value) => `set-cookie: ${value}`));
   });
 
-  test('without options it is the handler alone', async () => {
+  test('without options works like the handler alone', async () => {
     const plain = await answerOf(() => new RecordingHandler());
     const accepted = await answerOf(() => accept(new RecordingHandler() as never));
     expect(accepted.lines).toEqual(plain.lines);
@@ -236,13 +236,13 @@ describe('accept', () => {
 });
 
 describe('subprotocols', () => {
-  test('without a list none is chosen', async () => {
+  test('none is chosen without a list', async () => {
     const answer = await answerOf(accepting, offer('a, b'));
     expect(answer.status).toBe(101);
     expect(answer.headers.has('sec-websocket-protocol')).toBe(false);
   });
 
-  test('of a list the first that is offered, and a refusal when none fits', async () => {
+  test('the first of the list that the client offers is chosen; when none fits the client is refused', async () => {
     const options = { protocols: ['v2', 'v1'] };
     expect((await answerOf(accepting, offer('v1, v2'), options)).headers.get('sec-websocket-protocol')).toBe('v2');
     expect(await answerOf(accepting, offer('v3'), options)).toMatchObject({ status: 400 });
@@ -263,7 +263,7 @@ describe('subprotocols', () => {
     expect(await chosen('')).toBeUndefined();
   });
 
-  test('one that was not offered is a mistake: 500', async () => {
+  test('one that the client did not offer is answered with 500', async () => {
     const { web, server } = await start(() => accept(new RecordingHandler() as never, { protocol: 'v3' }));
     for (const headers of [offer('v1'), []]) expect((await answerTo(web.HTTPPort, headers)).status).toBe(500);
     expect(server.errors.map(({ error }) => error.message)).toEqual([
@@ -272,16 +272,16 @@ describe('subprotocols', () => {
     ]);
   });
 
-  test.each(['a b', 'a\r\nx: y', 'é', 'bearer.abc', 5])('%j cannot be one', (protocol) => {
+  test.each(['a b', 'a\r\nx: y', 'é', 'bearer.abc', 5])('%j is refused as a subprotocol', (protocol) => {
     expect(errorOf(() => accept({ onMessage() {} }, { protocol: protocol as string })).code).toBe('ERR_INVALID_OPTION');
   });
 });
 
-describe('a token in the handshake', () => {
+describe('a bearer token', () => {
   const SECRET = 'c2VjcmV0-_.~';
   const decide: Decide = ({ request }) => (secretsEqual(bearerToken(request), SECRET) ? new RecordingHandler() : null);
 
-  test('a page offers it beside a subprotocol, and it is not echoed', async () => {
+  test('offered by a page beside a subprotocol is read, and not echoed', async () => {
     const { web, url } = await start(decide, { protocols: ['chat'] });
     const page = new UndiciWebSocket(url, ['chat', `bearer.${SECRET}`]);
     const opened = createDeferred<string>();
@@ -294,14 +294,14 @@ describe('a token in the handshake', () => {
     expect(answer.headers.get('sec-websocket-protocol')).toBe('chat');
   });
 
-  test('a program sends a header', async () => {
+  test('sent by a program in a header is read', async () => {
     const { web } = await start(decide);
     expect((await answerTo(web.HTTPPort, [`Authorization: Bearer ${SECRET}`])).status).toBe(101);
     expect((await answerTo(web.HTTPPort, ['Authorization: Bearer wrong'])).status).toBe(403);
     expect((await answerTo(web.HTTPPort)).status).toBe(403);
   });
 
-  test('the client of the library can offer one too', async () => {
+  test('offered by the library’s client is read', async () => {
     const { url } = await start(decide, { protocols: ['chat'] });
     const socket = await WebSocket.new(url, new RecordingHandler(), { protocols: [`bearer.${SECRET}`, 'chat'] });
     expect(socket?.protocol).toBe('chat');
@@ -310,7 +310,7 @@ describe('a token in the handshake', () => {
 });
 
 describe('origins', () => {
-  test('a page of another site is refused before onConnection is asked, with the reason', async () => {
+  test('a page of another site is refused with the reason, before onConnection runs', async () => {
     const { web, server, url } = await start(accepting);
     const answer = await answerTo(web.HTTPPort, from('https://evil.example'));
     expect(answer.status).toBe(403);
@@ -322,7 +322,7 @@ describe('origins', () => {
     await expect(connectPeer(url, { origin: 'http://127.0.0.1:1' })).rejects.toThrow('403');
   });
 
-  test('a page of the same host gets in, and so does who has no Origin', async () => {
+  test('a page of the same host and a client without Origin are admitted', async () => {
     const { web, url } = await start(accepting);
     expect((await answerTo(web.HTTPPort, from('http://localhost'))).status).toBe(101);
     expect((await answerTo(web.HTTPPort)).status).toBe(101);
@@ -332,7 +332,7 @@ describe('origins', () => {
     expect(page.hasOpened).toBe(true);
   });
 
-  test('a list, "*" and a function', async () => {
+  test('a list, "*" and a function decide', async () => {
     const list = { origins: ['https://a.example'] };
     expect((await answerOf(accepting, from('https://a.example'), list)).status).toBe(101);
     expect((await answerOf(accepting, from('http://localhost'), list)).status).toBe(403);
@@ -342,7 +342,7 @@ describe('origins', () => {
     expect((await answerOf(accepting, from('https://b.example.evil'), check)).status).toBe(403);
   });
 
-  test('a function that fails is a 500, told to onError, and nobody is asked', async () => {
+  test('a function that throws answers 500 and runs onError, but not onConnection', async () => {
     const { web, server } = await start(accepting, {
       origins: () => {
         throw new Error('broken');
@@ -353,7 +353,7 @@ describe('origins', () => {
     expect(server.errors[0]!.error.message).toBe('origins failed: broken');
   });
 
-  test('an invalid handshake, and subprotocols that do not fit, are told first', async () => {
+  test('are checked after the handshake and the subprotocols', async () => {
     const { web } = await start(accepting, { protocols: ['chat'] });
     const evil = from('https://evil.example');
     expect((await answerTo(web.HTTPPort, evil, ['Sec-WebSocket-Key'])).status).toBe(400);
@@ -362,7 +362,7 @@ describe('origins', () => {
 });
 
 describe('trustedProxies', () => {
-  test('the address of the client is what the proxy says, in onConnection and later', async () => {
+  test('take the address of the client from the proxy’s header, in onConnection and later', async () => {
     const { web, server } = await start(() => new RecordingHandler(), { trustedProxies: ['127.0.0.0/8'] });
     const headers = ['X-Forwarded-For: 6.6.6.6, 192.0.2.1', 'X-Forwarded-For: 127.0.0.9'];
     expect((await answerTo(web.HTTPPort, headers)).status).toBe(101);
@@ -370,20 +370,20 @@ describe('trustedProxies', () => {
     expect(server.calls.all[0]!.wss.connections[0]!.request.remoteAddress).toBe('192.0.2.1');
   });
 
-  test('without it headers are a client’s invention', async () => {
+  test('unset, the headers are ignored', async () => {
     const { web, server } = await start(() => null);
     await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=192.0.2.1']);
     expect(server.connectionEvents[0]!.request.remoteAddress).toBe('127.0.0.1');
   });
 
-  test('headers that contradict each other are refused', async () => {
+  test('refuse headers that contradict each other', async () => {
     const { web, server } = await start(() => null, { trustedProxies: ['127.0.0.1'] });
     const answer = await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=6.6.6.6']);
     expect(answer.status).toBe(400);
     expect(server.names).toEqual(['onOpen']);
   });
 
-  test('clients behind a proxy are counted one by one', async () => {
+  test('let clients behind a proxy count one by one', async () => {
     const options = { trustedProxies: ['127.0.0.1'], maxConnectionsPerAddress: 1 };
     const { web } = await start(accepting, options);
     const statusFor = async (address: string): Promise<number> =>
@@ -394,18 +394,18 @@ describe('trustedProxies', () => {
     expect(await statusFor('6.6.6.6, 192.0.2.2')).toBe(429);
   });
 
-  test('the host that the proxy saw is that of the page', async () => {
+  test('compare the origin with the host that the proxy saw', async () => {
     const headers = ['Origin: https://a.example', 'X-Forwarded-Host: a.example', 'X-Forwarded-Proto: https'];
     const trusting = { trustedProxies: ['127.0.0.1'] };
     expect((await answerOf(accepting, headers, trusting)).status).toBe(101);
     expect((await answerOf(accepting, headers)).status).toBe(403);
-    // Without TLS the page could come from anyone in between.
+    // A page that was loaded without TLS could come from anyone in between.
     headers[0] = 'Origin: http://a.example';
     expect((await answerOf(accepting, headers, trusting)).status).toBe(403);
   });
 });
 
-test('accept works in what onConnection promises', async () => {
+test('accept works in a promise that onConnection returns', async () => {
   const answer = await answerOf(async (): Promise<Admission<unknown>> =>
     accept(new RecordingHandler() as never, { headers: { 'x-a': '1' } }),
   );

@@ -35,7 +35,7 @@ describe('bearerToken', () => {
     expect(tokenOf({ 'sec-websocket-protocol': protocols })).toBe(token);
   });
 
-  test('the header goes first, and what is no single token is none', () => {
+  test('prefers the header, and finds no token among several or without any', () => {
     const protocols = { 'sec-websocket-protocol': 'bearer.other' };
     expect(tokenOf({ authorization: 'Bearer abc', ...protocols })).toBe('abc');
     expect(tokenOf({ authorization: ['Bearer a', 'Bearer b'], ...protocols })).toBeUndefined();
@@ -64,7 +64,7 @@ describe('secretsEqual', () => {
     expect(secretsEqual(b, a)).toBe(areEqual);
   });
 
-  test('what is no secret equals nothing', () => {
+  test('is false for values that are no secrets', () => {
     for (const value of [5, true, {}, ['abc']]) expect(secretsEqual(value as never, value as never)).toBe(false);
   });
 });

@@ -11,7 +11,7 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 const JSON_1K = JSON.stringify(Array.from({ length: 40 }, (_, id) => ({ id, name: `name ${id}` })));
 
-/** A server with this many clients of the ws package, in order of their coming. */
+/** Starts a server with clients of the ws package, in order of their arrival. */
 async function open(
   count: number,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
@@ -60,7 +60,7 @@ describe.each(compressions)('with compression %j', (compression) => {
     }
   });
 
-  test('in each connection it keeps its place among those sent before and after', async () => {
+  test('the message keeps its place among messages sent before and after', async () => {
     const { wss, peers } = await open(3, { compression });
     const large = JSON_1K.repeat(60);
     const expected = ['1', large, '2', JSON_1K, '3', large, '4', '5'];
@@ -75,7 +75,7 @@ describe.each(compressions)('with compression %j', (compression) => {
     }
   });
 
-  test('except leaves out one connection, or several', async () => {
+  test('except leaves out one or several connections', async () => {
     const { wss, peers } = await open(4, { compression });
     const [first, second, third] = wss.connections;
     const cases: [BroadcastOptions['except'], number, string][] = [
@@ -102,7 +102,7 @@ describe.each(compressions)('with compression %j', (compression) => {
     ]);
   });
 
-  test('those that are closing, or gone, are left out', async () => {
+  test('connections that are closing or gone do not get the message', async () => {
     const { wss, peers } = await open(3, { compression });
     wss.connections[0]!.terminate();
     expect(wss.broadcast('a')).toBe(2);
@@ -116,7 +116,7 @@ describe.each(compressions)('with compression %j', (compression) => {
   });
 });
 
-test('nobody gets a message that cannot be sent', async () => {
+test('a message that cannot be sent reaches no connection', async () => {
   const { wss, peers } = await open(2);
   for (const message of [undefined, null, 5, () => {}, Promise.resolve('a')]) {
     expect(() => wss.broadcast(message as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_MESSAGE' }));
@@ -128,13 +128,13 @@ test('nobody gets a message that cannot be sent', async () => {
   for (const peer of peers) expect(await peer.nextText()).toBe('good');
 });
 
-test('without connections it does nothing but check the message', async () => {
+test('without connections the message is only checked', async () => {
   const { wss } = await startServerOf(new RecordingHandler());
   expect(wss.broadcast('a')).toBe(0);
   expect(() => wss.broadcast(5 as never)).toThrow('cannot send number');
 });
 
-test('a receiver that is too slow ends, and the others get the message', async () => {
+test('a receiver that is too slow is ended, and the others get the message', async () => {
   const { wss, url, peers } = await open(2, { maxBufferedBytes: 1_000_000 });
   const slow = await RawClient.request(Number(new URL(url).port));
   expect((await slow.answered).status).toBe(101);
@@ -154,13 +154,13 @@ test('a receiver that is too slow ends, and the others get the message', async (
 });
 
 describe('compression', () => {
-  test('is done once for all receivers that agreed to it alike, and not for the others', async () => {
+  test('is done once for all receivers with the same parameters, and not for receivers without', async () => {
     const { wss, url, peers } = await open(10, { compression: true });
     peers.push(await connectPeer(url, { perMessageDeflate: false }));
     peers.push(await connectPeer(url, { perMessageDeflate: { serverMaxWindowBits: 10 } }));
     const counter = countDeflating();
     wss.broadcast(JSON_1K);
-    // One for each window.
+    // One compression for each window size.
     expect(counter.calls).toBe(2);
     wss.broadcast(JSON_1K, { compress: false });
     wss.broadcast('short');
@@ -181,7 +181,7 @@ describe('compression', () => {
     for (const peer of peers) expect(await peer.nextText()).toBe(JSON_1K);
   });
 
-  test('is done twice at most when a text is sent to one connection after the other', async () => {
+  test('is done twice at most when a text is sent to each connection in turn', async () => {
     const { wss, peers } = await open(5, { compression: true });
     const counter = countDeflating();
     for (const connection of wss.connections) connection.send(JSON_1K);
@@ -189,7 +189,7 @@ describe('compression', () => {
     for (const peer of peers) expect(await peer.nextText()).toBe(JSON_1K);
   });
 
-  test('is done for each receiver with context takeover of the server', async () => {
+  test('is done for each receiver when the server keeps its context', async () => {
     const { wss, peers } = await open(3, { compression: { serverNoContextTakeover: false } });
     const counter = countDeflating();
     wss.broadcast(JSON_1K);

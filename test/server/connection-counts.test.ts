@@ -30,7 +30,7 @@ describe('ConnectionCounts', () => {
     expect(counts.networkCount).toBe(0);
   });
 
-  test('counts networks, and those without an address not at all', () => {
+  test('counts networks, but no clients without an address', () => {
     const counts = new ConnectionCounts({ ...UNLIMITED, maxConnectionsPerAddress: 2 });
     const network = counts.networkOf('203.0.113.5');
     expect(network).toBe('203.0.113.5');
@@ -52,7 +52,7 @@ describe('ConnectionCounts', () => {
     expect(counts.refusalOf(none, 0, 0)).toBeUndefined();
   });
 
-  test('counts open and pending ones together, and pending ones alone', () => {
+  test('counts open and pending clients together, and pending clients alone', () => {
     const counts = new ConnectionCounts({ ...UNLIMITED, maxConnections: 10, maxPendingHandshakes: 3 });
     expect(counts.refusalOf('', 7, 2)).toBeUndefined();
     expect(counts.refusalOf('', 8, 2)).toEqual({

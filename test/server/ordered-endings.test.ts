@@ -44,7 +44,7 @@ test('ends that come in order do not wait for others', async () => {
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('an end waits for an earlier one, which takes all that wait with it', async () => {
+test('an end waits for an earlier one, and both are delivered together', async () => {
   const order = createOrder('abcd');
   order.end('cb');
   await turns();
@@ -56,7 +56,7 @@ test('an end waits for an earlier one, which takes all that wait with it', async
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('an end does not wait for one that does not come', async () => {
+test('an end does not wait for an earlier one that does not come', async () => {
   const order = createOrder('abcd');
   order.end('d');
   order.end('b');
@@ -73,7 +73,7 @@ test('an end does not wait for one that does not come', async () => {
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('as long as ends keep coming the missing ones are waited for', async () => {
+test('an end waits for earlier ones as long as ends keep coming', async () => {
   const order = createOrder('abcdef');
   for (const name of 'fedcb') {
     order.end(name);
@@ -85,7 +85,7 @@ test('as long as ends keep coming the missing ones are waited for', async () => 
   expect(log).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
 });
 
-test('but for half a second at most', async () => {
+test('an end waits for half a second at most', async () => {
   const names = Array.from({ length: 40 }, (_, i) => String.fromCharCode(200 + i)).join('');
   const order = createOrder(`a${names}`);
   let elapsed = 0;
@@ -99,18 +99,18 @@ test('but for half a second at most', async () => {
   expect(log).toEqual(names.slice(0, log.length).split(''));
 });
 
-test('ends that were there when the program was busy are not overtaken', async () => {
+test('ends that came while the program was busy are not overtaken', async () => {
   const order = createOrder('ab');
   order.end('b');
   await turns(1);
-  // The deadline passes, and only then the other end is read.
+  // The deadline passes before the other end is read.
   vi.advanceTimersByTime(200);
   order.end('a');
   await turns(2);
   expect(log).toEqual(['a', 'b']);
 });
 
-test('what is delivered may add further ends', async () => {
+test('a delivered end may add further ends', async () => {
   const order = new EndingOrder('ab');
   order.add('a', () => {
     log.push('a');

@@ -18,7 +18,7 @@ function isAllowed(origins: unknown, { origin, host = 'example.com', isSecure = 
   return refusal === undefined;
 }
 
-describe('by default only pages of the same host', () => {
+describe('by default only pages of the same host connect', () => {
   test.each<[origin: string, host: string]>([
     ['http://example.com', 'example.com'],
     ['https://example.com', 'example.com'],
@@ -75,12 +75,12 @@ describe('by default only pages of the same host', () => {
     expect(isAllowed(undefined, { origin, host })).toBe(false);
   });
 
-  test('a page that came without TLS does not connect where TLS is used', () => {
+  test('a page loaded without TLS does not connect over TLS', () => {
     expect(isAllowed(undefined, { origin: 'http://example.com', isSecure: true })).toBe(false);
     expect(isAllowed(undefined, { origin: 'https://example.com', isSecure: true })).toBe(true);
   });
 
-  test('the answer says why, and what to set, without what the peer sent', () => {
+  test('the answer says why and what to set, and repeats nothing that the peer sent', () => {
     const refusal = new OriginRule(undefined).check(requestFrom('http://evil.example'), {
       address: '',
       host: 'example.com',
@@ -93,7 +93,7 @@ describe('by default only pages of the same host', () => {
   });
 });
 
-test('whoever sends no Origin passes, whatever the rule', () => {
+test('a client without Origin is allowed by every rule', () => {
   for (const origins of [undefined, '*', [], ['https://a.example'], () => false]) {
     expect(isAllowed(origins, {})).toBe(true);
   }
@@ -106,7 +106,7 @@ test('a repeated Origin is refused, also by a function that would allow it', () 
   }
 });
 
-test('"*" lets all in', () => {
+test('"*" allows every page', () => {
   for (const origin of ['http://evil.example', 'null', '', 'nonsense']) expect(isAllowed('*', { origin })).toBe(true);
 });
 
@@ -127,7 +127,7 @@ describe('a list', () => {
     'https://a.example/',
   ])('does not hold %j', (origin) => expect(isAllowed(list, { origin })).toBe(false));
 
-  test('is complete: the same host is not in it by itself', () => {
+  test('does not include the own host unless it names it', () => {
     expect(isAllowed(list, { origin: 'http://example.com' })).toBe(false);
     expect(isAllowed([], { origin: 'http://example.com' })).toBe(false);
   });
@@ -161,13 +161,13 @@ describe('a function', () => {
     () => ({}),
     () => Promise.resolve(true),
     () => Promise.reject(new Error('no')),
-  ])('that gives no boolean is a mistake: %s', (origins) => {
+  ])('that returns no boolean is an error: %s', (origins) => {
     expect(() => isAllowed(origins, { origin: 'http://a' })).toThrow(
       'invalid option: origins must return true or false; decide asynchronously in onConnection',
     );
   });
 
-  test('that throws is named', () => {
+  test('that throws is named in the error', () => {
     expect(() =>
       isAllowed(
         () => {
@@ -194,7 +194,7 @@ test.each([
   ['https://a.example/'],
   ['https://'],
   ['https://a.example', ''],
-])('%j is no rule', (origins) => {
+])('the option %j is refused', (origins) => {
   expect(() => new OriginRule(origins)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_OPTION', componentSignature: 'HTTP' }),
   );

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { StoredRequest, type RequestInfo, toRequestInfo } from '../../src/server/request-info.ts';
 
-/** What the event shows, and what the connection keeps: they are the same. */
+/** Reads a request as the event shows it, and checks that the connection keeps the same. */
 function infoOf({ url, rawHeaders = [] }: { url?: string; rawHeaders?: readonly string[] }): RequestInfo {
   const request = { url, rawHeaders } as unknown as IncomingMessage;
   const info = toRequestInfo(request, '192.0.2.1');
@@ -41,11 +41,11 @@ describe('query', () => {
     ['/?a=%E4', { a: '�' }],
     ['/?%=1', { '%': '1' }],
     ['/?a=%00', { a: '\0' }],
-  ])('malformed percent signs are kept as far as they cannot be decoded: %s', (url, query) => {
+  ])('percent signs that cannot be decoded are kept: %s', (url, query) => {
     expect(queryOf(url)).toEqual(query);
   });
 
-  test('keys that name members of objects are keys like others', () => {
+  test('keys with the names of object members are read like others', () => {
     const { query } = infoOf({ url: '/?__proto__=1&constructor=2&toString=3&hasOwnProperty=4&__proto__=5' });
     expect(Object.getPrototypeOf(query)).toBeNull();
     expect(Object.keys(query)).toEqual(['__proto__', 'constructor', 'toString', 'hasOwnProperty']);
@@ -55,7 +55,7 @@ describe('query', () => {
     expect(infoOf({ url: '/' }).query['constructor']).toBeUndefined();
   });
 
-  test('a query as long as Node lets through is read in one go', () => {
+  test('the longest query that Node allows is read', () => {
     const url = `/?${Array.from({ length: 4000 }, () => 'a=1').join('&')}`;
     expect(infoOf({ url }).query['a']).toHaveLength(4000);
   });
@@ -74,7 +74,7 @@ describe('headers', () => {
     });
   });
 
-  test('names that are members of objects are names like others', () => {
+  test('names of object members are read like others', () => {
     const { headers } = infoOf({ rawHeaders: ['__proto__', '1', 'Constructor', '2', '__PROTO__', '3'] });
     expect(Object.getPrototypeOf(headers)).toBeNull();
     expect(Object.keys(headers)).toEqual(['__proto__', 'constructor']);
@@ -89,7 +89,7 @@ test('url is the request target, "/" when there is none', () => {
   expect(infoOf({}).url).toBe('/');
 });
 
-test('what a connection keeps is parsed once, when it is read', () => {
+test('the stored request is parsed once, when it is first read', () => {
   const kept = new StoredRequest(
     { url: '/?a=1', rawHeaders: ['A', '', 'B', 'b'] } as unknown as IncomingMessage,
     '::1',

@@ -14,12 +14,12 @@ import { workerName } from '../helpers/workers.ts';
 
 type Connection = WebSocketConnection<unknown>;
 
-/** The connection in the hands of a recording handler. */
+/** Types the connection that a recording handler was called with. */
 function toConnection(ws: unknown): Connection {
   return ws as Connection;
 }
 
-/** A server that decides when `decide` is called, and a client that waits for it. */
+/** Starts a server whose onConnection waits for `decision`, and a client that waits for the answer. */
 async function startDeciding(options: { handshakeTimeoutMs?: number } = {}) {
   const decision = createDeferred<RecordingHandler | null>();
   const connection = new RecordingHandler();
@@ -30,8 +30,8 @@ async function startDeciding(options: { handshakeTimeoutMs?: number } = {}) {
   return { ...started, server, client, connection, decision };
 }
 
-describe('onConnection that takes its time', () => {
-  test('other clients do not wait for it', async () => {
+describe('an onConnection that takes time', () => {
+  test('does not hold up other clients', async () => {
     const decisions = [createDeferred<RecordingHandler>(), createDeferred<RecordingHandler>()];
     let count = 0;
     const server = new RecordingServerHandler({ onConnection: () => decisions[count++]!.promise });
@@ -45,11 +45,11 @@ describe('onConnection that takes its time', () => {
     expect(first.hasAnswer).toBe(false);
     decisions[0]!.resolve(new RecordingHandler());
     expect((await first.answered).status).toBe(101);
-    // The order of arrival is that of the connections.
+    // `connections` is in the order in which the clients were accepted.
     expect(wss.connections.map(({ id }) => id)).toEqual(wss.connections.map(({ id }) => id).toSorted((a, b) => a - b));
   });
 
-  test('a client that was reset meanwhile gets no connection', async () => {
+  test('opens no connection for a client that was reset meanwhile', async () => {
     const { client, connection, decision, wss, server } = await startDeciding();
     client.socket.resetAndDestroy();
     await client.closed;
@@ -64,7 +64,7 @@ describe('onConnection that takes its time', () => {
     await server.terminated;
   });
 
-  test('a client that ended its side meanwhile is opened and lost', async () => {
+  test('opens and loses the connection of a client that ended its side meanwhile', async () => {
     const { client, connection, decision, wss } = await startDeciding();
     client.socket.end();
     decision.resolve(connection);
@@ -74,7 +74,7 @@ describe('onConnection that takes its time', () => {
     await client.closed;
   });
 
-  test('a failure is told also when the client has gone', async () => {
+  test('reports its failure also when the client has gone', async () => {
     const { client, decision, server } = await startDeciding();
     client.socket.resetAndDestroy();
     await client.closed;
@@ -84,7 +84,7 @@ describe('onConnection that takes its time', () => {
     expect(server.errors.map(({ error }) => error.message)).toEqual(['onConnection failed: too late']);
   });
 
-  test('a failure after onTerminate of the server goes to the error handler: onTerminate is the last callback', async () => {
+  test('reports a failure after the server’s onTerminate to the error handler, not to onError', async () => {
     const errors = recordErrors();
     const { client, decision, server, wss } = await startDeciding();
     wss.terminate();
@@ -96,11 +96,11 @@ describe('onConnection that takes its time', () => {
     expect(errors.map(([item]) => item!.message)).toEqual(['onConnection failed: too late']);
   });
 
-  test('the server terminates meanwhile: 503, and the handler that comes later is not used', async () => {
+  test('is not waited for when the server terminates: the client gets 503, a later handler is not used', async () => {
     const { client, connection, decision, server, wss } = await startDeciding();
     wss.terminate();
     expect((await client.answered).status).toBe(503);
-    // It is not waited for either.
+    // The server does not wait for the decision either.
     await server.terminated;
     decision.resolve(connection);
     await turns();
@@ -108,7 +108,7 @@ describe('onConnection that takes its time', () => {
     expect(wss.connections).toEqual([]);
   });
 
-  test('handshakeTimeoutMs passes: 503, and the handler that comes later is not used', async () => {
+  test('is not waited for after handshakeTimeoutMs: the client gets 503, a later handler is not used', async () => {
     const clock = useFakeClock();
     const { client, connection, decision, wss } = await startDeciding({ handshakeTimeoutMs: 2000 });
     await clock.advance(1999);
@@ -124,7 +124,7 @@ describe('onConnection that takes its time', () => {
     expect(timers.pendingTicks).toBe(0);
   });
 
-  test('once it has decided there is no deadline any more', async () => {
+  test('has no deadline any more once it has decided', async () => {
     const clock = useFakeClock();
     const { client, connection, decision } = await startDeciding({ handshakeTimeoutMs: 2000 });
     decision.resolve(connection);
@@ -155,7 +155,7 @@ describe('onConnection that takes its time', () => {
         },
       ),
     ],
-  ])('what it gives may be hostile: %s', async (_, answer) => {
+  ])('answers 500 and runs onError when it returns %s', async (_, answer) => {
     for (const give of [() => answer, () => Promise.resolve(answer)]) {
       const server = new RecordingServerHandler({ onConnection: give });
       const { web } = await startLibraryServer(server);
@@ -166,8 +166,8 @@ describe('onConnection that takes its time', () => {
   });
 });
 
-describe('onOpen of the server that takes its time', () => {
-  test('clients wait until it is over', async () => {
+describe('an onOpen of the server that takes time', () => {
+  test('makes clients wait until it has finished', async () => {
     const isReady = createDeferred();
     const server = new RecordingServerHandler({ onOpen: () => isReady.promise });
     const { web } = await startLibraryServer(server);
@@ -181,7 +181,7 @@ describe('onOpen of the server that takes its time', () => {
     expect(server.names).toEqual(['onOpen', 'onConnection', 'onConnection']);
   });
 
-  test('terminate() meanwhile refuses the clients, and onTerminate waits for it', async () => {
+  test('is waited for by onTerminate after terminate(), and the clients are refused', async () => {
     const isReady = createDeferred();
     const server = new RecordingServerHandler({ onOpen: () => isReady.promise });
     const { web, wss } = await startLibraryServer(server);
@@ -198,7 +198,7 @@ describe('onOpen of the server that takes its time', () => {
     expect(server.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('a failure of it is reported, and the server works', async () => {
+  test('is reported when it fails, and the server works', async () => {
     const errors = recordErrors();
     const server = new RecordingServerHandler({ onOpen: () => Promise.reject(new Error('no log file')) });
     const { url } = await startLibraryServer(server);
@@ -255,7 +255,7 @@ describe('callbacks of the server', () => {
     expect(WebSocketServer.new(server, { webServer: web, path: '/chat' })).not.toBeNull();
   });
 
-  test('stop() of the web server waits for an onTerminate that is under way already', async () => {
+  test('stop() of the web server waits for an onTerminate that is running already', async () => {
     const isOver = createDeferred();
     const server = new RecordingServerHandler({ onTerminate: () => isOver.promise });
     const { web, wss } = await startLibraryServer(server);
@@ -273,7 +273,7 @@ describe('callbacks of the server', () => {
     expect(hasStopped).toBe(true);
   });
 
-  test('a server made in a worker decides, and ends, in that worker', async () => {
+  test('a server created in a worker decides and ends in that worker', async () => {
     const web = await startWebServer();
     const name = workerName();
     const names: string[] = [];
@@ -317,7 +317,7 @@ describe('terminate', () => {
     wss.terminate(0);
     await client.closed;
     await server.terminated;
-    // One close frame, whatever was called.
+    // All three calls together send one close frame.
     expect(client.frames.all).toEqual(['88 03e8']);
     expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
     const [handler] = server.handlers.all;
@@ -325,12 +325,13 @@ describe('terminate', () => {
     expect(handler!.calls.all.at(-1)!.event).toMatchObject({
       cause: 'shutdown',
       phase: 'closing',
-      message: 'this program dropped the connection before the peer answered the close frame: the server was terminated',
+      message:
+        'this program dropped the connection before the peer answered the close frame: the server was terminated',
     });
     expect(timers.pendingTicks).toBe(0);
   });
 
-  test('a longer time does not put the end off', async () => {
+  test('a second call with a longer time does not delay the end', async () => {
     const clock = useFakeClock();
     const server = new RecordingServerHandler();
     const { web, wss } = await startLibraryServer(server);
@@ -357,7 +358,7 @@ describe('terminate', () => {
     expect(client.frames.all).toHaveLength(1);
   });
 
-  test('so does a peer that has closed and does not end TCP', async () => {
+  test('a connection whose peer has closed but does not end TCP keeps its own deadline', async () => {
     const clock = useFakeClock();
     const server = new RecordingServerHandler();
     const { web, wss } = await startLibraryServer(server, { closeTimeoutMs: 500 });
@@ -449,7 +450,7 @@ describe('terminate', () => {
 });
 
 describe('connections', () => {
-  test('is frozen, and the same array until one comes or goes', async () => {
+  test('is frozen, and the same array until a connection comes or goes', async () => {
     const server = new RecordingServerHandler();
     const { url, wss } = await startLibraryServer(server);
     const none = wss.connections;
@@ -474,7 +475,7 @@ describe('connections', () => {
     expect(wss.connections).not.toContain(one[0]);
   });
 
-  test('can be gone through while connections come and go', async () => {
+  test('can be iterated while connections come and go', async () => {
     const server = new RecordingServerHandler();
     const { url, wss } = await startLibraryServer(server);
     const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer(url)));
@@ -496,7 +497,7 @@ describe('connections', () => {
     for (const i of [1, 2, 4]) expect(await peers[i]!.nextText()).toBe(`hello ${visited[i]}`);
   });
 
-  test('one handler object may serve them all', async () => {
+  test('may all share one handler object', async () => {
     const handler = {
       count: 0,
       onOpen() {
@@ -521,7 +522,7 @@ describe('connections', () => {
     await expect.poll(() => handler.count).toBe(1);
   });
 
-  test('a slow callback of one does not hold up another, also with one handler object', async () => {
+  test('do not wait for a slow callback of another one, even with one handler object', async () => {
     const isOver = createDeferred();
     const seen: string[] = [];
     const handler = {

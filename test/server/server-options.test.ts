@@ -8,7 +8,7 @@ import { errorOf } from '../helpers/error-of.ts';
 
 const serverDefaults = parseServerOptions({}).limits;
 
-test('path is a text that a request can have', () => {
+test('a path that no request can have is refused', () => {
   for (const path of ['', '/', 'chat', '/a/b', '/caf%C3%A9'])
     expect(parseServerOptions({ path }).limits).toEqual(serverDefaults);
   for (const path of [5, null, true, ['/'], '/chat?room=1', '/#top']) {
@@ -18,7 +18,7 @@ test('path is a text that a request can have', () => {
   }
 });
 
-test('origins and trustedProxies are checked at the call', () => {
+test('wrong origins and trustedProxies are refused at the call', () => {
   const fine = { origins: ['https://a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
   expect(parseServerOptions(fine).limits).toEqual(parseServerOptions({}).limits);
   expect(errorOf(() => parseServerOptions({ origins: ['a.example'] }).limits).message).toBe(
@@ -30,14 +30,14 @@ test('origins and trustedProxies are checked at the call', () => {
   expect(errorOf(() => parseServerOptions({ trustedProxies: ['10.0.0.0/33'] }).limits).code).toBe('ERR_INVALID_OPTION');
 });
 
-test('a server does not speak a subprotocol that marks a token, a client may offer one', () => {
+test('a subprotocol that marks a token is refused for a server and allowed for a client', () => {
   expect(errorOf(() => parseServerOptions({ protocols: ['chat', 'bearer.x'] }).limits).message).toBe(
     'invalid option: protocols of a server must not begin with "bearer.", which marks a token',
   );
   expect(parseClientOptions({ protocols: ['chat', 'bearer.x'] }).limits.protocols).toEqual(['chat', 'bearer.x']);
 });
 
-test('webServer is a web server', () => {
+test('a webServer that is none is refused', () => {
   for (const webServer of [new WebServer(), createServer()])
     expect(parseServerOptions({ webServer }).limits).toEqual(serverDefaults);
   for (const webServer of [null, 'http', 8080, {}, { on() {} }, express()]) {

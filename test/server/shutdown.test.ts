@@ -37,7 +37,7 @@ describe('checkDrainOptions', () => {
 });
 
 describe('wss.drain()', () => {
-  test('closes all with the code, and counts them', async () => {
+  test('closes all connections with the code, and counts them', async () => {
     const handler = new RecordingHandler();
     const { wss, url } = await startServerOf(handler);
     const peers = await Promise.all([connectPeer(url), connectPeer(url), connectPeer(url)]);
@@ -63,7 +63,7 @@ describe('wss.drain()', () => {
     expect(order).toEqual([0, 1, 2]);
   });
 
-  test('sends first what waits to be sent', async () => {
+  test('sends waiting messages before the close frame', async () => {
     const text = 'x'.repeat(1_000_000);
     const { wss, url } = await startServerOf(new RecordingHandler());
     const peer = await connectPeer(url);
@@ -72,7 +72,7 @@ describe('wss.drain()', () => {
     expect(peer.messages.all).toHaveLength(8);
   });
 
-  test('new clients get 503 meanwhile', async () => {
+  test('refuses new clients with 503 meanwhile', async () => {
     const { wss, web, url } = await startServerOf(new RecordingHandler());
     await connectPeer(url);
     const draining = wss.drain();
@@ -81,7 +81,7 @@ describe('wss.drain()', () => {
     expect(await draining).toEqual({ closed: 1, dropped: 0 });
   });
 
-  test('destroys at the deadline who has not answered, also those that no wave has reached', async () => {
+  test('destroys at the deadline connections that have not closed, also ones that no wave has reached', async () => {
     const handler = new RecordingHandler();
     const { wss, web } = await startServerOf(handler);
     const silent = [await RawClient.request(web.HTTPPort), await RawClient.request(web.HTTPPort)];
@@ -92,13 +92,13 @@ describe('wss.drain()', () => {
     await Promise.all(silent.map((client) => client.ended));
   });
 
-  test('a server without connections is over at once', async () => {
+  test('ends a server without connections at once', async () => {
     const { wss } = await startServerOf(new RecordingHandler());
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
   });
 
-  test('a wrong option rejects, and nothing happens', async () => {
+  test('rejects for a wrong option, and ends nothing', async () => {
     const { wss } = await startServerOf(new RecordingHandler());
     await expect(wss.drain({ deadlineMs: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     expect(wss.terminated).toBe(false);

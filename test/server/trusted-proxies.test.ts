@@ -29,7 +29,7 @@ function seenHost(headers: Readonly<Record<string, string>>): unknown {
   return [host, isSecure];
 }
 
-describe('without trusted proxies headers count for nothing', () => {
+describe('headers are ignored without trusted proxies', () => {
   const headers = {
     'x-forwarded-for': '192.0.2.1',
     'x-forwarded-host': 'evil.example',
@@ -37,14 +37,14 @@ describe('without trusted proxies headers count for nothing', () => {
     forwarded: 'for=192.0.2.1;host=evil.example;proto=https',
   };
   test.each([
-    ['none named', undefined],
+    ['option not set', undefined],
     ['an empty list', []],
-    ['others named', ['10.0.0.2', '192.0.2.0/24', 'fd00::/8']],
+    ['a list of other proxies', ['10.0.0.2', '192.0.2.0/24', 'fd00::/8']],
   ])('%s', (_, trusted) => {
     expect(clientOf(trusted, { headers })).toEqual({ address: '10.0.0.1', host: 'inner', isSecure: false });
   });
 
-  test('not even when they cannot be read', () => {
+  test('even when they are malformed', () => {
     expect(clientOf(['10.0.0.2'], { headers: { forwarded: 'for="' } })?.address).toBe('10.0.0.1');
   });
 });
@@ -52,7 +52,7 @@ describe('without trusted proxies headers count for nothing', () => {
 describe('X-Forwarded-For', () => {
   test.each([
     ['one proxy', '192.0.2.1', '192.0.2.1'],
-    ['what the client sent stands in front', '6.6.6.6, 127.0.0.1, 192.0.2.1', '192.0.2.1'],
+    ['addresses that the client sent stand in front', '6.6.6.6, 127.0.0.1, 192.0.2.1', '192.0.2.1'],
     ['a chain of proxies', '6.6.6.6, 192.0.2.1, 10.0.0.3, 10.0.0.2', '192.0.2.1'],
     ['a client behind the proxies’ own network', '10.0.0.9, 10.0.0.2', '10.0.0.9'],
     ['IPv6', '2001:DB8::1, fd00::2', '2001:db8::1'],
@@ -60,8 +60,8 @@ describe('X-Forwarded-For', () => {
     ['brackets', '[2001:db8::1]', '2001:db8::1'],
     ['IPv4 in IPv6', '::FFFF:192.0.2.1', '192.0.2.1'],
     ['blanks', ' \t192.0.2.1\t', '192.0.2.1'],
-    ['no address: it is not known', 'unknown', ''],
-    ['no address behind which others stand', '192.0.2.1, unknown', ''],
+    ['an element that is no address', 'unknown', ''],
+    ['an element that is no address behind another', '192.0.2.1, unknown', ''],
     ['empty', '', ''],
     ['an empty element', '192.0.2.1,', ''],
     ['nonsense', `${'1'.repeat(100)}.2.3.4`, ''],
@@ -71,11 +71,11 @@ describe('X-Forwarded-For', () => {
     expect(addressOf(PRIVATE, header)).toBe(address);
   });
 
-  test('without the header it is the address of the proxy', () => {
+  test('without the header the address is the proxy’s', () => {
     expect(clientOf(PRIVATE, {})?.address).toBe('10.0.0.1');
   });
 
-  test('an endless chain is walked once', () => {
+  test('a very long chain is read once', () => {
     expect(addressOf(PRIVATE, `6.6.6.6,${'10.0.0.1,'.repeat(20_000)}10.0.0.1`)).toBe('6.6.6.6');
   });
 });
@@ -92,17 +92,17 @@ describe('Forwarded', () => {
     expect(clientOf(PRIVATE, { headers: { forwarded } })?.address).toBe(address);
   });
 
-  test('what cannot be read is refused', () => {
+  test('a malformed header is refused', () => {
     expect(clientOf(PRIVATE, { headers: { forwarded: 'for="6.6.6.6, for=192.0.2.1' } })).toBeUndefined();
   });
 
-  test('beside X-Forwarded-For both must agree: a proxy may pass on the one that it does not write', () => {
+  test('must agree with X-Forwarded-For: a proxy may pass on the header that it does not write', () => {
     expect(clientOfBoth('for=6.6.6.6')).toBeUndefined();
     expect(clientOfBoth('for=192.0.2.1')?.address).toBe('192.0.2.1');
   });
 });
 
-test('host and scheme are those that the first proxy saw', () => {
+test('host and scheme are taken from the first proxy', () => {
   expect(seenHost({})).toEqual(['inner', false]);
   expect(seenHost({ 'x-forwarded-host': 'a.example', 'x-forwarded-proto': 'https' })).toEqual(['a.example', true]);
   expect(seenHost({ 'x-forwarded-host': 'a.example, b', 'x-forwarded-proto': 'HTTPS, http' })).toEqual([
@@ -117,12 +117,12 @@ test('host and scheme are those that the first proxy saw', () => {
   ]);
 });
 
-test('a request without Host, which is refused later, is no trouble', () => {
+test('a request without Host, which is refused later, has an empty host', () => {
   const socket = { remoteAddress: undefined } as unknown as Duplex;
   expect(new TrustedProxies(PRIVATE).clientOf({}, socket)).toEqual({ address: '', host: '', isSecure: false });
 });
 
-test('TLS of the socket itself shows', () => {
+test('TLS of the socket makes the client secure', () => {
   expect(clientOf(undefined, { encrypted: true })?.isSecure).toBe(true);
   expect(clientOf(PRIVATE, { encrypted: true, headers: { 'x-forwarded-proto': 'http' } })?.isSecure).toBe(true);
 });

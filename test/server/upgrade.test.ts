@@ -22,7 +22,7 @@ class FakeSocket extends Duplex {
   }
 }
 
-/** A server that keeps what became of its upgrades. */
+/** A server that records its opened connections and its failures. */
 class FakeServer implements UpgradeServer {
   readonly subject: object = {};
   readonly handler: object;
@@ -46,7 +46,7 @@ class FakeServer implements UpgradeServer {
     this.failures.push(error.message);
   }
 
-  /** A client asks. Its socket ends with the test. */
+  /** Sends an upgrade request. The socket is destroyed with the test. */
   ask(headers: Readonly<Record<string, string>> = {}): FakeSocket {
     const socket = new FakeSocket();
     onTestFinished(async () => {
@@ -86,7 +86,7 @@ test('onConnection is asked with the request, and its handler opens a connection
   ]);
   expect(server.opened).toMatchObject([{ handler: HANDLER, protocol: '', data: undefined, network: '' }]);
   expect(server.opened[0]!.answer).toContain('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n');
-  // The server writes the answer, with what onOpen sends behind it.
+  // The server writes the answer later, together with messages that onOpen sends.
   expect(socket.written).toBe('');
 });
 
@@ -138,7 +138,7 @@ test.each<[name: string, answer: () => unknown, message: string]>([
     () => accept(HANDLER, { protocol: 'chat' }),
     expect.stringContaining('invalid protocol') as string,
   ],
-])('%s is refused with 500, and told', async (_, answer, message) => {
+])('%s is answered with 500 and reported', async (_, answer, message) => {
   const server = new FakeServer(answer);
   const socket = server.ask();
   await turns(2);
@@ -147,7 +147,7 @@ test.each<[name: string, answer: () => unknown, message: string]>([
   expect(server.opened).toEqual([]);
 });
 
-test('the deadline refuses with 503, and the handler that comes later is not used', async () => {
+test('the deadline refuses with 503, and a later handler is not used', async () => {
   const clock = useFakeClock();
   const decision = createDeferred<object>();
   const server = new FakeServer(() => decision.promise, { handshakeTimeoutMs: 1000 });
@@ -161,7 +161,7 @@ test('the deadline refuses with 503, and the handler that comes later is not use
   expect(server.opened).toEqual([]);
 });
 
-test('a failure that comes when the client has gone is told: it is a mistake in user code', async () => {
+test('a failure after the client has gone is reported, because it is a mistake in user code', async () => {
   const decision = createDeferred();
   const server = new FakeServer(() => decision.promise);
   const socket = server.ask();
@@ -181,7 +181,7 @@ test('Infinity sets no deadline', () => {
   expect(timers.pendingTicks).toBe(before);
 });
 
-test('a client that waits holds one deadline and one listener, and neither once it has its answer', async () => {
+test('a waiting client has one deadline and one listener, an answered client has none', async () => {
   const before = timers.pendingTicks;
   const decision = createDeferred<object>();
   const server = new FakeServer(() => decision.promise);
@@ -198,7 +198,7 @@ test('a client that waits holds one deadline and one listener, and neither once 
   expect(socket.destroyed).toBe(false);
 });
 
-test('of a client that goes while the server opens nobody is asked, and nothing is answered', async () => {
+test('onConnection does not run for a client that goes while the server opens, and nothing is answered', async () => {
   const before = timers.pendingTicks;
   const asked: unknown[] = [];
   const server = new FakeServer((...parameters) => asked.push(...parameters));
@@ -213,7 +213,7 @@ test('of a client that goes while the server opens nobody is asked, and nothing 
   expect(timers.pendingTicks).toBe(before);
 });
 
-test('only the first refusal is answered', async () => {
+test('only the first refusal is sent', async () => {
   const decision = createDeferred<object>();
   const server = new FakeServer(() => decision.promise);
   const socket = server.ask();
@@ -225,7 +225,7 @@ test('only the first refusal is answered', async () => {
   expect(socket.written).not.toContain('second');
 });
 
-test('a refusal is answered as it is', async () => {
+test('a refusal is sent as it is', async () => {
   const server = new FakeServer(() => refuse(429, 'später', { 'Retry-After': '5' }));
   const socket = server.ask();
   await turns(2);

@@ -31,7 +31,7 @@ test('no property can be assigned', async () => {
   expect(conn.bufferedBytes).toBe(0);
 });
 
-test('bufferedBytes counts what has not left, and goes back to 0', async () => {
+test('bufferedBytes counts bytes that have not left, and returns to 0', async () => {
   const { conn, client } = await join();
   conn.send('hello');
   expect(conn.bufferedBytes).toBe(7);
@@ -40,7 +40,7 @@ test('bufferedBytes counts what has not left, and goes back to 0', async () => {
 });
 
 test.each([5, {}, null, ['a'], true, Symbol('no text')])(
-  'a message of terminate that is no text is left out: %s',
+  'terminate leaves out a message that is no string: %s',
   async (message) => {
     const { conn, client, handler } = await join();
     conn.terminate(4000, message as string);
@@ -52,7 +52,7 @@ test.each([5, {}, null, ['a'], true, Symbol('no text')])(
   },
 );
 
-test.each([null, '4000', {}, Infinity, -4000])('a code that is none closes with 1000: %s', async (code) => {
+test.each([null, '4000', {}, Infinity, -4000])('terminate closes with 1000 for the invalid code %s', async (code) => {
   const errors = recordErrors();
   const { conn, client } = await join();
   conn.terminate(code as number, 'no');
@@ -67,7 +67,7 @@ test('a message of terminate is cut to 123 bytes at a code point', async () => {
   expect(payload.toString('utf8')).toBe('€'.repeat(41));
 });
 
-test('terminate does not run onTerminate within the call, nor does it twice', async () => {
+test('terminate runs onTerminate once, and not within the call', async () => {
   const { conn, client, handler } = await join();
   conn.terminate(4000, 'first');
   conn.terminate(4001, 'second');
@@ -81,7 +81,7 @@ test('terminate does not run onTerminate within the call, nor does it twice', as
   expect(conn.status).toBe('Closed');
 });
 
-test('what was sent before terminate arrives before the close', async () => {
+test('messages sent before terminate arrive before the close frame', async () => {
   const { conn, client } = await join();
   conn.send('one');
   conn.send(new Uint8Array([1, 2]));
@@ -100,14 +100,14 @@ test('the class is exported to be tested with instanceof', async () => {
   expect(conn).toBeInstanceOf(WebSocketConnection);
 });
 
-test('data is undefined until somebody sets it', async () => {
+test('data is undefined until it is set', async () => {
   const { conn } = await join();
   expect(conn.data).toBeUndefined();
   conn.data = { name: 'Ada' };
   expect(conn.data).toEqual({ name: 'Ada' });
 });
 
-test('data is what accept was given, the same object, from onOpen to onTerminate', async () => {
+test('data is the object that accept was given, from onOpen to onTerminate', async () => {
   const data = { name: 'Ada' };
   const seen: unknown[] = [];
   const note = (ws: unknown): void => void seen.push((ws as WebSocketConnection).data);
@@ -121,7 +121,7 @@ test('data is what accept was given, the same object, from onOpen to onTerminate
   for (const value of seen) expect(value).toBe(data);
 });
 
-test('request is what onConnection saw, also after the end', async () => {
+test('request is the request that onConnection saw, also after the end', async () => {
   const requests: unknown[] = [];
   const handler = new RecordingHandler();
   const { web } = await startLibraryServer((_, { request }) => {
@@ -143,7 +143,7 @@ test('request is what onConnection saw, also after the end', async () => {
   expect(conn.request).toBe(conn.request);
 });
 
-/** The system clock and the deadlines, both in the hands of the test. */
+/** Puts the system clock and the deadlines under the control of the test. */
 function useClocks(): { now: () => number; pass: (milliseconds: number) => Promise<void> } {
   let now = 1_700_000_000_000;
   const spy = vi.spyOn(Date, 'now').mockImplementation(() => now);
@@ -183,7 +183,7 @@ test('at expiresAt the connection closes with 3000, which is no error', async ()
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('expiresAt can be a Date, be put off and be taken back', async () => {
+test('expiresAt can be a Date, can be postponed and can be removed', async () => {
   const clocks = useClocks();
   const { conn } = await join();
   conn.expiresAt = new Date(clocks.now() + 1000);
@@ -207,7 +207,7 @@ test('an expiresAt that has passed closes soon, but not within the assignment', 
   expect(await client.nextClose()).toMatch(/^88 0bb8/);
 });
 
-test('a peer that does not answer the close at expiresAt is dropped as at any other', async () => {
+test('a peer that does not answer the close frame of expiresAt is destroyed after closeTimeoutMs', async () => {
   const clocks = useClocks();
   const { conn, handler } = await join();
   conn.expiresAt = clocks.now();
@@ -216,7 +216,7 @@ test('a peer that does not answer the close at expiresAt is dropped as at any ot
   expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false, cause: 'timeout' });
 });
 
-test('the end takes expiresAt along', async () => {
+test('the end of the connection cancels expiresAt', async () => {
   const clocks = useClocks();
   const { conn, client, handler } = await join();
   conn.expiresAt = clocks.now() + 5000;
@@ -230,7 +230,7 @@ test('the end takes expiresAt along', async () => {
 });
 
 test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
-  'expiresAt %s is an error, and nothing happens',
+  'expiresAt %s is an error and changes nothing',
   async (moment) => {
     const errors = recordErrors();
     const clocks = useClocks();
@@ -242,7 +242,7 @@ test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
   },
 );
 
-test('what it shows of itself in a log holds no header', async () => {
+test('inspect shows no header of the request', async () => {
   const handler = new RecordingHandler();
   const { web } = await startLibraryServer(() => handler);
   await RawClient.open(web.HTTPPort, { path: '/?token=secret', headers: ['Authorization: Bearer secret'] });

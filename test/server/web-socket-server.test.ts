@@ -22,7 +22,7 @@ const echo = {
   }),
 };
 
-/** Hangs an echoing server on a server of the test's own. */
+/** Creates an echoing WebSocket server on an HTTP server of the test. */
 function hangOn(
   webServer: Server | HttpsServer,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
@@ -36,7 +36,7 @@ async function expectEcho(url: string, options: Parameters<typeof connectPeer>[1
   expect(await peer.nextText()).toBe('echo hello');
 }
 
-/** What the server chooses of an offer: the subprotocol, undefined for none, or the status of the refusal. */
+/** Returns what the server chooses: the subprotocol, undefined for none, or the status of the refusal. */
 async function choose(supported: readonly string[] | undefined, offered: readonly string[]): Promise<unknown> {
   const handler = new RecordingServerHandler();
   const { web, wss } = await startLibraryServer(handler, { protocols: supported });
@@ -52,14 +52,14 @@ async function choose(supported: readonly string[] | undefined, offered: readonl
   return chosen;
 }
 
-describe('what new() refuses', () => {
+describe('wrong arguments', () => {
   test.each([
-    ['options that are none', { nonsense: 1 }, 'ERR_INVALID_OPTION'],
-    ['a path that is no text', { path: 5 }, 'ERR_INVALID_OPTION'],
+    ['an unknown option', { nonsense: 1 }, 'ERR_INVALID_OPTION'],
+    ['a path that is no string', { path: 5 }, 'ERR_INVALID_OPTION'],
     ['a number out of range', { maxFragments: 0 }, 'ERR_INVALID_OPTION'],
-    ['a web server that is none', { webServer: express() }, 'ERR_INVALID_OPTION'],
+    ['a webServer that is none', { webServer: express() }, 'ERR_INVALID_OPTION'],
     ['an unknown data type', { dataType: 'json' }, 'ERR_INVALID_DATA_TYPE'],
-  ])('%s leaves no trace', async (_, options, code) => {
+  ])('of new(): %s throws and leaves no trace', async (_, options, code) => {
     const web = await startWebServer();
     const handler = new RecordingServerHandler();
     const wrong = { webServer: web, ...options } as never;
@@ -76,7 +76,7 @@ describe('what new() refuses', () => {
     expect(handler.names).toEqual([]);
   });
 
-  test('an exception of the options themselves is not an error of the library', () => {
+  test('of new(): an exception while reading the options is thrown unchanged', () => {
     const options = {
       get path(): string {
         throw new RangeError('my own');
@@ -114,8 +114,8 @@ describe('what new() refuses', () => {
   });
 });
 
-describe('on a server of its user', () => {
-  test('a node:http server, whose requests go on as before', async () => {
+describe('on a server of the user', () => {
+  test('works with a node:http server, whose other requests are answered as before', async () => {
     const server = createServer((request, response) => response.end(`page ${request.url}`));
     const port = await listen(server);
     const wss = hangOn(server, { path: '/chat' });
@@ -124,7 +124,7 @@ describe('on a server of its user', () => {
     expect(wss.connections).toHaveLength(1);
   });
 
-  test('one that does not listen yet', async () => {
+  test('works with a server that does not listen yet', async () => {
     const server = createServer();
     const wss = hangOn(server);
     expect(wss.terminated).toBe(false);
@@ -132,7 +132,7 @@ describe('on a server of its user', () => {
     await expectEcho(`ws://127.0.0.1:${port}/`);
   });
 
-  test('a node:https server', async () => {
+  test('works with a node:https server', async () => {
     const { key, cert } = makeCertificate();
     const server = createHttpsServer({ key, cert }, (_, response) => response.end('page'));
     const port = await listen(server);
@@ -142,7 +142,7 @@ describe('on a server of its user', () => {
     expect(wss.connections).toHaveLength(1);
   });
 
-  test('terminate(0) cuts TLS connections too', async () => {
+  test('destroys TLS connections too on terminate(0)', async () => {
     const { key, cert } = makeCertificate();
     const server = createHttpsServer({ key, cert });
     const port = await listen(server);
@@ -155,7 +155,7 @@ describe('on a server of its user', () => {
     expect(handler.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('a Unix socket', async () => {
+  test('works with a Unix socket', async () => {
     const path = makeSocketPath();
     const server = createServer();
     const handler = new RecordingServerHandler();
@@ -170,7 +170,7 @@ describe('on a server of its user', () => {
     await handler.terminated;
   });
 
-  test('an Express application, with its routes and with other upgrade listeners', async () => {
+  test('works with an Express application, its routes and other upgrade listeners', async () => {
     const app = express();
     app.get('/api', (_, response) => void response.json({ ok: true }));
     app.get('/chat', (_, response) => void response.send('a page'));
@@ -192,7 +192,7 @@ describe('on a server of its user', () => {
     expect(upgraded).toEqual(['/other']);
   });
 
-  test('with the ws package on another path of the same server', async () => {
+  test('works with the ws package on another path of the same server', async () => {
     const server = createServer();
     const others = new OtherServer({ noServer: true });
     others.on('connection', (socket) => socket.on('message', (data: Buffer) => socket.send(`ws ${data.toString()}`)));
@@ -210,18 +210,18 @@ describe('on a server of its user', () => {
     expect(await Promise.all(peers.map((peer) => peer.nextText()))).toEqual(['ws hello', 'echo hello', 'ws hello']);
     wss.terminate();
     expect((await peers[1]!.closed).code).toBe(1000);
-    // The end of ours leaves the other alone.
+    // The end of our server does not affect the server of the ws package.
     peers[0]!.send('still there');
     expect(await peers[0]!.nextText()).toBe('ws still there');
     await connectPeer(`ws://127.0.0.1:${port}/ws`);
-    // A path that nobody takes is not ours to refuse, as long as somebody else listens.
+    // The library does not refuse an unknown path while another listener may take it.
     const nobody = await RawClient.request(port, { path: '/nobody' });
     peers[2]!.send('again');
     expect(await peers[2]!.nextText()).toBe('ws again');
     expect(nobody.hasAnswer).toBe(false);
   });
 
-  test('two servers share a server, and the last one takes its listener with it', async () => {
+  test('shares an HTTP server, and the last one to end removes the listener', async () => {
     const server = createServer();
     const port = await listen(server);
     const [a, b] = [new RecordingServerHandler(), new RecordingServerHandler()];
@@ -237,7 +237,7 @@ describe('on a server of its user', () => {
     expect(server.listenerCount('upgrade')).toBe(0);
   });
 
-  test('servers of different HTTP servers may have the same path', async () => {
+  test('allows the same path on different HTTP servers', async () => {
     const [one, two] = [createServer(), createServer()];
     hangOn(one, { path: '/chat' });
     hangOn(two, { path: '/chat' });
@@ -270,7 +270,7 @@ describe('refused upgrades', () => {
     [400, { path: '/none', without: ['Sec-WebSocket-Key'] }, 'Sec-WebSocket-Key'],
     [400, { path: '/none', headers: ['Sec-WebSocket-Protocol: other'] }, 'subprotocols'],
     [426, { path: '/none', without: ['Sec-WebSocket-Version'] }, '13'],
-  ])('are answered with a whole HTTP answer: %i to %j', async (status, request, text) => {
+  ])('get a complete HTTP answer: %i to %j', async (status, request, text) => {
     const web = await startWebServer();
     for (const path of Object.keys(answers)) {
       WebSocketServer.new(handler, { webServer: web, path, handshakeTimeoutMs: 50, protocols: ['chat'] });
@@ -315,17 +315,17 @@ describe('subprotocols', () => {
     ['offered on several lines', ['v2', 'v1'], ['v1', 'v2'], 'v2'],
     ['compared with case', ['V1', 'v1'], ['v1'], 'v1'],
     ['none when the client offers none', ['v1'], [], undefined],
-    ['none when the server speaks none', undefined, ['v1'], undefined],
+    ['none when the server has no list', undefined, ['v1'], undefined],
     ['none with an empty list', [], ['v1'], undefined],
     ['400 when the client offers only others', ['v1'], ['v2, v3'], 400],
-    ['400 for an offer that cannot be read', ['v1'], ['v1, v 2'], 400],
-    ['400 for an offer twice', ['v1'], ['v1, v1'], 400],
-    ['400 for an offer that cannot be read, also when the server speaks none', undefined, ['v1; x'], 400],
+    ['400 for a malformed offer', ['v1'], ['v1, v 2'], 400],
+    ['400 for the same offer twice', ['v1'], ['v1, v1'], 400],
+    ['400 for a malformed offer, also when the server has no list', undefined, ['v1; x'], 400],
   ])('%s', async (_, supported, offered, expected) => {
     expect(await choose(supported, offered)).toBe(expected);
   });
 
-  test('the ws package agrees', async () => {
+  test('the ws package accepts the choice', async () => {
     const { url, wss } = await startLibraryServer(new RecordingServerHandler(), { protocols: ['v2', 'v1'] });
     const peer = await connectPeer(url, { protocols: ['v1', 'v2'] });
     expect(peer.socket.protocol).toBe('v2');

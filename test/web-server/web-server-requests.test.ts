@@ -10,7 +10,7 @@ import { startWebServer } from '../helpers/library-server.ts';
 
 const TEXT = 'abcdefghijklmnopqrstuvwxyz';
 
-/** A server of files, and a way to ask it. */
+/** Starts a server of files, and returns a function that sends it requests. */
 async function serve(
   files: Readonly<Record<string, string>> = { 'index.html': 'home', 'abc.txt': TEXT },
   settings: WebServerSettings = {},
@@ -52,14 +52,14 @@ describe('methods', () => {
 });
 
 describe('paths', () => {
-  test('the query is no part of the path', async () => {
+  test('ignore the query', async () => {
     const { get } = await serve({ 'abc.txt': TEXT, 'abc.txt?x': 'wrong', 'index.html': 'home' });
     expect((await get('/abc.txt?x')).body).toBe(TEXT);
     expect((await get('/?a=/../b')).body).toBe('home');
     expect((await get('/abc.txt%3Fx')).body).toBe('wrong');
   });
 
-  test('a request target may be a whole URL', async () => {
+  test('are taken from a request target that is a whole URL', async () => {
     const { get } = await serve();
     expect((await get('http://localhost/abc.txt?x=1')).body).toBe(TEXT);
     expect((await get('http://localhost/')).body).toBe('home');
@@ -69,7 +69,7 @@ describe('paths', () => {
     expect((await get('*')).status).toBe(404);
   });
 
-  test('names with a dot in front are not found, in whatever spelling', async () => {
+  test('with names that begin with a dot are not found, in any spelling', async () => {
     const { get } = await serve({
       '.env': 'secret',
       '.git/config': 'secret',
@@ -89,7 +89,7 @@ describe('paths', () => {
     }
   });
 
-  test('a folder that only begins alike is out of reach', async () => {
+  test('do not reach a folder whose name only begins like rootFolder', async () => {
     const folder = makeFolder({ 'public/index.html': 'home', 'public-not/secret.txt': 'secret' });
     const web = await startWebServer({ rootFolder: join(folder, 'public') });
     for (const path of [
@@ -101,7 +101,7 @@ describe('paths', () => {
     }
   });
 
-  test('links are followed, also out of the folder: who may make one decides what is served', async () => {
+  test('follow symbolic links, also out of the folder', async () => {
     const outside = makeFolder({ 'file.txt': 'outside', 'sub/deep.txt': 'deep' });
     const { get, folder } = await serve();
     symlinkSync(join(outside, 'file.txt'), join(folder, 'link.txt'));
@@ -113,7 +113,7 @@ describe('paths', () => {
     expect((await get('/broken')).status).toBe(404);
   });
 
-  test('a rootFolder that does not exist, or is a file, has nothing', async () => {
+  test('are not found when rootFolder does not exist or is a file', async () => {
     const folder = makeFolder({ 'file.txt': 'x' });
     for (const name of ['nowhere', 'file.txt']) {
       const web = await startWebServer({ rootFolder: join(folder, name) });
@@ -122,7 +122,7 @@ describe('paths', () => {
     }
   });
 
-  test('a relative rootFolder is taken from where the server was started', async () => {
+  test('are relative to the working directory at the start when rootFolder is relative', async () => {
     const folder = makeFolder({ 'public/index.html': 'home' });
     const before = process.cwd();
     onTestFinished(() => process.chdir(before));
@@ -134,7 +134,7 @@ describe('paths', () => {
 });
 
 describe('folders', () => {
-  test('show their homepage, and are redirected to their slash', async () => {
+  test('show their homepage, and are redirected to the path with a slash', async () => {
     const { get } = await serve({ 'sub/home.htm': 'sub home', 'home.htm': 'home' }, { defaultHomepage: 'home.htm' });
     expect((await get('/')).body).toBe('home');
     expect((await get('/sub/')).body).toBe('sub home');
@@ -171,7 +171,7 @@ describe('ranges', () => {
     expect(reply.headers['content-length']).toBe(String(body.length));
   });
 
-  test('behind the end of the file', async () => {
+  test('beyond the end of the file get 416', async () => {
     const { get } = await serve();
     const reply = await get('/abc.txt', { headers: { Range: 'bytes=26-' } });
     expect(reply).toMatchObject({ status: 416, body: 'Range Not Satisfiable\n' });
@@ -184,7 +184,7 @@ describe('ranges', () => {
     expect(await get('/abc.txt', { headers: { Range: range } })).toMatchObject({ status: 200, body: TEXT });
   });
 
-  test('of a file that has changed: If-Range', async () => {
+  test('get the whole file when If-Range shows that it has changed', async () => {
     const { get } = await serve();
     const { etag } = (await get('/abc.txt')).headers;
     const headers = { Range: 'bytes=0-2', 'If-Range': etag! };
@@ -216,7 +216,7 @@ describe('conditional requests', () => {
     }
   });
 
-  test('a precondition that does not hold is 412', async () => {
+  test('a precondition that does not hold gets 412', async () => {
     const { get } = await serve();
     const { etag } = (await get('/abc.txt')).headers;
     expect((await get('/abc.txt', { headers: { 'If-Match': etag! } })).status).toBe(200);
@@ -230,9 +230,9 @@ describe('conditional requests', () => {
   });
 });
 
-test('a file that cannot be read is 500, without the headers of a file', async () => {
+test('a file that cannot be read gets 500 without the headers of a file', async () => {
   const { get, folder } = await serve();
-  // It can be looked at, and not be opened.
+  // The file can be found but not be opened.
   const socket = createSocketServer().listen(join(folder, 'socket'));
   await once(socket, 'listening');
   onTestFinished(async () => {
@@ -244,7 +244,7 @@ test('a file that cannot be read is 500, without the headers of a file', async (
   expect(Object.keys(headers).filter((name) => /etag|cache|ranges|modified/.test(name))).toEqual([]);
 });
 
-/** What a request from a page of `origin` is answered with. */
+/** Sends a request from a page of `origin` and returns the answer. */
 async function ask(
   CORSSettings: readonly CORSRule[],
   origin: string | undefined,
@@ -281,17 +281,17 @@ describe('CORS', () => {
     expect(reply.headers.vary).toBe('Origin');
   });
 
-  test('without hosts nobody else may call', async () => {
+  test('without hosts refuses every other host', async () => {
     expect((await ask([], ORIGIN)).status).toBe(403);
   });
 
-  test('the first host that fits decides', async () => {
+  test('applies the first host that matches', async () => {
     const rules = [{ host: ORIGIN, methods: 'post' }, { host: '*' }];
     expect((await ask(rules, ORIGIN)).status).toBe(403);
     expect((await ask(rules, 'https://other.example')).status).toBe(200);
   });
 
-  test('a page of the server itself may call, also when its browser sends Origin', async () => {
+  test('allows a page of the server itself, also when its browser sends Origin', async () => {
     const { web, get } = await serve(undefined, { CORSEnabled: true });
     for (const scheme of ['http', 'https']) {
       const reply = await get('/', { headers: { Origin: `${scheme}://127.0.0.1:${web.HTTPPort}` } });
@@ -301,24 +301,24 @@ describe('CORS', () => {
     expect((await get('/', { headers: { Origin: 'http://127.0.0.1:1' } })).status).toBe(403);
   });
 
-  test('a request without Origin passes, and its answer is not kept for one with it', async () => {
+  test('allows a request without Origin, and Vary keeps caches from reusing its answer', async () => {
     const reply = await ask([], undefined);
     expect(reply).toMatchObject({ status: 200, body: 'home' });
     expect(reply.headers.vary).toBe('Origin');
   });
 
-  test('methods: only those of the list may be used', async () => {
+  test('allows only the methods of the list', async () => {
     const rules = [{ host: ORIGIN, methods: ' get ;POST' }];
     expect((await ask(rules, ORIGIN)).status).toBe(200);
     expect((await ask(rules, ORIGIN, { method: 'HEAD' })).status).toBe(403);
-    // Allowed by CORS, unknown to the server of files.
+    // CORS allows the method, but the server of files does not know it.
     const post = await ask(rules, ORIGIN, { method: 'POST' });
     expect(post.status).toBe(405);
     expect(post.headers['access-control-allow-origin']).toBe(ORIGIN);
     expect((await ask(rules, ORIGIN, { method: 'DELETE' })).status).toBe(403);
   });
 
-  test('preflight: the list of methods is told, and decides', async () => {
+  test('answers a preflight with the list of methods, and decides by it', async () => {
     const rules = [{ host: ORIGIN, methods: 'get;post' }];
     const allowed = await ask(rules, ORIGIN, preflight('POST'));
     expect([allowed.status, allowed.headers['access-control-allow-methods']]).toEqual([204, 'GET, POST']);
@@ -327,16 +327,16 @@ describe('CORS', () => {
     expect([refused.status, refused.headers['access-control-allow-methods']]).toEqual([403, undefined]);
   });
 
-  test('preflight: without a list the method that is asked for is allowed', async () => {
+  test('allows every method that a preflight asks for when there is no list', async () => {
     const reply = await ask([{ host: ORIGIN }], ORIGIN, preflight('DELETE'));
     expect([reply.status, reply.headers['access-control-allow-methods']]).toEqual([204, 'DELETE']);
   });
 
-  test('OPTIONS that is no preflight is 405', async () => {
+  test('answers 405 to an OPTIONS request that is no preflight', async () => {
     expect((await ask([{ host: ORIGIN }], ORIGIN, { method: 'OPTIONS' })).status).toBe(405);
   });
 
-  test('disabled, nothing is added and nobody is refused', async () => {
+  test('adds nothing and refuses nobody when disabled', async () => {
     const { get } = await serve(undefined, { CORSSettings: [{ host: ORIGIN }] });
     for (const origin of [ORIGIN, 'https://other.example']) {
       const { status, headers } = await get('/', { headers: { Origin: origin } });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { checkSettings, type WebServerSettings } from '../../src/web-server/web-server-settings.ts';
 import { FourDError } from '../../src/errors.ts';
 
-/** The message of the error that settings are refused with. */
+/** Returns the message of the error that refuses settings. */
 function refusal(...layers: unknown[]): string {
   try {
     checkSettings(...(layers as WebServerSettings[]));
@@ -31,12 +31,12 @@ test('every setting has its default', () => {
   });
 });
 
-test('the first layer that has a setting wins; undefined is as if it were not there', () => {
+test('the first layer that has a setting wins, and undefined counts as missing', () => {
   const settings = checkSettings({ name: 'first', HTTPPort: undefined }, { name: 'second', HTTPPort: 8080 });
   expect(settings).toMatchObject({ name: 'first', HTTPPort: 8080 });
 });
 
-test('the result cannot be changed, and does not follow the object that was passed', () => {
+test('the result is frozen, and independent of the object that was passed', () => {
   const given: { HTTPPort: number } = { HTTPPort: 1 };
   const settings = checkSettings(given);
   given.HTTPPort = 2;
@@ -53,13 +53,13 @@ describe('is refused:', () => {
     ['a port that is too high', { HTTPSPort: 65_536 }, 'HTTPSPort must be'],
     ['half a port', { HTTPPort: 80.5 }, 'HTTPPort must be'],
     ['NaN as port', { HTTPPort: Number.NaN }, 'HTTPPort must be'],
-    ['a text for a boolean', { HTTPEnabled: 'yes' }, 'HTTPEnabled must be true or false'],
-    ['a number for a text', { name: 1 }, 'name must be a string'],
+    ['a string for a boolean', { HTTPEnabled: 'yes' }, 'HTTPEnabled must be true or false'],
+    ['a number for a string', { name: 1 }, 'name must be a string'],
     ['null', { rootFolder: null }, 'rootFolder must be a string that is not empty'],
     ['an empty rootFolder, which would be the whole disk', { rootFolder: '' }, 'rootFolder must be'],
     ['an empty certificateFolder', { certificateFolder: '' }, 'certificateFolder must be'],
     ['an empty defaultHomepage', { defaultHomepage: '' }, 'defaultHomepage must be'],
-    ['an address that is no text', { IPAddressToListen: 127 }, 'IPAddressToListen must be a string'],
+    ['an address that is no string', { IPAddressToListen: 127 }, 'IPAddressToListen must be a string'],
     ['TLS version 0', { minTLSVersion: 0 }, 'minTLSVersion must be 1, 2, 3 or 4'],
     ['TLS version 5', { minTLSVersion: 5 }, 'minTLSVersion must be 1, 2, 3 or 4'],
     ['a TLS version as text', { minTLSVersion: 'TLSv1.2' }, 'minTLSVersion must be'],
@@ -67,8 +67,16 @@ describe('is refused:', () => {
     ['a CORS host as text', { CORSSettings: ['*'] }, 'CORSSettings must be an array'],
     ['CORS hosts with null', { CORSSettings: [null] }, 'CORSSettings must be an array'],
     ['CORS methods as an array', { CORSSettings: [{ host: '*', methods: ['get'] }] }, 'CORSSettings must be'],
-    ['no protocol at all', { HTTPEnabled: false }, 'HTTPEnabled and HTTPSEnabled are both false: set one of them to true'],
-    ['HTTPS without certificate', { HTTPSEnabled: true }, 'HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem'],
+    [
+      'no protocol at all',
+      { HTTPEnabled: false },
+      'HTTPEnabled and HTTPSEnabled are both false: set one of them to true',
+    ],
+    [
+      'HTTPS without certificate',
+      { HTTPSEnabled: true },
+      'HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem',
+    ],
   ])('%s', (_, settings, message) => {
     expect(refusal(settings)).toContain(message);
     expect(refusal({}, settings)).toContain(message);

@@ -27,7 +27,7 @@ function createWebServer(settings: WebServerSettings = {}): WebServer {
   return web;
 }
 
-/** A port that somebody else listens on until the test ends. */
+/** Listens on a port until the test ends, and returns the port. */
 async function occupyPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -38,17 +38,17 @@ async function occupyPort(): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** A TCP connection. It ends with the test. */
+/** Opens a TCP connection, which ends with the test. */
 async function connectTo(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1' });
-  // A 'close' follows.
+  // Node emits 'close' after every 'error'.
   socket.on('error', () => {});
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');
   return socket;
 }
 
-/** Watches a promise: gives whether it is settled. */
+/** Returns a function that tells whether a promise is settled. */
 function watch(promise: Promise<unknown>): () => boolean {
   let isSettled = false;
   const settle = (): void => {
@@ -80,7 +80,7 @@ describe('start', () => {
     expect(web.name).toBe('default');
   });
 
-  test('during stop waits for the end of that', async () => {
+  test('during stop waits until the server has stopped', async () => {
     const web = createWebServer();
     const peerAnswers = createDeferred();
     await web.start();
@@ -105,14 +105,14 @@ describe('start', () => {
     const web = createWebServer({ HTTPPort: await findClosedPort() });
     for (let i = 0; i < 3; i++) {
       expect(await web.start()).toEqual(succeeded);
-      // A connection that was used leaves nothing that keeps the port.
+      // A used connection must not keep the port busy.
       await requestPath(web.HTTPPort, '/');
       await web.stop();
     }
     expect(web.isRunning).toBe(false);
   });
 
-  test('with wrong settings fails, does not reject, and starts nothing', async () => {
+  test('with wrong settings fails without rejecting, and starts nothing', async () => {
     const web = createWebServer();
     expect(await web.start({ HTTPPort: -1 })).toEqual(failedWith(-20_008, 'HTTPPort'));
     expect(await web.start({ port: 80 } as WebServerSettings)).toEqual(failedWith(-20_008, '"port"'));
@@ -122,14 +122,14 @@ describe('start', () => {
     expect(await web.start()).toEqual(succeeded);
   });
 
-  test('on an address that is not ours fails', async () => {
+  test('on an address of another machine fails', async () => {
     const web = createWebServer();
     expect(await web.start({ IPAddressToListen: '192.0.2.1' })).toEqual(failedWith(-20_003, '192.0.2.1, port 0'));
     expect(await web.start({ IPAddressToListen: 'a\0b' })).toEqual(failedWith(-20_003));
     expect(await web.start()).toEqual(succeeded);
   });
 
-  test('with a busy HTTPS port leaves nothing listening on the HTTP port', async () => {
+  test('with a busy HTTPS port fails and frees the HTTP port', async () => {
     const { certificateFolder } = makeCertificateFolder();
     const [free, busy] = [await findClosedPort(), await occupyPort()];
     const web = createWebServer({ HTTPPort: free, HTTPSEnabled: true, HTTPSPort: busy, certificateFolder });
@@ -178,7 +178,7 @@ describe('start', () => {
     );
   });
 
-  test('the settings of the constructor are taken as they were then', async () => {
+  test('uses the settings as they were when the constructor was called', async () => {
     const settings = { ...LOCAL, name: 'before' };
     const web = createWebServer(settings);
     settings.name = 'after';
@@ -225,7 +225,7 @@ describe('a running server', () => {
     }
   });
 
-  test('survives what is no HTTP, and an error of its socket', async () => {
+  test('survives bytes that are no HTTP, and an error of its socket', async () => {
     const web = await startWebServer();
     const client = await connectTo(web.HTTPPort);
     client.end('\x16\x03\x01 this is no HTTP\r\n\r\n');
@@ -252,7 +252,7 @@ describe('a running server', () => {
 });
 
 describe('stop', () => {
-  test('at once after start leaves the server stopped', async () => {
+  test('right after start leaves the server stopped', async () => {
     const web = createWebServer({ HTTPPort: await findClosedPort() });
     const starting = web.start();
     await web.stop();
@@ -261,14 +261,14 @@ describe('stop', () => {
     await expectFree(web.HTTPPort);
   });
 
-  test('at once after a start that fails does nothing', async () => {
+  test('right after a start that fails does nothing', async () => {
     const web = createWebServer({ HTTPPort: await occupyPort() });
     const starting = web.start();
     await web.stop();
     expect((await starting).success).toBe(false);
   });
 
-  test('start, stop and start at once follow each other', async () => {
+  test('and start in one turn run in the order of the calls', async () => {
     const web = createWebServer();
     void web.start({ name: 'first' });
     await web.stop();
@@ -328,7 +328,7 @@ describe('stop', () => {
     expect(response.complete).toBe(false);
   });
 
-  test('cuts off answers that a route of the user has begun', async () => {
+  test('cuts off unfinished answers of a user’s route', async () => {
     const web = await startWebServer();
     const [server] = web.httpServers;
     server!.removeAllListeners('request');
@@ -342,7 +342,7 @@ describe('stop', () => {
     expect(error.message).toBe('aborted');
   });
 
-  test('ends WebSocket peers with 1001, then runs onTerminate in order of arrival, then that of the server', async () => {
+  test('closes peers with 1001, runs their onTerminate in order of arrival, then the server’s', async () => {
     const web = await startWebServer();
     const log: string[] = [];
     const server = new RecordingServerHandler({
@@ -388,7 +388,7 @@ describe('stop', () => {
     expect(server.names).toEqual(['onOpen', 'onConnection', 'onConnection', 'onTerminate']);
   });
 
-  test('gives peers 5 s in all: to answer, and to end TCP', async () => {
+  test('gives peers 5 s in all to answer and to end TCP', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
     const server = new RecordingServerHandler();
@@ -400,7 +400,7 @@ describe('stop', () => {
     await client.nextClose();
     await clock.advance(4500);
     client.sendClose(1001);
-    // The server ends its side, and the client does not end its own.
+    // The server ends its side of TCP, and the client does not end its own.
     await client.ended;
     expect(isStopped()).toBe(false);
     await clock.advance(600);
@@ -408,7 +408,7 @@ describe('stop', () => {
     expect(await handler.terminated).toMatchObject({ code: 1001, wasClean: true });
   });
 
-  test('hastens a server that was told to end in its own time', async () => {
+  test('hastens a WebSocket server that was terminated without a timeout', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
     const server = new RecordingServerHandler();
@@ -417,14 +417,14 @@ describe('stop', () => {
     wss.terminate();
     expect(await client.nextClose()).toBe('88 03e8');
     const stopping = web.stop();
-    // Nor is the end put off again.
+    // A further terminate() does not delay the end again.
     wss.terminate();
     await clock.advance(5100);
     await stopping;
     expect(wss.terminated).toBe(true);
   });
 
-  test('does not wait for an onConnection that has not decided: its client gets 503', async () => {
+  test('does not wait for an onConnection that has not decided, and its client gets 503', async () => {
     const web = await startWebServer();
     const never = createDeferred();
     const asked = createDeferred();
@@ -446,7 +446,7 @@ describe('stop', () => {
     never.resolve();
   });
 
-  test('cuts off after 5 s who has been refused and does not go', async () => {
+  test('cuts off after 5 s a refused client that does not close', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
     WebSocketServer.new(new RecordingServerHandler({ onConnection: () => null }), { webServer: web });
@@ -458,7 +458,7 @@ describe('stop', () => {
     expect(web.isRunning).toBe(false);
   });
 
-  test('cuts off after 5 s who is in the middle of a TLS handshake', async () => {
+  test('cuts off after 5 s a client in the middle of a TLS handshake', async () => {
     const clock = useFakeClock();
     const { certificateFolder } = makeCertificateFolder();
     const web = await startWebServer({ HTTPEnabled: false, HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
@@ -474,7 +474,7 @@ describe('stop', () => {
     expect(web.isRunning).toBe(false);
   });
 
-  test('gives upgrades that somebody else has taken 5 s', async () => {
+  test('gives upgrades that another listener has taken 5 s', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
     web.httpServers[0]!.on('upgrade', (_: IncomingMessage, socket: Socket) => {
@@ -492,7 +492,7 @@ describe('stop', () => {
     expect(web.isRunning).toBe(false);
   });
 
-  test('takes no new WebSocket server while it goes on', async () => {
+  test('refuses new WebSocket servers while it runs', async () => {
     const web = await startWebServer();
     const gate = createDeferred();
     const server = new RecordingServerHandler({ onTerminate: () => gate.promise });
@@ -507,7 +507,7 @@ describe('stop', () => {
     await stopping;
   });
 
-  test('leaves the WebSocket servers of other web servers alone', async () => {
+  test('does not end the WebSocket servers of other web servers', async () => {
     const [web, other] = [await startWebServer(), await startWebServer()];
     const wss = WebSocketServer.new(new RecordingServerHandler(), { webServer: other })!;
     const peer = await connectPeer(`ws://127.0.0.1:${other.HTTPPort}`);
@@ -516,7 +516,7 @@ describe('stop', () => {
     expect([wss.terminated, peer.hasClosed]).toEqual([false, false]);
   });
 
-  test('a server that has ended before is no longer waited for', async () => {
+  test('does not wait for a WebSocket server that has ended before', async () => {
     const web = await startWebServer();
     const server = new RecordingServerHandler();
     const wss = WebSocketServer.new(server, { webServer: web })!;
@@ -525,13 +525,13 @@ describe('stop', () => {
     await server.terminated;
     await web.stop();
     expect(server.names).toEqual(['onOpen', 'onTerminate']);
-    // Its paths are free, on the web server that is started again too.
+    // The path is free again, also after the web server is restarted.
     await web.start();
     expect(WebSocketServer.new(new RecordingServerHandler(), { webServer: web })).not.toBeNull();
   });
 });
 
-test('webServer() is always the same server, with the settings of 4D', () => {
+test('webServer() returns the same server every time, with the settings of 4D', () => {
   const web = webServer();
   expect(webServer()).toBe(web);
   expect(web).toBeInstanceOf(WebServer);
