@@ -4,7 +4,7 @@ import { callbackFailed, type ErrorCode, type ErrorRow, errorTable, FourDError }
 const CODES = Object.keys(errorTable) as ErrorCode[];
 
 describe('the table of errors', () => {
-  test('every code has a name of its own kind, a number and a sentence', () => {
+  test('has for each code a name that begins with ERR_, a number and a sentence', () => {
     const odd = Object.entries(errorTable).filter(
       ([code, { errCode, meaning }]) =>
         !/^ERR_[A-Z0-9_]+$/.test(code) || !Number.isInteger(errCode) || !meaning.endsWith('.'),
@@ -18,12 +18,12 @@ describe('the table of errors', () => {
     expect(CODES.filter((code) => errorTable[code].errCode === 0)).toEqual(['ERR_THROWN']);
   });
 
-  test('no two errors share a negative number', () => {
+  test('gives each negative number to one error only', () => {
     const negative = CODES.map((code) => errorTable[code].errCode).filter((errCode) => errCode < 0);
     expect(new Set(negative).size).toBe(negative.length);
   });
 
-  test('what ends a connection names its close code, which is its number, and its cause; what ends none names neither', () => {
+  test('names close code and cause of errors that end a connection, and neither for all others', () => {
     const odd = CODES.filter((code) => {
       const { errCode, closeCode, cause }: ErrorRow = errorTable[code];
       return errCode >= 1000
@@ -47,35 +47,35 @@ describe('the table of errors', () => {
 });
 
 describe('FourDError', () => {
-  test.each(CODES)('%s: number and close code come from the table', (code) => {
+  test.each(CODES)('%s: takes number and close code from the table', (code) => {
     const error = new FourDError(code, 'what happened');
     const { errCode } = errorTable[code];
     expect(error).toMatchObject({ name: 'FourDError', code, errCode, message: 'what happened' });
     expect(error.closeCode).toBe(errCode >= 1000 ? errCode : 1006);
   });
 
-  test('it is an Error, and says so', () => {
+  test('is an Error with name and message', () => {
     const error = new FourDError('ERR_INVALID_URL', 'invalid URL');
     expect(error).toBeInstanceOf(Error);
     expect(String(error)).toBe('FourDError: invalid URL');
     expect(error.stack).toContain('errors.test.ts');
   });
 
-  test('without details it has none, and is of the caller’s making', () => {
+  test('without details has no detail fields, and is an error of the local side', () => {
     const error = new FourDError('ERR_INVALID_URL', 'invalid URL');
     expect(Object.keys(error).toSorted()).toEqual(['code', 'componentSignature', 'errCode', 'name', 'side']);
     expect(error).toMatchObject({ componentSignature: 'host', side: 'local' });
     expect('cause' in error).toBe(false);
   });
 
-  test('the caller’s mistakes show where they were made, those of a peer have no such place', () => {
+  test('has a stack trace for mistakes of the caller, and none for errors of the peer', () => {
     const { stackTraceLimit } = Error;
     expect(new FourDError('ERR_INVALID_URL', 'invalid URL').stack).toContain('errors.test.ts');
     expect(new FourDError('ERR_CONNECTION_LOST', 'lost', { side: 'remote' }).stack).toBe('FourDError: lost');
     expect(Error.stackTraceLimit).toBe(stackTraceLimit);
   });
 
-  test('it carries all details that it is given', () => {
+  test('keeps all details that were passed', () => {
     const details = {
       cause: new Error('below'),
       componentSignature: 'HTCL',
@@ -90,12 +90,12 @@ describe('FourDError', () => {
     for (const [name, value] of Object.entries(details)) expect(error[name as keyof typeof details]).toBe(value);
   });
 
-  test('the cause may be anything but undefined', () => {
+  test('keeps any cause but undefined', () => {
     expect(new FourDError('ERR_CALLBACK_FAILED', '', { cause: null }).cause).toBeNull();
     expect(Object.hasOwn(new FourDError('ERR_CALLBACK_FAILED', '', { cause: undefined }), 'cause')).toBe(false);
   });
 
-  test('the number that user code gives shows in errCode and is no close code', () => {
+  test('has the number of user code as errCode, and not as close code', () => {
     const error = new FourDError('ERR_THROWN', 'mine', { errCode: 1000 });
     expect(error.errCode).toBe(1000);
     expect(error.closeCode).toBe(1006);
@@ -108,7 +108,7 @@ describe('FourDError', () => {
 });
 
 describe('what user code throws', () => {
-  test('an Error gives its message and becomes the cause', () => {
+  test('an Error becomes the cause, and its message part of the text', () => {
     const thrown = new TypeError('x is undefined');
     const error = callbackFailed('onMessage', thrown);
     expect(error).toMatchObject({
@@ -119,7 +119,7 @@ describe('what user code throws', () => {
     expect(error.cause).toBe(thrown);
   });
 
-  test('a FourDError is a cause like any other, so that the peer sees 1011', () => {
+  test('a FourDError becomes the cause too, and the close code stays 1011', () => {
     const thrown = new FourDError('ERR_INVALID_JSON', 'mine');
     const error = callbackFailed('onMessage', thrown);
     expect(error).toMatchObject({ code: 'ERR_CALLBACK_FAILED', closeCode: 1011, cause: thrown });
@@ -141,8 +141,8 @@ describe('what user code throws', () => {
       }),
       'a value that cannot be shown as text',
     ],
-    ['an error whose message is no text', Object.assign(new Error('x'), { message: 7 }), '7'],
-  ])('%s has a text', (_, thrown, text) => {
+    ['an error whose message is not a string', Object.assign(new Error('x'), { message: 7 }), '7'],
+  ])('%s gets a text', (_, thrown, text) => {
     expect(callbackFailed('onOpen', thrown).message).toBe(`onOpen failed: ${text}`);
   });
 });

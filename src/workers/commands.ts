@@ -5,18 +5,19 @@ import { currentContext, isThenable, Worker, mainWorker } from './worker.ts';
 /** Workers that are alive, or ending, by name. Names are case-sensitive. */
 const workers = new Map<string, Worker>();
 
-/** The number of the main process, as in 4D. */
+/** The process number of the main process, as in 4D. */
 const MAIN_PROCESS_NUMBER = 1;
 
 /**
- * Sends a message to a worker: a call that it runs later, when its turn comes. The worker is created when there is none
- * of that name.
+ * Sends a message to a worker: a call that the worker runs in a later turn. The worker is created when there is no
+ * worker of that name.
  *
- * @remarks Messages of one worker run in order and never overlap; a promise that `fn` returns is awaited before the next.
- * Arguments are passed by reference. What `fn` throws goes to the worker's error handler ({@link onErrCall}), else to
- * the console. A worker that has been killed and calls itself does nothing; what others send it meanwhile goes to its
- * successor.
+ * @remarks Messages of one worker run in order and never overlap; a promise that `fn` returns is awaited before the
+ * next message. Arguments are passed by reference. Errors that `fn` throws go to the worker's error handler ({@link
+ * onErrCall}), else to the console. A message that a killed worker sends to itself is dropped; a message that others
+ * send to a killed worker goes to its successor.
  * @param name - name of the worker, case-sensitive; 1 is the main process
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_WORKER`
  * @see the 4D command CALL WORKER
  */
 export function callWorker<Args extends readonly unknown[]>(
@@ -25,8 +26,9 @@ export function callWorker<Args extends readonly unknown[]>(
   ...args: Args
 ): void {
   if (typeof fn !== 'function' || !isWorkerName(name)) {
-    const problem = typeof fn === 'function' ? 'the name must be a text that is not empty, or 1' : 'no function to run';
-    generateError(new FourDError('ERR_INVALID_WORKER', `callWorker: ${problem}`), undefined);
+    const problem =
+      typeof fn === 'function' ? 'the name must be a string that is not empty, or 1' : 'pass the function to run';
+    generateError(new FourDError('ERR_INVALID_WORKER', `cannot call the worker: ${problem}`), undefined);
     return;
   }
   const target = workerNamed(name) ?? createWorker(name as string);
@@ -36,11 +38,11 @@ export function callWorker<Args extends readonly unknown[]>(
 }
 
 /**
- * Ends a worker: messages that wait are dropped, the current one finishes, then the sockets and servers that it created
- * are closed (1001, destroyed after 2 s), each with its onTerminate.
+ * Ends a worker: messages that wait are dropped, the current message finishes, then the sockets and servers that the
+ * worker created are closed (with 1001, and destroyed after 2 s), each with its onTerminate.
  *
  * @remarks An unknown name does nothing. The main process only loses its waiting messages.
- * @param name - name of the worker; by default the current one
+ * @param name - name of the worker; by default the current worker
  * @see the 4D command KILL WORKER
  */
 export function killWorker(name?: string | 1): void {
@@ -58,8 +60,8 @@ export function currentProcessName(): string {
 }
 
 /**
- * The current worker's own variables. They last from message to message, until the worker is killed; no other worker
- * sees them. The main process has its own too.
+ * The process variables of the current worker. They last from message to message until the worker is killed, and no
+ * other worker sees them. The main process has variables of its own too.
  */
 export function processVariables(): Record<string, unknown> {
   return currentContext().worker.variables;
@@ -82,7 +84,7 @@ function createWorker(name: string): Worker {
   return worker;
 }
 
-/** Runs a message so that nothing it throws gets any further. */
+/** Runs a message, and reports what it throws instead of passing it on. */
 function runMessage(worker: Worker, message: () => unknown): unknown {
   const report = (thrown: unknown): void => reportError(callbackFailed(`worker ${worker.name}`, thrown), worker);
   try {

@@ -1,5 +1,5 @@
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
-import { type Attempt, currentContext, type ErrorHandler, isThenable, type Worker, runInContext } from './worker.ts';
+import { currentContext, type ErrorHandler, isThenable, runInContext, type TryScope, type Worker } from './worker.ts';
 
 /** Scopes of {@link onErrCall}, named as in 4D. */
 export const ek: { readonly local: 'local'; readonly global: 'global' } = { local: 'local', global: 'global' };
@@ -9,12 +9,12 @@ let globalHandler: ErrorHandler | undefined;
 /**
  * Installs a handler for generated errors, instead of exceptions.
  *
- * @remarks With a handler, a call that generates an error calls it once and goes on with its failing value (null or
- * undefined). Errors within `tryExpr` do not reach it. A local handler hides the global one. What fails within a
- * handler is thrown there; what a handler throws goes to the caller of the failing call, or to the console where there
- * is none.
+ * @remarks With a handler, a call that generates an error calls the handler once and returns its failing value (null or
+ * undefined). Errors within `tryExpr` do not reach the handler. A local handler hides the global handler. An error that
+ * is generated within a handler is thrown there. An error that a handler throws goes to the caller of the failing call,
+ * or to the console where there is no caller.
  * @param handler - called with the error stack; null or `''` removes the handler
- * @param scope - `ek.local` (default): errors of the current worker or main process; `ek.global`: of all
+ * @param scope - `ek.local` (default): errors of the current worker or main process; `ek.global`: errors of all of them
  * @see the 4D command ON ERR CALL
  */
 export function onErrCall(handler: ErrorHandler | null | '', scope: 'local' | 'global' = ek.local): void {
@@ -26,7 +26,7 @@ export function onErrCall(handler: ErrorHandler | null | '', scope: 'local' | 'g
 /**
  * The current error stack, the most specific item first.
  *
- * @returns the items inside an error handler, and after a `tryExpr` in which something failed until the next one;
+ * @returns the items inside an error handler, and after a `tryExpr` in which something failed until the next `tryExpr`;
  *   null outside any error
  * @see the 4D command Last errors
  */
@@ -35,32 +35,33 @@ export function lastErrors(): readonly ErrorItem[] | null {
 }
 
 /**
- * Evaluates an expression, and keeps every error to itself: generated ones and exceptions alike.
+ * Evaluates an expression, and keeps every error of it: generated errors and exceptions alike.
  *
- * @returns the value; undefined when it threw or rejected; the failing value (null or undefined) of a call in it that
- *   generated an error. The items are in {@link lastErrors}.
+ * @returns the value; undefined when the expression threw or rejected; the failing value (null or undefined) of a call
+ * in
+ *   it that generated an error. The error items are in {@link lastErrors}.
  * @see the 4D command Try
  */
 export function tryExpr<T>(expression: () => Promise<T>): Promise<T | undefined>;
 export function tryExpr<T>(expression: () => T): T | undefined;
 export function tryExpr(expression: () => unknown): unknown {
-  const { worker, attempt: outer } = currentContext();
-  const attempt: Attempt = { errors: [], outer, isOver: false };
+  const { worker, tryScope: outer } = currentContext();
+  const tryScope: TryScope = { errors: [], outer, isOver: false };
   worker.lastErrors = null;
   const end = (): void => {
-    attempt.isOver = true;
-    worker.lastErrors = attempt.errors.length > 0 ? attempt.errors : null;
+    tryScope.isOver = true;
+    worker.lastErrors = tryScope.errors.length > 0 ? tryScope.errors : null;
   };
   const succeed = (value: unknown): unknown => {
     end();
     return value;
   };
   const fail = (thrown: unknown): undefined => {
-    attempt.errors.unshift(toItem(thrown));
+    tryScope.errors.unshift(toItem(thrown));
     end();
   };
   try {
-    const result = runInContext({ worker, attempt }, expression);
+    const result = runInContext({ worker, tryScope }, expression);
     return isThenable(result) ? Promise.resolve(result).then(succeed, fail) : succeed(result);
   } catch (thrown) {
     return fail(thrown);
@@ -68,12 +69,12 @@ export function tryExpr(expression: () => unknown): unknown {
 }
 
 /**
- * Generates an error of the caller's own.
+ * Generates an error with the caller's own code and message.
  *
  * @param code - `errCode` of the error item
- * @param text - its message
+ * @param text - message of the error item
  * @returns undefined, when `tryExpr` or an error handler took the error
- * @throws FourDError `ERR_THROWN` when nobody did
+ * @throws FourDError `ERR_THROWN` when neither took it
  * @see the 4D command throw
  */
 export function throwError(code: number, text: string): undefined {
@@ -81,17 +82,17 @@ export function throwError(code: number, text: string): undefined {
 }
 
 /**
- * The error operation: what every call does that "generates an error". Exactly one of: the running `tryExpr` keeps it,
- * the handler of the current process is called, the global handler is called, it is thrown.
+ * Generates an error, as 4D names it. Exactly one of these happens: the running `tryExpr` keeps the error, the handler
+ * of the current worker is called, the global handler is called, or the error is thrown.
  *
  * @param failingValue - what the failing call returns when it does not throw
  */
 export function generateError<T>(error: FourDError, failingValue: T): T {
-  const { worker, attempt } = currentContext();
-  const taker = runningAttempt(attempt);
-  if (taker !== undefined) {
-    taker.errors.unshift(error.item);
-    worker.lastErrors = taker.errors;
+  const { worker, tryScope } = currentContext();
+  const running = runningScope(tryScope);
+  if (running !== undefined) {
+    running.errors.unshift(error.item);
+    worker.lastErrors = running.errors;
     return failingValue;
   }
   const handler = handlerOf(worker);
@@ -101,7 +102,7 @@ export function generateError<T>(error: FourDError, failingValue: T): T {
 }
 
 /**
- * Reports an error that no caller waits for: to the handler of the process, else to the console, never by an exception.
+ * Reports an error that has no caller: to the error handler of the worker, else to the console. Never throws.
  */
 export function reportError(error: FourDError, worker: Worker): void {
   const handler = handlerOf(worker);
@@ -116,33 +117,33 @@ export function reportError(error: FourDError, worker: Worker): void {
   }
 }
 
-function runningAttempt(attempt: Attempt | undefined): Attempt | undefined {
-  let found = attempt;
+function runningScope(tryScope: TryScope | undefined): TryScope | undefined {
+  let found = tryScope;
   while (found?.isOver === true) found = found.outer;
   return found;
 }
 
-/** The handler that a process's error goes to. None for the errors of a handler: they would call it without end. */
+/** The handler for an error of a worker. Undefined while a handler runs: its own errors would call it without end. */
 function handlerOf(worker: Worker): ErrorHandler | undefined {
   return worker.isHandlingError ? undefined : (worker.errorHandler ?? globalHandler);
 }
 
 function callHandler(worker: Worker, handler: ErrorHandler, error: FourDError): void {
-  const before = worker.lastErrors;
+  const previousErrors = worker.lastErrors;
   const errors = [error.item];
   worker.lastErrors = errors;
   worker.isHandlingError = true;
   try {
     const result: unknown = handler(errors);
-    // Nobody waits for an asynchronous handler.
+    // An asynchronous handler is not awaited, so its rejection is printed.
     if (isThenable(result)) Promise.resolve(result).catch(printError);
   } finally {
     worker.isHandlingError = false;
-    worker.lastErrors = before;
+    worker.lastErrors = previousErrors;
   }
 }
 
-/** The last resort: an error that nobody handles must neither pass in silence nor end the process. */
+/** Prints an error that no handler took: it must neither go unnoticed nor end the Node process. */
 function printError(error: unknown): void {
   // oxlint-disable-next-line no-console -- see above
   console.error(error);

@@ -2,67 +2,69 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
 import { Queue } from '../base/queue.ts';
 
-/** Handles the errors of a process: what `onErrCall` installs. */
+/** The handler that `onErrCall` installs for the errors of a worker, or of all workers. */
 export type ErrorHandler = (errors: readonly ErrorItem[]) => void;
 
-/** A `tryExpr`: while it runs, it takes the errors that are generated within it. */
-export interface Attempt {
-  /** The most specific, that is the latest, first. */
+/** The scope of a `tryExpr`, which keeps the errors that are generated within it while it runs. */
+export interface TryScope {
+  /** The errors, the latest (that is, the most specific) first. */
   readonly errors: ErrorItem[];
-  /** The one around it. */
-  readonly outer: Attempt | undefined;
-  /** Code that it started may go on behind it: its errors are no longer the attempt's. */
+  /** The scope around this scope. */
+  readonly outer: TryScope | undefined;
+  /** True when the `tryExpr` is over. Code that it started may still run, but its errors belong to the outer scope. */
   isOver: boolean;
 }
 
-/** In which process code runs, and within which `tryExpr`. It follows the code across every await. */
+/**
+ * The worker in which code runs, and the `tryExpr` around the code. The context follows the code across every await.
+ */
 export interface ExecutionContext {
   readonly worker: Worker;
-  readonly attempt: Attempt | undefined;
+  readonly tryScope: TryScope | undefined;
 }
 
-/** What a process closes when it ends. */
+/** A socket or server that its worker closes when the worker ends. */
 export interface WorkerResource {
-  /** Closes it. It must give itself back with {@link Worker.disown} when its last callback is over. */
+  /** Closes the resource, which must call {@link Worker.disown} when its last callback is over. */
   onWorkerEnding(): void;
 }
 
-/** Something that waits for its turn in a worker. */
+/** A message or socket callback that waits for its turn in a worker. */
 interface Task {
   readonly run: () => unknown;
-  /** Called when the task is over, whatever became of it. */
+  /** Called when the task is over, whether it succeeded or failed. */
   readonly done: (() => void) | undefined;
   /** Messages are dropped when the worker is killed; socket callbacks are not. */
   readonly isMessage: boolean;
 }
 
 /**
- * `alive`: takes messages. `killed`: the message that runs is the last one. `closing`: it is over, and what the worker owns
- * is being closed. `ended`: nothing is left.
+ * `alive`: the worker takes messages. `killed`: the message that runs is the last one. `closing`: that message is over,
+ * and the resources of the worker are being closed. `ended`: all resources are closed.
  */
 type WorkerState = 'alive' | 'killed' | 'closing' | 'ended';
 
 /**
- * A named logical process on this thread: its own variables and error handler, and a queue of tasks that run one at a
- * time, a returned promise being awaited.
+ * A worker on this thread: a name, variables and an error handler of its own, and a queue of tasks that run one at a
+ * time. A promise that a task returns is awaited before the next task.
  *
  * @see the 4D command CALL WORKER
  */
 export class Worker {
   readonly name: string;
   readonly isMain: boolean;
-  /** The process's own bag of variables. */
+  /** The process variables of this worker. */
   readonly variables: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   errorHandler: ErrorHandler | undefined;
-  /** True while an error handler runs: it is not called for its own errors. */
+  /** True while an error handler runs: the handler is not called for its own errors. */
   isHandlingError = false;
   lastErrors: readonly ErrorItem[] | null = null;
-  /** What others sent while this process was ending: its successor begins with it. */
+  /** Messages that others sent while this worker was ending. Its successor runs them first. */
   messagesForSuccessor: (() => unknown)[] = [];
-  /** The context of code that runs in this process, outside any `tryExpr`. */
-  readonly context: ExecutionContext = { worker: this, attempt: undefined };
+  /** The context of code that runs in this worker, outside any `tryExpr`. */
+  readonly context: ExecutionContext = { worker: this, tryScope: undefined };
   readonly #onEnded: (() => void) | undefined;
-  readonly #owned = new Set<WorkerResource>();
+  readonly #resources = new Set<WorkerResource>();
   #tasks = new Queue<Task>();
   #taskCount = 0;
   #isBusy = false;
@@ -70,7 +72,7 @@ export class Worker {
   #isRunningTasks = false;
   #state: WorkerState = 'alive';
 
-  /** @param onEnded - called when a killed process is over; the main process has none and never ends */
+  /** @param onEnded - called when a killed worker has ended; undefined for the main process, which never ends */
   constructor(name: string, onEnded: (() => void) | undefined) {
     this.name = name;
     this.isMain = onEnded === undefined;
@@ -82,24 +84,24 @@ export class Worker {
     return this.#state !== 'alive';
   }
 
-  /** Queues a message. It runs in a later turn of the event loop. */
+  /** Queues a message, which runs in a later turn of the event loop. */
   post(run: () => unknown): void {
     this.#add({ run, done: undefined, isMessage: true });
     this.#schedule();
   }
 
   /**
-   * Runs a socket callback as a task of this worker: at once when the worker is idle, else when its turn comes.
+   * Runs a socket callback as a task of this worker: at once when the worker is idle, else behind the tasks that wait.
    *
    * @param run - must not throw; a promise that it returns must not reject
-   * @param done - called when it is over
+   * @param done - called when the task is over
    */
   runTask(run: () => unknown, done?: () => void): void {
     this.#add({ run, done, isMessage: false });
     if (!this.#isBusy && !this.#isScheduled) this.#runTasks();
   }
 
-  /** As {@link runTask}, in front of all that waits. Not for a process that {@link isBusy}. */
+  /** As {@link runTask}, but in front of all tasks that wait. Only while the worker is not busy: see {@link isBusy}. */
   runTaskFirst(run: () => unknown, done: () => void): void {
     this.#run({ run, done, isMessage: false });
   }
@@ -109,37 +111,37 @@ export class Worker {
     return this.#isBusy;
   }
 
-  /** Whether the code that is running runs in this process, outside any `tryExpr`. */
+  /** Whether the calling code runs in this worker, outside any `tryExpr`. */
   get isCurrent(): boolean {
     return currentContext() === this.context;
   }
 
-  /** Runs code in this process now, whatever process calls. */
+  /** Runs code in the context of this worker at once, whichever worker calls. */
   enter<T>(run: () => T): T {
     return this.isCurrent ? run() : runInContext(this.context, run);
   }
 
-  /** Registers something to close when this process ends. */
-  own(owned: WorkerResource): void {
-    this.#owned.add(owned);
-    // Made by the last message of a killed worker: it goes the same way as what was there before.
-    if (this.#state === 'closing' || this.#state === 'ended') setImmediate(() => owned.onWorkerEnding());
+  /** Registers a resource to close when this worker ends. */
+  own(resource: WorkerResource): void {
+    this.#resources.add(resource);
+    // The last message of a killed worker may create a resource after the others were closed.
+    if (this.#state === 'closing' || this.#state === 'ended') setImmediate(() => resource.onWorkerEnding());
   }
 
   /** The counterpart of {@link own}. */
-  disown(owned: WorkerResource): void {
-    this.#owned.delete(owned);
+  disown(resource: WorkerResource): void {
+    this.#resources.delete(resource);
     if (this.isEnding) this.#schedule();
   }
 
-  /** Drops the messages that wait. A worker then ends: the current task may finish, and what it owns is closed. */
+  /** Drops the messages that wait, and ends the worker: the current task may finish, then the resources are closed. */
   kill(): void {
     const tasks = this.#tasks;
     this.#tasks = new Queue();
     this.#taskCount = 0;
     for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) if (!task.isMessage) this.#add(task);
     if (this.isMain) return;
-    // What another process kills a second time is the successor; one that kills itself does not know of any.
+    // A second kill from outside is meant for the successor; a worker that kills itself does not know of a successor.
     if (currentContext().worker !== this) this.messagesForSuccessor = [];
     if (this.isEnding) return;
     this.#state = 'killed';
@@ -151,7 +153,7 @@ export class Worker {
     this.#taskCount++;
   }
 
-  /** Later, so that the caller of {@link post} goes on first. */
+  /** Runs the tasks in a later turn, so that the caller of {@link post} goes on first. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -162,16 +164,16 @@ export class Worker {
   }
 
   /**
-   * Runs the tasks that wait. What they add waits for the next turn of the event loop: a worker that calls itself lets
-   * others run, and the stack does not grow with the queue.
+   * Runs the tasks that wait. Tasks that these add wait for the next turn of the event loop: a worker that calls itself
+   * lets others run, and the stack does not grow with the queue.
    */
   #runTasks(): void {
     if (this.#isRunningTasks) return;
     this.#isRunningTasks = true;
-    for (let left = this.#taskCount; !this.#isBusy; left--) {
-      // In front of what waits: busy sockets would never leave the queue empty.
-      if (this.#state === 'killed') this.#closeOwned();
-      const task = left > 0 ? this.#tasks.shift() : undefined;
+    for (let remaining = this.#taskCount; !this.#isBusy; remaining--) {
+      // Busy sockets would never leave the queue empty, so a killed worker does not wait for that.
+      if (this.#state === 'killed') this.#closeResources();
+      const task = remaining > 0 ? this.#tasks.shift() : undefined;
       if (task === undefined) break;
       this.#taskCount--;
       this.#run(task);
@@ -195,29 +197,29 @@ export class Worker {
     }
     void result.then(() => {
       finish();
-      // What was posted meanwhile has its turn: promises alone must not keep the event loop from turning.
+      // A message that was posted meanwhile has scheduled a turn: promises alone must not block the event loop.
       return this.#isScheduled ? undefined : this.#runTasks();
     });
   }
 
-  #closeOwned(): void {
+  #closeResources(): void {
     this.#state = 'closing';
-    for (const owned of this.#owned) owned.onWorkerEnding();
+    for (const resource of this.#resources) resource.onWorkerEnding();
   }
 
   #endIfOver(): void {
-    if (this.#state !== 'closing' || this.#owned.size > 0) return;
+    if (this.#state !== 'closing' || this.#resources.size > 0) return;
     this.#state = 'ended';
     this.#onEnded?.();
   }
 }
 
-/** The process of all code that no worker runs. */
+/** The main process: runs all code that runs in no named worker. */
 export const mainWorker: Worker = new Worker('Main process', undefined);
 
 /**
- * Made when the first worker or `tryExpr` needs it: until then following contexts costs nothing, and programs without
- * workers never pay.
+ * Created when the first worker or `tryExpr` needs it. Programs without workers do not pay for following contexts
+ * across awaits.
  */
 let storage: AsyncLocalStorage<ExecutionContext> | undefined;
 
@@ -226,13 +228,13 @@ export function currentContext(): ExecutionContext {
   return storage?.getStore() ?? mainWorker.context;
 }
 
-/** Runs code, and all that it starts, in a context. */
+/** Runs code, and all code that it starts, in a context. */
 export function runInContext<T>(context: ExecutionContext, run: () => T): T {
   storage ??= new AsyncLocalStorage();
   return storage.run(context, run);
 }
 
-/** Tells whether a callback's result is to be awaited. */
+/** Tells whether the result of a callback must be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -11,7 +11,7 @@ test.each<[string, object, boolean]>([
   ['a method', { onMessage() {} }, true],
   ['a property that holds a function', { onMessage: () => {} }, true],
   ['an inherited method', new (class extends Base {})(), true],
-  ['a getter that gives a function', Object.defineProperty({}, 'onMessage', { get: () => () => {} }), true],
+  ['a getter that returns a function', Object.defineProperty({}, 'onMessage', { get: () => () => {} }), true],
   ['a method of an object without prototype', Object.assign(Object.create(null) as object, { onMessage() {} }), true],
   ['nothing', {}, false],
   ['undefined', { onMessage: undefined }, false],
@@ -21,7 +21,7 @@ test.each<[string, object, boolean]>([
   expect(hasCallback(handler, 'onMessage')).toBe(expected);
 });
 
-test('hasCallback: a getter that throws is no method', () => {
+test('hasCallback: false for a getter that throws', () => {
   const handler = {
     get onMessage(): never {
       throw new Error('broken');
@@ -30,7 +30,7 @@ test('hasCallback: a getter that throws is no method', () => {
   expect(hasCallback(handler, 'onMessage')).toBe(false);
 });
 
-test('callHandler passes subject and event, with the handler as this, and gives what the method returns', () => {
+test('callHandler passes subject and event, with the handler as this, and returns the result of the method', () => {
   const [subject, event] = [{}, {}];
   const handler = {
     onMessage(this: unknown, ...parameters: unknown[]): unknown[] {
@@ -53,7 +53,7 @@ test('callHandler looks the method up at each call', () => {
   expect(callHandler(handler, 'onMessage', {}, {})).toBe('second');
 });
 
-test('callHandler lets through what the method throws', () => {
+test('callHandler throws what the method throws', () => {
   const failure = new Error('broken');
   const handler = {
     onMessage() {

@@ -13,7 +13,7 @@ function message(data: unknown): QueuedEvent {
   return { type: 'message', data };
 }
 
-/** An owner that keeps what it hears, in one log with what the callbacks do. */
+/** An owner that logs its calls, in one log with what the callbacks do. */
 class Owner implements CallbackOwner {
   readonly subject = { name: 'subject' };
   handler: object = {};
@@ -39,11 +39,11 @@ class Owner implements CallbackOwner {
   }
 
   onQueueIdle(): void {
-    this.log.push('drained');
+    this.log.push('idle');
   }
 }
 
-/** A handler whose onMessage logs, and waits for the gate that stands for its message. */
+/** A handler whose onMessage logs, and waits for the gate that is named like the message. */
 function gatedHandler(owner: Owner, gates: Readonly<Record<string, Deferred<void>>>): object {
   return {
     async onMessage(_subject: object, event: { readonly data: string }): Promise<void> {
@@ -60,7 +60,7 @@ function makeQueue(owner: Owner, handler: object, worker: Worker = mainWorker, m
   return new CallbackQueue(owner, worker);
 }
 
-/** The process of a worker that is idle. */
+/** Creates the worker of this name. Resolves when the worker is idle. */
 async function workerOf(name: string): Promise<Worker> {
   const { worker } = await runInWorker(name, () => currentContext());
   await turns(2);
@@ -68,7 +68,7 @@ async function workerOf(name: string): Promise<Worker> {
 }
 
 describe('in the main process', () => {
-  test('an idle queue delivers within push()', () => {
+  test('delivers within push() when the queue is idle', () => {
     const owner = new Owner();
     const seen: unknown[][] = [];
     const handler = { onMessage: (...parameters: unknown[]) => void seen.push(parameters) };
@@ -80,7 +80,7 @@ describe('in the main process', () => {
     expect(owner.log).toEqual([]);
   });
 
-  test('the owner hears before and after each callback but onMessage, missing ones too', () => {
+  test('tells the owner before and after each callback but onMessage, also when the callback is missing', () => {
     const owner = new Owner();
     const queue = makeQueue(owner, { onOpen: () => void owner.log.push('onOpen'), onTerminate: 'no function' });
     queue.push(OPEN);
@@ -89,7 +89,7 @@ describe('in the main process', () => {
     expect(owner.log).toEqual(['before open', 'onOpen', 'after open', 'before terminate', 'after terminate']);
   });
 
-  test('members are looked up when the event fires, and called with this = the handler', () => {
+  test('looks callbacks up when the event fires, and calls them with this = the handler', () => {
     const handler: Record<string, unknown> = {};
     const queue = makeQueue(new Owner(), handler);
     const seen: unknown[] = [];
@@ -105,7 +105,7 @@ describe('in the main process', () => {
     expect(seen).toEqual(['first', handler, 'second']);
   });
 
-  test('callbacks never overlap and keep their order', async () => {
+  test('runs callbacks in order and never two at a time', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
     const queue = makeQueue(owner, gatedHandler(owner, gates));
@@ -121,7 +121,7 @@ describe('in the main process', () => {
     expect(owner.log.slice(3)).toEqual(['b ends', 'c begins', 'c ends', 'before terminate', 'after terminate']);
   });
 
-  test('onAfterCallback waits for the promise of the callback', async () => {
+  test('calls onAfterCallback when the promise of the callback has settled', async () => {
     const owner = new Owner();
     const gate = createDeferred();
     makeQueue(owner, { onOpen: () => gate.promise }).push(OPEN);
@@ -132,7 +132,7 @@ describe('in the main process', () => {
     expect(owner.log).toEqual(['before open', 'after open']);
   });
 
-  test('an event pushed from within a callback waits until that is over', () => {
+  test('delivers an event that a callback pushes after that callback', () => {
     const log: unknown[] = [];
     const handler = {
       onMessage(_subject: object, { data }: { readonly data: number }): void {
@@ -146,7 +146,7 @@ describe('in the main process', () => {
     expect(log).toEqual(['1 begins', '1 ends', '2 begins', '2 ends', '3 begins', '3 ends']);
   });
 
-  test('the owner hears once that as many events wait as may, and once that none waits any more', async () => {
+  test('tells the owner once that the queue is full, and once that it is idle', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
     const queue = makeQueue(owner, gatedHandler(owner, gates), mainWorker, 2);
@@ -162,10 +162,10 @@ describe('in the main process', () => {
     expect(owner.log.slice(2)).toEqual(['a ends', 'b begins']);
     gates.b.resolve();
     await turns();
-    expect(owner.log.slice(4)).toEqual(['b ends', 'c begins', 'c ends', 'd begins', 'd ends', 'drained']);
+    expect(owner.log.slice(4)).toEqual(['b ends', 'c begins', 'c ends', 'd begins', 'd ends', 'idle']);
   });
 
-  test('a queue that has drained can fill up again', async () => {
+  test('tells the owner again when the queue fills up again', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
     const queue = makeQueue(owner, gatedHandler(owner, gates), mainWorker, 1);
@@ -175,15 +175,10 @@ describe('in the main process', () => {
     for (const name of ['b', 'y']) queue.push(message(name));
     gates.b.resolve();
     await turns();
-    expect(owner.log.filter((line) => line === 'full' || line === 'drained')).toEqual([
-      'full',
-      'drained',
-      'full',
-      'drained',
-    ]);
+    expect(owner.log.filter((line) => line === 'full' || line === 'idle')).toEqual(['full', 'idle', 'full', 'idle']);
   });
 
-  test('an owner that asks within a callback hears when no event waits any more', () => {
+  test('notifyWhenIdle() within a callback tells the owner once when no event waits any more', () => {
     const owner = new Owner();
     const queue = makeQueue(owner, { onMessage: () => void owner.log.push('message') });
     owner.onAfterCallback = () => {
@@ -192,26 +187,26 @@ describe('in the main process', () => {
       owner.log.push('asked');
     };
     queue.push(OPEN);
-    expect(owner.log).toEqual(['before open', 'asked', 'message', 'drained']);
+    expect(owner.log).toEqual(['before open', 'asked', 'message', 'idle']);
     queue.push(message('later'));
     expect(owner.log.slice(-1)).toEqual(['message']);
   });
 
-  test('events pushed while the owner hears of the drained queue are delivered', async () => {
+  test('delivers events that the owner pushes within onQueueIdle', async () => {
     const owner = new Owner();
     const gate = createDeferred();
     const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), mainWorker, 1);
     owner.onQueueIdle = () => {
-      owner.log.push('drained');
+      owner.log.push('idle');
       if (!owner.log.includes('late begins')) queue.push(message('late'));
     };
     for (const name of ['a', 'b']) queue.push(message(name));
     gate.resolve();
     await turns();
-    expect(owner.log.slice(-3)).toEqual(['drained', 'late begins', 'late ends']);
+    expect(owner.log.slice(-3)).toEqual(['idle', 'late begins', 'late ends']);
   });
 
-  test('a hundred thousand waiting events do not need as many frames of stack', async () => {
+  test('delivers a hundred thousand waiting events without growing the stack', async () => {
     const owner = new Owner();
     const gate = createDeferred();
     let count = 0;
@@ -224,7 +219,7 @@ describe('in the main process', () => {
     expect(owner.log).toEqual([]);
   });
 
-  test('mute() drops the messages that wait and those to come, but no other event', async () => {
+  test('mute() drops waiting messages and later messages, but no other event', async () => {
     const owner = new Owner();
     const gate = createDeferred();
     const queue = makeQueue(owner, gatedHandler(owner, { a: gate }));
@@ -243,7 +238,7 @@ describe('in the main process', () => {
     ['undefined', undefined],
     ['null', null],
     ['an object', { on: 'purpose' }],
-  ])('a callback that throws or rejects with %s is told, and the queue goes on', async (_what, thrown) => {
+  ])('tells the owner of a callback that throws or rejects with %s, and goes on', async (_what, thrown) => {
     const owner = new Owner();
     const handler = {
       onOpen(): never {
@@ -262,7 +257,7 @@ describe('in the main process', () => {
     expect(owner.thrown).toEqual([thrown, thrown]);
   });
 
-  test('a getter that throws is a callback that throws', () => {
+  test('treats a getter that throws as a callback that throws', () => {
     const owner = new Owner();
     const handler = {
       get onMessage(): never {
@@ -273,25 +268,25 @@ describe('in the main process', () => {
     expect(owner.log).toEqual(['failed message']);
   });
 
-  test('whatever has a then method is awaited, also when that throws or is called twice', async () => {
+  test('awaits any object with a then method, also when it throws or settles twice', async () => {
     const owner = new Owner();
     const results = [
-      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+      // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
       { then: (resolve: () => void) => void setImmediate(resolve) },
       {
-        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+        // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
         then() {
           throw new Error('on purpose');
         },
       },
       {
-        // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+        // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
         then(resolve: () => void, reject: (reason: unknown) => void) {
           resolve();
           reject(new Error('too late'));
         },
       },
-      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+      // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
       { then: 'no method' },
     ];
     let next = 0;
@@ -307,7 +302,7 @@ describe('in the main process', () => {
     expect(owner.log).toEqual(['0', '1', 'failed message', '2', '3', '4']);
   });
 
-  test('a callback runs in the main process, also when a worker or a tryExpr pushes its event', async () => {
+  test('runs a callback in the main process, also when a worker pushes its event', async () => {
     const seen: string[] = [];
     const queue = makeQueue(new Owner(), {
       async onMessage() {
@@ -323,7 +318,7 @@ describe('in the main process', () => {
 });
 
 describe('in a worker', () => {
-  test('callbacks run in it, asynchronous ones too', async () => {
+  test('runs callbacks in the worker, also after an await', async () => {
     const name = workerName();
     const seen: string[] = [];
     const queue = makeQueue(
@@ -342,7 +337,7 @@ describe('in a worker', () => {
     expect(seen).toEqual([name, name]);
   });
 
-  test('a callback waits until the running message is over, and the next message until the callback is', async () => {
+  test('runs a callback after the running message and before the next message', async () => {
     const name = workerName();
     const owner = new Owner();
     const gates = { message: createDeferred(), a: createDeferred() };
@@ -365,7 +360,7 @@ describe('in a worker', () => {
     expect(owner.log.slice(3)).toEqual(['a ends', 'next message']);
   });
 
-  test('callbacks of two sockets in one worker do not overlap', async () => {
+  test('runs the callbacks of two sockets in one worker one at a time', async () => {
     const worker = await workerOf(workerName());
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
@@ -380,7 +375,7 @@ describe('in a worker', () => {
     expect(owner.log).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 
-  test('pushFirst() delivers within the message that waits for it', async () => {
+  test('pushFirst() delivers within the message that waits for the event', async () => {
     const name = workerName();
     const owner = new Owner();
     const worker = await workerOf(name);
@@ -396,7 +391,7 @@ describe('in a worker', () => {
     expect(owner.log).toEqual(['before open', 'after open', 'message ends']);
   });
 
-  test('pushFirst() on an idle worker makes its messages wait', async () => {
+  test('pushFirst() in an idle worker makes messages wait for the callback', async () => {
     const name = workerName();
     const owner = new Owner();
     const gate = createDeferred();
@@ -410,7 +405,7 @@ describe('in a worker', () => {
     expect(owner.log).toEqual(['before open', 'after open', 'message']);
   });
 
-  test('a failing callback is told and does not stop the worker', async () => {
+  test('tells the owner of a failing callback, and the worker goes on', async () => {
     const name = workerName();
     const owner = new Owner();
     const queue = makeQueue(owner, { onMessage: () => Promise.reject(new Error('on purpose')) }, await workerOf(name));
@@ -421,13 +416,13 @@ describe('in a worker', () => {
     expect(await runInWorker(name, () => 'alive')).toBe('alive');
   });
 
-  test('the owner hears of a full and of a drained queue', async () => {
+  test('tells the owner that the queue is full, and that it is idle', async () => {
     const owner = new Owner();
     const gate = createDeferred();
     const queue = makeQueue(owner, gatedHandler(owner, { a: gate }), await workerOf(workerName()), 2);
     for (const name of ['a', 'b', 'c']) queue.push(message(name));
     gate.resolve();
     await turns();
-    expect(owner.log.join(', ')).toBe('a begins, full, a ends, b begins, b ends, c begins, c ends, drained');
+    expect(owner.log.join(', ')).toBe('a begins, full, a ends, b begins, b ends, c begins, c ends, idle');
   });
 });

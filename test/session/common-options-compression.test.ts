@@ -20,12 +20,12 @@ describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
   };
   const compressionOf = (compression: unknown): unknown => (check({ compression }) as CheckedOptions).compression;
 
-  test('is off unless asked for, and has good settings then', () => {
+  test('is off by default, and has good defaults when it is on', () => {
     for (const value of [undefined, false]) expect(compressionOf(value)).toBeUndefined();
     for (const value of [true, {}, { level: undefined }]) expect(compressionOf(value)).toEqual(good);
   });
 
-  test('the result is frozen, and a copy', () => {
+  test('returns a frozen copy', () => {
     const options = { level: 9 };
     const checked = compressionOf(options);
     options.level = 1;
@@ -38,7 +38,7 @@ describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
     ['level', [1, 9], [0, 10, -1, 2.5, Infinity, '3', null, true], 'from 1 to 9'],
     ['serverMaxWindowBits', [9, 15], [7, 16, 9.5, Infinity, '9', null, false], 'from 8 to 15'],
     ['clientMaxWindowBits', [9, 15], [7, 16, 9.5, Infinity, '9', null, true], 'from 8 to 15'],
-  ])('%s takes whole numbers of its range and nothing else', (name, values, wrongValues, range) => {
+  ])('%s accepts whole numbers within its range only', (name, values, wrongValues, range) => {
     for (const value of values) expect(compressionOf({ [name]: value })).toEqual({ ...good, [name]: value });
     for (const value of wrongValues) {
       const error = errorOf(() => compressionOf({ [name]: value }));
@@ -50,11 +50,14 @@ describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
     }
   });
 
-  test.each(['serverMaxWindowBits', 'clientMaxWindowBits'])('%s of 8 is 9, the smallest of zlib', (name) => {
-    expect(compressionOf({ [name]: 8 })).toEqual({ ...good, [name]: 9 });
-  });
+  test.each(['serverMaxWindowBits', 'clientMaxWindowBits'])(
+    '%s of 8 becomes 9, the smallest window of zlib',
+    (name) => {
+      expect(compressionOf({ [name]: 8 })).toEqual({ ...good, [name]: 9 });
+    },
+  );
 
-  test.each(['serverNoContextTakeover', 'clientNoContextTakeover'])('%s is true or false', (name) => {
+  test.each(['serverNoContextTakeover', 'clientNoContextTakeover'])('%s accepts true and false only', (name) => {
     for (const value of [true, false]) expect(compressionOf({ [name]: value })).toEqual({ ...good, [name]: value });
     for (const value of [0, 1, 'true', null]) {
       expect(errorOf(() => compressionOf({ [name]: value })).message).toBe(
@@ -63,7 +66,7 @@ describe.each(sides)('compression of a %s', (_, componentSignature, check) => {
     }
   });
 
-  test('anything else is refused', () => {
+  test('refuses other values and unknown options', () => {
     for (const value of [0, 1, 'on', null, Symbol('on')]) {
       expect(errorOf(() => compressionOf(value)).message).toBe(
         'invalid option: compression must be true, false or an object',

@@ -42,7 +42,7 @@ const sides = [
 ] as const;
 
 describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
-  test('bufferPolicy is one of three', () => {
+  test('bufferPolicy accepts its three values only', () => {
     for (const bufferPolicy of ['close', 'drop-newest', 'drop-oldest']) {
       expect(check({ bufferPolicy })).toEqual({ ...defaults, bufferPolicy });
     }
@@ -55,12 +55,12 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     }
   });
 
-  test('without any, the defaults hold', () => {
+  test('has the defaults when no option is passed', () => {
     expect(check({})).toEqual(defaults);
     expect(check(Object.fromEntries(Object.keys(defaults).map((name) => [name, undefined])))).toEqual(defaults);
   });
 
-  test('the result is frozen, and a copy', () => {
+  test('returns a frozen copy', () => {
     const protocols = ['chat'];
     const checked = check({ protocols }) as { protocols: readonly string[] };
     protocols.push('late');
@@ -83,7 +83,7 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     ['maxWaitingMessages', Infinity],
     ['maxBufferedBytes', Infinity],
     ...(side === 'server' ? serverLimits : []),
-  ] as const)('%s takes whole numbers of its range and nothing else', (name, max) => {
+  ] as const)('%s accepts whole numbers within its range only', (name, max) => {
     for (const value of [1, 2, 12_345, max]) expect(check({ [name]: value })).toEqual({ ...defaults, [name]: value });
     const range = max === Infinity ? '1 or more, or Infinity' : `from 1 to ${max}`;
     const tooMuch = max === Infinity ? [Number.MAX_SAFE_INTEGER + 1] : [max + 1, Infinity];
@@ -96,7 +96,7 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     }
   });
 
-  test('protocols takes HTTP tokens, each once', () => {
+  test('protocols accepts HTTP tokens, each once', () => {
     expect(check({ protocols: ['chat', 'v1.chat'] })).toMatchObject({ protocols: ['chat', 'v1.chat'] });
     for (const protocols of ['chat', [''], ['a b'], ['a,b'], ['a\r\nX: y'], ['é'], [5], [null], {}]) {
       const error = errorOf(() => check({ protocols }));
@@ -108,7 +108,7 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     );
   });
 
-  test('an option that is not known is named', () => {
+  test('names an unknown option in the error', () => {
     expect(errorOf(() => check({ maxMessageByte: 5 })).message).toBe(
       'invalid option: there is no option "maxMessageByte"',
     );
@@ -118,14 +118,14 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     );
   });
 
-  test.each([null, 'text', 5, true])('%j is no options object', (options) => {
+  test.each([null, 'text', 5, true])('refuses %j as options', (options) => {
     const error = errorOf(() => check(options as never));
     expect(error.message).toBe('invalid option: options must be an object');
     expect(error.componentSignature).toBe(componentSignature);
   });
 });
 
-test('the options of one side are not known to the other', () => {
+test('refuses the options of the other side', () => {
   expect(errorOf(() => parseClientOptions({ path: '/' } as WebSocketOptions).limits).message).toBe(
     'invalid option: there is no option "path"',
   );

@@ -21,7 +21,7 @@ const VIEWS = [
   BigUint64Array,
 ] as const;
 
-/** What `toWire` throws. */
+/** The error that `toWire` throws. Fails when it throws none. */
 function refusalOf(message: unknown): FourDError {
   try {
     toWire(message, 'HTCL');
@@ -30,10 +30,10 @@ function refusalOf(message: unknown): FourDError {
     expect(error).toMatchObject({ code: 'ERR_INVALID_MESSAGE', componentSignature: 'HTCL', side: 'local' });
     return error as FourDError;
   }
-  throw new Error('it was not refused');
+  throw new Error('toWire did not refuse the message');
 }
 
-/** Takes the memory away from an ArrayBuffer. */
+/** Detaches an ArrayBuffer from its memory. */
 function detach(memory: ArrayBuffer): void {
   structuredClone(memory, { transfer: [memory] });
 }
@@ -49,7 +49,7 @@ function makeCycle(): object {
 }
 
 function withThen(value: unknown): object {
-  // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+  // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
   return { then: value };
 }
 
@@ -69,7 +69,7 @@ function makeRevoked(): object {
 }
 
 describe('isDataType', () => {
-  test('takes the three data types and nothing else', () => {
+  test('accepts the three data types only', () => {
     expect(['text', 'blob', 'object'].every(isDataType)).toBe(true);
     for (const value of ['Text', '', 'json', undefined, null, 0, ['text'], { toString: () => 'text' }]) {
       expect(isDataType(value)).toBe(false);
@@ -106,7 +106,7 @@ describe('toWire', () => {
     );
   });
 
-  test('gives the very Buffer it was given, and views of the memory of others', () => {
+  test('returns the Buffer that was passed, and a view of the memory of anything else', () => {
     const buffer = Buffer.from('hello');
     expect(toWire(buffer, 'HTTP')).toBe(buffer);
     const memory = new ArrayBuffer(4);
@@ -155,7 +155,7 @@ describe('toWire', () => {
     );
   });
 
-  test('lets toJSON decide, whatever that makes of the object', () => {
+  test('sends whatever JSON toJSON makes of the object', () => {
     expect(toWire({ toJSON: () => ({ a: 1 }) }, 'HTTP')).toBe('{"a":1}');
     expect(toWire({ toJSON: () => 'text' }, 'HTTP')).toBe('"text"');
     expect(toWire({ toJSON: () => null }, 'HTTP')).toBe('null');
@@ -198,7 +198,7 @@ describe('toWire', () => {
     ['ReadableStream', new ReadableStream()],
     ['Array Iterator', ['secret'].values()],
     ['AbortController', new AbortController()],
-  ])('refuses what would arrive as {}: %s', (name, message) => {
+  ])('refuses an object that would arrive as {}: %s', (name, message) => {
     expect(refusalOf(message).message).toBe(
       `cannot send a value of class ${name}: its content is lost in JSON; pass a string, bytes, an object or an array`,
     );
@@ -207,13 +207,13 @@ describe('toWire', () => {
   test.each([
     ['Blob', new Blob(['secret'])],
     ['File', new File(['secret'], 'secret.txt')],
-  ])('refuses a %s, whose bytes come only later', (name, message) => {
+  ])('refuses a %s, whose bytes are read asynchronously', (name, message) => {
     expect(refusalOf(message).message).toBe(
       `cannot send a ${name}: its bytes are read asynchronously; pass what its arrayBuffer() resolves to`,
     );
   });
 
-  test('sends what has no properties because it is empty, or because its toJSON says so', () => {
+  test('sends an object whose JSON is {} because it is empty, or because of its toJSON', () => {
     class Empty {
       readonly a: undefined;
     }
@@ -251,7 +251,7 @@ describe('toWire', () => {
     ['a cycle', makeCycle()],
     ['a getter that throws', makeUnreadable('a')],
     ['a toJSON that throws', { toJSON: () => throwIt(new Error('not now')) }],
-    ['a toJSON that throws what is no error', { toJSON: () => throwIt('a text') }],
+    ['a toJSON that throws a text', { toJSON: () => throwIt('a text') }],
     ['a then that throws', makeUnreadable('then')],
     ['a proxy that was revoked', makeRevoked()],
   ])('refuses an object with %s, and keeps the cause', (_what, message) => {
@@ -260,20 +260,20 @@ describe('toWire', () => {
     expect(error.cause).toBeDefined();
   });
 
-  test('refuses an object whose error has a message that is no text', () => {
+  test('refuses an object whose error has a message that is not a string', () => {
     const broken = Object.assign(new Error('x'), { message: 5 });
     expect(refusalOf({ toJSON: () => throwIt(broken) }).message).toBe('cannot send: 5');
   });
 });
 
 describe('toEventData', () => {
-  test('gives bytes for "blob", the very ones it got', () => {
+  test('returns the bytes that were passed for "blob"', () => {
     const bytes = hex('00ff');
     expect(toEventData('blob', bytes, false, 'HTTP')).toBe(bytes);
     expect(toEventData('blob', bytes, true, 'HTTP')).toBe(bytes);
   });
 
-  test('gives a string for "text", from either opcode', () => {
+  test('returns a string for "text", from either opcode', () => {
     const bytes = Buffer.from('é€😀');
     expect(toEventData('text', 'é€😀', true, 'HTTP')).toBe('é€😀');
     expect(toEventData('text', bytes, true, 'HTTP')).toBe('é€😀');
@@ -285,7 +285,7 @@ describe('toEventData', () => {
     expect(toEventData('text', Buffer.from('\uFEFFx'), false, 'HTTP')).toBe('\uFEFFx');
   });
 
-  test('gives what JSON.parse makes of it for "object"', () => {
+  test('returns the result of JSON.parse for "object"', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.boolean(), (value, isText) => {
         const json = JSON.stringify(value);
@@ -296,7 +296,7 @@ describe('toEventData', () => {
     );
   });
 
-  test('makes no prototype of a key named __proto__', () => {
+  test('does not set the prototype by a key named __proto__', () => {
     const data = toEventData('object', '{"__proto__":{"isAdmin":true}}', true, 'HTTP') as object;
     expect(Object.getPrototypeOf(data)).toBe(Object.prototype);
     expect(Object.keys(data)).toEqual(['__proto__']);
@@ -307,12 +307,12 @@ describe('toEventData', () => {
   test.each([
     ['text', 'ERR_INVALID_UTF8'],
     ['object', 'ERR_INVALID_UTF8'],
-  ] as const)('refuses a binary message that is no UTF-8 for "%s"', (dataType, code) => {
+  ] as const)('refuses a binary message that is not UTF-8 for "%s"', (dataType, code) => {
     const run = (): unknown => toEventData(dataType, hex('c328'), false, 'HTCL');
     expect(run).toThrow(expect.objectContaining({ code, errCode: 1007, side: 'remote', componentSignature: 'HTCL' }));
   });
 
-  test('refuses what is no JSON for "object", without showing it', () => {
+  test('refuses a message that is not JSON for "object", without quoting it', () => {
     expect(() => toEventData('object', '{"password":"secret', true, 'HTTP')).toThrow(
       expect.objectContaining({
         code: 'ERR_INVALID_JSON',
@@ -324,7 +324,7 @@ describe('toEventData', () => {
   });
 });
 
-test('dataType is one of three', () => {
+test('checkDataType() accepts the three data types only', () => {
   expect(checkDataType(undefined, 'HTTP')).toBe('text');
   for (const dataType of ['text', 'blob', 'object'] as const) {
     expect(checkDataType(dataType, 'HTTP')).toBe(dataType);

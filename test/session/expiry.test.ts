@@ -9,7 +9,7 @@ function setUp(at: number): { expiry: Expiry; expired: () => number } {
   return { expiry, expired: () => count };
 }
 
-/** The clock of the system, which can be set, beside the one that never goes back. */
+/** Replaces the system clock, which can be set back, unlike the monotonic clock of {@link useFakeClock}. */
 function useSystemClock(): { now: number } {
   const clock = { now: 1_700_000_000_000 };
   const spy = vi.spyOn(Date, 'now').mockImplementation(() => clock.now);
@@ -17,7 +17,7 @@ function useSystemClock(): { now: number } {
   return clock;
 }
 
-test('it expires once, at its moment and not before', async () => {
+test('expires once, at its moment and not before', async () => {
   const system = useSystemClock();
   const clock = useFakeClock();
   const { expired } = setUp(system.now + 5000);
@@ -32,7 +32,7 @@ test('it expires once, at its moment and not before', async () => {
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('a moment that has passed expires soon, but not within the constructor', async () => {
+test('expires soon when the moment has passed, but not within the constructor', async () => {
   const system = useSystemClock();
   const clock = useFakeClock();
   const { expired } = setUp(system.now - 1);
@@ -41,7 +41,7 @@ test('a moment that has passed expires soon, but not within the constructor', as
   expect(expired()).toBe(1);
 });
 
-test('a system clock that goes back puts it off, one that goes on is noticed within a minute', async () => {
+test('expires later when the system clock is set back, and within a minute when it is set forward', async () => {
   const system = useSystemClock();
   const clock = useFakeClock();
   const early = setUp(system.now + 1000);
@@ -58,7 +58,7 @@ test('a system clock that goes back puts it off, one that goes on is noticed wit
   expect(timers.pendingTicks).toBe(0);
 });
 
-test('cancelled, it does not expire', async () => {
+test('does not expire after cancel()', async () => {
   const system = useSystemClock();
   const clock = useFakeClock();
   const { expiry, expired } = setUp(system.now + 1000);

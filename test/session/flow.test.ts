@@ -8,7 +8,7 @@ import { turns } from '../helpers/turns.ts';
 
 const MEGABYTE = 'x'.repeat(1_000_000);
 
-/** A connection whose peer reads nothing until it is told to. */
+/** A connection whose peer reads nothing until a test resumes its socket. */
 async function connectSilent(options: object = {}) {
   const handler = new RecordingHandler();
   const { wss, web } = await startServerOf(handler, options);
@@ -19,7 +19,7 @@ async function connectSilent(options: object = {}) {
   return { handler, client, wss, connection: wss.connections[0]! };
 }
 
-/** Sends until the system takes no more, and a megabyte or so waits here. */
+/** Sends until the socket buffers are full and a megabyte or more waits in this process. */
 async function fill(connection: { send(text: string): string; readonly bufferedBytes: number }): Promise<void> {
   while (connection.bufferedBytes < MEGABYTE.length) {
     connection.send(MEGABYTE);
@@ -27,7 +27,7 @@ async function fill(connection: { send(text: string): string; readonly bufferedB
   }
 }
 
-describe('what send tells', () => {
+describe('what send returns', () => {
   test('"sent" while the peer keeps up, "dropped" when the connection is closing', async () => {
     const { wss, url } = await startServerOf(new RecordingHandler());
     const peer = await connectPeer(url);
@@ -44,7 +44,7 @@ describe('what send tells', () => {
     expect(peer.messages.all).toHaveLength(3);
   });
 
-  test('"queued" while the peer does not keep up; drained() and onDrain tell when it has caught up', async () => {
+  test('"queued" while the peer does not keep up; drained() resolves and onDrain runs when it has caught up', async () => {
     let drains = 0;
     const handler = { onMessage() {}, onDrain: () => void drains++ };
     const { wss, web } = await startServerOf(handler);
@@ -70,7 +70,7 @@ describe('what send tells', () => {
     await connection.drained();
   });
 
-  test('drained() resolves when the connection ends instead', async () => {
+  test('drained() resolves when the connection ends', async () => {
     const { connection, client, handler } = await connectSilent();
     await fill(connection);
     const drained = connection.drained();
@@ -82,7 +82,7 @@ describe('what send tells', () => {
 });
 
 describe('bufferPolicy', () => {
-  test('"close" ends the connection with 1013 at the send that finds too much', async () => {
+  test('"close" ends the connection with 1013 when a send finds too many bytes waiting', async () => {
     const { connection, handler, client } = await connectSilent({ maxBufferedBytes: 4_000_000, closeTimeoutMs: 100 });
     await fill(connection);
     const statuses = Array.from({ length: 6 }, () => connection.send(MEGABYTE));
@@ -91,7 +91,7 @@ describe('bufferPolicy', () => {
     expect(await handler.terminated).toMatchObject({ code: 1013, cause: 'limit' });
   });
 
-  test('"drop-newest" drops what comes, and the connection lives', async () => {
+  test('"drop-newest" drops the new message and keeps the connection', async () => {
     const { connection, client } = await connectSilent({ maxBufferedBytes: 4_000_000, bufferPolicy: 'drop-newest' });
     await fill(connection);
     const statuses = Array.from({ length: 6 }, () => connection.send(MEGABYTE));
@@ -102,7 +102,7 @@ describe('bufferPolicy', () => {
     expect(connection.send('again')).toBe('sent');
   });
 
-  test('"drop-oldest" drops the oldest droppable messages; the others arrive in order', async () => {
+  test('"drop-oldest" drops the oldest droppable messages and sends the others in order', async () => {
     const { connection, client } = await connectSilent({ maxBufferedBytes: 6_000_000, bufferPolicy: 'drop-oldest' });
     await fill(connection);
     expect(connection.send('kept 1')).toBe('queued');
@@ -124,7 +124,7 @@ describe('bufferPolicy', () => {
     expect(kept).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].slice(-kept.length));
   });
 
-  test('"drop-oldest" with nothing to drop: a droppable message is dropped, another one closes with 1013', async () => {
+  test('"drop-oldest" with nothing to drop drops a droppable message, and ends with 1013 for any other message', async () => {
     const { connection, handler, client } = await connectSilent({
       maxBufferedBytes: 1_000_000,
       bufferPolicy: 'drop-oldest',
@@ -162,7 +162,7 @@ describe('why a connection ended', () => {
     expect(ending.openMs).toBeGreaterThanOrEqual(0);
   });
 
-  test('callback, and the bytes that went both ways', async () => {
+  test('callback, with the bytes that were received and sent', async () => {
     const handler = new RecordingHandler({
       onMessage() {
         throw new Error('broken');

@@ -6,7 +6,7 @@ import { partialMessageBudget } from '../../src/protocol/partial-message-budget.
 afterEach(() => setGlobalLimits({}));
 
 describe('setGlobalLimits', () => {
-  test('sets the budget for unfinished messages, and without it the default', () => {
+  test('sets the budget for unfinished messages, or its default when it is left out', () => {
     setGlobalLimits({ maxIncompleteBytes: 1_000_000 });
     expect(partialMessageBudget.limitBytes).toBe(1_000_000);
     setGlobalLimits({ maxIncompleteBytes: Infinity });

@@ -18,13 +18,13 @@ import { RecordingListener } from '../helpers/recording-listener.ts';
 import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** Owner of a client, or server of a connection, that keeps what it hears. */
+/** Owner of a client, or server of a connection, that logs its calls. */
 class Owner implements ClientSessionOwner, SessionServer {
   readonly log: string[] = [];
   readonly connectPhase = 'connecting';
-  /** The session, for what a handler reads of its first parameter. */
+  /** The session, which stands in for the first parameter of the handler. */
   subject!: WebSocket<never>;
-  /** Set to decide when onTerminate runs. */
+  /** Decides when onTerminate runs. Replaced by tests. */
   deferEnd: (deliver: () => void) => void = (deliver) => deliver();
 
   giveUpConnecting(): void {
@@ -76,13 +76,13 @@ function make(role: Role, additions: Additions = {}, options: CommonOptions = {}
 
 interface Opened<S = ClientSession | ServerSession> extends Made<S> {
   readonly peer: MemoryTransport;
-  /** Sends frames of the peer in one write: first byte and payload, as hex or bytes. */
+  /** Sends frames of the peer in one write: first byte as hex, payload as hex or bytes. */
   readonly send: (...frames: readonly (readonly [first: string, payload?: string | Uint8Array])[]) => void;
-  /** The frames of the session. */
+  /** The frames that the session has sent. */
   readonly sent: string[];
 }
 
-/** A session that is open, and the other end of its transport. It ends with the test. */
+/** Opens a session, and returns it with the other end of its transport. The session ends with the test. */
 function open(role: 'client', additions?: Additions, options?: CommonOptions, head?: Buffer): Opened<ClientSession>;
 function open(role: Role, additions?: Additions, options?: CommonOptions, head?: Buffer): Opened;
 function open(role: Role, additions?: Additions, options?: CommonOptions, head: Buffer = Buffer.alloc(0)): Opened {
@@ -94,7 +94,7 @@ function open(role: Role, additions?: Additions, options?: CommonOptions, head: 
   made.session.open(openConnection(opened, role, additions?.dataType ?? 'text', limits));
   onTestFinished(async () => {
     made.session.destroy();
-    // Its deadlines go with it.
+    // The deadlines of the session are cancelled in later turns.
     await turns();
   });
   return {
@@ -117,14 +117,14 @@ function caughtConsoleErrors(): unknown[] {
 const TEXT_A = ['81', '61'] as const;
 const CLOSE_4002 = ['88', '0fa2646f6e65'] as const;
 
-test('each session has an id of its own', () => {
+test('gives each session a unique id', () => {
   const ids = Array.from({ length: 100 }, () => make('client').session.id);
   expect(ids.every(Number.isInteger)).toBe(true);
   expect(new Set(ids).size).toBe(100);
 });
 
-describe('before it is open', () => {
-  test('it is Connecting and has sent nothing', () => {
+describe('before the session is open', () => {
+  test('is Connecting and has sent nothing', () => {
     const { session } = make('client');
     expect(session.status).toBe('Connecting');
     expect(session.bufferedBytes).toBe(0);
@@ -143,7 +143,7 @@ describe('before it is open', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('the end of its worker aborts it', () => {
+  test('gives up connecting when its worker ends', () => {
     const { session, owner } = make('client');
     session.onWorkerEnding();
     expect(owner.log).toEqual(['aborted']);
@@ -157,7 +157,7 @@ describe('before it is open', () => {
     expect(owner.log).toEqual(['finished']);
   });
 
-  test('failToOpen() lets onTerminate wait for an asynchronous onError', async () => {
+  test('failToOpen() runs onTerminate after an asynchronous onError', async () => {
     const gate = createDeferred();
     const { session, handler } = make('client', { onError: () => gate.promise });
     session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
@@ -168,7 +168,7 @@ describe('before it is open', () => {
     expect(handler.names).toEqual(['onError', 'onTerminate']);
   });
 
-  test('giveUp() runs onTerminate, later', async () => {
+  test('giveUp() runs onTerminate in a later turn', async () => {
     const { session, handler } = make('client');
     session.giveUp('local', 'connecting');
     expect(session.status).toBe('Closing');
@@ -182,7 +182,7 @@ describe('before it is open', () => {
     expect(handler.names).toEqual(['onTerminate']);
   });
 
-  test('cancel() runs nothing', async () => {
+  test('cancel() runs no callback', async () => {
     const { session, owner, handler } = make('client');
     session.cancel();
     expect(session.status).toBe('Closed');
@@ -193,7 +193,7 @@ describe('before it is open', () => {
 });
 
 describe('a client', () => {
-  test('the end of its worker closes it with 1001, and destroys it after 2 seconds', async () => {
+  test('is closed with 1001 when its worker ends, and destroyed after 2 seconds', async () => {
     const clock = useFakeClock();
     const opened = open('client');
     opened.session.onWorkerEnding();
@@ -204,7 +204,7 @@ describe('a client', () => {
     expect((await opened.handler.terminated).code).toBe(1006);
   });
 
-  test('the end of its worker hastens a close that is under way', async () => {
+  test('is destroyed after 2 seconds when its worker ends during a close', async () => {
     const clock = useFakeClock();
     const opened = open('client', {}, { closeTimeoutMs: Infinity });
     opened.session.close(4000, '');
@@ -218,7 +218,7 @@ describe('a client', () => {
 });
 
 describe('a connection of a server', () => {
-  test('onTerminate runs when the server says so', async () => {
+  test('runs onTerminate when the server delivers it', async () => {
     const { owner, send, handler, session, peer } = open('server');
     const deferred = createDeferred<() => void>();
     owner.deferEnd = deferred.resolve;
@@ -234,7 +234,7 @@ describe('a connection of a server', () => {
 });
 
 describe.each(ROLES)('a %s', (role) => {
-  /** What its owner hears: of a client, when it is open; of a connection of a server, when it is closed. */
+  /** Calls that the owner gets: `opened` from a client, `closed` from a connection of a server. */
   const beginning = role === 'client' ? ['opened'] : [];
   const end = role === 'client' ? [] : ['closed'];
 
@@ -246,7 +246,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(session.status).toBe('Connected');
   });
 
-  test('delivers nothing before an asynchronous onOpen is over, whether it came with the handshake or later', async () => {
+  test('delivers messages after an asynchronous onOpen, whether they came with the handshake or later', async () => {
     const gate = createDeferred();
     const head = frame(otherRole(role), '81', '68656164');
     const { handler, owner, send, peer } = open(role, { onOpen: () => gate.promise }, {}, head);
@@ -277,7 +277,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(opened.handler.names).toEqual(['onOpen']);
   });
 
-  test('leaves its owner before onTerminate, and is finished after it', async () => {
+  test('tells its owner that it is closed before onTerminate, and that it is finished after it', async () => {
     const gate = createDeferred();
     const { owner, send, handler, peer } = open(role, {
       onTerminate() {
@@ -295,7 +295,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(owner.log).toEqual([...beginning, ...end, 'onTerminate', 'finished']);
   });
 
-  test('close() mutes, closes, and ends when the peer answers', async () => {
+  test('close() delivers no more messages, and ends when the peer answers', async () => {
     const { session, send, handler, peer } = open(role);
     session.close(4000, 'bye');
     expect(session.status).toBe('Closing');
@@ -335,7 +335,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(opened.sent).toEqual([]);
   });
 
-  test('reads no further while as many messages wait as may, and loses none', async () => {
+  test('stops reading while maxWaitingMessages wait, and loses no message', async () => {
     const gate = createDeferred();
     const opened = open(role, { onMessage: () => gate.promise }, { maxWaitingMessages: 3 });
     const payload = Buffer.alloc(1000, 'x');
@@ -345,7 +345,7 @@ describe.each(ROLES)('a %s', (role) => {
     }
     await turns();
     const held = opened.peer.bufferedBytes;
-    // One runs, three wait, and the rest is still with the peer.
+    // One message runs, three wait, and the peer still holds the rest.
     expect(held).toBeGreaterThanOrEqual(95 * 1000);
     expect(opened.handler.messages).toHaveLength(1);
     gate.resolve();
@@ -354,7 +354,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(opened.peer.bufferedBytes).toBe(0);
   });
 
-  test('sees the close of the peer behind messages that waited', async () => {
+  test('handles the close frame of the peer after messages that waited', async () => {
     const gates = Array.from({ length: 20 }, () => createDeferred());
     let next = 0;
     const opened = open(role, { onMessage: () => gates[next++]!.promise }, { maxWaitingMessages: 2 });
@@ -415,7 +415,7 @@ describe('a callback that fails', () => {
     );
   });
 
-  test('with throwError(): no close code of its own', async () => {
+  test('with throwError() closes with 1011, not with the code of throwError()', async () => {
     const opened = open('server', { onMessage: () => throwError(4000, 'on purpose') });
     opened.send(TEXT_A);
     await turns();
@@ -447,7 +447,7 @@ describe('a callback that fails', () => {
   test.each([
     ['throw', false],
     ['reject', true],
-  ] as const)('onError and onTerminate that %s are reported, and run once all the same', async (_how, isAsync) => {
+  ] as const)('reports onError and onTerminate that %s, and runs each once', async (_how, isAsync) => {
     const errors = recordErrors();
     const fail = (name: string): unknown => (isAsync ? Promise.reject(new Error(name)) : throwIt(new Error(name)));
     const opened = open('server', { onError: () => fail('one'), onTerminate: () => fail('two') });
@@ -459,7 +459,7 @@ describe('a callback that fails', () => {
     expect(opened.owner.log).toEqual(['closed', 'finished']);
   });
 
-  test('after the peer has closed: onError still comes, in front of onTerminate', async () => {
+  test('runs onError before onTerminate when the peer has already closed', async () => {
     const errors = recordErrors();
     const gate = createDeferred();
     const opened = open('server', { onMessage: () => gate.promise });
@@ -474,7 +474,7 @@ describe('a callback that fails', () => {
     expect(errors).toEqual([]);
   });
 
-  test('after the connection was lost: onError comes once, for the loss, and the failure is reported', async () => {
+  test('runs onError once, for the loss, and reports the failure when the connection was lost before', async () => {
     const errors = recordErrors();
     const gate = createDeferred();
     const opened = open('server', { onMessage: () => gate.promise });
@@ -489,7 +489,7 @@ describe('a callback that fails', () => {
     expect(errors.map(([item]) => item!.message)).toEqual(['onMessage failed: on purpose']);
   });
 
-  test('a second time, in what waited behind it: messages are muted, so it cannot', async () => {
+  test('does not run again for the messages that waited behind it', async () => {
     const opened = open('server', { onMessage: () => Promise.reject(new Error('on purpose')) });
     opened.send(TEXT_A, TEXT_A, TEXT_A, TEXT_A);
     await turns();
@@ -498,7 +498,7 @@ describe('a callback that fails', () => {
     expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   });
 
-  test('with an onError that is a getter that throws: reported, nothing else happens', async () => {
+  test('is reported when onError is a getter that throws', async () => {
     const errors = recordErrors();
     const opened = open('server', { onMessage: () => throwIt(new Error('on purpose')) });
     Object.defineProperty(opened.handler, 'onError', { get: () => throwIt(new Error('no onError today')) });

@@ -33,10 +33,10 @@ afterEach(() => {
 describe('callWorker', () => {
   test.each([
     ['an empty name', '', () => {}],
-    ['another number than 1', 2, () => {}],
+    ['a number other than 1', 2, () => {}],
     ['no name', undefined, () => {}],
     ['no function', 'W', undefined],
-    ['the name of a function', 'W', 'fn'],
+    ['a function name instead of a function', 'W', 'fn'],
   ])('with %s generates an error', (_, name, fn) => {
     const call = (): void => callWorker(name as string, fn as () => void);
     expect(call).toThrow(expect.objectContaining({ code: 'ERR_INVALID_WORKER', errCode: -20013 }) as FourDError);
@@ -123,11 +123,11 @@ describe('a message that throws or rejects', () => {
       await turns(1);
       throw new Error('broken');
     },
-    // The error operation throws when nobody handles it.
+    // throwError throws when there is no handler.
     (): unknown => throwError(-5, 'broken'),
   ];
 
-  test.each(FAILURES)('goes to console.error without a handler, and the worker goes on: %s', async (fail) => {
+  test.each(FAILURES)('is printed without a handler, and the worker goes on: %s', async (fail) => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const name = workerName();
     processVariables().x = 1;
@@ -191,14 +191,14 @@ describe('a client in a worker', () => {
     expect(await status).toBe('Connected');
   });
 
-  test('that cannot connect can be awaited, too', async () => {
+  test('that cannot connect can be awaited too', async () => {
     const name = workerName();
     const url = `ws://127.0.0.1:${await findClosedPort()}`;
     const handler = new RecordingHandler();
     await runInWorker(name, async () => {
       await expect(WebSocket.new(url)).rejects.toMatchObject({ code: 'ERR_CONNECT_FAILED' });
       expect(await new WebSocket(url, handler).ready).toBeNull();
-      // Its callbacks wait until this message is over.
+      // The callbacks of the client wait until this message is over.
       await turns();
       expect(handler.names).toEqual([]);
     });
@@ -206,7 +206,7 @@ describe('a client in a worker', () => {
     expect(handler.names).toEqual(['onError', 'onTerminate']);
   });
 
-  test('has an asynchronous onOpen that messages wait for, when the worker was idle', async () => {
+  test('makes messages wait for its asynchronous onOpen when the worker was idle', async () => {
     const name = workerName();
     const peers = await startRawServer();
     const log: string[] = [];
@@ -229,7 +229,7 @@ describe('a client in a worker', () => {
     expect(log).toEqual(['onOpen begins', 'onOpen ends', 'message']);
   });
 
-  test('keeps its worker from nothing while it connects', async () => {
+  test('does not block its worker while it connects', async () => {
     const name = workerName();
     const peers = await startRawServer();
     const handler = new RecordingHandler();
@@ -242,7 +242,7 @@ describe('a client in a worker', () => {
 });
 
 describe('the end of a worker', () => {
-  test('that owns nothing comes at once', async () => {
+  test('without resources comes at once', async () => {
     const name = workerName();
     await runInWorker(name, () => {
       processVariables().x = 1;
@@ -265,7 +265,7 @@ describe('the end of a worker', () => {
     await expect(runInWorker(name, () => throwError(-1, String(processVariables().x)))).rejects.toThrow('undefined');
   });
 
-  test('closes what its last message created after the kill', async () => {
+  test('closes sockets and servers that its last message created after the kill', async () => {
     const name = workerName();
     const peers = await startPeerServer();
     const web = await startWebServer();
@@ -282,7 +282,7 @@ describe('the end of a worker', () => {
     expect(server.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('closes what an onTerminate creates, such as a new attempt to connect', async () => {
+  test('closes a client that an onTerminate creates', async () => {
     const name = workerName();
     const peers = await startPeerServer();
     const second = new RecordingHandler();
@@ -312,7 +312,7 @@ describe('the end of a worker', () => {
     expect(server.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('is not put off by peers that keep an asynchronous onMessage busy', async () => {
+  test('is not delayed by peers that keep an asynchronous onMessage busy', async () => {
     const name = workerName();
     const web = await startWebServer();
     const begun = createDeferred();
@@ -334,7 +334,7 @@ describe('the end of a worker', () => {
     expect(handler.messages.length).toBeLessThan(1000);
   });
 
-  test('by a second killWorker takes what waits for the successor with it', async () => {
+  test('drops the messages for the successor when killWorker is called again', async () => {
     const name = workerName();
     const log: string[] = [];
     const gate = createDeferred();
@@ -349,7 +349,7 @@ describe('the end of a worker', () => {
     expect(log).toEqual(['kept']);
   });
 
-  test('lets leftover code neither find the worker again nor kill its successor', async () => {
+  test('keeps leftover code in the old worker, so that it cannot kill the successor', async () => {
     const name = workerName();
     const gate = createDeferred();
     const leftover = createDeferred<unknown[]>();
@@ -372,7 +372,7 @@ describe('the end of a worker', () => {
   });
 });
 
-test.each(['worker', 'tryExpr'])('contexts are followed from the first %s on, and not before', async (first) => {
+test.each(['worker', 'tryExpr'])('follows contexts from the first %s on, and not before', async (first) => {
   const program = fileURLToPath(new URL('../processes/counting-contexts.ts', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', program, first], {
     env: { ...process.env, TSX_TSCONFIG_PATH: 'tsconfig.json' },

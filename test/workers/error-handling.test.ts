@@ -27,8 +27,8 @@ afterEach(() => {
   mainWorker.lastErrors = null;
 });
 
-describe('generateError does exactly one thing', () => {
-  test('tryExpr keeps it, before any handler', () => {
+describe('generateError', () => {
+  test('lets tryExpr keep the error, before any handler', () => {
     const [local, global] = [recordErrors(), recordErrors(ek.global)];
     const value = tryExpr(() => generateError(error(1), null));
     expect(value).toBeNull();
@@ -36,19 +36,19 @@ describe('generateError does exactly one thing', () => {
     expect([local, global]).toEqual([[], []]);
   });
 
-  test('the local handler is called, before the global one', () => {
+  test('calls the local handler, before the global handler', () => {
     const [local, global] = [recordErrors(), recordErrors(ek.global)];
     expect(generateError(error(1), null)).toBeNull();
     expect([local, global]).toEqual([[[item(1)]], []]);
   });
 
-  test('the global handler is called', () => {
+  test('calls the global handler when there is no local handler', () => {
     const global = recordErrors(ek.global);
     expect(generateError(error(1), null)).toBeNull();
     expect(global).toEqual([[item(1)]]);
   });
 
-  test('it is thrown', () => {
+  test('throws the error when there is no handler', () => {
     const thrown = error(1);
     expect(() => generateError(thrown, null)).toThrow(thrown);
     expect(lastErrors()).toBeNull();
@@ -56,19 +56,19 @@ describe('generateError does exactly one thing', () => {
 });
 
 describe('throwError', () => {
-  test('gives its number and text, and undefined when somebody takes it', () => {
+  test('passes code and text to the handler, and returns undefined', () => {
     const calls = recordErrors();
     expect(throwError(-42, 'mine')).toBeUndefined();
     expect(calls).toEqual([[{ errCode: -42, message: 'mine', componentSignature: 'host' }]]);
   });
 
-  test('throws a FourDError when nobody takes it', () => {
+  test('throws a FourDError when there is no handler', () => {
     expect(() => throwError(-42, 'mine')).toThrow(
       expect.objectContaining({ name: 'FourDError', code: 'ERR_THROWN', errCode: -42, message: 'mine' }) as Error,
     );
   });
 
-  test('in each context: tryExpr, a worker with a handler, one without', () => {
+  test('depends on the context: tryExpr, a worker with a handler, a worker without', () => {
     const seen: unknown[] = [];
     const [handled, bare] = [createWorker(), createWorker()];
     handled.enter(() => onErrCall((errors) => seen.push(errors)));
@@ -82,7 +82,7 @@ describe('throwError', () => {
 });
 
 describe('an error handler', () => {
-  test('sees its errors in lastErrors() while it runs, and nothing is left of them', () => {
+  test('sees its errors in lastErrors() while it runs, and lastErrors() is null afterwards', () => {
     const seen: unknown[] = [];
     onErrCall((errors) => seen.push(errors, lastErrors()));
     generateError(error(1), null);
@@ -90,7 +90,7 @@ describe('an error handler', () => {
     expect(lastErrors()).toBeNull();
   });
 
-  test('that throws: the failing call throws what the handler threw', () => {
+  test('that throws makes the failing call throw the same error', () => {
     onErrCall(() => {
       throw new RangeError('handler failed');
     });
@@ -100,7 +100,7 @@ describe('an error handler', () => {
     expect(() => generateError(error(2), null)).toThrow('error 2');
   });
 
-  test('is not called for what fails within it: that is thrown there', () => {
+  test('is not called for errors within it, which are thrown there', () => {
     const calls: unknown[] = [];
     onErrCall((errors) => {
       calls.push(errors);
@@ -122,10 +122,10 @@ describe('an error handler', () => {
     expect(value).toBeUndefined();
   });
 
-  test('that rejects is printed, and ends nothing', async () => {
+  test('that rejects is printed', async () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const failure = new RangeError('handler failed');
-    // oxlint-disable-next-line typescript/no-misused-promises -- the mistake that is tested
+    // oxlint-disable-next-line typescript/no-misused-promises -- the test is about this mistake
     onErrCall(() => Promise.reject(failure));
     expect(generateError(error(1), null)).toBeNull();
     await turns();
@@ -133,7 +133,7 @@ describe('an error handler', () => {
     printed.mockRestore();
   });
 
-  test.each([null, ''] as const)('is removed by %j, of the scope that is named alone', (nothing) => {
+  test.each([null, ''] as const)('is removed by %j, in the named scope only', (nothing) => {
     const local = recordErrors();
     const global = recordErrors(ek.global);
     onErrCall(nothing, ek.global);
@@ -146,7 +146,7 @@ describe('an error handler', () => {
 });
 
 describe('reportError', () => {
-  test('calls the handler of the process, within that process', () => {
+  test('calls the handler of the worker, within that worker', () => {
     const worker = createWorker();
     const seen: unknown[] = [];
     worker.enter(() => onErrCall((errors) => seen.push(errors, lastErrors())));
@@ -161,7 +161,7 @@ describe('reportError', () => {
     expect(lastErrors()).toBeNull();
   });
 
-  test('prints what no handler takes', () => {
+  test('prints the error when there is no handler', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const reported = error(1);
     reportError(reported, mainWorker);
@@ -180,7 +180,7 @@ describe('reportError', () => {
     printed.mockRestore();
   });
 
-  test('prints what happens while a handler runs, instead of calling it again', () => {
+  test('prints an error that is reported while a handler runs, instead of calling the handler again', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const nested = error(2);
     let count = 0;
@@ -196,7 +196,7 @@ describe('reportError', () => {
 });
 
 describe('tryExpr', () => {
-  test('gives the value of an expression that works', async () => {
+  test('returns the value of an expression that succeeds', async () => {
     expect(tryExpr(() => 'value')).toBe('value');
     expect(await tryExpr(() => Promise.resolve('value'))).toBe('value');
     expect(lastErrors()).toBeNull();
@@ -212,7 +212,7 @@ describe('tryExpr', () => {
       Object.create(null) as object,
       { errCode: 0, message: 'a value that cannot be shown as text', componentSignature: 'host' },
     ],
-  ])('gives undefined when %s is thrown, now or later', async (_, thrown: unknown, expected) => {
+  ])('returns undefined when %s is thrown, at once or by a rejection', async (_, thrown: unknown, expected) => {
     const now = tryExpr((): string => {
       throw thrown;
     });
@@ -234,7 +234,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toEqual([item(3), item(2), item(1)]);
   });
 
-  test('forgets the errors of the one before', () => {
+  test('forgets the errors of the previous tryExpr', () => {
     tryExpr(() => throwError(1, 'error 1'));
     expect(lastErrors()).toEqual([item(1)]);
     tryExpr(() => {
@@ -243,7 +243,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toBeNull();
   });
 
-  test('nested: the inner one keeps its errors to itself, and the outer one has its own at the end', () => {
+  test('nested: the inner tryExpr keeps its errors, and the outer tryExpr has only its own at the end', () => {
     tryExpr(() => {
       throwError(1, 'error 1');
       tryExpr(() => throwError(2, 'error 2'));
@@ -253,12 +253,12 @@ describe('tryExpr', () => {
     expect(lastErrors()).toEqual([item(1)]);
   });
 
-  test('nested: when only the inner one failed, nothing is left of it', () => {
+  test('nested: leaves no error when only the inner tryExpr failed', () => {
     tryExpr(() => tryExpr(() => throwError(2, 'error 2')));
     expect(lastErrors()).toBeNull();
   });
 
-  test('takes the errors behind an await of its own expression', async () => {
+  test('keeps errors that are generated after an await in its expression', async () => {
     const value = await tryExpr(async () => {
       await turns(2);
       generateError(error(1), null);
@@ -269,7 +269,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toEqual([item(1)]);
   });
 
-  test('that is over takes no more errors of code that it started', async () => {
+  test('that is over keeps no more errors of code that it started', async () => {
     const calls = recordErrors();
     const gate = createDeferred();
     let late: Promise<void> | undefined;
@@ -282,7 +282,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toBeNull();
   });
 
-  test('that is over leaves such errors to the one around it', async () => {
+  test('that is over leaves such errors to the tryExpr around it', async () => {
     const gate = createDeferred();
     await tryExpr(async () => {
       let late: Promise<void> | undefined;
@@ -295,7 +295,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toEqual([item(1)]);
   });
 
-  test('in two workers at the same time does not mix', async () => {
+  test('in two workers at the same time keeps their errors apart', async () => {
     const gates = [createDeferred(), createDeferred()];
     const workers = [createWorker('one'), createWorker('two')];
     const results = workers.map((worker, i) =>
@@ -319,7 +319,7 @@ describe('tryExpr', () => {
     expect(lastErrors()).toBeNull();
   });
 
-  test('at the same time in one process: each has its own errors when it is over', async () => {
+  test('several times at once in one worker: each has its own errors when it is over', async () => {
     const gates = [createDeferred(), createDeferred(), createDeferred()];
     const results = gates.map(async ({ promise }, i) => {
       await tryExpr(async () => {

@@ -11,14 +11,14 @@ import {
 import { createDeferred } from '../helpers/deferred.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** A worker, and how often it has ended. */
+/** Creates a worker. `ended` tells how often the worker has ended. */
 function createWorker(): { worker: Worker; ended: () => number } {
   let count = 0;
   return { worker: new Worker('W', () => count++), ended: () => count };
 }
 
-/** Something that a process owns, and how often it was told to close. It gives itself back only when a test says so. */
-function createOwned(log: string[], name = 'owned'): WorkerResource {
+/** Creates a resource that logs when it is told to close. Only tests call `disown` for it. */
+function createResource(log: string[], name = 'resource'): WorkerResource {
   return { onWorkerEnding: () => void log.push(`close ${name}`) };
 }
 
@@ -33,7 +33,7 @@ describe('messages', () => {
     expect(log).toEqual([1, 2, 3]);
   });
 
-  test('that a message posts run in a later turn, so that a worker that calls itself lets others run', async () => {
+  test('that a message posts run in a later turn, so that other code can run in between', async () => {
     const { worker } = createWorker();
     let count = 0;
     const again = (): void => {
@@ -47,7 +47,7 @@ describe('messages', () => {
     worker.kill();
   });
 
-  test('that an asynchronous message posts let the event loop turn too', async () => {
+  test('that an asynchronous message posts run in a later turn too', async () => {
     const { worker } = createWorker();
     let count = 0;
     const again = async (): Promise<void> => {
@@ -61,18 +61,18 @@ describe('messages', () => {
     worker.kill();
   });
 
-  test('in great numbers take no time for their waiting', async () => {
+  test('run in linear time', async () => {
     const { worker } = createWorker();
     let count = 0;
     for (let i = 0; i < 300_000; i++) worker.post(() => count++);
     const start = performance.now();
     await nextTurn();
     expect(count).toBe(300_000);
-    // With a queue that moves what follows, this takes seconds.
+    // A queue that moves all later items on each shift takes seconds for this.
     expect(performance.now() - start).toBeLessThan(2000);
   });
 
-  test('wait while the one before them is awaited', async () => {
+  test('wait while the message before them is awaited', async () => {
     const { worker } = createWorker();
     const gate = createDeferred();
     const log: string[] = [];
@@ -89,7 +89,7 @@ describe('messages', () => {
 });
 
 describe('tasks', () => {
-  test('run at once when the worker is idle, and tell when they are over', () => {
+  test('run at once when the worker is idle, and call done', () => {
     const { worker } = createWorker();
     const log: string[] = [];
     worker.runTask(
@@ -125,7 +125,7 @@ describe('tasks', () => {
     expect(log).toEqual(['first is done', 'second']);
   });
 
-  test('that add the next one when they are done do not make the stack grow', async () => {
+  test('that add the next task when they are done do not make the stack grow', async () => {
     const { worker } = createWorker();
     let count = 0;
     const over = createDeferred();
@@ -134,14 +134,14 @@ describe('tasks', () => {
       if (count < 100_000) worker.runTask(() => {}, next);
       else over.resolve();
     };
-    // As a thousand sockets do that each have something waiting.
+    // The load of a thousand sockets that each have a callback waiting.
     worker.post(() => {});
     for (let i = 0; i < 1000; i++) worker.runTask(() => {}, next);
     await over.promise;
     expect(count).toBeGreaterThanOrEqual(100_000);
   });
 
-  test('go in front of all that waits with runTaskFirst', async () => {
+  test('run before all waiting tasks with runTaskFirst', async () => {
     const { worker } = createWorker();
     const log: string[] = [];
     worker.post(() => log.push('message'));
@@ -154,7 +154,7 @@ describe('tasks', () => {
     expect(log).toEqual(['first', 'done', 'message']);
   });
 
-  test('that go first keep what waits waiting while they are awaited', async () => {
+  test('of runTaskFirst make waiting tasks wait while they are awaited', async () => {
     const { worker } = createWorker();
     const gate = createDeferred();
     const log: string[] = [];
@@ -172,7 +172,7 @@ describe('tasks', () => {
 });
 
 describe('the end', () => {
-  test('of a worker that owns nothing comes in the next turn', async () => {
+  test('of a worker without resources comes in the next turn', async () => {
     const { worker, ended } = createWorker();
     worker.kill();
     expect(worker.isEnding).toBe(true);
@@ -196,14 +196,14 @@ describe('the end', () => {
     expect(ended()).toBe(1);
   });
 
-  test('waits for the running message, closes what is owned, and waits for that', async () => {
+  test('waits for the running message, closes the resources, and waits until they are closed', async () => {
     const { worker, ended } = createWorker();
     const log: string[] = [];
-    const owned = createOwned(log);
+    const resource = createResource(log);
     const gate = createDeferred();
     worker.post(async () => {
       await gate.promise;
-      worker.own(owned);
+      worker.own(resource);
       log.push('message');
     });
     await turns();
@@ -212,26 +212,26 @@ describe('the end', () => {
     expect(log).toEqual([]);
     gate.resolve();
     await turns();
-    expect(log).toEqual(['message', 'close owned']);
+    expect(log).toEqual(['message', 'close resource']);
     expect(ended()).toBe(0);
-    worker.disown(owned);
+    worker.disown(resource);
     await turns();
     expect(ended()).toBe(1);
   });
 
-  test('closes what is owned in front of tasks that wait: busy sockets cannot put it off', async () => {
+  test('closes the resources before waiting tasks run, so that busy sockets cannot delay it', async () => {
     const { worker } = createWorker();
     const log: string[] = [];
     let isClosed = false;
-    const owned: WorkerResource = {
+    const resource: WorkerResource = {
       onWorkerEnding() {
         isClosed = true;
         log.push('close');
       },
     };
-    worker.own(owned);
-    // A socket whose next callback always waits already.
-    const busy = (): void => worker.runTask(() => nextTurn(), isClosed ? () => worker.disown(owned) : busy);
+    worker.own(resource);
+    // The next callback of this socket is always waiting.
+    const busy = (): void => worker.runTask(() => nextTurn(), isClosed ? () => worker.disown(resource) : busy);
     busy();
     busy();
     await turns();
@@ -240,10 +240,10 @@ describe('the end', () => {
     expect(log).toEqual(['close']);
   });
 
-  test('closes what is created during the end, too', async () => {
+  test('closes resources that are created during the end', async () => {
     const { worker, ended } = createWorker();
     const log: string[] = [];
-    const [first, second] = [createOwned(log, 'first'), createOwned(log, 'second')];
+    const [first, second] = [createResource(log, 'first'), createResource(log, 'second')];
     worker.own(first);
     worker.kill();
     await turns();
@@ -258,24 +258,24 @@ describe('the end', () => {
     expect(ended()).toBe(1);
   });
 
-  test('closes what code of a worker that has ended creates', async () => {
+  test('closes resources that code of an ended worker creates', async () => {
     const { worker, ended } = createWorker();
     worker.kill();
     await turns();
     const log: string[] = [];
-    const owned = createOwned(log);
-    worker.own(owned);
+    const resource = createResource(log);
+    worker.own(resource);
     await turns();
-    worker.disown(owned);
+    worker.disown(resource);
     await turns();
-    expect(log).toEqual(['close owned']);
+    expect(log).toEqual(['close resource']);
     expect(ended()).toBe(1);
   });
 
   test('never comes for the main process', async () => {
     const main = new Worker('main', undefined);
     const log: string[] = [];
-    main.own(createOwned(log));
+    main.own(createResource(log));
     main.post(() => log.push('dropped'));
     main.kill();
     main.post(() => log.push('kept'));
@@ -284,7 +284,7 @@ describe('the end', () => {
     expect([main.isMain, main.isEnding]).toEqual([true, false]);
   });
 
-  test('a second kill by another process drops what was sent to the successor, one by the worker itself does not', async () => {
+  test('a second kill by another worker drops the messages for the successor, a kill by the worker itself does not', async () => {
     const { worker } = createWorker();
     const gate = createDeferred();
     worker.post(() => gate.promise.then(() => worker.kill()));
@@ -300,7 +300,7 @@ describe('the end', () => {
 });
 
 describe('the context', () => {
-  test('of code that nobody entered is the main process', () => {
+  test('of code outside any worker is the main process', () => {
     expect(currentContext()).toBe(mainWorker.context);
     expect(mainWorker.isCurrent).toBe(true);
     expect(mainWorker.enter(currentContext)).toBe(mainWorker.context);
@@ -335,12 +335,12 @@ describe('the context', () => {
     expect(context).toBe(mainWorker.context);
   });
 
-  test('of a process is not that of a tryExpr in it', () => {
-    const attempt = { errors: [], outer: undefined, isOver: false };
-    runInContext({ worker: mainWorker, attempt }, () => {
+  test('of a worker differs from the context of a tryExpr in it', () => {
+    const tryScope = { errors: [], outer: undefined, isOver: false };
+    runInContext({ worker: mainWorker, tryScope }, () => {
       expect(mainWorker.isCurrent).toBe(false);
-      expect(currentContext().attempt).toBe(attempt);
-      expect(mainWorker.enter(() => currentContext().attempt)).toBeUndefined();
+      expect(currentContext().tryScope).toBe(tryScope);
+      expect(mainWorker.enter(() => currentContext().tryScope)).toBeUndefined();
     });
   });
 });
@@ -351,10 +351,10 @@ test.each([
   [0, false],
   ['then', false],
   [{}, false],
-  // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+  // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
   [{ then: 1 }, false],
   [() => {}, false],
-  // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+  // oxlint-disable-next-line unicorn/no-thenable -- the test is about thenables
   [{ then() {} }, true],
   [Promise.resolve(), true],
 ])('isThenable(%o) is %s', (value, expected) => {
