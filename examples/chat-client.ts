@@ -1,5 +1,5 @@
 /**
- * A client of the chat for the shell, beside the page in the browser: sends each line that you type.
+ * A client of the chat for the shell, beside the page for the browser. It sends each line that you type.
  *
  *     npm run example -- chat-client                              connects to ws://127.0.0.1:8080/
  *     npm run example -- chat-client ws://127.0.0.1:8081/ Ann     another port, and your name
@@ -10,7 +10,7 @@
 import { createInterface } from 'node:readline';
 import { type MessageEvent, onErrCall, type TerminateEvent, WebSocket } from '4d-websocket';
 
-/** What the chat sends. */
+/** A message from the chat. */
 interface ChatMessage {
   readonly type: 'welcome' | 'joined' | 'left' | 'renamed' | 'message';
   readonly who?: { readonly name: string };
@@ -24,13 +24,13 @@ class ChatHandler {
   readonly dataType = 'object';
 
   onMessage(_ws: WebSocket<ChatMessage>, event: MessageEvent<ChatMessage>): void {
-    // What others write must not be able to command this terminal.
+    // Control characters from others must not be able to control this terminal.
     console.log(toLine(event.data).replace(/\p{Cc}/gu, ' '));
   }
 
   onTerminate(_ws: WebSocket<ChatMessage>, event: TerminateEvent): void {
     console.log(`The chat is over (${event.code})`);
-    // A keyboard that is still read would keep the program running.
+    // An open stdin would keep the program running.
     process.stdin.destroy();
   }
 }

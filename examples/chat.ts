@@ -1,5 +1,5 @@
 /**
- * The chat that `npm start` runs: E6 grown up, with names of one's own. It prints where to open it.
+ * The chat that `npm start` runs: a larger E6, in which users choose their names. It prints its address.
  *
  * PORT chooses the port. Without it the chat takes 8080, or the next one that is free. Ctrl-C ends it: the clients see
  * close code 1001, and the page reconnects when the chat is back.
@@ -23,7 +23,7 @@ const MAX_NAME_LENGTH = 24;
 const MAX_TEXT_LENGTH = 1000;
 const COLORS = ['blue', 'red', 'green', 'purple', 'orange', 'teal', 'pink', 'olive'] as const;
 
-/** Handles one client, and is its state. As JSON it is `{ id, name, color }`. */
+/** The handler of one client, which also holds the client's state. As JSON it is `{ id, name, color }`. */
 class Guest implements ConnectionHandler<unknown> {
   id = 0;
   name: string;
@@ -44,7 +44,7 @@ class Guest implements ConnectionHandler<unknown> {
   }
 
   onMessage(ws: Connection, event: MessageEvent<unknown>): void {
-    // What comes from a client may be anything.
+    // A client can send anything, so each field is checked.
     const text = textOf(event.data, 'text', MAX_TEXT_LENGTH);
     const name = textOf(event.data, 'name', MAX_NAME_LENGTH);
     if (text !== '') {
@@ -73,11 +73,11 @@ class Guest implements ConnectionHandler<unknown> {
   }
 }
 
-/** Lets clients in. */
+/** Decides which clients are accepted. */
 class Door implements ServerHandler<unknown> {
   onConnection(_wss: WebSocketServer<unknown>, event: ConnectionEvent): Guest | null {
     const { headers, query } = event.request;
-    // A browser lets any page of the web connect to this computer, and says in this header which page it is.
+    // A browser lets any page of the web connect to this computer, and names the page's origin in this header.
     const { origin } = headers;
     if (typeof origin === 'string' && !origin.endsWith(`://${String(headers.host)}`)) return null;
     return new Guest(textOf(query, 'name', MAX_NAME_LENGTH));
@@ -94,7 +94,7 @@ function freeName(others: readonly Guest[]): string {
   return `Guest ${number}`;
 }
 
-/** A text of an object that came from a client, in one line, without control characters; `''` when it has none. */
+/** Reads a text of an object from a client, as one line without control characters; `''` when there is none. */
 function textOf(data: unknown, key: string, maxLength: number): string {
   const value: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, key) : undefined;
   return typeof value === 'string'
@@ -133,7 +133,7 @@ console.log(`The chat runs. Ctrl-C ends it.
 
 let isStopping = false;
 async function stop(): Promise<void> {
-  // npm passes Ctrl-C on, so that the signal can come twice.
+  // npm forwards Ctrl-C too, so the signal can come twice.
   if (isStopping) return;
   isStopping = true;
   console.log('Stopping: the clients are told');

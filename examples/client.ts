@@ -1,5 +1,5 @@
 /**
- * A client for the shell: sends each line that you type, and prints each message that comes.
+ * A client for the shell. It sends each line that you type, and prints each message that arrives.
  *
  *     npm run example -- client                         connects to ws://127.0.0.1:8080/
  *     npm run example -- client ws://127.0.0.1:9000/
@@ -15,13 +15,13 @@ class ShellHandler {
   }
 
   onMessage(_ws: WebSocket, event: MessageEvent): void {
-    // What others write must not be able to command this terminal.
+    // Control characters from others must not be able to control this terminal.
     console.log(`< ${event.data.replace(/\p{Cc}/gu, ' ')}`);
   }
 
   onTerminate(_ws: WebSocket, event: TerminateEvent): void {
     console.log(`Closed (${event.code})`);
-    // A keyboard that is still read would keep the program running.
+    // An open stdin would keep the program running.
     process.stdin.destroy();
   }
 }

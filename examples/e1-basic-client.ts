@@ -1,5 +1,5 @@
 /**
- * E1, the basic client: the first example of 4D's WebSocket page. Connects, sends a text, shows what comes back.
+ * E1, the basic client: the first example of 4D's WebSocket page. It connects, sends a text, and shows the answer.
  *
  *     npm run example -- e1                         with a small server of its own
  *     npm run example -- e1 ws://127.0.0.1:8080/    with yours; Ctrl-C ends it
@@ -9,7 +9,7 @@
  *     The server got: Hello world
  *     Connection closed
  *
- * With a URL where nobody listens you see the error, and that the object is null.
+ * With a URL at which no server listens, you see the error, and that the object is null.
  */
 import { type MessageEvent, onErrCall, WebSocket, webServer, WebSocketServer } from '4d-websocket';
 
@@ -26,7 +26,7 @@ class WSConnectionHandler {
   }
 }
 
-// ON ERR CALL: a failing call then gives null, as in 4D. Without a handler, WebSocket.new would reject.
+// ON ERR CALL: with a handler, a failing call results in null, as in 4D. Without one, WebSocket.new would reject.
 onErrCall((errors) => console.log(`Error ${errors[0]?.errCode}: ${errors[0]?.message}`));
 
 const wssUrl = process.argv[2] ?? (await startServer());
@@ -35,7 +35,7 @@ if (webSocket === null) console.log('The WebSocket object is null');
 
 webSocket?.send('Hello world');
 
-/** A server to talk to: answers one message, then ends. */
+/** Starts a server that answers one message and then ends. Returns its URL. */
 async function startServer(): Promise<string> {
   const web = webServer();
   await web.start({ HTTPPort: Number(process.env['PORT'] ?? 0), IPAddressToListen: '127.0.0.1' });

@@ -1,6 +1,6 @@
 /**
- * E2, the uppercase server: the first example of 4D's WebSocketServer page. A worker makes the server; a later message
- * to the same worker ends it.
+ * E2, the uppercase server: the first example of 4D's WebSocketServer page. A worker creates the server; a later
+ * message to the same worker ends the server.
  *
  *     npm run example -- e2
  *     npm run example -- client ws://127.0.0.1:8080/    in a second terminal; then type hello
@@ -18,7 +18,7 @@ import {
 } from '4d-websocket';
 
 class MyServerHandler {
-  // A new handler for each client: what it keeps in its fields is that client's own.
+  // Each client gets a new handler, whose fields belong to this client alone.
   onConnection(): MyConnectionHandler {
     return new MyConnectionHandler();
   }

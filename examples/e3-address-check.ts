@@ -1,5 +1,5 @@
 /**
- * E3, the server handler of 4D's WebSocketServer page: checks the address of each client, and keeps a log.
+ * E3, the server handler of 4D's WebSocketServer page. It checks the address of each client, and keeps a log.
  *
  *     npm run example -- e3                  lets 127.0.0.1 in
  *     npm run example -- e3 addresses.txt    lets those in that the file lists, one per line; edit it at any time
@@ -24,7 +24,7 @@ import {
 } from '4d-websocket';
 
 class MyWSServerHandler {
-  // async, because the check reads a file. The client waits, and other clients do not wait for it.
+  // onConnection is async, because the check reads a file. Only this client waits; other clients do not.
   async onConnection(_wss: WebSocketServer, event: ConnectionEvent): Promise<MyConnectionHandler | null> {
     if (await verifyAddress(event.request.remoteAddress)) {
       return new MyConnectionHandler();

@@ -33,7 +33,7 @@ const webSocket = await WebSocket.new(wssUrl, new WSConnectionHandler('my-token'
 console.log(webSocket?.status);
 webSocket?.terminate();
 
-/** A server to talk to: shows the headers of one client, then ends. */
+/** Starts a server that shows the headers of one client and then ends. Returns its URL. */
 async function startServer(): Promise<string> {
   const web = webServer();
   await web.start({ HTTPPort: Number(process.env['PORT'] ?? 0), IPAddressToListen: '127.0.0.1' });

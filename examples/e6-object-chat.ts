@@ -12,13 +12,13 @@ import { type MessageEvent, webServer, type WebSocketConnection, WebSocketServer
 const COLORS = ['blue', 'red', 'green', 'purple', 'orange', 'teal', 'pink', 'olive'] as const;
 
 class ConnectionHandler {
-  // The state of one client: others find it with connection.handler.
+  // The state of one client. Other clients reach it through connection.handler.
   id = 0;
   name = '';
   color = '';
 
   onOpen(ws: WebSocketConnection<unknown>): void {
-    // The state of the server: all clients find it with wss.handler.
+    // The state of the server. All clients reach it through wss.handler.
     const server = ws.wss.handler;
     if (!(server instanceof ServerHandler)) return;
     server.clients += 1;
@@ -60,7 +60,7 @@ function whoIsPresent(ws: WebSocketConnection<unknown>): object[] {
   return ws.wss.connections.map((client) => client.handler);
 }
 
-/** What comes from a client may be anything. */
+/** Reads the text of a message from a client, which can send anything; `''` when there is none. */
 function textOf(data: unknown): string {
   return typeof data === 'object' && data !== null && 'text' in data && typeof data.text === 'string' ? data.text : '';
 }

@@ -1,6 +1,6 @@
 /**
  * E7, the end of a server that lives in a worker: its connections end in order of arrival, then the server, then the
- * worker. A new message to the worker starts a fresh one.
+ * worker. A new message to the same name starts a fresh worker.
  *
  *     npm run example -- e7
  *
@@ -30,7 +30,7 @@ class ConnectionHandler {
   }
 
   onMessage(): void {
-    // A connection handler must have it, also when nobody sends anything.
+    // A connection handler must have onMessage, even when no client sends anything.
   }
 
   onTerminate(_ws: WebSocketConnection, event: TerminateEvent): void {
@@ -74,7 +74,7 @@ async function connectTwoClients(): Promise<void> {
 }
 
 function startAgain(): void {
-  // The killed worker ends first; then a new one of the same name begins with this message.
+  // The killed worker ends first; then a new worker of the same name starts with this message.
   callWorker('WebSocketServer', () => {
     console.log(`The fresh worker has no variable wss: ${processVariables().wss === undefined}`);
     void web.stop();

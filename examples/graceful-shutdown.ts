@@ -1,9 +1,10 @@
 /**
- * A server that ends without cutting anyone off: at SIGTERM or Ctrl-C new clients are refused, the connected ones get all
- * that was sent to them and then a close frame with 1012 (service restart), in waves, and the process ends by itself.
+ * A server that ends without cutting anyone off. At SIGTERM or Ctrl-C, new clients are refused. Each connected client
+ * gets all messages that were sent to it, and then a close frame with 1012 (service restart); clients are closed in
+ * waves. Then the process ends by itself.
  *
  * Run it with: npm run example -- graceful-shutdown
- * You see: the address; after Ctrl-C how many connections were closed well.
+ * It prints its address, and after Ctrl-C how many connections were closed and how many were dropped.
  */
 import { WebServer, WebSocketServer } from '4d-websocket';
 

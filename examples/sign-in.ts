@@ -1,8 +1,9 @@
 /**
- * A server that lets in who has a token: others get an answer that says why, and a session ends when its time is over.
+ * A server that accepts clients with a token. Other clients get an answer that says why they are refused, and a
+ * connection ends when its session expires.
  *
  * Run it with: npm run example -- sign-in
- * You see: the address. In the console of a browser, on a page of the same host or a local program:
+ * It prints its address. Connect from the console of a browser, on a page of the same host, or from a local program:
  * new WebSocket('ws://127.0.0.1:8080/', ['chat', 'bearer.ada-knows-this'])
  */
 import {

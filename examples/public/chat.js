@@ -1,7 +1,8 @@
 /**
- * The chat in the browser, with the browser's own WebSocket. The server is examples/chat.ts or examples/e6-object-chat.ts.
+ * The chat in the browser, with the browser's own WebSocket. The server is examples/chat.ts or
+ * examples/e6-object-chat.ts.
  *
- * All that comes from others is shown with textContent, never as HTML.
+ * Text from others is always shown with textContent, never as HTML.
  */
 import { retryDelayMs } from './retry-delay.js';
 
@@ -20,11 +21,11 @@ const [messageForm, messageField, hint] = [$('message-form'), $('message'), $('h
 let socket;
 let failures = 0;
 let countdownTimer;
-/** Who I am to the server: empty until it has told. */
+/** The id that the server gave me; empty until the welcome message. */
 let myId = '';
 let myName = recallName();
 let unread = 0;
-/** Whether the log shows its last entry: then it follows new ones. Whoever reads further up is not torn away. */
+/** Whether the log shows its last entry. Only then does the log scroll to new entries. */
 let isAtEnd = true;
 
 // The connection
@@ -73,18 +74,18 @@ function setState(state, ...content) {
   stateText.replaceChildren(...content);
   countdown.textContent = '';
   if (state === 'connected') hint.textContent = '';
-  // A button that vanishes must not take the focus with it.
+  // Hiding the focused button would lose the focus.
   if (state !== 'lost' && document.activeElement === retryButton) messageField.focus();
   retryButton.hidden = state !== 'lost';
 }
 
-// What the server tells
+// Messages from the server
 
 function onMessage(message) {
   switch (message.type) {
     case 'welcome':
       showNotice(myId === '' ? 'You joined as ' : 'You are back as ', message.who);
-      // Only now: a server that accepts and closes at once must not be hammered.
+      // The count is reset only now, so that a server that accepts and closes at once is not hammered.
       failures = 0;
       myId = message.who.id;
       setMyName(message.who.name);
@@ -107,7 +108,7 @@ function onMessage(message) {
   if (message.present !== undefined) showPeople(message.present);
 }
 
-// What is shown
+// The page
 
 function element(tag, className, ...content) {
   const created = document.createElement(tag);
@@ -117,7 +118,7 @@ function element(tag, className, ...content) {
 }
 
 function nameElement({ name, color }) {
-  // bdi and dir: a name or text in a script that runs from right to left leaves the rest in its place.
+  // bdi and dir keep a name or text in a right-to-left script from reordering what stands around it.
   const created = element('bdi', 'name', name);
   if (COLORS.has(color)) created.dataset.color = color;
   return created;
@@ -152,7 +153,7 @@ function scrollToEnd() {
   toEndButton.hidden = true;
 }
 
-/** @param people - undefined when nobody knows */
+/** @param people - undefined without a connection */
 function showPeople(people) {
   peopleCount.textContent = people === undefined ? '?' : String(people.length);
   peopleList.replaceChildren(
@@ -171,7 +172,7 @@ function setUnread(count) {
 
 // My name
 
-/** Of this tab, else of the last one: storage may be forbidden, and then the name lasts as long as the page. */
+/** Reads the name of this tab, else the name chosen last in any tab; `''` when storage is forbidden. */
 function recallName() {
   try {
     return sessionStorage.getItem(NAME_KEY) ?? localStorage.getItem(NAME_KEY) ?? '';
@@ -182,7 +183,7 @@ function recallName() {
 
 function setMyName(name) {
   myName = name;
-  // Not while it is being edited.
+  // The field is left alone while the user edits it.
   if (document.activeElement !== nameField) nameField.value = name;
 }
 
@@ -198,7 +199,7 @@ nameForm.addEventListener('submit', (event) => {
     sessionStorage.setItem(NAME_KEY, name);
     localStorage.setItem(NAME_KEY, name);
   } catch {
-    // Kept in myName all the same.
+    // Storage is forbidden: myName keeps the name as long as the page lives.
   }
   if (isConnected()) socket.send(JSON.stringify({ name }));
   messageField.focus();
@@ -228,11 +229,11 @@ log.addEventListener('scroll', () => {
   isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
   if (isAtEnd) toEndButton.hidden = true;
 });
-// The keyboard of a phone, or a line more in the header, leaves less room.
+// The log shrinks when the keyboard of a phone opens or the header gets another line.
 new ResizeObserver(() => {
   if (isAtEnd) scrollToEnd();
 }).observe(log);
-// The network is back, or the page comes out of the browser's cache of pages: no need to wait.
+// When the network is back, or the page returns from the back/forward cache, there is no need to wait.
 addEventListener('online', connectNow);
 addEventListener('pageshow', (event) => {
   if (event.persisted) connectNow();

@@ -2,8 +2,8 @@ const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
 
 /**
- * How long to wait before connecting again: about twice as long after each failure, so that a server that is down is
- * left alone, and half of it by chance, so that not all pages come back in the same instant.
+ * Returns how long to wait before connecting again. The wait doubles after each failure, so that a server that is down
+ * is left alone. Half of the wait is random, so that not all pages come back at the same moment.
  *
  * @param {number} failures - attempts that failed so far, 0 after a connection was lost
  * @param {number} chance - from 0 to 1
