@@ -1,6 +1,6 @@
 /**
- * Packs the library and looks at the tarball as its users will: publint, the types in every module mode, and an
- * installation into an empty folder that is imported and required: `npm run check:package`.
+ * Packs the library and checks the tarball as its users will see it: publint, the types in every module mode, and an
+ * installation into an empty folder, where the package is imported and required: `npm run check:package`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

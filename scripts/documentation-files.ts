@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Paths of all Markdown files of the project, relative to its root. */
+/** Returns the paths of all Markdown files of the project, relative to its root. */
 export function documentationFiles(root: string): string[] {
   const top = readdirSync(root).filter((name) => name.endsWith('.md'));
   const below = ['docs', 'bench', 'examples'].flatMap((folder) =>

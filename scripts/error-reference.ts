@@ -4,11 +4,11 @@ const introduction = `# Errors
 
 <!-- Written by \`npm run errors:docs\` from the table in src/errors.ts. Change that table, not this page. -->
 
-Every error of the library is a \`FourDError\`. Its \`code\` is a stable name and its \`errCode\` the number that 4D code
-reads; compare one of these, not the message, whose figures and wording may change.
+Every error of the library is a \`FourDError\`. Its \`code\` is a stable name, and its \`errCode\` is the number for 4D
+code. Compare one of these, not the message, whose figures and wording may change.
 `;
 
-/** The page `docs/reference/errors.md` for a table of errors. */
+/** Renders a table of errors as the page `docs/reference/errors.md`. */
 export function renderErrorReference(table: Readonly<Record<string, ErrorRow>>): string {
   const rows = Object.entries(table);
   const section = (title: string, isIn: (errCode: number) => boolean): string => {

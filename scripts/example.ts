@@ -1,4 +1,4 @@
-/** Runs the example whose file name begins with the word given: `npm run example -- e1`. */
+/** Runs the example whose file name is, or begins with, the given word: `npm run example -- e1`. */
 import { readdirSync } from 'node:fs';
 
 const folder = new URL('../examples/', import.meta.url);

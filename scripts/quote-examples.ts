@@ -1,11 +1,13 @@
-/** A line of Markdown that names the file whose content the code block behind it quotes. */
+/** A line of Markdown that names the file that the next code block quotes. */
 const MARKER = /^<!-- file: (\S+) -->$/;
 
 /**
- * Puts the content of files into the code blocks that quote them, so that documentation shows code that runs.
+ * Replaces each code block that quotes a file with the content of that file, so that documentation shows code that
+ * runs.
  *
  * @param markdown - text in which a line `<!-- file: path -->` stands before a fenced code block
- * @param readFile - gives the content of a file by its path from the root of the project
+ * @param readFile - returns the content of a file, given its path from the root of the project
+ * @throws Error when no code block follows such a line, or the code block does not end
  */
 export function quoteExamples(markdown: string, readFile: (path: string) => string): string {
   const quoted: string[] = [];

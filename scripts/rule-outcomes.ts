@@ -1,6 +1,6 @@
 import type { Rule } from '../test/spec/rules.ts';
 
-/** One test of a result file. */
+/** One test in a result file. */
 export interface TestOutcome {
   readonly title: string;
   readonly status: string;
@@ -8,17 +8,17 @@ export interface TestOutcome {
 
 export interface RuleOutcome {
   readonly rule: Rule;
-  /** A rule without a test that ran is missing. */
+  /** `missing`: no test of the rule ran. */
   readonly outcome: 'passed' | 'failed' | 'missing';
 }
 
 export interface RuleTable {
   readonly rows: readonly RuleOutcome[];
-  /** Numbers in test titles that are no rule. */
+  /** Numbers in test titles that belong to no rule. */
   readonly unknown: readonly string[];
 }
 
-/** The rules that a test proves: the numbers its title begins with, as in `4D-035 4D-036 a code of one's own`. */
+/** Returns the rules that a test proves: the numbers at the start of its title, as in `4D-035 4D-036 sends a code`. */
 export function idsInTitle(title: string): string[] {
   const prefix = /^(?:4D-\d{3}\b[\s,]*)+/.exec(title)?.[0] ?? '';
   return Array.from(prefix.matchAll(/\d{3}/g), ([id]) => id);

@@ -1,7 +1,8 @@
 /**
- * Prints which rule of behaviour is proved by which number of tests: `npm run spec`.
+ * Prints for each rule of behaviour whether its tests passed: `npm run spec`.
  *
- * Without arguments it runs both test commands first; with arguments it reads the JSON results of earlier runs.
+ * Without arguments, the script runs both test commands first. With arguments, it reads these files: JSON results of
+ * earlier runs.
  */
 import { execSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -32,7 +33,7 @@ function runTests(): TestOutcome[] {
       try {
         execSync(command, { stdio: 'inherit', env: { ...process.env, TEST_RESULTS: file } });
       } catch (error) {
-        // A failing test makes the command fail; its results are what the table is about.
+        // A failing test makes the command fail, but its results belong in the table.
         if (!existsSync(file)) throw error;
       }
       return readOutcomes(file);

@@ -1,4 +1,4 @@
-/** Writes the reference page of the errors: `npm run errors:docs`. */
+/** Writes the reference page of all errors: `npm run errors:docs`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { errorTable } from '../src/errors.ts';
 import { renderErrorReference } from './error-reference.ts';

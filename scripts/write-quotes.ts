@@ -1,4 +1,4 @@
-/** Puts the code of examples into the documentation that quotes them: `npm run docs:quotes`. */
+/** Copies the code of the examples into the documentation that quotes it: `npm run docs:quotes`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { documentationFiles } from './documentation-files.ts';
