@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { buildClosePayload, isSendableCloseCode, parseClosePayload } from '../../src/protocol/close.ts';
 import { hex } from '../helpers/frames.ts';
 
-/** RFC 6455 section 7.4 with the codes that the IANA has added: all that may stand in a close frame. */
+/** All codes that a close frame may have: RFC 6455 section 7.4 and the additions in the IANA registry. */
 const SENDABLE: readonly (readonly [from: number, to: number])[] = [
   [1000, 1003],
   [1007, 1014],
@@ -16,12 +16,12 @@ function parse(payload: string): unknown {
 }
 
 describe('RFC 6455 7.4: close codes', () => {
-  test('RFC 6455 7.4: of 0 to 5000 and 65535 only those of the table may be sent', () => {
+  test('RFC 6455 7.4: of 0 to 5000 and 65535 only the codes of the table may be sent', () => {
     const expected = CODES.filter((code) => SENDABLE.some(([from, to]) => code >= from && code <= to));
     expect(CODES.filter(isSendableCloseCode)).toEqual(expected);
   });
 
-  test('RFC 6455 7.4: of 0 to 5000 and 65535 only those of the table are accepted', () => {
+  test('RFC 6455 7.4: of 0 to 5000 and 65535 only the codes of the table are accepted', () => {
     const results = CODES.map((code) => parse(code.toString(16).padStart(4, '0')));
     expect(results).toEqual(
       CODES.map((code) =>
@@ -34,7 +34,7 @@ describe('RFC 6455 7.4: close codes', () => {
 });
 
 describe('RFC 6455 5.5.1: reading the payload of a close frame', () => {
-  test('RFC 6455 7.1.5: an empty payload is 1005 without a reason', () => {
+  test('RFC 6455 7.1.5: an empty payload is read as 1005 without a reason', () => {
     expect(parse('')).toEqual({ code: 1005, reason: undefined });
   });
 
@@ -48,22 +48,22 @@ describe('RFC 6455 5.5.1: reading the payload of a close frame', () => {
     ['0fa1 c3a9e282acf09f9880', 4001, 'é€😀'],
     ['0bb8 efbbbf61', 3000, '\uFEFFa'],
     ['03f0 00', 1008, '\0'],
-  ])('RFC 6455 5.5.1: %s', (payload, code, reason) => {
+  ])('RFC 6455 5.5.1: the payload %s is read as %i %j', (payload, code, reason) => {
     expect(parse(payload)).toEqual({ code, reason });
   });
 
   test.each(['80', 'c0af', 'eda080', 'f4908080', '61f09f98'])(
-    'RFC 6455 8.1: the reason %s is no UTF-8 and refused',
+    'RFC 6455 8.1: the reason %s, which is not UTF-8, is refused',
     (reason) => {
       expect(parse(`03e8 ${reason}`)).toBe('ERR_INVALID_UTF8');
     },
   );
 
-  test('RFC 6455 7.4: a bad code is found before a bad reason', () => {
+  test('RFC 6455 7.4: an invalid code is reported before an invalid reason', () => {
     expect(parse('03ed ff')).toBe('ERR_INVALID_CLOSE_CODE');
   });
 
-  test('messages tell the code and nothing of the reason', () => {
+  test('error messages contain the code but not the reason', () => {
     const messages = ['03', '03ed 7365637265745f', '03e8 73656372657480'].map((payload) => {
       const result = parseClosePayload(hex(payload));
       return 'error' in result ? result.message : '';
@@ -83,7 +83,7 @@ describe('RFC 6455 5.5.1: building the payload of a close frame', () => {
     [4999, 'é', '1387c3a9'],
     [1005, '', ''],
     [1005, 'a reason needs a code', ''],
-  ])('RFC 6455 5.5.1: %i %j', (code, reason, expected) => {
+  ])('RFC 6455 5.5.1: %i %j becomes %j', (code, reason, expected) => {
     expect(buildClosePayload(code, reason).toString('hex')).toBe(expected);
   });
 

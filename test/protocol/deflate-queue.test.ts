@@ -3,7 +3,7 @@ import { type DeflateListener, DeflateQueue } from '../../src/protocol/deflate-q
 import { PreparedMessage } from '../../src/protocol/prepared-message.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 
-/** Calls as texts: `c1 6461`, `close 03e8`, `all`. */
+/** Records calls as texts: `c1 6461`, `close 03e8`, `all`. */
 class RecordingListener implements DeflateListener {
   readonly calls: string[] = [];
   onCall: (() => void) | undefined;
@@ -38,7 +38,7 @@ function setUp(isAtOnce: boolean): Setup {
   return { queue, listener, compression, push };
 }
 
-test('RFC 7692 6: what is compressed at once leaves at once, and nobody is told that all is done', () => {
+test('RFC 7692 6: a message that is compressed synchronously is sent at once, without onAllDeflated()', () => {
   const { queue, listener, push } = setUp(true);
   push('a');
   expect([queue.isDeflating, queue.waitingBytes]).toEqual([false, 0]);
@@ -46,7 +46,7 @@ test('RFC 7692 6: what is compressed at once leaves at once, and nobody is told 
   expect(listener.calls).toEqual(['c1 6461', '81 62']);
 });
 
-test('RFC 7692 7.2.1: messages keep their order, one is compressed at a time, and the close frame is the last', () => {
+test('RFC 7692 7.2.1: messages are compressed one by one and keep their order, and the close frame comes last', () => {
   const { queue, listener, compression, push } = setUp(false);
   push('a');
   push('b', false);
@@ -62,7 +62,7 @@ test('RFC 7692 7.2.1: messages keep their order, one is compressed at a time, an
   expect([queue.isDeflating, queue.waitingBytes, queue.waitingClose]).toEqual([false, 0, undefined]);
 });
 
-test('the end of all is told, and what follows is compressed too', () => {
+test('onAllDeflated() follows the last message, and later messages are compressed too', () => {
   const { listener, compression, push } = setUp(false);
   push('a');
   push('b');
@@ -73,7 +73,7 @@ test('the end of all is told, and what follows is compressed too', () => {
   expect(listener.calls.slice(3)).toEqual(['c1 6463', 'all']);
 });
 
-test('RFC 7692 6: a message that cannot be compressed leaves as it is', () => {
+test('RFC 7692 6: a message that cannot be compressed is sent uncompressed', () => {
   const { queue, listener, compression, push } = setUp(true);
   compression.breaksDeflating = true;
   push('a');
@@ -81,19 +81,22 @@ test('RFC 7692 6: a message that cannot be compressed leaves as it is', () => {
   expect(queue.waitingBytes).toBe(0);
 });
 
-test.each([true, false])('a message of many connections is compressed once where that is possible (%s)', (isShared) => {
-  const listener = new RecordingListener();
-  const compression = new FakeCompression(true, isShared);
-  const shared = new PreparedMessage('a');
-  for (let i = 0; i < 2; i++) {
-    const queue = new DeflateQueue(listener, compression.deflater);
-    queue.push({ opcode: 1, payload: shared.payload, compresses: true, shared });
-  }
-  expect(listener.calls).toEqual(['c1 6461', 'c1 6461']);
-  expect(compression.deflated).toBe(isShared ? 1 : 2);
-});
+test.each([true, false])(
+  'a message of many connections is compressed once if the deflater is shared (%s)',
+  (isShared) => {
+    const listener = new RecordingListener();
+    const compression = new FakeCompression(true, isShared);
+    const shared = new PreparedMessage('a');
+    for (let i = 0; i < 2; i++) {
+      const queue = new DeflateQueue(listener, compression.deflater);
+      queue.push({ opcode: 1, payload: shared.payload, compresses: true, shared });
+    }
+    expect(listener.calls).toEqual(['c1 6461', 'c1 6461']);
+    expect(compression.deflated).toBe(isShared ? 1 : 2);
+  },
+);
 
-test('clear() drops what is being compressed and what waits, also from within a report', () => {
+test('clear() drops the message being compressed and all waiting ones, also within onDeflated()', () => {
   const { queue, listener, compression, push } = setUp(false);
   push('a');
   push('b');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { frameHeaderBytes, writeFrameHeader } from '../../src/protocol/frame-header.ts';
 import { EXAMPLE_KEY, hex } from '../helpers/frames.ts';
 
-/** Each length with the second header byte and the extended length that follow from it. */
+/** Each payload length with the second header byte and the extended length, unmasked and masked. */
 const LENGTHS: readonly (readonly [payloadBytes: number, plain: string, masked: string])[] = [
   [0, '00', '80'],
   [1, '01', '81'],
@@ -25,12 +25,12 @@ function header(payloadBytes: number, key: number | undefined): string {
 }
 
 describe('RFC 6455 5.2: frame headers', () => {
-  test.each(LENGTHS)('RFC 6455 5.2: a payload of %i bytes, not masked', (payloadBytes, plain) => {
+  test.each(LENGTHS)('RFC 6455 5.2: the header of an unmasked payload of %i bytes', (payloadBytes, plain) => {
     expect(header(payloadBytes, undefined)).toBe(`c1${plain}`);
     expect(frameHeaderBytes(payloadBytes, false)).toBe(1 + plain.length / 2);
   });
 
-  test.each(LENGTHS)('RFC 6455 5.2: a payload of %i bytes, masked', (payloadBytes, _, masked) => {
+  test.each(LENGTHS)('RFC 6455 5.2: the header of a masked payload of %i bytes', (payloadBytes, _, masked) => {
     expect(header(payloadBytes, hex(EXAMPLE_KEY).readInt32BE(0))).toBe(`c1${masked}${EXAMPLE_KEY}`);
     expect(frameHeaderBytes(payloadBytes, true)).toBe(1 + masked.length / 2 + 4);
   });
@@ -39,7 +39,7 @@ describe('RFC 6455 5.2: frame headers', () => {
     ['00000000', 0],
     ['ffffffff', -1],
     ['80000000', -0x8000_0000],
-  ])('RFC 6455 5.3: the masking key %s is written as it is', (expected, key) => {
+  ])('RFC 6455 5.3: the masking key %s is written in network byte order', (expected, key) => {
     expect(header(0, key)).toBe(`c180${expected}`);
   });
 });

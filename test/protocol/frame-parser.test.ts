@@ -4,7 +4,10 @@ import { type FrameListener, FrameParser } from '../../src/protocol/frame-parser
 import type { Role } from '../../src/protocol/constants.ts';
 import { frame, type FrameOptions, hex, otherRole, ROLES } from '../helpers/frames.ts';
 
-/** Calls as texts: `header 81 5`, `payload 48656c6c6f.` (the dot ends the frame), `control 9 00`, `violation ERR_…`. */
+/**
+ * Records calls as texts: `header 81 5`, `payload 48656c6c6f.` (a dot ends the frame), `control 9 00`, `violation
+ * ERR_…`.
+ */
 class RecordingListener implements FrameListener {
   readonly calls: string[] = [];
   readonly asciiPieces: boolean[] = [];
@@ -33,7 +36,7 @@ class RecordingListener implements FrameListener {
     this.#record(`violation ${code}`);
   }
 
-  /** The calls, with the pieces of each payload joined: what every split of a stream must have in common. */
+  /** The calls with the pieces of each payload joined, which must be the same for every split of a stream. */
   get joined(): string[] {
     const result: string[] = [];
     for (const call of this.calls) {
@@ -61,17 +64,17 @@ function setUp(role: Role, allowedReservedBits = 0): Setup {
   return { parser: new FrameParser(listener, role === 'server', allowedReservedBits), listener };
 }
 
-/** What a parser reports of a stream that comes in pieces of `pieceBytes`. */
+/** Returns the calls for a stream that arrives in pieces of `pieceBytes`. */
 function parse(role: Role, stream: Buffer, pieceBytes: number, allowedReservedBits = 0): string[] {
   const { parser, listener } = setUp(role, allowedReservedBits);
   for (let offset = 0; offset < stream.length; offset += pieceBytes) {
-    // A copy, because the parser unmasks in place.
+    // The parser unmasks in place, so it gets a copy.
     parser.receive(Buffer.from(stream.subarray(offset, offset + pieceBytes)));
   }
   return listener.joined;
 }
 
-/** The same for every size of pieces up to the whole stream: they must agree. */
+/** Returns the calls for a stream, and checks that every size of pieces gives the same calls. */
 function parseEverySplit(role: Role, stream: Buffer, allowedReservedBits = 0): string[] {
   const whole = parse(role, stream, stream.length, allowedReservedBits);
   for (let pieceBytes = 1; pieceBytes < Math.min(stream.length, 40); pieceBytes++) {
@@ -117,7 +120,7 @@ describe.each(ROLES)('the %s', (role) => {
 
   describe('lengths', () => {
     test.each([1, 2, 125, 126, 127, 255, 256, 65_535, 65_536, 70_000])(
-      'RFC 6455 5.2: %i payload bytes in the shortest form',
+      'RFC 6455 5.2: a length of %i in the shortest form is accepted',
       (length) => {
         const payload = Buffer.alloc(length, 0x2a);
         const expected = [`header 82 ${length}`, `payload ${payload.toString('hex')}.`];
@@ -126,7 +129,7 @@ describe.each(ROLES)('the %s', (role) => {
       },
     );
 
-    test('RFC 6455 5.2: no payload', () => {
+    test('RFC 6455 5.2: a frame without payload is reported', () => {
       expect(parseOne('81')).toEqual(['header 81 0', 'payload .']);
     });
 
@@ -148,11 +151,11 @@ describe.each(ROLES)('the %s', (role) => {
       ['2^53 - 1', (1n << 53n) - 1n],
       ['2^53', 1n << 53n],
       ['2^62', 1n << 62n],
-    ])('RFC 6455 5.2: a length of %s is announced before any of it is there', (_, length) => {
+    ])('RFC 6455 5.2: a length of %s is reported before any payload arrives', (_, length) => {
       expect(parseOne('82', '', { length })).toEqual([`header 82 ${Number(length)}`]);
     });
 
-    test('RFC 6455 5.2: a length above 2^53 is not taken for a small one', () => {
+    test('RFC 6455 5.2: a length above 2^53 is not mistaken for a small one', () => {
       expect(parseOne('82', '', { length: (1n << 53n) + 1n })).toEqual(['header 82 9007199254740992']);
       expect(parseOne('82', '', { length: (1n << 63n) - 1n })).toEqual([`header 82 ${2 ** 63}`]);
     });
@@ -160,7 +163,7 @@ describe.each(ROLES)('the %s', (role) => {
 
   describe('reserved bits', () => {
     test.each(['c1', 'a1', '91', 'f1', 'c0', 'a2', '99', 'c8', 'aa'])(
-      'RFC 6455 5.2: a reserved bit that no extension uses fails (%s)',
+      'RFC 6455 5.2: a reserved bit that no negotiated extension uses fails (%s)',
       (first) => {
         expect(parseOne(first, '00')).toEqual(['violation ERR_RESERVED_BITS']);
       },
@@ -180,9 +183,12 @@ describe.each(ROLES)('the %s', (role) => {
       },
     );
 
-    test.each(['c8', 'c9', 'ca'])('RFC 7692 6.1: RSV1 fails on the control frame %s all the same', (first) => {
-      expect(parseEverySplit(role, frame(sender, first, '03e8'), 0x40)).toEqual(['violation ERR_RESERVED_BITS']);
-    });
+    test.each(['c8', 'c9', 'ca'])(
+      'RFC 7692 6.1: RSV1 on the control frame %s fails even when it was negotiated',
+      (first) => {
+        expect(parseEverySplit(role, frame(sender, first, '03e8'), 0x40)).toEqual(['violation ERR_RESERVED_BITS']);
+      },
+    );
   });
 
   describe('opcodes', () => {
@@ -235,11 +241,11 @@ describe.each(ROLES)('the %s', (role) => {
       expect(parseOne(first, '', { length: 5n, lengthBytes: 2 })).toEqual(['violation ERR_CONTROL_FRAME_TOO_LONG']);
     });
 
-    test.each(['08', '09', '0a'])('RFC 6455 5.5: %s, a fragment, fails', (first) => {
+    test.each(['08', '09', '0a'])('RFC 6455 5.5: the fragmented control frame %s fails', (first) => {
       expect(parseOne(first)).toEqual(['violation ERR_CONTROL_FRAME_FRAGMENTED']);
     });
 
-    test('RFC 6455 5.4: control frames come between the fragments of a message', () => {
+    test('RFC 6455 5.4: control frames are reported between the fragments of a message', () => {
       expect(parseEverySplit(role, peerStream(role, '01 61', '89 01', '00', '8a', '80 62', '88 03e8'))).toEqual([
         'header 01 1',
         'payload 61.',
@@ -253,7 +259,7 @@ describe.each(ROLES)('the %s', (role) => {
       ]);
     });
 
-    test('RFC 6455 5.5: a control frame in many chunks leaves nothing to the next one', () => {
+    test('RFC 6455 5.5: a control frame in many chunks leaves no bytes in the next one', () => {
       const stream = peerStream(role, '89 0102030405', '8a 0607', '89', '89 08090a');
       const expected = ['control 9 0102030405', 'control 10 0607', 'control 9', 'control 9 08090a'];
       expect(parseEverySplit(role, stream)).toEqual(expected);
@@ -269,7 +275,7 @@ describe.each(ROLES)('the %s', (role) => {
       ]);
     });
 
-    test('RFC 6455 7.1.7: a violation is found with the second byte', () => {
+    test('RFC 6455 7.1.7: a violation is reported with the second byte', () => {
       const { parser, listener } = setUp(role);
       const stream = frame(sender, '83');
       parser.receive(stream.subarray(0, 1));
@@ -278,7 +284,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['violation ERR_RESERVED_OPCODE']);
     });
 
-    test('messages say which rule was broken', () => {
+    test('error messages say which rule was broken', () => {
       const wrongKey = role === 'server' ? null : '00000000';
       const messages = [
         frame(sender, 'c1'),
@@ -310,7 +316,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('refusing and stopping', () => {
-    test('a refused header is the end: its payload and all that follows are discarded', () => {
+    test('a refused header stops the parser: its payload and all further frames are discarded', () => {
       const { parser, listener } = setUp(role);
       listener.acceptsHeaders = false;
       listener.onCall = () => parser.stop();
@@ -319,7 +325,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['header 82 3']);
     });
 
-    test('stop() within a report discards what stands behind it in the chunk', () => {
+    test('stop() within a listener call discards the rest of the chunk', () => {
       const { parser, listener } = setUp(role);
       listener.onCall = () => parser.stop();
       parser.receive(peerStream(role, '89 01', '89 02'));
@@ -327,7 +333,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['control 9 01']);
     });
 
-    test('stop() lets go of a cut header, a cut control frame and what waits behind a pause', () => {
+    test('stop() discards an incomplete header, an incomplete control frame and paused chunks', () => {
       for (const cut of [1, frame(sender, '89', '0102').length - 1]) {
         const { parser, listener } = setUp(role);
         const stream = frame(sender, '89', '0102');
@@ -346,13 +352,13 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('pausing', () => {
-    test('what comes during a pause is reported by resume(), in order', () => {
+    test('frames that arrive during a pause are reported by resume(), in order', () => {
       const { parser, listener } = setUp(role);
       parser.pause();
       for (const text of ['89 01', '89 02', '89 03']) {
         const chunk = peerStream(role, text);
         parser.receive(chunk);
-        // Its memory belongs to somebody else again.
+        // The owner of the chunk uses its memory again.
         chunk.fill(0xff);
       }
       expect(listener.calls).toEqual([]);
@@ -362,7 +368,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls.at(-1)).toBe('control 9 04');
     });
 
-    test('a pause within a report takes effect at once, and again after each resume()', () => {
+    test('pause() within a listener call takes effect at once, and again after each resume()', () => {
       const { parser, listener } = setUp(role);
       listener.onCall = () => parser.pause();
       parser.receive(peerStream(role, '89 01', '89 02', '89 03'));
@@ -376,7 +382,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['control 9 01', 'control 9 02', 'control 9 03', 'control 9 04']);
     });
 
-    test('a pause at the very end of what is there holds what comes later', () => {
+    test('pause() at the last byte of a chunk holds back later chunks', () => {
       const { parser, listener } = setUp(role);
       listener.onCall = () => parser.pause();
       parser.receive(peerStream(role, '89 01'));
@@ -391,7 +397,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['control 9 01', 'control 9 02', 'control 9 03', 'control 9 04']);
     });
 
-    test('a pause that is taken back within the same report changes nothing', () => {
+    test('resume() within the same listener call as pause() cancels the pause', () => {
       const { parser, listener } = setUp(role);
       listener.onCall = () => {
         parser.pause();
@@ -413,7 +419,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['control 9']);
     });
 
-    test('a pause may fall between any two bytes, in headers and in payloads', () => {
+    test('a pause between any two bytes of headers and payloads changes no frame', () => {
       const stream = peerStream(role, '01 616263', '89 0102', `80 ${'64'.repeat(200)}`, '88 03e8');
       const expected = parse(role, stream, stream.length);
       for (let cut = 0; cut <= stream.length; cut++) {
@@ -426,7 +432,7 @@ describe.each(ROLES)('the %s', (role) => {
       }
     });
 
-    test('stop() within resume() discards the chunks that waited', () => {
+    test('stop() within resume() discards the paused chunks', () => {
       const { parser, listener } = setUp(role);
       parser.pause();
       for (const text of ['89 01', '89 02', '89 03']) parser.receive(peerStream(role, text));
@@ -436,7 +442,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls).toEqual(['control 9 01']);
     });
 
-    test('a hundred thousand chunks may wait and be taken one frame at a time', () => {
+    test('100 000 paused chunks are reported one frame at a time', () => {
       const { parser, listener } = setUp(role);
       const chunks = 100_000;
       listener.onCall = () => parser.pause();
@@ -445,7 +451,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(listener.calls.length).toBe(chunks);
     });
 
-    test('what waits is a copy: the rest of a chunk does not hold all of it', () => {
+    test('a paused rest is a copy that does not keep the whole chunk in memory', () => {
       const { parser, listener } = setUp(role);
       const chunk = Buffer.concat([frame(sender, '82', Buffer.alloc(100_000)), frame(sender, '89', '0102')]);
       listener.onCall = (call) => {
@@ -459,26 +465,26 @@ describe.each(ROLES)('the %s', (role) => {
   });
 });
 
-describe('RFC 6455 5.3: what the parser says about ASCII', () => {
-  test('the server knows it from unmasking', () => {
+describe('RFC 6455 5.3: isAscii', () => {
+  test('is known on the server, which unmasks', () => {
     const { parser, listener } = setUp('server');
     parser.receive(peerStream('server', '81 617f', '81 c3a9'));
     expect(listener.asciiPieces).toEqual([true, false]);
   });
 
-  test('the client does not know', () => {
+  test('is false on the client, which does not look at the bytes', () => {
     const { parser, listener } = setUp('client');
     parser.receive(peerStream('client', '81 617f', '81 c3a9'));
     expect(listener.asciiPieces).toEqual([false, false]);
   });
 });
 
-describe('a long chunk, which is unmasked in memory that all parsers share', () => {
+describe('a long chunk, which is unmasked in memory shared by all parsers,', () => {
   const frames = Array.from({ length: 40 }, (_, i) => frame('client', '82', Buffer.alloc(10, i)));
   const all = Buffer.concat(frames);
   const expected = frames.flatMap((_, i) => ['header 82 10', `payload ${Buffer.alloc(10, i).toString('hex')}.`]);
 
-  test('is read right while a listener has another parser read another one', () => {
+  test('is parsed correctly while a listener makes another parser parse another chunk', () => {
     const [outer, inner] = [new RecordingListener(), new RecordingListener()];
     const [outerParser, innerParser] = [new FrameParser(outer, true, 0), new FrameParser(inner, true, 0)];
     outer.onCall = (call) => {
@@ -489,7 +495,7 @@ describe('a long chunk, which is unmasked in memory that all parsers share', () 
     expect(outer.calls).toEqual(expected);
   });
 
-  test('is read right when the listener pauses after each frame', () => {
+  test('is parsed correctly when the listener pauses after each frame', () => {
     const listener = new RecordingListener();
     const parser = new FrameParser(listener, true, 0);
     listener.onCall = (call) => {

@@ -6,20 +6,23 @@ import { RecordingOutput } from '../helpers/recording-output.ts';
 describe.each(ROLES)('RFC 6455 5.2: frames of a %s', (role) => {
   const isMasked = role === 'client';
 
-  test.each([0, 1, 125, 126, 16_383, 16_384, 65_535, 65_536, 65_537, 200_001])('with %i bytes', (length) => {
-    const output = new RecordingOutput();
-    const payload = Buffer.alloc(length, 'abcdefg');
-    writeFrame(output, 0x82, payload, isMasked);
-    writeFrame(output, 0x8a, Buffer.from('!'), isMasked);
-    const [first, second] = readFrames(output.bytes, role);
-    expect([first!.first, first!.payload.equals(payload)]).toEqual([0x82, true]);
-    expect([second!.first, second!.payload.toString()]).toEqual([0x8a, '!']);
-    expect(payload.equals(Buffer.alloc(length, 'abcdefg'))).toBe(true);
-    expect(output.appended.includes(payload)).toBe(!isMasked && length >= LARGE_PAYLOAD_BYTES);
-  });
+  test.each([0, 1, 125, 126, 16_383, 16_384, 65_535, 65_536, 65_537, 200_001])(
+    'writeFrame() writes a payload of %i bytes',
+    (length) => {
+      const output = new RecordingOutput();
+      const payload = Buffer.alloc(length, 'abcdefg');
+      writeFrame(output, 0x82, payload, isMasked);
+      writeFrame(output, 0x8a, Buffer.from('!'), isMasked);
+      const [first, second] = readFrames(output.bytes, role);
+      expect([first!.first, first!.payload.equals(payload)]).toEqual([0x82, true]);
+      expect([second!.first, second!.payload.toString()]).toEqual([0x8a, '!']);
+      expect(payload.equals(Buffer.alloc(length, 'abcdefg'))).toBe(true);
+      expect(output.appended.includes(payload)).toBe(!isMasked && length >= LARGE_PAYLOAD_BYTES);
+    },
+  );
 
   test.each(['', 'Hello', 'é€😀', 'a'.repeat(125), 'é'.repeat(63), 'é'.repeat(100), '€'.repeat(SHORT_TEXT_LENGTH)])(
-    'with the text %j',
+    'writeShortText() writes the text %j',
     (text) => {
       const output = new RecordingOutput();
       writeShortText(output, text, isMasked);

@@ -7,7 +7,7 @@ const KEY = hex(EXAMPLE_KEY).readInt32LE(0);
 const LENGTHS = [...Array.from({ length: 150 }, (_, i) => i), 1000, 4099];
 
 describe('RFC 6455 5.3: masking with vector instructions', () => {
-  test('masks as by the formula, at any alignment, and nothing else', () => {
+  test('masks as the formula at any alignment, and changes no other byte', () => {
     const { memory, mask } = createWasmMask(wasm) as WasmMask;
     const wrong: string[] = [];
     for (const length of LENGTHS) {
@@ -25,7 +25,7 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('tells of every byte above 7f, wherever it stands', () => {
+  test('reports a byte above 7f at every position', () => {
     const { memory, mask } = createWasmMask(wasm) as WasmMask;
     const blind: number[] = [];
     maskByFormula(Buffer.alloc(150, 0x7f), EXAMPLE_KEY).copy(memory, 3);
@@ -39,7 +39,7 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
     expect(blind).toEqual([]);
   });
 
-  test('reaches to the end of its memory, and not further', () => {
+  test('masks up to the end of its memory and throws beyond', () => {
     const { memory, mask } = createWasmMask(wasm) as WasmMask;
     expect(memory.length).toBe(131_072);
     memory.fill(0);
@@ -48,13 +48,13 @@ describe('RFC 6455 5.3: masking with vector instructions', () => {
     expect(() => mask(131_072 - 100, 131_073, KEY)).toThrow('memory access out of bounds');
   });
 
-  test('is not there without WebAssembly, or without its vector instructions', () => {
+  test('is undefined without WebAssembly or its vector instructions', () => {
     expect(createWasmMask(undefined)).toBeUndefined();
     const { Module, Instance } = wasm;
     expect(createWasmMask({ validate: () => false, Module, Instance })).toBeUndefined();
   });
 
-  test('is not there where addresses are short, or a context forbids it', () => {
+  test('is undefined where address space is short or a context forbids WebAssembly', () => {
     const { Module, Instance } = wasm;
     class Refused {
       readonly exports = {};

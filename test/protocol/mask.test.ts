@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import * as withSimd from '../../src/protocol/mask.ts';
 import { EXAMPLE_KEY, hex, maskByFormula } from '../helpers/frames.ts';
 
-/** The same as it is where WebAssembly is missing. */
+// The second import shows the module as it is where WebAssembly is missing.
 vi.stubGlobal('WebAssembly', undefined);
 vi.resetModules();
 const withoutSimd = await import('../../src/protocol/mask.ts');
@@ -10,11 +10,11 @@ vi.unstubAllGlobals();
 
 const VARIANTS = [
   ['with vector instructions', withSimd],
-  ['without', withoutSimd],
+  ['without vector instructions', withoutSimd],
 ] as const;
 
 const KEY = hex(EXAMPLE_KEY).readInt32BE(0);
-/** Around the size from which whole words are masked, and well above. */
+/** Lengths around the size from which whole words are masked, and far above. */
 const LENGTHS = [
   ...Array.from({ length: 14 }, (_, i) => i),
   254,
@@ -43,7 +43,7 @@ describe.each(VARIANTS)('RFC 6455 5.3: masking %s', (_, { applyMask, copyMasked,
     expect(bytes.toString('hex')).toBe('7f9f4d5158');
   });
 
-  test.each(LENGTHS)('RFC 6455 5.3: %i bytes at any alignment are masked as by the formula', (length) => {
+  test.each(LENGTHS)('RFC 6455 5.3: %i bytes at any alignment are masked as the formula says', (length) => {
     const payload = countingBytes(length);
     const expected = maskByFormula(payload, EXAMPLE_KEY);
     for (let start = 0; start < 8; start++) {
@@ -64,15 +64,18 @@ describe.each(VARIANTS)('RFC 6455 5.3: masking %s', (_, { applyMask, copyMasked,
     expect(memory.subarray(602).every((byte) => byte === 0)).toBe(true);
   });
 
-  test.each([0, 1, 2, 3, 4, 5, 6, 7, 1001])('RFC 6455 5.3: a payload may be cut after %i bytes', (cut) => {
-    const payload = countingBytes(2000);
-    const expected = maskByFormula(payload, EXAMPLE_KEY);
-    applyMask(payload, 0, cut, KEY);
-    applyMask(payload, cut, payload.length, rotateKey(KEY, cut));
-    expect(payload.equals(expected)).toBe(true);
-  });
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 1001])(
+    'RFC 6455 5.3: a payload cut after %i bytes is masked with a rotated key',
+    (cut) => {
+      const payload = countingBytes(2000);
+      const expected = maskByFormula(payload, EXAMPLE_KEY);
+      applyMask(payload, 0, cut, KEY);
+      applyMask(payload, cut, payload.length, rotateKey(KEY, cut));
+      expect(payload.equals(expected)).toBe(true);
+    },
+  );
 
-  test.each(LENGTHS)('RFC 6455 5.3: %i bytes are copied masked, and nothing else changes', (length) => {
+  test.each(LENGTHS)('RFC 6455 5.3: copyMasked() copies %i bytes and changes no other byte', (length) => {
     const source = countingBytes(length + 9);
     const expected = maskByFormula(source.subarray(5, 5 + length), EXAMPLE_KEY);
     const target = Buffer.alloc(length + 9, 0x55);
@@ -85,15 +88,15 @@ describe.each(VARIANTS)('RFC 6455 5.3: masking %s', (_, { applyMask, copyMasked,
   });
 });
 
-describe.each(VARIANTS)('RFC 6455 5.3: what masking says about ASCII, %s', (_, { applyMask }) => {
-  test.each([0, 1, 2, 3, 4, 7, 8, 255, 256, 257, 300, 1024])('%i ASCII bytes are known to be ASCII', (length) => {
+describe.each(VARIANTS)('RFC 6455 5.3: the ASCII result of applyMask() %s', (_, { applyMask }) => {
+  test.each([0, 1, 2, 3, 4, 7, 8, 255, 256, 257, 300, 1024])('is true for %i ASCII bytes', (length) => {
     for (let start = 0; start < 4; start++) {
       const masked = Buffer.concat([Buffer.alloc(start, 0xff), maskByFormula(Buffer.alloc(length, 0x7f), EXAMPLE_KEY)]);
       expect(applyMask(masked, start, start + length, KEY)).toBe(true);
     }
   });
 
-  test.each([1, 2, 3, 4, 5, 8, 300])('a single byte above 7f among %i is noticed wherever it stands', (length) => {
+  test.each([1, 2, 3, 4, 5, 8, 300])('is false for a single byte above 7f among %i at every position', (length) => {
     const blind: string[] = [];
     for (let start = 0; start < 4; start++) {
       for (let position = 0; position < length; position++) {
@@ -108,14 +111,14 @@ describe.each(VARIANTS)('RFC 6455 5.3: what masking says about ASCII, %s', (_, {
 });
 
 describe('RFC 6455 5.3: masking keys', () => {
-  test('rotating gives the key that the rest of a payload needs', () => {
+  test('rotateKey() returns the key for the rest of a payload', () => {
     const keys = [0, 1, 2, 3, 4, 7].map((count) => (withSimd.rotateKey(KEY, count) >>> 0).toString(16));
     expect(keys).toEqual(['37fa213d', 'fa213d37', '213d37fa', '3d37fa21', '37fa213d', '3d37fa21']);
   });
 
-  test('keys differ from frame to frame, for longer than one pool of random bytes lasts', () => {
+  test('keys differ from frame to frame, beyond one pool of random bytes', () => {
     const keys = Array.from({ length: 10_000 }, withSimd.nextMaskingKey);
-    // Four bytes at random collide about once in a hundred runs of this test.
+    // In 10 000 random keys of 4 bytes, a collision occurs about once in a hundred runs of this test.
     expect(new Set(keys).size).toBeGreaterThan(9990);
     for (const shift of [0, 8, 16, 24]) {
       expect(new Set(keys.map((key) => (key >> shift) & 0xff)).size).toBe(256);
@@ -129,10 +132,10 @@ describe('RFC 6455 5.3: masking keys', () => {
   });
 });
 
-describe('the memory in which a chunk is unmasked', () => {
+describe('openMaskingWindow()', () => {
   const { applyMask, closeMaskingWindow, openMaskingWindow } = withSimd;
 
-  test('begins with the chunk, which stays as it is', () => {
+  test('returns memory that begins with the chunk, and leaves the chunk unchanged', () => {
     const chunk = countingBytes(1000);
     const window = openMaskingWindow(chunk) as Buffer;
     expect(window.subarray(0, 1000).equals(chunk)).toBe(true);
@@ -142,7 +145,7 @@ describe('the memory in which a chunk is unmasked', () => {
     expect(chunk.equals(countingBytes(1000))).toBe(true);
   });
 
-  test('is for one chunk at a time, and masking elsewhere leaves it alone', () => {
+  test('serves one chunk at a time, and masking of other bytes does not change its memory', () => {
     const chunk = countingBytes(65_536);
     const window = openMaskingWindow(chunk) as Buffer;
     expect(openMaskingWindow(chunk)).toBeUndefined();
@@ -155,7 +158,7 @@ describe('the memory in which a chunk is unmasked', () => {
     closeMaskingWindow();
   });
 
-  test('is not for chunks that are small, or too large for it', () => {
+  test('returns undefined for chunks below 128 bytes or above 64 KiB', () => {
     for (const length of [0, 127, 65_537]) expect(openMaskingWindow(Buffer.alloc(length))).toBeUndefined();
     for (const length of [128, 65_536]) {
       expect(openMaskingWindow(Buffer.alloc(length))).toBeDefined();
@@ -163,7 +166,7 @@ describe('the memory in which a chunk is unmasked', () => {
     }
   });
 
-  test('is not there without vector instructions', () => {
+  test('returns undefined without vector instructions', () => {
     expect(withoutSimd.openMaskingWindow(Buffer.alloc(1000))).toBeUndefined();
   });
 });

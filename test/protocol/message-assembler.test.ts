@@ -6,7 +6,7 @@ import type { TransformDone } from '../../src/protocol/compression.ts';
 import { hex } from '../helpers/frames.ts';
 import { heldBytes } from '../helpers/memory.ts';
 
-/** Calls as texts: `text Hello`, `bytes 0102`, `violation ERR_…: message`, `inflating`, `inflated`. */
+/** Records calls as texts: `text Hello`, `bytes 0102`, `violation ERR_…: message`, `inflating`, `inflated`. */
 class RecordingListener implements MessageListener {
   readonly calls: string[] = [];
   readonly messages: (string | Buffer)[] = [];
@@ -34,12 +34,12 @@ class RecordingListener implements MessageListener {
   }
 }
 
-/** Keeps what it is asked for until the test answers. */
+/** Stores requests until the test answers them. */
 class WaitingInflater {
-  readonly asked: { compressed: string; maxBytes: number; done: TransformDone }[] = [];
+  readonly requests: { compressed: string; maxBytes: number; done: TransformDone }[] = [];
 
   inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void {
-    this.asked.push({ compressed: compressed.toString('hex'), maxBytes, done });
+    this.requests.push({ compressed: compressed.toString('hex'), maxBytes, done });
   }
 }
 
@@ -68,7 +68,7 @@ function setUp(limits: Partial<MessageLimits> = {}, decodesText = true): Setup {
       if (!assembler.begin(Number.parseInt(first!, 16), payloadBytes)) return;
       for (const [i, piece] of pieces.entries()) {
         take(assembler, piece, i === pieces.length - 1);
-        // A refusal stops the parser: nothing more comes.
+        // A violation stops the parser, so no more pieces arrive.
         if (listener.calls.at(-1)?.startsWith('violation')) return;
       }
     }
@@ -76,7 +76,7 @@ function setUp(limits: Partial<MessageLimits> = {}, decodesText = true): Setup {
   return { assembler, listener, inflater, feed };
 }
 
-/** Hands over a piece from the middle of a chunk, which is overwritten afterwards. */
+/** Passes a piece from the middle of a chunk, which is overwritten afterwards. */
 function take(assembler: MessageAssembler, piece: Buffer, isLast: boolean): void {
   const chunk = Buffer.concat([hex('ffff'), piece, hex('ff')]);
   const isAscii = piece.every((byte) => byte < 0x80);
@@ -106,13 +106,13 @@ describe('RFC 6455 5.6: messages in one frame', () => {
     ['81 c3a9', 'text as bytes c3a9'],
     ['81 61|62', 'text as bytes 6162'],
     ['82 ff', 'bytes ff'],
-  ])('RFC 6455 5.6: text stays bytes on request (%s)', (frame, call) => {
+  ])('RFC 6455 5.6: text stays bytes when decodesText is false (%s)', (frame, call) => {
     const { listener, feed } = setUp({}, false);
     feed(frame);
     expect(listener.calls).toEqual([call]);
   });
 
-  test('bytes that were delivered are nobody else’s', () => {
+  test('delivered bytes share no memory with later messages', () => {
     const { listener, feed } = setUp();
     feed('82 0102', '82 03|04', '02 05', '80 06', '82 0708');
     expect(listener.messages.map((data) => Buffer.from(data as Buffer).toString('hex'))).toEqual([
@@ -140,7 +140,7 @@ describe('RFC 6455 5.4: fragmented messages', () => {
     expect(listener.calls).toEqual([call, 'text end']);
   });
 
-  test('RFC 6455 5.4: fragments may be delivered as bytes of text', () => {
+  test('RFC 6455 5.4: fragmented text stays bytes when decodesText is false', () => {
     const { listener, feed } = setUp({}, false);
     feed('01 c3', '80 a9');
     expect(listener.calls).toEqual(['text as bytes c3a9']);
@@ -202,14 +202,14 @@ describe('RFC 6455 8.1: text that is not UTF-8', () => {
     }
   });
 
-  test('RFC 6455 8.1: it is seen before the rest of the frame is there', () => {
+  test('RFC 6455 8.1: invalid text is refused before the rest of the frame arrives', () => {
     const { assembler, listener } = setUp();
     assembler.begin(0x81, 1000);
     take(assembler, hex('61eda0'), false);
     expect(listener.calls).toEqual(REFUSED);
   });
 
-  test('RFC 6455 8.1: the end of one text does not begin the next', () => {
+  test('RFC 6455 8.1: the validation of one text does not affect the next', () => {
     const { listener, feed } = setUp();
     feed('01 61', '80 62', '01 c3', '80 a9', '81 c3|a9');
     expect(listener.calls).toEqual(['text ab', 'text é', 'text é']);
@@ -225,34 +225,37 @@ describe('limits', () => {
     expect(listener.calls).toEqual(['bytes 01020304', 'bytes 01020304', 'text abcd']);
   });
 
-  test.each([5, 65_536, 2 ** 53, 2 ** 63])('RFC 6455 10.4: an announced length of %i is too big for 4', (length) => {
-    const { assembler, listener } = setUp({ maxMessageBytes: 4 });
-    expect(assembler.begin(0x82, length)).toBe(false);
-    expect(listener.calls).toEqual([`${TOO_BIG} ${length} bytes (maxMessageBytes 4)`]);
-    expect(listener.details).toEqual([{ limit: 4, observed: length }]);
-  });
+  test.each([5, 65_536, 2 ** 53, 2 ** 63])(
+    'RFC 6455 10.4: a message with an announced length of %i is refused when maxMessageBytes is 4',
+    (length) => {
+      const { assembler, listener } = setUp({ maxMessageBytes: 4 });
+      expect(assembler.begin(0x82, length)).toBe(false);
+      expect(listener.calls).toEqual([`${TOO_BIG} ${length} bytes (maxMessageBytes 4)`]);
+      expect(listener.details).toEqual([{ limit: 4, observed: length }]);
+    },
+  );
 
-  test('RFC 6455 10.4: the lengths of all fragments count, on the header of the last', () => {
+  test('RFC 6455 10.4: the lengths of all fragments are added up, and the last header is refused', () => {
     const { assembler, listener, feed } = setUp({ maxMessageBytes: 4 });
     feed('02 0102', '00 03');
     expect(assembler.begin(0x80, 2)).toBe(false);
     expect(listener.calls).toEqual([`${TOO_BIG} 5 bytes (maxMessageBytes 4)`]);
   });
 
-  test('RFC 6455 10.4: a sum above 2^53 is too big for the highest limit', () => {
+  test('RFC 6455 10.4: a sum above 2^53 is refused by the highest limit', () => {
     const { assembler, listener, feed } = setUp({ maxMessageBytes: Number.MAX_SAFE_INTEGER });
     feed('02 01');
     expect(assembler.begin(0x00, Number.MAX_SAFE_INTEGER)).toBe(false);
     expect(listener.calls.length).toBe(1);
   });
 
-  test('the limit is for each message anew', () => {
+  test('maxMessageBytes applies to each message separately', () => {
     const { listener, feed } = setUp({ maxMessageBytes: 4 });
     feed('02 010203', '80 04', '02 050607', '80 08', '82 09');
     expect(listener.calls).toEqual(['bytes 01020304', 'bytes 05060708', 'bytes 09']);
   });
 
-  test('as many fragments as maxFragments pass, empty ones count, and one more fails', () => {
+  test('maxFragments fragments pass, including empty ones, and one more fails', () => {
     const { listener, feed } = setUp({ maxFragments: 3 });
     feed('01 61', '00', '80 62', '01', '00', '80', '01', '00', '00', '80');
     expect(listener.calls).toEqual([
@@ -263,7 +266,7 @@ describe('limits', () => {
     expect(listener.details).toEqual([{ limit: 3, observed: 4 }]);
   });
 
-  test('memory follows what has come, not what was announced', () => {
+  test('memory grows with the bytes that arrived, not with the announced length', () => {
     const { assembler, listener } = setUp({ maxMessageBytes: 1_000_000_000 });
     expect(assembler.begin(0x82, 1_000_000_000)).toBe(true);
     const before = heldBytes();
@@ -283,7 +286,7 @@ describe('limits', () => {
     expect((listener.messages[0] as Buffer).buffer.byteLength).toBe(bytes);
   });
 
-  test('a message above the size of the first buffer ends in one of its own size', () => {
+  test('a message larger than the first buffer ends in a buffer of exactly its size', () => {
     const { assembler, listener } = setUp({ maxMessageBytes: 4_000_000 });
     const piece = Buffer.alloc(65_536, 1);
     assembler.begin(0x82, piece.length * 17);
@@ -297,10 +300,10 @@ describe('limits', () => {
 describe('RFC 7692 6.2: compressed messages', () => {
   const EMPTY = Buffer.alloc(0);
 
-  test('RFC 7692 6.2: all fragments are joined and inflated as one, up to the limit', () => {
+  test('RFC 7692 6.2: all fragments are joined and inflated at once, with the limit', () => {
     const { listener, inflater, feed } = setUp({ maxMessageBytes: 100 });
     feed('41 c328', '00 ff|fe', '80 00');
-    expect(inflater.asked.map(({ compressed, maxBytes }) => [compressed, maxBytes])).toEqual([['c328fffe00', 100]]);
+    expect(inflater.requests.map(({ compressed, maxBytes }) => [compressed, maxBytes])).toEqual([['c328fffe00', 100]]);
     expect(listener.calls).toEqual(['inflating']);
   });
 
@@ -310,27 +313,27 @@ describe('RFC 7692 6.2: compressed messages', () => {
     ['c2 00', 'ff', 'bytes ff'],
     ['c1', '', 'text '],
     ['c2 00|01', '', 'bytes'],
-  ])('RFC 7692 6.2: %s that inflates to %j', (frame, result, call) => {
+  ])('RFC 7692 6.2: %s, inflated to %j, is reported when the listener asks', (frame, result, call) => {
     const { listener, inflater, feed } = setUp();
     feed(frame);
-    inflater.asked[0]!.done(undefined, hex(result));
+    inflater.requests[0]!.done(undefined, hex(result));
     expect(listener.calls).toEqual(['inflating', 'inflated']);
     listener.reports[0]!();
     expect(listener.calls).toEqual(['inflating', 'inflated', call]);
   });
 
-  test('RFC 7692 6.2: inflated text may stay bytes', () => {
+  test('RFC 7692 6.2: inflated text stays bytes when decodesText is false', () => {
     const { listener, inflater, feed } = setUp({}, false);
     feed('c1 00');
-    inflater.asked[0]!.done(undefined, hex('c3a9'));
+    inflater.requests[0]!.done(undefined, hex('c3a9'));
     listener.reports[0]!();
     expect(listener.calls.at(-1)).toBe('text as bytes c3a9');
   });
 
-  test('RFC 6455 8.1: inflated text is checked', () => {
+  test('RFC 6455 8.1: inflated text that is not UTF-8 is refused', () => {
     const { listener, inflater, feed } = setUp();
     feed('c1 00');
-    inflater.asked[0]!.done(undefined, hex('c3'));
+    inflater.requests[0]!.done(undefined, hex('c3'));
     listener.reports[0]!();
     expect(listener.calls.at(-1)).toBe('violation ERR_INVALID_UTF8: invalid text message: not valid UTF-8');
   });
@@ -338,15 +341,15 @@ describe('RFC 7692 6.2: compressed messages', () => {
   test('RFC 7692 6.1: a message without RSV1 is not inflated', () => {
     const { listener, inflater, feed } = setUp();
     feed('41 00', '80 01', '81 61', '01 62', '80 63');
-    inflater.asked[0]!.done(undefined, hex('7a'));
+    inflater.requests[0]!.done(undefined, hex('7a'));
     listener.reports[0]!();
     expect(listener.calls).toEqual(['inflating', 'text a', 'text bc', 'inflated', 'text z']);
   });
 
-  test('RFC 6455 10.4: a result above the limit is too big', () => {
+  test('RFC 6455 10.4: a message that inflates beyond the limit is refused', () => {
     const { listener, inflater, feed } = setUp({ maxMessageBytes: 10 });
     feed('c2 00');
-    inflater.asked[0]!.done(new RangeError('too long'), EMPTY);
+    inflater.requests[0]!.done(new RangeError('too long'), EMPTY);
     listener.reports[0]!();
     expect(listener.calls.at(-1)).toBe(
       'violation ERR_MESSAGE_TOO_BIG: message too big: the inflated size is over the limit (maxMessageBytes 10)',
@@ -354,11 +357,11 @@ describe('RFC 7692 6.2: compressed messages', () => {
     expect(listener.details).toEqual([{ limit: 10 }]);
   });
 
-  test('RFC 7692 6.2: data that cannot be inflated are refused', () => {
+  test('RFC 7692 6.2: a message that cannot be inflated is refused', () => {
     const { listener, inflater, feed } = setUp();
     const cause = new Error('invalid distance');
     feed('c2 00');
-    inflater.asked[0]!.done(cause, EMPTY);
+    inflater.requests[0]!.done(cause, EMPTY);
     listener.reports[0]!();
     expect(listener.calls.at(-1)).toBe(
       'violation ERR_INVALID_COMPRESSED_DATA: invalid compressed data: invalid distance',
@@ -366,7 +369,7 @@ describe('RFC 7692 6.2: compressed messages', () => {
     expect(listener.details).toEqual([{ cause }]);
   });
 
-  test('RFC 6455 10.4: the limit holds for the compressed bytes too', () => {
+  test('RFC 6455 10.4: maxMessageBytes limits the compressed bytes too', () => {
     const { listener, feed } = setUp({ maxMessageBytes: 2 });
     feed('c2 010203');
     expect(listener.calls).toEqual(['violation ERR_MESSAGE_TOO_BIG: message too big: 3 bytes (maxMessageBytes 2)']);
@@ -374,7 +377,7 @@ describe('RFC 7692 6.2: compressed messages', () => {
 });
 
 describe('clear()', () => {
-  test('lets go of what was collected', () => {
+  test('frees the memory of an unfinished message', () => {
     const { assembler } = setUp({ maxMessageBytes: 100_000_000 });
     assembler.begin(0x02, 20_000_000);
     take(assembler, Buffer.alloc(20_000_000), true);
@@ -385,7 +388,7 @@ describe('clear()', () => {
 });
 
 describe('RFC 6455 10.4: unfinished messages', () => {
-  test('are known as such, and their memory follows what has come', () => {
+  test('are reported as incomplete, and their memory grows with the bytes that arrived', () => {
     const { assembler, feed } = setUp();
     expect(assembler.isIncomplete).toBe(false);
     const before = partialMessageBudget.heldBytes;
@@ -397,7 +400,7 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     expect(partialMessageBudget.heldBytes - before).toBe(10_001);
     assembler.take(Buffer.alloc(10_000), 0, 10_000, true, false);
     expect(partialMessageBudget.heldBytes - before).toBe(20_002);
-    // A sixteenth has come: the rest is believed.
+    // A sixteenth has arrived, so the whole announced size is allocated.
     assembler.take(Buffer.alloc(42_499), 0, 42_499, true, false);
     expect(partialMessageBudget.heldBytes - before).toBe(1_000_000);
     assembler.clear();
@@ -411,12 +414,12 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     expect(partialMessageBudget.heldBytes).toBe(before);
   });
 
-  test('are given up when all together hold too much, the oldest first', () => {
+  test('are refused when all together exceed the budget, the oldest first', () => {
     const { limitBytes } = partialMessageBudget;
     onTestFinished(() => {
       partialMessageBudget.limitBytes = limitBytes;
     });
-    // What other tests have left unfinished goes first.
+    // A budget of 1 byte removes the messages that other tests left unfinished.
     partialMessageBudget.limitBytes = 1;
     setUp().feed('02 61');
     partialMessageBudget.limitBytes = 300;
@@ -428,7 +431,7 @@ describe('RFC 6455 10.4: unfinished messages', () => {
       expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: too many bytes in unfinished messages: /),
     ]);
     expect(one.listener.details[0]!.observed! - one.listener.details[0]!.limit!).toBe(212);
-    // And the one that asks, when it is the oldest itself.
+    // The message that asks for more memory is refused when it is the oldest itself.
     two.assembler.begin(0x80, 1000);
     two.assembler.take(Buffer.alloc(1000), 0, 1000, true, true);
     expect(two.listener.calls).toEqual([expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: /)]);

@@ -11,31 +11,37 @@ function read(payload: Buffer, isText: boolean, decodesText = true): string | Bu
   return message;
 }
 
-test.each(['', 'Hello', 'é€😀', '\uFEFFa', 'x'.repeat(5000)])('RFC 6455 5.6: the text %j', (text) => {
-  expect(read(Buffer.from(text), true)).toBe(text);
-  expect(read(Buffer.from(text), true, false)).toEqual(Buffer.from(text));
-  expect(read(Buffer.from(text), false)).toEqual(Buffer.from(text));
-});
+test.each(['', 'Hello', 'é€😀', '\uFEFFa', 'x'.repeat(5000)])(
+  'RFC 6455 5.6: the text %j is read as string or bytes',
+  (text) => {
+    expect(read(Buffer.from(text), true)).toBe(text);
+    expect(read(Buffer.from(text), true, false)).toEqual(Buffer.from(text));
+    expect(read(Buffer.from(text), false)).toEqual(Buffer.from(text));
+  },
+);
 
-test('RFC 6455 5.6: a text of which nobody knows that it is ASCII', () => {
+test('RFC 6455 5.6: an ASCII text is read when isAscii is false', () => {
   expect(readMessage(Buffer.from('Hello'), 1, 4, true, false, true)).toBe('ell');
 });
 
-test.each(['ff', '61c3', 'eda080'])('RFC 6455 8.1: %s is no text', (payload) => {
+test.each(['ff', '61c3', 'eda080'])('RFC 6455 8.1: the text %s is not valid UTF-8', (payload) => {
   expect(read(hex(payload), true)).toBeUndefined();
   expect(read(hex(payload), true, false)).toBeUndefined();
   expect(read(hex(payload), false)).toEqual(hex(payload));
   expect(INVALID_UTF8).toContain('UTF-8');
 });
 
-test.each([0, 1, 511, 512, 1001, 4096, 4097, 100_000])('bytes of a length of %i are nobody else’s', (length) => {
-  const messages = Array.from({ length: 80 }, (_, i) => read(Buffer.alloc(length, i), false) as Buffer);
-  for (const [i, message] of messages.entries()) expect(message.equals(Buffer.alloc(length, i))).toBe(true);
-  // Larger numbers in them can be looked at.
-  for (const { byteOffset } of messages) expect(byteOffset % 8).toBe(0);
-});
+test.each([0, 1, 511, 512, 1001, 4096, 4097, 100_000])(
+  'messages of %i bytes share no bytes and are aligned to 8',
+  (length) => {
+    const messages = Array.from({ length: 80 }, (_, i) => read(Buffer.alloc(length, i), false) as Buffer);
+    for (const [i, message] of messages.entries()) expect(message.equals(Buffer.alloc(length, i))).toBe(true);
+    // A typed array of larger numbers needs an aligned offset.
+    for (const { byteOffset } of messages) expect(byteOffset % 8).toBe(0);
+  },
+);
 
-test('a message that is kept holds 64 times its size at most', () => {
+test('a message retains at most 64 times its size', () => {
   for (const length of [512, 1000, 4096, 5000]) {
     expect((read(Buffer.alloc(length), false) as Buffer).buffer.byteLength).toBeLessThanOrEqual(64 * length);
   }

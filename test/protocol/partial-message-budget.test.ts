@@ -16,7 +16,7 @@ function setUp(): { budget: PartialMessageBudget; holder: (name: string) => Part
 }
 
 describe('RFC 6455 10.4: the budget for unfinished messages', () => {
-  test('counts what each holds now', () => {
+  test('adds up the current memory of all messages', () => {
     const { budget, holder, told } = setUp();
     const [one, two] = [holder('one'), holder('two')];
     expect(budget.update(one, 300)).toBe(true);
@@ -31,19 +31,19 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(told).toEqual([]);
   });
 
-  test('sends the oldest away, also when another one asks for more', () => {
+  test('removes the oldest message when another one exceeds the budget', () => {
     const { budget, holder, told } = setUp();
     const [one, two, three] = [holder('one'), holder('two'), holder('three')];
     budget.update(one, 100);
     budget.update(two, 800);
-    // Growing does not make it younger.
+    // More memory does not make a message younger.
     budget.update(one, 150);
     expect(budget.update(three, 200)).toBe(true);
     expect(told).toEqual(['one 1000 1150']);
     expect(budget.heldBytes).toBe(1000);
   });
 
-  test('sends away as many as it takes', () => {
+  test('removes as many messages as necessary', () => {
     const { budget, holder, told } = setUp();
     for (const name of ['one', 'two', 'three']) budget.update(holder(name), 300);
     expect(budget.update(holder('four'), 900)).toBe(true);
@@ -51,14 +51,14 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(budget.heldBytes).toBe(900);
   });
 
-  test('sends away who asks for more than there is, and tells it', () => {
+  test('removes a message that exceeds the budget alone, and tells its holder', () => {
     const { budget, holder, told } = setUp();
     expect(budget.update(holder('one'), 1001)).toBe(false);
     expect(told).toEqual(['one 1000 1001']);
     expect(budget.heldBytes).toBe(0);
   });
 
-  test.each([0, 1, 2])('keeps the order when number %i of three lets go', (gone) => {
+  test.each([0, 1, 2])('keeps the order when number %i of three is removed', (gone) => {
     const { budget, holder, told } = setUp();
     const all = ['one', 'two', 'three'].map(holder);
     for (const memory of all) budget.update(memory, 100);
@@ -70,7 +70,7 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(budget.heldBytes).toBe(1000);
   });
 
-  test('who lets go and holds again is the youngest', () => {
+  test('counts a message that is added again as the youngest', () => {
     const { budget, holder, told } = setUp();
     const [one, two] = [holder('one'), holder('two')];
     budget.update(one, 100);
@@ -81,7 +81,7 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(told).toEqual(['two 1000 1100']);
   });
 
-  test('holds messages of no bytes too', () => {
+  test('accepts messages of 0 bytes', () => {
     const { budget, holder } = setUp();
     const one = holder('one');
     expect(budget.update(one, 0)).toBe(true);
@@ -90,7 +90,7 @@ describe('RFC 6455 10.4: the budget for unfinished messages', () => {
     expect(budget.heldBytes).toBe(0);
   });
 
-  test('is one for the process: 256 MiB', () => {
+  test('is 256 MiB for the whole process by default', () => {
     expect(partialMessageBudget.limitBytes).toBe(268_435_456);
   });
 });

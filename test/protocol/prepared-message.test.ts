@@ -3,19 +3,19 @@ import { forgetSharedMessage, PreparedMessage, sharedMessage } from '../../src/p
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { hex } from '../helpers/frames.ts';
 
-/** What a message's deflating has come to: hex, or the error. */
+/** Deflates a message and records the result as hex, or the message of the error. */
 function deflateInto(results: string[], message: PreparedMessage, compression: FakeCompression): void {
   message.deflate(compression.deflater, (error, result) => results.push(error?.message ?? result.toString('hex')));
 }
 
-describe('the frame', () => {
+describe('a shared frame', () => {
   test.each([
     ['text', 'Hello', '810548656c6c6f'],
     ['text of two bytes for a character', 'é', '8102c3a9'],
     ['empty text', '', '8100'],
     ['bytes', hex('0102'), '82020102'],
     ['no bytes', Buffer.alloc(0), '8200'],
-  ])('of %s', (_, data, expected) => {
+  ])('of %s has a header and the payload', (_, data, expected) => {
     expect(new PreparedMessage(data).frame.toString('hex')).toBe(expected);
   });
 
@@ -23,13 +23,13 @@ describe('the frame', () => {
     [125, '827d'],
     [126, '827e007e'],
     [65_536, '827f0000000000010000'],
-  ])('of %i bytes', (length, header) => {
+  ])('of %i bytes has the right length field', (length, header) => {
     const { frame } = new PreparedMessage(Buffer.alloc(length, 7));
     expect(frame.toString('hex', 0, header.length / 2)).toBe(header);
     expect(frame.subarray(header.length / 2).equals(Buffer.alloc(length, 7))).toBe(true);
   });
 
-  test('is built once, in memory of its own', () => {
+  test('is built once, in separate memory', () => {
     const message = new PreparedMessage('Hello');
     expect(message.frame).toBe(message.frame);
     expect(message.frame.buffer.byteLength).toBe(message.frame.length);
@@ -39,8 +39,8 @@ describe('the frame', () => {
 describe.each([
   ['at once', true],
   ['later', false],
-])('deflated %s', (_, isAtOnce) => {
-  test('once for each deflater, whoever asks and when', () => {
+])('deflate() that ends %s', (_, isAtOnce) => {
+  test('deflates once for each deflater, for early and late callers', () => {
     const [left, right] = [new FakeCompression(isAtOnce, true), new FakeCompression(isAtOnce, true)];
     const message = new PreparedMessage('a');
     const results: string[] = [];
@@ -52,7 +52,7 @@ describe.each([
     expect([left.deflated, right.deflated]).toEqual([1, 1]);
   });
 
-  test('a failure is told to all, and is not tried again', () => {
+  test('reports an error to all callers and does not try again', () => {
     const compression = new FakeCompression(isAtOnce, true);
     compression.breaksDeflating = true;
     const message = new PreparedMessage('a');
@@ -66,24 +66,24 @@ describe.each([
   });
 });
 
-describe('the text that was sent last', () => {
+describe('sharedMessage()', () => {
   beforeEach(forgetSharedMessage);
 
-  test('is shared from its second sending on', () => {
+  test('returns one message from the second call with the same text on', () => {
     expect(sharedMessage('a')).toBeUndefined();
     const message = sharedMessage('a')!;
     expect(message.payload.toString()).toBe('a');
     expect(sharedMessage('a')).toBe(message);
   });
 
-  test('is forgotten for another one', () => {
+  test('forgets a text when another one is sent', () => {
     sharedMessage('a');
     expect(sharedMessage('a')).toBeDefined();
     expect(sharedMessage('b')).toBeUndefined();
     expect(sharedMessage('a')).toBeUndefined();
   });
 
-  test('is forgotten at the end of the turn', () => {
+  test('forgets the text at the end of the turn', () => {
     sharedMessage('a');
     sharedMessage('a');
     forgetSharedMessage();

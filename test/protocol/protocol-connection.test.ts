@@ -9,7 +9,7 @@ import { openConnection, peerFrames } from '../helpers/protocol-harness.ts';
 const LOST = new FourDError('ERR_CONNECTION_LOST', 'connection lost');
 const CALLBACK_FAILED = new FourDError('ERR_CALLBACK_FAILED', 'onMessage failed: secret');
 
-/** Lengths around those where a frame header grows and where a payload is no longer copied. */
+/** Lengths around the limits where a frame header grows and where a payload is no longer copied. */
 const LENGTHS = [0, 1, 2, ...around(125), ...around(16_384), ...around(65_535), 100_000];
 
 function around(length: number): number[] {
@@ -25,13 +25,13 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual([]);
     });
 
-    test('RFC 6455 5.6: text arrives as bytes on request', () => {
+    test('RFC 6455 5.6: text arrives as bytes when decodesText is false', () => {
       const { sink, receive } = openConnection(role, { decodesText: false });
       receive('81 c3a9', '01 c3', '80 a9', '82 ff');
       expect(sink.events).toEqual(['text as bytes c3a9', 'text as bytes c3a9', 'bytes ff']);
     });
 
-    test('RFC 6455 5.4: control frames between fragments come first', () => {
+    test('RFC 6455 5.4: control frames between fragments are reported before the message', () => {
       const { sink, receive } = openConnection(role);
       receive('01 48', '89 01', '00', '8a 02');
       expect(sink.events).toEqual(['ping 01', 'pong 02']);
@@ -39,7 +39,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['ping 01', 'pong 02', 'text Hi', 'close 1000']);
     });
 
-    test('the bytes of a message stay as they are when the chunk is used again', () => {
+    test('the bytes of a message do not change when the chunk is used again', () => {
       const { connection, sink } = openConnection(role);
       const chunk = peerFrames(role, '82 010203');
       connection.receive(chunk);
@@ -56,14 +56,14 @@ describe.each(ROLES)('the %s', (role) => {
       ['5.2: RSV1 without compression', peerFrames(role, 'c1 61'), 'ERR_RESERVED_BITS'],
       ['5.2: a reserved opcode', peerFrames(role, '83'), 'ERR_RESERVED_OPCODE'],
       [
-        '5.1: a frame as this end sends it',
+        '5.1: a frame masked as this end masks',
         frame(role, '81'),
         role === 'server' ? 'ERR_MASK_REQUIRED' : 'ERR_MASK_FORBIDDEN',
       ],
       ['5.5: a control frame too long', announced('89', 126n), 'ERR_CONTROL_FRAME_TOO_LONG'],
       ['5.5: a fragmented control frame', peerFrames(role, '09'), 'ERR_CONTROL_FRAME_FRAGMENTED'],
       ['5.2: a length of 2^63', announced('82', 1n << 63n), 'ERR_LENGTH_NOT_MINIMAL'],
-      ['5.4: a continuation of nothing', peerFrames(role, '80'), 'ERR_UNEXPECTED_CONTINUATION'],
+      ['5.4: a continuation without a message', peerFrames(role, '80'), 'ERR_UNEXPECTED_CONTINUATION'],
       ['5.4: a message inside another', peerFrames(role, '01', '81'), 'ERR_EXPECTED_CONTINUATION'],
       ['5.5.1: a close frame of one byte', peerFrames(role, '88 03'), 'ERR_INVALID_CLOSE_PAYLOAD'],
       ['7.4: a close code that must not be sent', peerFrames(role, '88 03ed'), 'ERR_INVALID_CLOSE_CODE'],
@@ -74,18 +74,21 @@ describe.each(ROLES)('the %s', (role) => {
       ['10.4: a message of 2^63 - 1 bytes', announced('82', (1n << 63n) - 1n), 'ERR_MESSAGE_TOO_BIG'],
     ];
 
-    test.each(FAILURES)('RFC 6455 %s: a close frame with the code, without text, and silence', (_, stream, code) => {
-      const { connection, sink, receive, sent } = openConnection(role, { maxMessageBytes: 100, maxFragments: 3 });
-      receive('81 6f6b');
-      connection.receive(Buffer.concat([stream, peerFrames(role, '81 61', '89', '88 03e8')]));
-      receive('89', '88 03e8');
-      const { errCode } = errorTable[code];
-      expect(sink.events).toEqual(['text ok', `fail ${code} ${errCode}`]);
-      expect(sent()).toEqual([`88 ${errCode.toString(16).padStart(4, '0')}`]);
-      expect(connection.isClosing).toBe(true);
-    });
+    test.each(FAILURES)(
+      'RFC 6455 %s fails with a close frame without reason, and nothing more is reported',
+      (_, stream, code) => {
+        const { connection, sink, receive, sent } = openConnection(role, { maxMessageBytes: 100, maxFragments: 3 });
+        receive('81 6f6b');
+        connection.receive(Buffer.concat([stream, peerFrames(role, '81 61', '89', '88 03e8')]));
+        receive('89', '88 03e8');
+        const { errCode } = errorTable[code];
+        expect(sink.events).toEqual(['text ok', `fail ${code} ${errCode}`]);
+        expect(sent()).toEqual([`88 ${errCode.toString(16).padStart(4, '0')}`]);
+        expect(connection.isClosing).toBe(true);
+      },
+    );
 
-    test('an error tells who broke which rule, with the figures', () => {
+    test('an error has the message, the limit, the observed figure and the side', () => {
       const { connection, sink } = openConnection(role, { maxMessageBytes: 100 });
       connection.receive(announced('82', 101n));
       expect(sink.errors[0]).toMatchObject({
@@ -97,7 +100,7 @@ describe.each(ROLES)('the %s', (role) => {
       });
     });
 
-    test('RFC 6455 10.4: a message too big is refused on its header, before any of it is there', () => {
+    test('RFC 6455 10.4: a message that is too big is refused on its header', () => {
       const { connection, sink } = openConnection(role, { maxMessageBytes: 10 });
       const stream = frame(otherRole(role), '82', Buffer.alloc(11));
       for (const byte of stream.subarray(0, stream.length - 11)) connection.receive(Buffer.from([byte]));
@@ -113,7 +116,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('fail()', () => {
-    test('RFC 6455 7.1.7: the peer gets the code and no text', () => {
+    test('RFC 6455 7.1.7: sends the close code without a reason', () => {
       const { connection, sink, sent } = openConnection(role);
       expect(connection.fail(CALLBACK_FAILED)).toBe(true);
       expect(sent()).toEqual(['88 03f3']);
@@ -122,7 +125,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(connection.isClosing).toBe(true);
     });
 
-    test('RFC 6455 7.4.1: nothing is sent for 1006', () => {
+    test('RFC 6455 7.4.1: sends nothing for 1006', () => {
       const { connection, sink, sent } = openConnection(role);
       connection.fail(LOST);
       expect(sent()).toEqual([]);
@@ -130,7 +133,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(connection.isClosing).toBe(true);
     });
 
-    test('RFC 6455 5.5.1: no second close frame is sent', () => {
+    test('RFC 6455 5.5.1: sends no second close frame', () => {
       const { connection, sink, sent } = openConnection(role);
       connection.close(1000, '');
       connection.fail(CALLBACK_FAILED);
@@ -138,7 +141,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['fail ERR_CALLBACK_FAILED 1011']);
     });
 
-    test('the first failure counts, and a closed connection cannot fail', () => {
+    test('returns false after the first failure and after the closing handshake', () => {
       const failed = openConnection(role);
       failed.connection.fail(LOST);
       expect(failed.connection.fail(CALLBACK_FAILED)).toBe(false);
@@ -148,7 +151,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect([...failed.sink.events, ...closed.sink.events]).toEqual(['fail ERR_CONNECTION_LOST 1006', 'close 1000']);
     });
 
-    test('within onMessage it ends what the chunk still holds', () => {
+    test('within onMessage discards the rest of the chunk', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       sink.onEvent = (event) => {
         if (event === 'text a') connection.fail(CALLBACK_FAILED);
@@ -170,7 +173,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sentBefore).toEqual([['8a'], ['8a', '8a 01ff'], ['8a', '8a 01ff', `8a ${long}`]]);
     });
 
-    test('RFC 6455 5.5.3: while the output is blocked only the latest ping is answered, later', () => {
+    test('RFC 6455 5.5.3: while the output is blocked, only the latest ping is answered, once it is writable', () => {
       const { connection, sink, output, receive, sent } = openConnection(role);
       output.isBlocked = true;
       receive('89 01', '89 02', '89 03');
@@ -182,7 +185,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['8a 03']);
     });
 
-    test('RFC 6455 5.5.3: no older ping is answered after a newer one', () => {
+    test('RFC 6455 5.5.3: an older ping is not answered after a newer one', () => {
       const { connection, output, receive, sent } = openConnection(role);
       output.isBlocked = true;
       receive('89 01');
@@ -192,7 +195,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['8a 02']);
     });
 
-    test('a pong that waits is a copy', () => {
+    test('a waiting pong is a copy of the payload', () => {
       const { connection, output, sent } = openConnection(role);
       const chunk = peerFrames(role, '89 0102');
       output.isBlocked = true;
@@ -202,7 +205,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['8a 0102']);
     });
 
-    test('RFC 6455 5.5.1: a pong that waits is dropped when the connection closes', () => {
+    test('RFC 6455 5.5.1: a waiting pong is dropped when the connection closes', () => {
       const { connection, output, receive, sent } = openConnection(role);
       output.isBlocked = true;
       receive('89 01');
@@ -211,7 +214,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('RFC 6455 5.5.3: pongs are reported, asked for or not, and not answered', () => {
+    test('RFC 6455 5.5.3: pongs, solicited or not, are reported and not answered', () => {
       const { sink, receive, sent } = openConnection(role);
       receive('8a', '8a 01');
       expect(sink.events).toEqual(['pong', 'pong 01']);
@@ -238,7 +241,7 @@ describe.each(ROLES)('the %s', (role) => {
       ['two bytes', 'é'],
       ['three bytes', '€'],
       ['four bytes', '😀'],
-    ])('RFC 6455 5.2: text of every length around the limits, in characters of %s', (_, character) => {
+    ])('RFC 6455 5.2: text of every length around the limits arrives, in characters of %s', (_, character) => {
       const { connection, output } = openConnection(role);
       const texts = LENGTHS.map((length) => {
         const characterBytes = Buffer.byteLength(character);
@@ -252,14 +255,14 @@ describe.each(ROLES)('the %s', (role) => {
       expect(frames.filter(({ payload }, i) => payload.toString('utf8') !== texts[i])).toEqual([]);
     });
 
-    test('RFC 6455 5.2: text of every number of characters where it is no longer written in place', () => {
+    test('RFC 6455 5.2: text of every length around the limit of short texts arrives', () => {
       const { connection, output } = openConnection(role);
       const texts = ['a', '€'].flatMap((character) => around(5461).map((count) => character.repeat(count)));
       for (const each of texts) connection.sendText(each);
       expect(readFrames(output.bytes, role).map(({ payload }) => payload.toString('utf8'))).toEqual(texts);
     });
 
-    test('RFC 6455 8.1: lone surrogates leave as U+FFFD', () => {
+    test('RFC 6455 8.1: lone surrogates are sent as U+FFFD', () => {
       const { connection, sent } = openConnection(role);
       connection.sendText('\ud800');
       connection.sendText('a\udc00b');
@@ -267,7 +270,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['81 efbfbd', '81 61efbfbd62', `81 ${'efbfbd'.repeat(42)}`]);
     });
 
-    test('RFC 6455 5.2: bytes of every length around the limits, which stay as they are', () => {
+    test('RFC 6455 5.2: bytes of every length around the limits arrive, and the payload is unchanged', () => {
       const { connection, output } = openConnection(role);
       const payloads = LENGTHS.map((length) => Buffer.from(Array.from({ length }, (_, i) => (i * 31) & 0xff)));
       const copies = payloads.map((payload) => Buffer.from(payload));
@@ -280,14 +283,14 @@ describe.each(ROLES)('the %s', (role) => {
       expect(payloads.filter((payload, i) => !payload.equals(copies[i]!))).toEqual([]);
     });
 
-    test('RFC 6455 5.2: a view sends its own bytes and no others', () => {
+    test('RFC 6455 5.2: a view of a larger memory sends only its own bytes', () => {
       const { connection, sent } = openConnection(role);
       const memory = Uint8Array.from({ length: 32 }, (_, i) => i);
       connection.sendBinary(Buffer.from(memory.buffer, 5, 3));
       expect(sent()).toEqual(['82 050607']);
     });
 
-    test('a short payload may change as soon as it is sent', () => {
+    test('a short payload may be changed right after sendBinary()', () => {
       const { connection, output } = openConnection(role);
       const payload = Buffer.alloc(16_383, 1);
       connection.sendBinary(payload);
@@ -296,7 +299,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(readFrames(output.bytes, role)[0]!.payload.equals(Buffer.alloc(16_383, 1))).toBe(true);
     });
 
-    test('RFC 6455 5.3: each frame of a client has a key of its own', () => {
+    test('RFC 6455 5.3: each frame of a client has a new masking key', () => {
       const { connection, output } = openConnection(role);
       for (let i = 0; i < 20; i++) connection.sendBinary(Buffer.alloc(20_000));
       const frameBytes = output.bytes.length / 20;
@@ -323,7 +326,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual([]);
     });
 
-    test('RFC 6455 5.5: a long reason is cut', () => {
+    test('RFC 6455 5.5: a long reason is cut to 123 bytes', () => {
       const { connection, sent } = openConnection(role);
       connection.close(1000, 'é'.repeat(100));
       expect(sent()).toEqual([`88 03e8${'c3a9'.repeat(61)}`]);
@@ -347,7 +350,7 @@ describe.each(ROLES)('the %s', (role) => {
       },
     );
 
-    test('RFC 6455 5.5.1: after the close frame of the peer nothing is heard or said', () => {
+    test('RFC 6455 5.5.1: after the close frame of the peer nothing is reported or sent', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       receive('88 03e8', '81 61', '89', '83', '88 03e8');
       connection.receive(hex('ffffff'));
@@ -360,7 +363,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('RFC 6455 7.1.4: both close frames may cross', () => {
+    test('RFC 6455 7.1.4: close frames that cross complete the closing handshake', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       connection.close(1000, 'mine');
       receive('88 0fa1 796f757273');
@@ -379,7 +382,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('RFC 6455 5.4: a message may be under way when this end closes', () => {
+    test('RFC 6455 5.4: an unfinished message is discarded when this end closes', () => {
       const { connection, sink, receive } = openConnection(role);
       receive('01 61');
       connection.close(1000, '');
@@ -387,7 +390,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['close 1000']);
     });
 
-    test('RFC 6455 5.4: a frame may be under way when this end closes', () => {
+    test('RFC 6455 5.4: an unfinished frame is discarded when this end closes', () => {
       const { connection, sink } = openConnection(role);
       const stream = peerFrames(role, '82 0102030405', '88 03e8');
       connection.receive(stream.subarray(0, stream.length - 11));
@@ -404,7 +407,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('RFC 6455 5.5.1: a close frame whose payload is invalid fails, after our own too', () => {
+    test('RFC 6455 5.5.1: a close frame with an invalid payload fails even after our own', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       connection.close(1000, '');
       receive('88 00');
@@ -412,7 +415,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('close() within onMessage discards what the chunk still holds, but not the close frame', () => {
+    test('close() within onMessage discards the rest of the chunk but the close frame', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       sink.onEvent = () => connection.close(1000, '');
       receive('81 61', '81 62', '88 03e8');
@@ -420,7 +423,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e8']);
     });
 
-    test('close() lets go of a message under way', () => {
+    test('close() frees the memory of an unfinished message', () => {
       const { connection } = openConnection(role, { maxMessageBytes: 30_000_000 });
       connection.receive(frame(otherRole(role), '02', Buffer.alloc(20_000_000)));
       const before = heldBytes();
@@ -430,7 +433,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('abandon()', () => {
-    test('the end of the transport: nothing is sent, reported or taken any more', () => {
+    test('stops sending, reporting and receiving', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       connection.abandon();
       receive('81 61', '88 03e8');
@@ -442,7 +445,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual([]);
     });
 
-    test('within onMessage it ends what the chunk still holds', () => {
+    test('within onMessage discards the rest of the chunk', () => {
       const { connection, sink, receive } = openConnection(role);
       sink.onEvent = () => connection.abandon();
       receive('81 61', '81 62');
@@ -451,7 +454,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('pausing', () => {
-    test('nothing is reported before resume(), then all of it, in order', () => {
+    test('events are held back until resume() and then reported in order', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       connection.pause();
       receive('81 61', '89 01');
@@ -463,7 +466,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['8a 01', '88 03e8']);
     });
 
-    test('a pause within an event takes effect at once', () => {
+    test('pause() within an event takes effect at once', () => {
       const { connection, sink, receive } = openConnection(role);
       sink.onEvent = () => connection.pause();
       receive('81 61', '81 62', '01 63', '80 64');
@@ -489,7 +492,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(depths).toEqual([1, 1, 1]);
     });
 
-    test('while paused one can send, close and fail', () => {
+    test('send, close and fail work while paused', () => {
       const { connection, sink, receive, sent } = openConnection(role);
       connection.pause();
       connection.sendText('a');
@@ -501,7 +504,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['fail ERR_CONNECTION_LOST 1006']);
     });
 
-    test('what came during a pause is discarded once this end has closed, but for the close frame', () => {
+    test('messages that arrive during a pause are discarded once this end has closed, but not the close frame', () => {
       const { connection, sink, receive } = openConnection(role);
       connection.pause();
       receive('81 61', '88 03e8');
@@ -512,10 +515,10 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe.each([
-    ['at once', true],
-    ['later', false],
-  ])('compression done %s', (_, isAtOnce) => {
-    test('RFC 7692 6.1: messages leave with RSV1, in order, and control frames without', () => {
+    ['synchronously', true],
+    ['asynchronously', false],
+  ])('compression that ends %s', (_, isAtOnce) => {
+    test('RFC 7692 6.1: messages are sent in order with RSV1, and control frames without', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, sent } = openConnection(role, { compression });
       connection.sendText('é');
@@ -526,7 +529,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['c1 64c3a9', 'c2 640102', 'c1 64', '89 03']);
     });
 
-    test('RFC 7692 6.2: messages arrive inflated or plain, in order', () => {
+    test('RFC 7692 6.2: compressed and uncompressed messages arrive in order', () => {
       const compression = new FakeCompression(isAtOnce);
       const { sink, receive } = openConnection(role, { compression });
       receive('c1 6461', '81 62', 'c2 6463', '41 64', '00', '89', '80 64', '82 65', '88 03e8');
@@ -544,7 +547,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03f1']);
     });
 
-    test('RFC 7692 6.2: what cannot be inflated fails with 1007', () => {
+    test('RFC 7692 6.2: a message that cannot be inflated fails with 1007', () => {
       const compression = new FakeCompression(isAtOnce);
       const { sink, receive, sent } = openConnection(role, { compression });
       receive('c2 00', '81 61');
@@ -561,7 +564,7 @@ describe.each(ROLES)('the %s', (role) => {
       }
     });
 
-    test('RFC 7692 6: a message that cannot be compressed leaves as it is', () => {
+    test('RFC 7692 6: a message that cannot be compressed is sent uncompressed', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, sent } = openConnection(role, { compression });
       compression.breaksDeflating = true;
@@ -571,7 +574,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['81 61', '82 01']);
     });
 
-    test('RFC 6455 7.1.2: the close frame leaves behind the messages', () => {
+    test('RFC 6455 7.1.2: the close frame is sent after the messages', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -583,7 +586,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['c1 6461', 'c1 6462', '88 03e8']);
     });
 
-    test('large messages of both kinds leave whole, and the bytes of the caller stay as they are', () => {
+    test('large messages of both kinds are sent whole, and the bytes of the caller are unchanged', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, output } = openConnection(role, { compression });
       const payload = Buffer.alloc(70_000, 1);
@@ -596,7 +599,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(payload.equals(Buffer.alloc(70_000, 1))).toBe(true);
     });
 
-    test('a large message that cannot be compressed leaves the bytes of the caller as they are', () => {
+    test('a large message that cannot be compressed is sent whole, and the bytes of the caller are unchanged', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, output } = openConnection(role, { compression });
       const payload = Buffer.alloc(70_000, 1);
@@ -609,7 +612,7 @@ describe.each(ROLES)('the %s', (role) => {
   });
 
   describe('which messages are compressed', () => {
-    test('by default those that have thresholdBytes or more', () => {
+    test('by default all with thresholdBytes or more', () => {
       const compression = new FakeCompression(true);
       compression.thresholdBytes = 3;
       const { connection, sent } = openConnection(role, { compression });
@@ -618,7 +621,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['81 6162', 'c1 64616263', '81', '82 0102', 'c2 64010203', '82']);
     });
 
-    test('otherwise those of which the sender says so', () => {
+    test('those for which the sender passes true, and not those with false', () => {
       const compression = new FakeCompression(true);
       compression.thresholdBytes = 2;
       const { connection, sent } = openConnection(role, { compression });
@@ -629,7 +632,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['c1 6461', '81 616263', 'c2 6401', '82 010203']);
     });
 
-    test('none where compression was not agreed on', () => {
+    test('none when compression was not negotiated', () => {
       const { connection, sent } = openConnection(role);
       connection.sendText('a', true);
       connection.sendBinary(hex('01'), true);
@@ -637,8 +640,8 @@ describe.each(ROLES)('the %s', (role) => {
     });
   });
 
-  describe('a deflater that takes its time', () => {
-    test('RFC 7692 6: messages that are not compressed keep their place behind those that are', () => {
+  describe('an asynchronous deflater', () => {
+    test('RFC 7692 6: uncompressed messages keep their place behind compressed ones', () => {
       const compression = new FakeCompression(false);
       const { connection, sent } = openConnection(role, { compression });
       connection.sendText('0', false);
@@ -656,7 +659,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent().slice(6)).toEqual(['81 36']);
     });
 
-    test('what waits is counted until it has left or was dropped', () => {
+    test('waitingBytes counts messages until they are sent or dropped', () => {
       const compression = new FakeCompression(false);
       const { connection, receive } = openConnection(role, { compression });
       connection.sendText('abc');
@@ -684,7 +687,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['c1 6461']);
     });
 
-    test('RFC 6455 5.4: control frames overtake the messages that wait', () => {
+    test('RFC 6455 5.4: control frames overtake waiting messages', () => {
       const compression = new FakeCompression(false);
       const { connection, receive, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -694,7 +697,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['89 01', '8a 02', 'c1 6461']);
     });
 
-    test('a short payload may change while it waits', () => {
+    test('a short payload may be changed while it waits', () => {
       const compression = new FakeCompression(false);
       const { connection, sent } = openConnection(role, { compression });
       const payload = hex('0102');
@@ -704,7 +707,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['c2 640102']);
     });
 
-    test('10 000 messages may wait, whether the deflater then works at once or not', () => {
+    test('10 000 waiting messages are sent in order by a synchronous or asynchronous deflater', () => {
       for (const isAtOnceLater of [true, false]) {
         const compression = new FakeCompression(false);
         const { connection, output } = openConnection(role, { compression });
@@ -718,7 +721,7 @@ describe.each(ROLES)('the %s', (role) => {
       }
     });
 
-    test('RFC 6455 5.5.1: the close frame of the peer is answered at once, and what waits is dropped', () => {
+    test('RFC 6455 5.5.1: the close frame of the peer is answered at once, and waiting messages are dropped', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -730,7 +733,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03e9']);
     });
 
-    test('RFC 6455 7.1.4: our close frame waits no longer when that of the peer has come', () => {
+    test('RFC 6455 7.1.4: our waiting close frame is sent when the close frame of the peer arrives', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -742,7 +745,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['close 4001']);
     });
 
-    test('RFC 6455 7.1.7: a failure does not wait either, and its code replaces ours', () => {
+    test('RFC 6455 7.1.7: a failure is sent at once, and its code replaces that of our waiting close frame', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -753,7 +756,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['fail ERR_RESERVED_OPCODE 1002']);
     });
 
-    test('after abandon() nothing is written', () => {
+    test('abandon() drops all waiting messages and the close frame', () => {
       const compression = new FakeCompression(false);
       const { connection, sent } = openConnection(role, { compression });
       connection.sendText('a');
@@ -765,8 +768,8 @@ describe.each(ROLES)('the %s', (role) => {
     });
   });
 
-  describe('an inflater that takes its time', () => {
-    test('the sink is told, so that it takes nothing more from the peer', () => {
+  describe('an asynchronous inflater', () => {
+    test('onInflating() reports the beginning and the end of inflating', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive } = openConnection(role, { compression });
       receive('c1 6461');
@@ -787,7 +790,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.inflating.slice(4)).toEqual([true, false]);
     });
 
-    test('what comes behind the message waits for it', () => {
+    test('later frames wait for the message', () => {
       const compression = new FakeCompression(false);
       const { sink, receive, sent } = openConnection(role, { compression });
       receive('c1 6461', '89 01');
@@ -798,7 +801,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['text a', 'ping 01', 'text b']);
     });
 
-    test('a message that is done during a pause waits for resume(), in its place', () => {
+    test('a message that is inflated during a pause is reported by resume(), in order', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive } = openConnection(role, { compression });
       receive('c1 6461', '81 62');
@@ -809,7 +812,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['text a', 'text b']);
     });
 
-    test('an end of the pause does not end the inflating', () => {
+    test('resume() during inflating does not report later messages', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive } = openConnection(role, { compression });
       receive('c1 6461', '81 62');
@@ -820,7 +823,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['text a', 'text b']);
     });
 
-    test('a pause within the message holds what is behind it', () => {
+    test('pause() within onMessage holds back later messages', () => {
       for (const isPausedBefore of [false, true]) {
         const compression = new FakeCompression(false);
         const { connection, sink, receive } = openConnection(role, { compression });
@@ -835,7 +838,7 @@ describe.each(ROLES)('the %s', (role) => {
       }
     });
 
-    test('resume() within the message does not nest', () => {
+    test('resume() within onMessage does not nest events', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive } = openConnection(role, { compression });
       const seen: string[][] = [];
@@ -852,7 +855,7 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['text a', 'text b']);
     });
 
-    test.each(['c1 6461', 'c1 64ff', 'c1 00'])('once this end has closed nobody hears of %s', (message) => {
+    test.each(['c1 6461', 'c1 64ff', 'c1 00'])('after close() the message %s is not reported', (message) => {
       for (const isPaused of [false, true]) {
         const compression = new FakeCompression(false);
         const { connection, sink, receive } = openConnection(role, { compression });
@@ -865,7 +868,7 @@ describe.each(ROLES)('the %s', (role) => {
       }
     });
 
-    test('closing between inflating and resume() drops the message', () => {
+    test('close() between the end of inflating and resume() drops the message', () => {
       const compression = new FakeCompression(false);
       const { connection, sink, receive } = openConnection(role, { compression });
       receive('c1 6461', '88 03e8');
@@ -876,18 +879,21 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['close 1000']);
     });
 
-    test.each(['before', 'after'])('the end of inflating is told when the connection fails %s it', (order) => {
-      const compression = new FakeCompression(false);
-      const { connection, sink, receive } = openConnection(role, { compression });
-      receive('c1 6461');
-      connection.pause();
-      if (order === 'before') connection.fail(LOST);
-      compression.finishJob();
-      if (order === 'after') connection.fail(LOST);
-      expect(sink.inflating).toEqual([true, false]);
-    });
+    test.each(['before', 'after'])(
+      'onInflating(false) is called when the connection fails %s the end of inflating',
+      (order) => {
+        const compression = new FakeCompression(false);
+        const { connection, sink, receive } = openConnection(role, { compression });
+        receive('c1 6461');
+        connection.pause();
+        if (order === 'before') connection.fail(LOST);
+        compression.finishJob();
+        if (order === 'after') connection.fail(LOST);
+        expect(sink.inflating).toEqual([true, false]);
+      },
+    );
 
-    test('after a failure nobody hears of the message', () => {
+    test('after a failure the message is not reported', () => {
       for (const isPaused of [false, true]) {
         const compression = new FakeCompression(false);
         const { connection, sink, receive } = openConnection(role, { compression });
@@ -905,7 +911,7 @@ describe.each(ROLES)('the %s', (role) => {
 describe('messages that many connections send', () => {
   beforeEach(forgetSharedMessage);
 
-  test('are framed once, and handed over without a copy', () => {
+  test('are framed once and sent without a copy', () => {
     const message = new PreparedMessage('Hello');
     const all = [openConnection('server'), openConnection('server')];
     for (const { connection } of all) connection.sendPrepared(message);
@@ -913,7 +919,7 @@ describe('messages that many connections send', () => {
     for (const { output } of all) expect(output.shared[0]).toBe(message.frame);
   });
 
-  test('are so as well when the same text is sent to one after the other, from the second on', () => {
+  test('are shared from the second sendText() with the same text on', () => {
     const all = [openConnection('server'), openConnection('server'), openConnection('server')];
     for (const { connection } of all) connection.sendText('Hello');
     expect(all.map(({ sent }) => sent())).toEqual(all.map(() => ['81 48656c6c6f']));
@@ -921,7 +927,7 @@ describe('messages that many connections send', () => {
     expect(all[1]!.output.shared[0]).toBe(all[2]!.output.shared[0]);
   });
 
-  test('RFC 6455 5.3: never by a client: each of its frames has a mask of its own', () => {
+  test('RFC 6455 5.3: are not shared by clients, whose frames have different masks', () => {
     const { connection, output, sent } = openConnection('client');
     for (let i = 0; i < 3; i++) connection.sendText('Hello');
     expect(output.shared).toEqual([]);
@@ -949,7 +955,7 @@ describe('messages that many connections send', () => {
     expect(compression.deflated).toBe(1);
   });
 
-  test('are compressed for each connection when its deflater depends on what went before', () => {
+  test('are compressed for each connection when its deflater keeps a context', () => {
     const compressions = [new FakeCompression(true), new FakeCompression(true)];
     const all = compressions.map((compression) => openConnection('server', { compression }));
     const message = new PreparedMessage('a');
@@ -958,7 +964,7 @@ describe('messages that many connections send', () => {
     expect(compressions.map(({ deflated }) => deflated)).toEqual([1, 1]);
   });
 
-  test('keep their place behind a message that is being compressed, compressed or not', () => {
+  test('keep their place behind a message that is being compressed', () => {
     const compression = new FakeCompression(false, true);
     const { connection, sent } = openConnection('server', { compression });
     connection.sendText('a');
@@ -968,7 +974,7 @@ describe('messages that many connections send', () => {
     expect(sent()).toEqual(['c1 6461', '81 62', 'c2 6463']);
   });
 
-  test('a connection that ends while they are compressed takes nothing from the others', () => {
+  test('reach all other connections when one ends while they are compressed', () => {
     const compression = new FakeCompression(false, true);
     const all = [1, 2, 3].map(() => openConnection('server', { compression }));
     const message = new PreparedMessage('a');
@@ -981,7 +987,7 @@ describe('messages that many connections send', () => {
 });
 
 describe('large payloads', () => {
-  test('the server hands them over without a copy', () => {
+  test('are sent by a server without a copy', () => {
     const { connection, output } = openConnection('server');
     const payload = Buffer.alloc(16_384, 1);
     connection.sendBinary(payload);
@@ -990,7 +996,7 @@ describe('large payloads', () => {
   });
 
   test.each([16_384, 65_535, 65_536, 65_537, 131_072, 131_073, 200_001])(
-    'the client masks a copy of %i bytes',
+    'of %i bytes are masked by a client in a copy',
     (length) => {
       const { connection, output } = openConnection('client');
       const payload = Buffer.alloc(length, '0123456789');
@@ -1004,8 +1010,8 @@ describe('large payloads', () => {
   );
 });
 
-describe.each(ROLES)('what has come in part (%s)', (role) => {
-  test('RFC 6455 10.4: has a number of its own, which control frames in between do not change', () => {
+describe.each(ROLES)('partialMessageId of the %s', (role) => {
+  test('RFC 6455 10.4: identifies each incomplete message, and control frames in between do not change it', () => {
     const { connection } = openConnection(role);
     const whole = peerFrames(role, '81 6161');
     const numbers: number[] = [connection.partialMessageId];

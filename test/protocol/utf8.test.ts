@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Utf8Validator } from '../../src/protocol/utf8.ts';
 import { hex } from '../helpers/frames.ts';
 
-/** First and last sequence of every row of the syntax in RFC 3629 section 4. */
+/** The first and last sequence of every row of the syntax in RFC 3629 section 4. */
 const VALID = [
   '00',
   '7f',
@@ -24,7 +24,7 @@ const VALID = [
   'f48fbfbf',
 ];
 
-/** Sequences that are no UTF-8 from their last byte on, and not before. */
+/** Sequences that become invalid UTF-8 with their last byte, and not before. */
 const INVALID: readonly (readonly [what: string, bytes: string])[] = [
   ['a continuation byte at the beginning', '80'],
   ['the last continuation byte at the beginning', 'bf'],
@@ -56,11 +56,11 @@ const INVALID: readonly (readonly [what: string, bytes: string])[] = [
   ['a new sequence inside one', 'e180e1'],
 ];
 
-/** Feeds pieces and says after which of them the text was refused, or how it ended. */
+/** Feeds pieces and returns the number of the refused piece, or how the text ended. */
 function validate(pieces: readonly Uint8Array[]): string {
   const validator = new Utf8Validator();
   for (const [i, piece] of pieces.entries()) {
-    // The validator looks at its range alone: what is around it would not pass.
+    // Invalid bytes around the range show that the validator looks at its range only.
     const bytes = Buffer.concat([hex('ff'), piece, hex('ff')]);
     if (!validator.push(bytes, 1, bytes.length - 1)) return `refused with piece ${i + 1}`;
   }
@@ -72,7 +72,7 @@ function byteByByte(bytes: Buffer): Buffer[] {
 }
 
 describe('RFC 3629 4: valid text', () => {
-  test.each(VALID)('%s passes alone, between others, byte by byte and cut anywhere', (sequence) => {
+  test.each(VALID)('%s is valid alone, between other text, byte by byte and cut anywhere', (sequence) => {
     const bytes = hex(sequence);
     expect(validate([bytes])).toBe('complete');
     expect(validate([Buffer.concat([Buffer.from('aé'), bytes, Buffer.from('€z')])])).toBe('complete');
@@ -84,18 +84,18 @@ describe('RFC 3629 4: valid text', () => {
     }
   });
 
-  test('no bytes are a complete text', () => {
+  test('an empty text is complete', () => {
     expect(validate([])).toBe('complete');
     expect(validate([Buffer.alloc(0)])).toBe('complete');
   });
 });
 
-describe('RFC 6455 8.1: text that is not UTF-8 is refused with the piece that shows it', () => {
+describe('RFC 6455 8.1: invalid text is refused with the piece that makes it invalid', () => {
   test.each(INVALID)('%s: %s', (_, sequence) => {
     const bytes = hex(sequence);
     expect(validate([bytes])).toBe('refused with piece 1');
     expect(validate(byteByByte(bytes))).toBe(`refused with piece ${bytes.length}`);
-    // The same after text that passes, and with more behind it.
+    // The same sequence is refused after valid text and before more text.
     expect(validate([Buffer.from('é'), Buffer.concat([Buffer.from('a€'), bytes, Buffer.from('😀z')])])).toBe(
       'refused with piece 2',
     );
@@ -105,7 +105,7 @@ describe('RFC 6455 8.1: text that is not UTF-8 is refused with the piece that sh
     }
   });
 
-  test('a sequence that another cuts is refused, however the pieces fall', () => {
+  test('a sequence interrupted by another byte is refused in any pieces', () => {
     expect(validate([hex('f09f98'), hex('41')])).toBe('refused with piece 2');
     expect(validate([hex('41f09f'), hex('98'), hex('80'), hex('80')])).toBe('refused with piece 4');
   });
