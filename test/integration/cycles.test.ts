@@ -13,15 +13,15 @@ import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import type { CycleReport } from '../processes/cycle-server.ts';
 
-/** Cycles of each kind. */
+/** Number of cycles of each kind. */
 const CYCLES = 2500;
 const WARM_UP_CYCLES = 400;
 const CONCURRENCY = 40;
 /**
- * What may be in use more than before the cycles, in bytes. A single leaked object of each connection, with its socket
- * and buffers, would be some kilobytes times 10 000.
+ * Most bytes by which memory may grow during the cycles. One leaked object per connection, with its socket and buffers,
+ * would be some kilobytes times 10 000.
  */
-const MEMORY_BOUND = 2_000_000;
+const MAX_GROWTH_BYTES = 2_000_000;
 
 const HELLO = frame('client', '81', Buffer.from('hello'));
 const CLOSE = frame('client', '88', '03e8');
@@ -33,7 +33,7 @@ function open(port: number, path = '/'): Socket {
   return socket;
 }
 
-/** Waits until what came ends in this way. */
+/** Waits until the received bytes end with `end`. */
 function receive(socket: Socket, end: string | Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
@@ -51,7 +51,7 @@ function receive(socket: Socket, end: string | Buffer): Promise<void> {
 const HEAD_END = '\r\n\r\n';
 const HELLO_BACK = frame('server', '81', Buffer.from('hello'));
 
-/** Ways of one connection from its beginning to its end. Each resolves when the TCP connection is over. */
+/** Kinds of connections, each from begin to end. The promise resolves when the TCP connection is over. */
 const kinds: Readonly<Record<string, (port: number) => Promise<void>>> = {
   async clean(port) {
     const socket = open(port);
@@ -114,7 +114,7 @@ async function startCycleServer(): Promise<{ readonly first: CycleReport; report
   };
 }
 
-test('10 000 connections come and go, and nothing is left of them', { timeout: 60_000 }, async () => {
+test('10 000 connections leave no memory, socket or timer behind', { timeout: 60_000 }, async () => {
   const { first, report } = await startCycleServer();
   await runCycles(first.port, WARM_UP_CYCLES);
   const before = await report();
@@ -135,10 +135,10 @@ test('10 000 connections come and go, and nothing is left of them', { timeout: 6
   expect(after.uncaught).toEqual([]);
   expect(after.resources).toEqual(before.resources);
   expect(after.resources.filter((name) => name === 'TCPSocketWrap')).toEqual([]);
-  expect(after.memory - before.memory).toBeLessThan(MEMORY_BOUND);
+  expect(after.memory - before.memory).toBeLessThan(MAX_GROWTH_BYTES);
 });
 
-/** A server that echoes, and one well-behaved client whose messages must never be disturbed. */
+/** Starts an echo server, and one well-behaved client whose messages must never be disturbed. */
 async function startWithSteadyClient() {
   const handlers: RecordingHandler[] = [];
   const server = new RecordingServerHandler({
@@ -153,7 +153,7 @@ async function startWithSteadyClient() {
   const started = await startLibraryServer(server, {
     maxMessageBytes: 1000,
     closeTimeoutMs: 100,
-    // The deadlines of the steady client would count as left behind.
+    // The heartbeat of the steady client would count as a deadline left behind.
     pingIntervalMs: Infinity,
   });
   const steady = await connectPeer(started.url);
@@ -163,13 +163,13 @@ async function startWithSteadyClient() {
     port: started.web.HTTPPort,
     server,
     handlers,
-    /** Sends a message, and gets it back. */
+    /** Sends a message of the steady client, and waits for its echo. */
     exchange: async (): Promise<void> => {
       const text = `message ${++count}`;
       steady.send(text);
       expect(await steady.nextText()).toBe(text);
     },
-    /** What must hold when all hostile peers have gone. */
+    /** Checks that all hostile peers have gone without a trace. */
     expectNothingLeft: async (): Promise<void> => {
       await expect.poll(() => started.wss.connections.length, { timeout: 5000 }).toBe(1);
       await expect.poll(() => timers.pendingTicks, { timeout: 8000 }).toBe(0);
@@ -178,7 +178,7 @@ async function startWithSteadyClient() {
       expect(first!.names).not.toContain('onError');
       expect(first!.names).not.toContain('onTerminate');
       for (const { names } of others) {
-        // Whoever has gone before the server has decided gets no connection.
+        // A peer that went before onConnection decided got no connection.
         if (names.length === 0) continue;
         expect(names[0]).toBe('onOpen');
         expect(names.at(-1)).toBe('onTerminate');
@@ -186,7 +186,7 @@ async function startWithSteadyClient() {
         expect(names.filter((name) => name === 'onError').length).toBeLessThanOrEqual(1);
       }
       expect(server.errors).toEqual([]);
-      // The server goes on accepting.
+      // The server still accepts.
       const late = await connectPeer(started.url);
       late.send('late');
       expect(await late.nextText()).toBe('late');
@@ -211,7 +211,7 @@ const cuts: Readonly<Record<string, (socket: Socket) => void>> = {
 };
 
 test.each(Object.entries(cuts))(
-  'a peer that %s at any byte of its handshake and messages disturbs nobody',
+  'a peer that %s at any byte of its handshake and messages disturbs no other client',
   { timeout: 30_000 },
   async (_, cut) => {
     const { port, exchange, expectNothingLeft } = await startWithSteadyClient();
@@ -222,7 +222,7 @@ test.each(Object.entries(cuts))(
       socket.resume();
       if (offset % 2 === 0) await once(socket, 'connect');
       if (offset > 0) socket.write(SESSION.subarray(0, offset));
-      // Half of them let what they sent arrive first.
+      // Half of the peers wait until their bytes have arrived.
       if (offset % 4 < 2) await exchange();
       if (socket.connecting) await once(socket, 'connect');
       cut(socket);
@@ -233,7 +233,7 @@ test.each(Object.entries(cuts))(
   },
 );
 
-test.each(Object.entries(cuts))('a peer that %s while the server decides about it disturbs nobody', async (_, cut) => {
+test.each(Object.entries(cuts))('a peer that %s during onConnection disturbs no other client', async (_, cut) => {
   const { port, exchange, expectNothingLeft } = await startWithSteadyClient();
   for (const path of ['/slow', '/slow-refused', '/refused']) {
     for (let delay = 0; delay < 12; delay++) {
@@ -249,7 +249,7 @@ test.each(Object.entries(cuts))('a peer that %s while the server decides about i
   await expectNothingLeft();
 });
 
-/** Numbers that look random and are the same in each run (mulberry32). */
+/** Creates a generator of random numbers that are the same in each run (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -264,14 +264,14 @@ function garbage(random: () => number, length: number): Buffer {
   return Buffer.from(Array.from({ length }, () => random() & 0xff));
 }
 
-test('garbage in place of a handshake, or after it, disturbs nobody', { timeout: 30_000 }, async () => {
+test('garbage in place of a handshake, or after it, disturbs no other client', { timeout: 30_000 }, async () => {
   const { port, exchange, expectNothingLeft } = await startWithSteadyClient();
   const random = createRandom(20_260_101);
   const request = Buffer.from(handshakeRequest());
   const sendings: Buffer[] = [
     ...Array.from({ length: 60 }, (_, i) => garbage(random, 1 + i * 7)),
     ...Array.from({ length: 200 }, (_, i) => Buffer.concat([request, garbage(random, 1 + i)])),
-    // Frames that are well-formed at their beginning.
+    // Frames whose header is well-formed.
     ...Array.from({ length: 100 }, (_, i) =>
       Buffer.concat([request, HELLO, Buffer.from([0x81, 0x85]), garbage(random, i)]),
     ),
@@ -316,7 +316,7 @@ test('garbage in place of a handshake, or after it, disturbs nobody', { timeout:
   await expectNothingLeft();
 });
 
-test('a peer that sends and never reads disturbs nobody', async () => {
+test('a peer that sends and never reads disturbs no other client', async () => {
   const { port, exchange, expectNothingLeft } = await startWithSteadyClient();
   const socket = open(port);
   onTestFinished(() => void socket.destroy());

@@ -30,24 +30,24 @@ import { type Additions, RecordingHandler } from '../helpers/recording-handler.t
 import { turns } from '../helpers/turns.ts';
 import { workerName } from '../helpers/workers.ts';
 
-/** What the user is told of one end. */
-interface Told {
+/** The end of a connection as its user sees it. */
+interface SeenEnd {
   readonly cause: EndCause;
   readonly phase: EndPhase;
   readonly code: number;
-  /** Of onError; undefined when that must not run. */
+  /** Code of the error in onError; undefined when onError must not run. */
   readonly error: ErrorCode | undefined;
   readonly message: string | RegExp;
 }
 
-type Row = readonly [name: string, told: Told, end: () => Promise<RecordingHandler>];
+type Row = readonly [name: string, expected: SeenEnd, end: () => Promise<RecordingHandler>];
 
 const seenCauses = new Set<EndCause>();
 const seenPhases = new Set<EndPhase>();
 
-async function expectTold(handler: RecordingHandler, told: Told): Promise<TerminateEvent> {
+async function expectEnd(handler: RecordingHandler, expected: SeenEnd): Promise<TerminateEvent> {
   const ending = await handler.terminated;
-  const { cause, phase, code, error, message } = told;
+  const { cause, phase, code, error, message } = expected;
   expect(ending).toMatchObject({ cause, phase, code });
   if (typeof message === 'string') expect(ending.message).toBe(message);
   else expect(ending.message).toMatch(message);
@@ -61,7 +61,7 @@ async function expectTold(handler: RecordingHandler, told: Told): Promise<Termin
   return ending;
 }
 
-/** A client that is told of its end although it has never been open. */
+/** Starts a client whose connection will never open. */
 function attempt(url: string, options: WebSocketOptions = {}, then?: (ws: WebSocket) => void): RecordingHandler {
   const handler = new RecordingHandler();
   const ws = new WebSocket(url, handler, options);
@@ -94,7 +94,7 @@ const NEVER_OPEN: readonly Row[] = [
     async () => attempt('ws://127.0.0.1:1/', { maxMessageBytes: -1 }),
   ],
   [
-    'a host name that nobody has',
+    'a host name that does not exist',
     {
       cause: 'connect',
       phase: 'resolving',
@@ -109,7 +109,7 @@ const NEVER_OPEN: readonly Row[] = [
     },
   ],
   [
-    'a name server that does not answer in time',
+    'a DNS server that does not answer in time',
     {
       cause: 'timeout',
       phase: 'resolving',
@@ -133,13 +133,12 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'connecting',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message:
-        /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(no server listens on this address: is it running\?\)$/,
+      message: /^cannot connect: connect ECONNREFUSED 127\.0\.0\.1:\d+ \(no server listens on this address: .*\)$/,
     },
     async () => attempt(`ws://127.0.0.1:${await findClosedPort()}/`),
   ],
   [
-    'a proxy that is not there',
+    'a proxy that does not listen',
     {
       cause: 'connect',
       phase: 'proxy',
@@ -158,7 +157,8 @@ const NEVER_OPEN: readonly Row[] = [
       code: 1006,
       error: 'ERR_PROXY_REFUSED',
       message:
-        'proxy refused: HTTP 407 Proxy Authentication Required (the proxy demands credentials: put user and password into its URL)',
+        'proxy refused: HTTP 407 Proxy Authentication Required ' +
+        '(the proxy demands credentials: put user and password into its URL)',
     },
     async () => {
       const { port } = await startHttpProxy({
@@ -184,7 +184,7 @@ const NEVER_OPEN: readonly Row[] = [
     },
   ],
   [
-    'a certificate that nobody vouches for',
+    'an untrusted certificate',
     {
       cause: 'connect',
       phase: 'tls',
@@ -216,7 +216,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'tls',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: /^cannot connect: .* \(the server rejected the TLS handshake: check TLS versions, ciphers, .*\)$/,
+      message: /^cannot connect: .* \(the server rejected the TLS handshake: check TLS versions, ciphers and .*\)$/,
     },
     async () => {
       const port = await startAnsweringServer(() => {}, { tls: { ...certificate, minVersion: 'TLSv1.3' } });
@@ -224,7 +224,7 @@ const NEVER_OPEN: readonly Row[] = [
     },
   ],
   [
-    'a server that ends the connection instead of an answer',
+    'a server that closes the connection instead of answering',
     {
       cause: 'connect',
       phase: 'handshake',
@@ -270,7 +270,7 @@ const NEVER_OPEN: readonly Row[] = [
     },
   ],
   [
-    'a 101 that is none',
+    'a 101 with a wrong Sec-WebSocket-Accept',
     {
       cause: 'protocol',
       phase: 'handshake',
@@ -310,7 +310,7 @@ const NEVER_OPEN: readonly Row[] = [
     async () => attempt(`ws://${await silentServer()}/`, {}, (ws) => ws.terminate()),
   ],
   [
-    'its signal while connecting',
+    'an aborted signal while connecting',
     {
       cause: 'aborted',
       phase: 'handshake',
@@ -348,19 +348,19 @@ const NEVER_OPEN: readonly Row[] = [
   ],
 ];
 
-describe('a connection that never was, because of', () => {
-  test.each(NEVER_OPEN)('%s', async (_, told, end) => {
-    const ending = await expectTold(await end(), told);
+describe('a connection that never opened, because of', () => {
+  test.each(NEVER_OPEN)('%s', async (_, expected, end) => {
+    const ending = await expectEnd(await end(), expected);
     expect(ending).toMatchObject({ reason: undefined, wasClean: false, bytesReceived: 0, bytesSent: 0, openMs: 0 });
   });
 
-  test('what goes wrong with the handshake: new() rejects with the same', async () => {
+  test('a failed attempt makes new() reject with the same cause and phase', async () => {
     const attempted = WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}/`, new RecordingHandler());
     await expect(attempted).rejects.toMatchObject({ endCause: 'connect', phase: 'connecting' });
   });
 });
 
-/** An open connection, its other end in the hands of the test. */
+/** An open connection whose peer is under control of the test. */
 interface Open {
   readonly handler: RecordingHandler;
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
@@ -417,15 +417,15 @@ async function openClientSide(options: OpenOptions = {}): Promise<Open> {
   };
 }
 
-/** What is done to an open connection, and what its user is told. */
+/** One way to end an open connection, and the end as its user sees it. */
 type OpenRow = readonly [
   name: string,
-  told: Omit<Told, 'phase'> & { phase?: EndPhase },
+  expected: Omit<SeenEnd, 'phase'> & { phase?: EndPhase },
   options: OpenOptions,
   end: (open: Open) => unknown,
 ];
 
-/** Answers a close frame, and ends TCP. */
+/** Sends a close frame, and ends TCP. */
 function closeInOrder({ send, socket }: Open, code: number): void {
   send('88', closePayload(code));
   socket.end();
@@ -437,7 +437,7 @@ const failing = (where: 'onOpen' | 'onMessage'): Additions => ({
   },
 });
 
-/** Both sides alike. */
+/** Ends that look alike on both sides. */
 const OPEN: readonly OpenRow[] = [
   [
     'the peer’s close frame',
@@ -509,7 +509,7 @@ const OPEN: readonly OpenRow[] = [
     ({ send }) => send('81', 'ff'),
   ],
   [
-    'what is not JSON',
+    'a message that is not JSON',
     {
       cause: 'protocol',
       code: 1007,
@@ -728,19 +728,19 @@ const SIDES = [
 ] as const;
 
 describe.each(SIDES)('an open connection (%s), because of', (side, openSide) => {
-  test.each(OPEN)('%s', async (_, { phase = 'open', ...told }, options, end) => {
-    // Where onError has the word, nothing else is told.
-    const unheard = recordErrors('global');
+  test.each(OPEN)('%s', async (_, { phase = 'open', ...expected }, options, end) => {
+    // The handler has onError, so no error may reach the global error handler.
+    const globalErrors = recordErrors('global');
     const open = await openSide(options);
     open.socket.resume();
     await end(open);
-    // The other end has no reason to stay.
+    // The peer ends TCP, if the end of the connection has not done so.
     await turns(50);
     if (!open.socket.destroyed) open.socket.resume().end();
     await turns(50);
     await open.clock.advance(11_000);
-    const ending = await expectTold(open.handler, { phase, ...told });
-    expect(unheard).toEqual([]);
+    const ending = await expectEnd(open.handler, { phase, ...expected });
+    expect(globalErrors).toEqual([]);
     expect(ending.openMs).toBeGreaterThanOrEqual(0);
     expect(ending.message).not.toContain('secret');
     expect(side).toBe(open.wss === undefined ? 'client' : 'server');
@@ -840,20 +840,20 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
 ];
 
 describe('an open connection, because of', () => {
-  test.each(ONE_SIDE)('%s', async (_, { phase = 'open', ...told }, options, end, openSide) => {
+  test.each(ONE_SIDE)('%s', async (_, { phase = 'open', ...expected }, options, end, openSide) => {
     const open = await openSide(options);
     open.socket.resume();
     await end(open);
-    await expectTold(open.handler, { phase, ...told });
+    await expectEnd(open.handler, { phase, ...expected });
   });
 
-  test('its signal', async () => {
+  test('an aborted signal', async () => {
     const controller = new AbortController();
     const open = await openClientSide({ signal: controller.signal });
     controller.abort();
     await turns();
     closeInOrder(open, 1000);
-    await expectTold(open.handler, {
+    await expectEnd(open.handler, {
       cause: 'aborted',
       phase: 'open',
       code: 1000,
@@ -863,10 +863,10 @@ describe('an open connection, because of', () => {
   });
 });
 
-describe('a client that connects again, and', () => {
+describe('a client that reconnects', () => {
   const reconnect = { minDelayMs: 1, maxDelayMs: 1, maxAttempts: 2 };
 
-  /** A client whose first connection has taken one message, and whose further attempts are refused so. */
+  /** Starts a client that loses its connection after one message, and whose further attempts get this refusal. */
   async function lose(refusal: string, options: WebSocketOptions = {}) {
     const clock = useFakeClock();
     let isFirst = true;
@@ -885,21 +885,22 @@ describe('a client that connects again, and', () => {
     return handler;
   }
 
-  test('gives up after maxAttempts: the last refusal is the cause, the figures are those of all connections', async () => {
+  test('gives up after maxAttempts with the last refusal, and adds up the figures of all connections', async () => {
     const handler = await lose('503 Service Unavailable');
-    const ending = await expectTold(handler, {
+    const ending = await expectEnd(handler, {
       cause: 'refused',
       phase: 'handshake',
       code: 1006,
       error: 'ERR_HANDSHAKE_REFUSED',
       message:
-        'handshake refused: HTTP 503 Service Unavailable (the server is overloaded or shutting down: try again later); ' +
+        'handshake refused: HTTP 503 Service Unavailable ' +
+        '(the server is overloaded or shutting down: try again later); ' +
         'gave up reconnecting after 2 attempts (reconnect.maxAttempts 2)',
     });
     expect(ending).toMatchObject({ bytesReceived: 5, reconnectAttempts: 2, unsentMessages: [] });
   });
 
-  test('is not wanted', async () => {
+  test('gives up after a refusal that is not temporary', async () => {
     const handler = await lose('401 Unauthorized');
     expect(await handler.terminated).toMatchObject({
       cause: 'refused',
@@ -912,7 +913,7 @@ describe('a client that connects again, and', () => {
   });
 });
 
-test('an upgrade that fails is told to the server as one of the handshake', async () => {
+test('an upgrade that fails runs onError of the server with the phase handshake', async () => {
   const errors: ErrorEvent[] = [];
   const { web } = await startLibraryServer({
     onConnection() {
@@ -960,7 +961,7 @@ const PHASES = {
   closing: true,
 } satisfies Record<EndPhase, true>;
 
-test('these tests have seen every cause and every phase', () => {
+test('every cause and every phase is covered by the tests above', () => {
   expect([...seenCauses].toSorted()).toEqual(Object.keys(CAUSES).toSorted());
   expect([...seenPhases].toSorted()).toEqual(Object.keys(PHASES).toSorted());
 });

@@ -7,9 +7,12 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { Turnstile } from '../helpers/turnstile.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** Some MB in all: far more than a Unix socket takes for a server that does not read. A TCP socket would take them all. */
+/**
+ * Number of messages: some MB in all, far more than a Unix socket buffers for a server that does not read. A TCP socket
+ * would buffer all of them.
+ */
 const MESSAGES = 60;
-/** Long enough for zlib's thread pool. */
+/** Text that is long enough to be compressed in zlib's thread pool. */
 const FILLING = Array.from({ length: 6000 }, (_, i) => `${(i * 2_654_435_761) % 1e9}`.padEnd(10)).join('');
 
 const textOf = (n: number): string => `${n} ${FILLING}`;
@@ -18,7 +21,7 @@ const numberOf = (text: string): number => Number(text.slice(0, text.indexOf(' '
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
-/** One connection of the slow server: what it has got, in order. */
+/** One connection of the slow server, with the numbers of its messages in order. */
 interface Arrival {
   readonly connection: WebSocketConnection;
   readonly numbers: number[];
@@ -33,8 +36,8 @@ class Handler extends RecordingHandler {
 }
 
 /**
- * A client that was connected, has lost that connection, and has been given messages since; and a server that works on one
- * message only when the turnstile lets it.
+ * Starts a client that has lost its connection and has sent messages since, and a server that handles a message only
+ * when the turnstile lets it.
  */
 async function loseAndSend(compression: boolean) {
   const clock = useFakeClock();
@@ -71,7 +74,7 @@ async function until(isTrue: () => boolean): Promise<void> {
   expect(isTrue()).toBe(true);
 }
 
-/** Lets the client connect, and send what the server's system takes without the server reading it. */
+/** Lets the client reconnect. */
 async function connectAgain({
   clock,
   arrivals,
@@ -87,7 +90,7 @@ async function connectAgain({
   return arrival;
 }
 
-/** Until the client cannot send any more: nothing moves for a while. */
+/** Waits until the client cannot send any more: its bufferedBytes stay the same for a while. */
 async function untilStuck(ws: WebSocket): Promise<void> {
   let last = -1;
   while (ws.bufferedBytes !== last) {
@@ -102,12 +105,12 @@ const compressions: readonly (readonly [what: string, compression: boolean])[] =
 ];
 
 for (const [what, compression] of compressions) {
-  test(`messages that waited for a connection reach a slow server once and in order, ${what}`, async () => {
+  test(`queued messages reach a slow server once and in order, ${what}`, async () => {
     const parts = await loseAndSend(compression);
     const { turnstile, handler, ws } = parts;
     const { numbers } = await connectAgain(parts);
     await untilStuck(ws);
-    // What comes now stays behind those that still wait.
+    // New messages queue up behind the ones that still wait.
     for (let n = MESSAGES; n < MESSAGES + 5; n++) expect(ws.send(textOf(n))).toBe('queued');
     expect(numbers).toEqual([]);
     for (let n = 0; n < 3 && numbers.length < MESSAGES; n++) {
@@ -123,7 +126,7 @@ for (const [what, compression] of compressions) {
     expect((await handler.terminated).unsentMessages).toEqual([]);
   });
 
-  test(`after terminate() each message has reached the slow server or is reported as unsent, ${what}`, async () => {
+  test(`after terminate() each message has reached the slow server or is in unsentMessages, ${what}`, async () => {
     const parts = await loseAndSend(compression);
     const { turnstile, handler, ws } = parts;
     const { numbers } = await connectAgain(parts);
@@ -138,22 +141,21 @@ for (const [what, compression] of compressions) {
     expect([...numbers, ...unsent]).toEqual([-1, ...range(0, MESSAGES)]);
   });
 
-  test(`when the slow server is lost too, what had not left goes to the next one, ${what}`, async () => {
+  test(`when the slow server is lost too, messages that had not left go to the next connection, ${what}`, async () => {
     const parts = await loseAndSend(compression);
     const { turnstile, arrivals, handler, ws } = parts;
     const { numbers } = await connectAgain(parts);
     await untilStuck(ws);
     turnstile.allow(4);
     await until(() => numbers.length === 4);
-    const held = ws.bufferedBytes;
-    expect(held).toBeGreaterThan(0);
+    expect(ws.bufferedBytes).toBeGreaterThan(0);
     arrivals.all[1]!.connection.terminate(4002);
     turnstile.allow(Infinity);
     await until(() => ws.status === 'Connecting');
     const last = await connectAgain(parts);
     await ws.drained();
     await until(() => last.numbers.at(-1) === MESSAGES - 1);
-    // What had left for the lost server is not repeated: it may have arrived.
+    // Messages that had left for the lost server may have arrived, so they are not repeated.
     expect(numbers).toEqual([-1, ...range(0, numbers.length - 1)]);
     const [begin, next] = last.numbers as [number, number];
     expect(begin).toBe(-1);

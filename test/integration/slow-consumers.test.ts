@@ -14,21 +14,21 @@ const compressInPool = promisify<Uint8Array, Buffer>(deflateRaw);
 
 type Sender = WebSocket<Uint8Array> | WebSocketConnection<Uint8Array>;
 
-/** Hexadecimal digits that look random: compression halves them, so that compressed messages fill the buffers too. */
+/** Pseudo-random hexadecimal digits: compression only halves them, so compressed messages fill the buffers too. */
 const DIGITS = Buffer.from(
   Array.from({ length: 50_000 }, (_, i) => ((Math.imul(i + 1, 2_654_435_761) ^ (i << 7)) >>> 0) % 0xffff_ffff)
     .map((number) => number.toString(16).padStart(8, '0'))
     .join(''),
 );
 
-/** Lengths that are sent at once and in the thread pool, copied into a batch and as a piece of their own. */
+/** Lengths that cover each way of sending: compressed at once or in the thread pool, copied into a batch or not. */
 const LENGTHS = [12, 3000, 50_000, 180_000];
 
 function lengthOf(n: number): number {
   return LENGTHS[n % LENGTHS.length]!;
 }
 
-/** The bytes of a message: its number, and digits that no other message has in this place. */
+/** Builds the bytes of a message: its number, and digits that no other message has at this place. */
 function bytesOf(n: number, length: number): Buffer {
   return Buffer.concat([Buffer.from(`${n} `), DIGITS.subarray((n * 97) % 1000).subarray(0, length)]);
 }
@@ -37,7 +37,7 @@ function numberOf(bytes: Uint8Array): number {
   return Number.parseInt(Buffer.from(bytes.buffer, bytes.byteOffset, 12).toString('latin1'), 10);
 }
 
-/** A consumer that takes a message only when the turnstile lets it through, and checks what it gets. */
+/** A handler that handles a message only when the turnstile lets it, and checks its bytes. */
 class Consumer {
   readonly dataType = 'blob';
   readonly taken = new Inbox<number>();
@@ -50,7 +50,7 @@ class Consumer {
     this.#sizeOf = sizeOf;
   }
 
-  /** Numbers of the messages that it has taken, in order. */
+  /** Numbers of the handled messages, in order. */
   get numbers(): readonly number[] {
     return this.taken.all;
   }
@@ -85,12 +85,12 @@ const ways: readonly Way[] = [true, false].flatMap((isFromClient) =>
   })),
 );
 
-/** A connection whose sender is at one end and whose slow consumer at the other. */
+/** Opens a connection with a sender at one end and a slow consumer at the other. */
 async function connect({ isFromClient, compression }: Way, sizeOf: (n: number) => number, options: object = {}) {
   const consumer = new Consumer(sizeOf);
   const handler = new RecordingHandler({ dataType: 'blob' });
   const [server, client] = isFromClient ? [consumer, handler] : [handler, consumer];
-  // As few as may wait in the consumer, so that the figures are those of the sender.
+  // Few messages may wait in the consumer, so that the figures are the sender's.
   const common = { compression, maxWaitingMessages: 2, ...options };
   const url = await startUnixServer<Uint8Array>(() => server, { dataType: 'blob', ...common });
   const ws = (await WebSocket.new(url, client as { dataType: 'blob' }, common))!;
@@ -104,8 +104,8 @@ async function connect({ isFromClient, compression }: Way, sizeOf: (n: number) =
 }
 
 /**
- * Until nothing moves any more between two ends of this process, not even in zlib's thread pool: a few messages would have
- * been compressed and inflated meanwhile.
+ * Waits until nothing moves any more between the two ends, not even in zlib's thread pool: in each round the pool could
+ * compress and inflate a few messages.
  */
 async function untilStill(sender: Sender, progress: () => number): Promise<void> {
   const state = (): string => `${sender.bufferedBytes} ${progress()}`;
@@ -120,18 +120,18 @@ async function untilStill(sender: Sender, progress: () => number): Promise<void>
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
-/** In all 12 MB for each way. */
+/** Number of messages: 12 MB in all for each way. */
 const MESSAGES = 200;
-/** So many the consumer takes before memory is looked at again. */
+/** Number of messages that the consumer takes between two looks at memory. */
 const STEP = 25;
-/** A batch, the largest message as it is and compressed, and what a socket of Node holds. */
+/** A batch, the largest message raw and compressed, and the buffer of a Node socket. */
 const MAX_BUFFERED_BYTES = 400_000;
-/** What the sender has buffered, and the same for the consumer: a fifth of what is sent. */
-const MEMORY_BOUND = 2_500_000;
+/** The buffers of the sender and of the consumer: a fifth of all bytes that are sent. */
+const MAX_GROWTH_BYTES = 2_500_000;
 
 for (const way of ways) {
   test(
-    `a sender that waits for drained() takes no memory for a slow consumer, ${way.name}`,
+    `a sender that awaits drained() buffers little for a slow consumer, ${way.name}`,
     { timeout: 30_000 },
     async () => {
       const { sender, handler, consumer } = await connect(way, lengthOf);
@@ -153,7 +153,7 @@ for (const way of ways) {
         }
       })();
       await untilStill(sender, () => count);
-      // Nobody has taken anything yet, and the sender stands still after a small part.
+      // The consumer has taken nothing yet, and the sender stands still after a small part.
       expect(consumer.numbers).toEqual([]);
       expect(count).toBeLessThan(MESSAGES / 5);
 
@@ -172,7 +172,7 @@ for (const way of ways) {
       expect(sentBytes).toBeGreaterThan(11_500_000);
       expect(waits).toBeGreaterThan(10);
       expect(maxBufferedBytes).toBeLessThan(MAX_BUFFERED_BYTES);
-      expect(maxUsedBytes - before).toBeLessThan(MEMORY_BOUND);
+      expect(maxUsedBytes - before).toBeLessThan(MAX_GROWTH_BYTES);
       expect(sender.bufferedBytes).toBe(0);
       expect(handler.errors).toEqual([]);
     },
@@ -182,7 +182,7 @@ for (const way of ways) {
 const LENGTH = 40_000;
 const LIMIT = 400_000;
 
-/** Sends regardless of what `send` says, a few messages per turn, and gives what it said. */
+/** Sends a few messages per turn whatever `send` returns, and returns all results of `send`. */
 async function sendRegardless(
   sender: Sender,
   isDroppable: (n: number) => boolean,
@@ -205,14 +205,14 @@ const numbersWith = (statuses: readonly SendStatus[], ...wanted: readonly SendSt
 async function ignore(way: Way, bufferPolicy: BufferPolicy, isDroppable: (n: number) => boolean) {
   const parts = await connect(way, () => LENGTH, { bufferPolicy, maxBufferedBytes: LIMIT });
   const sent = await sendRegardless(parts.sender, isDroppable);
-  // The message that passes the limit is the last one that is taken.
+  // The message that exceeds the limit is the last one that is accepted.
   expect(sent.maxBufferedBytes).toBeGreaterThan(LIMIT);
   expect(sent.maxBufferedBytes).toBeLessThan(LIMIT + 2 * LENGTH);
   expect(parts.consumer.numbers).toEqual([]);
   return { ...parts, ...sent };
 }
 
-/** Lets the consumer take all, and checks that it is what it must be. */
+/** Lets the consumer take all messages, and checks that exactly the expected ones arrive. */
 async function expectArrived(consumer: Consumer, expected: readonly number[]): Promise<void> {
   consumer.turnstile.allow(Infinity);
   await consumer.taken.atLeast(expected.length);
@@ -222,14 +222,14 @@ async function expectArrived(consumer: Consumer, expected: readonly number[]): P
 }
 
 for (const way of ways) {
-  test(`a sender that ignores what send tells ends with 1013 (bufferPolicy "close"), ${way.name}`, async () => {
+  test(`bufferPolicy "close" ends a sender that ignores the results of send() with 1013, ${way.name}`, async () => {
     const { statuses, handler, consumer } = await ignore(way, 'close', () => false);
     const taken = numbersWith(statuses, 'sent', 'queued');
     expect(taken.length).toBeLessThan(40);
     expect(taken).toEqual(range(0, taken.length));
     consumer.turnstile.allow(Infinity);
     expect((await consumer.terminated).code).toBe(1013);
-    // The close frame overtakes what is still to be compressed, and nothing else.
+    // The close frame overtakes only messages that are still to be compressed.
     if (way.compression) expect(consumer.numbers).toEqual(range(0, consumer.numbers.length));
     else expect(consumer.numbers).toEqual(taken);
     expect(consumer.wrong).toEqual([]);
@@ -237,7 +237,7 @@ for (const way of ways) {
     expect(handler.errors.map(({ error }) => [error.code, error.limit])).toEqual([['ERR_BUFFER_FULL', LIMIT]]);
   });
 
-  test(`a sender that ignores what send tells loses what it was told (bufferPolicy "drop-newest"), ${way.name}`, async () => {
+  test(`bufferPolicy "drop-newest" drops the messages that send() reports as dropped, ${way.name}`, async () => {
     const { sender, statuses, handler, consumer } = await ignore(way, 'drop-newest', () => false);
     expect(numbersWith(statuses, 'dropped').length).toBeGreaterThan(50);
     await expectArrived(consumer, numbersWith(statuses, 'sent', 'queued'));
@@ -247,7 +247,7 @@ for (const way of ways) {
     expect(handler.errors).toEqual([]);
   });
 
-  test(`a sender that ignores what send tells loses the oldest droppable messages (bufferPolicy "drop-oldest"), ${way.name}`, async () => {
+  test(`bufferPolicy "drop-oldest" drops the oldest droppable messages, ${way.name}`, async () => {
     const { sender, statuses, handler, consumer } = await ignore(way, 'drop-oldest', (n) => !isKept(n));
     expect(numbersWith(statuses, 'dropped')).toEqual([]);
     consumer.turnstile.allow(Infinity);
