@@ -3,21 +3,21 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { listen } from './transport-pairs.ts';
 
-/** The head of a request as it came. */
+/** The head of a request, as it arrived. */
 export interface SeenRequest {
   readonly line: string;
-  /** Names as they were sent. */
+  /** Header names as the client wrote them. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** The answer that RFC 6455 section 4.2.2 demands to its key. */
+  /** The Sec-WebSocket-Accept that RFC 6455 section 4.2.2 demands for the key of the request. */
   readonly accept: string;
-  /** Bytes behind the head. */
+  /** Bytes that arrived behind the head. */
   readonly rest: Buffer;
 }
 
-/** Answers a request byte by byte. */
+/** Writes the answer to a request to its socket. */
 export type Answer = (socket: Socket, request: SeenRequest) => void;
 
-/** A server that speaks no HTTP of its own: the test writes each answer. Gives its port. */
+/** Starts a TCP server for which the test writes each HTTP answer. Returns the port. */
 export function startAnsweringServer(
   answer: Answer,
   options: { tls?: TlsOptions; path?: string } = {},
@@ -40,7 +40,7 @@ export function startAnsweringServer(
   return listen(server, options.path === undefined ? undefined : { path: options.path });
 }
 
-/** A 101 answer; `changes` replaces headers, or leaves them out when undefined. */
+/** Builds a 101 answer. `changes` replaces headers; undefined leaves a header out. */
 export function switchingProtocols(accept: string, changes: Readonly<Record<string, string | undefined>> = {}): string {
   const headers = { Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Accept': accept, ...changes };
   const lines = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));

@@ -8,13 +8,13 @@ export interface Part {
   readonly payload: Uint8Array;
 }
 
-/** Payloads, most of them short, some where headers grow and buffers double. */
+/** Payloads: most are short, some have the lengths at which headers grow and buffers double. */
 const anyBytes: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 8, arbitrary: fc.uint8Array({ maxLength: 40 }) },
   { weight: 1, arbitrary: fc.constantFrom(125, 126, 255, 256, 1024, 16_384, 65_535, 65_536).map(countingBytes) },
 );
 
-/** Text of any characters, most of it short. */
+/** Texts of any characters. Most are short. */
 const anyText: fc.Arbitrary<string> = fc.oneof(
   { weight: 8, arbitrary: fc.string({ unit: 'binary', maxLength: 20 }) },
   {
@@ -48,7 +48,7 @@ const messageParts: fc.Arbitrary<Part[]> = fc
     return parts;
   });
 
-/** What a peer that keeps to the rules sends before it closes. */
+/** Frames that a peer that keeps to the rules sends before it closes. */
 export const conversation: fc.Arbitrary<Part[]> = fc
   .array(
     fc.oneof({ weight: 3, arbitrary: messageParts }, { weight: 1, arbitrary: controlPart.map((part) => [part]) }),
@@ -58,7 +58,7 @@ export const conversation: fc.Arbitrary<Part[]> = fc
   )
   .map((messages) => messages.flat());
 
-/** Single bytes that are changed in a stream, to break rules that no generator thinks of. */
+/** Changes of single bytes in a stream, to break rules that no generator covers. */
 const mutations: fc.Arbitrary<[at: number, mask: number][]> = fc.array(
   fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })),
   { maxLength: 3 },
@@ -86,13 +86,13 @@ export function writeParts(role: Role, parts: readonly Part[]): Buffer {
   );
 }
 
-/** Sizes of the chunks that a stream comes in. */
+/** Sizes of the chunks that a stream arrives in. */
 export const chunkSizes: fc.Arbitrary<number[]> = fc.array(
   fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 5000 })),
   { minLength: 1, maxLength: 20 },
 );
 
-/** Copies of the pieces of a stream; the sizes are used again and again. */
+/** Cuts a stream into copies of its pieces. The list of sizes is repeated. */
 export function cutStream(stream: Uint8Array, sizes: readonly number[]): Buffer[] {
   const chunks: Buffer[] = [];
   for (let offset = 0, i = 0; offset < stream.length; i++) {

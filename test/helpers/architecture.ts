@@ -1,7 +1,7 @@
 /**
  * The rules of the house: which room of `src/` may lean on which, and the habits that keep it so.
  *
- * Every check is a pure function over modules, so its own test can feed it samples that break it.
+ * Every check is a pure function over modules, so that a test can pass samples that break the rule.
  */
 import { posix } from 'node:path';
 import { parseSync } from 'oxc-parser';
@@ -29,7 +29,7 @@ const floors: ReadonlyMap<string, number> = new Map([
 /** Rooms that a room on the same floor may use. */
 const neighbours: ReadonlyMap<string, readonly string[]> = new Map([['handshake', ['protocol']]]);
 
-/** The one circle, of types only, that 4D itself demands: `connection.wss` and `wss.connections`. */
+/** The only circle that is allowed, of types only. 4D itself demands it: `connection.wss` and `wss.connections`. */
 const mutual = { from: 'src/server/web-socket-connection.ts', to: 'src/server/web-socket-server.ts' } as const;
 
 /** The doors re-export the rooms below them; rooms on the top floor use the library only through a door. */
@@ -67,8 +67,8 @@ interface AstNode {
 
 interface Import {
   readonly specifier: string;
-  /** True when nothing of the import is left at run time. */
-  readonly typeOnly: boolean;
+  /** True when the import does not exist at run time. */
+  readonly isTypeOnly: boolean;
 }
 
 /** One source file, parsed. */
@@ -76,7 +76,7 @@ export interface Module {
   readonly path: string;
   readonly imports: readonly Import[];
   readonly body: readonly AstNode[];
-  /** Names that the code reads from outside of itself or declares; property names are left out. */
+  /** Names that the code uses or declares, without property names. */
   readonly identifiers: ReadonlySet<string>;
   readonly nodeTypes: ReadonlySet<string>;
   readonly comments: readonly string[];
@@ -150,14 +150,14 @@ function importOf(node: AstNode): Import | undefined {
       const source = node['source'];
       if (!isNode(source)) return undefined;
       const name = source['value'];
-      return { specifier: typeof name === 'string' ? name : '(computed)', typeOnly: isTypeOnly(node) };
+      return { specifier: typeof name === 'string' ? name : '(computed)', isTypeOnly: importsTypesOnly(node) };
     }
     default:
       return undefined;
   }
 }
 
-function isTypeOnly(node: AstNode): boolean {
+function importsTypesOnly(node: AstNode): boolean {
   if (node.type === 'TSImportType' || node['importKind'] === 'type' || node['exportKind'] === 'type') return true;
   const specifiers = (node['specifiers'] ?? []) as readonly AstNode[];
   return (
@@ -166,7 +166,7 @@ function isTypeOnly(node: AstNode): boolean {
   );
 }
 
-/** `src/protocol/frame.ts` is in the room `protocol`; `src/errors.ts` is a room of its own. */
+/** Returns the room of a file: `protocol` for `src/protocol/frame.ts`, `errors` for `src/errors.ts`. */
 function roomOf(path: string): string {
   return path.split('/')[1]!.replace(/\.ts$/, '');
 }
@@ -179,7 +179,7 @@ function targetOf(module: Module, specifier: string): string | undefined {
   return specifier.startsWith('.') ? posix.join(posix.dirname(module.path), specifier) : undefined;
 }
 
-/** Files that lie in no known room, or are not named in kebab-case. */
+/** Finds files that are in no known room, or are not named in kebab-case. */
 export function findStrayFiles(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path }) => {
     if (floorOf(path) === undefined) return [`${path}: no such room in the floor table`];
@@ -188,7 +188,7 @@ export function findStrayFiles(modules: readonly Module[]): string[] {
   });
 }
 
-/** Imports, of types too, from the same floor or one above, from a door, or from outside of `src/`. */
+/** Finds imports (types included) from the same floor or a higher floor, from a door, or from outside of `src/`. */
 export function findUpwardImports(modules: readonly Module[]): string[] {
   const problems: string[] = [];
   for (const module of modules) {
@@ -209,14 +209,14 @@ export function findUpwardImports(modules: readonly Module[]): string[] {
   return problems;
 }
 
-/** Files that import each other in a circle, types included. */
+/** Finds files that import each other in a circle, types included. */
 export function findImportCycles(modules: readonly Module[]): string[] {
   const targets = new Map(
     modules.map((module) => [
       module.path,
       module.imports
-        .map((found) => ({ path: targetOf(module, found.specifier), typeOnly: found.typeOnly }))
-        .filter(({ path, typeOnly }) => !(typeOnly && module.path === mutual.from && path === mutual.to))
+        .map((found) => ({ path: targetOf(module, found.specifier), isTypeOnly: found.isTypeOnly }))
+        .filter(({ path, isTypeOnly }) => !(isTypeOnly && module.path === mutual.from && path === mutual.to))
         .map(({ path }) => path),
     ]),
   );
@@ -235,7 +235,7 @@ export function findImportCycles(modules: readonly Module[]): string[] {
   return problems;
 }
 
-/** `node:` modules and packages in a room that must do without them. */
+/** Finds imports of `node:` modules and packages in a room that must not use them. */
 export function findOutsideImports(modules: readonly Module[]): string[] {
   const problems: string[] = [];
   for (const module of modules) {
@@ -251,7 +251,7 @@ export function findOutsideImports(modules: readonly Module[]): string[] {
   return problems;
 }
 
-/** Re-exports outside of the doors, `export *` anywhere, and doors that do more than re-export names. */
+/** Finds re-exports outside of the doors, `export *` anywhere, and doors that do more than re-export names. */
 export function findBarrels(modules: readonly Module[]): string[] {
   const problems: string[] = [];
   for (const { path, body } of modules) {
@@ -265,7 +265,7 @@ export function findBarrels(modules: readonly Module[]): string[] {
   return problems;
 }
 
-/** Rooms with code that runs and without a test file. A room of types and constants has nothing to run. */
+/** Finds rooms without a test file. A room of types and constants only needs no test. */
 export function findUntestedRooms(modules: readonly Module[], testPaths: ReadonlySet<string>): string[] {
   const rooms = new Set(
     modules
@@ -278,7 +278,7 @@ export function findUntestedRooms(modules: readonly Module[], testPaths: Readonl
     .map((room) => `${room}: no test in test/${room}`);
 }
 
-/** Timers anywhere but in the one file that tests replace with a fake clock. */
+/** Finds timers outside of the one file that may set them, which fake clocks rely on. */
 export function findStrayTimers(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path, identifiers, imports }) => {
     if (path === timersFile) return [];
@@ -288,7 +288,7 @@ export function findStrayTimers(modules: readonly Module[]): string[] {
   });
 }
 
-/** The protocol and the handshake are bytes and plain objects in and out: no clock, no promises, no process. */
+/** Finds uses of a clock, promises or the Node process in protocol and handshake, which must do without. */
 export function findImpureProtocol(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path, identifiers, nodeTypes }) => {
     const room = roomOf(path);
@@ -300,7 +300,7 @@ export function findImpureProtocol(modules: readonly Module[]): string[] {
   });
 }
 
-/** `any`, and comments that silence the compiler. */
+/** Finds `any`, and comments that silence the compiler. */
 export function findTypeHoles(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path, nodeTypes, comments }) => {
     const problems = nodeTypes.has('TSAnyKeyword') ? [`${path}: any`] : [];

@@ -1,14 +1,14 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
-/** A page, and what went wrong in it. */
+/** A page, and the problems that occurred in it. */
 export interface OpenPage {
   readonly page: Page;
-  /** Exceptions, errors on the console, and what the content security policy forbade. */
+  /** Exceptions, and errors and warnings on the console, such as violations of the content security policy. */
   readonly problems: readonly string[];
 }
 
-/** A browser for the tests of a file. Returns the opener of pages: each has cookies and storage of its own. */
+/** Starts a browser for the tests of a file. Returns a function that opens pages, each with cookies of its own. */
 export function useBrowser(): (url: string, options?: BrowserContextOptions) => Promise<OpenPage> {
   let browser: Browser | undefined;
 

@@ -6,10 +6,10 @@ import { onTestFinished } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { makeFolder } from './folder.ts';
 
-/** A certificateFolder that goes when the test ends. */
+/** A certificateFolder that is removed when the test ends. */
 export interface CertificateFolder {
   readonly certificateFolder: string;
-  /** The certificate, which is its own authority. */
+  /** The self-signed certificate, which is its own authority. */
   readonly ca: string;
 }
 
@@ -21,9 +21,9 @@ export function makeCertificateFolder(): CertificateFolder {
   return { certificateFolder, ca: cert };
 }
 
-/** Shakes hands with this TLS version alone. Returns the version that was agreed on, or the code of the error. */
+/** Does a TLS handshake with this version only. Returns the version that was agreed on, or the error code. */
 export async function shakeHands(port: number, ca: string, version: SecureVersion): Promise<string> {
-  // OpenSSL itself refuses TLS 1.1 otherwise, and nothing would be seen of the server.
+  // At its default security level the client's own OpenSSL refuses TLS 1.1, before the server can.
   const ciphers = 'DEFAULT@SECLEVEL=0';
   const socket = connect({ host: '127.0.0.1', port, ca, minVersion: version, maxVersion: version, ciphers });
   onTestFinished(() => void socket.destroy());

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 
-/** A private key and a certificate that it has signed itself, in PEM. */
+/** A private key and a certificate that is signed with this key, in PEM. */
 export interface SelfSigned {
   readonly key: string;
   readonly cert: string;
@@ -12,8 +12,8 @@ const BASIC_CONSTRAINTS = oid('551d13');
 const SUBJECT_ALT_NAME = oid('551d11');
 
 /**
- * Makes a certificate for `localhost` and 127.0.0.1 that can be its own authority, written byte by byte as RFC 5280
- * section 4.1 lays it out: node:crypto signs, but makes no certificates.
+ * Builds a certificate for `localhost` and 127.0.0.1 that can be its own authority, byte by byte as RFC 5280 section
+ * 4.1 specifies: node:crypto can sign, but cannot create certificates.
  */
 export function makeCertificate(): SelfSigned {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });

@@ -1,6 +1,6 @@
 /**
- * How long this process computes for `act`, in milliseconds. Not how long it takes: that would tell how busy the machine
- * is.
+ * Returns the CPU time that this process spends on `act`, in milliseconds. Unlike elapsed time, CPU time does not
+ * depend on how busy the machine is.
  */
 export function cpuMillisecondsFor(act: () => void): number {
   const before = process.cpuUsage();

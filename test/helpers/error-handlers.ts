@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { ek, type ErrorItem, onErrCall } from '../../src/index.ts';
 
-/** Installs an error handler that keeps what it gets, until the test ends. */
+/** Installs an error handler until the test ends. Returns the error stacks that it gets. */
 export function recordErrors(scope: 'local' | 'global' = ek.local): ErrorItem[][] {
   const calls: ErrorItem[][] = [];
   onErrCall((errors) => calls.push([...errors]), scope);

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 
-/** The error that `act` throws. Fails when it throws none, or another one. */
+/** Returns the FourDError that `act` throws. Fails when `act` throws nothing, or something else. */
 export function errorOf(act: () => unknown): FourDError {
   try {
     act();

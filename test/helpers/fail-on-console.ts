@@ -1,6 +1,6 @@
 /**
  * Runs before every test file: a test that prints to the console fails. A test that expects output replaces the method
- * itself, with `vi.spyOn(console, 'error').mockImplementation(() => {})`, and asserts on what it caught.
+ * itself, with `vi.spyOn(console, 'error').mockImplementation(() => {})`, and asserts on the caught output.
  */
 import { format } from 'node:util';
 import { afterAll, afterEach } from 'vitest';
@@ -16,10 +16,10 @@ for (const method of ['log', 'info', 'warn', 'error', 'debug', 'trace', 'table',
 function failIfPrinted(): void {
   const lines = printed.splice(0);
   if (lines.length > 0) {
-    throw new Error(`printed to the console, which no test may do:\n${lines.join('\n')}`);
+    throw new Error(`a test must not print to the console:\n${lines.join('\n')}`);
   }
 }
 
 afterEach(failIfPrinted);
-// What is printed while a file loads, or after its last test, belongs to no single test.
+// Output while a file loads, or after its last test, belongs to no single test.
 afterAll(failIfPrinted);

@@ -1,13 +1,13 @@
 import { onTestFinished, vi } from 'vitest';
 import { turns } from './turns.ts';
 
-/** A clock that stands still until a test moves it on. Sockets and immediates go on as ever. */
+/** A clock that stands still until a test advances it. Sockets and immediates run as usual. */
 export interface FakeClock {
-  /** Lets this time pass, and what has come due arrive. */
+  /** Lets this time pass, and runs the timers that are due. */
   advance(milliseconds: number): Promise<void>;
 }
 
-/** Replaces the clock until the test ends. To be called before anything that sets a deadline. */
+/** Replaces the clock until the test ends. Call it before any code that sets a deadline. */
 export function useFakeClock(): FakeClock {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   onTestFinished(() => {

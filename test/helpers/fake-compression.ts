@@ -1,25 +1,25 @@
 import type { Compression, Deflater, Inflater, TransformDone } from '../../src/protocol/compression.ts';
 
-/** What the fake puts in front of a message instead of compressing it: the letter d. */
+/** The letter d, which the fake puts in front of a message instead of compressing it. */
 const MARK = Buffer.from('d');
-/** Behind this letter, x, each byte stands for four. */
+/** The letter x, in front of messages in which each byte inflates to four. */
 const GROWING_MARK = Buffer.from('x');
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A compression that a test can see through: a message gets the byte 64 in front. Jobs are done at once, or one after
- * the other when the test says so.
+ * A compression whose results a test can predict: a message gets the byte 64 in front. Jobs are done at once, or one by
+ * one when the test calls {@link finishJob}.
  */
 export class FakeCompression implements Compression {
   thresholdBytes = 0;
   readonly deflater: Deflater;
   readonly isShared = false;
-  /** Messages that were compressed. */
+  /** Number of messages that were compressed. */
   deflated = 0;
   readonly inflater: Inflater = {
     inflate: (compressed, maxBytes, done) => this.#do(() => inflate(compressed, maxBytes, done)),
   };
-  /** Makes each deflating fail from now on. */
+  /** When true, every deflate fails. */
   breaksDeflating = false;
   isAtOnce: boolean;
   readonly #jobs: (() => void)[] = [];
@@ -29,19 +29,19 @@ export class FakeCompression implements Compression {
     this.deflater = { isShared, deflate: (payload, done) => this.#do(() => this.#deflate(payload, done)) };
   }
 
-  /** Jobs that were begun and are not done. */
+  /** Number of jobs that were begun and are not done. */
   get jobs(): number {
     return this.#jobs.length;
   }
 
-  /** Does the job that has waited longest. */
+  /** Does the oldest job that waits. */
   finishJob(): void {
     const job = this.#jobs.shift();
     if (job === undefined) throw new Error('no job waits');
     job();
   }
 
-  /** Does all jobs, also those that come up meanwhile. */
+  /** Does all jobs, also jobs that are added meanwhile. */
   finishJobs(): void {
     while (this.#jobs.length > 0) this.finishJob();
   }

@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
 /**
- * Makes a folder that goes when the test ends.
+ * Creates a folder that is removed when the test ends.
  *
- * @param files - contents by path within it
- * @returns its path
+ * @param files - contents by path within the folder
+ * @returns the path of the folder
  */
 export function makeFolder(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), '4d-'));

@@ -1,7 +1,7 @@
 import type { Role } from '../../src/protocol/constants.ts';
 
 /**
- * Frames built and read by the letter of RFC 6455 section 5.2, byte by byte, so that the library is not tested against
+ * Builds and reads frames byte by byte by the letter of RFC 6455 section 5.2, so that the library is not tested against
  * itself.
  */
 
@@ -10,7 +10,7 @@ export const ROLES: readonly Role[] = ['client', 'server'];
 /** The masking key of the examples in RFC 6455 section 5.7. */
 export const EXAMPLE_KEY = '37fa213d';
 
-/** Bytes from hex. Blanks between them are for the reader. */
+/** Converts hex to bytes. Spaces are ignored. */
 export function hex(text: string): Buffer {
   const digits = text.replaceAll(' ', '');
   const result = Buffer.from(digits, 'hex');
@@ -33,14 +33,14 @@ export function maskByFormula(payload: Uint8Array, key: string): Buffer {
 export interface FrameOptions {
   /** Masking key; null for a frame without mask. By default as the sender's role demands. */
   readonly key?: string | null;
-  /** Announced length, when it is not that of the payload. */
+  /** Announced length, when it differs from the length of the payload. */
   readonly length?: bigint;
-  /** Size of the length field, when it is not the shortest. */
+  /** Size of the extended length field, when it is not the shortest. */
   readonly lengthBytes?: 0 | 2 | 8;
 }
 
 /**
- * One frame as `sender` writes it.
+ * Builds one frame as `sender` writes it.
  *
  * @param first - first byte as hex: FIN, RSV bits and opcode
  * @param payload - as hex or as bytes, not masked
@@ -64,14 +64,14 @@ export function frame(
   ]);
 }
 
-/** A frame as a test wants to see it. */
+/** A frame that was read, unmasked. */
 export interface SeenFrame {
   /** FIN, RSV bits and opcode. */
   readonly first: number;
   readonly payload: Buffer;
 }
 
-/** Reads whole frames of `sender`. Throws when they are not well-formed, cut, or not masked as the role demands. */
+/** Reads whole frames of `sender`. Throws when a frame is malformed, cut, or not masked as the role demands. */
 export function readFrames(stream: Buffer, sender: Role): SeenFrame[] {
   const frames: SeenFrame[] = [];
   let offset = 0;
@@ -103,7 +103,7 @@ export function readFrames(stream: Buffer, sender: Role): SeenFrame[] {
   return frames;
 }
 
-/** Length of the frame that `bytes` begin with, undefined when they do not tell yet. */
+/** Returns the length of the frame that `bytes` begin with, undefined while the header is incomplete. */
 export function lengthOfFrame(bytes: Buffer): number | undefined {
   if (bytes.length < 2) return undefined;
   const maskBytes = bytes[1]! >= 0x80 ? 4 : 0;
@@ -113,7 +113,7 @@ export function lengthOfFrame(bytes: Buffer): number | undefined {
   return bytes.length < 10 ? undefined : 10 + maskBytes + Number(bytes.readBigUInt64BE(2));
 }
 
-/** Frames in short: first byte and payload as hex, such as `81 48656c6c6f`. */
+/** Describes frames by first byte and payload as hex, such as `81 48656c6c6f`. */
 export function describeFrames(stream: Buffer, sender: Role): string[] {
   return readFrames(stream, sender).map(({ first, payload }) =>
     `${first.toString(16).padStart(2, '0')} ${payload.toString('hex')}`.trim(),

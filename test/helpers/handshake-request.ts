@@ -1,14 +1,14 @@
-/** What a handshake request differs in from the plainest one. */
+/** How a handshake request differs from the plain request. */
 export interface RequestOptions {
   /** Path and query. */
   readonly path?: string;
   /** Further header lines. */
   readonly headers?: readonly string[];
-  /** Names of the usual headers that are left out. */
+  /** Names of headers of the plain request that are left out. */
   readonly without?: readonly string[];
 }
 
-/** The opening handshake of RFC 6455 section 1.3, as a client sends it. */
+/** Builds the handshake request of RFC 6455 section 1.3, as a client sends it. */
 export function handshakeRequest({ path = '/', headers = [], without = [] }: RequestOptions = {}): string {
   const usual = [
     'Host: localhost',

@@ -10,14 +10,14 @@ export interface HttpReply {
   readonly body: string;
 }
 
-/** What is asked for. */
+/** Options of a request. */
 export interface HttpOptions extends Omit<RequestOptions, 'createConnection'> {
   /** Turns on TLS. */
   readonly tls?: ConnectionOptions;
   readonly body?: string;
 }
 
-/** Sends a request to 127.0.0.1, its path as it is, over a connection of its own unless `agent` says otherwise. */
+/** Sends a request to 127.0.0.1, with an unchanged path, over a new connection unless `agent` is given. */
 export async function requestPath(port: number, path: string, options: HttpOptions = {}): Promise<HttpReply> {
   const response = await beginRequest(port, path, options);
   let body = '';

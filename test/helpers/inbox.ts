@@ -1,6 +1,6 @@
-/** Collects what comes in, and lets a test wait for it. */
+/** Collects items as they arrive, and lets a test wait for them. */
 export class Inbox<T> {
-  /** All that has come so far. */
+  /** All items that have arrived so far. */
   readonly all: T[] = [];
   #taken = 0;
   #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
@@ -12,14 +12,14 @@ export class Inbox<T> {
     for (const { resolve } of ready) resolve();
   }
 
-  /** The next item that no earlier call of this method has given. */
+  /** Resolves to the next item that no earlier call of this method has returned. */
   async next(): Promise<T> {
     const index = this.#taken++;
     await this.atLeast(index + 1);
     return this.all[index]!;
   }
 
-  /** All that has come, as soon as it is this many items. */
+  /** Resolves to all items, as soon as there are this many. */
   async atLeast(count: number): Promise<readonly T[]> {
     if (this.all.length < count) await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
     return this.all;

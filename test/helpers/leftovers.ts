@@ -2,16 +2,16 @@ import { expect } from 'vitest';
 import { timers } from '../../src/base/timers.ts';
 import { turns } from './turns.ts';
 
-/** Fails when deadlines are left pending: for `afterEach`. */
+/** Fails when deadlines are still pending. For `afterEach`. */
 export async function expectNoDeadlines(): Promise<void> {
   for (let i = 0; i < 50 && timers.pendingTicks > 0; i++) await turns();
   expect(timers.pendingTicks).toBe(0);
 }
 
 /**
- * Fails when network sockets are left open: for `afterAll`.
+ * Fails when network sockets are still open. For `afterAll`.
  *
- * @param prefix - what to look for, if not servers as well
+ * @param prefix - how the names of the resources begin; by default sockets and servers
  */
 export async function expectNoOpenSockets(prefix = 'T'): Promise<void> {
   // Closing takes a few turns.

@@ -12,7 +12,7 @@ import {
 import { makeFolder } from './folder.ts';
 import { listen } from './transport-pairs.ts';
 
-/** A running web server on a free port of 127.0.0.1. It stops with the test. */
+/** Starts a web server on a free port of 127.0.0.1. The web server stops with the test. */
 export async function startWebServer(settings: WebServerSettings = {}): Promise<WebServer> {
   const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', ...settings });
   const { errors } = await web.start();
@@ -32,7 +32,7 @@ export interface LibraryServer {
 /**
  * Starts a WebSocket server.
  *
- * @param handler - of the server, or the `onConnection` of it
+ * @param handler - the server handler, or its `onConnection`
  */
 export async function startLibraryServer(
   handler: ServerHandler<unknown> | ServerHandler<unknown>['onConnection'],
@@ -47,7 +47,7 @@ export async function startLibraryServer(
   return { web, wss: wss!, url: `ws://127.0.0.1:${web.HTTPPort}` };
 }
 
-/** A server that gives each client the same handler. */
+/** Starts a server that gives each client the same handler. */
 export function startServerOf(
   handler: object,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
@@ -56,10 +56,10 @@ export function startServerOf(
 }
 
 /**
- * Starts a WebSocket server on a Unix socket, whose buffers in the system are small and do not grow: a sender is blocked after
- * some hundred kilobytes, where a TCP socket takes ten megabytes.
+ * Starts a WebSocket server on a Unix socket, whose buffers in the system are small and do not grow: a sender is
+ * blocked after some hundred kilobytes, where a TCP socket takes ten megabytes.
  *
- * @returns its URL
+ * @returns the URL of the server
  */
 export async function startUnixServer<T>(
   onConnection: ServerHandler<T>['onConnection'],

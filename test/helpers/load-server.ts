@@ -4,27 +4,27 @@ import { buildFrames } from '../../bench/load/frames.ts';
 import { answerUpgrade, firstVariantOf } from '../../bench/load/handshake.ts';
 import type { MessageShape } from '../../bench/messages.ts';
 
-/** What a server does with a message. */
+/** A message that the server received, and how to answer it. */
 export interface Received {
-  /** Its number on its connection, from 1. */
+  /** Number of the message on its connection, from 1. */
   readonly n: number;
-  /** The number of its connection, from 0. */
+  /** Number of the connection, from 0. */
   readonly connection: number;
-  /** Which of the messages that differ it is. */
+  /** Which of the different messages of the load it is. */
   readonly variant: number;
   /** The right answer, as the load would compress it. */
   readonly answer: Buffer;
   readonly socket: Socket;
-  /** Those of all connections. */
+  /** The sockets of all connections. */
   readonly sockets: ReadonlySet<Socket>;
 }
 
 /**
- * Starts a server for the load of the benchmarks, whose every answer is up to the test. It ends with the test. A message
- * that is not the one whose turn it is gets no answer, nor do those behind it.
+ * Starts a server for the load of the benchmarks, for which the test decides each answer. The server ends with the
+ * test. A message that is out of order gets no answer, and neither do later messages.
  *
- * @param answerTo - gives what is sent for a message: nothing when it is lost
- * @returns its port
+ * @param answerTo - returns the answer to a message; undefined when the message is to be lost
+ * @returns the port
  */
 export async function startLoadServer(
   answerTo: (received: Received) => Buffer | undefined,

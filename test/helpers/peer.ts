@@ -22,7 +22,7 @@ export interface PeerClose {
 /** One connection of the `ws` package, the peer that the library is tested against. */
 export class Peer {
   readonly socket: WebSocket;
-  /** The socket below, once the connection is open. */
+  /** The TCP socket of the connection, once the connection is open. */
   tcp: Socket | undefined;
   readonly messages = new Inbox<PeerMessage>();
   readonly #closed = createDeferred<PeerClose>();
@@ -35,7 +35,7 @@ export class Peer {
       this.#hasClosed = true;
       this.#closed.resolve({ code, reason: reason.toString('utf8') });
     });
-    // A 'close' follows.
+    // Every 'error' is followed by 'close'.
     socket.on('error', () => {});
   }
 
@@ -48,7 +48,7 @@ export class Peer {
     return this.#hasClosed;
   }
 
-  /** The next message, as text. */
+  /** Resolves to the next message, as text. */
   async nextText(): Promise<string> {
     const { bytes } = await this.messages.next();
     return bytes.toString('utf8');
@@ -74,18 +74,18 @@ export class AcceptedPeer extends Peer {
     this.tcp = request.socket;
   }
 
-  /** The values of a request header as they came, one item for each line. */
+  /** Returns the values of a request header as the client sent them, one item for each line. */
   headerLines(name: string): string[] {
     const { rawHeaders } = this.request;
     return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name.toLowerCase());
   }
 }
 
-/** A server of the `ws` package. It ends with the test. */
+/** A server of the `ws` package. The server ends with the test. */
 export class PeerServer {
   readonly url: string;
   readonly port: number;
-  /** Connections in the order of their coming. */
+  /** Connections in the order in which they arrived. */
   readonly peers = new Inbox<AcceptedPeer>();
 
   constructor(url: string, port: number) {
@@ -93,13 +93,13 @@ export class PeerServer {
     this.port = port;
   }
 
-  /** The next connection that no earlier call has given. */
+  /** Resolves to the next connection that no earlier call has returned. */
   accept(): Promise<AcceptedPeer> {
     return this.peers.next();
   }
 }
 
-/** What a peer server may be given. */
+/** Options of a peer server. */
 export interface PeerServerOptions extends ServerOptions {
   /** Certificate and key, for a TLS server. */
   readonly tls?: TlsServerOptions;
@@ -130,7 +130,7 @@ export async function startPeerServer({
   return server;
 }
 
-/** Connects a client of the `ws` package. It ends with the test. */
+/** Connects a client of the `ws` package. The client ends with the test. */
 export async function connectPeer(
   url: string,
   options: ClientOptions & { readonly protocols?: string[] } = {},

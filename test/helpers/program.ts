@@ -11,7 +11,7 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program in a process of its own, seen from outside: what it prints and how it ends. It ends with the test. */
+/** A program in a process of its own, seen from outside: its output and its end. The program ends with the test. */
 export class Program {
   readonly #child: ChildProcessWithoutNullStreams;
   /** Resolves when the process is over and all of its output has been read. */
@@ -35,7 +35,7 @@ export class Program {
         resolve({ code, signal });
       });
     });
-    // Whoever ends first closes the pipe.
+    // A program that ends first closes the pipe, which is an error for the writer.
     child.stdin.on('error', () => {});
     onTestFinished(async () => {
       if (!this.#hasEnded) this.signal('SIGKILL');
@@ -43,7 +43,7 @@ export class Program {
     });
   }
 
-  /** All that it has printed so far, to both outputs. */
+  /** Everything that the program has printed so far, to stdout and stderr. */
   get output(): string {
     return this.#output;
   }
@@ -56,7 +56,7 @@ export class Program {
     return this.#hasEnded;
   }
 
-  /** Waits until the output matches, and gives the match: the first group if there is one. */
+  /** Waits until the output matches. Resolves to the first group of the match, or to the whole match. */
   async printed(pattern: RegExp): Promise<string> {
     for (;;) {
       const match = pattern.exec(this.#output);
@@ -68,17 +68,17 @@ export class Program {
     }
   }
 
-  /** Types a line. */
+  /** Writes a line to the input of the program. */
   type(line: string): void {
     this.#child.stdin.write(`${line}\n`);
   }
 
-  /** Types the end of the input, as Ctrl-D does. */
+  /** Ends the input of the program, as Ctrl-D does. */
   endInput(): void {
     this.#child.stdin.end();
   }
 
-  /** Sends a signal to the program and to what it started, as a terminal does. */
+  /** Sends a signal to the program and to the processes that it started, as a terminal does. */
   signal(name: NodeJS.Signals): void {
     process.kill(-this.#child.pid!, name);
   }
@@ -90,7 +90,7 @@ export class Program {
   }
 }
 
-/** What a program gets. */
+/** Arguments, environment and folder of a program. */
 export interface ProgramOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -100,7 +100,7 @@ export interface ProgramOptions {
 /** Starts a command. */
 export async function startProgram(command: string, options: ProgramOptions = {}): Promise<Program> {
   const { PORT: _, ...inherited } = process.env;
-  // A group of its own, so that nothing that it starts is left over.
+  // The program gets a process group of its own, so that every process that it starts can be ended with it.
   const child = spawn(command, options.args ?? [], {
     cwd: options.cwd ?? root,
     env: { ...inherited, ...options.env },
@@ -112,7 +112,7 @@ export async function startProgram(command: string, options: ProgramOptions = {}
 }
 
 /**
- * Starts an example, or another TypeScript file of the project. It runs the sources of the library.
+ * Starts an example, or another TypeScript file of the project, with the sources of the library.
  *
  * @param path - from the root of the project
  */

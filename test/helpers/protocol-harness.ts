@@ -4,14 +4,14 @@ import { describeFrames, frame, otherRole } from './frames.ts';
 import { RecordingOutput } from './recording-output.ts';
 import { RecordingSink } from './recording-sink.ts';
 
-/** A connection between recorders. */
+/** A protocol connection between a recording sink and a recording output. */
 export interface Harness {
   readonly connection: ProtocolConnection;
   readonly sink: RecordingSink;
   readonly output: RecordingOutput;
   /** Lets the peer send frames: `['81 48656c6c6f', '89']`, first byte and payload as hex. */
   readonly receive: (...frames: string[]) => void;
-  /** The frames sent so far, in the same form. */
+  /** The frames that the connection has sent so far, in the same form. */
   readonly sent: () => string[];
 }
 
@@ -34,7 +34,7 @@ export function openConnection(role: Role, options: Partial<ProtocolOptions> = {
   };
 }
 
-/** Frames as the peer of `role` sends them. */
+/** Builds frames as the peer of `role` sends them. */
 export function peerFrames(role: Role, ...frames: string[]): Buffer {
   return Buffer.concat(
     frames.map((text) => {

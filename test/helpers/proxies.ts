@@ -10,7 +10,7 @@ export interface ProxyRequest {
   readonly authorization?: string | undefined;
 }
 
-/** A proxy of a test. It ends with the test. */
+/** A proxy for tests. The proxy ends with the test. */
 export interface TestProxy {
   readonly port: number;
   readonly requests: ProxyRequest[];
@@ -28,7 +28,7 @@ function join(client: Socket, host: string, port: number, onConnected: () => voi
   for (const socket of [client, server]) socket.on('error', end).on('close', end);
 }
 
-/** An HTTP proxy. `refusal` is answered instead of a tunnel. */
+/** Starts an HTTP proxy. With `refusal` it answers with that text instead of opening a tunnel. */
 export async function startHttpProxy(options: { tls?: SelfSigned; refusal?: string } = {}): Promise<TestProxy> {
   const { tls, refusal } = options;
   const server = tls === undefined ? createHttpServer() : createHttpsServer(tls);
@@ -47,18 +47,19 @@ export async function startHttpProxy(options: { tls?: SelfSigned; refusal?: stri
   return { port: await listen(server), requests };
 }
 
-/** How a SOCKS proxy of a test behaves. */
+/** How a SOCKS proxy for tests behaves. */
 export interface SocksBehaviour {
-  /** User and password, in the form `user:password`. */
+  /** User and password that the proxy demands, in the form `user:password`. */
   readonly login?: string;
-  /** Answers byte by byte. */
+  /** Whether the proxy answers byte by byte. */
   readonly isSlow?: boolean;
-  /** Hex that replaces the answer to the greeting, to the login, or to the request. */
+  /** Hex that replaces the answer to the greeting. */
   readonly method?: string;
+  /** Hex that replaces the answer to the request. */
   readonly reply?: string;
 }
 
-/** A SOCKS 5 proxy. */
+/** Starts a SOCKS 5 proxy. */
 export async function startSocksProxy(behaviour: SocksBehaviour = {}): Promise<TestProxy> {
   const requests: ProxyRequest[] = [];
   const server = createServer((socket) => {
@@ -79,7 +80,7 @@ async function serveSocks(socket: Socket, behaviour: SocksBehaviour, requests: P
       const bytes = socket.read(count) as Buffer | null;
       if (bytes !== null) return bytes;
       await new Promise((resolve) => socket.once('readable', resolve));
-      if (socket.readableEnded || socket.destroyed) throw new Error('ended');
+      if (socket.readableEnded || socket.destroyed) throw new Error('the client has ended the connection');
     }
   };
   socket.setNoDelay(true);

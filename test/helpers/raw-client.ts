@@ -13,25 +13,25 @@ export interface HttpAnswer {
   readonly lines: readonly string[];
   /** Values by name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** As long as Content-Length says. */
+  /** The body, whose length Content-Length gives. */
   readonly body: string;
 }
 
-/** What a handshake is sent with. */
+/** Options of a handshake request. */
 export interface HandshakeOptions extends RequestOptions {
-  /** Bytes in the same segment, behind the request. */
+  /** Bytes behind the request, in the same TCP segment. */
   readonly behind?: Uint8Array;
 }
 
-/** A close frame's content as hex, for {@link RawClient.send}. */
+/** Returns the payload of a close frame as hex, for {@link RawClient.send}. */
 export function closePayload(code: number, reason = ''): string {
   return code.toString(16).padStart(4, '0') + Buffer.from(reason, 'utf8').toString('hex');
 }
 
-/** A client that speaks WebSocket by hand, for all that no decent client does. It ends with the test. */
+/** A client whose bytes the test writes by hand, also invalid bytes. The client ends with the test. */
 export class RawClient {
   readonly socket: Socket;
-  /** The frames that came, in short: `81 48656c6c6f`. */
+  /** The frames that arrived, described like `81 48656c6c6f`. */
   readonly frames = new Inbox<string>();
   readonly #answered = createDeferred<HttpAnswer>();
   readonly #ended = createDeferred();
@@ -79,11 +79,11 @@ export class RawClient {
     return client;
   }
 
-  /** Connects and gets a 101. */
+  /** Connects and waits for the 101. Throws when the server refuses. */
   static async open(to: number | NetConnectOpts, options: HandshakeOptions = {}): Promise<RawClient> {
     const client = await RawClient.request(to, options);
     const { status } = await client.answered;
-    if (status !== 101) throw new Error(`refused: ${status}`);
+    if (status !== 101) throw new Error(`the server refused with HTTP ${status}`);
     return client;
   }
 
@@ -114,7 +114,7 @@ export class RawClient {
     return this.#hasClosed;
   }
 
-  /** What came and is no complete answer or frame yet. */
+  /** Bytes that arrived and are not a complete answer or frame yet. */
   get unread(): Buffer {
     return this.#received;
   }
@@ -137,7 +137,7 @@ export class RawClient {
     this.send('88', closePayload(code, reason));
   }
 
-  /** Does what a decent peer does when it gets a close frame: answers it and ends TCP after the server. */
+  /** Waits for a close frame, answers it, and ends TCP after the server, as RFC 6455 section 7.1.1 demands. */
   async endInOrder(): Promise<void> {
     this.send('88', (await this.nextClose()).slice('88 '.length));
     await this.ended;
@@ -145,22 +145,22 @@ export class RawClient {
     await this.closed;
   }
 
-  /** The next frame. */
+  /** Resolves to the next frame. */
   nextFrame(): Promise<string> {
     return this.frames.next();
   }
 
-  /** The next frame, which must be a text message. */
+  /** Resolves to the text of the next frame, which must be a text message. */
   async nextText(): Promise<string> {
     const next = await this.nextFrame();
-    if (!next.startsWith('81')) throw new Error(`no text message: ${next}`);
+    if (!next.startsWith('81')) throw new Error(`not a text message: ${next}`);
     return Buffer.from(next.slice('81 '.length), 'hex').toString('utf8');
   }
 
-  /** The next frame, which must be a close frame. */
+  /** Resolves to the next frame, which must be a close frame. */
   async nextClose(): Promise<string> {
     const next = await this.nextFrame();
-    if (!next.startsWith('88')) throw new Error(`no close frame: ${next}`);
+    if (!next.startsWith('88')) throw new Error(`not a close frame: ${next}`);
     return next;
   }
 

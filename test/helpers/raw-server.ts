@@ -6,7 +6,7 @@ import { describeFrames, lengthOfFrame } from './frames.ts';
 import { createDeferred } from './deferred.ts';
 import { Inbox } from './inbox.ts';
 
-/** A TCP server that speaks WebSocket by hand, for all that no decent server does. It ends with the test. */
+/** A server whose bytes the test writes by hand, also invalid bytes. The server ends with the test. */
 export class RawServer {
   readonly port: number;
   readonly url: string;
@@ -17,14 +17,14 @@ export class RawServer {
     this.url = `ws://127.0.0.1:${port}`;
   }
 
-  /** The next connection, as soon as its request is complete. */
+  /** Resolves to the next connection, as soon as its request is complete. */
   async accept(): Promise<RawConnection> {
     const connection = await this.connections.next();
     await connection.requested;
     return connection;
   }
 
-  /** The next connection, after a right answer to its handshake. */
+  /** Resolves to the next connection, after a valid answer to its handshake. */
   async open(): Promise<RawConnection> {
     const connection = await this.accept();
     connection.socket.write(connection.answer());
@@ -35,12 +35,12 @@ export class RawServer {
 /** One TCP connection of a {@link RawServer}. */
 export class RawConnection {
   readonly socket: Socket;
-  /** The request up to its empty line. */
+  /** The request, up to its empty line. */
   request = '';
   readonly #requested = createDeferred();
   readonly #ended = createDeferred();
   readonly #closed = createDeferred();
-  /** The frames that came, in short: `81 48656c6c6f`. */
+  /** The frames that arrived, described like `81 48656c6c6f`. */
   readonly frames = new Inbox<string>();
   #received = Buffer.alloc(0);
 
@@ -58,7 +58,7 @@ export class RawConnection {
     });
     socket.on('end', () => this.#ended.resolve());
     socket.on('close', () => this.#closed.resolve());
-    // A 'close' follows.
+    // Every 'error' is followed by 'close'.
     socket.on('error', () => {});
   }
 
@@ -77,17 +77,17 @@ export class RawConnection {
     return this.#closed.promise;
   }
 
-  /** What came behind the request and is no whole frame. */
+  /** Bytes that arrived behind the request and are not a whole frame yet. */
   get unread(): Buffer {
     return this.#received;
   }
 
-  /** Value of a header of the request. */
+  /** Returns the value of a header of the request. */
   header(name: string): string | undefined {
     return new RegExp(`^${name}: *(.*)$`, 'im').exec(this.request)?.[1]?.trim();
   }
 
-  /** A right answer to the handshake (RFC 6455 section 4.2.2). */
+  /** Builds a valid answer to the handshake (RFC 6455 section 4.2.2). */
   answer(extraHeaders: readonly string[] = []): string {
     const accept = createHash('sha1')
       .update(`${this.header('Sec-WebSocket-Key')}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
@@ -114,7 +114,7 @@ export class RawConnection {
 }
 
 export async function startRawServer(): Promise<RawServer> {
-  // Half-open, so that a server can be tested that does not end its side.
+  // Half-open sockets let a test play a server that does not end its side.
   const tcp = createServer({ allowHalfOpen: true });
   tcp.listen(0, '127.0.0.1');
   await once(tcp, 'listening');
@@ -128,7 +128,7 @@ export async function startRawServer(): Promise<RawServer> {
   return server;
 }
 
-/** A port of 127.0.0.1 on which nobody listens. */
+/** Returns a port of 127.0.0.1 on which nobody listens. */
 export async function findClosedPort(): Promise<number> {
   const tcp = createServer().listen(0, '127.0.0.1');
   await once(tcp, 'listening');

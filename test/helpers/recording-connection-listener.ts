@@ -3,7 +3,7 @@ import type { FourDError } from '../../src/errors.ts';
 import type { Ending } from '../../src/connection/closing-state.ts';
 import type { ConnectionListener } from '../../src/connection/connection.ts';
 
-/** Bytes as hex, or what stands for them when there are many. */
+/** Describes bytes as hex, or by length and hash when there are more than 64. */
 export function describeBytes(bytes: Buffer): string {
   return bytes.length <= 64
     ? bytes.toString('hex')
@@ -11,21 +11,21 @@ export function describeBytes(bytes: Buffer): string {
 }
 
 /**
- * Turns the calls of a connection into a plain list: `text Hello`, `bytes 0102`, `closing`, `error ERR_INVALID_UTF8 1007`,
- * `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
+ * Records the calls of a connection as a plain list: `text Hello`, `bytes 0102`, `closing`,
+ * `error ERR_INVALID_UTF8 1007`, `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
  */
 export class RecordingConnectionListener implements ConnectionListener {
   readonly events: string[] = [];
   readonly errors: FourDError[] = [];
-  /** How often the peer was said to keep up again. */
-  drained = 0;
-  /** What was told last. */
-  lastWord: Ending | undefined;
-  /** Runs within each call, after it was recorded. */
+  /** Number of calls of onWritable. */
+  writableCount = 0;
+  /** The ending that onTerminated got. */
+  terminatedWith: Ending | undefined;
+  /** Runs within each call, after the call was recorded. */
   onEvent: ((event: string) => void) | undefined;
   #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
 
-  /** Resolves as soon as the condition holds; looks at it after each call. */
+  /** Resolves as soon as the condition holds. The condition is checked after each call. */
   async until(isFulfilled: () => boolean): Promise<void> {
     if (isFulfilled()) return;
     await new Promise<void>((resolve) => {
@@ -37,7 +37,7 @@ export class RecordingConnectionListener implements ConnectionListener {
     await this.until(() => this.events.at(-1)?.startsWith('terminated') === true);
   }
 
-  /** All but messages. */
+  /** All events but messages. */
   get ending(): string[] {
     return this.events.filter((event) => !/^(?:text|bytes)/.test(event));
   }
@@ -57,12 +57,12 @@ export class RecordingConnectionListener implements ConnectionListener {
   }
 
   onWritable(): void {
-    this.drained++;
+    this.writableCount++;
   }
 
   onTerminated(ending: Ending): void {
     const { code, reason, wasClean } = ending;
-    this.lastWord = ending;
+    this.terminatedWith = ending;
     const quoted = reason === undefined ? '' : ` ${JSON.stringify(reason)}`;
     this.#record(`terminated ${code}${quoted} ${wasClean ? 'clean' : 'unclean'}`);
   }

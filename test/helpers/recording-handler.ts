@@ -27,18 +27,18 @@ export interface Call {
   readonly status: Status;
 }
 
-/** What a test adds to a recording handler. */
+/** Data type, headers and callbacks that a test adds to a recording handler. */
 export interface Additions {
   readonly dataType?: 'text' | 'blob' | 'object';
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** Run after the call was recorded. What they return or throw is what the callback returns or throws. */
+  /** Each function runs after the call was recorded, and the callback returns or throws what the function does. */
   onOpen?(ws: Face): unknown;
   onMessage?(ws: Face, data: unknown): unknown;
   onError?(ws: Face, event: ErrorEvent): unknown;
   onTerminate?(ws: Face, event: TerminateEvent): unknown;
 }
 
-/** A handler of a client or of a server's connection that keeps every call of its callbacks, in order. */
+/** A handler of a client or of a server's connection that records each call of its callbacks, in order. */
 export class RecordingHandler {
   readonly calls = new Inbox<Call>();
   declare readonly dataType?: 'text' | 'blob' | 'object';
@@ -59,7 +59,7 @@ export class RecordingHandler {
     return this.calls.all.map(({ name }) => name);
   }
 
-  /** `event.data` of the messages that came. */
+  /** `event.data` of the messages that arrived. */
   get messages(): readonly unknown[] {
     return this.#messages.all;
   }
@@ -79,12 +79,12 @@ export class RecordingHandler {
     return this.#terminated.promise;
   }
 
-  /** `event.data` of the next message. */
+  /** Resolves to `event.data` of the next message. */
   nextMessage(): Promise<unknown> {
     return this.#messages.next();
   }
 
-  /** `event.data` of all messages, as soon as there are this many. */
+  /** Resolves to `event.data` of all messages, as soon as there are this many. */
   messagesAtLeast(count: number): Promise<readonly unknown[]> {
     return this.#messages.atLeast(count);
   }

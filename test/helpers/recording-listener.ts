@@ -1,19 +1,19 @@
 import type { Transport, TransportListener } from '../../src/transport/transport.ts';
 
-/** Keeps what a {@link Transport} reports, and wakes those who wait for it. */
+/** Records the calls of a {@link Transport}, and lets a test wait for them. */
 export class RecordingListener implements TransportListener {
-  /** All but bytes: `drain`, `end`, `closed`. */
+  /** All calls but onBytes: `drain`, `end`, `closed`. */
   readonly events: string[] = [];
   readonly chunks: Buffer[] = [];
-  /** The memory that they came in. */
+  /** The memory that the chunks were passed in. */
   readonly memories: Set<ArrayBufferLike> = new Set();
   byteCount = 0;
   error: Error | undefined;
-  /** Runs within each call, after it was recorded. */
+  /** Runs within each call, after the call was recorded. */
   onEvent: ((event: string) => void) | undefined;
   #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
 
-  /** Starts a transport and, unless told otherwise, reads it. */
+  /** Starts a transport and, unless `reads` is false, reads from it. */
   static on(transport: Transport, { reads = true }: { readonly reads?: boolean } = {}): RecordingListener {
     const listener = new RecordingListener();
     transport.start(listener);
@@ -25,7 +25,7 @@ export class RecordingListener implements TransportListener {
     return Buffer.concat(this.chunks);
   }
 
-  /** Resolves as soon as the condition holds; looks at it after each call. */
+  /** Resolves as soon as the condition holds. The condition is checked after each call. */
   async until(isFulfilled: () => boolean): Promise<void> {
     if (isFulfilled()) return;
     await new Promise<void>((resolve) => {
@@ -35,7 +35,7 @@ export class RecordingListener implements TransportListener {
 
   onBytes(chunk: Buffer): void {
     this.memories.add(chunk.buffer);
-    // It may be used again after this call.
+    // The transport may reuse the memory of the chunk after this call.
     this.chunks.push(Buffer.from(chunk));
     this.byteCount += chunk.length;
     this.#report('bytes');

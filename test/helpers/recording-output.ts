@@ -1,24 +1,24 @@
 import type { FrameOutput } from '../../src/protocol/frame-output.ts';
 
-/** What stands in memory that was reserved and not written yet. */
+/** The byte in memory that was reserved and not written yet. */
 const UNWRITTEN = 0xaa;
-/** The first reserved byte is not the first of the buffer. */
+/** Offset of the first reserved byte, which is not the first byte of the buffer. */
 const OFFSET = 7;
 
-/** Keeps all that a connection writes, and holds it to the contract of {@link FrameOutput}. */
+/** Records all bytes that a connection writes, and checks the contract of {@link FrameOutput}. */
 export class RecordingOutput implements FrameOutput {
   isBlocked = false;
   buffer: Buffer = Buffer.alloc(0);
-  /** What was handed over without copying: the very buffers. */
+  /** The buffers that were appended without a copy. */
   readonly appended: Buffer[] = [];
-  /** Frames that other outputs may share: the very buffers. */
+  /** The buffers of frames that other outputs may share. */
   readonly shared: Buffer[] = [];
   /** Runs after each write. */
   onWrite: (() => void) | undefined;
   #pieces: Buffer[] = [];
   #reservedBytes = 0;
 
-  /** All bytes so far. */
+  /** All bytes that were written so far. */
   get bytes(): Buffer {
     return Buffer.concat(this.#pieces);
   }
@@ -47,7 +47,7 @@ export class RecordingOutput implements FrameOutput {
     this.#invalidate();
   }
 
-  /** Forgets what was written. */
+  /** Forgets all bytes that were written. */
   clear(): void {
     this.#pieces = [];
     this.appended.length = 0;

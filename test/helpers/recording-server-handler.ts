@@ -26,19 +26,19 @@ export interface ServerCall {
   readonly terminated: boolean;
 }
 
-/** What a test adds to a recording server handler. Run after the call was recorded. */
+/** Callbacks that a test adds to a recording server handler. Each runs after the call was recorded. */
 export interface ServerAdditions {
   onOpen?(wss: WebSocketServer<unknown>): unknown;
-  /** Decides about a client. By default each gets a {@link RecordingHandler} of its own. */
+  /** Decides about a client. By default each client gets a {@link RecordingHandler} of its own. */
   onConnection?(wss: WebSocketServer<unknown>, event: ConnectionEvent): unknown;
   onError?(wss: WebSocketServer<unknown>, event: ErrorEvent): unknown;
   onTerminate?(wss: WebSocketServer<unknown>, event: ServerTerminateEvent): unknown;
 }
 
-/** A server handler that keeps every call of its callbacks, in order. */
+/** A server handler that records each call of its callbacks, in order. */
 export class RecordingServerHandler {
   readonly calls = new Inbox<ServerCall>();
-  /** The handlers that it has given to clients, in order. */
+  /** The handlers that were given to clients, in order. */
   readonly handlers = new Inbox<RecordingHandler>();
   readonly #additions: ServerAdditions;
   readonly #opened = createDeferred();
@@ -73,7 +73,7 @@ export class RecordingServerHandler {
     return this.#terminated.promise;
   }
 
-  /** The handler of the next client. */
+  /** Resolves to the handler of the next client. */
   nextHandler(): Promise<RecordingHandler> {
     return this.handlers.next();
   }

@@ -2,17 +2,17 @@ import type { FourDError } from '../../src/errors.ts';
 import type { ProtocolSink } from '../../src/protocol/sink.ts';
 
 /**
- * Turns the calls of a connection into a plain list: `text Hello`, `bytes 0102`, `ping 01`, `pong`,
+ * Records the calls of a connection as a plain list: `text Hello`, `bytes 0102`, `ping 01`, `pong`,
  * `close 1000 "bye"`, `close 1005`, `fail ERR_INVALID_UTF8 1007`.
  */
 export class RecordingSink implements ProtocolSink {
   readonly events: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly errors: FourDError[] = [];
-  /** How often all messages were said to be compressed. */
+  /** Number of calls of onCompressed. */
   compressed = 0;
   readonly inflating: boolean[] = [];
-  /** Runs within each call, after it was recorded. */
+  /** Runs within each call, after the call was recorded. */
   onEvent: ((event: string) => void) | undefined;
 
   onMessage(data: string | Buffer, isText: boolean): void {

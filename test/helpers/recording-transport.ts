@@ -1,15 +1,15 @@
 import type { Transport, TransportListener } from '../../src/transport/transport.ts';
 
-/** A {@link Transport} that leads nowhere and keeps what it is told. */
+/** A {@link Transport} that leads nowhere and records its calls. */
 export class RecordingTransport implements Transport {
   isBlocked = false;
   bufferedBytes = 0;
-  /** What write() returns. */
+  /** The result of write(). */
   takesAtOnce = true;
   listener: TransportListener | undefined;
-  /** In order: what was written, joined and as text, and `<end>`, `<destroy>` and `<reset>`. */
+  /** Calls in order: the text of each write, and `<end>`, `<destroy>` and `<reset>`. */
   readonly calls: string[] = [];
-  /** The pieces of each write, as they were given. */
+  /** The pieces of each write, as they were passed. */
   readonly writes: (readonly Buffer[])[] = [];
 
   start(listener: TransportListener): void {

@@ -14,24 +14,24 @@ import { RawClient } from './raw-client.ts';
 import { startRawServer } from './raw-server.ts';
 import { type Additions, RecordingHandler } from './recording-handler.ts';
 
-/** One end in the hands of the library, as its user sees it. */
+/** The library's end of a connection, as its user sees it. */
 export interface LibraryEnd {
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
   readonly handler: RecordingHandler;
 }
 
-/** The library's end and the `ws` package's. */
+/** A connection between the library and the `ws` package. */
 export interface PeerPair extends LibraryEnd {
   readonly peer: Peer;
 }
 
-/** The library's end and one that speaks by hand. */
+/** A connection between the library and a peer whose frames the test writes by hand. */
 export interface RawPair extends LibraryEnd {
-  /** Sends frames of the peer: first byte as hex, and payload. All of one call go out in one write. */
+  /** Sends frames of the peer, all in one write: first byte as hex, and payload. */
   readonly send: (...frames: readonly (readonly [first: string, payload?: string | Uint8Array])[]) => void;
-  /** The frames of the library, in short: `81 48656c6c6f`. */
+  /** The frames that the library has sent, described like `81 48656c6c6f`. */
   readonly frames: Inbox<string>;
-  /** Ends TCP. */
+  /** Ends TCP from the side of the peer. */
   readonly end: () => void;
   readonly socket: Socket;
 }
@@ -46,7 +46,7 @@ export interface Side {
 
 export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object'];
 
-/** Both sides, for what holds on both. */
+/** Both sides, for tests of rules that hold on both. */
 export const sides: readonly Side[] = [
   {
     name: 'client',

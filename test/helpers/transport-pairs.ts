@@ -17,25 +17,27 @@ import { connectReading } from '../../src/transport/shared-read-buffer.ts';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
 import { makeCertificate } from './certificate.ts';
 
-/** Two sockets that are connected to each other: the one that connected, the one that was accepted. */
+/** Two sockets that are connected to each other. */
 export type SocketPair = readonly [client: Socket, server: Socket];
 
-/** Connects a socket; `onread` is to be passed on to `net.connect` or `tls.connect`. */
+/** Connects a socket. `onread` must be passed on to `net.connect` or `tls.connect`. */
 type Connects = (onread: OnReadOpts | undefined) => Socket;
 
-/** Ways to connect two sockets, of which the first may read as those of clients do. All end with the test. */
+/**
+ * Ways to connect two sockets. The first may read into shared memory, as sockets of clients do. All end with the test.
+ */
 export const socketPairs = {
   tcp: connectTcpSockets,
   tls: connectTlsSockets,
   unix: connectUnixSockets,
 } as const satisfies Record<string, (readsShared?: boolean) => Promise<SocketPair>>;
 
-/** Transports over both. */
+/** Creates transports over both sockets. */
 export function toTransports([client, server]: SocketPair): [SocketTransport, SocketTransport] {
   return [new SocketTransport(client), new SocketTransport(server)];
 }
 
-/** Lets a server listen until the test is over, and ends its sockets then. Their errors are left to the caller. */
+/** Lets a server listen until the test is over, and destroys its sockets then. The caller handles their errors. */
 export async function listen(server: Server, options: ListenOptions = { host: '127.0.0.1' }): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -53,7 +55,7 @@ export async function listen(server: Server, options: ListenOptions = { host: '1
   return (server.address() as AddressInfo).port;
 }
 
-/** A path for a Unix socket that is gone after the test. */
+/** Returns a path for a Unix socket. The path is removed when the test ends. */
 export function makeSocketPath(): string {
   const folder = mkdtempSync(join(tmpdir(), '4d-websocket-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

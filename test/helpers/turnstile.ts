@@ -1,9 +1,9 @@
-/** Lets callers through one by one, as a test allows: what makes a consumer slow without a clock. */
+/** Lets callers through one by one when a test allows it, which makes a consumer slow without a clock. */
 export class Turnstile {
   #allowed = 0;
   #waiting: (() => void)[] = [];
 
-  /** How many wait to be let through. */
+  /** Number of callers that wait to be let through. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -19,7 +19,7 @@ export class Turnstile {
     });
   }
 
-  /** Lets this many through, those to come included; Infinity lets all pass from now on. */
+  /** Lets this many callers through, later callers included. Infinity lets all callers pass from now on. */
   allow(count: number): void {
     this.#allowed += count;
     while (this.#allowed > 0 && this.#waiting.length > 0) {

@@ -3,14 +3,14 @@ import { WebSocket } from 'undici';
 import { createDeferred } from './deferred.ts';
 import { Inbox } from './inbox.ts';
 
-/** What a browser-like client saw at the end. */
+/** The close event of a browser-like client. */
 export interface UndiciClose {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
 }
 
-/** A connection of undici's WebSocket, which has the interface of browsers. It ends with the test. */
+/** A connection of undici's WebSocket, which has the interface of browsers. The connection ends with the test. */
 export class UndiciPeer {
   readonly socket: WebSocket;
   readonly messages = new Inbox<unknown>();
@@ -29,7 +29,7 @@ export class UndiciPeer {
     this.socket.addEventListener('close', ({ code, reason, wasClean }) =>
       this.#closed.resolve({ code, reason, wasClean }),
     );
-    // A 'close' follows.
+    // Every 'error' is followed by 'close'.
     this.socket.addEventListener('error', () => {});
     onTestFinished(async () => {
       this.socket.close();
