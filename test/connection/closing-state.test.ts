@@ -12,7 +12,7 @@ function setUp(): { end: ClosingState; timeouts: () => number } {
 
 afterEach(() => expectNoDeadlines());
 
-test('is undecided, and lost, until something is known', () => {
+test('begins with code 1006 and without cause and outcome', () => {
   const { end } = setUp();
   expect([end.code, end.reason, end.cause, end.phase]).toEqual([1006, undefined, undefined, 'open']);
   expect([end.outcome, end.isHandshakeOver, end.isOver]).toEqual([undefined, false, false]);
@@ -22,13 +22,13 @@ test.each([
   ['close-frame', true],
   ['failure', true],
   ['destroyed', false],
-] as const)('with the outcome %s, that the closing handshake is over is %s', (outcome, isOver) => {
+] as const)('with the outcome %s, isHandshakeOver is %s', (outcome, isOver) => {
   const { end } = setUp();
   end.outcome = outcome;
   expect(end.isHandshakeOver).toBe(isOver);
 });
 
-test('of several deadlines the first one counts, once, and the shortest time is told', () => {
+test('reports a timeout once, at the earliest of several deadlines, and keeps the shortest time', () => {
   const { end, timeouts } = setUp();
   end.setDeadline(1000);
   end.setDeadline(200.4);
@@ -43,7 +43,7 @@ test('of several deadlines the first one counts, once, and the shortest time is 
   expect(timeouts()).toBe(1);
 });
 
-test('two deadlines in the same tick are one', () => {
+test('reports one timeout for two deadlines in the same tick', () => {
   const { end, timeouts } = setUp();
   end.setDeadline(1000);
   end.setDeadline(1000);
@@ -51,7 +51,7 @@ test('two deadlines in the same tick are one', () => {
   expect(timeouts()).toBe(1);
 });
 
-test('leaves no deadline when the connection is over', () => {
+test('cancels the deadline when the connection is over', () => {
   const { end, timeouts } = setUp();
   end.setDeadline(1000);
   end.finish();
@@ -61,7 +61,7 @@ test('leaves no deadline when the connection is over', () => {
   expect(timeouts()).toBe(0);
 });
 
-test('without a deadline waits forever', () => {
+test('waits forever without a deadline', () => {
   const { end, timeouts } = setUp();
   end.setDeadline(Infinity);
   expect(timers.pendingTicks).toBe(0);

@@ -10,13 +10,13 @@ describe('RFC 6455 5.5.2: the heartbeat', () => {
     expect(heartbeatStep(LIMITS, 1000, undefined, 26_000, true)).toBe('ping');
   });
 
-  test('gives up when nothing follows a ping, whose time counts also when it was late', () => {
+  test('gives the peer up pongTimeoutMs after the ping, even after a late ping', () => {
     expect(heartbeatDueMs(LIMITS, 1000, 100_000)).toBe(120_000);
     expect(heartbeatStep(LIMITS, 1000, 100_000, 119_999, true)).toBe('wait');
     expect(heartbeatStep(LIMITS, 1000, 100_000, 120_000, true)).toBe('dead');
   });
 
-  test('condemns nobody while nothing is read, and shows the peer a pong instead', () => {
+  test('gives no peer up while nothing is read, and sends a pong instead', () => {
     for (const [pingedMs, dueMs] of [
       [undefined, 25_000],
       [25_000, 45_000],
@@ -26,20 +26,20 @@ describe('RFC 6455 5.5.2: the heartbeat', () => {
     }
   });
 
-  test('with an infinite time for the pong waits behind its ping', () => {
+  test('waits after its ping when pongTimeoutMs is Infinity', () => {
     const limits = { ...LIMITS, pongTimeoutMs: Infinity };
     expect(heartbeatStep(limits, 0, undefined, 25_000, true)).toBe('ping');
     expect(heartbeatDueMs(limits, 0, 25_000)).toBe(Infinity);
     expect(heartbeatStep(limits, 0, 25_000, 1e12, true)).toBe('wait');
   });
 
-  test('shows a pong in each interval while nothing is read, however long an answer to its ping may take', () => {
+  test('sends a pong in each interval while nothing is read, even when pongTimeoutMs is Infinity', () => {
     const limits = { ...LIMITS, pongTimeoutMs: Infinity };
     expect(heartbeatStep(limits, 0, 25_000, 49_999, false)).toBe('wait');
     expect(heartbeatStep(limits, 0, 25_000, 50_000, false)).toBe('pong');
   });
 
-  test('is off with an infinite interval', () => {
+  test('is off when pingIntervalMs is Infinity', () => {
     const limits = { ...LIMITS, pingIntervalMs: Infinity };
     expect(heartbeatDueMs(limits, 0, undefined)).toBe(Infinity);
     expect(heartbeatStep(limits, 0, undefined, 1e12, true)).toBe('wait');

@@ -14,8 +14,8 @@ const LIMITS: PeerLimits = {
   maxBytesPerSecond: Infinity,
 };
 
-/** Keeps what a watch does to its connection. */
-class RecordingWatched implements MonitoredPeer {
+/** Records the calls of a monitor. */
+class RecordingPeer implements MonitoredPeer {
   readonly component = 'HTTP';
   isReading = true;
   readonly calls: string[] = [];
@@ -35,15 +35,15 @@ class RecordingWatched implements MonitoredPeer {
   }
 }
 
-let open: PeerMonitor[] = [];
+let openMonitors: PeerMonitor[] = [];
 
-/** A watch over a connection that has begun to read. */
-function watch(limits: Partial<PeerLimits> = {}): { watch: PeerMonitor; watched: RecordingWatched } {
-  const watched = new RecordingWatched();
-  const made = new PeerMonitor(watched, { ...LIMITS, ...limits });
-  open.push(made);
-  made.onResume();
-  return { watch: made, watched };
+/** Starts a monitor of a connection that has begun to read. */
+function startMonitor(limits: Partial<PeerLimits> = {}): { monitor: PeerMonitor; peer: RecordingPeer } {
+  const peer = new RecordingPeer();
+  const monitor = new PeerMonitor(peer, { ...LIMITS, ...limits });
+  openMonitors.push(monitor);
+  monitor.onResume();
+  return { monitor, peer };
 }
 
 /** Lets time pass as it does while the event loop turns. */
@@ -65,8 +65,8 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  for (const each of open) each.stop();
-  open = [];
+  for (const monitor of openMonitors) monitor.stop();
+  openMonitors = [];
   expect(timers.pendingTicks).toBe(0);
   expect(vi.getTimerCount()).toBe(0);
   vi.restoreAllMocks();
@@ -74,17 +74,17 @@ afterEach(() => {
 });
 
 describe('the heartbeat', () => {
-  test('RFC 6455 5.5.2: pings a silent peer, and gives it up when nothing comes', async () => {
-    const { watched } = watch();
+  test('RFC 6455 5.5.2: pings a silent peer, and gives it up when no bytes follow', async () => {
+    const { peer } = startMonitor();
     await pass(24_900);
-    expect(watched.calls).toEqual([]);
+    expect(peer.calls).toEqual([]);
     await pass(200);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     await pass(19_800);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     await pass(200);
-    expect(watched.calls).toEqual(['ping', 'ERR_HEARTBEAT']);
-    expect(watched.errors[0]).toMatchObject({
+    expect(peer.calls).toEqual(['ping', 'ERR_HEARTBEAT']);
+    expect(peer.errors[0]).toMatchObject({
       errCode: 1006,
       closeCode: 1006,
       componentSignature: 'HTTP',
@@ -94,236 +94,239 @@ describe('the heartbeat', () => {
       observed: expect.closeTo(45_000, -3) as number,
     });
     await pass(100_000);
-    expect(watched.calls).toHaveLength(2);
+    expect(peer.calls).toHaveLength(2);
   });
 
-  test('takes any bytes for life, and sets no timer for them', async () => {
-    const { watch: one, watched } = watch();
+  test('counts any bytes as a sign of life, and sets no timer for them', async () => {
+    const { monitor, peer } = startMonitor();
     const schedule = vi.spyOn(timers, 'schedule');
     for (let i = 0; i < 1000; i++) {
       await pass(100);
-      one.onBytes(0);
+      monitor.onBytes(0);
     }
-    expect(watched.calls).toEqual([]);
-    // 100 seconds, one look in 25.
+    expect(peer.calls).toEqual([]);
+    // In 100 seconds the monitor checks once in 25 seconds.
     expect(schedule.mock.calls.length).toBeLessThanOrEqual(4);
     await pass(25_100);
-    expect(watched.calls).toEqual(['ping']);
-    one.onBytes(0);
+    expect(peer.calls).toEqual(['ping']);
+    monitor.onBytes(0);
     await pass(20_000);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     await pass(5100);
-    expect(watched.calls).toEqual(['ping', 'ping']);
+    expect(peer.calls).toEqual(['ping', 'ping']);
   });
 
-  test('gives nobody up while nothing is read, and shows a pong meanwhile', async () => {
-    const { watch: one, watched } = watch();
+  test('gives no peer up while nothing is read, and sends pongs meanwhile', async () => {
+    const { monitor, peer } = startMonitor();
     await pass(25_100);
-    watched.isReading = false;
-    one.onPause();
+    peer.isReading = false;
+    monitor.onPause();
     await pass(100_000);
-    expect(watched.calls).toEqual(['ping', 'pong', 'pong', 'pong', 'pong']);
-    watched.isReading = true;
-    one.onResume();
+    expect(peer.calls).toEqual(['ping', 'pong', 'pong', 'pong', 'pong']);
+    peer.isReading = true;
+    monitor.onResume();
     await pass(24_900);
-    expect(watched.calls).toHaveLength(5);
+    expect(peer.calls).toHaveLength(5);
     await pass(200);
-    expect(watched.calls.at(-1)).toBe('ping');
+    expect(peer.calls.at(-1)).toBe('ping');
     await pass(20_100);
-    expect(watched.calls.at(-1)).toBe('ERR_HEARTBEAT');
+    expect(peer.calls.at(-1)).toBe('ERR_HEARTBEAT');
   });
 
-  test('shows a pong also where its own ping may stay without an answer for ever', async () => {
-    const { watch: one, watched } = watch({ pongTimeoutMs: Infinity });
+  test('sends pongs while nothing is read, even when pongTimeoutMs is Infinity', async () => {
+    const { monitor, peer } = startMonitor({ pongTimeoutMs: Infinity });
     await pass(25_100);
-    watched.isReading = false;
-    one.onPause();
+    peer.isReading = false;
+    monitor.onPause();
     await pass(50_200);
-    expect(watched.calls).toEqual(['ping', 'pong', 'pong']);
+    expect(peer.calls).toEqual(['ping', 'pong', 'pong']);
   });
 
-  test('hears what came before the verdict and was not read yet', async () => {
-    const { watch: one, watched } = watch();
+  test('counts bytes that came before the deadline and are read after it', async () => {
+    const { monitor, peer } = startMonitor();
     await pass(25_100);
     vi.advanceTimersByTime(20_100);
-    // The deadline has passed in the timers' phase: the sockets are read after it.
-    one.onBytes(0);
+    // Deadlines pass in the timers phase of the event loop; Node reads the sockets after that phase.
+    monitor.onBytes(0);
     await turns(2);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
   });
 
-  test('an event loop that stands still puts the verdict off', async () => {
-    const { watched } = watch();
+  test('does not count the time in which the event loop stands still', async () => {
+    const { peer } = startMonitor();
     await pass(25_100);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     stall(60_000);
     await pass(10_000);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     await pass(9100);
-    expect(watched.calls).toEqual(['ping', 'ERR_HEARTBEAT']);
+    expect(peer.calls).toEqual(['ping', 'ERR_HEARTBEAT']);
   });
 
-  test('pings once, and looks now and then, when nobody is found dead', async () => {
-    const { watched } = watch({ pongTimeoutMs: Infinity });
+  test('pings a silent peer once, and sets few deadlines, when pongTimeoutMs is Infinity', async () => {
+    const { peer } = startMonitor({ pongTimeoutMs: Infinity });
     const schedule = vi.spyOn(timers, 'schedule');
     await pass(1_000_000);
-    expect(watched.calls).toEqual(['ping']);
+    expect(peer.calls).toEqual(['ping']);
     expect(schedule.mock.calls.length).toBeLessThanOrEqual(40);
   });
 
-  test('is off with an infinite interval: no deadline at all', async () => {
-    const { watched } = watch({ pingIntervalMs: Infinity });
+  test('sets no deadline when pingIntervalMs is Infinity', async () => {
+    const { peer } = startMonitor({ pingIntervalMs: Infinity });
     expect(timers.pendingTicks).toBe(0);
     await pass(1_000_000);
-    expect(watched.calls).toEqual([]);
+    expect(peer.calls).toEqual([]);
   });
 
-  test('ends with the connection, also when a look is under way', async () => {
-    const { watch: one, watched } = watch();
+  test('stops with the connection, even when a check is scheduled', async () => {
+    const { monitor, peer } = startMonitor();
     vi.advanceTimersByTime(25_100);
-    one.stop();
-    one.onBytes(0);
+    monitor.stop();
+    monitor.onBytes(0);
     await turns(2);
-    expect(watched.calls).toEqual([]);
+    expect(peer.calls).toEqual([]);
     expect(timers.pendingTicks).toBe(0);
   });
 });
 
 describe('an unfinished message', () => {
-  test.each([25_000, Infinity])('is given its time, and no more (pingIntervalMs %d)', async (pingIntervalMs) => {
-    const { watch: one, watched } = watch({ pingIntervalMs });
-    await pass(1000);
-    one.onBytes(7);
-    for (let i = 0; i < 29; i++) {
+  test.each([25_000, Infinity])(
+    'ends its connection after incompleteMessageTimeoutMs (pingIntervalMs %d)',
+    async (pingIntervalMs) => {
+      const { monitor, peer } = startMonitor({ pingIntervalMs });
       await pass(1000);
-      one.onBytes(7);
-    }
-    await pass(900);
-    expect(watched.calls).toEqual([]);
-    await pass(200);
-    expect(watched.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
-    expect(watched.errors[0]).toMatchObject({ closeCode: 1008, endCause: 'limit', limit: 30_000, observed: 30_000 });
-    await pass(20_000);
-    expect(watched.calls).toHaveLength(1);
-  });
+      monitor.onBytes(7);
+      for (let i = 0; i < 29; i++) {
+        await pass(1000);
+        monitor.onBytes(7);
+      }
+      await pass(900);
+      expect(peer.calls).toEqual([]);
+      await pass(200);
+      expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
+      expect(peer.errors[0]).toMatchObject({ closeCode: 1008, endCause: 'limit', limit: 30_000, observed: 30_000 });
+      await pass(20_000);
+      expect(peer.calls).toHaveLength(1);
+    },
+  );
 
-  test('that ends in time leaves nothing behind, and the next one has its own time', async () => {
-    const { watch: one, watched } = watch({ pingIntervalMs: Infinity });
-    one.onBytes(7);
+  test('that ends in time leaves no deadline, and the next message has its own', async () => {
+    const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity });
+    monitor.onBytes(7);
     await pass(20_000);
-    one.onBytes(8);
+    monitor.onBytes(8);
     await pass(20_000);
-    expect(watched.calls).toEqual([]);
-    one.onBytes(0);
+    expect(peer.calls).toEqual([]);
+    monitor.onBytes(0);
     await pass(100_000);
-    expect(watched.calls).toEqual([]);
-    one.onBytes(9);
+    expect(peer.calls).toEqual([]);
+    monitor.onBytes(9);
     await pass(30_100);
-    expect(watched.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
+    expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
   });
 
-  test('has its time again after a pause, in which nothing could come', async () => {
-    const { watch: one, watched } = watch({ pingIntervalMs: Infinity });
-    one.onBytes(7);
+  test('has the full time again after a pause', async () => {
+    const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity });
+    monitor.onBytes(7);
     await pass(29_000);
-    watched.isReading = false;
-    one.onPause();
+    peer.isReading = false;
+    monitor.onPause();
     await pass(100_000);
-    watched.isReading = true;
-    one.onResume();
+    peer.isReading = true;
+    monitor.onResume();
     await pass(29_900);
-    expect(watched.calls).toEqual([]);
+    expect(peer.calls).toEqual([]);
     await pass(200);
-    expect(watched.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
+    expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
   });
 
-  test('has no limit when it is infinite', async () => {
-    const { watch: one, watched } = watch({ pingIntervalMs: Infinity, incompleteMessageTimeoutMs: Infinity });
-    one.onBytes(7);
+  test('has no deadline when incompleteMessageTimeoutMs is Infinity', async () => {
+    const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity, incompleteMessageTimeoutMs: Infinity });
+    monitor.onBytes(7);
     await pass(1_000_000);
-    expect(watched.calls).toEqual([]);
+    expect(peer.calls).toEqual([]);
     expect(timers.pendingTicks).toBe(0);
   });
 });
 
 describe('rates', () => {
-  test('of control frames', async () => {
-    const { watch: one, watched } = watch();
-    for (let i = 0; i < 60; i++) one.countControlFrame();
-    expect(watched.calls).toEqual([]);
-    one.countControlFrame();
-    expect(watched.errors[0]).toMatchObject({
+  test('of control frames are limited by maxControlFramesPerSecond', async () => {
+    const { monitor, peer } = startMonitor();
+    for (let i = 0; i < 60; i++) monitor.countControlFrame();
+    expect(peer.calls).toEqual([]);
+    monitor.countControlFrame();
+    expect(peer.errors[0]).toMatchObject({
       code: 'ERR_TOO_MANY_CONTROL_FRAMES',
       closeCode: 1008,
       limit: 60,
       observed: 61,
     });
-    const free = watch({ maxControlFramesPerSecond: Infinity });
-    for (let i = 0; i < 10_000; i++) free.watch.countControlFrame();
-    expect(free.watched.calls).toEqual([]);
+    const free = startMonitor({ maxControlFramesPerSecond: Infinity });
+    for (let i = 0; i < 10_000; i++) free.monitor.countControlFrame();
+    expect(free.peer.calls).toEqual([]);
   });
 
-  test('of control frames are forgotten when the next look finds them unused, and only then', async () => {
+  test('of control frames are dropped when the next check finds them unused, and only then', async () => {
     const take = vi.spyOn(RateLimit.prototype, 'take');
-    const { watch: one } = watch();
-    one.countControlFrame();
+    const { monitor } = startMonitor();
+    monitor.countControlFrame();
     await pass(25_100);
-    one.onBytes(0);
-    for (let i = 0; i < 60; i++) one.countControlFrame();
+    monitor.onBytes(0);
+    for (let i = 0; i < 60; i++) monitor.countControlFrame();
     const [first, second, ...others] = take.mock.contexts;
     expect(second).not.toBe(first);
     expect(new Set(others)).toEqual(new Set([second]));
-    const excused = watch();
-    excused.watch.onPause();
+    const credited = startMonitor();
+    credited.monitor.onPause();
     await pass(10_000);
-    excused.watch.onResume();
-    excused.watch.countControlFrame();
+    credited.monitor.onResume();
+    credited.monitor.countControlFrame();
     await pass(25_100);
-    excused.watch.countControlFrame();
+    credited.monitor.countControlFrame();
     expect(take.mock.contexts.at(-1)).toBe(take.mock.contexts.at(-2));
   });
 
-  test('of messages and bytes, when they are set', async () => {
-    const { watch: one, watched } = watch({ maxMessagesPerSecond: 10, maxBytesPerSecond: 1000 });
-    for (let i = 0; i < 10; i++) expect(one.allowsMessage()).toBe(true);
-    expect(one.allowsBytes(1000)).toBe(true);
+  test('of messages and bytes are limited when the options are set', async () => {
+    const { monitor, peer } = startMonitor({ maxMessagesPerSecond: 10, maxBytesPerSecond: 1000 });
+    for (let i = 0; i < 10; i++) expect(monitor.allowsMessage()).toBe(true);
+    expect(monitor.allowsBytes(1000)).toBe(true);
     await pass(500);
-    expect(one.allowsBytes(500)).toBe(true);
-    expect(one.allowsBytes(100)).toBe(false);
-    for (let i = 0; i < 5; i++) expect(one.allowsMessage()).toBe(true);
-    expect(one.allowsMessage()).toBe(false);
-    expect(watched.errors.map(({ code, limit, observed, message }) => [code, limit, observed, message])).toEqual([
+    expect(monitor.allowsBytes(500)).toBe(true);
+    expect(monitor.allowsBytes(100)).toBe(false);
+    for (let i = 0; i < 5; i++) expect(monitor.allowsMessage()).toBe(true);
+    expect(monitor.allowsMessage()).toBe(false);
+    expect(peer.errors.map(({ code, limit, observed, message }) => [code, limit, observed, message])).toEqual([
       ['ERR_RATE_LIMIT', 1000, 1100, 'too many bytes: 1100 within a second (maxBytesPerSecond 1000)'],
       ['ERR_RATE_LIMIT', 10, 11, 'too many messages: 11 within a second (maxMessagesPerSecond 10)'],
     ]);
-    const free = watch();
-    expect([free.watch.allowsMessage(), free.watch.allowsBytes(1e12)]).toEqual([true, true]);
+    const free = startMonitor();
+    expect([free.monitor.allowsMessage(), free.monitor.allowsBytes(1e12)]).toEqual([true, true]);
   });
 
-  test.each(['a pause', 'an event loop that stands still'])('let come at once what came during %s', async (what) => {
-    const { watch: one, watched } = watch({ maxMessagesPerSecond: 10 });
-    for (let i = 0; i < 10; i++) one.allowsMessage();
+  test.each(['a pause', 'an event loop that stands still'])('allow at once all that came during %s', async (what) => {
+    const { monitor, peer } = startMonitor({ maxMessagesPerSecond: 10 });
+    for (let i = 0; i < 10; i++) monitor.allowsMessage();
     if (what === 'a pause') {
-      one.onPause();
+      monitor.onPause();
       await pass(10_000);
-      one.onResume();
+      monitor.onResume();
     } else {
       stall(10_000);
     }
-    for (let i = 0; i < 100; i++) expect(one.allowsMessage()).toBe(true);
-    for (let i = 0; i < 560; i++) one.countControlFrame();
-    // Control frames of the pause are excused as well, though none had been counted before it.
-    expect(watched.calls).toEqual([]);
-    for (let i = 0; i < 200; i++) one.countControlFrame();
-    expect(watched.calls[0]).toBe('ERR_TOO_MANY_CONTROL_FRAMES');
+    for (let i = 0; i < 100; i++) expect(monitor.allowsMessage()).toBe(true);
+    for (let i = 0; i < 560; i++) monitor.countControlFrame();
+    // The time is credited to control frames as well, although none was counted before it.
+    expect(peer.calls).toEqual([]);
+    for (let i = 0; i < 200; i++) monitor.countControlFrame();
+    expect(peer.calls[0]).toBe('ERR_TOO_MANY_CONTROL_FRAMES');
   });
 
-  test('what the event loop lost before is no excuse for a new connection', async () => {
-    const first = watch();
+  test('credit a new connection no earlier stall of the event loop', async () => {
+    const first = startMonitor();
     stall(100_000);
-    first.watch.countControlFrame();
-    const { watch: one, watched } = watch({ maxMessagesPerSecond: 10 });
-    for (let i = 0; i < 11; i++) one.allowsMessage();
-    expect(watched.calls).toEqual(['ERR_RATE_LIMIT']);
+    first.monitor.countControlFrame();
+    const { monitor, peer } = startMonitor({ maxMessagesPerSecond: 10 });
+    for (let i = 0; i < 11; i++) monitor.allowsMessage();
+    expect(peer.calls).toEqual(['ERR_RATE_LIMIT']);
   });
 });

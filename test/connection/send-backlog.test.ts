@@ -1,45 +1,45 @@
 import { expect, test } from 'vitest';
 import { SendBacklog } from '../../src/connection/send-backlog.ts';
 
-function hold(...messages: readonly (readonly [data: string, isDroppable: boolean])[]): SendBacklog {
-  const held = new SendBacklog();
+function backlogOf(...messages: readonly (readonly [data: string, isDroppable: boolean])[]): SendBacklog {
+  const backlog = new SendBacklog();
   for (const [data, isDroppable] of messages) {
-    held.push({ data, compress: undefined, bytes: data.length }, isDroppable);
+    backlog.push({ data, compress: undefined, bytes: data.length }, isDroppable);
   }
-  return held;
+  return backlog;
 }
 
-function takeAll(held: SendBacklog): unknown[] {
+function takeAll(backlog: SendBacklog): unknown[] {
   const taken: unknown[] = [];
-  for (let message = held.shift(); message !== undefined; message = held.shift()) taken.push(message.data);
+  for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) taken.push(message.data);
   return taken;
 }
 
-test('messages come out in order, and their size is known', () => {
-  const held = hold(['a', false], ['bcd', true], ['ef', false]);
-  expect(held.bytes).toBe(6);
-  expect(held.shift()?.data).toBe('a');
-  expect(held.bytes).toBe(5);
-  expect(takeAll(held)).toEqual(['bcd', 'ef']);
-  expect(held.bytes).toBe(0);
+test('returns messages in order and counts their bytes', () => {
+  const backlog = backlogOf(['a', false], ['bcd', true], ['ef', false]);
+  expect(backlog.bytes).toBe(6);
+  expect(backlog.shift()?.data).toBe('a');
+  expect(backlog.bytes).toBe(5);
+  expect(takeAll(backlog)).toEqual(['bcd', 'ef']);
+  expect(backlog.bytes).toBe(0);
 });
 
-test('the oldest message that may be dropped is dropped first, the others stay in order', () => {
-  const held = hold(['kept 1', false], ['old', true], ['kept 2', false], ['new', true]);
-  expect(held.dropOldest()).toBe(true);
-  expect(held.bytes).toBe(15);
-  expect(takeAll(held)).toEqual(['kept 1', 'kept 2', 'new']);
+test('drops the oldest droppable message first and keeps the others in order', () => {
+  const backlog = backlogOf(['kept 1', false], ['old', true], ['kept 2', false], ['new', true]);
+  expect(backlog.dropOldest()).toBe(true);
+  expect(backlog.bytes).toBe(15);
+  expect(takeAll(backlog)).toEqual(['kept 1', 'kept 2', 'new']);
 });
 
-test('nothing is dropped when nothing may be, or all of it has been', () => {
-  const held = hold(['kept', false], ['old', true]);
-  expect([held.dropOldest(), held.dropOldest()]).toEqual([true, false]);
-  expect(takeAll(held)).toEqual(['kept']);
+test('drops nothing when no droppable message is left', () => {
+  const backlog = backlogOf(['kept', false], ['old', true]);
+  expect([backlog.dropOldest(), backlog.dropOldest()]).toEqual([true, false]);
+  expect(takeAll(backlog)).toEqual(['kept']);
 });
 
-test('a message that has been taken is not dropped any more', () => {
-  const held = hold(['old', true], ['kept', false]);
-  expect(held.shift()?.data).toBe('old');
-  expect(held.dropOldest()).toBe(false);
-  expect(held.bytes).toBe(4);
+test('does not drop a message that was taken', () => {
+  const backlog = backlogOf(['old', true], ['kept', false]);
+  expect(backlog.shift()?.data).toBe('old');
+  expect(backlog.dropOldest()).toBe(false);
+  expect(backlog.bytes).toBe(4);
 });

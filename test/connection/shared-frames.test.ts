@@ -6,24 +6,24 @@ const [A, B, C] = ['a', 'bb', 'ccc'].map((text) => Buffer.from(text)) as [Buffer
 afterEach(forgetSharedFrames);
 
 describe('frames that many connections send', () => {
-  test('are put together in order', () => {
-    const run = SharedFrames.first(A).append(B).append(C).append(A);
-    expect(run.bytes.toString()).toBe('abbccca');
-    expect(run.byteCount).toBe(7);
+  test('are concatenated in order', () => {
+    const frames = SharedFrames.first(A).append(B).append(C).append(A);
+    expect(frames.bytes.toString()).toBe('abbccca');
+    expect(frames.byteCount).toBe(7);
   });
 
-  test('are put together once for all that send the same', () => {
-    const runs = [1, 2, 3].map(() => SharedFrames.first(A));
-    const longer = runs.map((run) => run.append(B)).map((run) => run.append(C));
+  test('are concatenated once for all connections that send the same frames', () => {
+    const sequences = [1, 2, 3].map(() => SharedFrames.first(A));
+    const longer = sequences.map((frames) => frames.append(B)).map((frames) => frames.append(C));
     expect(longer[0]!.bytes.toString()).toBe('abbccc');
     expect(longer.every(({ bytes }) => bytes === longer[0]!.bytes)).toBe(true);
   });
 
-  test('a single one is not copied', () => {
+  test('are not copied when there is one only', () => {
     expect(SharedFrames.first(B).bytes).toBe(B);
   });
 
-  test('part where connections send something else', () => {
+  test('branch where connections send different frames', () => {
     const both = SharedFrames.first(A).append(B);
     const [one, other] = [both.append(C), both.append(A)];
     expect([one, other, both, both.append(C)].map(({ bytes }) => bytes.toString())).toEqual([
@@ -35,14 +35,14 @@ describe('frames that many connections send', () => {
     expect([A, B, C].map(String)).toEqual(['a', 'bb', 'ccc']);
   });
 
-  test('equal bytes of another message are another run', () => {
-    const run = SharedFrames.first(A);
-    expect(SharedFrames.first(Buffer.from('a'))).not.toBe(run);
+  test('are not shared with another frame of equal bytes', () => {
+    const frames = SharedFrames.first(A);
+    expect(SharedFrames.first(Buffer.from('a'))).not.toBe(frames);
   });
 
-  test('are forgotten after the turn', () => {
-    const run = SharedFrames.first(A);
+  test('are forgotten by forgetSharedFrames()', () => {
+    const frames = SharedFrames.first(A);
     forgetSharedFrames();
-    expect(SharedFrames.first(A)).not.toBe(run);
+    expect(SharedFrames.first(A)).not.toBe(frames);
   });
 });

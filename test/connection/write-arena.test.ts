@@ -7,8 +7,8 @@ function write(arena: WriteArena, byteCount: number): [Buffer, number] {
   return [arena.current, offset];
 }
 
-describe('memory that one turn shares', () => {
-  test('goes on where the last one ended, and into another slab when there is no room', () => {
+describe('the memory that one turn shares', () => {
+  test('continues behind the last write, or in another slab when there is no room', () => {
     const arena = new WriteArena();
     const [first, start] = write(arena, 100);
     expect([start, first.length]).toEqual([0, SLAB_BYTES]);
@@ -18,7 +18,7 @@ describe('memory that one turn shares', () => {
     expect(second).not.toBe(first);
   });
 
-  test('can be written on by the last one only', () => {
+  test('has room only behind the last write', () => {
     const arena = new WriteArena();
     const [slab] = write(arena, 100);
     expect(arena.hasRoomAt(slab, 100, SLAB_BYTES - 100)).toBe(true);
@@ -36,7 +36,7 @@ describe('memory that one turn shares', () => {
     expect(new Set([...before, ...turn()]).size).toBe(3);
   });
 
-  test('is not used again when somebody still reads it, but in the turn after that', () => {
+  test('is not used again when it was retained, but is after the next turn', () => {
     const arena = new WriteArena();
     const turn = (): Buffer[] => [1, 2].map(() => write(arena, SLAB_BYTES)[0]);
     const held = turn();
@@ -58,7 +58,7 @@ describe('memory that one turn shares', () => {
   });
 });
 
-test('a part of a slab becomes memory of its own, and other memory stays as it is', () => {
+test('copyOutOfArena() copies a part of a slab, and returns other memory as it is', () => {
   const arena = new WriteArena();
   const [slab] = write(arena, 5);
   slab.write('hello');

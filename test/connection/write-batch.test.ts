@@ -12,7 +12,7 @@ function open(): { batch: WriteBatch; transport: RecordingTransport } {
   return { batch: new WriteBatch(transport), transport };
 }
 
-/** Writes text the way the protocol does: into reserved memory. */
+/** Writes text into reserved memory, as the protocol does. */
 function put(batch: WriteBatch, text: string): void {
   const offset = batch.reserve(text.length + 10);
   batch.commit(batch.buffer.write(text, offset, 'latin1'));
@@ -32,7 +32,7 @@ describe('all that is written in one turn', () => {
     expect(transport.calls).toEqual([`${Array.from(Array(100).keys()).join(' ')} later later `]);
   });
 
-  test('is counted until it leaves', async () => {
+  test('is counted in bufferedBytes until it leaves', async () => {
     const { batch, transport } = open();
     put(batch, '12345');
     batch.append(Buffer.alloc(20_000));
@@ -56,7 +56,7 @@ describe('all that is written in one turn', () => {
     expect(transport.calls).toEqual(['aBBBcdEEEFFFg']);
   });
 
-  test('may be more than one buffer holds, when the transport takes nothing', async () => {
+  test('may exceed one buffer while the transport is blocked', async () => {
     const { batch, transport } = open();
     transport.isBlocked = true;
     const texts = Array.from({ length: 100 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(2000));
@@ -84,7 +84,7 @@ describe('all that is written in one turn', () => {
     expect(heard.chunks).toHaveLength(1);
   });
 
-  test('is nothing when nothing is committed', async () => {
+  test('causes no write when nothing is committed', async () => {
     const { batch, transport } = open();
     batch.reserve(100);
     batch.commit(0);
@@ -92,7 +92,7 @@ describe('all that is written in one turn', () => {
     expect(transport.calls).toEqual([]);
   });
 
-  test('does not keep the next turn from being written', async () => {
+  test('is followed by the write of the next turn', async () => {
     const { batch, transport } = open();
     put(batch, 'first');
     await turns(1);
@@ -105,7 +105,7 @@ describe('all that is written in one turn', () => {
 describe('a frame that many batches share', () => {
   const FRAME = Buffer.from('[shared frame]');
 
-  test('leaves alone without a copy', async () => {
+  test('leaves without a copy when it is alone', async () => {
     const all = Array.from({ length: 3 }, open);
     for (const { batch } of all) batch.appendShared(FRAME);
     expect(all[0]!.batch.bufferedBytes).toBe(FRAME.length);
@@ -117,11 +117,11 @@ describe('a frame that many batches share', () => {
   });
 
   test.each<[string, (batch: WriteBatch) => void, string]>([
-    ['in front of small ones', (batch) => put(batch, ' x'), '[shared frame] x'],
-    ['in front of another', (batch) => batch.appendShared(FRAME), '[shared frame][shared frame]'],
-    ['in front of a large one', (batch) => batch.append(Buffer.from('LARGE')), '[shared frame]LARGE'],
+    ['before small frames', (batch) => put(batch, ' x'), '[shared frame] x'],
+    ['before another shared frame', (batch) => batch.appendShared(FRAME), '[shared frame][shared frame]'],
+    ['before a large frame', (batch) => batch.append(Buffer.from('LARGE')), '[shared frame]LARGE'],
     [
-      'in front of another that is large',
+      'before a large shared frame',
       (batch) => batch.appendShared(Buffer.alloc(5000, 'L')),
       `[shared frame]${'L'.repeat(5000)}`,
     ],
@@ -135,7 +135,7 @@ describe('a frame that many batches share', () => {
     expect(transport.calls).toEqual([`${expected}.`]);
   });
 
-  test('keeps its place behind others, and small ones leave as one piece', async () => {
+  test('keeps its place behind other frames; small frames leave as one piece', async () => {
     const { batch, transport } = open();
     put(batch, 'a');
     batch.appendShared(FRAME);
@@ -149,7 +149,7 @@ describe('a frame that many batches share', () => {
     expect(transport.calls[1]).toBe('LARGE[shared frame]');
   });
 
-  test('a burst of them is put together once for all transports', async () => {
+  test('is concatenated with the others of a burst once for all transports', async () => {
     const all = Array.from({ length: 3 }, open);
     const frames = Array.from({ length: 16 }, (_, i) => Buffer.from(`[${i}]`));
     for (const frame of frames) for (const { batch } of all) batch.appendShared(frame);
@@ -161,7 +161,7 @@ describe('a frame that many batches share', () => {
     expect(all.every(({ transport }) => transport.writes[0]![0] === first)).toBe(true);
   });
 
-  test('many of them leave early, also behind a large one, and in pieces while the transport is blocked', () => {
+  test('leaves early with many others; they wait in few pieces while the transport is blocked', () => {
     const { batch, transport } = open();
     const frame = Buffer.alloc(4000, 's');
     batch.append(Buffer.from('LARGE'));
@@ -176,7 +176,7 @@ describe('a frame that many batches share', () => {
     expect(transport.writes[1]!.every((piece) => piece.length < 80_000)).toBe(true);
   });
 
-  test('more than a few are not copied when something else follows', async () => {
+  test('is not copied with others of more than 4 KiB when another frame follows', async () => {
     const { batch, transport } = open();
     for (let i = 0; i < 3; i++) batch.appendShared(Buffer.alloc(2000, 's'));
     put(batch, 'x');
@@ -185,7 +185,7 @@ describe('a frame that many batches share', () => {
     expect(transport.writes[0]!.map(({ length }) => length)).toEqual([6000, 1]);
   });
 
-  test('finds no room behind small ones that fill the buffer', async () => {
+  test('is copied into a new buffer behind a large frame', async () => {
     const { batch, transport } = open();
     batch.append(Buffer.from('LARGE'));
     batch.appendShared(Buffer.alloc(3000, 's'));
@@ -194,7 +194,7 @@ describe('a frame that many batches share', () => {
     expect(transport.calls).toEqual([`LARGE${'s'.repeat(3000)}x`]);
   });
 
-  test('never changes, whatever follows it', async () => {
+  test('is never changed by the frames that follow', async () => {
     const frame = Buffer.from('[shared frame]');
     const { batch, transport } = open();
     for (let turn = 0; turn < 3; turn++) {
@@ -217,7 +217,7 @@ describe('a frame that many batches share', () => {
     expect(transport.writes[0]![1]).toBe(frame);
   });
 
-  test('waits while the transport is blocked, and is dropped by close()', async () => {
+  test('waits while the transport is blocked; close() drops it', async () => {
     const { batch, transport } = open();
     transport.isBlocked = true;
     batch.appendShared(FRAME);
@@ -277,7 +277,7 @@ describe('a large batch', () => {
 });
 
 describe('while the transport is blocked', () => {
-  test('a batch collects over several turns, and leaves in one write', async () => {
+  test('a batch of several turns leaves in one write', async () => {
     const { batch, transport } = open();
     transport.isBlocked = true;
     for (const text of ['one ', 'two ', 'three ']) {
@@ -292,7 +292,7 @@ describe('while the transport is blocked', () => {
     expect(transport.calls).toHaveLength(1);
   });
 
-  test('the end waits as well', async () => {
+  test('the end of the stream waits behind the batch', async () => {
     const { batch, transport } = open();
     transport.isBlocked = true;
     put(batch, 'last');
@@ -305,8 +305,8 @@ describe('while the transport is blocked', () => {
   });
 });
 
-describe('the end', () => {
-  test('follows what was written, once', async () => {
+describe('the end of the stream', () => {
+  test('follows all that was written, once', async () => {
     const { batch, transport } = open();
     batch.end();
     put(batch, 'written after end() and before the end of the turn');
@@ -315,7 +315,7 @@ describe('the end', () => {
     expect(transport.calls).toEqual(['written after end() and before the end of the turn', '<end>']);
   });
 
-  test('needs nothing to be written', async () => {
+  test('is sent without any write', async () => {
     const { batch, transport } = open();
     batch.end();
     await turns(1);
@@ -324,7 +324,7 @@ describe('the end', () => {
 });
 
 describe('a closed batch', () => {
-  test('drops what waits, and what comes', async () => {
+  test('drops waiting and later writes', async () => {
     const { batch, transport } = open();
     put(batch, 'waits');
     batch.append(Buffer.from('waits too'));
@@ -340,10 +340,10 @@ describe('a closed batch', () => {
   });
 });
 
-describe('pooled memory', () => {
+describe('the memory of the arena', () => {
   const SECRET = 'the secret of somebody else';
 
-  /** Leaves a buffer full of secrets in the pool, and returns it. */
+  /** Leaves a slab full of secrets in the arena, and returns it. */
   async function leaveSecrets(): Promise<Buffer> {
     const { batch } = open();
     put(batch, SECRET.repeat(600));
@@ -352,7 +352,7 @@ describe('pooled memory', () => {
     return buffer;
   }
 
-  test('is used again, and nothing leaves of what was in it before', async () => {
+  test('is used again, and leaks no bytes of earlier writes', async () => {
     const used = await leaveSecrets();
     const { batch, transport } = open();
     for (const text of ['short', 's', 'a somewhat longer text']) put(batch, text);
@@ -378,7 +378,7 @@ describe('pooled memory', () => {
     expect(slow.transport.writes.map((pieces) => Buffer.concat(pieces).toString())).toEqual(['not sent yet']);
   });
 
-  test('is shared by the batches of one turn, and each sends what is its own', async () => {
+  test('is shared by the batches of one turn; each sends only its own bytes', async () => {
     await leaveSecrets();
     const [left, right] = [open(), open()];
     put(left.batch, 'left');
@@ -391,7 +391,7 @@ describe('pooled memory', () => {
     expect([left.transport.writes[0]!.length, right.transport.writes[0]!.length]).toEqual([2, 1]);
   });
 
-  test('is left by what a blocked transport does not take', async () => {
+  test('is left by bytes that wait for a blocked transport', async () => {
     const slow = open();
     put(slow.batch, 'first');
     slow.batch.append(Buffer.from('LARGE'));
@@ -412,7 +412,7 @@ describe('pooled memory', () => {
     expect(slow.transport.writes[0]!.some((piece) => piece.buffer === buffer.buffer)).toBe(false);
   });
 
-  test('is not held by what waits behind something else', async () => {
+  test('is left by bytes that wait behind buffered bytes of the transport', async () => {
     const slow = open();
     slow.transport.takesAtOnce = false;
     slow.transport.bufferedBytes = 10;
@@ -423,7 +423,7 @@ describe('pooled memory', () => {
     expect(slow.transport.calls).toEqual(['a little']);
   });
 
-  test('is not used again for what is written while the batches leave', async () => {
+  test('is not used again for writes made within the flush', async () => {
     const [first, second] = [open(), open()];
     put(first.batch, 'first');
     const write = first.transport.write.bind(first.transport);
@@ -437,14 +437,14 @@ describe('pooled memory', () => {
     expect([first.transport.calls, second.transport.calls]).toEqual([['first'], ['written in between']]);
   });
 
-  test('is not held between two turns', async () => {
+  test('is not kept by a batch between two turns', async () => {
     const { batch } = open();
     put(batch, 'text');
     await turns(1);
     expect(batch.buffer).toHaveLength(0);
   });
 
-  test('holds no message that is larger than it: that gets memory of its own', async () => {
+  test('is not used for a large message, which gets its own buffer', async () => {
     const { batch, transport } = open();
     const text = 'y'.repeat(40_000);
     put(batch, 'x');

@@ -9,7 +9,7 @@ import { heldBytes } from '../helpers/memory.ts';
 
 const SETTINGS = { thresholdBytes: 1024, level: 3 };
 const ALONE = { serverNoContextTakeover: true, clientNoContextTakeover: true };
-/** Lengths on both sides of the one up to which zlib works at once. */
+/** Lengths below and above the longest message that is compressed synchronously. */
 const LENGTHS = [40, 5000, 32_768, 32_769, 200_000];
 
 function create(role: 'client' | 'server', agreed: Partial<DeflateParameters> = {}): Compression {
@@ -24,8 +24,10 @@ function textOf(length: number, seed = 1): Buffer {
   return Buffer.from(words.join(' ').padEnd(length, '.').slice(0, length));
 }
 
-/** What `done` was called with, when it was called at once. */
-function atOnce(act: (done: (error: Error | undefined, result: Buffer) => void) => void): Buffer | Error | undefined {
+/** Returns the argument of `done` when `act` calls it synchronously, otherwise undefined. */
+function synchronousResult(
+  act: (done: (error: Error | undefined, result: Buffer) => void) => void,
+): Buffer | Error | undefined {
   let outcome: Buffer | Error | undefined;
   act((error, result) => {
     outcome = error ?? result;
@@ -48,7 +50,7 @@ describe('RFC 7692 7.2.3: the examples of the RFC', () => {
     expect(String(await inflated(create('server').inflater, hex(compressed)))).toBe('Hello');
   });
 
-  test('7.2.3.2 the second message refers to the first', async () => {
+  test('7.2.3.2 a second message that refers to the first', async () => {
     const { inflater } = create('server');
     expect(String(await inflated(inflater, hex('f248cdc9c90700')))).toBe('Hello');
     expect(String(await inflated(inflater, hex('f200110000')))).toBe('Hello');
@@ -67,21 +69,24 @@ describe.each([
   ['with context takeover', {}],
   ['without context takeover', ALONE],
 ])('%s', (_, agreed) => {
-  test.each(['client', 'server'] as const)('what the %s deflates the other side inflates, in order', async (role) => {
-    for (const bits of [9, 10, 12, 15]) {
-      const parameters = { ...agreed, clientMaxWindowBits: bits, serverMaxWindowBits: bits };
-      const { deflater } = create(role, parameters);
-      const { inflater } = create(role === 'client' ? 'server' : 'client', parameters);
-      for (const [i, length] of [...LENGTHS, 40, 600, 40].entries()) {
-        const payload = textOf(length, i);
-        const compressed = await deflated(deflater, payload);
-        if (compressed instanceof Error) expect(compressed.message).toBe('the message does not get smaller');
-        else expect(payload.equals((await inflated(inflater, compressed)) as Buffer)).toBe(true);
+  test.each(['client', 'server'] as const)(
+    'messages that the %s deflates are inflated by the other side, in order',
+    async (role) => {
+      for (const bits of [9, 10, 12, 15]) {
+        const parameters = { ...agreed, clientMaxWindowBits: bits, serverMaxWindowBits: bits };
+        const { deflater } = create(role, parameters);
+        const { inflater } = create(role === 'client' ? 'server' : 'client', parameters);
+        for (const [i, length] of [...LENGTHS, 40, 600, 40].entries()) {
+          const payload = textOf(length, i);
+          const compressed = await deflated(deflater, payload);
+          if (compressed instanceof Error) expect(compressed.message).toBe('the message does not get smaller');
+          else expect(payload.equals((await inflated(inflater, compressed)) as Buffer)).toBe(true);
+        }
       }
-    }
-  });
+    },
+  );
 
-  test('several streams in one message, by blocks with BFINAL', async () => {
+  test('a message of several streams (blocks with BFINAL) is inflated', async () => {
     const { inflater } = create('server', agreed);
     const message = Buffer.concat([deflateFinally('one '), deflateFinally('two '), deflateMessage('three')]);
     expect(String(await inflated(inflater, message))).toBe('one two three');
@@ -123,7 +128,7 @@ describe.each([
     expect(lengthOf(await inflated(create('server', agreed).inflater, stream, 600))).toBe(600);
   });
 
-  test('what is no deflate stream is an error, short or long', async () => {
+  test('bytes that are no deflate stream are an error, short or long', async () => {
     for (const length of [10, 100_000]) {
       const outcome = await inflated(create('server', agreed).inflater, Buffer.alloc(length, 0xff));
       expect(outcome).toBeInstanceOf(Error);
@@ -131,7 +136,7 @@ describe.each([
     }
   });
 
-  test('a message that does not get smaller is left to be sent as it is, and leaves no trace', async () => {
+  test('a message that does not get smaller is an error that does not change the context', async () => {
     const { deflater } = create('server', agreed);
     const { inflater } = create('client', agreed);
     for (const length of [0, 1, 100, 50_000]) {
@@ -144,7 +149,7 @@ describe.each([
 });
 
 describe('context takeover', () => {
-  test('a message that came before makes a similar one tiny, at any window it fits in', async () => {
+  test('makes a repeated message tiny in every window that holds it', async () => {
     for (const bits of [10, 11, 15]) {
       const { deflater } = create('server', { serverMaxWindowBits: bits });
       const payload = Buffer.from(Array.from({ length: 500 }, (_, i) => (i * i * 31) & 0x7f));
@@ -153,7 +158,7 @@ describe('context takeover', () => {
     }
   });
 
-  test('one side may have it and the other not', async () => {
+  test('may be agreed on for one side only', async () => {
     const agreed = { clientNoContextTakeover: true };
     const server = create('server', agreed);
     const client = create('client', agreed);
@@ -173,7 +178,7 @@ describe('context takeover', () => {
     }
   });
 
-  test('a connection holds at most the window of each direction, whatever the messages were', async () => {
+  test('keeps at most one window of bytes for each direction of a connection', async () => {
     for (const [bits, limit] of [
       [9, 512],
       [12, 4096],
@@ -191,14 +196,14 @@ describe('context takeover', () => {
         all.push(compression);
       }
       expect(all.length).toBe(count);
-      // The last results, not yet swept, and little else.
+      // The margin covers the last results, which the garbage collector has not freed yet.
       expect(heldBytes() - before).toBeLessThan(count * 2 * limit + 300_000);
     }
   });
 });
 
 describe('without context takeover', () => {
-  test('connections share what compresses and what inflates, each by its window', () => {
+  test('connections with the same window share a deflater and an inflater', () => {
     const factory = new CompressionFactory('server', SETTINGS);
     const make = (agreed: Partial<DeflateParameters>): Compression =>
       factory.create({ ...NO_LIMITS, ...ALONE, ...agreed });
@@ -209,39 +214,39 @@ describe('without context takeover', () => {
     expect(make({ clientMaxWindowBits: 9 }).deflater).toBe(first.deflater);
     expect(make({ serverMaxWindowBits: 9 }).deflater).not.toBe(first.deflater);
     expect(make({ clientNoContextTakeover: false }).isShared).toBe(false);
-    // Clients that keep their context are no reason to compress a broadcast for each of them.
+    // A broadcast is compressed once, even for clients that keep the context of their own messages.
     expect(make({ clientNoContextTakeover: false }).deflater).toBe(first.deflater);
     expect(make({ clientNoContextTakeover: false }).inflater).not.toBe(first.inflater);
   });
 });
 
 describe('zlib', () => {
-  test('cannot compress with a window of 256 bytes: messages are sent as they are', async () => {
+  test('refuses to compress with a window of 256 bytes, but inflates with it', async () => {
     const { deflater } = create('client', { clientMaxWindowBits: 8 });
-    expect(atOnce((done) => deflater.deflate(textOf(500), done))).toEqual(
+    expect(synchronousResult((done) => deflater.deflate(textOf(500), done))).toEqual(
       new Error('zlib cannot compress with a window of 256 bytes'),
     );
     const { inflater } = create('client', { serverMaxWindowBits: 8 });
     expect(String(await inflated(inflater, hex('f248cdc9c90700')))).toBe('Hello');
   });
 
-  test('works at once on messages that are small, and in the thread pool on others', async () => {
+  test('works synchronously on small messages, and in the thread pool on others', async () => {
     const { deflater, inflater } = create('server', ALONE);
-    expect(atOnce((done) => deflater.deflate(textOf(32_768), done))).toBeInstanceOf(Buffer);
-    expect(atOnce((done) => deflater.deflate(textOf(32_769), done))).toBeUndefined();
+    expect(synchronousResult((done) => deflater.deflate(textOf(32_768), done))).toBeInstanceOf(Buffer);
+    expect(synchronousResult((done) => deflater.deflate(textOf(32_769), done))).toBeUndefined();
     const [short, long] = [deflateMessage(textOf(8000)), deflateMessage(textOf(80_000))];
-    expect(atOnce((done) => inflater.inflate(short, 1_048_576, done))).toBeInstanceOf(Buffer);
-    expect(atOnce((done) => inflater.inflate(long, 1_048_576, done))).toBeUndefined();
-    // What swells keeps nobody waiting either.
+    expect(synchronousResult((done) => inflater.inflate(short, 1_048_576, done))).toBeInstanceOf(Buffer);
+    expect(synchronousResult((done) => inflater.inflate(long, 1_048_576, done))).toBeUndefined();
+    // A short message with a long result is inflated in the thread pool as well.
     const [little, much] = [deflateMessage(Buffer.alloc(65_536)), deflateMessage(Buffer.alloc(65_537))];
-    expect(atOnce((done) => inflater.inflate(little, 1_048_576, done))).toBeInstanceOf(Buffer);
-    expect(atOnce((done) => inflater.inflate(much, 1_048_576, done))).toBeUndefined();
+    expect(synchronousResult((done) => inflater.inflate(little, 1_048_576, done))).toBeInstanceOf(Buffer);
+    expect(synchronousResult((done) => inflater.inflate(much, 1_048_576, done))).toBeUndefined();
     expect(lengthOf(await inflated(inflater, much))).toBe(65_537);
-    // Waits for all: they end in order of their coming.
+    // Transforms end in the order of their calls, so this one ends after all others.
     expect(await inflated(inflater, long)).toBeInstanceOf(Buffer);
   });
 
-  test('works on four long messages at a time, and on all in the end', async () => {
+  test('works on four long messages at a time, and finishes all', async () => {
     const { deflater } = create('server', ALONE);
     const payload = textOf(100_000);
     let running = 0;
@@ -251,13 +256,13 @@ describe('zlib', () => {
       return deflated(deflater, payload).finally(() => running--);
     });
     expect(running).toBe(60);
-    // Each would have its buffers already.
+    // Transforms that wait have no memory of zlib yet.
     expect(process.memoryUsage().external - native).toBeLessThan(10 * 65_536 + 100_000);
     const lengths = (await Promise.all(outcomes)).map(lengthOf);
     expect(new Set(lengths).size).toBe(1);
   });
 
-  test('a result holds no more memory than twice its own', async () => {
+  test('returns results that hold at most twice their length of memory', async () => {
     for (const agreed of [{}, ALONE]) {
       const compressed = deflateMessage(randomBytes(5000));
       const inflater = create('server', agreed).inflater;
@@ -266,7 +271,7 @@ describe('zlib', () => {
     }
   });
 
-  test.each([1, 9])('level %i is heeded', async (level) => {
+  test.each([1, 9])('compresses with level %i', async (level) => {
     const { deflater } = new CompressionFactory('server', { ...SETTINGS, level }).create({ ...NO_LIMITS, ...ALONE });
     const payload = textOf(30_000);
     const sizes = [1, 9].map((each) => deflateMessage(payload, { level: each }).length);
