@@ -39,7 +39,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
     expect(headers['Sec-WebSocket-Protocol']).toBe('chat, superchat');
   });
 
-  test('RFC 7692 7.1: compression is offered, and what the server agrees to is taken', () => {
+  test('RFC 7692 7.1: compression is offered, and the answer of the server is checked', () => {
     const offer = { protocols: [], deflate: NO_LIMITS };
     expect(buildHandshakeHeaders(KEY, offer)['Sec-WebSocket-Extensions']).toBe(
       'permessage-deflate; client_max_window_bits',
@@ -59,7 +59,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
     }
   });
 
-  test('RFC 6455 4.2.1: the server accepts what the client asks', () => {
+  test('RFC 6455 4.2.1: the server accepts the request of the client', () => {
     const key = newHandshakeKey();
     const entries = Object.entries(buildHandshakeHeaders(key, { protocols: ['a', 'b'], deflate: undefined }));
     const headers = Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value]));

@@ -14,14 +14,14 @@ function requestOf(lines: readonly string[], start = START): string {
   return `${[start, ...lines].join('\r\n')}\r\n\r\n`;
 }
 
-/** The usual request with one header in place of the one of the same name, or behind all. */
+/** Builds the usual request with one header replaced, or added at the end. */
 function withHeader(line: string): string {
   const name = line.split(':', 1)[0]!.toLowerCase();
   return requestOf([...LINES.filter((usual) => !usual.toLowerCase().startsWith(`${name}:`)), line]);
 }
 
 describe('RFC 6455 4.1: a plain upgrade request', () => {
-  test('is read as it stands there', () => {
+  test('is read with its target, headers and text', () => {
     const text = requestOf(LINES);
     expect(readFastUpgradeRequest(text)).toEqual({
       method: 'GET',
@@ -43,7 +43,7 @@ describe('RFC 6455 4.1: a plain upgrade request', () => {
     ['Chromium', ['Connection: Upgrade', 'Pragma: no-cache', 'User-Agent: Mozilla/5.0 (X11; Linux x86_64) "x" {y}']],
     ['ws and undici', ['connection: Upgrade', 'SEC-WEBSOCKET-EXTENSIONS: permessage-deflate; client_max_window_bits']],
     ['a proxy', ['Connection: upgrade', 'X-Forwarded-For: 192.0.2.1, 10.0.0.1', 'Cookie: a=b; c=~`!@#$%^&*()_+|']],
-  ])('of %s is taken', (_, changed) => {
+  ])('of %s is read', (_, changed) => {
     const lines = [...LINES.filter((line) => !line.startsWith('Connection')), ...changed];
     const headers = readFastUpgradeRequest(requestOf(lines))?.headers;
     const expected = lines.map((line) => {
@@ -54,20 +54,20 @@ describe('RFC 6455 4.1: a plain upgrade request', () => {
   });
 
   test.each(['/', '//a', '/%C3%A4/../b', '/a;b?c=[d]&e={"f":1}|\\^`<>', '/?', `/${'~'.repeat(500)}`])(
-    'has any target that a URL may lead to: %s',
+    'may have the target %s',
     (target) => {
       expect(readFastUpgradeRequest(requestOf(LINES, `GET ${target} HTTP/1.1`))?.url).toBe(target);
     },
   );
 
-  test('has names that are members of objects as well', () => {
+  test('may have header names that are members of Object.prototype', () => {
     const headers = readFastUpgradeRequest(withHeader('Constructor: 1'))!.headers;
     expect(headers['constructor']).toBe('1');
     expect(Object.getPrototypeOf(headers)).toBeNull();
     expect(readFastUpgradeRequest(requestOf(LINES))!.headers['constructor']).toBeUndefined();
   });
 
-  test('is none when it is cut anywhere', () => {
+  test('is refused when it is cut at any byte', () => {
     const text = requestOf(LINES);
     for (let i = 0; i < text.length; i++) expect(readFastUpgradeRequest(text.slice(0, i))).toBeUndefined();
   });
@@ -161,7 +161,7 @@ describe('is left to Node', () => {
     expect(readFastUpgradeRequest(requestOf(LINES.filter((line) => !line.startsWith(name))))).toBeUndefined();
   });
 
-  test('what stands behind the empty line', () => {
+  test('a request with bytes behind the empty line', () => {
     for (const behind of ['a', '\r\n', 'GET / HTTP/1.1\r\n\r\n']) {
       expect(readFastUpgradeRequest(requestOf(LINES) + behind)).toBeUndefined();
     }

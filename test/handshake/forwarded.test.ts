@@ -47,22 +47,22 @@ describe('RFC 7239 section 4', () => {
     'for="a\u0001"',
     'for=ä',
     '"for"=a',
-  ])('%j cannot be read', (text) => {
+  ])('%j is refused', (text) => {
     expect(parseForwarded(text)).toBeUndefined();
   });
 
-  test('a quoted string that a client leaves open swallows nothing: the header is refused', () => {
+  test('a header with an open quoted string, which could swallow later elements, is refused', () => {
     expect(parseForwarded('for="6.6.6.6, for=192.0.2.1')).toBeUndefined();
     expect(parseForwarded('for=6.6.6.6;x=", for="[2001:db8::1]"')).toBeUndefined();
   });
 
-  test('names of members of objects are names like others', () => {
+  test('names of members of Object.prototype are read like other names', () => {
     const [element] = parseForwarded('__proto__=1;constructor=2') ?? [];
     expect(element?.get('__proto__')).toBe('1');
     expect(element?.get('toString')).toBeUndefined();
   });
 
-  test('it is linear', () => {
+  test('parseForwarded() takes linear time', () => {
     for (const piece of ['for=a,', '"', '\\', ' ', ';', ',', 'a']) {
       expect(
         cpuMillisecondsFor(() => void parseForwarded(piece.repeat(400_000))),

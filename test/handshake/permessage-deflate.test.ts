@@ -15,12 +15,12 @@ const OPEN: DeflateParameters = {
 };
 const ALONE: DeflateParameters = { ...OPEN, serverNoContextTakeover: true, clientNoContextTakeover: true };
 
-/** The server's answer to a header, undefined when it declines. */
+/** Returns the server's answer to an offer, undefined when the server declines. */
 function answerTo(header: string, wanted: DeflateParameters = OPEN): string | undefined {
   return acceptOffer(parseExtensions(header)!, wanted)?.answer;
 }
 
-/** What a client makes of an answer: the parameters, or what is wrong. */
+/** Returns the client's result for an answer: the parameters, or the text of the violation. */
 function readAnswer(
   header: string,
   offered: DeflateParameters | undefined = OPEN,
@@ -44,19 +44,19 @@ describe('RFC 7692 7.1: the server chooses', () => {
       'permessage-deflate; client_max_window_bits=12; server_max_window_bits=11; client_no_context_takeover; server_no_context_takeover',
       'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11; client_max_window_bits=12',
     ],
-  ])('a server without wishes answers %s', (offer, answer) => {
+  ])('a server with default settings answers %s', (offer, answer) => {
     expect(answerTo(offer)).toBe(answer);
   });
 
   test.each([
     ['another extension', 'x-webkit-deflate-frame, bbf-usp-protocol'],
     ['an unknown parameter', 'permessage-deflate; level=9'],
-    ['a parameter of an object', 'permessage-deflate; constructor'],
+    ['a parameter named like a member of Object.prototype', 'permessage-deflate; constructor'],
     ['a parameter twice', 'permessage-deflate; server_no_context_takeover; server_no_context_takeover'],
     ['a window twice', 'permessage-deflate; client_max_window_bits; client_max_window_bits=10'],
-    ['a value where none belongs', 'permessage-deflate; server_no_context_takeover=true'],
-    ['a value where none belongs, client', 'permessage-deflate; client_no_context_takeover=1'],
-    ['no value where one belongs', 'permessage-deflate; server_max_window_bits'],
+    ['a value where none is allowed', 'permessage-deflate; server_no_context_takeover=true'],
+    ['a value where none is allowed, client', 'permessage-deflate; client_no_context_takeover=1'],
+    ['no value where one is needed', 'permessage-deflate; server_max_window_bits'],
     ['a window that zlib cannot compress with', 'permessage-deflate; server_max_window_bits=8'],
     ['too small a window', 'permessage-deflate; server_max_window_bits=7'],
     ['too large a window', 'permessage-deflate; client_max_window_bits=16'],
@@ -66,13 +66,13 @@ describe('RFC 7692 7.1: the server chooses', () => {
     ['no number', 'permessage-deflate; client_max_window_bits=1x'],
     ['a negative number', 'permessage-deflate; client_max_window_bits=-9'],
     ['another case', 'Permessage-Deflate'],
-  ])('%s is declined, and so is nothing', (_, offer) => {
+  ])('%s is declined, and so is an empty offer', (_, offer) => {
     expect(answerTo(offer)).toBeUndefined();
     expect(answerTo(`${offer}, permessage-deflate`)).toBe('permessage-deflate');
     expect(acceptOffer([], OPEN)).toBeUndefined();
   });
 
-  test('the first offer that can be met is taken', () => {
+  test('the first offer that the server can meet is accepted', () => {
     expect(
       answerTo(
         'permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=10, permessage-deflate',
@@ -95,7 +95,7 @@ describe('RFC 7692 7.1: the server chooses', () => {
     );
   });
 
-  test('RFC 7692 7.1.2.2: the window of a client that cannot limit it is not limited; then nothing of it is kept', () => {
+  test('RFC 7692 7.1.2.2: a client that cannot limit its window must not use context takeover instead', () => {
     const small = { ...OPEN, clientMaxWindowBits: 10 };
     expect(acceptOffer(parseExtensions('permessage-deflate')!, small)).toEqual({
       parameters: { ...OPEN, clientNoContextTakeover: true },
@@ -119,7 +119,7 @@ describe('RFC 7692 7.1: the client', () => {
     expect(buildOffer({ ...OPEN, ...wanted })).toBe(offer);
   });
 
-  test('takes what the server agrees to', () => {
+  test('accepts the parameters of the answer', () => {
     expect(checkAnswer([], OPEN)).toBeUndefined();
     expect(checkAnswer([], undefined)).toBeUndefined();
     expect(readAnswer('permessage-deflate')).toEqual(OPEN);
@@ -130,7 +130,7 @@ describe('RFC 7692 7.1: the client', () => {
     ).toEqual({ ...ALONE, serverMaxWindowBits: 8, clientMaxWindowBits: 8 });
   });
 
-  test('keeps to what it has offered of itself, whatever the server says', () => {
+  test('keeps the limits that it offered for itself, whatever the server answers', () => {
     const offered = { ...OPEN, clientNoContextTakeover: true, clientMaxWindowBits: 10 };
     expect(readAnswer('permessage-deflate', offered)).toEqual(offered);
     expect(readAnswer('permessage-deflate; client_max_window_bits=9', offered)).toEqual({
@@ -174,12 +174,12 @@ describe('RFC 7692 7.1: the client', () => {
     expect(readAnswer(header, { ...OPEN, ...offered })).toBe(problem);
   });
 
-  test('refuses an answer to no offer', () => {
+  test('refuses an answer without an offer', () => {
     expect(checkAnswer(parseExtensions('permessage-deflate')!, undefined)).toBe(NOT_OFFERED);
   });
 });
 
-test('both roles of the library agree, whatever they want', () => {
+test('client and server of the library agree with any settings', () => {
   const bits = [8, 9, 12, 15];
   let agreements = 0;
   for (const flags of Array.from({ length: 16 }, (_, i) => i)) {

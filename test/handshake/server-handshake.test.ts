@@ -29,7 +29,7 @@ function check(
   return checkUpgradeRequest({ method: 'GET', httpVersion: '1.1', headers: { ...HEADERS, ...headers }, ...request });
 }
 
-/** The status of the refusal, or 101. */
+/** Returns the status of the refusal, or 101. */
 function statusOf(headers: HandshakeHeaders, request: Partial<UpgradeRequest> = {}): number {
   const result = check(headers, request);
   return result.isValid ? 101 : result.status;
@@ -66,7 +66,11 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   });
 
   test('RFC 6455 4.2.1: a request without Host is refused with 400', () => {
-    expect(check({ host: undefined })).toEqual({ isValid: false, status: 400, reason: 'a WebSocket handshake needs a Host header' });
+    expect(check({ host: undefined })).toEqual({
+      isValid: false,
+      status: 400,
+      reason: 'a WebSocket handshake needs a Host header',
+    });
   });
 
   test.each(['websocket', 'WebSocket', 'WEBSOCKET', 'h2c, websocket'])(
@@ -77,7 +81,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   );
 
   test.each([undefined, '', 'h2c', 'websocket/13', 'websockets'])(
-    'RFC 6455 4.2.1: Upgrade: %s is refused with 426 and the header that is wanted',
+    'RFC 6455 4.2.1: Upgrade: %s is refused with 426 and an Upgrade header',
     (upgrade) => {
       expect(check({ upgrade })).toEqual({
         isValid: false,
@@ -103,7 +107,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   );
 
   test.each([undefined, '', '8', '12', '14', '013', '13, 8', '13.0', '0x0d'])(
-    'RFC 6455 4.2.2: version %s is refused with 426 and the version that is spoken',
+    'RFC 6455 4.2.2: version %s is refused with 426 and the supported version',
     (version) => {
       expect(check({ 'sec-websocket-version': version })).toEqual({
         isValid: false,
@@ -162,7 +166,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   });
 
   test.each(['', ';', 'a; b=', 'x'.repeat(4097), ['a', ';']])(
-    'RFC 6455 9.1: extensions that cannot be read are refused with 400 (row %#)',
+    'RFC 6455 9.1: malformed extensions are refused with 400 (row %#)',
     (extensions) => {
       expect(statusOf({ 'sec-websocket-extensions': extensions })).toBe(400);
     },
@@ -178,7 +182,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
   });
 
   test.each(['', 'a b', 'a, a', 'ä', ['a', 'a']])(
-    'RFC 6455 11.3.4: subprotocols that are no tokens, or not unique, are refused with 400 (%j)',
+    'RFC 6455 11.3.4: invalid or repeated subprotocols are refused with 400 (%j)',
     (protocol) => {
       expect(statusOf({ 'sec-websocket-protocol': protocol })).toBe(400);
     },
@@ -224,13 +228,13 @@ describe('RFC 6455 4.2.2: the answer of the server', () => {
     [['a', 'b'], ['c', 'b'], 'b'],
     [['a'], ['b'], undefined],
     [['chat'], ['Chat'], undefined],
-  ])('RFC 6455 4.2.2: of %j and the offer %j the server takes %j', (supported, offered, expected) => {
+  ])('RFC 6455 4.2.2: a server with %j chooses from the offer %j: %j', (supported, offered, expected) => {
     expect(chooseProtocol(supported, offered)).toBe(expected);
   });
 });
 
 describe('RFC 9110 5.2: headers that occur more than once', () => {
-  test('single() takes one value, joined() all of them', () => {
+  test('single() returns the only value, joined() returns all values', () => {
     expect([single('a'), single(['a']), single(['a', 'b']), single(undefined)]).toEqual([
       'a',
       undefined,
