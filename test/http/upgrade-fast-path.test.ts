@@ -24,10 +24,11 @@ afterAll(() => expectNoOpenSockets());
 interface Setup {
   readonly server: Server;
   readonly port: number;
-  readonly reader: UpgradeFastPath;
+  readonly fastPath: UpgradeFastPath;
   readonly router: UpgradeRouter;
-  /** The upgrade requests that Node has read, and those of both ways. */
+  /** The upgrade requests that Node has parsed. */
   readonly byNode: IncomingMessage[];
+  /** All upgrade requests, from Node and from the fast path. */
   readonly taken: { request: UpgradeRequest; socket: Duplex; head: string }[];
   /** The connections that Node's own listener was given. */
   readonly handedOver: () => number;
@@ -48,7 +49,7 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     count++;
     nodes.call(this, socket);
   });
-  const reader = UpgradeFastPath.of(server)!;
+  const fastPath = UpgradeFastPath.of(server)!;
   const router = UpgradeRouter.of(server);
   const [byNode, taken]: [IncomingMessage[], Setup['taken']] = [[], []];
   const acceptor = {
@@ -62,7 +63,7 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     router.add('/', acceptor);
     onTestFinished(() => router.remove('/'));
   }
-  return { server, port: await listen(server), reader, router, byNode, taken, handedOver: () => count };
+  return { server, port: await listen(server), fastPath, router, byNode, taken, handedOver: () => count };
 }
 
 async function askStatus(port: number, text: string): Promise<number> {
@@ -73,7 +74,7 @@ async function askStatus(port: number, text: string): Promise<number> {
   return status;
 }
 
-/** A connection that the server has seen. */
+/** Connects a client, and returns it with its socket on the server. */
 async function connectTo({ server, port }: Setup): Promise<[client: RawClient, socket: Socket]> {
   const [[socket], client] = (await Promise.all([once(server, 'connection'), RawClient.connect(port)])) as [
     [Socket],
@@ -82,7 +83,7 @@ async function connectTo({ server, port }: Setup): Promise<[client: RawClient, s
   return [client, socket];
 }
 
-/** Not `once`, which takes an 'error' for a failure. */
+/** Resolves on 'close'. `once` would reject on 'error'. */
 function closeOf(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     socket.on('close', () => resolve());
@@ -94,7 +95,7 @@ function plainRequest(path: string, headerLines = ''): string {
 }
 
 describe('a plain upgrade request', () => {
-  test('goes to the router, and Node sees nothing of it', async () => {
+  test('goes to the router, and not to Node', async () => {
     const setup = await start();
     const client = await RawClient.request(setup.port, { behind: Buffer.from('early') });
     expect((await client.answered).status).toBe(403);
@@ -105,7 +106,7 @@ describe('a plain upgrade request', () => {
     expect([setup.byNode.length, setup.handedOver()]).toEqual([0, 0]);
   });
 
-  test('leaves a socket with an error listener, that is not being read and has no listeners of the reader', async () => {
+  test('passes on a paused socket with an error listener and no listener of the fast path', async () => {
     const setup = await start();
     const accepted = createDeferred<Socket>();
     setup.router.add('/b', { accept: (_, socket) => accepted.resolve(socket as Socket) });
@@ -122,15 +123,15 @@ describe('a plain upgrade request', () => {
     expect(errors).toEqual([]);
   });
 
-  test('for a path that nobody has is answered with 404', async () => {
+  test('for a path without an acceptor is answered with 404', async () => {
     const setup = await start();
     expect(await askStatus(setup.port, handshakeRequest({ path: '/none' }))).toBe(404);
     expect(setup.handedOver()).toBe(0);
   });
 });
 
-describe('all else goes to Node', () => {
-  test('what is shorter than an empty line, and an upgrade request with bytes behind that end like one', async () => {
+describe('every other request goes to Node', () => {
+  test('bytes shorter than an empty line, and an upgrade request whose early bytes end with one', async () => {
     const setup = await start();
     expect(await askStatus(setup.port, '\n\n?')).toBe(400);
     const client = await RawClient.request(setup.port, { behind: Buffer.from('early\r\n\r\n') });
@@ -141,7 +142,7 @@ describe('all else goes to Node', () => {
     expect([setup.byNode.length, setup.handedOver()]).toEqual([1, 2]);
   });
 
-  test('plain requests, one behind another, and long ones', async () => {
+  test('plain requests, pipelined and long ones', async () => {
     const setup = await start();
     expect((await requestPath(setup.port, '/a')).body).toBe('GET /a 0');
     const body = 'x'.repeat(300_000);
@@ -193,14 +194,14 @@ describe('all else goes to Node', () => {
     expect(setup.byNode).toHaveLength(1);
   });
 
-  test('no HTTP, which is answered with 400', async () => {
+  test('bytes that are no HTTP, which are answered with 400', async () => {
     const setup = await start();
     expect(await askStatus(setup.port, 'hello\r\n\r\n')).toBe(400);
   });
 
   test('everything while the router has no acceptor', async () => {
     const setup = await start({ hasAcceptor: false });
-    // Without any 'upgrade' listener it is a request as any other.
+    // Without an 'upgrade' listener Node serves the request as an ordinary one.
     expect(await askStatus(setup.port, handshakeRequest({ headers: ['X: y'] }))).toBe(200);
     expect(setup.handedOver()).toBe(1);
   });
@@ -212,7 +213,7 @@ describe('all else goes to Node', () => {
       'the program decides what is an upgrade',
       (server) => void Object.assign(server, { shouldUpgradeCallback: () => true }),
     ],
-  ])('everything while %s, also from who has connected before', async (_, change) => {
+  ])('everything while %s, even from clients that connected before', async (_, change) => {
     const setup = await start();
     const [before] = await connectTo(setup);
     change(setup.server);
@@ -237,7 +238,7 @@ describe('all else goes to Node', () => {
 });
 
 describe('a client that sends nothing', () => {
-  test('is left to Node after a second, and served when it asks at last', async () => {
+  test('is left to Node after a second, and served when its request comes', async () => {
     const clock = useFakeClock();
     const setup = await start();
     const [client] = await connectTo(setup);
@@ -257,7 +258,7 @@ describe('a client that sends nothing', () => {
     expect(setup.byNode).toHaveLength(2);
   });
 
-  test('and ends its side is let go at once', async () => {
+  test('and ends its side is closed at once', async () => {
     const setup = await start();
     const [client] = await connectTo(setup);
     client.socket.end();
@@ -266,7 +267,7 @@ describe('a client that sends nothing', () => {
     expect(setup.handedOver()).toBe(0);
   });
 
-  test.each([true, false])('and resets is told to clientError, listened to: %s', async (isListened) => {
+  test.each([true, false])('and resets is reported to clientError, with a listener: %s', async (isListened) => {
     const setup = await start();
     const errors: unknown[] = [];
     if (isListened) setup.server.on('clientError', (...parameters: unknown[]) => void errors.push(parameters));
@@ -279,19 +280,19 @@ describe('a client that sends nothing', () => {
     expect([errors, socket.destroyed]).toEqual([isListened ? [told] : [], true]);
   });
 
-  test('is left to Node by release(), which then counts it among its own', async () => {
+  test('is left to Node by release(), so that closeAllConnections() closes it', async () => {
     const setup = await start();
     const [client] = await connectTo(setup);
-    setup.reader.release();
+    setup.fastPath.release();
     expect([setup.handedOver(), timers.pendingTicks]).toEqual([1, 0]);
     setup.server.closeAllConnections();
     await client.ended;
-    setup.reader.release();
+    setup.fastPath.release();
     expect(setup.handedOver()).toBe(1);
   });
 });
 
-test('a server whose connections have no listener, or others as well, remains as it is', () => {
+test('a server with no or several connection listeners remains unchanged', () => {
   const [bare, crowded] = [createServer(), createServer()];
   bare.removeAllListeners('connection');
   crowded.on('connection', () => {});

@@ -20,7 +20,7 @@ const LINGER_MS = 5000;
 afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
 
-/** Accepts nobody, and answers with its name so that a test sees who was asked. */
+/** Refuses everybody with its name as the body, so that a test sees which acceptor was called. */
 class NamedAcceptor implements UpgradeAcceptor {
   readonly name: string;
   readonly requests: UpgradeRequest[] = [];
@@ -47,7 +47,7 @@ async function startServer(): Promise<Listening> {
   return { server, router: UpgradeRouter.of(server), port };
 }
 
-/** Asks for an upgrade and ends as a decent client does. */
+/** Asks for an upgrade, reads the answer and ends the connection in order. */
 async function ask(port: number, path: string): Promise<HttpAnswer> {
   const client = await RawClient.request(port, { path });
   const answer = await client.answered;
@@ -62,7 +62,7 @@ async function whoAnswers(port: number, path: string): Promise<string> {
   return status === 403 ? body.trim() : String(status);
 }
 
-/** A server that refuses everybody, and its socket. */
+/** Starts a server that refuses everybody, and returns the refused socket. */
 async function startRefusing(
   ...parameters: [status: number, text: string, headers?: Record<string, string>]
 ): Promise<{ port: number; refused: Promise<Duplex>; closed: Promise<void> }> {
@@ -79,7 +79,7 @@ async function startRefusing(
 }
 
 describe('the acceptor of a path', () => {
-  test('is found by path, without query, with or without one trailing slash', async () => {
+  test('is found by the path without query, with or without one trailing slash', async () => {
     const { router, port } = await startServer();
     expect(router.add('/chat', new NamedAcceptor('chat'))).toBe(true);
     expect(router.add('/chat/room', new NamedAcceptor('room'))).toBe(true);
@@ -113,7 +113,7 @@ describe('the acceptor of a path', () => {
     expect(await whoAnswers(port, target)).toBe(name);
   });
 
-  test('comes before the one for all paths', async () => {
+  test('takes precedence over the acceptor for all paths', async () => {
     const { router, port } = await startServer();
     router.add(undefined, new NamedAcceptor('all'));
     router.add('/chat', new NamedAcceptor('chat'));
@@ -150,7 +150,7 @@ describe('the acceptor of a path', () => {
     socket.destroy();
   });
 
-  test('does not bring the process down when the client resets while it thinks', async () => {
+  test('can be slow: a client that resets meanwhile causes no uncaught error', async () => {
     const { router, port } = await startServer();
     const accepted = createDeferred<Duplex>();
     router.add('/chat', { accept: (_, socket) => accepted.resolve(socket) });
@@ -173,13 +173,13 @@ describe('normalizePath()', () => {
     ['/', '/'],
     ['', '/'],
     ['a/b', '/a/b'],
-  ])('makes of "%s" "%s"', (path, expected) => {
+  ])('turns "%s" into "%s"', (path, expected) => {
     expect(normalizePath(path)).toBe(expected);
   });
 });
 
 describe('a router', () => {
-  test('is the same for the same server, and another for another', async () => {
+  test('is one object for each server', async () => {
     const [one, two] = [createServer(), createServer()];
     expect(UpgradeRouter.of(one)).toBe(UpgradeRouter.of(one));
     expect(UpgradeRouter.of(one)).not.toBe(UpgradeRouter.of(two));
@@ -197,14 +197,14 @@ describe('a router', () => {
     router.remove(undefined);
     router.remove(undefined);
     expect(server.listenerCount('upgrade')).toBe(0);
-    // As if the library were not there.
+    // Node answers the request as if the library were not there.
     const client = await RawClient.request(port, { headers: ['Connection: close'], without: ['Connection'] });
     expect((await client.answered).status).toBe(200);
     router.add('/a', new NamedAcceptor('a'));
     expect(await whoAnswers(port, '/a')).toBe('a');
   });
 
-  test('answers 404 for a path that nobody has', async () => {
+  test('answers 404 for a path without an acceptor', async () => {
     const { router, port } = await startServer();
     router.add('/chat', new NamedAcceptor('chat'));
     const answer = await ask(port, '/other');
@@ -212,7 +212,7 @@ describe('a router', () => {
     expect(answer.body).toBe('no WebSocket server has this path\n');
   });
 
-  test('leaves a path that nobody has to other listeners, with an error listener', async () => {
+  test('leaves a path without an acceptor to other listeners, with an error listener', async () => {
     const { server, router, port } = await startServer();
     router.add('/chat', new NamedAcceptor('chat'));
     const seen: Socket[] = [];
@@ -241,7 +241,7 @@ describe('a router', () => {
 });
 
 describe('a refusal', () => {
-  test('is a complete HTTP answer behind which the connection ends', async () => {
+  test('is a complete HTTP answer, after which the connection ends', async () => {
     const { port, closed } = await startRefusing(426, 'spräche 13', {
       'Sec-WebSocket-Version': '13',
       Upgrade: 'websocket',
@@ -264,7 +264,7 @@ describe('a refusal', () => {
     expect((await ask(port, '/')).lines[0]).toBe('HTTP/1.1 499 ');
   });
 
-  test('reaches a client that is still sending, and lets it finish', async () => {
+  test('reaches a client that is still sending, without a reset', async () => {
     const { port, closed } = await startRefusing(403, 'no');
     const client = await RawClient.request(port);
     const answered = client.answered;
@@ -280,7 +280,7 @@ describe('a refusal', () => {
     await closed;
   });
 
-  test('ends a client that keeps its side open, in time', async () => {
+  test('destroys the socket of a client that keeps its side open, after 5 seconds', async () => {
     const clock = useFakeClock();
     const { port, refused, closed } = await startRefusing(403, 'no');
     const client = await RawClient.request(port);
@@ -294,7 +294,7 @@ describe('a refusal', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('leaves no deadline behind a client that ends', async () => {
+  test('leaves no deadline when the client ends its side', async () => {
     useFakeClock();
     const { port, closed } = await startRefusing(403, 'no');
     await ask(port, '/');
@@ -302,7 +302,7 @@ describe('a refusal', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('of a client that has gone is nothing', async () => {
+  test('of a client that has gone does nothing', async () => {
     const { router, port } = await startServer();
     const accepted = createDeferred<Duplex>();
     router.add(undefined, { accept: (_, socket) => accepted.resolve(socket) });
@@ -317,7 +317,7 @@ describe('a refusal', () => {
     expect(timers.pendingTicks).toBe(0);
   });
 
-  test('of a client that resets meanwhile does not bring the process down', async () => {
+  test('of a client that resets meanwhile causes no uncaught error', async () => {
     const { port, closed } = await startRefusing(403, 'no');
     const client = await RawClient.request(port);
     client.socket.resetAndDestroy();
