@@ -1,109 +1,108 @@
-/** Bytes as data. */
+/** The bytes of a payload, described as data. */
 export type Payload =
-  /** Hex. */
+  /** Bytes as hex. */
   | string
-  /** Hex, over and over, up to a length. */
+  /** Bytes as hex, repeated up to a length. */
   | { readonly pattern: string; readonly bytes: number }
-  /** A piece of a generated file; each message of an exchange takes another piece. */
+  /** A piece of a generated file. Each message of an exchange takes another piece. */
   | { readonly corpus: CorpusName; readonly bytes: number };
 
-/** What the compressed messages are made of. */
+/** The generated file from which compressed messages are taken. */
 export type CorpusName = 'records' | 'bitmap' | 'prose' | 'markup' | 'archive';
 
-/** Text or bytes. */
+/** The kind of a message. */
 export type DataKind = 'text' | 'binary';
 
-/** One frame. */
+/** Sends one frame. */
 export interface FrameStep {
-  /** First byte: FIN, RSV bits and opcode. */
+  /** The first byte: FIN, RSV bits and opcode. */
   readonly frame: number;
   readonly payload: Payload;
-  /** Length that the header tells, when it is not that of the payload. {@link RestStep} sends what is missing. */
+  /** The length in the header, when it differs from that of the payload. A {@link RestStep} sends the missing bytes. */
   readonly announcedBytes?: number;
-  /** Size of the length field, when it is not the shortest. */
+  /** The size of the length field, when it is not the shortest. */
   readonly lengthBytes?: 2 | 8;
-  /** Masks where the role forbids it, and does not where the role demands it. */
+  /** True for a frame that is masked where the role forbids it, or unmasked where the role demands a mask. */
   readonly isMaskWrong?: true;
 }
 
-/** More of the payload of the frame before. */
+/** Sends more payload bytes of the previous frame. */
 export interface RestStep {
   readonly rest: string;
 }
 
-/** A message, in frames of at most `fragmentBytes`. */
+/** Sends a message in frames of at most `fragmentBytes`. */
 export interface MessageStep {
   readonly message: DataKind;
   readonly payload: Payload;
   readonly fragmentBytes?: number;
 }
 
-/** Messages, each sent when the one before has come back. */
+/** Sends messages one by one, each after the echo of the previous one. */
 export interface ExchangeStep {
   readonly exchange: number;
   readonly message: DataKind;
   readonly payload: Payload;
-  /** Largest frame. What is cut is the compressed message. */
+  /** The largest frame. A compressed message is fragmented after compression. */
   readonly fragmentBytes?: number;
 }
 
-/** Waits. */
+/** Waits for the peer. */
 export interface WaitStep {
   readonly wait:
-    | /** until one more of the expected events has come. */ 'event'
-    | /** for a while in which the peer must not end the connection. */ 'quiet'
-    | /** until the peer ends the connection; going on instead is lenient. */ 'failure';
+    | /** Waits until one more expected event has arrived. */ 'event'
+    | /** Waits for a while in which the peer must not end the connection. */ 'quiet'
+    | /** Waits until the peer ends the connection. A peer that does not end it yet is not strict. */ 'failure';
 }
 
 export type Step = FrameStep | RestStep | MessageStep | ExchangeStep | WaitStep;
 
-/** What must come from the peer. */
+/** A message or pong that must arrive from the peer. */
 export type Expected =
   | { readonly message: DataKind; readonly payload: Payload }
   | { readonly pong: true; readonly payload: Payload };
 
 /** How the connection must end. */
 export interface Ending {
-  /** Who begins. When it is the runner and no step has sent a close frame, one with 1000 follows the last event. */
+  /** The side that closes first. A runner that has sent no close frame in a step sends 1000 after the last event. */
   readonly by: 'runner' | 'peer';
-  /** Which codes the peer's close frame may have. */
+  /** The codes that the close frame of the peer may have. */
   readonly codes: readonly (number | 'none')[];
-  /** Whether the peer must send a close frame. Otherwise it may also just end TCP. */
+  /** True when the peer must send a close frame, false when ending TCP is enough. */
   readonly isClean: boolean;
 }
 
-/** What a side asks of the other's compressor (RFC 7692 section 7.1). */
+/** The limits that one side requests for the compressor of the other (RFC 7692 section 7.1). */
 export interface DeflateRequest {
   readonly noContextTakeover: boolean;
-  /** Undefined: does not ask for a window. */
+  /** The largest window, undefined when none is requested. */
   readonly maxWindowBits: number | undefined;
 }
 
-/** One case: what the runner sends to a peer that echoes messages, and what must come of it. */
+/** One case: the steps of the runner against a peer that echoes messages, and the expected result. */
 export interface ConformanceCase {
-  /** Category, family, number. */
+  /** Category, family and number, separated by dots. */
   readonly id: string;
   readonly title: string;
   readonly steps: readonly Step[];
   /**
-   * How the bytes are cut into writes: a number of bytes, or a write for each frame. By default all that is sent without
-   * a wait in between is one write.
+   * The size of each write: a number of bytes, or one frame. By default, all bytes up to the next wait are one write.
    */
   readonly chop?: number | 'frames' | undefined;
   readonly expected: readonly Expected[];
-  /** What may come instead from a peer that is less strict. */
+  /** The events that may arrive instead from a less strict peer. */
   readonly lenient?: readonly Expected[];
   readonly ending: Ending;
-  /** The RFC leaves open what the peer does: whatever it is, it is told and not judged. */
+  /** True when the RFC leaves open what the peer does: the behaviour is reported and not judged. */
   readonly isInformational?: true;
   /** Requests for compression in order of preference. By default there is no compression. */
   readonly deflate?: readonly DeflateRequest[];
 }
 
-/** Ends in order: the runner closes with 1000, the peer answers. */
+/** An orderly end: the runner closes with 1000 and the peer answers. */
 export const CLOSES_IN_ORDER: Ending = { by: 'runner', codes: [1000], isClean: true };
 
-/** The peer must fail the connection, with a close frame of this code or none. */
+/** An end in which the peer fails the connection, with a close frame of this code or without one. */
 export function failsWith(code: number): Ending {
   return { by: 'peer', codes: [code], isClean: false };
 }
@@ -112,12 +111,12 @@ export function hexOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('hex');
 }
 
-/** A family of cases: numbered from 1 behind `family`. */
+/** Numbers the cases of a family from 1: `family.1`, `family.2` and so on. */
 export function numbered(family: string, cases: readonly Omit<ConformanceCase, 'id'>[]): ConformanceCase[] {
   return cases.map((each, index) => ({ id: `${family}.${index + 1}`, ...each }));
 }
 
-/** Which kind of messages a case sends; text when it sends none. No case sends both. */
+/** Returns the kind of messages that a case sends, or text when it sends none. No case sends both kinds. */
 export function dataKindOf({ steps }: ConformanceCase): DataKind {
   for (const step of steps) {
     if ('message' in step) return step.message;

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { CATEGORIES, conformanceCases } from './cases/all.ts';
 
-/** How many cases each category has. */
+/** The number of cases in each category. */
 const COUNTS = { 1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 54, 10: 1, 12: 90, 13: 126 };
 
 describe('the conformance cases', () => {
-  test('517 cases, each id once', () => {
+  test('are 517, each with a unique id', () => {
     expect(conformanceCases).toHaveLength(517);
     expect(new Set(conformanceCases.map(({ id }) => id)).size).toBe(517);
   });
@@ -15,7 +15,7 @@ describe('the conformance cases', () => {
     expect(conformanceCases.filter(({ id }) => id.startsWith(`${category}.`))).toHaveLength(count);
   });
 
-  test('three cases are informational', () => {
+  test('include three informational cases', () => {
     const ids = conformanceCases.filter(({ isInformational }) => isInformational).map(({ id }) => id);
     expect(ids).toEqual(['7.1.6', '7.13.1', '7.13.2']);
   });

@@ -11,7 +11,7 @@ const PATIENCE = { timeoutMs: 5000, quietMs: 40, promptMs: 2000 };
 
 interface CheckOptions {
   readonly cases?: readonly ConformanceCase[];
-  /** What is known not to be OK, by id. */
+  /** The verdicts of cases that are known not to be OK, by id. */
   readonly exceptions?: Readonly<Record<string, Verdict>>;
   readonly patience?: Patience;
 }

@@ -15,7 +15,7 @@ const STARTERS: Readonly<Record<PeerName, () => Promise<Peer>>> = {
   ws: startWsServer,
 };
 
-/** The strict ones are for this library alone: others may be less strict for a reason. */
+/** Selects the cases. The strictness cases are for this library only: others may be less strict for a reason. */
 function selectCases({ url, peers, only, messages, isQuick }: CommandLine): ConformanceCase[] {
   const isOwn = url === undefined && !peers.includes('ws');
   return [...conformanceCases, ...(isOwn ? strictness : [])]

@@ -8,7 +8,7 @@ import { pings } from './pings.ts';
 import { reserved } from './reserved.ts';
 import { utf8 } from './utf8.ts';
 
-/** What the first number of an id stands for. */
+/** The names of the categories, by the first part of an id. */
 export const CATEGORIES: Readonly<Record<string, string>> = {
   1: 'frame lengths',
   2: 'ping and pong',
@@ -25,7 +25,7 @@ export const CATEGORIES: Readonly<Record<string, string>> = {
   length: 'fields',
 };
 
-/** All cases, by id. */
+/** All cases in the order of their ids. */
 export const conformanceCases: readonly ConformanceCase[] = [
   ...framing,
   ...pings,

@@ -14,7 +14,7 @@ const HELLO = hexOf('Hello World!');
 const NORMAL = '03e8';
 const BIG: Payload = { pattern: '4241736437266a683233', bytes: 262_144 };
 
-/** The close frame itself is wrong: the peer answers with one of these codes, or ends TCP. */
+/** An end after an invalid close frame: the peer answers with one of these codes, or ends TCP. */
 function refuses(...codes: number[]): Ending {
   return { by: 'runner', codes, isClean: false };
 }
@@ -28,13 +28,13 @@ function ofCode(code: number, ending: Ending): Omit<ConformanceCase, 'id'> {
   };
 }
 
-/** A code that no range of RFC 6455 section 7.4.2 covers. */
+/** A case with a code outside all ranges of RFC 6455 section 7.4.2. */
 function undefinedCode(code: number): Omit<ConformanceCase, 'id'> {
   const { steps, expected, ending } = ofCode(code, refuses(1000, code, 1002));
-  return { title: `what a close frame with ${code} leads to`, steps, expected, ending, isInformational: true };
+  return { title: `the answer to a close frame with ${code}`, steps, expected, ending, isInformational: true };
 }
 
-/** Nothing comes back of what stands behind the close frame. */
+/** A case with a frame behind the close frame, which must not be answered. */
 function behindClose(title: string, before: readonly Step[], behind: Step): Omit<ConformanceCase, 'id'> {
   return {
     title,
@@ -48,7 +48,7 @@ const VALID_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000,
 const INVALID_CODES = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999];
 const STARS_123 = '2a'.repeat(123);
 
-/** Category 7: the closing handshake, begun by the runner. */
+/** Category 7: the closing handshake, started by the runner. */
 export const closing: readonly ConformanceCase[] = [
   ...numbered('7.1', [
     {
@@ -66,8 +66,8 @@ export const closing: readonly ConformanceCase[] = [
       { frame: 0x80, payload: hexOf('fragment2') },
     ),
     {
-      // The close frame may overtake echoes that wait to be written.
-      title: 'of a large message, a small one and a close frame in one write, all or some comes back',
+      // The close frame of the peer may overtake echoes that wait to be written.
+      title: 'a large message, a small one and a close frame in one write: some or all messages come back',
       steps: [
         { frame: TEXT, payload: BIG },
         { frame: TEXT, payload: HELLO },
@@ -87,7 +87,7 @@ export const closing: readonly ConformanceCase[] = [
       title: 'a close frame without payload is answered',
       steps: [{ frame: CLOSE, payload: '' }],
       expected: [],
-      // RFC 6455 section 5.5.1: the answer typically echoes, and here there is nothing to echo.
+      // RFC 6455 section 5.5.1: the answer typically echoes the code, but here is no code.
       ending: { by: 'runner', codes: [1000, 'none'], isClean: true },
     },
     {
@@ -112,7 +112,7 @@ export const closing: readonly ConformanceCase[] = [
   ]),
   ...numbered('7.5', [
     {
-      title: 'a close frame with a reason that is no UTF-8 is refused',
+      title: 'a close frame with a reason that is not UTF-8 is refused',
       steps: [{ frame: CLOSE, payload: `${NORMAL}cebae1bdb9cf83cebcceb5eda080656469746564` }],
       expected: [],
       ending: refuses(1002, 1007),

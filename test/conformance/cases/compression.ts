@@ -9,7 +9,7 @@ import {
 
 const DEFAULT: DeflateRequest = { noContextTakeover: false, maxWindowBits: undefined };
 
-/** Sizes of the messages with the largest frame. */
+/** The sizes of the messages and of their largest frame. */
 const SIZES: readonly (readonly [bytes: number, fragmentBytes?: number])[] = [
   [16],
   [64],
@@ -39,7 +39,7 @@ const CORPORA: readonly (readonly [CorpusName, DataKind])[] = [
   ['archive', 'binary'],
 ];
 
-/** What is asked of the peer's compressor. */
+/** The requests for the compressor of the peer. */
 const REQUESTS: readonly (readonly DeflateRequest[])[] = [
   [DEFAULT],
   [{ noContextTakeover: true, maxWindowBits: undefined }],
@@ -84,7 +84,7 @@ function describeRequests(requests: readonly DeflateRequest[]): string {
     .join(', or ');
 }
 
-/** Categories 12 and 13: compression of different contents, and with different parameters. */
+/** Categories 12 and 13: compression of different contents and with different parameters. */
 export const compression: readonly ConformanceCase[] = [
   ...CORPORA.flatMap(([corpus, kind], index) => family(`12.${index + 1}`, corpus, kind, [DEFAULT])),
   ...REQUESTS.flatMap((requests, index) => family(`13.${index + 1}`, 'records', 'text', requests)),

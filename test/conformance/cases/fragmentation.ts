@@ -9,7 +9,7 @@ import {
   type Step,
 } from '../case.ts';
 
-/** The chops in which most of these streams come: one write, a write per frame, a write per byte. */
+/** The sizes of writes for most cases: one write for all, one write per frame, one write per byte. */
 const CHOPS = [
   [undefined, 'in one write'],
   ['frames', 'frame by frame'],

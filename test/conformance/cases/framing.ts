@@ -1,6 +1,6 @@
 import { CLOSES_IN_ORDER, type ConformanceCase, type DataKind, numbered } from '../case.ts';
 
-/** Lengths around the borders of the three length fields; the last one also in small pieces. */
+/** Lengths around the limits of the three length fields. The last one is also sent in small pieces. */
 const LENGTHS: readonly (readonly [bytes: number, chop?: number])[] = [
   [0],
   [125],

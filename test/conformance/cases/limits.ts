@@ -3,7 +3,7 @@ import { CLOSES_IN_ORDER, type ConformanceCase, type DataKind, numbered, type St
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** What each kind of message is made of. */
+/** The repeated bytes of each kind of message. */
 const PATTERNS: Readonly<Record<DataKind, string>> = { text: '4241736437266a683233', binary: '00fe23faf0' };
 const OPCODES: Readonly<Record<DataKind, number>> = { text: 0x81, binary: 0x82 };
 
@@ -23,7 +23,7 @@ function fragments(family: string, kind: DataKind): ConformanceCase[] {
   return numbered(
     family,
     FRAGMENTS.map((fragmentBytes, index) => {
-      // Only the first binary one is made of other bytes than the text.
+      // Only the first binary message has other bytes than the text messages.
       const payload = { pattern: kind === 'binary' && index === 0 ? 'fe' : '2a', bytes: 4 * MIB };
       return {
         title: `a ${kind} message of 4 MiB in fragments of ${fragmentBytes} comes back`,

@@ -19,8 +19,8 @@ function ping(title: string, payloads: readonly Payload[], chop?: number): Omit<
 /** Category 2: ping and pong. */
 export const pings: readonly ConformanceCase[] = numbered('2', [
   ping('an empty ping is answered', ['']),
-  ping('a ping with text is answered with the same', [hexOf('Hello, world!')]),
-  ping('a ping with bytes that are no UTF-8 is answered with the same', ['00fffefdfcfb00ff']),
+  ping('a ping with text is answered with the same payload', [hexOf('Hello, world!')]),
+  ping('a ping with bytes that are not UTF-8 is answered with the same payload', ['00fffefdfcfb00ff']),
   ping('the longest ping is answered', [LONGEST]),
   {
     title: 'a ping of 126 bytes fails the connection',
@@ -28,21 +28,21 @@ export const pings: readonly ConformanceCase[] = numbered('2', [
     expected: [],
     ending: failsWith(1002),
   },
-  ping('a ping that comes byte by byte is answered', [LONGEST], 1),
+  ping('a ping that is sent byte by byte is answered', [LONGEST], 1),
   {
-    title: 'an empty pong that nobody asked for is ignored',
+    title: 'an unsolicited empty pong is ignored',
     steps: [{ frame: PONG, payload: '' }, CLOSE_1000],
     expected: [],
     ending: CLOSES_IN_ORDER,
   },
   {
-    title: 'a pong with payload that nobody asked for is ignored',
+    title: 'an unsolicited pong with payload is ignored',
     steps: [{ frame: PONG, payload: hexOf('unsolicited pong payload') }, CLOSE_1000],
     expected: [],
     ending: CLOSES_IN_ORDER,
   },
   {
-    title: 'after a pong that nobody asked for, a ping is answered',
+    title: 'a ping after an unsolicited pong is answered',
     steps: [
       { frame: PONG, payload: hexOf('unsolicited pong payload') },
       { frame: PING, payload: hexOf('ping payload') },

@@ -5,12 +5,12 @@ const UNKNOWN = hexOf('reserved opcode payload');
 const GOOD: FrameStep = { frame: 0x81, payload: HELLO };
 const PING: FrameStep = { frame: 0x89, payload: '' };
 
-/** The first frame is bad: nothing may come back. */
+/** A case with one invalid frame, which must not be answered. */
 function alone(title: string, bad: FrameStep): Omit<ConformanceCase, 'id'> {
   return { title: `${title} fails the connection`, steps: [bad], expected: [], ending: failsWith(1002) };
 }
 
-/** A good message before, which must come back, and a ping behind, which must not be answered. */
+/** A case with a valid message before the invalid frame, which must be echoed, and a ping after it, which must not. */
 function between(title: string, bad: FrameStep, chop?: number | 'frames'): Omit<ConformanceCase, 'id'> {
   return {
     title: `${title} between a message and a ping fails the connection after the echo`,
@@ -22,7 +22,7 @@ function between(title: string, bad: FrameStep, chop?: number | 'frames'): Omit<
   };
 }
 
-/** Categories 3 and 4: bits and opcodes that mean nothing yet. */
+/** Categories 3 and 4: reserved bits and opcodes. */
 export const reserved: readonly ConformanceCase[] = [
   ...numbered('3', [
     alone('text with RSV 1', { frame: 0x91, payload: HELLO }),

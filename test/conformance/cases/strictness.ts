@@ -11,7 +11,7 @@ function wrongMask(title: string, frame: FrameStep): Omit<ConformanceCase, 'id'>
   };
 }
 
-/** A length in more bytes than it needs (RFC 6455 section 5.2), or with its first bit set. */
+/** A case with a length field that is too long (RFC 6455 section 5.2), or whose first bit is set. */
 function badLength(title: string, bytes: number, lengthBytes: 2 | 8): Omit<ConformanceCase, 'id'> {
   return {
     title: `${title} fails the connection`,
@@ -23,7 +23,7 @@ function badLength(title: string, bytes: number, lengthBytes: 2 | 8): Omit<Confo
   };
 }
 
-/** Beyond the cases that are known everywhere: what this library refuses, and many others let pass. */
+/** Additional cases: violations that this library refuses and many others accept. */
 export const strictness: readonly ConformanceCase[] = [
   ...numbered('mask', [
     wrongMask('a text message', { frame: 0x81, payload: HELLO }),
@@ -34,7 +34,7 @@ export const strictness: readonly ConformanceCase[] = [
     wrongMask('a close frame', { frame: 0x88, payload: '03e8' }),
     wrongMask('a long message', { frame: 0x82, payload: { pattern: 'fe', bytes: 70_000 } }),
     {
-      title: 'a right message before a frame with the wrong mask bit comes back',
+      title: 'a valid message before a frame with the wrong mask bit comes back',
       steps: [
         { frame: 0x81, payload: HELLO },
         { frame: 0x81, payload: HELLO, isMaskWrong: true },
@@ -53,10 +53,10 @@ export const strictness: readonly ConformanceCase[] = [
     },
   ]),
   ...numbered('length', [
-    badLength('no byte, told in two', 0, 2),
-    badLength('125 bytes, told in two', 125, 2),
-    badLength('125 bytes, told in eight', 125, 8),
-    badLength('65535 bytes, told in eight', 65_535, 8),
+    badLength('a length of 0 in two bytes', 0, 2),
+    badLength('a length of 125 in two bytes', 125, 2),
+    badLength('a length of 125 in eight bytes', 125, 8),
+    badLength('a length of 65535 in eight bytes', 65_535, 8),
     badLength('a length of 2^63', 2 ** 63, 8),
   ]),
 ];

@@ -13,7 +13,7 @@ describe.each(LIBRARY_SIDES)('backpressure of the %s', (side) => {
       { maxWaitingMessages: 4 },
     );
     const payload = Buffer.alloc(60_000, 'a');
-    // More than the kernel takes on both sides.
+    // The messages are more than the kernel buffers on both sides.
     const sent = 400;
     for (let index = 0; index < sent; index++) {
       payload.write(String(index).padStart(6, '0'));
@@ -30,12 +30,12 @@ describe.each(LIBRARY_SIDES)('backpressure of the %s', (side) => {
     );
   });
 
-  test('RFC 6455 7.4.2: a peer that does not read is let go with 1013', async () => {
+  test('RFC 6455 7.4.2: a peer that does not read is closed with 1013', async () => {
     const { handler, runner } = await openPair(side, {}, { maxBufferedBytes: 1_000_000, closeTimeoutMs: 2000 });
     const ws = await handler.opened;
     runner.pause();
     const message = 'a'.repeat(100_000);
-    // Bounded: the kernel takes some megabytes.
+    // The kernel buffers some megabytes, so the loop ends early.
     for (let sent = 0; sent < 1000 && ws.status === 'Connected'; sent++) ws.send(message);
     expect(ws.status).toBe('Closing');
     expect(handler.errors).toMatchObject([{ error: { code: 'ERR_BUFFER_FULL', closeCode: 1013 } }]);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { openPair, LIBRARY_SIDES, nextOf } from './pair.ts';
 
-/** What the library is told to close with; the runner answers the same. */
+/** Codes and reasons for terminate(). The runner answers with the same code. */
 const CLOSES: readonly (readonly [code: number, reason: string])[] = [
   [1000, ''],
   [4000, 'done'],
@@ -9,7 +9,7 @@ const CLOSES: readonly (readonly [code: number, reason: string])[] = [
   [4999, 'r'.repeat(123)],
 ];
 
-/** What the runner answers: first byte and payload as hex, with the code that onTerminate then hears. */
+/** Payloads of the runner's answer as hex, with the code that onTerminate gets. */
 const ANSWERS: readonly (readonly [title: string, payload: string, code: number, wasClean: boolean])[] = [
   ['the same code', '03e8', 1000, true],
   ['another code', '0fa0', 4000, true],
@@ -18,7 +18,7 @@ const ANSWERS: readonly (readonly [title: string, payload: string, code: number,
   ['one byte', '61', 1002, false],
 ];
 
-/** What the peer closes with, as hex, with what onTerminate hears and what the answer holds. */
+/** Payloads of the peer's close frame as hex, with the event of onTerminate and the code of the answer. */
 const PEER_CLOSES: readonly (readonly [
   title: string,
   payload: string,
@@ -36,7 +36,7 @@ const PEER_CLOSES: readonly (readonly [
   ['4999', '1387', { code: 4999, reason: undefined }, 4999],
 ];
 
-/** What must not stand in a close frame, with the code that answers it. */
+/** Invalid payloads of the peer's close frame as hex, with the code of the answer. */
 const BAD_PEER_CLOSES: readonly (readonly [title: string, payload: string, answer: number])[] = [
   ['one byte', '03', 1002],
   ['999', '03e7', 1002],
@@ -49,26 +49,32 @@ const BAD_PEER_CLOSES: readonly (readonly [title: string, payload: string, answe
   ['a reason that is not UTF-8', '03e8ff', 1007],
 ];
 
-describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the peer of the %s begins', (side) => {
-  test.each(PEER_CLOSES)('RFC 6455 5.5.1: %s is told, and answered with the same code', async (...row) => {
-    const [, payload, heard, answer] = row;
-    const { handler, runner } = await openPair(side);
-    runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
-    expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer === 1005 ? 'none' : answer });
-    expect(await nextOf(runner)).toEqual({ kind: 'end' });
-    expect(await handler.terminated).toMatchObject({ ...heard, wasClean: true, cause: 'peer-closed', phase: 'open' });
-    expect(handler.errors).toEqual([]);
-  });
+describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the peer of the %s', (side) => {
+  test.each(PEER_CLOSES)(
+    'RFC 6455 5.5.1: a close frame with %s is reported and answered with the same code',
+    async (...row) => {
+      const [, payload, heard, answer] = row;
+      const { handler, runner } = await openPair(side);
+      runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
+      expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer === 1005 ? 'none' : answer });
+      expect(await nextOf(runner)).toEqual({ kind: 'end' });
+      expect(await handler.terminated).toMatchObject({ ...heard, wasClean: true, cause: 'peer-closed', phase: 'open' });
+      expect(handler.errors).toEqual([]);
+    },
+  );
 
-  test.each(BAD_PEER_CLOSES)('RFC 6455 7.4: %s is an error', async (_title, payload, answer) => {
-    const { handler, runner } = await openPair(side);
-    runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
-    expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer });
-    expect(await handler.terminated).toMatchObject({ code: answer, wasClean: false, cause: 'protocol' });
-    expect(handler.errors).toMatchObject([{ error: { closeCode: answer } }]);
-  });
+  test.each(BAD_PEER_CLOSES)(
+    'RFC 6455 7.4: a close frame with %s fails the connection',
+    async (_title, payload, answer) => {
+      const { handler, runner } = await openPair(side);
+      runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
+      expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer });
+      expect(await handler.terminated).toMatchObject({ code: answer, wasClean: false, cause: 'protocol' });
+      expect(handler.errors).toMatchObject([{ error: { closeCode: answer } }]);
+    },
+  );
 
-  test('RFC 6455 5.5.1: what the peer sends behind its close frame is not reported', async () => {
+  test('RFC 6455 5.5.1: a message after the close frame of the peer is not reported', async () => {
     const { handler, runner } = await openPair(side);
     runner.write(
       Buffer.concat([
@@ -82,24 +88,28 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the peer of the %s begin
   });
 });
 
-describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the %s begins', (side) => {
-  test.each(CLOSES)('RFC 6455 5.5.1: terminate(%i, %j) sends that and ends in order', async (code, reason) => {
-    const { handler, runner } = await openPair(side);
-    (await handler.opened).terminate(code, reason);
-    expect(await nextOf(runner)).toEqual({ kind: 'close', code });
-    expect(await nextOf(runner)).toEqual({ kind: 'end' });
-    expect(await handler.terminated).toMatchObject({ code, reason: reason || undefined, wasClean: true });
-  });
+describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the %s', (side) => {
+  test.each(CLOSES)(
+    'RFC 6455 5.5.1: terminate(%i, %j) sends the code and reason and ends cleanly',
+    async (code, reason) => {
+      const { handler, runner } = await openPair(side);
+      (await handler.opened).terminate(code, reason);
+      expect(await nextOf(runner)).toEqual({ kind: 'close', code });
+      expect(await nextOf(runner)).toEqual({ kind: 'end' });
+      expect(await handler.terminated).toMatchObject({ code, reason: reason || undefined, wasClean: true });
+    },
+  );
 
-  test.each(ANSWERS)('RFC 6455 7.1.5: answered with %s', async (_title, payload, code, wasClean) => {
+  test.each(ANSWERS)('RFC 6455 7.1.5: an answer with %s is reported', async (_title, payload, code, wasClean) => {
     const { handler, runner } = await openPair(side);
-    // Sent first, so that the runner does not answer by itself; the library must take it for an answer all the same.
+    // The runner sends its close frame first, so that it does not answer by itself. The library must accept that frame
+    // as the answer.
     (await handler.opened).terminate(1000);
     runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
     expect(await handler.terminated).toMatchObject({ code, wasClean });
   });
 
-  test('RFC 6455 5.5.1: what comes before the answer is not reported, and nothing is sent any more', async () => {
+  test('RFC 6455 5.5.1: frames before the answer are not reported, and nothing more is sent', async () => {
     const { handler, runner } = await openPair(side);
     const ws = await handler.opened;
     ws.terminate(1000);
@@ -117,9 +127,9 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closes that the %s begins', (side) =
     expect(handler.messages).toEqual([]);
   });
 
-  test('RFC 6455 7.1.7: a peer that never answers is let go', async () => {
+  test('RFC 6455 7.1.7: a peer that never answers is disconnected', async () => {
     const { handler, runner } = await openPair(side, {}, { closeTimeoutMs: 50 });
-    // As if a close frame had been sent: the runner keeps still.
+    // Building a close frame makes the runner believe that it has sent one, so it does not answer.
     runner.frame(0x88, Buffer.alloc(0));
     (await handler.opened).terminate(1000);
     if (side === 'server') expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });

@@ -9,7 +9,7 @@ const PMD = 'permessage-deflate';
 const NO_TAKEOVER = 'server_no_context_takeover; client_no_context_takeover';
 const TAKEOVER: CompressionOptions = { serverNoContextTakeover: false, clientNoContextTakeover: false };
 
-/** Offers with the answer of a server. */
+/** Offers of a client with the answer of the server. */
 const OFFERS: readonly (readonly [offer: string, options: boolean | CompressionOptions, answer: string | undefined])[] =
   [
     [PMD, false, undefined],
@@ -20,10 +20,10 @@ const OFFERS: readonly (readonly [offer: string, options: boolean | CompressionO
     [`${PMD}; server_max_window_bits=10`, TAKEOVER, `${PMD}; server_max_window_bits=10`],
     [`${PMD}; client_max_window_bits`, { ...TAKEOVER, clientMaxWindowBits: 11 }, `${PMD}; client_max_window_bits=11`],
     [`${PMD}; client_max_window_bits=9`, { ...TAKEOVER, clientMaxWindowBits: 11 }, `${PMD}; client_max_window_bits=9`],
-    // A client that cannot limit its window must forget it after each message.
+    // A client that cannot limit its window must reset it after each message.
     [PMD, { ...TAKEOVER, clientMaxWindowBits: 11 }, `${PMD}; client_no_context_takeover`],
     [`${PMD}; server_max_window_bits=15`, TAKEOVER, `${PMD}; server_max_window_bits=15`],
-    // The first offer that can be met.
+    // The server accepts the first offer that it can meet.
     [`${PMD}; server_max_window_bits=8, ${PMD}`, TAKEOVER, PMD],
     [`${PMD}; unknown, ${PMD}; server_max_window_bits=16, ${PMD}`, TAKEOVER, PMD],
     [`${PMD}; server_max_window_bits`, TAKEOVER, undefined],
@@ -31,7 +31,7 @@ const OFFERS: readonly (readonly [offer: string, options: boolean | CompressionO
     [`${PMD}; server_no_context_takeover; server_no_context_takeover`, TAKEOVER, undefined],
   ];
 
-/** Answers to a client that asks for context takeover and no window, with whether it takes them. */
+/** Answers to a client that offers context takeover and no window, and whether the client accepts them. */
 const ANSWERS: readonly (readonly [answer: string, isTaken: boolean])[] = [
   [PMD, true],
   [`${PMD}; ${NO_TAKEOVER}`, true],
@@ -47,14 +47,17 @@ const ANSWERS: readonly (readonly [answer: string, isTaken: boolean])[] = [
 ];
 
 describe('RFC 7692 7.1: negotiation of compression', () => {
-  test.each(OFFERS)('RFC 7692 7.1: %j to a server with %j is answered with %j', async (offer, compression, answer) => {
-    const { web } = await startServerOf({ onMessage: () => {} }, { compression });
-    const client = await RawClient.open(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${offer}`] });
-    const { headers } = await client.answered;
-    expect(headers.get('sec-websocket-extensions')).toBe(answer);
-  });
+  test.each(OFFERS)(
+    'RFC 7692 7.1: the offer %j to a server with %j is answered with %j',
+    async (offer, compression, answer) => {
+      const { web } = await startServerOf({ onMessage: () => {} }, { compression });
+      const client = await RawClient.open(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${offer}`] });
+      const { headers } = await client.answered;
+      expect(headers.get('sec-websocket-extensions')).toBe(answer);
+    },
+  );
 
-  test.each(ANSWERS)('RFC 7692 7.1: the answer %j to a client: taken %j', async (answer, isTaken) => {
+  test.each(ANSWERS)('RFC 7692 7.1: the answer %j is accepted by a client: %j', async (answer, isTaken) => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const client = new WebSocket<never>(server.url, handler, { compression: TAKEOVER });

@@ -6,19 +6,19 @@ import { RawClient } from '../../helpers/raw-client.ts';
 import { type RawConnection, startRawServer } from '../../helpers/raw-server.ts';
 import { RecordingHandler } from '../../helpers/recording-handler.ts';
 
-/** Replaces a usual header. */
+/** Replaces a header of the default request. */
 function instead(name: string, ...lines: readonly string[]): RequestOptions {
   return { without: [name], headers: lines };
 }
 
-/** Requests with the status of the answer. */
+/** Requests with the HTTP status of the answer. */
 const REQUESTS: readonly (readonly [title: string, request: RequestOptions, status: number])[] = [
-  ['the plainest request', {}, 101],
+  ['only the required headers', {}, 101],
   ['tokens in other cases', instead('Upgrade', 'UPGRADE: WebSocket'), 101],
   ['Upgrade among other tokens', instead('Connection', 'Connection: keep-alive, Upgrade'), 101],
   ['websocket among other tokens', instead('Upgrade', 'Upgrade: h2c, websocket'), 101],
-  ['headers that mean nothing here', { headers: ['X-Anything: goes', 'Cookie: a=b'] }, 101],
-  ['an extension that nobody knows', { headers: ['Sec-WebSocket-Extensions: x-unknown; a="b"'] }, 101],
+  ['unrelated headers', { headers: ['X-Anything: goes', 'Cookie: a=b'] }, 101],
+  ['an unknown extension', { headers: ['Sec-WebSocket-Extensions: x-unknown; a="b"'] }, 101],
   ['no version', instead('Sec-WebSocket-Version'), 426],
   ['version 8', instead('Sec-WebSocket-Version', 'Sec-WebSocket-Version: 8'), 426],
   ['two versions', { headers: ['Sec-WebSocket-Version: 13'] }, 426],
@@ -32,14 +32,14 @@ const REQUESTS: readonly (readonly [title: string, request: RequestOptions, stat
 
 type Answer = (connection: RawConnection) => string;
 
-/** The right answer with a change. */
+/** Returns the correct answer with one change. */
 function changed(from: RegExp | string, to: string): Answer {
   return (connection) => connection.answer().replace(from, to);
 }
 
-/** Answers with the code of the error; undefined for a connection. */
+/** Answers with the code of the error, undefined when the connection opens. */
 const ANSWERS: readonly (readonly [title: string, answer: Answer, code: string | undefined])[] = [
-  ['the plainest answer', (connection) => connection.answer(), undefined],
+  ['only the required headers', (connection) => connection.answer(), undefined],
   ['tokens in other cases', changed('Upgrade: websocket', 'UPGRADE: WebSocket'), undefined],
   ['another reason phrase', changed('Switching Protocols', 'Fine'), undefined],
   ['a wrong accept value', changed(/Accept: .*/, 'Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo='), 'ERR_HANDSHAKE_INVALID'],
@@ -57,19 +57,19 @@ const ANSWERS: readonly (readonly [title: string, answer: Answer, code: string |
     (connection) => connection.answer(['Sec-WebSocket-Extensions: permessage-deflate']),
     'ERR_HANDSHAKE_INVALID',
   ],
-  ['no HTTP', () => 'hello\r\n\r\n', 'ERR_HANDSHAKE_INVALID'],
-  ['a refusal', () => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n', 'ERR_HANDSHAKE_REFUSED'],
-  ['a page', () => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi', 'ERR_HANDSHAKE_REFUSED'],
+  ['text that is not HTTP', () => 'hello\r\n\r\n', 'ERR_HANDSHAKE_INVALID'],
+  ['status 403', () => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n', 'ERR_HANDSHAKE_REFUSED'],
+  ['status 200', () => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi', 'ERR_HANDSHAKE_REFUSED'],
 ];
 
 describe('RFC 6455 4: opening handshakes', () => {
-  test.each(REQUESTS)('RFC 6455 4.2.1: the server gets %s', async (_title, request, status) => {
+  test.each(REQUESTS)('RFC 6455 4.2.1: a request with %s gets the right status', async (_title, request, status) => {
     const { web } = await startServerOf({ onMessage: () => {} });
     const client = await RawClient.request(web.HTTPPort, request);
     expect(await client.answered).toMatchObject({ status });
   });
 
-  test.each(ANSWERS)('RFC 6455 4.1: the client gets %s', async (_title, answer, code) => {
+  test.each(ANSWERS)('RFC 6455 4.1: an answer with %s opens or fails the client', async (_title, answer, code) => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const client = new WebSocket<never>(server.url, handler);

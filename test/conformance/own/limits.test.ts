@@ -9,16 +9,16 @@ const echo = {
   onMessage: (ws: { send(message: string): unknown }, data: unknown): void => void ws.send(data as string),
 };
 
-/** Fragments of a message by their lengths, with the close code; undefined for an echo. */
+/** The lengths of the fragments of a message, with the close code, undefined when the message is echoed. */
 const MESSAGES: readonly (readonly [title: string, fragments: readonly number[], closeCode: number | undefined])[] = [
-  ['exactly the longest', [1000], undefined],
-  ['one byte more', [1001], 1009],
-  ['far more', [300_000], 1009],
-  ['exactly the longest in fragments', [500, 250, 250], undefined],
-  ['one byte more in fragments', [500, 500, 1], 1009],
-  ['exactly the most fragments', [1, 1, 1, 1], undefined],
-  ['one fragment more', [1, 1, 1, 1, 1], 1008],
-  ['empty fragments without end', Array.from({ length: 100 }, () => 0), 1008],
+  ['a message of exactly maxMessageBytes is echoed', [1000], undefined],
+  ['a message of one byte more is refused', [1001], 1009],
+  ['a much longer message is refused', [300_000], 1009],
+  ['fragments of exactly maxMessageBytes are echoed', [500, 250, 250], undefined],
+  ['fragments of one byte more are refused', [500, 500, 1], 1009],
+  ['exactly maxFragments fragments are echoed', [1, 1, 1, 1], undefined],
+  ['one fragment more is refused', [1, 1, 1, 1, 1], 1008],
+  ['100 empty fragments are refused', Array.from({ length: 100 }, () => 0), 1008],
 ];
 
 describe.each(LIBRARY_SIDES)('RFC 6455 10.4: limits of the %s', (side) => {
@@ -36,7 +36,7 @@ describe.each(LIBRARY_SIDES)('RFC 6455 10.4: limits of the %s', (side) => {
     );
   });
 
-  test('RFC 6455 10.4: a header that tells too much is enough', async () => {
+  test('RFC 6455 10.4: a header that announces too many bytes is refused before any payload', async () => {
     const { runner } = await openPair(side, echo, LIMITS);
     runner.write(runner.frame(0x81, Buffer.alloc(0), { announcedBytes: 2 ** 40 }));
     expect(await nextOf(runner)).toEqual({ kind: 'close', code: 1009 });

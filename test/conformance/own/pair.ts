@@ -7,12 +7,12 @@ import type { RunnerConnection, Seen } from '../runner/connection.ts';
 import { openToServer } from '../runner/open-client.ts';
 import { RunnerServer } from '../runner/open-server.ts';
 
-/** Which side the library is. */
+/** The sides that the library can take. */
 export const LIBRARY_SIDES = ['server', 'client'] as const;
 
 export type LibrarySide = (typeof LIBRARY_SIDES)[number];
 
-/** The library on one end, the runner on the other. */
+/** A connection with the library on one end and the runner on the other. */
 export interface Pair {
   readonly handler: RecordingHandler;
   readonly runner: RunnerConnection;
@@ -32,7 +32,7 @@ export async function openPair(
   return { handler, runner };
 }
 
-/** What comes next, which must come. */
+/** Returns the next event, which must arrive within 5 seconds. */
 export async function nextOf(runner: RunnerConnection): Promise<Seen> {
   const seen = await runner.next(5000);
   if (seen === undefined) throw new Error('nothing came');

@@ -1,4 +1,4 @@
-/** Bytes in, bytes out, without joining all of them for each look. */
+/** A queue of bytes that joins chunks only when a read needs several of them. */
 export class ByteQueue {
   #chunks: Buffer[] = [];
   #length = 0;
@@ -13,7 +13,7 @@ export class ByteQueue {
     this.#length += chunk.length;
   }
 
-  /** The next bytes, which stay; undefined when there are fewer. */
+  /** Returns the next bytes without removing them, or undefined when there are fewer. */
   peek(bytes: number): Buffer | undefined {
     if (this.#length < bytes) return undefined;
     if (this.#chunks[0]!.length < bytes) {
@@ -28,7 +28,7 @@ export class ByteQueue {
     return this.#chunks[0]!.subarray(0, bytes);
   }
 
-  /** Removes the next bytes, of which there must be enough. */
+  /** Removes and returns the next bytes. The queue must hold enough of them. */
   take(bytes: number): Buffer {
     if (bytes === 0) return Buffer.alloc(0);
     const taken = Buffer.alloc(bytes);

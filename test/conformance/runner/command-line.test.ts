@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isSelected, parseCommandLine } from './command-line.ts';
 
 describe('the command line of npm run conformance', () => {
-  test('without arguments it tests both sides of the library in full', () => {
+  test('selects both sides of the library in full by default', () => {
     expect(parseCommandLine([])).toEqual({
       url: undefined,
       peers: ['server', 'client'],
@@ -16,7 +16,7 @@ describe('the command line of npm run conformance', () => {
     });
   });
 
-  test('a server by its URL', () => {
+  test('accepts the URL of a server', () => {
     expect(parseCommandLine(['--url', 'ws://127.0.0.1:9001', '--only', '6.4', '--quick']).url?.port).toBe('9001');
   });
 
@@ -25,7 +25,7 @@ describe('the command line of npm run conformance', () => {
     [['--peer', 'other'], '--peer must be one of server, client, ws'],
     [['--messages', '0'], '--messages must be a whole number, 1 or more'],
     [['--timeout', 'soon'], '--timeout must be a whole number, 1 or more'],
-  ])('%j is refused', (args, problem) => {
+  ])('refuses %j', (args, problem) => {
     expect(() => parseCommandLine(args)).toThrow(problem);
   });
 
@@ -36,7 +36,7 @@ describe('the command line of npm run conformance', () => {
     ['6.4.1', ['6.4.1'], true],
     ['6.4.10', ['6.4.1'], false],
     ['9.1.1', [], true],
-  ])('%s for --only %j: %j', (id, only, expected) => {
+  ])('selects %s for --only %j: %j', (id, only, expected) => {
     expect(isSelected(id, only)).toBe(expected);
   });
 });

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 
-/** What `npm run conformance` is asked to do. */
+/** The options of `npm run conformance`. */
 export interface CommandLine {
-  /** A server to be tested instead of the library. */
+  /** The URL of a server to test instead of the library. */
   readonly url: URL | undefined;
   readonly peers: readonly PeerName[];
-  /** Beginnings of ids; none stands for all cases. */
+  /** The beginnings of the ids to run. An empty list selects all cases. */
   readonly only: readonly string[];
-  /** Most messages of an exchange. */
+  /** The largest number of messages in an exchange. */
   readonly messages: number;
   readonly timeoutMs: number;
   readonly quietMs: number;
@@ -32,7 +32,7 @@ export const USAGE = `Usage: npm run conformance -- [options]
   --prompt <ms>       how soon a peer must fail when it can (500)
   --quick             small messages, and few of them`;
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or an invalid value */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -63,7 +63,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-/** Tells whether `only` names a case. `1` means 1.1.1 and not 12.1.1. */
+/** Tells whether `only` selects a case. `1` selects 1.1.1 but not 12.1.1. */
 export function isSelected(id: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((start) => id === start || id.startsWith(`${start}.`));
 }

@@ -2,17 +2,17 @@ import type { Socket } from 'node:net';
 import type { MessageDeflate } from './deflate.ts';
 import { applyMask, buildHeader, FrameReader, type Incoming, type RunnerRole } from './frame-code.ts';
 
-/** Something that came from the peer. */
+/** An event from the peer. */
 export type Seen =
   | { readonly kind: 'message'; readonly isText: boolean; readonly payload: Buffer }
   | { readonly kind: 'pong'; readonly payload: Buffer }
   | { readonly kind: 'close'; readonly code: number | 'none' }
-  /** TCP is over. */
+  /** The TCP connection has ended. */
   | { readonly kind: 'end' }
   /** The peer broke a rule. */
   | { readonly kind: 'violation'; readonly problem: string };
 
-/** How a frame departs from the rules. */
+/** The faults of a frame that breaks the rules on purpose. */
 export interface FrameFaults {
   readonly announcedBytes?: number | undefined;
   readonly lengthBytes?: 2 | 8 | undefined;
@@ -21,7 +21,7 @@ export interface FrameFaults {
 
 const END: Seen = { kind: 'end' };
 
-/** The runner's side of a connection: raw frames out, what comes back as a queue. */
+/** The runner's side of a connection: sends raw frames and queues the events from the peer. */
 export class RunnerConnection {
   readonly deflate: MessageDeflate | undefined;
   readonly #socket: Socket;
@@ -30,14 +30,14 @@ export class RunnerConnection {
   readonly #seen: (Seen | Incoming)[] = [];
   #wake: (() => void) | undefined;
   #key = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
-  /** Payload bytes of the last frame that were sent, for more of it. */
+  /** The number of payload bytes of the last frame that were sent, at which {@link rest} continues the mask. */
   #sentOfFrame = 0;
   #isFrameMasked = false;
   #hasSentClose = false;
   #isPeerFirst = false;
   #hasEnded = false;
 
-  /** @param rest - what came behind the handshake */
+  /** @param rest - the bytes that arrived after the handshake */
   constructor(socket: Socket, role: RunnerRole, deflate: MessageDeflate | undefined, rest: Buffer) {
     this.#socket = socket;
     this.#role = role;
@@ -49,7 +49,7 @@ export class RunnerConnection {
       this.#hasEnded = true;
       this.#push(END);
     });
-    // The handshake has paused it.
+    // The handshake has paused the socket.
     socket.resume();
   }
 
@@ -57,12 +57,12 @@ export class RunnerConnection {
     return this.#hasSentClose;
   }
 
-  /** Whether the peer's close frame came before the runner has sent one. */
+  /** True when the close frame of the peer arrived before the runner sent one. */
   get isPeerFirst(): boolean {
     return this.#isPeerFirst;
   }
 
-  /** Bytes that were written here and that the peer's side has not taken yet. */
+  /** The number of written bytes that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength;
   }
@@ -71,10 +71,10 @@ export class RunnerConnection {
     return this.#hasEnded;
   }
 
-  /** A frame as bytes. */
+  /** Builds the bytes of a frame. */
   frame(first: number, payload: Buffer, faults: FrameFaults = {}): Buffer {
     const isMasked = (this.#role === 'client') !== (faults.isMaskWrong ?? false);
-    // With reserved bits or a wrong mask it is not a close frame but a mistake.
+    // A frame with reserved bits or a wrong mask is a violation, not a close frame.
     if (first === 0x88 && faults.isMaskWrong !== true) this.#hasSentClose = true;
     this.#sentOfFrame = payload.length;
     this.#isFrameMasked = isMasked;
@@ -90,7 +90,7 @@ export class RunnerConnection {
     return Buffer.concat([header, content]);
   }
 
-  /** More of the payload of the last frame. */
+  /** Builds more payload bytes of the last frame. */
   rest(payload: Buffer): Buffer {
     const content = Buffer.from(payload);
     if (this.#isFrameMasked) applyMask(content, this.#key, this.#sentOfFrame);
@@ -98,15 +98,15 @@ export class RunnerConnection {
     return content;
   }
 
-  /** Writes. What is written when TCP is over is lost. */
+  /** Writes bytes, or drops them when the TCP connection has ended. */
   write(bytes: Buffer): void {
     if (this.#socket.writable) this.#socket.write(bytes);
   }
 
   /**
-   * What came next.
+   * Waits for the next event.
    *
-   * @returns undefined when nothing came in time
+   * @returns undefined when no event arrived in time
    */
   async next(timeoutMs: number): Promise<Seen | undefined> {
     if (this.#seen.length === 0 && !this.#hasEnded) {
@@ -124,12 +124,12 @@ export class RunnerConnection {
     return 'kind' in seen ? seen : await this.#toSeen(seen);
   }
 
-  /** Puts back what {@link next} gave. */
+  /** Puts back an event that {@link next} returned. */
   putBack(seen: Seen): void {
     this.#seen.unshift(seen);
   }
 
-  /** Reads nothing until {@link resume}. */
+  /** Stops reading until {@link resume}. */
   pause(): void {
     this.#socket.pause();
   }
@@ -156,7 +156,7 @@ export class RunnerConnection {
     }
   }
 
-  /** RFC 6455 section 5.5.1 and 7.1.1: answers, and ends TCP as the server. */
+  /** Answers a close frame, and ends TCP as the server (RFC 6455 sections 5.5.1 and 7.1.1). */
   #onClose(payload: Buffer): void {
     if (!this.#hasSentClose) {
       this.#isPeerFirst = true;

@@ -1,15 +1,15 @@
 import type { CorpusName } from '../case.ts';
 
 const CORPUS_BYTES = 262_144;
-/** What begins a UTF-8 continuation byte. */
+/** The two highest bits of a UTF-8 continuation byte. */
 const CONTINUATION = 0x80;
 
 const cache = new Map<CorpusName, Buffer>();
 
 /**
- * A piece of a generated file, different for each `index`, of exactly `bytes` bytes.
+ * Returns a piece of a generated file with exactly `bytes` bytes, different for each `index`.
  *
- * @remarks The files are made here, always the same: text that compresses well, text with few repetitions, an image, and
+ * @remarks The generated files are always the same: text that compresses well, text with few repetitions, an image, and
  * bytes that hardly compress. Pieces of text are cut between code points.
  */
 export function pieceOf(name: CorpusName, bytes: number, index: number): Buffer {
@@ -18,14 +18,14 @@ export function pieceOf(name: CorpusName, bytes: number, index: number): Buffer 
     corpus = GENERATORS[name]();
     cache.set(name, corpus);
   }
-  // A prime, so that pieces begin everywhere.
+  // A prime number makes pieces begin at many different offsets.
   const from = (index * 7919) % (corpus.length - bytes);
   const piece = Buffer.from(corpus.subarray(from, from + bytes));
   if (name === 'records' || name === 'markup') cutBetweenCodePoints(piece);
   return piece;
 }
 
-/** The generated text has no code points of more than two bytes. */
+/** Replaces halves of code points at both ends. The generated text has no code points of more than two bytes. */
 function cutBetweenCodePoints(piece: Buffer): void {
   const blank = 0x20;
   if ((piece[0]! & 0xc0) === CONTINUATION) piece[0] = blank;
@@ -39,7 +39,7 @@ const GENERATORS: Readonly<Record<CorpusName, () => Buffer>> = {
   markup: () => fill(3, (random) => `<li class="${word(random)}"><a href="/${random(500)}">${word(random)}</a></li>\n`),
   bitmap: () => {
     const random = createRandom(4);
-    // Lines that differ little from each other.
+    // Each line of the image differs little from the one before.
     return Buffer.from(Array.from({ length: CORPUS_BYTES }, (_, index) => ((index % 512) >> 2) + random(4)));
   },
   archive: () => {
@@ -64,7 +64,7 @@ function word(random: (below: number) => number): string {
   return Array.from({ length: 1 + random(3) }, () => syllables[random(syllables.length)]).join('');
 }
 
-/** A linear congruential generator: the files must be the same everywhere. */
+/** Creates a linear congruential generator, so that the files are the same everywhere. */
 function createRandom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

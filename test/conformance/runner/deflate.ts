@@ -1,6 +1,6 @@
 import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib';
 
-/** What was agreed on, seen from the runner. */
+/** The negotiated parameters as the runner sees them. */
 export interface DeflateAgreement {
   readonly deflateBits: number;
   readonly deflateNoContextTakeover: boolean;
@@ -11,9 +11,9 @@ export interface DeflateAgreement {
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
 /**
- * Compression by real zlib streams, one for each direction (RFC 7692 section 7.2).
+ * Compresses with zlib streams, one for each direction (RFC 7692 section 7.2).
  *
- * @remarks The inflater has the window that was agreed on and not a larger one, so a peer that exceeds it is found out.
+ * @remarks The inflater has exactly the negotiated window, so a peer that exceeds its window is detected.
  */
 export class MessageDeflate {
   readonly #agreement: DeflateAgreement;

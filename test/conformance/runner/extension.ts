@@ -6,14 +6,14 @@ const NAME = 'permessage-deflate';
 
 type Parameters = ReadonlyMap<string, string>;
 
-/** The offers of the runner as a client. It can always limit its own window. */
+/** Builds the offers of the runner as a client. The runner can always limit its own window. */
 export function buildOffers(requests: readonly DeflateRequest[]): string {
   return requests
     .map((request) => [NAME, 'client_max_window_bits', ...wishes('server', request)].join('; '))
     .join(', ');
 }
 
-/** The answer of the runner as a server, and what it comes to; undefined when the client offers no compression. */
+/** Builds the answer of the runner as a server. Returns undefined when the client offers no compression. */
 export function answerOffer(
   header: string,
   [request]: readonly DeflateRequest[],
@@ -34,7 +34,7 @@ export function answerOffer(
 }
 
 /**
- * Checks the answer to offers of the runner.
+ * Checks the answer of a server to the offers of the runner.
  *
  * @returns undefined when the server does not compress
  * @throws Error when the answer fits none of the offers
@@ -70,7 +70,7 @@ function toAgreement(parameters: Parameters, role: RunnerRole): DeflateAgreement
   };
 }
 
-/** Reads Sec-WebSocket-Extensions. The parameters of this extension are tokens: no quotes, no commas. */
+/** Parses Sec-WebSocket-Extensions. The parameters of this extension are tokens without quotes and commas. */
 function readExtensions(header: string): { readonly name: string; readonly parameters: Parameters }[] {
   return header
     .split(',')

@@ -10,7 +10,7 @@ function readAll(role: RunnerRole, bytes: Buffer, mayCompress = false): Incoming
   return all;
 }
 
-/** What a server must not send. */
+/** Frames that a server must not send, with the reported problem. */
 const VIOLATIONS: readonly (readonly [bytes: Buffer, problem: string])[] = [
   [frame('client', '81', '6869'), 'a wrong mask bit'],
   [frame('server', '81', '', { lengthBytes: 2 }), 'a length in more bytes than it needs'],
@@ -29,11 +29,11 @@ const VIOLATIONS: readonly (readonly [bytes: Buffer, problem: string])[] = [
 ];
 
 describe("RFC 6455 5.2: the runner's frame code", () => {
-  test.each(VIOLATIONS)('RFC 6455 5.2: %o is told as %s', (bytes, problem) => {
+  test.each(VIOLATIONS)('RFC 6455 5.2: %o is reported as %s', (bytes, problem) => {
     expect(() => readAll('client', bytes)).toThrow(problem);
   });
 
-  test('RFC 6455 5.4: messages and control frames are read in any cut', () => {
+  test('RFC 6455 5.4: messages and control frames are read from pieces of 7 bytes', () => {
     const bytes = Buffer.concat([
       frame('client', '01', '68'),
       frame('client', '89', ''),
@@ -54,7 +54,7 @@ describe("RFC 6455 5.2: the runner's frame code", () => {
     expect(all[1]!.payload.toString()).toBe('hi');
   });
 
-  test('RFC 7692 6: RSV1 is read where compression was agreed on', () => {
+  test('RFC 7692 6: RSV1 is accepted when compression was negotiated', () => {
     expect(readAll('client', frame('server', 'c1', '00'), true)).toEqual([
       { opcode: 1, payload: Buffer.from([0]), isCompressed: true },
     ]);

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ByteQueue } from './byte-queue.ts';
 
-/** Which side of the connection the runner is. */
+/** The side of the connection that the runner takes. */
 export type RunnerRole = 'client' | 'server';
 
 export const FIN = 0x80;
@@ -22,11 +22,11 @@ export function applyMask(bytes: Buffer, key: Buffer, offset = 0): void {
 }
 
 /**
- * The header of a frame (RFC 6455 section 5.2).
+ * Builds the header of a frame (RFC 6455 section 5.2).
  *
  * @param first - FIN, RSV bits and opcode
- * @param key - null for a frame that is not masked
- * @param lengthBytes - size of the length field, when it is not the shortest
+ * @param key - the masking key, null for an unmasked frame
+ * @param lengthBytes - the size of the length field, when it is not the shortest
  */
 export function buildHeader(first: number, payloadBytes: number, key: Buffer | null, lengthBytes?: 2 | 8): Buffer {
   const extended = lengthBytes ?? (payloadBytes < 126 ? 0 : payloadBytes < 65_536 ? 2 : 8);
@@ -38,7 +38,7 @@ export function buildHeader(first: number, payloadBytes: number, key: Buffer | n
   return key === null ? header : Buffer.concat([header, key]);
 }
 
-/** A message or control frame that came. */
+/** A message or control frame that arrived. */
 export interface Incoming {
   readonly opcode: number;
   readonly payload: Buffer;
@@ -46,9 +46,9 @@ export interface Incoming {
 }
 
 /**
- * Reads what the peer sends, and is strict about it.
+ * Parses the frames of the peer strictly.
  *
- * @remarks Independent of the library on purpose: a mistake must not be in both.
+ * @remarks The runner shares no code with the library, so that one mistake cannot be in both.
  */
 export class FrameReader {
   readonly #role: RunnerRole;
@@ -68,7 +68,7 @@ export class FrameReader {
   }
 
   /**
-   * The next message or control frame that is complete.
+   * Returns the next message or control frame, or undefined when none is complete.
    *
    * @throws Error when the peer breaks a rule of RFC 6455
    */

@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
 
-/** The head of a request or answer. */
+/** The head of an HTTP request or response. */
 export interface HttpHead {
   readonly startLine: string;
-  /** Values by name in lower case. */
+  /** The header values, by name in lower case. */
   readonly headers: ReadonlyMap<string, string>;
-  /** What came behind it. */
+  /** The bytes that arrived after the head. */
   readonly rest: Buffer;
 }
 
-/** Reads up to the empty line. What follows is left to the next listener. */
+/** Reads up to the empty line. The next listener gets all bytes that follow. */
 export function readHead(socket: Socket): Promise<HttpHead> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);

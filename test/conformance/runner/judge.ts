@@ -2,12 +2,12 @@ import type { ConformanceCase, DataKind, Expected } from '../case.ts';
 import type { Seen } from './connection.ts';
 import { bytesOf } from './payload.ts';
 
-/** What a case came to. */
+/** The verdict on a case. */
 export type Verdict =
   | 'ok'
   /** The RFC leaves open what the peer does. */
   | 'informational'
-  /** Right in the end, but later than it could be. */
+  /** The peer failed the connection as it must, but later than it could. */
   | 'non-strict'
   /** The peer does not compress. */
   | 'unsupported'
@@ -17,17 +17,17 @@ export interface CaseResult {
   readonly id: string;
   readonly title: string;
   readonly verdict: Verdict;
-  /** What was seen, where it is worth telling. */
+  /** The observed behaviour, where it is worth reporting. */
   readonly detail: string;
 }
 
-/** What the runner saw. */
+/** The observations of the runner. */
 export interface Observed {
   readonly events: Seen[];
-  /** Undefined when no close frame came. */
+  /** The code of the peer's close frame, undefined when none arrived. */
   closeCode: number | 'none' | undefined;
   isPeerFirst: boolean;
-  /** The peer went on where it could know better. */
+  /** True when the peer continued although the failure was already visible. */
   isSlow: boolean;
   problem: string | undefined;
 }
@@ -46,7 +46,7 @@ export function judge(testCase: ConformanceCase, observed: Observed): CaseResult
   return result('failed', `the answers are not the expected ones (${describe(observed)})`);
 }
 
-/** Tells whether a message came with this content. */
+/** Tells whether an event is a message with this content. */
 export function matches(seen: Seen, kind: DataKind, payload: Buffer): boolean {
   return seen.kind === 'message' && seen.isText === (kind === 'text') && seen.payload.equals(payload);
 }

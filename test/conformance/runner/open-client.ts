@@ -8,7 +8,7 @@ import { MessageDeflate } from './deflate.ts';
 import { buildOffers, checkAnswer } from './extension.ts';
 import { readHead } from './http-head.ts';
 
-/** Connects to a server and shakes hands with it. */
+/** Connects to a server and performs the opening handshake. */
 export async function openToServer(url: URL, { deflate }: Pick<ConformanceCase, 'deflate'>): Promise<RunnerConnection> {
   const socket = await dial(url);
   const key = randomBytes(16).toString('base64');
@@ -29,7 +29,7 @@ export async function openToServer(url: URL, { deflate }: Pick<ConformanceCase, 
   return new RunnerConnection(socket, 'client', agreement && new MessageDeflate(agreement), rest);
 }
 
-/** RFC 6455 section 4.2.2. */
+/** Computes Sec-WebSocket-Accept (RFC 6455 section 4.2.2). */
 export function acceptOf(key: string): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
@@ -38,13 +38,13 @@ async function dial(url: URL): Promise<Socket> {
   const isSecure = url.protocol === 'wss:';
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port) || (isSecure ? 443 : 80);
-  // It is the frames that are tested, and who tests his own server has his own certificate.
+  // The cases test frames, and a server under test may have a self-signed certificate.
   const socket = isSecure
     ? connectTls({ host, port, servername: host, rejectUnauthorized: false })
     : connect({ host, port });
   socket.setNoDelay(true);
   await once(socket, isSecure ? 'secureConnect' : 'connect');
-  // A 'close' follows.
+  // Node emits 'close' after 'error', so the error needs no handling.
   socket.on('error', () => {});
   return socket;
 }

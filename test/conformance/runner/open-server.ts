@@ -7,7 +7,7 @@ import { answerOffer } from './extension.ts';
 import { readHead } from './http-head.ts';
 import { acceptOf } from './open-client.ts';
 
-/** Where clients under test connect to. */
+/** The server to which clients under test connect. */
 export class RunnerServer {
   readonly url: string;
   readonly #tcp: Server;
@@ -24,10 +24,10 @@ export class RunnerServer {
     return new RunnerServer(tcp);
   }
 
-  /** Waits for the next client and shakes hands with it. */
+  /** Waits for the next client and performs the opening handshake. */
   async accept({ deflate }: Pick<ConformanceCase, 'deflate'>): Promise<RunnerConnection> {
     const [socket] = (await once(this.#tcp, 'connection')) as [Socket];
-    // A 'close' follows.
+    // Node emits 'close' after 'error', so the error needs no handling.
     socket.on('error', () => {});
     const { headers, rest } = await readHead(socket);
     const agreed = answerOffer(headers.get('sec-websocket-extensions') ?? '', deflate ?? []);

@@ -2,9 +2,9 @@ import type { Payload } from '../case.ts';
 import { pieceOf } from './corpus.ts';
 
 /**
- * The bytes that a case means.
+ * Returns the bytes of a payload.
  *
- * @param index - which message of an exchange
+ * @param index - the number of the message in an exchange, from 0
  */
 export function bytesOf(payload: Payload, index = 0): Buffer {
   if (typeof payload === 'string') return Buffer.from(payload, 'hex');

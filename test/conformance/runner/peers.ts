@@ -7,15 +7,15 @@ import type { RunnerConnection } from './connection.ts';
 import { openToServer } from './open-client.ts';
 import { RunnerServer } from './open-server.ts';
 
-/** Something that echoes messages, to be tested. */
+/** A peer under test, which echoes messages. */
 export interface Peer {
   readonly name: string;
-  /** A new connection to it. */
+  /** Opens a new connection to the peer. */
   open(testCase: ConformanceCase): Promise<RunnerConnection>;
   stop(): Promise<void>;
 }
 
-/** The forms in which messages arrive, by what a case sends: an echo must know whether to send text or bytes. */
+/** The dataType by the kind of messages of a case, so that the echo has the same kind. */
 const DATA_TYPES = { text: 'text', binary: 'blob' } as const;
 
 const OPTIONS: WebSocketOptions = {
@@ -23,7 +23,7 @@ const OPTIONS: WebSocketOptions = {
   maxBufferedBytes: 64 * 1024 * 1024,
   maxFragments: 100_000,
   closeTimeoutMs: 2000,
-  // Small messages too, and the most that a case can ask for.
+  // The peer compresses small messages too, and accepts all parameters that a case can request.
   compression: { thresholdBytes: 0, clientNoContextTakeover: false, serverNoContextTakeover: false },
 };
 
@@ -32,7 +32,7 @@ const echo = {
     ws.send(data),
 };
 
-/** Our server: `/text` echoes text, `/binary` bytes. */
+/** Starts the server of the library: `/text` echoes text and `/binary` bytes. */
 export async function startLibraryServer(): Promise<Peer> {
   const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
   await web.start();
@@ -49,14 +49,14 @@ export async function startLibraryServer(): Promise<Peer> {
   };
 }
 
-/** Our client, which connects to the runner once for each case. */
+/** Starts the client of the library, which connects to the runner once for each case. */
 export async function startLibraryClient(): Promise<Peer> {
   const server = await RunnerServer.start();
   return {
     name: '4d-websocket as client',
     async open(testCase) {
       const connection = server.accept(testCase);
-      // The runner sees what becomes of it.
+      // The runner observes how the connection ends.
       void new WebSocket<unknown>(
         server.url,
         { ...echo, dataType: DATA_TYPES[dataKindOf(testCase)] } as object,
@@ -68,7 +68,7 @@ export async function startLibraryClient(): Promise<Peer> {
   };
 }
 
-/** The package `ws`, whose results are known: they tell whether the runner is right. */
+/** Starts a server of the package `ws`, whose known results show that the runner is right. */
 export async function startWsServer(): Promise<Peer> {
   const server = new WsServer({
     host: '127.0.0.1',
@@ -93,7 +93,7 @@ export async function startWsServer(): Promise<Peer> {
   };
 }
 
-/** Any server that echoes messages. */
+/** Uses any server that echoes messages as the peer. */
 export function remoteServer(url: URL): Peer {
   return { name: url.href, open: (testCase) => openToServer(url, testCase), stop: () => Promise.resolve() };
 }

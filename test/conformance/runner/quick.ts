@@ -1,11 +1,11 @@
 import type { ConformanceCase, Payload, Step } from '../case.ts';
 
-/** What the quick form leaves of the heavy cases. */
+/** The limits of the quick form of large cases. */
 const MAX_EXCHANGES = 4;
 const MAX_COMPRESSED_BYTES = 4 * 131_072;
 const MAX_PATTERN_BYTES = 262_144;
 
-/** The same case with fewer and smaller messages, for a run with all the other tests. */
+/** Returns a case with fewer and smaller messages, for `npm test`. */
 export function toQuickForm(testCase: ConformanceCase): ConformanceCase {
   return {
     ...testCase,
@@ -19,7 +19,7 @@ function lighten(step: Step): Step {
   return 'payload' in step ? { ...step, payload: shorten(step.payload) } : step;
 }
 
-/** The same case with at most this many messages in an exchange. */
+/** Returns a case with at most this many messages in an exchange. */
 export function limitExchanges(testCase: ConformanceCase, exchanges: number): ConformanceCase {
   return { ...testCase, steps: testCase.steps.map((step) => withExchanges(step, exchanges)) };
 }

@@ -10,15 +10,15 @@ import { runAgainst } from './run-peer.ts';
 
 type OnMessage = (socket: WebSocket, data: Buffer, isBinary: boolean) => void;
 
-/** Peers that do something wrong, with a case that must tell and what it must say. */
+/** Faulty peers, with the case that must find the fault and the reported detail. */
 const FAULTS: readonly (readonly [title: string, onMessage: OnMessage, id: string, detail: string])[] = [
   ['no echo', () => {}, '1.1.2', 'an answer did not come within 200 ms'],
   ['no echo in an exchange', () => {}, '9.7.2', 'echo 0 did not come'],
-  ['another text', (socket) => socket.send('other'), '1.1.2', 'the answers are not the expected ones'],
-  ['another text in an exchange', (socket) => socket.send('other'), '9.7.2', 'instead of echo 0 came message'],
-  ['bytes for text', (socket, data) => socket.send(data, { binary: true }), '1.1.2', 'the answers are not'],
+  ['a wrong text', (socket) => socket.send('other'), '1.1.2', 'the answers are not the expected ones'],
+  ['a wrong text in an exchange', (socket) => socket.send('other'), '9.7.2', 'instead of echo 0 came message'],
+  ['bytes instead of text', (socket, data) => socket.send(data, { binary: true }), '1.1.2', 'the answers are not'],
   [
-    'an echo twice',
+    'a doubled echo',
     (socket, data) => {
       socket.send(data.toString());
       socket.send(data.toString());
@@ -26,7 +26,7 @@ const FAULTS: readonly (readonly [title: string, onMessage: OnMessage, id: strin
     '1.1.2',
     'the answers are not the expected ones (message of 125 bytes, message of 125 bytes',
   ],
-  ['a close', (socket) => socket.close(1000), '1.1.2', 'the peer closed first'],
+  ['a close by the peer', (socket) => socket.close(1000), '1.1.2', 'the peer closed first'],
   ['an end of TCP', (socket) => socket.terminate(), '1.1.2', 'the peer sent no close frame'],
 ];
 
@@ -46,7 +46,7 @@ async function runAgainstFaulty(onMessage: OnMessage, id: string): Promise<CaseR
   return await runAgainst(peer, testCase, { timeoutMs: 200, quietMs: 20, promptMs: 20 });
 }
 
-describe('the runner finds', () => {
+describe('the runner reports', () => {
   test.each(FAULTS)('%s', async (_title, onMessage, id, detail) => {
     const result = await runAgainstFaulty(onMessage, id);
     expect(result).toMatchObject({ id, verdict: 'failed' });

@@ -5,17 +5,17 @@ import { FIN, RSV1 } from './frame-code.ts';
 import { type CaseResult, judge, matches, type Observed } from './judge.ts';
 import { bytesOf } from './payload.ts';
 
-/** How patient the runner is. */
+/** The waiting times of the runner. */
 export interface Patience {
-  /** Longest wait for anything that must come. */
+  /** The longest wait for an event that must arrive. */
   readonly timeoutMs: number;
-  /** How long a peer is watched that must not do anything. */
+  /** How long the runner watches that a peer does nothing. */
   readonly quietMs: number;
-  /** How much time a peer has to fail at once. Long enough for a busy machine, and no loss where the peer is quick. */
+  /** How soon a peer must fail. The time is long enough for a busy machine, and is not used up by a quick peer. */
   readonly promptMs: number;
 }
 
-/** Runs a case over an open connection, which it ends. */
+/** Runs a case over an open connection, and ends the connection. */
 export async function runCase(
   testCase: ConformanceCase,
   connection: RunnerConnection,
@@ -41,7 +41,7 @@ class CaseRun {
     isSlow: false,
     problem: undefined,
   };
-  /** Frames for the next write. */
+  /** The frames of the next write. */
   #unsent: Buffer[] = [];
   #isOver = false;
 
@@ -91,7 +91,7 @@ class CaseRun {
     if (seen !== undefined) this.#connection.putBack(seen);
     if (wait === 'failure') {
       if (seen === undefined) this.observed.isSlow = true;
-      // What is left of the case is for peers that have not noticed yet.
+      // The remaining steps are for peers that have not failed yet.
       else this.#isOver = seen.kind === 'end' || seen.kind === 'close';
       if (this.#isOver) await this.#drain();
     } else if (seen !== undefined) {
@@ -140,7 +140,7 @@ class CaseRun {
     return frames;
   }
 
-  /** Writes what has gathered, cut as the case wants it. */
+  /** Writes the collected frames in the pieces that the case demands. */
   async #flush(): Promise<void> {
     const frames = this.#unsent;
     this.#unsent = [];
@@ -152,7 +152,7 @@ class CaseRun {
     for (const piece of chop === 'frames' ? frames : cut(Buffer.concat(frames), chop)) {
       if (this.#connection.hasEnded) return;
       this.#connection.write(piece);
-      // A turn of the event loop for each write, or the peer would see one chunk.
+      // Each write needs its own turn of the event loop, or the peer would receive one chunk.
       await setImmediate();
     }
   }

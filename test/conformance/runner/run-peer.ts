@@ -4,7 +4,7 @@ import type { CaseResult } from './judge.ts';
 import type { Peer } from './peers.ts';
 import { type Patience, runCase } from './run-case.ts';
 
-/** Runs one case against a peer, on a connection of its own. */
+/** Runs one case against a peer on a new connection. */
 export async function runAgainst(peer: Peer, testCase: ConformanceCase, patience: Patience): Promise<CaseResult> {
   const { id, title } = testCase;
   let connection: RunnerConnection;

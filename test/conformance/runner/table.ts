@@ -3,7 +3,7 @@ import type { CaseResult, Verdict } from './judge.ts';
 
 const VERDICTS: readonly Verdict[] = ['ok', 'informational', 'non-strict', 'unsupported', 'failed'];
 
-/** How a peer did: a line per category, and below it each case that is not plainly OK. */
+/** Formats the results of a peer: one line per category, then each case with a detail or another verdict than OK. */
 export function formatResults(peerName: string, results: readonly CaseResult[], seconds: number): string {
   const rows = Object.entries(CATEGORIES)
     .map(
@@ -19,12 +19,12 @@ export function formatResults(peerName: string, results: readonly CaseResult[], 
   return lines.join('\n');
 }
 
-/** How many results there are of each verdict, in the order of the table. */
+/** Counts the results of each verdict, in the order of the table. */
 function countVerdicts(results: readonly CaseResult[]): number[] {
   return VERDICTS.map((verdict) => results.filter((result) => result.verdict === verdict).length);
 }
 
-/** A peer that does not compress is told so once, by its line in the table. */
+/** Leaves out unsupported cases, which the table counts in one line. */
 function isWorthTelling({ verdict, detail }: CaseResult): boolean {
   return verdict !== 'unsupported' && (verdict !== 'ok' || detail !== '');
 }
