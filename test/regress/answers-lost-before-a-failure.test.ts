@@ -5,15 +5,15 @@ import { startServerOf } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
 
-// A message and a malformed frame came in one chunk with the handshake. The message waited behind onOpen while the
-// malformed frame ended the connection, and its callback could no longer answer.
+// A message and a malformed frame came in one chunk with the handshake. The malformed frame ended the connection while
+// the message still waited behind onOpen, so onMessage could no longer answer.
 
 const echo = {
   onMessage: (ws: { send(message: string): void }, { data }: { data: string }) => ws.send(data),
 };
 
 describe('RFC 6455 5.2: a message before a malformed frame', () => {
-  test('RFC 6455 5.2: a client answers it when both come with the 101', async () => {
+  test('RFC 6455 5.2: a client answers the message when both come with the 101', async () => {
     const server = await startRawServer();
     const client = new WebSocket(server.url, echo);
     const connection = await server.accept();
@@ -30,7 +30,7 @@ describe('RFC 6455 5.2: a message before a malformed frame', () => {
     expect(await client.ready).toBe(client);
   });
 
-  test('RFC 6455 5.2: a server answers it when both come with the request', async () => {
+  test('RFC 6455 5.2: a server answers the message when both come with the request', async () => {
     const { web } = await startServerOf(echo);
     const behind = Buffer.concat([frame('client', '81', '6869'), frame('client', '83', '')]);
     const client = await RawClient.open(web.HTTPPort, { behind });

@@ -4,8 +4,8 @@ import { Connection } from '../../src/connection/connection.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingConnectionListener } from '../helpers/recording-connection-listener.ts';
 
-/** Messages that could still have been dropped stayed, and were counted, for as long as the socket's object was kept. */
-test('a connection that is over holds no messages', async () => {
+/** Droppable messages in the backlog stayed in memory and in bufferedBytes after the end of the connection. */
+test('a connection that is over keeps no messages', async () => {
   const [transport, peer] = MemoryTransport.pair();
   const heard = new RecordingConnectionListener();
   const connection = new Connection(transport, Buffer.alloc(0), {

@@ -16,8 +16,8 @@ const owner: Omit<CallbackOwner, 'handler'> = {
   onQueueIdle() {},
 };
 
-/** The end of each callback ran that of the next socket in a deeper frame, until the stack was full. */
-test('thousands of sockets with messages that waited for their worker all get them, in order', async () => {
+/** The end of each callback called the callback of the next socket in a deeper stack frame: the stack overflowed. */
+test('thousands of sockets get the messages that waited for their busy worker, in order', async () => {
   const worker = new Worker('W', () => {});
   const gate = createDeferred();
   worker.runTask(() => gate.promise);

@@ -7,8 +7,8 @@ import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** The peer took what waited after the connection had failed, and onDrain invited the user to send more. */
-test('nothing but onTerminate follows onError, also when the peer catches up', async () => {
+/** The connection had failed; then the peer read the waiting bytes, and onDrain invited the user to send more. */
+test('only onTerminate follows onError, even when the peer catches up', async () => {
   const calls: string[] = [];
   const handler = {
     onDrain: () => calls.push('onDrain'),

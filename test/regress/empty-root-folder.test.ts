@@ -5,8 +5,8 @@ import { makeFolder } from '../helpers/folder.ts';
 import { requestPath } from '../helpers/http.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 
-/** The package that sends the files takes '' as no root at all, and so as the whole disk. */
-test('an empty rootFolder is refused, and no absolute path is ever served', async () => {
+/** The package send reads root '' as no root, which serves the whole disk. */
+test('an empty rootFolder is refused, and no absolute path is served', async () => {
   expect(() => new WebServer({ rootFolder: '' })).toThrow('rootFolder must be a string that is not empty');
   const secret = join(makeFolder({ 'secret.txt': 'secret' }), 'secret.txt');
   for (const rootFolder of [undefined, makeFolder({ 'index.html': 'home' })]) {

@@ -6,8 +6,8 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** Node emitted 'end' while nobody listened, and the connection stayed open for ever. */
-test('a peer that ended its side while onConnection was deciding is lost, not kept', async () => {
+/** Node emitted 'end' before the connection listened to its socket, so the connection stayed open for ever. */
+test('a connection whose peer ended TCP while onConnection was deciding ends with 1006', async () => {
   const decision = createDeferred<RecordingHandler>();
   const connection = new RecordingHandler();
   const server = new RecordingServerHandler({ onConnection: () => decision.promise });
@@ -15,7 +15,7 @@ test('a peer that ended its side while onConnection was deciding is lost, not ke
   const client = await RawClient.request(web.HTTPPort);
   await server.calls.atLeast(2);
   client.socket.end();
-  // The end must have come before the decision.
+  // The end of TCP must arrive before the decision.
   await turns(50);
   decision.resolve(connection);
   expect((await connection.terminated).code).toBe(1006);

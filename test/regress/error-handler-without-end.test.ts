@@ -6,8 +6,8 @@ function fail(): unknown {
   return WebSocketServer.new({ onConnection: () => null }, { webServer: new WebServer() });
 }
 
-/** The handler was called for its own failing call, and for that of this call, until the stack was full. */
-test('an error handler that fails the same way is called once', async () => {
+/** An error handler that made a failing call was called for that error too, and so on: the stack overflowed. */
+test('an error handler whose own call fails the same way is called once', async () => {
   await runInWorker(workerName(), () => {
     let count = 0;
     onErrCall(() => {
@@ -19,8 +19,8 @@ test('an error handler that fails the same way is called once', async () => {
   });
 });
 
-/** What code failed that a tryExpr had started long ago was kept by it, so that nobody ever heard of it. */
-test('an error behind the end of its tryExpr is not swallowed', async () => {
+/** A finished tryExpr kept the errors of code that it had started, so that no error handler was called. */
+test('an error after the end of its tryExpr reaches the error handler', async () => {
   await runInWorker(workerName(), async () => {
     const heard: string[] = [];
     onErrCall(([item]) => heard.push(item!.message));

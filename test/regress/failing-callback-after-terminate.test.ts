@@ -5,7 +5,7 @@ import { useFakeClock } from '../helpers/fake-clock.ts';
 import { type Side, sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
 
-// onTerminate told 1011, which nobody had sent: the close frame had the code of terminate().
+// onTerminate reported 1011, although the close frame had carried the code of terminate().
 
 const FAILED = { errCode: 1011, message: 'onMessage failed: on purpose', componentSignature: 'host' };
 
@@ -39,7 +39,7 @@ async function terminateAndFail(side: Side, onMessage: Failing) {
 
 for (const side of sides) {
   test.each(failures)(
-    `4D-168 a callback of a ${side.name} that %s after its terminate(): onError, and the code of the closing handshake`,
+    `4D-168 a ${side.name} callback that %s after its terminate(): onError, then the code of the close frames`,
     async (_, onMessage) => {
       const reports = recordErrors();
       const { handler, send, end } = await terminateAndFail(side, onMessage);
@@ -53,7 +53,7 @@ for (const side of sides) {
     },
   );
 
-  test(`4D-048 a callback of a ${side.name} fails after its terminate(), and the peer never answers: 1006, one onError`, async () => {
+  test(`4D-048 a ${side.name} callback fails after terminate(), no answer comes: one onError, 1006`, async () => {
     const clock = useFakeClock();
     const { handler } = await terminateAndFail(side, failures[0]![1]);
     await clock.advance(10_100);
@@ -67,7 +67,7 @@ for (const side of sides) {
     expect(handler.errors[0]!.errors).toEqual([FAILED]);
   });
 
-  test(`4D-168 a callback of a ${side.name} that fails long after its terminate(): onError still comes first`, async () => {
+  test(`4D-168 a ${side.name} callback fails long after its terminate(): onError precedes onTerminate`, async () => {
     const gate = createDeferred();
     const pair = await side.connectRaw({
       onMessage(ws) {

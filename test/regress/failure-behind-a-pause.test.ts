@@ -9,10 +9,10 @@ import { RecordingConnectionListener } from '../helpers/recording-connection-lis
 import { turns } from '../helpers/turns.ts';
 
 /**
- * A message was inflated while reading was paused, and then the connection failed, as when a callback throws: nothing was
- * read any more, not even the end of the stream, and onTerminate came when closeTimeoutMs was over.
+ * A message was inflated while reading was paused; then the connection failed, as when a callback throws. Reading did
+ * not go on, so the end of the stream was not noticed, and onTerminate came only after closeTimeoutMs.
  */
-test('a connection that fails with an inflated message behind a pause ends as soon as its peer does', async () => {
+test('a connection that fails while paused behind an inflated message ends as soon as its peer does', async () => {
   const [transport, peer] = MemoryTransport.pair();
   const heard = new RecordingConnectionListener();
   const compression = new FakeCompression(false);

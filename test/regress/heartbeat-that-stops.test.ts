@@ -12,13 +12,13 @@ afterEach(() => {
 });
 
 /**
- * The answer to a ping sets no deadline, so the next ping waited for the deadline of the one before: for pongTimeoutMs where
- * that is longer than pingIntervalMs, and for ever where it is infinite.
+ * The answer to a ping sets no deadline, so the next ping waited for the deadline of the ping before: for pongTimeoutMs
+ * where that is longer than pingIntervalMs, and for ever where pongTimeoutMs is Infinity.
  */
 test.each([60_000, Infinity])('a peer that answers is pinged in each interval: pongTimeoutMs %s', async (ms) => {
   let pings = 0;
   const limits = parseClientOptions({ pingIntervalMs: 10_000, pongTimeoutMs: ms }).limits;
-  const watch = new PeerMonitor(
+  const monitor = new PeerMonitor(
     {
       component: 'HTTP',
       isReading: true,
@@ -28,14 +28,14 @@ test.each([60_000, Infinity])('a peer that answers is pinged in each interval: p
     },
     limits,
   );
-  watch.onResume();
+  monitor.onResume();
   for (let expected = 1; expected <= 4; expected++) {
     for (let i = 0; i < 10; i++) {
       vi.advanceTimersByTime(1010);
       await turns(2);
     }
     expect(pings).toBe(expected);
-    watch.onBytes(0);
+    monitor.onBytes(0);
   }
-  watch.stop();
+  monitor.stop();
 });

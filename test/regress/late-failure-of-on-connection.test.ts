@@ -5,8 +5,8 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** The failure was dropped together with the client, and the mistake in user code passed in silence. */
-test('onConnection that fails after its client has gone is told to onError', async () => {
+/** The failure of onConnection was dropped together with the client, so that the user never saw it. */
+test('onConnection that fails after its client has gone is reported to onError', async () => {
   const decision = createDeferred<null>();
   const server = new RecordingServerHandler({ onConnection: () => decision.promise });
   const { web } = await startLibraryServer(server);

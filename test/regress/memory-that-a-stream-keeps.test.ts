@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { SocketTransport } from '../../src/transport/socket-transport.ts';
 import { WriteBatch } from '../../src/connection/write-batch.ts';
 
-/** A stream that passes on what it is given, as a PassThrough does, and says at once that it is done. */
+/**
+ * Creates a stream that keeps the chunks written to it, as a PassThrough does, and reports each write as done at once.
+ */
 function keepingStream(): { transport: SocketTransport; kept: Buffer[] } {
   const kept: Buffer[] = [];
   const stream = new Duplex({
@@ -22,8 +24,8 @@ function send(batch: WriteBatch, text: string): void {
   batch.flush();
 }
 
-/** The memory went to the next connection while the stream still held it: what one was sent, another one's peer could read. */
-test('no connection writes into memory that the stream of another one keeps', () => {
+/** The next connection wrote into memory that the stream still kept, so a peer could read the data of another peer. */
+test('no connection writes into memory that the stream of another connection keeps', () => {
   const first = keepingStream();
   const second = keepingStream();
   send(new WriteBatch(first.transport), 'for the first peer');

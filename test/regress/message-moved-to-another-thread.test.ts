@@ -4,9 +4,9 @@ import { MessageAssembler } from '../../src/protocol/message-assembler.ts';
 const LIMITS = { maxMessageBytes: 100_000, maxFragments: 10 };
 const BINARY = 0x82;
 
-/** Messages lie side by side in one piece of memory, and moving that left those of other connections without their bytes. */
+/** Messages shared one ArrayBuffer, so transferring one message emptied the messages of other connections. */
 test.each([100, 512, 1000, 4096, 5000])(
-  'a message of %i bytes that is moved away takes no other along',
+  'a message of %i bytes that is transferred leaves other messages intact',
   (byteCount) => {
     const received: Buffer[] = [];
     for (const fill of [1, 2, 3]) {
@@ -24,7 +24,7 @@ test.each([100, 512, 1000, 4096, 5000])(
     try {
       structuredClone(moved, { transfer: [moved.buffer as ArrayBuffer] });
     } catch (error) {
-      // Newer versions of Node refuse what is not to be moved, older ones copy it.
+      // Newer versions of Node refuse to transfer such memory, older versions copy it.
       expect(error).toMatchObject({ name: 'DataCloneError' });
     }
     expect(before.equals(Buffer.alloc(byteCount, 1))).toBe(true);

@@ -2,8 +2,11 @@ import { expect, test } from 'vitest';
 import { WriteBatch } from '../../src/connection/write-batch.ts';
 import { RecordingTransport } from '../helpers/recording-transport.ts';
 
-/** Each small broadcast to a peer that did not read was a piece of its own: 16 MiB of them stopped the process for half a second. */
-test('small broadcasts that wait for a slow peer are put together in few pieces', () => {
+/**
+ * Each small broadcast to a peer that did not read was a piece of its own: 16 MiB of them blocked the event loop for
+ * half a second.
+ */
+test('small broadcasts that wait for a slow peer are concatenated into few pieces', () => {
   const transport = new RecordingTransport();
   const batch = new WriteBatch(transport);
   transport.isBlocked = true;

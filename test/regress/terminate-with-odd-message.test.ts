@@ -5,7 +5,7 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 import type { WebSocketConnection } from '../../src/index.ts';
 
 /** terminate() threw halfway: the status was "Closing", but no close frame had gone out and no deadline was set. */
-test('terminate with a message that is no text closes the connection all the same', async () => {
+test('terminate() with a message that is no string still closes the connection', async () => {
   const handler = new RecordingHandler();
   const { web } = await startLibraryServer(() => handler);
   const client = await RawClient.open(web.HTTPPort);

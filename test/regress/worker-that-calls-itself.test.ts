@@ -4,11 +4,11 @@ import { startServerOf } from '../helpers/library-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { workerName } from '../helpers/workers.ts';
 
-/** Its messages ran one behind the other in the same turn, and nothing else in the process ever did. */
+/** The worker ran its own calls one after the other in the same turn, so nothing else in the process ran. */
 test.each([
   ['synchronously', (again: () => void): unknown => again()],
   ['asynchronously', (again: () => void): unknown => Promise.resolve().then(again)],
-])('a worker that calls itself %s lets sockets go on', async (_, run) => {
+])('a worker that calls itself %s does not stop the sockets', async (_, run) => {
   const { url } = await startServerOf(new RecordingHandler({ onMessage: (ws, text) => ws.send(text as string) }));
   const name = workerName();
   let count = 0;

@@ -3,10 +3,10 @@ import { RecordingListener } from '../helpers/recording-listener.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 
 /**
- * Programs end the sockets of their own HTTP server when they shut down. The next message was a write behind that end: an
- * error, by which Node destroyed the socket with all that waited, in both directions.
+ * A program ends the sockets of its own HTTP server when it shuts down. The next message was then a write after the
+ * end, an error for which Node destroyed the socket with all waiting bytes, in both directions.
  */
-test.each(['tcp', 'tls', 'unix'] as const)('bytes written behind an end by others are dropped: %s', async (kind) => {
+test.each(['tcp', 'tls', 'unix'] as const)('bytes written to an ended socket are dropped: %s', async (kind) => {
   const [client, server] = await socketPairs[kind]();
   const [left, right] = toTransports([client, server]);
   const [leftHeard, rightHeard] = [RecordingListener.on(left), RecordingListener.on(right)];
