@@ -7,7 +7,7 @@ import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 
-/** Texts short and long, alike and not, and bytes that do not compress. */
+/** Short and long texts, similar and different ones, and bytes that do not compress. */
 const MESSAGES: readonly (string | Buffer)[] = [
   'hello',
   'hello again, hello',
@@ -25,7 +25,7 @@ function bytesOf(message: unknown): Buffer {
   return typeof message === 'string' ? Buffer.from(message) : Buffer.from(message as Uint8Array);
 }
 
-/** Sends all messages both ways at once, and compares what comes. */
+/** Sends all messages in both directions at once, and compares the received ones. */
 async function exchange(
   library: { send(message: string | Buffer): void },
   handler: RecordingHandler,
@@ -68,12 +68,12 @@ const WISHES: readonly Wishes[] = [false, true].flatMap((serverNoContextTakeover
   ),
 );
 
-function ours(wishes: Wishes): CompressionOptions {
+function libraryOptions(wishes: Wishes): CompressionOptions {
   return { ...wishes, thresholdBytes: 0 };
 }
 
-/** The wishes as ws understands them: for it `false` and 15 are wishes too, which refuse what they do not allow. */
-function theirs(wishes: Wishes): PerMessageDeflateOptions {
+/** The wishes as options of ws, without `false` and 15: ws would refuse offers that differ from these values. */
+function wsOptions(wishes: Wishes): PerMessageDeflateOptions {
   return {
     threshold: 0,
     ...(wishes.serverNoContextTakeover && { serverNoContextTakeover: true }),
@@ -92,8 +92,8 @@ describe.each(WISHES)('%j', (wishes) => {
     ['wanted by the client', NO_WISHES, wishes],
   ])('a client of ws, %s', async (_, server, client) => {
     const handler = new RecordingHandler();
-    const { url } = await startServerOf(handler, { dataType: 'blob', compression: ours(server) });
-    const options: ClientOptions = { perMessageDeflate: theirs(client) };
+    const { url } = await startServerOf(handler, { dataType: 'blob', compression: libraryOptions(server) });
+    const options: ClientOptions = { perMessageDeflate: wsOptions(client) };
     const peer = await connectPeer(url, options);
     expect(peer.socket.extensions).toBe('permessage-deflate');
     await exchange(await handler.opened, handler, peer);
@@ -104,16 +104,16 @@ describe.each(WISHES)('%j', (wishes) => {
     ['wanted by the server', wishes, NO_WISHES],
     ['wanted by the client', NO_WISHES, wishes],
   ])('a server of ws, %s', async (_, server, client) => {
-    const peers = await startPeerServer({ perMessageDeflate: theirs(server) });
+    const peers = await startPeerServer({ perMessageDeflate: wsOptions(server) });
     const handler = new RecordingHandler({ dataType: 'blob' });
-    const ws = await WebSocket.new(peers.url, handler, { compression: ours(client) });
+    const ws = await WebSocket.new(peers.url, handler, { compression: libraryOptions(client) });
     const peer = await peers.accept();
     expect(peer.socket.extensions).toBe('permessage-deflate');
     await exchange(ws!, handler, peer);
   });
 });
 
-describe('good settings', () => {
+describe('default settings', () => {
   test.each([true, {}])('compression: %j with a client of ws', async (compression) => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression });
@@ -131,7 +131,7 @@ describe('good settings', () => {
     await exchange(ws!, handler, peer);
   });
 
-  test('without the option nothing is agreed on, on either side', async () => {
+  test('without the option neither side negotiates compression', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob' });
     const client = await connectPeer(url);
@@ -146,7 +146,7 @@ describe('good settings', () => {
     await exchange(ws!, ourHandler, peer);
   });
 
-  test('a peer that does not compress is a peer like any other', async () => {
+  test('a peer without compression connects uncompressed', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression: true });
     const peer = await connectPeer(url, { perMessageDeflate: false });
@@ -157,10 +157,10 @@ describe('good settings', () => {
 
 describe('the WebSocket of Node', () => {
   test.each<[string, boolean | CompressionOptions]>([
-    ['with good settings', true],
+    ['with default settings', true],
     ['with context takeover', { serverNoContextTakeover: false, clientNoContextTakeover: false, thresholdBytes: 0 }],
     ['with small windows', { serverMaxWindowBits: 9, clientMaxWindowBits: 9, thresholdBytes: 0 }],
-  ])('%s gets and sends compressed messages', async (_, compression) => {
+  ])('%s receives and sends compressed messages', async (_, compression) => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression });
     const peer = new UndiciPeer(url);
@@ -181,7 +181,7 @@ describe('the WebSocket of Node', () => {
 });
 
 describe('hostile bytes', () => {
-  test('a connection that is cut while zlib works on its messages, in both directions, ends like any other', async () => {
+  test('a connection that is cut while zlib works on messages of both directions ends with 1006', async () => {
     const handler = new RecordingHandler();
     const { url, wss } = await startServerOf(handler, {
       compression: { thresholdBytes: 0, serverNoContextTakeover: false },
@@ -200,7 +200,7 @@ describe('hostile bytes', () => {
     while ((await handler.nextMessage()) !== 'still here');
   });
 
-  test('a zip bomb ends its connection with 1009, and no other', async () => {
+  test('a zip bomb ends its own connection with 1009, and no other connection', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { compression: true, maxMessageBytes: 1_000_000 });
     const bomber = await connectPeer(url);
