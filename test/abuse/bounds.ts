@@ -1,25 +1,25 @@
 import { maxHeaderSize } from 'node:http';
 
-/** What a connection costs while nothing of it waits: its objects in the library, in Node and in V8. */
+/** Memory of an idle connection: its objects in the library, in Node and in V8. */
 export const CONNECTION_BYTES = 16_384;
 
-/** What a socket costs whose request is not complete: Node reads at most `maxHeaderSize` bytes of it, into strings. */
+/** Memory of a socket with an incomplete request: Node reads at most `maxHeaderSize` bytes of it into strings. */
 export const HANDSHAKE_BYTES: number = CONNECTION_BYTES + 2 * maxHeaderSize;
 
-/** What Node reads a socket into. While bytes pour in, each socket may have one that nobody has collected yet. */
+/** Size of Node's read buffer. While bytes pour in, each socket may have one that is not collected yet. */
 export const READ_BUFFER_BYTES = 65_536;
 
-/** What a busy process takes beyond all that it holds: V8's young generation, which is three times 16 MiB of garbage. */
+/** Garbage of a busy process: V8's young generation, which is three times 16 MiB. */
 const PROCESS_BYTES = 50_331_648;
-/** As a share of what is held: memory that was given back to the allocator, which cannot give it to the system. */
+/** Share of the held memory that the allocator keeps after it was freed, because it cannot return it to the system. */
 const ALLOCATOR_SHARE = 1 / 8;
 
-/** The figures of this file, in words. */
+/** The figures of this file as text. */
 export const ALLOWANCES: string =
-  `A connection counts for ${CONNECTION_BYTES} bytes, and for ${READ_BUFFER_BYTES} more while bytes pour in (Node's read ` +
-  `buffer). Allowed are an eighth more (what the allocator keeps) and ${PROCESS_BYTES} bytes for the process.`;
+  `A connection counts as ${CONNECTION_BYTES} bytes, and ${READ_BUFFER_BYTES} more while bytes pour in (Node's read ` +
+  `buffer). An eighth more (kept by the allocator) and ${PROCESS_BYTES} bytes for the process are allowed.`;
 
-/** What a process may hold in all for so many peers. */
+/** Memory that a process may hold in all for a number of peers. */
 export function allowedBytes(peers: number, bytesEach: number): number {
   return Math.ceil(peers * bytesEach * (1 + ALLOCATOR_SHARE)) + PROCESS_BYTES;
 }

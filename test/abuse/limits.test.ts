@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LIMIT_NAMES, limitsOf, switchOff } from './limits.ts';
 
-test('the limits are the defaults of the library, but for the settings', () => {
+test('settings override the default limits', () => {
   expect(limitsOf({})).toMatchObject({ maxFragments: 1024, maxIncompleteBytes: 268_435_456 });
   expect(limitsOf({ maxFragments: 7, maxIncompleteBytes: 9 })).toMatchObject({
     maxFragments: 7,

@@ -2,7 +2,7 @@ import { setGlobalLimits, type WebSocketServerOptions } from '../../src/index.ts
 import { parseServerOptions } from '../../src/server/server-options.ts';
 import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 
-/** Limits of a server and of its process that an attack may change: those that are numbers, and compression. */
+/** Limits of a server and its process that an attack may change: every limit that is a number, and compression. */
 export type LimitSettings = Omit<
   WebSocketServerOptions,
   'path' | 'dataType' | 'webServer' | 'origins' | 'trustedProxies' | 'protocols' | 'bufferPolicy'
@@ -11,12 +11,12 @@ export type LimitSettings = Omit<
 /** Every limit that is a number, with the defaults filled in. */
 export type Limits = { readonly [K in Exclude<keyof LimitSettings, 'compression'>]-?: number };
 
-/** The most that `maxMessageBytes` takes: the one limit that cannot be Infinity. */
+/** Largest value of `maxMessageBytes`, the only limit that cannot be Infinity. */
 const LONGEST_MESSAGE_BYTES = 536_870_888;
 
 const DEFAULT_INCOMPLETE_BYTES = partialMessageBudget.limitBytes;
 
-/** The limits that are in force with these settings. */
+/** Returns the limits that apply with these settings. */
 export function limitsOf({ maxIncompleteBytes = DEFAULT_INCOMPLETE_BYTES, ...options }: LimitSettings): Limits {
   return { ...parseServerOptions(options).limits, maxIncompleteBytes };
 }
@@ -33,7 +33,7 @@ export const LIMIT_NAMES: readonly string[] = Object.entries(limitsOf({}))
   .map(([name]) => name)
   .toSorted();
 
-/** These limits are off, whatever the settings say: for the counter-check. */
+/** Switches limits off, whatever the settings say: for the counter-check. */
 export function switchOff(settings: LimitSettings, names: readonly string[]): LimitSettings {
   const off = names.map((name) => [name, name === 'maxMessageBytes' ? LONGEST_MESSAGE_BYTES : Infinity] as const);
   return { ...settings, ...Object.fromEntries(off) };

@@ -1,4 +1,4 @@
-/** Attacks a server while honest clients use it: `npm run abuse -- --help`. */
+/** Attacks a server while honest clients use it: see `npm run abuse -- --help`. */
 import { ALLOWANCES } from './bounds.ts';
 import { type CommandLine, parseCommandLine, USAGE } from './runner/command-line.ts';
 import { judge } from './runner/judge.ts';
@@ -9,7 +9,7 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Returns what was wrong, each problem with the name of its attack. */
+/** Runs all attacks and returns the problems, each with the name of its attack. */
 async function runAll({ attacks, ...plan }: CommandLine): Promise<string[]> {
   const failures: string[] = [];
   let mostSockets = 0;

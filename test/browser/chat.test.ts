@@ -13,16 +13,16 @@ function addressOf(program: Program): Promise<string> {
   return program.printed(/http:\/\/127\.0\.0\.1:\d+\//);
 }
 
-function entries(page: Page): Promise<string[]> {
+function readEntries(page: Page): Promise<string[]> {
   return page.locator('#log > *').allInnerTexts();
 }
 
 /** Waits until the log has an entry with this text. */
-function seen(page: Page, text: string): Promise<void> {
+function waitForEntry(page: Page, text: string): Promise<void> {
   return page.locator('#log > *', { hasText: text }).last().waitFor();
 }
 
-function state(page: Page, wanted: 'connecting' | 'connected' | 'lost'): Promise<void> {
+function waitForState(page: Page, wanted: 'connecting' | 'connected' | 'lost'): Promise<void> {
   return page.locator(`#connection[data-state="${wanted}"]`).waitFor();
 }
 
@@ -36,21 +36,21 @@ async function takeName(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Change' }).click();
 }
 
-test('two tabs see who comes, talks, takes another name and goes', async () => {
+test('two tabs show who joins, talks, changes the name and leaves', async () => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const first = await open(url);
-  await state(first.page, 'connected');
+  await waitForState(first.page, 'connected');
   const second = await open(url);
-  await seen(first.page, 'Guest 2 joined');
+  await waitForEntry(first.page, 'Guest 2 joined');
   await takeName(second.page, 'Ben');
-  await seen(first.page, 'Guest 2 is now Ben');
+  await waitForEntry(first.page, 'Guest 2 is now Ben');
   await say(first.page, 'hello');
-  await seen(second.page, 'hello');
+  await waitForEntry(second.page, 'hello');
   await say(second.page, 'good day');
-  await seen(first.page, 'good day');
+  await waitForEntry(first.page, 'good day');
 
-  expect((await entries(first.page)).map((entry) => entry.replace(/\s*\d+:\d+( [AP]M)?\s*/, ': '))).toEqual([
+  expect((await readEntries(first.page)).map((entry) => entry.replace(/\s*\d+:\d+( [AP]M)?\s*/, ': '))).toEqual([
     'You joined as Guest 1',
     'Guest 2 joined',
     'Guest 2 is now Ben',
@@ -62,33 +62,33 @@ test('two tabs see who comes, talks, takes another name and goes', async () => {
     'Ben',
   ]);
   await second.page.close();
-  await seen(first.page, 'Ben left');
+  await waitForEntry(first.page, 'Ben left');
   expect(await first.page.getByRole('region', { name: 'Here 1' }).getByRole('listitem').allInnerTexts()).toEqual([
     'Guest 1 (you)',
   ]);
   expect([...first.problems, ...second.problems]).toEqual([]);
 });
 
-test('what others write is text, whatever it looks like', async () => {
+test('names and messages of others are shown as text, not as HTML', async () => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const first = await open(url);
-  await state(first.page, 'connected');
+  await waitForState(first.page, 'connected');
   const second = await open(url);
-  await state(second.page, 'connected');
+  await waitForState(second.page, 'connected');
   const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
   await takeName(second.page, '<b>Eve</b>');
   await say(second.page, evil);
-  await seen(first.page, evil);
-  await seen(first.page, 'Guest 2 is now <b>Eve</b>');
+  await waitForEntry(first.page, evil);
+  await waitForEntry(first.page, 'Guest 2 is now <b>Eve</b>');
   expect(await first.page.locator('#log :is(img, script, b)').count()).toBe(0);
   expect(await first.page.title()).toBe('Chat');
   expect(first.problems).toEqual([]);
 });
 
-test('the content security policy of the page lets no script in through text', async () => {
+test('the content security policy of the page forbids setting innerHTML to a string', async () => {
   const { page } = await open(await addressOf(await startChat()));
-  await state(page, 'connected');
+  await waitForState(page, 'connected');
   const outcome = page.evaluate(() => {
     const { document } = globalThis as unknown as { document: { body: { innerHTML: string } } };
     document.body.innerHTML = '<p>no</p>';
@@ -96,64 +96,64 @@ test('the content security policy of the page lets no script in through text', a
   await expect(outcome).rejects.toThrow('TrustedHTML');
 });
 
-test('when the chat ends the page says so, keeps what is written, and comes back by itself with its name', async () => {
+test('when the chat ends the page shows it, keeps the text, and reconnects by itself with its name', async () => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const { page } = await open(url);
-  await state(page, 'connected');
+  await waitForState(page, 'connected');
   await takeName(page, 'Ann');
-  await seen(page, 'Guest 1 is now Ann');
+  await waitForEntry(page, 'Guest 1 is now Ann');
   chat.signal('SIGINT');
   expect(await chat.ended).toEqual({ code: 0, signal: null });
-  await state(page, 'lost');
+  await waitForState(page, 'lost');
   expect(await page.getByRole('status').first().innerText()).toBe('Connection lost. Reconnecting');
   expect(await page.getByRole('button', { name: 'Try now' }).isVisible()).toBe(true);
   await say(page, 'are you there?');
   await page.getByText('Not connected: your text stays here').waitFor();
 
   const next = await startChat(new URL(url).port);
-  await state(page, 'connected');
-  await seen(page, 'You are back as Ann');
+  await waitForState(page, 'connected');
+  await waitForEntry(page, 'You are back as Ann');
   expect(await next.printed(/^\+ .*$/m)).toBe('+ Ann (1 here)');
   expect(await page.getByText('Not connected').count()).toBe(0);
   await page.getByLabel('Message', { exact: true }).press('Enter');
-  await seen(page, 'are you there?');
-  // The name is known to the next page of this browser too.
+  await waitForEntry(page, 'are you there?');
+  // A new page of the same browser has the name too.
   await page.reload();
-  await seen(page, 'You joined as Ann');
+  await waitForEntry(page, 'You joined as Ann');
   expect(await page.getByLabel('Your name').inputValue()).toBe('Ann');
 });
 
-test('a button connects at once, and the focus does not vanish with it', async () => {
+test('the button connects at once, and the focus moves to the message field', async () => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const { page } = await open(url);
-  await state(page, 'connected');
-  // The page would wait for ever.
+  await waitForState(page, 'connected');
+  // With a stopped clock the page never reconnects by itself.
   await page.clock.install();
   await page.clock.pauseAt(Date.now() + 60_000);
   chat.signal('SIGTERM');
   await chat.ended;
-  await state(page, 'lost');
+  await waitForState(page, 'lost');
   await startChat(new URL(url).port).then(addressOf);
   await page.getByRole('button', { name: 'Try now' }).press('Enter');
-  await state(page, 'connected');
+  await waitForState(page, 'connected');
   expect(await page.locator(':focus').getAttribute('id')).toBe('message');
 });
 
-test('everything can be done with the keyboard', async () => {
+test('every part can be used with the keyboard', async () => {
   const { page, problems } = await open(await addressOf(await startChat()));
-  await state(page, 'connected');
+  await waitForState(page, 'connected');
   const focused = (): Promise<string> =>
     page.locator(':focus').evaluate((element) => {
       const { id, textContent } = element as unknown as { id: string; textContent: string };
       return id === '' ? textContent.trim() : id;
     });
-  // Writing comes first.
+  // The message field has the focus at first.
   expect(await focused()).toBe('message');
   await page.keyboard.type('hello');
   await page.keyboard.press('Enter');
-  await seen(page, 'hello');
+  await waitForEntry(page, 'hello');
   expect(await focused()).toBe('message');
   await page.keyboard.press('Tab');
   expect(await focused()).toBe('Send');
@@ -166,14 +166,14 @@ test('everything can be done with the keyboard', async () => {
   await page.keyboard.press('ControlOrMeta+a');
   await page.keyboard.type('Ann');
   await page.keyboard.press('Enter');
-  await seen(page, 'Guest 1 is now Ann');
+  await waitForEntry(page, 'Guest 1 is now Ann');
   expect(await focused()).toBe('message');
   expect(problems).toEqual([]);
 });
 
-test('a screen reader finds the parts by their roles and names', async () => {
+test('every part has its role and name for screen readers', async () => {
   const { page } = await open(await addressOf(await startChat()));
-  await seen(page, 'You joined as Guest 1');
+  await waitForEntry(page, 'You joined as Guest 1');
   const snapshot = await page.locator('body').ariaSnapshot();
   for (const part of [
     'banner',
@@ -191,15 +191,15 @@ test('a screen reader finds the parts by their roles and names', async () => {
   }
 });
 
-test('the log follows new messages, unless one reads further up', async () => {
+test('the log scrolls to new messages unless the reader has scrolled up', async () => {
   const url = await addressOf(await startChat());
   const first = await open(url, { viewport: { width: 800, height: 400 } });
-  await state(first.page, 'connected');
+  await waitForState(first.page, 'connected');
   const second = await open(url);
-  await state(second.page, 'connected');
+  await waitForState(second.page, 'connected');
   for (let i = 1; i <= 12; i++) await say(second.page, `line ${i}`);
   const last = (text: string) => first.page.locator('#log > *', { hasText: text }).last();
-  await seen(first.page, 'line 12');
+  await waitForEntry(first.page, 'line 12');
   const isInView = (text: string): Promise<boolean> =>
     last(text).evaluate((element) => {
       type Box = { getBoundingClientRect(): { top: number; bottom: number }; parentElement: Box };
@@ -223,14 +223,14 @@ test('the log follows new messages, unless one reads further up', async () => {
 test.each([
   [320, 'light'],
   [360, 'dark'],
-] as const)('a window of %i pixels shows everything without scrolling sideways, %s', async (width, colorScheme) => {
+] as const)('a window of %i pixels shows every part without sideways scrolling, %s', async (width, colorScheme) => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const { page, problems } = await open(url, { viewport: { width, height: 640 }, colorScheme, hasTouch: true });
-  await state(page, 'connected');
+  await waitForState(page, 'connected');
   await takeName(page, 'W'.repeat(24));
   await say(page, 'x'.repeat(500));
-  await seen(page, 'xxx');
+  await waitForEntry(page, 'xxx');
   const sideways = (): Promise<number> =>
     page.locator('html').evaluate((element) => {
       const { scrollWidth, clientWidth } = element as unknown as { scrollWidth: number; clientWidth: number };
@@ -248,7 +248,7 @@ test.each([
   await boxes();
   expect(problems).toEqual([]);
   chat.signal('SIGINT');
-  await state(page, 'lost');
+  await waitForState(page, 'lost');
   expect(await sideways()).toBe(0);
   await boxes();
 });

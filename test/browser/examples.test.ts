@@ -49,7 +49,7 @@ test('4D-175 a client of the library and one in a browser talk to each other', a
 test('4D-098 a tab that closes gives onTerminate with 1001 and no onError', async () => {
   const handler = new RecordingHandler();
   const { web } = await startLibraryServer(() => handler);
-  // Any page of that host will do, even the one of its status 404.
+  // Any page of the host will do, even its 404 page.
   const { page } = await open(`http://127.0.0.1:${web.HTTPPort}/`);
   await page.evaluate(async () => {
     const ws = new globalThis.WebSocket(String(Reflect.get(globalThis, 'location')).replace('http', 'ws'));

@@ -19,7 +19,7 @@ async function nextObject(peer: Peer): Promise<unknown> {
   return JSON.parse(await peer.nextText());
 }
 
-/** Connects a guest, and reads its welcome. */
+/** Connects a guest and reads its welcome. */
 async function join(url: string, query = ''): Promise<Peer> {
   const peer = await connectPeer(url + query);
   expect(await nextObject(peer)).toMatchObject({ type: 'welcome' });
@@ -27,7 +27,7 @@ async function join(url: string, query = ''): Promise<Peer> {
 }
 
 describe('the chat', options, () => {
-  test('tells everybody who comes, talks, takes another name and goes', async () => {
+  test('tells everybody who joins, talks, changes the name and leaves', async () => {
     const chat = await startChat();
     const url = await addressOf(chat);
     const ann = await join(url, '?name=Ann');
@@ -56,7 +56,7 @@ describe('the chat', options, () => {
     ]);
   });
 
-  test('shortens what is too long, takes control characters away, and survives what makes no sense', async () => {
+  test('shortens long names and texts, removes control characters, and survives nonsense', async () => {
     const chat = await startChat();
     const url = await addressOf(chat);
     const peer = await join(url, `?name=${encodeURIComponent(`\u001B[31mEve\n${'x'.repeat(99)}`)}`);
@@ -66,18 +66,18 @@ describe('the chat', options, () => {
     expect(text).toMatch(/^a b y+$/);
     expect(text).toHaveLength(1000);
     expect(await chat.printed(/^\+ .*$/m)).toBe(`+ [31mEve ${'x'.repeat(16)} (1 here)`);
-    // Not even JSON: that connection ends, the chat goes on.
+    // A message that is no JSON ends the connection, but not the chat.
     peer.send('nonsense');
     expect(await peer.closed).toMatchObject({ code: 1007 });
     await join(url);
   });
 
-  test('runs by its name, although that of its client begins with the same word', async () => {
+  test('starts by its name, although the name of its client begins with the same word', async () => {
     const chat = await startExample('scripts/example.ts', { args: ['chat'] });
     await join(await addressOf(chat));
   });
 
-  test('refuses pages of other hosts, which a browser on this machine may have open', async () => {
+  test('refuses pages of other hosts', async () => {
     const url = await addressOf(await startChat());
     await expect(connectPeer(url, { origin: 'https://example.com' })).rejects.toThrow('403');
     await expect(connectPeer(url, { origin: 'null' })).rejects.toThrow('403');
@@ -85,21 +85,24 @@ describe('the chat', options, () => {
     expect(await nextObject(peer)).toMatchObject({ type: 'welcome' });
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('ends with code 0 after %s, and the clients see 1001', async (signal) => {
-    const chat = await startChat();
-    const peer = await join(await addressOf(chat));
-    chat.signal(signal);
-    // npm passes Ctrl-C on, so that it comes twice.
-    chat.signal(signal);
-    expect(await peer.closed).toEqual({ code: 1001, reason: '' });
-    expect(await chat.ended).toEqual({ code: 0, signal: null });
-    expect(chat.lines.at(-1)).toBe('Stopped');
-  });
+  test.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with code 0 on %s, and closes its clients with 1001',
+    async (signal) => {
+      const chat = await startChat();
+      const peer = await join(await addressOf(chat));
+      chat.signal(signal);
+      // npm passes Ctrl-C on, so the program gets the signal twice.
+      chat.signal(signal);
+      expect(await peer.closed).toEqual({ code: 1001, reason: '' });
+      expect(await chat.ended).toEqual({ code: 0, signal: null });
+      expect(chat.lines.at(-1)).toBe('Stopped');
+    },
+  );
 
-  test('takes a port that is free when 8080 is taken, unless PORT says otherwise', async () => {
+  test('takes a free port when 8080 is busy and PORT is not set', async () => {
     const squatter = createServer();
     squatter.listen(8080, '127.0.0.1');
-    // When somebody else has the port, all the better.
+    // The test also works when another program has the port.
     await Promise.race([once(squatter, 'listening'), once(squatter, 'error')]);
     onTestFinished(() => void squatter.close());
     const chat = await startChat({ PORT: '' });
@@ -111,14 +114,14 @@ describe('the chat', options, () => {
   test.each([
     ['a busy PORT', async () => String((await startPeerServer()).port), /^The chat cannot start: .*EADDRINUSE/],
     ['a PORT that is no number', () => 'eighty', /^The chat cannot start: .*HTTPPort must be a whole number/],
-  ])('%s is told plainly, and ends the program', async (_, portOf, message) => {
+  ])('prints the problem and ends for %s', async (_, portOf, message) => {
     const chat = await startChat({ PORT: await portOf() });
     expect(await chat.ended).toEqual({ code: 1, signal: null });
     expect(chat.lines).toEqual([expect.stringMatching(message), expect.stringContaining('PORT=9000')]);
   });
 });
 
-test('the page waits longer after each failure, not for ever, and half of the time by chance', async () => {
+test('the page doubles its delay after each failure up to 15 s, and half of it is random', async () => {
   const module = '../../examples/public/retry-delay.js';
   const { retryDelayMs } = (await import(module)) as { retryDelayMs: (failures: number, chance?: number) => number };
   const failures = [0, 1, 2, 3, 9, 99];
@@ -128,7 +131,7 @@ test('the page waits longer after each failure, not for ever, and half of the ti
 });
 
 describe('the shell clients', options, () => {
-  test('the client of the chat shows what others write, and ends with Ctrl-C', async () => {
+  test('the chat client shows messages of others, and ends on Ctrl-C', async () => {
     const url = await addressOf(await startChat());
     const client = await startExample('examples/chat-client.ts', { args: [url, 'Ann Lee'] });
     expect(await client.printed(/^You are .*$/m)).toBe('You are Ann Lee. Here: Ann Lee. Type a line; Ctrl-D ends.');
@@ -143,21 +146,21 @@ describe('the shell clients', options, () => {
     expect(client.lines.at(-1)).toBe('The chat is over (1000)');
   });
 
-  test('the text client ends when the server ends, while its keyboard is still open', async () => {
+  test('the text client ends when the server closes, while its input is still open', async () => {
     const server = await startPeerServer();
     const client = await startExample('examples/client.ts', { args: [server.url] });
     const peer = await server.accept();
     client.type('one');
     expect(await peer.nextText()).toBe('one');
     peer.send('\u001B[2Jtwo');
-    // What clears a terminal does not reach it.
+    // The client removes characters that would clear the terminal.
     expect(await client.printed(/^< .*$/m)).toBe('<  [2Jtwo');
     peer.socket.close(4000);
     expect(await client.ended).toEqual({ code: 0, signal: null });
     expect(client.lines.at(-1)).toBe('Closed (4000)');
   });
 
-  test.each(['client', 'chat-client'])('%s tells why it cannot connect', async (name) => {
+  test.each(['client', 'chat-client'])('%s prints why it cannot connect', async (name) => {
     const server = await startRawServer();
     const client = await startExample(`examples/${name}.ts`, { args: [server.url] });
     const { socket } = await server.accept();

@@ -3,7 +3,7 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { startExample } from '../helpers/program.ts';
 
 test(
-  'who has a token gets in with it, by header or subprotocol; others learn why not',
+  'admits a client with a token in a header or subprotocol, and answers 401 to others',
   { timeout: 60_000 },
   async () => {
     const program = await startExample('examples/sign-in.ts', { env: { PORT: '0' } });

@@ -7,7 +7,7 @@ import { UndiciPeer } from '../helpers/undici-peer.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** A copy of the project as a newcomer has it after `npm ci`: its builds touch nobody else's dist/. */
+/** Copies the project as it is after `npm ci`, so that builds of the test do not touch the real dist/. */
 function copyProject(): string {
   const folder = makeFolder();
   for (const name of ['src', 'examples', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
@@ -18,7 +18,7 @@ function copyProject(): string {
 }
 
 test(
-  'npm start builds, serves the chat, says how to join it from a shell, and ends well with Ctrl-C',
+  'npm start builds, serves the chat, prints how to join it from a shell, and ends on Ctrl-C',
   { timeout: 120_000 },
   async () => {
     const cwd = copyProject();
@@ -41,7 +41,7 @@ test(
 
     chat.signal('SIGINT');
     expect(await browser.closed).toMatchObject({ code: 1001, wasClean: true });
-    // With which code npm and the shell between end is theirs; test/examples/chat.test.ts looks at the chat's own.
+    // The exit code is that of npm and its shell; test/examples/chat.test.ts checks the code of the chat itself.
     await chat.ended;
     expect(chat.lines.at(-1)).toBe('Stopped');
   },

@@ -1,20 +1,20 @@
 /**
- * Clients in a process of their own: on a message `{ port, count }` it opens that many connections, answers every close
- * frame alike, and tells its parent `open` when all are open and `over` when all are over.
+ * Runs clients in a process of their own. On a message `{ port, count }` it opens that many connections, answers every
+ * close frame with 1000, and sends its parent `open` when all are open and `over` when all have ended.
  */
 import { connect } from 'node:net';
 import { frame } from '../helpers/frames.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 
-/** What the parent asks for. */
+/** The message of the parent. */
 export interface ClientsWanted {
   readonly port: number;
   readonly count: number;
 }
 
 process.on('message', ({ port, count }: ClientsWanted) => {
-  let open = 0;
-  let over = 0;
+  let openCount = 0;
+  let endedCount = 0;
   for (let i = 0; i < count; i++) {
     const socket = connect({ host: '127.0.0.1', port });
     socket.write(handshakeRequest());
@@ -24,11 +24,11 @@ process.on('message', ({ port, count }: ClientsWanted) => {
         socket.write(frame('client', '88', '03e8'));
       } else {
         isOpen = true;
-        if (++open === count) process.send!('open');
+        if (++openCount === count) process.send!('open');
       }
     });
     socket.on('close', () => {
-      if (++over === count) process.send!('over');
+      if (++endedCount === count) process.send!('over');
     });
   }
 });

@@ -1,13 +1,13 @@
 /**
- * Prints how many AsyncLocalStorage the library has made: with clients and servers in the main process alone, and after
- * the first worker or `tryExpr`, as the argument says.
+ * Prints how many AsyncLocalStorage objects the library has created: with clients and servers in the main process only,
+ * and after the first worker (argument `worker`) or the first `tryExpr`.
  */
 import asyncHooks from 'node:async_hooks';
 import { syncBuiltinESMExports } from 'node:module';
 
 let count = 0;
 const { AsyncLocalStorage } = asyncHooks;
-// Node 22 and later have a getter in its place.
+// In Node 22 and later the property is a getter, which an assignment would not replace.
 Object.defineProperty(asyncHooks, 'AsyncLocalStorage', {
   configurable: true,
   value: class<T> extends AsyncLocalStorage<T> {

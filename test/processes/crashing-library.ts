@@ -1,4 +1,4 @@
-/** A build of the library for the tests of the benchmark, whose server crashes with the hundredth message. */
+/** A build of the library whose server crashes at the hundredth message, for the tests of the benchmark. */
 import { type WebServer as AnyWebServer, WebSocketServer as Original } from '../../src/index.ts';
 
 export { WebServer } from '../../src/index.ts';

@@ -1,23 +1,23 @@
 /**
- * A server in a process of its own, to be run with `--expose-gc`: it tells its parent the port, and on the message
- * `report` what is left of all that has come and gone.
+ * Runs a server in a process of its own, with `--expose-gc`. It sends its parent a report at the start and on every
+ * message: the port, and what is left of the connections that have come and gone.
  */
 import { setTimeout } from 'node:timers/promises';
 import { WebServer, WebSocketServer } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
 
-/** What the parent gets: first the port, then a report for each time it asked. */
+/** The report that the parent gets. */
 export interface CycleReport {
   readonly port: number;
   /** Callbacks that have run, by name. */
   readonly counts: Readonly<Record<string, number>>;
   readonly connections: number;
   readonly pendingTicks: number;
-  /** What keeps the process alive, sorted. */
+  /** The resources that keep the process alive, sorted. */
   readonly resources: readonly string[];
-  /** Sockets that the HTTP server still counts. */
+  /** Number of sockets that the HTTP server still has. */
   readonly sockets: number;
-  /** Bytes in use after the garbage was collected, in the heap and outside of it. */
+  /** Bytes in use after a garbage collection, in the heap and outside of it. */
   readonly memory: number;
   /** Exceptions and rejections that nobody caught. */
   readonly uncaught: readonly string[];
@@ -73,7 +73,7 @@ function countSockets(): Promise<number> {
 }
 
 async function report(): Promise<CycleReport> {
-  // The last ones may still be on their way out.
+  // The last connections may still be ending.
   for (let i = 0; i < 250 && ((await countSockets()) > 0 || timers.pendingTicks > 0); i++) await setTimeout(20);
   for (let i = 0; i < 3; i++) {
     globalThis.gc!();

@@ -1,14 +1,17 @@
-/** The clients of a soak, in a process of their own: `client-process.ts <seed> <longest pause in ms> <connections> <ports>`. */
+/**
+ * Runs the clients of a soak in a process of their own:
+ * `client-process.ts <seed> <max pause in ms> <connections> <ports>`.
+ */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { WebSocket, type WebSocketHandler } from '../../src/index.ts';
 import { planOf } from './plan.ts';
-import { PATIENCE, SoakProcess } from './soak-process.ts';
+import { LONG_TIMEOUTS, SoakProcess } from './soak-process.ts';
 import { type SideRecord, Talker, type TalkerOwner } from './talker.ts';
 
-/** Connections that are opened in 50 ms, so that both processes can do something else too. */
-const OPENED_AT_ONCE = 15;
-const OPENING_MS = 50;
+/** Connections that are opened per OPENING_INTERVAL_MS: few, so that both processes can do other work too. */
+const OPENINGS_PER_INTERVAL = 15;
+const OPENING_INTERVAL_MS = 50;
 
 const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.argv.slice(2).map(Number) as [
   number,
@@ -18,56 +21,56 @@ const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.ar
   number,
 ];
 
-let open = 0;
+let openCount = 0;
 let lastId = 0;
 let isHurrying = false;
 let lastSocket: Socket | undefined;
 
-// The socket of a client is nobody's business, but to reset it there is no other way.
+// The library does not show a client's socket, and only the socket can reset the connection.
 subscribe('net.client.socket', (message) => {
   lastSocket = (message as { socket: Socket }).socket;
 });
 
-const soak = new SoakProcess(longestPauseMs, () => open);
+const soak = new SoakProcess(longestPauseMs, () => openCount);
 
 const owner: TalkerOwner = {
   pace: soak.pace,
   reset: (id) => soak.reset(id),
   onMessage: (length) => soak.onMessage(length),
   onDone(record: SideRecord): void {
-    open--;
+    openCount--;
     soak.onDone(record);
     tellWhenIdle();
   },
 };
 
 function tellWhenIdle(): void {
-  if (isHurrying && open === 0) soak.tell({ report: 'idle' });
+  if (isHurrying && openCount === 0) soak.tell({ report: 'idle' });
 }
 
 function openOne(): void {
   const id = ++lastId;
-  open++;
+  openCount++;
   const plan = planOf(seed, id);
   const handler = new Talker(plan, 'client', owner) as object as WebSocketHandler<unknown>;
   const { dataType, compression, ending, ender } = plan;
   const port = ending === 'reset' && ender === 'server' ? resettingPort : plainPort;
   // oxlint-disable-next-line no-new -- it lives until its onTerminate
-  new WebSocket(`ws://127.0.0.1:${port}/${dataType}?id=${id}`, handler, { compression, ...PATIENCE });
+  new WebSocket(`ws://127.0.0.1:${port}/${dataType}?id=${id}`, handler, { compression, ...LONG_TIMEOUTS });
   const socket = lastSocket;
   soak.onReset(id, () => socket?.resetAndDestroy());
 }
 
 const opening = setInterval(() => {
-  for (let i = 0; i < OPENED_AT_ONCE && open < connections; i++) openOne();
-}, OPENING_MS);
+  for (let i = 0; i < OPENINGS_PER_INTERVAL && openCount < connections; i++) openOne();
+}, OPENING_INTERVAL_MS);
 
 soak.listen((order) => {
   if (order === 'hurry') {
     clearInterval(opening);
     isHurrying = true;
     tellWhenIdle();
-  } else if (order === 'end') return soak.end(() => open);
+  } else if (order === 'end') return soak.end(() => openCount);
   return undefined;
 });
 soak.tell({ report: 'ready', ports: [] });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from './command-line.ts';
 
 describe('the command line of npm run soak', () => {
-  test('without arguments: 2000 connections for two minutes, with a seed of its own', () => {
+  test('defaults to 2000 connections for two minutes and a random seed', () => {
     expect(parseCommandLine([])).toEqual({
       seconds: 120,
       connections: 2000,
@@ -11,7 +11,7 @@ describe('the command line of npm run soak', () => {
     });
   });
 
-  test('all is up to the user', () => {
+  test('takes every option', () => {
     expect(parseCommandLine(['--seconds', '5', '--connections', '7', '--seed', '0', '--help'])).toEqual({
       seconds: 5,
       connections: 7,

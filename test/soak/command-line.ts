@@ -1,22 +1,22 @@
 import { parseArgs } from 'node:util';
 import type { SoakOptions } from './run-soak.ts';
 
-/** What `npm run soak` is asked to do. */
+/** The parsed arguments of `npm run soak`. */
 export interface CommandLine extends SoakOptions {
   readonly needsHelp: boolean;
 }
 
 export const USAGE = `Usage: npm run soak -- [options]
 
-  --seconds <number>      how long new connections are opened (120)
-  --connections <number>  how many are open at a time (2000)
-  --seed <number>         repeats what an earlier run did, apart from its timing (random)`;
+  --seconds <number>      time for which new connections are opened (120)
+  --connections <number>  connections that are open at a time (2000)
+  --seed <number>         repeats the plans of an earlier run, but not their timing (random)`;
 
 const MAX_SECONDS = 86_400;
 const MAX_CONNECTIONS = 20_000;
 const MAX_SEED = 2 ** 31 - 1;
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or a value out of range */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -35,10 +35,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   };
 }
 
-function checkNumber(name: string, text: string, least: number, most: number): number {
+function checkNumber(name: string, text: string, min: number, max: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new Error(`--${name} must be a whole number from ${least} to ${most}`);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new Error(`--${name} must be a whole number from ${min} to ${max}`);
   }
   return value;
 }

@@ -20,21 +20,21 @@ const lost = { code: 1006, wasClean: false, error: 'ERR_CONNECTION_LOST: …' };
 
 describe('a connection is fine', () => {
   test.each<[what: string, plan: ConnectionPlan, client: SideRecord, server: SideRecord]>([
-    ['when both have got all', plan('agreed'), record('client'), record('server')],
+    ['when both sides got all messages', plan('agreed'), record('client'), record('server')],
     [
-      'when one has closed early, and the other has got what that one had sent',
+      'when one side closed early, and the other got all that it had sent',
       plan('early', 'server'),
       record('client', { sent: 9, received: 5, code: 4001 }),
       record('server', { sent: 5, received: 3, code: 4001 }),
     ],
     [
-      'when both have closed early, and some is lost',
+      'when both sides closed early, and messages are lost',
       plan('both'),
       record('client', { sent: 5, received: 1, code: 4003 }),
       record('server', { sent: 5, received: 2, code: 4002 }),
     ],
     [
-      'when it was reset, and some is lost',
+      'when it was reset, and messages are lost',
       plan('reset'),
       record('client', { sent: 5, received: 1, ...lost }),
       record('server', { sent: 5, received: 2, ...lost }),
@@ -62,7 +62,7 @@ describe('a connection is not fine', () => {
       /^the client got 10 messages of 3/,
     ],
     [
-      'was not sent all',
+      'did not send all messages',
       plan('agreed'),
       { sent: 9 },
       { received: 9 },
@@ -72,8 +72,8 @@ describe('a connection is not fine', () => {
       'got a wrong message',
       plan('agreed'),
       {},
-      { problem: 'awaited <7 client 3>, got …' },
-      /^the server awaited <7 client 3>/,
+      { problem: 'expected <7 client 3>, got …' },
+      /^the server expected <7 client 3>/,
     ],
     [
       'ended with another code',
@@ -105,7 +105,7 @@ describe('a connection is not fine', () => {
 
 const memory = (usedBytes: number): Memory => ({ usedBytes, rssBytes: 0 });
 
-test('memory may grow by a tenth and 8 MB, and no more', () => {
+test('memory may grow by at most a tenth and 8 MB', () => {
   expect(judgeMemory(memory(100e6), memory(117.9e6))).toBeUndefined();
   expect(judgeMemory(memory(100e6), memory(118.1e6))).toBe('memory grew from 100.0 MB to 118.1 MB (at most 118.0 MB)');
 });

@@ -1,9 +1,9 @@
 import type { ConnectionPlan, SideName } from './plan.ts';
 import { createRandom } from './random.ts';
 
-/** The longest message, in characters or bytes. */
+/** Length of the longest message, in characters or bytes. */
 const MAX_LENGTH = 100_000;
-/** Messages of at least this length begin with the connection, the sender and their number. */
+/** Messages of at least this length begin with a mark: the connection, the sender and their number. */
 const MIN_NUMBERED_LENGTH = 32;
 
 const TEXT = makeText(MAX_LENGTH + 1000);
@@ -14,17 +14,17 @@ export interface SoakMessage {
   readonly sent: string | Buffer | object;
   /** `event.data` at the other end. */
   readonly expected: unknown;
-  /** Length of what is sent, roughly: for statistics. */
+  /** Approximate length of the message, for statistics. */
   readonly length: number;
 }
 
-/** What an object message looks like. */
+/** The form of an object message. */
 interface ObjectMessage {
   readonly mark: string;
   readonly text: string;
 }
 
-/** Message `n` of one side: the same in both processes. */
+/** Makes message `n` of one side, the same in both processes. */
 export function messageOf(plan: ConnectionPlan, sender: SideName, n: number): SoakMessage {
   const random = createRandom(
     plan.seed ^ Math.imul(plan.id * 2 + (sender === 'client' ? 1 : 0), 0x85eb_ca6b) ^ (n * 7919),
@@ -48,7 +48,7 @@ export function messageOf(plan: ConnectionPlan, sender: SideName, n: number): So
   return { sent: isBinary ? bytes : text, expected: plan.dataType === 'text' ? text : bytes, length };
 }
 
-/** Tells whether what has come is what was to come. */
+/** Tells whether `data` is the expected message. */
 export function isExpected({ expected }: SoakMessage, data: unknown): boolean {
   if (Buffer.isBuffer(expected)) return Buffer.isBuffer(data) && expected.equals(data);
   if (typeof expected === 'string') return data === expected;
@@ -56,15 +56,15 @@ export function isExpected({ expected }: SoakMessage, data: unknown): boolean {
   return isObjectMessage(data) && data.mark === mark && data.text === text;
 }
 
-/** What a message says of itself, or how long it is when it is too short for that. */
+/** Returns the mark of a message, or its length when it is too short to have one. */
 export function describeMessage(data: unknown): string {
   const text = Buffer.isBuffer(data) ? data.toString('latin1') : isObjectMessage(data) ? data.mark : data;
-  if (typeof text !== 'string') return 'what nobody sends';
+  if (typeof text !== 'string') return 'data that is no message';
   const mark = /^<[^>]*>/.exec(text)?.[0];
-  return mark ?? `one of length ${text.length} without a number`;
+  return mark ?? `a message of length ${text.length} without a mark`;
 }
 
-/** How a message is named in it and in reports. */
+/** Returns the mark of a message, which stands in the message and names it in reports. */
 export function markOf(plan: ConnectionPlan, sender: SideName, n: number): string {
   return `<${plan.id} ${sender} ${n}>`;
 }
@@ -73,7 +73,7 @@ function isObjectMessage(data: unknown): data is ObjectMessage {
   return typeof data === 'object' && data !== null && 'mark' in data && typeof data.mark === 'string' && 'text' in data;
 }
 
-/** Mostly short, some of 100 KB, some empty. */
+/** Picks a length: mostly short, sometimes up to 100 KB, sometimes 0. */
 function lengthOf(random: () => number): number {
   const kind = random();
   if (kind < 0.05) return 0;
@@ -83,7 +83,7 @@ function lengthOf(random: () => number): number {
   return Math.floor(random() * MAX_LENGTH);
 }
 
-/** Text that compresses like text, with characters of one, two and three bytes. */
+/** Makes text that compresses like natural text, with characters of one, two and three bytes. */
 function makeText(length: number): string {
   const random = createRandom(1);
   const words = ['soak ', 'the ', 'été ', 'price 5 € ', '{"key": "value"} ', 'line\n'];
@@ -93,7 +93,7 @@ function makeText(length: number): string {
   return text.slice(0, length);
 }
 
-/** Bytes of which one half compresses and the other does not. */
+/** Makes bytes of which one half compresses and the other does not. */
 function makeBytes(length: number): Buffer {
   const random = createRandom(2);
   return Buffer.from(Array.from({ length }, (_, i) => (i % 512 < 256 ? i & 7 : Math.floor(random() * 256))));

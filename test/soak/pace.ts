@@ -1,4 +1,4 @@
-/** Pauses, until somebody is in a hurry. */
+/** Makes pauses until {@link Pace.hurry} is called. */
 export class Pace {
   readonly #longestMs: number;
   readonly #pending = new Map<() => void, NodeJS.Timeout>();
@@ -8,19 +8,19 @@ export class Pace {
     this.#longestMs = longestMs;
   }
 
-  /** @param part - of the longest pause, 0 to 1 */
-  pause(part: number): Promise<void> {
+  /** @param share - share of the longest pause, 0 to 1 */
+  pause(share: number): Promise<void> {
     if (this.#isHurrying) return new Promise((resolve) => setImmediate(resolve));
     return new Promise((resolve) => {
       const end = (): void => {
         this.#pending.delete(end);
         resolve();
       };
-      this.#pending.set(end, setTimeout(end, part * this.#longestMs));
+      this.#pending.set(end, setTimeout(end, share * this.#longestMs));
     });
   }
 
-  /** Ends all pauses, and makes none from now on. */
+  /** Ends all pauses now, and makes none from now on. */
   hurry(): void {
     this.#isHurrying = true;
     for (const [end, timer] of this.#pending) {

@@ -4,31 +4,31 @@ import { createRandom } from './random.ts';
 export type SideName = 'client' | 'server';
 
 /**
- * How a connection ends: `agreed` when both have got everything; `early` when one side closes in the middle; `both` when both
- * do; `reset` when one side resets TCP in the middle.
+ * How a connection ends: `agreed` when both have got everything; `early` when one side closes in the middle; `both`
+ * when both do; `reset` when one side resets TCP in the middle.
  */
 export type EndingKind = 'agreed' | 'early' | 'both' | 'reset';
 
-/** How a side takes its messages: at once; each in a turn of its own; or with stops in which it reads nothing. */
+/** How a side takes messages: at once; each in a turn of its own; or with pauses in which it reads nothing. */
 export type ListeningKind = 'at once' | 'in turns' | 'with stops';
 
-/** What one side does. */
+/** The plan of one side. */
 export interface SidePlan {
-  /** Messages that it sends when nothing ends it before. */
+  /** Messages that the side sends unless the connection ends before. */
   readonly messages: number;
-  /** With so many sent it closes or resets, where the ending is its own and not agreed. */
+  /** Messages after which the side closes or resets, when it is the ender and the ending is not `agreed`. */
   readonly cut: number;
   /** Messages between two pauses. */
   readonly burst: number;
   readonly listening: ListeningKind;
 }
 
-/** All that happens on one connection. Both processes make it from the seed and the connection's number. */
+/** The plan of one connection. Both processes derive it from the seed and the connection's number. */
 export interface ConnectionPlan {
   readonly seed: number;
   readonly id: number;
   readonly dataType: DataType;
-  /** The client's option; the server agrees to all. */
+  /** The client's option; the server agrees to every one. */
   readonly compression: boolean | CompressionOptions;
   readonly ending: EndingKind;
   /** The side that ends the connection; the other one waits. */
@@ -43,7 +43,7 @@ const COMPRESSIONS: readonly (boolean | CompressionOptions)[] = [
   { serverNoContextTakeover: false, clientNoContextTakeover: false, thresholdBytes: 100, clientMaxWindowBits: 11 },
 ];
 
-/** The plan of one connection. */
+/** Makes the plan of one connection. */
 export function planOf(seed: number, id: number): ConnectionPlan {
   const random = createRandom(seed ^ Math.imul(id, 0x9e37_79b1));
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;

@@ -1,22 +1,22 @@
 import type { SideRecord } from './talker.ts';
 
-/** What the runner asks of its two processes. */
+/** An order of the runner to its two processes. */
 export type Order =
-  /** Run no slower than you can, and open no new connections. */
+  /** Stop pausing and open no new connections. */
   | { readonly order: 'hurry' }
-  /** Collect garbage and tell what memory is in use. */
+  /** Collect garbage and report the memory in use. */
   | { readonly order: 'measure' }
-  /** End, by letting go of all that keeps you alive. Tell first what is left. */
+  /** Report what is left, then end by releasing everything that keeps the process alive. */
   | { readonly order: 'end' };
 
-/** What the processes tell the runner. */
+/** A report of a process to the runner. */
 export type Report =
-  /** It has begun. The server names its ports: the one for all, and the one where it can reset. */
+  /** The process has started. The server adds its ports: the one for all clients, and the one where it can reset. */
   | { readonly report: 'ready'; readonly ports: readonly number[] }
   | { readonly report: 'record'; readonly record: SideRecord }
   | { readonly report: 'progress'; readonly progress: Progress }
   | { readonly report: 'memory'; readonly memory: Memory }
-  /** The last connection is over. */
+  /** The last connection has ended. */
   | { readonly report: 'idle' }
   | { readonly report: 'left'; readonly left: readonly string[] };
 

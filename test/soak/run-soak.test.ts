@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { runSoak } from './run-soak.ts';
 
 test(
-  '50 connections come and go in two processes for a second: nothing lost, doubled or left behind',
+  'a second of 50 connections in two processes loses, doubles and leaves behind nothing',
   { timeout: 60_000 },
   async () => {
     const result = await runSoak({ seconds: 1, connections: 50, seed: 20_260_101 }, () => {});

@@ -8,42 +8,42 @@ import { type EndingKind, planOf, type SideName } from './plan.ts';
 import type { Memory, Order, Progress, Report } from './process-report.ts';
 import type { SideRecord } from './talker.ts';
 
-/** What a soak is to be. */
+/** The size of a soak. */
 export interface SoakOptions {
   readonly seconds: number;
   readonly connections: number;
   readonly seed: number;
 }
 
-/** What a soak has found. */
+/** The result of a soak. */
 export interface SoakResult {
-  /** What must not be, with the connection it was on. Empty when all is well. */
+  /** All problems, each with its connection. Empty when nothing went wrong. */
   readonly problems: readonly string[];
   readonly endings: Readonly<Record<EndingKind, number>>;
   readonly compressed: number;
   readonly sent: number;
   readonly received: number;
   readonly receivedLength: number;
-  /** How often a sender had to wait for its peer. */
+  /** Number of times that a sender had to wait for its peer. */
   readonly waits: number;
-  /** In use by each process after the first third, and at the end; undefined when the soak was too short to compare. */
+  /** Memory of each process after the first third and at the end; undefined when the soak was too short to compare. */
   readonly memory: Readonly<Record<SideName, readonly [Memory, Memory] | undefined>>;
 }
 
 const SIDES = ['server', 'client'] as const;
-/** Time for what is under way when the load ends, and for a process to exit. */
-const WIND_DOWN_MS = 60_000;
-const EXIT_MS = 15_000;
-const MEASURE_MS = 60_000;
+/** Time for open connections to end after the load, and for a process to exit. */
+const WIND_DOWN_TIMEOUT_MS = 60_000;
+const EXIT_TIMEOUT_MS = 15_000;
+const MEASURE_TIMEOUT_MS = 60_000;
 /** Time for a process to start, on a busy machine. */
-const START_MS = 60_000;
-const PROGRESS_MS = 5000;
-/** A shorter soak does not compare memory: in its first seconds a process still compiles its code. */
+const START_TIMEOUT_MS = 60_000;
+const PROGRESS_INTERVAL_MS = 5000;
+/** Shorter soaks do not compare memory, because a process still compiles its code in its first seconds. */
 const MIN_COMPARED_SECONDS = 20;
 const SAMPLES = 3;
 const MAX_PROBLEMS = 50;
 
-/** Runs a server and its clients, and judges every connection. */
+/** Runs a server process and a client process, and judges every connection. */
 export async function runSoak(options: SoakOptions, print: (line: string) => void): Promise<SoakResult> {
   const soak = new Soak(options, print);
   try {
@@ -80,13 +80,13 @@ class Soak {
     const pauseMs = Math.min(8000, seconds * 100);
 
     const server = this.#start('server', [seed, pauseMs]);
-    const { ports } = await server.next('ready', START_MS);
+    const { ports } = await server.next('ready', START_TIMEOUT_MS);
     const client = this.#start('client', [seed, pauseMs, connections, ...ports]);
-    await client.next('ready', START_MS);
+    await client.next('ready', START_TIMEOUT_MS);
     const startMs = performance.now();
     const untilPart = (part: number): Promise<void> =>
       sleep(Math.max(0, seconds * 1000 * part - (performance.now() - startMs)));
-    const progress = setInterval(() => this.#printProgress((performance.now() - startMs) / 1000), PROGRESS_MS);
+    const progress = setInterval(() => this.#printProgress((performance.now() - startMs) / 1000), PROGRESS_INTERVAL_MS);
     try {
       await untilPart(1 / 3);
       const before = await this.#measure();
@@ -99,7 +99,7 @@ class Soak {
     }
   }
 
-  /** Ends what is still running, after a failure. */
+  /** Kills the processes that still run after a failure. */
   kill(): void {
     for (const child of this.#children.values()) child.kill();
   }
@@ -116,7 +116,7 @@ class Soak {
     for (let i = 0; i < SAMPLES; i++) {
       for (const [side, child] of this.#children) {
         child.order('measure');
-        samples[side].push((await child.next('memory', MEASURE_MS)).memory);
+        samples[side].push((await child.next('memory', MEASURE_TIMEOUT_MS)).memory);
       }
       await sleep(500);
     }
@@ -126,13 +126,13 @@ class Soak {
   async #windDown(client: Child, server: Child): Promise<void> {
     client.order('hurry');
     server.order('hurry');
-    await client.next('idle', WIND_DOWN_MS).catch((error: Error) => this.#onProblem(error.message));
+    await client.next('idle', WIND_DOWN_TIMEOUT_MS).catch((error: Error) => this.#onProblem(error.message));
     for (const child of [client, server]) {
       try {
         child.order('end');
-        const { left } = await child.next('left', WIND_DOWN_MS);
+        const { left } = await child.next('left', WIND_DOWN_TIMEOUT_MS);
         if (left.length > 0) this.#onProblem(`the ${child.side} leaves behind: ${left.join(', ')}`);
-        await child.exit(EXIT_MS);
+        await child.exit(EXIT_TIMEOUT_MS);
       } catch (error) {
         this.#onProblem((error as Error).message);
       }
@@ -166,7 +166,7 @@ class Soak {
   }
 
   #judge(before: Record<SideName, Memory> | undefined, after: Record<SideName, Memory> | undefined): SoakResult {
-    if (this.#received === 0) this.#onProblem('no message has come');
+    if (this.#received === 0) this.#onProblem('no message arrived');
     for (const [id, records] of this.#records) {
       const [side] = Object.keys(records) as [SideName];
       this.#onProblem(`connection ${id}: ended at the ${side} only`);
@@ -197,8 +197,9 @@ class Soak {
     const ended = Object.values(this.#endings).reduce((a, b) => a + b, 0);
     const open = this.#children.get('client')?.progress?.open ?? 0;
     this.#print(
-      `${seconds.toFixed(0).padStart(5)} s  ${open} open  ${ended} ended  ${sum(({ messages }) => messages)} messages  ` +
-        `${(sum(({ bytes }) => bytes) / 1e6).toFixed(0)} MB  ${this.#problems.length} problems`,
+      `${seconds.toFixed(0).padStart(5)} s  ${open} open  ${ended} ended  ` +
+        `${sum(({ messages }) => messages)} messages  ${(sum(({ bytes }) => bytes) / 1e6).toFixed(0)} MB  ` +
+        `${this.#problems.length} problems`,
     );
   }
 }
@@ -237,16 +238,16 @@ class Child {
     if (this.#process.connected) this.#process.send({ order });
   }
 
-  /** The next report of this kind. */
+  /** Waits for the next report of one kind. */
   async next<Name extends Report['report']>(name: Name, timeoutMs: number): Promise<ReportOf<Name>> {
-    const isHere = (): boolean => this.#reports.some(({ report }) => report === name);
-    await this.#until(() => isHere() || this.#hasExited, timeoutMs);
+    const hasReport = (): boolean => this.#reports.some(({ report }) => report === name);
+    await this.#until(() => hasReport() || this.#hasExited, timeoutMs);
     const index = this.#reports.findIndex(({ report }) => report === name);
     if (index < 0) {
       const why = this.#hasExited
         ? `has exited (${this.#process.exitCode ?? this.#process.signalCode})`
-        : `${timeoutMs} ms`;
-      throw new Error(`the ${this.side} did not report "${name}": ${why}`);
+        : `waited ${timeoutMs} ms`;
+      throw new Error(`the ${this.side} did not report "${name}": it ${why}`);
     }
     return this.#reports.splice(index, 1)[0] as ReportOf<Name>;
   }

@@ -1,4 +1,4 @@
-/** Runs thousands of connections for minutes: `npm run soak -- --help`. */
+/** Runs thousands of connections for minutes: see `npm run soak -- --help`. */
 import { type CommandLine, parseCommandLine, USAGE } from './command-line.ts';
 import { toMegabytes } from './memory.ts';
 import { runSoak, type SoakResult } from './run-soak.ts';
@@ -24,7 +24,8 @@ function printResult({ problems, endings, compressed, memory, ...counts }: SoakR
     else {
       const [before, after] = pair;
       print(
-        `${side.padEnd(13)}${toMegabytes(before.usedBytes)} in use after the first third, ${toMegabytes(after.usedBytes)} at the end; ` +
+        `${side.padEnd(13)}${toMegabytes(before.usedBytes)} in use after the first third, ` +
+          `${toMegabytes(after.usedBytes)} at the end; ` +
           `RSS ${toMegabytes(before.rssBytes)} and ${toMegabytes(after.rssBytes)}`,
       );
     }

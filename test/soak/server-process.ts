@@ -1,23 +1,23 @@
-/** The servers of a soak, in a process of their own: `server-process.ts <seed> <longest pause in ms>`. */
+/** Runs the servers of a soak in a process of their own: `server-process.ts <seed> <max pause in ms>`. */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebServer, WebSocketServer } from '../../src/index.ts';
 import { type ConnectionPlan, planOf } from './plan.ts';
-import { PATIENCE, SoakProcess } from './soak-process.ts';
+import { LONG_TIMEOUTS, SoakProcess } from './soak-process.ts';
 import { Talker } from './talker.ts';
 
-const LEAVING_MS = 5000;
+const LEAVE_TIMEOUT_MS = 5000;
 
 const [seed, longestPauseMs] = process.argv.slice(2).map(Number) as [number, number];
 
-// Whoever else hears 'upgrade' gets the sockets, and takes the short way of the handshake from the library: hence two.
+// A second 'upgrade' listener gets the sockets, but turns off the library's fast path. Hence there are two web servers.
 const plainWeb = await startWebServer();
 const resettingWeb = await startWebServer();
 const webs = [plainWeb, resettingWeb];
 
 const servers = webs.flatMap((webServer) =>
   (['text', 'blob', 'object'] as const).map((dataType) => {
-    const options = { webServer, path: `/${dataType}`, compression: true, ...PATIENCE };
+    const options = { webServer, path: `/${dataType}`, compression: true, ...LONG_TIMEOUTS };
     return WebSocketServer.new({ onConnection }, { ...options, dataType: dataType as 'object' })!;
   }),
 );
@@ -26,9 +26,9 @@ const soak = new SoakProcess(longestPauseMs, () =>
   servers.reduce((sum, { connections }) => sum + connections.length, 0),
 );
 
-// In front of the library, whose onOpen may want to reset at once.
+// This listener runs before the library's, because an onOpen may reset its connection at once.
 resettingWeb.httpServers[0]!.prependListener('upgrade', ({ url }, socket) => {
-  // Node gives a socket here, whatever its types say.
+  // Node passes a Socket here, although its types say Duplex.
   soak.onReset(planOfRequest(url ?? '').id, () => (socket as Socket).resetAndDestroy());
 });
 
@@ -46,7 +46,7 @@ function planOfRequest(url: string): ConnectionPlan {
   return planOf(seed, Number(url.slice(url.indexOf('=') + 1)));
 }
 
-/** Sockets that the web servers still count. */
+/** Counts the sockets that the web servers still have. */
 async function countSockets(): Promise<number> {
   const counts = webs.map(
     (web) =>
@@ -59,8 +59,8 @@ async function countSockets(): Promise<number> {
 
 soak.listen(async (order) => {
   if (order !== 'end') return;
-  // First, because stopping the web servers ends what should be over by now.
-  for (let waitedMs = 0; waitedMs < LEAVING_MS && (await countSockets()) > 0; waitedMs += 50) await sleep(50);
+  // Sockets are counted before the web servers stop, because stopping would end the ones that are left.
+  for (let waitedMs = 0; waitedMs < LEAVE_TIMEOUT_MS && (await countSockets()) > 0; waitedMs += 50) await sleep(50);
   const left = await countSockets();
   await Promise.all(webs.map((web) => web.stop()));
   await soak.end(() => left);

@@ -4,38 +4,38 @@ import { Pace } from './pace.ts';
 import type { Memory, Order, Report } from './process-report.ts';
 import type { SideRecord, TalkerOwner } from './talker.ts';
 
-/** How long what is on its way out may take. */
-const LEAVING_MS = 5000;
-/** What is looked for is not how fast this machine is: deadlines that it could miss when it is busy are long. */
-export const PATIENCE = { handshakeTimeoutMs: 300_000, closeTimeoutMs: 300_000, pongTimeoutMs: 300_000 } as const;
-const PROGRESS_MS = 500;
+/** Time for connections and timers that are ending. */
+const LEAVE_TIMEOUT_MS = 5000;
+/** Deadlines that a busy machine does not miss: a soak does not test speed. */
+export const LONG_TIMEOUTS = { handshakeTimeoutMs: 300_000, closeTimeoutMs: 300_000, pongTimeoutMs: 300_000 } as const;
+const PROGRESS_INTERVAL_MS = 500;
 
-/** What the two processes have in common: talk with the runner, counting, the end. To be run with `--expose-gc`. */
+/** The common part of both processes: reports to the runner, counts, and the end. Needs `--expose-gc`. */
 export class SoakProcess implements TalkerOwner {
   readonly pace: Pace;
   readonly #resets = new Map<number, () => void>();
   readonly #progress: NodeJS.Timeout;
-  readonly #left: string[] = [];
+  readonly #leftovers: string[] = [];
   #messages = 0;
   #bytes = 0;
 
   /**
-   * @param longestPauseMs - between two bursts of a talker
-   * @param countOpen - how many connections there are
+   * @param longestPauseMs - longest pause between two bursts of a talker
+   * @param countOpen - counts the open connections
    */
   constructor(longestPauseMs: number, countOpen: () => number) {
     this.pace = new Pace(longestPauseMs);
-    process.on('uncaughtException', (error) => this.#left.push(`uncaught: ${error.stack ?? error.message}`));
-    process.on('unhandledRejection', (reason) => this.#left.push(`unhandled: ${String(reason)}`));
+    process.on('uncaughtException', (error) => this.#leftovers.push(`uncaught: ${error.stack ?? error.message}`));
+    process.on('unhandledRejection', (reason) => this.#leftovers.push(`unhandled: ${String(reason)}`));
     const tell = (): void =>
       this.tell({
         report: 'progress',
         progress: { open: countOpen(), messages: this.#messages, bytes: this.#bytes },
       });
-    this.#progress = setInterval(tell, PROGRESS_MS);
+    this.#progress = setInterval(tell, PROGRESS_INTERVAL_MS);
   }
 
-  /** Says how the TCP connection of a talker is reset. */
+  /** Sets the function that resets the TCP connection of a talker. */
   onReset(id: number, reset: () => void): void {
     this.#resets.set(id, reset);
   }
@@ -44,7 +44,7 @@ export class SoakProcess implements TalkerOwner {
     process.send?.(report);
   }
 
-  /** @param obey - does what an order means beyond what all processes do */
+  /** @param obey - does what an order demands of this kind of process only */
   listen(obey: (order: Order['order']) => void | Promise<void>): void {
     process.on('message', ({ order }: Order) => {
       if (order === 'hurry') this.pace.hurry();
@@ -53,19 +53,19 @@ export class SoakProcess implements TalkerOwner {
     });
   }
 
-  /** Tells what is left, and lets go of the runner: nothing else may keep this process alive. */
+  /** Reports what is left and disconnects from the runner. After that nothing may keep this process alive. */
   async end(countOpen: () => number | Promise<number>): Promise<void> {
     clearInterval(this.#progress);
-    for (let waitedMs = 0; waitedMs < LEAVING_MS; waitedMs += 50) {
+    for (let waitedMs = 0; waitedMs < LEAVE_TIMEOUT_MS; waitedMs += 50) {
       if ((await countOpen()) === 0 && timers.pendingTicks === 0 && findResources().length === 0) break;
       await sleep(50);
     }
     await nextTurn();
     const open = await countOpen();
-    if (open > 0) this.#left.push(`${open} connections`);
-    if (timers.pendingTicks > 0) this.#left.push(`${timers.pendingTicks} deadlines`);
-    this.#left.push(...findResources());
-    this.tell({ report: 'left', left: this.#left });
+    if (open > 0) this.#leftovers.push(`${open} connections`);
+    if (timers.pendingTicks > 0) this.#leftovers.push(`${timers.pendingTicks} deadlines`);
+    this.#leftovers.push(...findResources());
+    this.tell({ report: 'left', left: this.#leftovers });
     process.disconnect();
   }
 
@@ -96,7 +96,7 @@ export class SoakProcess implements TalkerOwner {
   }
 }
 
-/** Sockets, servers and timers that Node knows of. */
+/** Lists the sockets, servers and timers that keep this process alive. */
 function findResources(): string[] {
   return process.getActiveResourcesInfo().filter((name) => /^(?:TCP|TLS|Timeout)/.test(name));
 }

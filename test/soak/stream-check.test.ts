@@ -3,7 +3,7 @@ import { messageOf } from './message.ts';
 import { type ConnectionPlan, planOf, type SideName } from './plan.ts';
 import { StreamCheck } from './stream-check.ts';
 
-/** A plan whose client sends many messages of this kind. */
+/** Finds a plan whose client sends many messages of one data type. */
 function planWith(dataType: ConnectionPlan['dataType']): ConnectionPlan {
   for (let id = 1; ; id++) {
     const plan = planOf(1, id);
@@ -18,7 +18,7 @@ function isLong(message: unknown, index: number): boolean {
 describe.each(['text', 'blob', 'object'] as const)('messages that arrive as "%s"', (dataType) => {
   const plan = planWith(dataType);
   const messages = Array.from({ length: plan.client.messages }, (_, n) => messageOf(plan, 'client', n).expected);
-  // One that says its number.
+  // The index of a message that is long enough to have a mark.
   const n = messages.findIndex(isLong);
   const foreign = (other: ConnectionPlan, sender: SideName): unknown =>
     Array.from({ length: 50 }, (_, i) => messageOf(other, sender, i).expected).find(isLong);
@@ -29,7 +29,7 @@ describe.each(['text', 'blob', 'object'] as const)('messages that arrive as "%s"
     return stream;
   }
 
-  test('in order are fine, and complete at the end', () => {
+  test('pass in order, and are complete after the last one', () => {
     const stream = check(messages.slice(0, -1));
     expect([stream.received, stream.isComplete]).toEqual([messages.length - 1, false]);
     stream.take(messages.at(-1));
@@ -37,22 +37,22 @@ describe.each(['text', 'blob', 'object'] as const)('messages that arrive as "%s"
   });
 
   test.each<[what: string, data: readonly unknown[], problem: string]>([
-    ['a lost one', messages.toSpliced(n, 1), 'too early: lost or overtaken those before'],
-    ['one that comes twice', messages.toSpliced(n, 0, messages[n]), '(again)'],
-    ['two in the wrong order', messages.toSpliced(n - 1, 2, messages[n], messages[n - 1]), 'too early'],
-    ['one of the other side', messages.toSpliced(n, 1, foreign(plan, 'server')), 'not one of this connection'],
+    ['a lost message', messages.toSpliced(n, 1), 'too early: the messages before it are lost or late'],
+    ['a message that comes twice', messages.toSpliced(n, 0, messages[n]), '(again)'],
+    ['two messages in the wrong order', messages.toSpliced(n - 1, 2, messages[n], messages[n - 1]), 'too early'],
+    ['a message of the other side', messages.toSpliced(n, 1, foreign(plan, 'server')), 'not of this connection'],
     [
-      'one of another connection',
+      'a message of another connection',
       messages.toSpliced(n, 1, foreign({ ...plan, id: 9999 }, 'client')),
-      'not one of this connection',
+      'not of this connection',
     ],
-    ['one more than there are', [...messages, messages[n]], 'awaited nothing more'],
-    ['something else', messages.toSpliced(n, 1, 5), 'what nobody sends'],
-  ])('%s: noticed', (_what, data, problem) => {
+    ['a message after the last one', [...messages, messages[n]], 'expected nothing more'],
+    ['data that is no message', messages.toSpliced(n, 1, 5), 'data that is no message'],
+  ])('fail with a problem for %s', (_what, data, problem) => {
     const stream = check(data);
     expect(stream.problem).toContain(problem);
-    expect(stream.problem).toMatch(new RegExp(`^awaited (?:nothing more|<${plan.id} client \\d+>)`));
-    // What came before was right, and nothing after it counts.
+    expect(stream.problem).toMatch(new RegExp(`^expected (?:nothing more|<${plan.id} client \\d+>)`));
+    // Only the messages before the first problem count.
     expect(stream.received).toBeLessThanOrEqual(messages.length);
   });
 });

@@ -1,10 +1,10 @@
 import { describeMessage, isExpected, markOf, messageOf } from './message.ts';
 import type { ConnectionPlan, SideName } from './plan.ts';
 
-/** How far behind and ahead to look for a message that is not the next one. */
-const SEARCHED = 50;
+/** Number of earlier and later messages that are compared with an unexpected one. */
+const SEARCH_DISTANCE = 50;
 
-/** Checks that the messages of one sender come one by one and in order. */
+/** Checks that the messages of one sender come complete and in order. */
 export class StreamCheck {
   readonly #plan: ConnectionPlan;
   readonly #sender: SideName;
@@ -17,22 +17,22 @@ export class StreamCheck {
     this.#sender = sender;
   }
 
-  /** Messages that were right. */
+  /** Number of expected messages that came. */
   get received(): number {
     return this.#received;
   }
 
-  /** Their length, of all together. */
+  /** Total length of the expected messages that came. */
   get receivedLength(): number {
     return this.#receivedLength;
   }
 
-  /** The first thing that was wrong. */
+  /** The first problem, undefined when there is none. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Whether all that the sender was to send has come. */
+  /** True when all planned messages of the sender have come. */
   get isComplete(): boolean {
     return this.#received === this.#plan[this.#sender].messages;
   }
@@ -47,20 +47,20 @@ export class StreamCheck {
   }
 
   #describe(n: number, data: unknown): string {
-    const awaited = this.isComplete ? 'nothing more' : markOf(this.#plan, this.#sender, n);
+    const expected = this.isComplete ? 'nothing more' : markOf(this.#plan, this.#sender, n);
     const seen = this.#find(n, data);
     const what =
       seen === undefined
-        ? 'not one of this connection'
+        ? 'not of this connection'
         : seen < n
           ? 'again'
-          : 'too early: lost or overtaken those before';
+          : 'too early: the messages before it are lost or late';
     const name = seen === undefined ? describeMessage(data) : markOf(this.#plan, this.#sender, seen);
-    return `awaited ${awaited}, got ${name} (${what})`;
+    return `expected ${expected}, got ${name} (${what})`;
   }
 
   #find(n: number, data: unknown): number | undefined {
-    for (let distance = 1; distance <= SEARCHED; distance++) {
+    for (let distance = 1; distance <= SEARCH_DISTANCE; distance++) {
       for (const candidate of [n - distance, n + distance]) {
         if (candidate >= 0 && isExpected(messageOf(this.#plan, this.#sender, candidate), data)) return candidate;
       }

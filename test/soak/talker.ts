@@ -5,18 +5,18 @@ import type { ConnectionPlan, SideName, SidePlan } from './plan.ts';
 import { createRandom } from './random.ts';
 import { StreamCheck } from './stream-check.ts';
 
-/** What became of a connection, as one side saw it. */
+/** The record of one side of a connection that has ended. */
 export interface SideRecord {
   readonly id: number;
   readonly side: SideName;
-  /** Messages that were sent: not dropped. */
+  /** Messages that were sent and not dropped. */
   readonly sent: number;
-  /** Messages that came, in order and as they were sent. */
+  /** Messages that came in order and unchanged. */
   readonly received: number;
   readonly receivedLength: number;
-  /** How often sending had to wait for the peer. */
+  /** Number of times that sending had to wait for the peer. */
   readonly waits: number;
-  /** The first message that was not what it had to be. */
+  /** The first problem with a message that came. */
   readonly problem: string | undefined;
   readonly code: number;
   readonly wasClean: boolean;
@@ -24,15 +24,15 @@ export interface SideRecord {
   readonly error: string | undefined;
 }
 
-/** Either face of a connection, as far as a talker needs it. */
-interface Face {
+/** The members that a talker needs of a WebSocket or WebSocketConnection. */
+interface SocketLike {
   readonly status: Status;
   send(message: string | Buffer | object): SendStatus;
   drained(): Promise<void>;
   terminate(code: number, reason: string): void;
 }
 
-/** What happens between a talker and the process it is in. */
+/** The process of a talker, as the talker sees it. */
 export interface TalkerOwner {
   readonly pace: Pace;
   /** Resets the TCP connection. */
@@ -41,10 +41,10 @@ export interface TalkerOwner {
   onDone(record: SideRecord): void;
 }
 
-/** The codes of the four ways to close: one for each side where both may. */
+/** Close codes by the kind of ending; when both sides close, each has its own. */
 export const CLOSE_CODES = { agreed: 4000, early: 4001, client: 4002, server: 4003 } as const;
 
-/** One end of a connection, client or server: sends, checks what comes, and ends the connection as planned. */
+/** One side of a connection, client or server: sends, checks what it receives, and ends the connection as planned. */
 export class Talker {
   readonly dataType: DataType;
   readonly #plan: ConnectionPlan;
@@ -67,11 +67,11 @@ export class Talker {
     this.#random = createRandom(plan.seed ^ plan.id);
   }
 
-  onOpen(ws: Face): void {
+  onOpen(ws: SocketLike): void {
     void this.#talk(ws);
   }
 
-  onMessage(ws: Face, { data }: MessageEvent<unknown>): Promise<void> | undefined {
+  onMessage(ws: SocketLike, { data }: MessageEvent<unknown>): Promise<void> | undefined {
     const before = this.#check.receivedLength;
     this.#check.take(data);
     this.#owner.onMessage(this.#check.receivedLength - before);
@@ -102,7 +102,7 @@ export class Talker {
     });
   }
 
-  async #talk(ws: Face): Promise<void> {
+  async #talk(ws: SocketLike): Promise<void> {
     const { messages, cut, burst } = this.#own;
     const { ending, ender } = this.#plan;
     const isEnding = ending === 'both' || (ending !== 'agreed' && ender === this.#side);
@@ -122,15 +122,15 @@ export class Talker {
     this.#closeWhenAgreed(ws);
   }
 
-  #end(ws: Face): void {
+  #end(ws: SocketLike): void {
     const { ending, id } = this.#plan;
     if (ending === 'reset') this.#owner.reset(id);
     else ws.terminate(CLOSE_CODES[ending === 'both' ? this.#side : 'early'], 'in the middle');
   }
 
-  #closeWhenAgreed(ws: Face): void {
+  #closeWhenAgreed(ws: SocketLike): void {
     const { ending, ender } = this.#plan;
     if (ending !== 'agreed' || ender !== this.#side || ws.status !== 'Connected') return;
-    if (this.#sent === this.#own.messages && this.#check.isComplete) ws.terminate(CLOSE_CODES.agreed, 'all is said');
+    if (this.#sent === this.#own.messages && this.#check.isComplete) ws.terminate(CLOSE_CODES.agreed, 'all sent');
   }
 }

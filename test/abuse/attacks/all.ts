@@ -13,7 +13,7 @@ import { slowWriter } from './slow-writer.ts';
 import { tinyFragments } from './tiny-fragments.ts';
 import { unfinishedMessages } from './unfinished-messages.ts';
 
-/** Every attack, in the order in which they are made. */
+/** Every attack, in the order in which they run. */
 export const attacks: readonly Attack[] = [
   slowHandshake,
   slowReader,

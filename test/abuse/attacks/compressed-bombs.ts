@@ -4,12 +4,12 @@ import { CONNECTION_BYTES } from '../bounds.ts';
 import { largeFrame } from '../hostile/client-frames.ts';
 
 const OFFER = { headers: ['Sec-WebSocket-Extensions: permessage-deflate'] };
-/** A megabyte of nothing in about a kilobyte, that may be followed by another one. */
+/** A megabyte of zeros in about a kilobyte, which may be followed by another one. */
 const MEGABYTE = deflateRawSync(Buffer.alloc(1_048_576), { level: 9, finishFlush: constants.Z_FULL_FLUSH });
-/** What the sender drops at the end (RFC 7692 section 7.2.1). */
+/** Number of bytes that a sender drops at the end (RFC 7692 section 7.2.1). */
 const TAIL_BYTES = 4;
 
-/** A compressed message of about so many bytes, of which each swells to a thousand. */
+/** Makes a compressed message of about `bytes` bytes, each of which inflates to a thousand. */
 function bomb(bytes: number): Buffer {
   const parts = Array.from({ length: Math.floor(bytes / MEGABYTE.length) }, () => MEGABYTE);
   return largeFrame('c1', Buffer.concat(parts).subarray(0, -TAIL_BYTES));
@@ -39,13 +39,13 @@ export const compressedBombs: Attack = {
     await Promise.all(
       peers.map(async (peer) => {
         await peer.write(large.subarray(-1));
-        await crowd.patiently(peer);
+        await crowd.waitForEnd(peer);
       }),
     );
     await crowd.flood(async (index) => {
       const peer = await crowd.open(OFFER);
       await peer.write(bombs[index % bombs.length]!);
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     });
   },
 };

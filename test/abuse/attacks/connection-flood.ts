@@ -15,7 +15,7 @@ export const connectionFlood: Attack = {
     await crowd.atHeight();
     await crowd.flood(async () => {
       const peer = await crowd.open();
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     });
     await Promise.all(peers.map((peer) => peer.write(CLOSE_1000)));
   },

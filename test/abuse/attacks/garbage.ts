@@ -5,10 +5,10 @@ import type { HostileCrowd } from '../hostile/hostile-crowd.ts';
 import type { HostilePeer } from '../hostile/hostile-peer.ts';
 
 const PIECE_BYTES = 16_384;
-/** A frame of random bytes announces at most 64 KiB, or more than any limit. */
-const PIECES = 40;
+/** Enough pieces to complete a frame: random bytes announce at most 64 KiB, or more than any limit. */
+const PIECE_COUNT = 40;
 
-/** Bytes as good as random, and the same in every run. */
+/** Pseudo-random bytes, the same in every run. */
 const random = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
 const nextGarbage = (): Buffer => random.update(Buffer.alloc(PIECE_BYTES));
 
@@ -20,7 +20,7 @@ const OTHER_PROTOCOLS = [
 ];
 
 async function pour(peer: HostilePeer): Promise<void> {
-  for (let i = 0; i < PIECES && !peer.hasEnded; i++) await peer.write(nextGarbage());
+  for (let i = 0; i < PIECE_COUNT && !peer.hasEnded; i++) await peer.write(nextGarbage());
 }
 
 const WAYS: readonly ((crowd: HostileCrowd, index: number) => Promise<HostilePeer>)[] = [
@@ -56,7 +56,7 @@ export const garbage: Attack = {
   async run(crowd) {
     await crowd.flood(async (index) => {
       const peer = await WAYS[index % WAYS.length]!(crowd, index);
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     });
   },
 };

@@ -4,11 +4,11 @@ import { CONNECTION_BYTES } from '../bounds.ts';
 
 export const halfOpen: Attack = {
   name: 'half-open',
-  title: 'open a connection and are never heard of again; half of them do not even read',
+  title: 'open a connection and then stay silent; half of them do not even read',
   peers: 3000,
   settings: { pingIntervalMs: 3000, pongTimeoutMs: 2000 },
   bound: () => ({ bytes: CONNECTION_BYTES, formula: 'connection' }),
-  // 1006 is never sent: TCP ends without a close frame.
+  // The server sends no close frame with 1006: it ends TCP.
   endings: ['cut off'],
   otherEndings: ['reset'],
   patienceMs: 10_000,
@@ -21,7 +21,7 @@ export const halfOpen: Attack = {
     await crowd.atHeight();
     const { pingIntervalMs, pongTimeoutMs } = crowd.limits;
     await sleep(pingIntervalMs + pongTimeoutMs);
-    // To learn how the server has ended them. Pings stay without an answer.
-    for (const peer of peers) peer.readOn();
+    // Peers read again to learn how the server ended them. They do not answer pings.
+    for (const peer of peers) peer.resumeReading();
   },
 };

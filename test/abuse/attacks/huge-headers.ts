@@ -3,13 +3,13 @@ import type { Attack } from '../attack.ts';
 import { HANDSHAKE_BYTES } from '../bounds.ts';
 import { CLOSE_1000 } from '../hostile/client-frames.ts';
 
-/** Requests that are refused: one header, headers, and offers of extensions without end. */
+/** Requests that are refused: a header that is too long, too many headers, too many offered extensions. */
 const TOO_MUCH: readonly RequestOptions[] = [
   { headers: [`Cookie: ${'a'.repeat(65_536)}`] },
   { headers: Array.from({ length: 3000 }, (_, index) => `X-Header-${index}: abc`) },
   { headers: [`Sec-WebSocket-Extensions: ${Array.from({ length: 500 }, (_, index) => `x-${index}`).join(', ')}`] },
 ];
-/** A request with as much as just passes. */
+/** A request that just passes the limit. */
 const JUST_RIGHT: RequestOptions = { headers: [`Cookie: ${'a'.repeat(15_000)}`] };
 
 export const hugeHeaders: Attack = {
@@ -28,7 +28,7 @@ export const hugeHeaders: Attack = {
     await Promise.all(peers.map((peer) => peer.write(CLOSE_1000)));
     await crowd.flood(async (index) => {
       const peer = await crowd.open(TOO_MUCH[index % TOO_MUCH.length]);
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     });
   },
 };

@@ -3,7 +3,7 @@ import type { Attack } from '../attack.ts';
 import { CONNECTION_BYTES } from '../bounds.ts';
 
 const PING = frame('client', '89', 'ab'.repeat(125));
-/** Pings beyond the limit. */
+/** Number of pings beyond the limit. */
 const PINGS_BEYOND = 400;
 
 export const pingFlood: Attack = {
@@ -28,8 +28,8 @@ export const pingFlood: Attack = {
       peers.map(async (peer) => {
         await peer.write(allowed);
         await peer.write(beyond);
-        peer.readOn();
-        await crowd.patiently(peer);
+        peer.resumeReading();
+        await crowd.waitForEnd(peer);
       }),
     );
     await crowd.flood(async () => {
@@ -37,8 +37,8 @@ export const pingFlood: Attack = {
       peer.stopReading();
       await peer.write(allowed);
       await peer.write(beyond);
-      peer.readOn();
-      await crowd.patiently(peer);
+      peer.resumeReading();
+      await crowd.waitForEnd(peer);
     });
   },
 };

@@ -10,7 +10,7 @@ import type { HostilePeer } from '../hostile/hostile-peer.ts';
 const REQUEST = handshakeRequest();
 const MESSAGE = frame('client', '81', Buffer.alloc(1000, 'a'));
 
-/** What a peer does before it resets the connection: each step of a life. */
+/** The steps of a connection's life after which a peer resets it. */
 const STEPS: readonly ((crowd: HostileCrowd) => Promise<HostilePeer>)[] = [
   (crowd) => crowd.connect(),
   ...[5, 30, REQUEST.length - 1, REQUEST.length].map((length) => async (crowd: HostileCrowd): Promise<HostilePeer> => {
@@ -47,7 +47,7 @@ export const resets: Attack = {
     await crowd.flood(async (index) => {
       const peer = await STEPS[index % STEPS.length]!(crowd);
       peer.reset();
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     });
   },
 };

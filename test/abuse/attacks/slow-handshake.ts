@@ -2,17 +2,17 @@ import { handshakeRequest } from '../../helpers/handshake-request.ts';
 import type { Attack } from '../attack.ts';
 import { HANDSHAKE_BYTES } from '../bounds.ts';
 
-/** Nearly as much as Node reads of a request, without its end. */
+/** A request without its end, nearly as long as Node allows. */
 const MOST_OF_A_REQUEST = handshakeRequest({ headers: [`Cookie: ${'a'.repeat(15_000)}`] }).slice(0, -2);
 
 export const slowHandshake: Attack = {
   name: 'slow-handshake',
-  title: 'say nothing, or send their request byte by byte, or wait for a verdict that never comes',
+  title: 'send nothing, or send their request byte by byte, or wait for an onConnection that never decides',
   peers: 600,
   settings: {},
   bound: () => ({ bytes: HANDSHAKE_BYTES, formula: 'connection + 2 x 16 KiB of headers (Node)' }),
   endings: ['HTTP 408', 'HTTP 503'],
-  // The web server looks every 5 s for requests that have taken 10 s.
+  // The web server checks every 5 s for requests that have taken 10 s.
   patienceMs: 20_000,
   async run(crowd) {
     const peers = await crowd.gather(async (index) => {

@@ -5,16 +5,16 @@ import { largeFrame } from '../hostile/client-frames.ts';
 import type { HostilePeer } from '../hostile/hostile-peer.ts';
 
 const MESSAGE_BYTES = 65_536;
-/** What the system holds between the two ends, at most: it is sent in addition. */
+/** Most bytes that the system buffers between the two ends; the peers send them in addition. */
 const SYSTEM_BYTES = 12 * 1_048_576;
-/** For half of the peers: the server has long cut them off when they look. */
+/** A short time, so that the server has cut off half of the peers long before they read again. */
 const CLOSE_TIMEOUT_MS = 4000;
 
-let number = 0;
+let messageNumber = 0;
 
-/** Each is another one: the server frames messages that are alike only once. */
+/** Makes a new message every time, because the server frames equal messages only once. */
 function nextMessage(): Buffer {
-  return largeFrame('81', Buffer.from(String(++number).padEnd(MESSAGE_BYTES, 'a')));
+  return largeFrame('81', Buffer.from(String(++messageNumber).padEnd(MESSAGE_BYTES, 'a')));
 }
 
 async function pour(peer: HostilePeer, bytes: number): Promise<void> {
@@ -44,8 +44,8 @@ export const slowReader: Attack = {
     await crowd.atHeight();
     await Promise.all(peers.map((peer) => pour(peer, SYSTEM_BYTES)));
     await crowd.atHeight();
-    peers.filter((_, index) => index % 2 === 0).forEach((peer) => peer.readOn());
+    peers.filter((_, index) => index % 2 === 0).forEach((peer) => peer.resumeReading());
     await sleep(CLOSE_TIMEOUT_MS + 1000);
-    for (const peer of peers) peer.readOn();
+    for (const peer of peers) peer.resumeReading();
   },
 };

@@ -9,9 +9,9 @@ export const unfinishedMessages: Attack = {
   settings: { incompleteMessageTimeoutMs: 4000 },
   bound: ({ maxIncompleteBytes }, peers) => ({
     bytes: CONNECTION_BYTES + READ_BUFFER_BYTES + Math.ceil(maxIncompleteBytes / peers),
-    formula: 'connection + read buffer + its part of maxIncompleteBytes',
+    formula: 'connection + read buffer + its share of maxIncompleteBytes',
   }),
-  // Whoever has been unfinished for longest goes first; the others when their time is over.
+  // The server first ends the peer with the oldest unfinished message; the others end at their timeout.
   endings: ['1013', '1008'],
   patienceMs: 10_000,
   async run(crowd) {

@@ -6,7 +6,7 @@ import { HonestClient } from './honest-client.ts';
 import { HonestLedger } from './honest-ledger.ts';
 import { honestMessage } from './honest-message.ts';
 
-/** A client that has sent three messages to a server which has not answered yet. */
+/** Opens a client that has sent three messages to a server that has not answered yet. */
 async function open(): Promise<{ client: HonestClient; ledger: HonestLedger; server: RawConnection }> {
   const ledger = new HonestLedger();
   const raw = await startRawServer();
@@ -20,7 +20,7 @@ async function open(): Promise<{ client: HonestClient; ledger: HonestLedger; ser
 const answer = (number: number): Buffer => frame('server', '81', Buffer.from(honestMessage(7, number)));
 const CLOSE = frame('server', '88', '03e8');
 
-/** Ends the connection in order, and returns what the client has counted. */
+/** Closes the connection with a closing handshake. */
 async function finish(client: HonestClient, server: RawConnection): Promise<void> {
   server.socket.write(CLOSE);
   server.socket.end();
@@ -32,14 +32,14 @@ async function untilAnswered(client: HonestClient, waiting: number): Promise<voi
 }
 
 describe('an honest client', () => {
-  test('sends messages of which no two are alike', async () => {
+  test('sends only different messages', async () => {
     const { client, server } = await open();
     expect(new Set(server.frames.all).size).toBe(3);
     expect(Buffer.from(server.frames.all[1]!.slice('81 '.length), 'hex').toString()).toBe(honestMessage(7, 1));
     void finish(client, server);
   });
 
-  test('is content when each comes back once and in order', async () => {
+  test('counts an answer for each message that comes back in order', async () => {
     const { client, ledger, server } = await open();
     server.socket.write(Buffer.concat([answer(0), answer(1), answer(2)]));
     await untilAnswered(client, 0);
@@ -48,7 +48,7 @@ describe('an honest client', () => {
     expect(ledger.report.latencies['before']?.count).toBe(3);
   });
 
-  test('notices one that is left out, in the middle or at the end', async () => {
+  test('counts messages as lost that are left out in the middle or at the end', async () => {
     const { client, ledger, server } = await open();
     server.socket.write(answer(1));
     await untilAnswered(client, 1);
@@ -56,7 +56,7 @@ describe('an honest client', () => {
     expect(ledger.report).toMatchObject({ sent: 3, answered: 1, lost: 2, broken: [] });
   });
 
-  test('notices one that comes twice, and one that was changed', async () => {
+  test('counts answers that come twice or are changed', async () => {
     const { client, ledger, server } = await open();
     const changed = answer(1);
     changed[changed.length - 1]! ^= 1;
@@ -69,8 +69,8 @@ describe('an honest client', () => {
   test.each([
     ['a close frame', (server: RawConnection) => server.socket.end(CLOSE), 'close frame 03e8'],
     ['a reset', (server: RawConnection) => server.socket.resetAndDestroy(), 'TCP ended'],
-    ['a frame that is none', (server: RawConnection) => server.socket.write(Buffer.from('ff00', 'hex')), 'reserved'],
-  ])('notices when the connection ends with %s', async (_, end, reason) => {
+    ['an invalid frame', (server: RawConnection) => server.socket.write(Buffer.from('ff00', 'hex')), 'reserved'],
+  ])('reports a broken connection for %s', async (_, end, reason) => {
     const { ledger, server } = await open();
     end(server);
     for (let i = 0; i < 500 && ledger.report.broken.length === 0; i++) await turns();

@@ -8,8 +8,8 @@ import { handshakeRequest } from '../../helpers/handshake-request.ts';
 import type { HonestLedger, Phase } from './honest-ledger.ts';
 import { honestMessage } from './honest-message.ts';
 
-/** Answers that are remembered, to tell one that comes twice from one that was changed. */
-const REMEMBERED = 100;
+/** Number of answers that are remembered, to tell an answer that comes twice from a changed one. */
+const REMEMBERED_COUNT = 100;
 
 interface Sent {
   readonly text: string;
@@ -17,14 +17,14 @@ interface Sent {
   readonly atMs: number;
 }
 
-/** A client that sends numbered messages, and wants each back once, unchanged and in order. */
+/** A client that sends numbered messages and expects each back once, unchanged and in order. */
 export class HonestClient {
   readonly #socket: Socket;
-  readonly #client: number;
+  readonly #clientNumber: number;
   readonly #ledger: HonestLedger;
   readonly #reader = new FrameReader('client', false);
   readonly #over = createDeferred();
-  #number = 0;
+  #nextNumber = 0;
   #waiting: Sent[] = [];
   readonly #answered: string[] = [];
   #isLeaving = false;
@@ -32,7 +32,7 @@ export class HonestClient {
 
   private constructor(socket: Socket, client: number, ledger: HonestLedger, rest: Buffer) {
     this.#socket = socket;
-    this.#client = client;
+    this.#clientNumber = client;
     this.#ledger = ledger;
     this.#onData(rest);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
@@ -44,7 +44,7 @@ export class HonestClient {
   static async open(port: number, client: number, ledger: HonestLedger): Promise<HonestClient> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     await once(socket, 'connect');
-    // A 'close' follows.
+    // Node emits 'close' after every 'error'.
     socket.on('error', () => {});
     socket.write(handshakeRequest());
     const { startLine, rest } = await readHead(socket);
@@ -52,7 +52,7 @@ export class HonestClient {
     return new HonestClient(socket, client, ledger, rest);
   }
 
-  /** Messages that have not come back. */
+  /** Number of messages that have not come back. */
   get waitingCount(): number {
     return this.#waiting.length;
   }
@@ -60,13 +60,13 @@ export class HonestClient {
   /** Sends the next message. */
   send(): void {
     if (this.#isOver) return;
-    const text = honestMessage(this.#client, this.#number++);
+    const text = honestMessage(this.#clientNumber, this.#nextNumber++);
     this.#waiting.push({ text, phase: this.#ledger.phase, atMs: performance.now() });
     this.#ledger.onSent();
     this.#socket.write(frame('client', '81', Buffer.from(text, 'utf8')));
   }
 
-  /** Closes the connection in order. Messages that have not come back by now are lost. */
+  /** Closes the connection with a closing handshake. Messages that have not come back count as lost. */
   async leave(): Promise<void> {
     if (this.#isOver) return;
     this.#isLeaving = true;
@@ -98,13 +98,13 @@ export class HonestClient {
       else this.#ledger.onChanged();
       return;
     }
-    // Those in front of it have been passed over: order is part of the promise.
+    // Answers must come in order, so earlier messages without an answer are lost.
     this.#ledger.onLost(index);
     const sent = this.#waiting[index]!;
     this.#waiting.splice(0, index + 1);
     this.#ledger.onAnswered(sent.phase, performance.now() - sent.atMs);
     this.#answered.push(text);
-    if (this.#answered.length > REMEMBERED) this.#answered.shift();
+    if (this.#answered.length > REMEMBERED_COUNT) this.#answered.shift();
   }
 
   #onClose(reason: string): void {

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { HonestClient } from './honest-client.ts';
 import { HonestLedger, type HonestReport, type Phase } from './honest-ledger.ts';
 
-/** Time between two messages of a client. A slow answer does not hold the next one back. */
+/** Time between two messages of a client. A slow answer does not delay the next message. */
 const INTERVAL_MS = 50;
 const TICK_MS = 5;
-/** How long answers are waited for in the end. */
-const FIRST_BYTE_TIMEOUT_MS = 5000;
+/** Time for the last answers, and for the closing handshakes. */
+const FINISH_TIMEOUT_MS = 5000;
 
-/** Clients that exchange messages all the time, whatever else goes on. */
+/** Clients that exchange messages all the time. */
 export class HonestCrowd {
   readonly #ledger: HonestLedger;
   readonly #clients: HonestClient[];
@@ -31,21 +31,21 @@ export class HonestCrowd {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** What is sent from now on counts for this phase. */
+  /** Sets the phase that later messages count for. */
   set phase(phase: Phase) {
     this.#ledger.phase = phase;
   }
 
-  /** Sends no more, waits for the answers, and closes the connections. */
+  /** Stops sending, waits for the answers, and closes the connections. */
   async stop(): Promise<HonestReport> {
     clearInterval(this.#timer);
-    const untilMs = performance.now() + FIRST_BYTE_TIMEOUT_MS;
+    const untilMs = performance.now() + FINISH_TIMEOUT_MS;
     while (this.#clients.some(({ waitingCount }) => waitingCount > 0) && performance.now() < untilMs) await sleep(10);
-    await Promise.race([Promise.all(this.#clients.map((client) => client.leave())), sleep(FIRST_BYTE_TIMEOUT_MS)]);
+    await Promise.race([Promise.all(this.#clients.map((client) => client.leave())), sleep(FINISH_TIMEOUT_MS)]);
     return this.#ledger.report;
   }
 
-  /** Spreads the messages over the time: in each tick it is the turn of some clients. */
+  /** Sends the messages of some clients in each tick, so that all messages spread evenly over time. */
   #tick(): void {
     this.#share += (this.#clients.length * TICK_MS) / INTERVAL_MS;
     for (; this.#share >= 1; this.#share--) this.#clients[this.#next++ % this.#clients.length]?.send();

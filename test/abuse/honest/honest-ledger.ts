@@ -1,19 +1,19 @@
-/** What became of the messages of honest clients. */
+/** Counts of the messages of honest clients by their outcome. */
 export interface HonestReport {
   readonly sent: number;
   readonly answered: number;
-  /** Messages without an answer, however long it was waited for. */
+  /** Messages without an answer by the end. */
   readonly lost: number;
-  /** Answers that had come before. */
+  /** Answers that came a second time. */
   readonly doubled: number;
-  /** Answers that are no message of this client. */
+  /** Answers that equal no message of the client. */
   readonly changed: number;
-  /** Why connections ended that should have gone on. */
+  /** Reasons of connections that ended too early. */
   readonly broken: readonly string[];
   readonly latencies: Readonly<Record<string, Latency>>;
 }
 
-/** How long messages took to come back, in milliseconds. */
+/** Times that messages took to come back, in milliseconds. */
 export interface Latency {
   readonly count: number;
   readonly p50Ms: number;

@@ -3,10 +3,10 @@ import type { Attack } from '../attack.ts';
 import type { AttackStep } from '../processes/calls.ts';
 import { type CrowdTask, HostileCrowd } from './hostile-crowd.ts';
 
-/** An attack that stands still at each of its heights, until it is asked to go on. */
+/** An attack that pauses at each height until {@link AttackRun.next} is called. */
 export class AttackRun {
   readonly #over: Promise<AttackStep>;
-  /** Heights that nobody has asked for yet. */
+  /** Heights that {@link next} has not returned yet. */
   readonly #heights: { readonly step: AttackStep; readonly measured: Deferred<void> }[] = [];
   #height: Deferred<void> = createDeferred();
   #measuring: Deferred<void> | undefined;
@@ -19,7 +19,7 @@ export class AttackRun {
       .then((report) => ({ state: 'over', report }));
   }
 
-  /** Goes on, and resolves with the next height or the end. */
+  /** Continues the attack, and resolves with the next height or the end. */
   async next(): Promise<AttackStep> {
     this.#measuring?.resolve();
     this.#measuring = undefined;

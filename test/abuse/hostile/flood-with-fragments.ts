@@ -1,10 +1,10 @@
 import { frame } from '../../helpers/frames.ts';
 import type { HostileCrowd } from './hostile-crowd.ts';
 
-/** Frames beyond the limit: the peer does not stop because it is told to. */
+/** Number of frames beyond the limit: the peer sends on after the close frame. */
 const FRAMES_BEYOND = 200;
 
-/** Messages in as many fragments as the limit lets through, and then in more. */
+/** Sends messages in as many fragments as the limit allows, then more fragments. */
 export async function floodWithFragments(crowd: HostileCrowd, payload: string): Promise<void> {
   const next = frame('client', '00', payload);
   const most = Buffer.concat([
@@ -22,13 +22,13 @@ export async function floodWithFragments(crowd: HostileCrowd, payload: string): 
   await Promise.all(
     peers.map(async (peer) => {
       await peer.write(beyond);
-      await crowd.patiently(peer);
+      await crowd.waitForEnd(peer);
     }),
   );
   await crowd.flood(async () => {
     const peer = await crowd.open();
     await peer.write(most);
     await peer.write(beyond);
-    await crowd.patiently(peer);
+    await crowd.waitForEnd(peer);
   });
 }

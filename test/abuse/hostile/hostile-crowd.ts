@@ -4,19 +4,19 @@ import type { Ending } from '../attack.ts';
 import type { Limits } from '../limits.ts';
 import { HostilePeer, type HostilePeerOptions, type Target } from './hostile-peer.ts';
 
-/** What a crowd of hostile peers gets to know. */
+/** The task of a crowd of hostile peers. */
 export interface CrowdTask extends Target {
-  /** The documented limits, also where the server runs without one. */
+  /** The documented limits, even if the server runs with one switched off. */
   readonly limits: Limits;
-  /** Peers at once. */
+  /** Number of peers at a time. */
   readonly peers: number;
-  /** How long it presses on. */
+  /** Duration of a flood. */
   readonly pressMs: number;
-  /** How long a peer may take to be ended after that. */
+  /** Time for the server to end a peer after its last hostile act. */
   readonly patienceMs: number;
 }
 
-/** What has become of a crowd. */
+/** The result of a crowd. */
 export interface CrowdReport {
   readonly peers: number;
   readonly mostSockets: number;
@@ -26,11 +26,11 @@ export interface CrowdReport {
 /** The ending of a peer that the server has not ended. */
 export const STILL_THERE: Ending = 'still there';
 
-/** Connections of one attack in all: what a flood may come to, however fast the machine is. */
+/** Most connections of one attack, so that a fast machine does not open too many. */
 const MAX_PEERS = 20_000;
 /** Time between two bytes of a peer that sends byte by byte. */
 const BYTE_INTERVAL_MS = 250;
-/** Connections that are opened at a time. */
+/** Number of connections that are opened at a time. */
 const OPENING_AT_ONCE = 100;
 
 /** The peers of one attack: opens them, and counts how they end. */
@@ -39,15 +39,15 @@ export class HostileCrowd {
   readonly peers: number;
   readonly #task: CrowdTask;
   readonly #onHeight: (peers: number, isBusy: boolean) => Promise<void>;
-  /** Those that the server has not ended. */
+  /** Peers that the server has not ended. */
   readonly #present = new Set<HostilePeer>();
-  /** Those whose own socket is not closed. */
+  /** Peers whose own socket is not closed. */
   readonly #sockets = new Set<HostilePeer>();
   readonly #endings: Record<Ending, number> = {};
   #total = 0;
   #mostSockets = 0;
 
-  /** @param onHeight - is told how many peers there are and whether bytes pour in, and resolves when the attack may go on */
+  /** @param onHeight - gets the number of peers and whether bytes pour in, and resolves when the attack may go on */
   constructor(task: CrowdTask, onHeight: (peers: number, isBusy: boolean) => Promise<void>) {
     this.#task = task;
     this.limits = task.limits;
@@ -55,7 +55,7 @@ export class HostileCrowd {
     this.#onHeight = onHeight;
   }
 
-  /** A new peer, connected by TCP. */
+  /** Opens a new peer, and resolves when TCP is connected. */
   async connect(options?: HostilePeerOptions): Promise<HostilePeer> {
     const peer = new HostilePeer(this.#task, options);
     this.#total++;
@@ -67,7 +67,7 @@ export class HostileCrowd {
     return peer;
   }
 
-  /** A new peer whose handshake the server has answered. */
+  /** Opens a new peer, and resolves when the server has answered its handshake. */
   async open(request?: RequestOptions, options?: HostilePeerOptions): Promise<HostilePeer> {
     const peer = await this.connect(options);
     peer.request(request);
@@ -75,7 +75,7 @@ export class HostileCrowd {
     return peer;
   }
 
-  /** As many peers as the attack has, each made by `open`. */
+  /** Opens all peers of the attack with `open`. */
   async gather(open: (index: number) => Promise<HostilePeer>): Promise<HostilePeer[]> {
     const gathered: HostilePeer[] = [];
     for (let start = 0; start < this.peers; start += OPENING_AT_ONCE) {
@@ -86,15 +86,15 @@ export class HostileCrowd {
   }
 
   /**
-   * Says that the server holds as much as it ever will: now it is measured.
+   * Waits for a measurement. The attack calls this when the server holds the most memory.
    *
-   * @param isBusy - whether bytes pour in meanwhile
+   * @param isBusy - true when bytes pour in meanwhile
    */
   async atHeight(isBusy = false): Promise<void> {
     await this.#onHeight(this.#sockets.size, isBusy);
   }
 
-  /** Repeats a short life by all peers at once, for as long as the crowd presses on. In the middle of that is a height. */
+  /** Repeats a short life with all peers at once for `pressMs`. In the middle the memory is measured. */
   async flood(live: (index: number) => Promise<void>): Promise<void> {
     const { pressMs } = this.#task;
     const untilMs = performance.now() + pressMs;
@@ -108,15 +108,15 @@ export class HostileCrowd {
     ]);
   }
 
-  /** Waits for the end of a peer, as long as that may take. */
-  async patiently(peer: HostilePeer): Promise<void> {
+  /** Waits until the server has ended a peer, at most `patienceMs`. */
+  async waitForEnd(peer: HostilePeer): Promise<void> {
     const stop = new AbortController();
     await Promise.race([peer.ended, sleep(this.#task.patienceMs, undefined, { signal: stop.signal })]).finally(() =>
       stop.abort(),
     );
   }
 
-  /** Lets a peer send byte by byte until it is ended, as long as that may take. */
+  /** Lets a peer send byte by byte until the server has ended it, at most `patienceMs`. */
   async trickle(peer: HostilePeer): Promise<void> {
     const untilMs = performance.now() + this.#task.patienceMs;
     while (!peer.hasEnded && performance.now() < untilMs) {
@@ -126,9 +126,9 @@ export class HostileCrowd {
   }
 
   /**
-   * Waits until the server has ended every peer. One that it has not in time is counted as {@link STILL_THERE}.
+   * Waits until the server has ended every peer. The peers that are left in the end count as {@link STILL_THERE}.
    *
-   * @remarks Sockets that peers keep open stay so: it is for the server to be rid of them.
+   * @remarks Sockets that peers keep open stay open: the server must destroy its own end.
    */
   async settle(): Promise<CrowdReport> {
     const untilMs = performance.now() + this.#task.patienceMs;

@@ -12,7 +12,7 @@ test.each([
   ['cut off', (server: RawConnection) => server.socket.end(message.subarray(0, 2))],
   ['reset', (server: RawConnection) => server.socket.resetAndDestroy()],
   ['violation: the peer sent opcode 5', (server: RawConnection) => server.socket.end(Buffer.from('8500', 'hex'))],
-])('a peer tells that it was ended by %s', async (ending, end) => {
+])('a peer reports its ending %s', async (ending, end) => {
   const raw = await startRawServer();
   const peer = new HostilePeer({ port: raw.port, localAddress });
   await peer.connected;
@@ -25,7 +25,7 @@ test.each([
 
 const message = frame('server', '81', '616263');
 
-test('a peer tells how it was refused, and when nobody was there', async () => {
+test('a peer reports the HTTP status of a refusal, and a failed connect', async () => {
   const raw = await startRawServer();
   const peer = new HostilePeer({ port: raw.port, localAddress });
   peer.request();
@@ -35,7 +35,7 @@ test('a peer tells how it was refused, and when nobody was there', async () => {
   expect(await new HostilePeer({ port: await findClosedPort(), localAddress }).ended).toBe('connect ECONNREFUSED');
 });
 
-test('a peer that resets itself is not taken for one that the server has ended', async () => {
+test('a peer that resets its connection reports its own reset', async () => {
   const raw = await startRawServer();
   const peer = new HostilePeer({ port: raw.port, localAddress });
   peer.request();
@@ -44,7 +44,7 @@ test('a peer that resets itself is not taken for one that the server has ended',
   expect(await peer.ended).toBe('own reset');
 });
 
-test('a peer that keeps its side open does so when the server has ended its own', async () => {
+test('a peer with keepsOpen keeps its side open when the server has ended its own', async () => {
   const raw = await startRawServer();
   const peer = new HostilePeer({ port: raw.port, localAddress }, { keepsOpen: true });
   peer.request();

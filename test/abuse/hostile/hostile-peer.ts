@@ -4,21 +4,21 @@ import { createDeferred } from '../../helpers/deferred.ts';
 import { handshakeRequest, type RequestOptions } from '../../helpers/handshake-request.ts';
 import type { Ending } from '../attack.ts';
 
-/** Where the server is, and where the peers come from. */
+/** The port of the server, and the address that the peers connect from. */
 export interface Target {
   readonly port: number;
   readonly localAddress: string;
 }
 
-/** What a peer does about the end of the stream. */
+/** Options of a hostile peer. */
 export interface HostilePeerOptions {
-  /** Whether it keeps its side open when the server has ended its own. */
+  /** Whether the peer keeps its side of TCP open when the server has ended its own. */
   readonly keepsOpen?: boolean;
 }
 
 const HEAD_END = '\r\n\r\n';
 
-/** A client that is free to break every rule, and tells how the server ended it. */
+/** A client that can break every rule, and reports how the server ended it. */
 export class HostilePeer {
   readonly #socket: Socket;
   readonly #connected = createDeferred();
@@ -29,7 +29,7 @@ export class HostilePeer {
   #head: Buffer | undefined = Buffer.alloc(0);
   #isConnected = false;
   #hasEnded = false;
-  /** What the server has said about the end, before the stream ends. */
+  /** The ending that the server announced, before the stream ends. */
   #ending: Ending | undefined;
 
   constructor({ port, localAddress }: Target, { keepsOpen = false }: HostilePeerOptions = {}) {
@@ -49,17 +49,17 @@ export class HostilePeer {
     });
   }
 
-  /** Resolves when TCP is connected, or that has failed. */
+  /** Resolves when TCP is connected or has failed to connect. */
   get connected(): Promise<void> {
     return this.#connected.promise;
   }
 
-  /** Resolves with whether the server has opened the connection. */
+  /** Resolves with true when the server has opened the connection, false when it has not. */
   get opened(): Promise<boolean> {
     return this.#opened.promise;
   }
 
-  /** Resolves when the server has ended its side, with how it did. A peer that does not read never hears of it. */
+  /** Resolves with the ending when the server has ended its side. A peer that does not read never notices. */
   get ended(): Promise<Ending> {
     return this.#ended.promise;
   }
@@ -68,7 +68,7 @@ export class HostilePeer {
     return this.#hasEnded;
   }
 
-  /** Resolves when this side's socket is closed too. */
+  /** Resolves when the peer's own socket is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
@@ -77,7 +77,7 @@ export class HostilePeer {
     void this.write(handshakeRequest(options));
   }
 
-  /** Writes, and resolves when more can be written: at once when the connection is over. */
+  /** Writes, and resolves when more can be written, or at once when the connection has ended. */
   async write(bytes: Buffer | string): Promise<void> {
     if (!this.#socket.writable || this.#socket.write(bytes)) return;
     await new Promise<void>((resolve) => {
@@ -93,7 +93,7 @@ export class HostilePeer {
     this.#socket.pause();
   }
 
-  readOn(): void {
+  resumeReading(): void {
     this.#socket.resume();
   }
 
@@ -136,11 +136,11 @@ export class HostilePeer {
     }
   }
 
-  #end(otherwise: Ending): void {
+  #end(fallback: Ending): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#connected.resolve();
     this.#opened.resolve(false);
-    this.#ended.resolve(this.#ending ?? otherwise);
+    this.#ended.resolve(this.#ending ?? fallback);
   }
 }

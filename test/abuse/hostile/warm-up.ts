@@ -1,18 +1,18 @@
 import { frame } from '../../helpers/frames.ts';
 import { HostilePeer, type Target } from './hostile-peer.ts';
 
-const PEERS = 150;
+const PEER_COUNT = 150;
 
-/** What decent peers are made by. */
+/** The task of the warm-up. */
 export interface WarmUpTask extends Target {
   readonly rounds: number;
 }
 
-/** Decent connections in great number: each says something, and closes. */
+/** Opens many well-behaved connections: each sends one message and closes. */
 export async function warmUp({ rounds, ...target }: WarmUpTask): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     await Promise.all(
-      Array.from({ length: PEERS }, async () => {
+      Array.from({ length: PEER_COUNT }, async () => {
         const peer = new HostilePeer(target);
         await peer.connected;
         peer.request();

@@ -3,15 +3,15 @@ import type { CrowdReport, CrowdTask } from '../hostile/hostile-crowd.ts';
 import type { WarmUpTask } from '../hostile/warm-up.ts';
 import type { LimitSettings } from '../limits.ts';
 
-/** What the server's process holds, after its garbage was collected. */
+/** Memory of the server's process after a garbage collection. */
 export interface Held {
-  /** Memory that the system has given it. */
+  /** Resident memory: memory that the system has given to the process. */
   readonly residentBytes: number;
-  /** Objects and buffers in use, touched or not. */
+  /** Objects and buffers in use, even if the system has not given memory for them yet. */
   readonly usedBytes: number;
 }
 
-/** What is left at the server. */
+/** Numbers of connections that are left at the server. */
 export interface Left {
   /** WebSocket connections. */
   readonly connections: number;
@@ -19,37 +19,37 @@ export interface Left {
   readonly sockets: number;
 }
 
-/** Calls that the server's process answers. */
+/** Calls to the server's process. */
 export interface ServerCalls {
   /**
-   * Starts the server and gives its port.
+   * Starts the server and returns its port.
    *
    * @param without - limits that are switched off
    */
   start(task: { readonly settings: LimitSettings; readonly without: readonly string[] }): Promise<number>;
   measure(nothing: null): Promise<Held>;
-  /** Waits until nothing is left, but not longer than this. */
+  /** Waits until nothing is left, at most `patienceMs`. */
   left(patienceMs: number): Promise<Left>;
 }
 
-/** Calls that the honest clients' process answers. */
+/** Calls to the process of the honest clients. */
 export interface HonestCalls {
   start(task: { readonly port: number; readonly clients: number }): Promise<void>;
   enter(phase: Phase): Promise<void>;
   stop(nothing: null): Promise<HonestReport>;
 }
 
-/** How far an attack has come. */
+/** The state of an attack: paused at a height, or over. */
 export type AttackStep =
   | { readonly state: 'height'; readonly peers: number; readonly isBusy: boolean }
   | { readonly state: 'over'; readonly report: CrowdReport };
 
-/** Calls that the hostile peers' process answers. */
+/** Calls to the process of the hostile peers. */
 export interface HostileCalls {
-  /** Lets decent connections come and go, so that the server has grown to its usual size before it is measured. */
+  /** Opens and closes well-behaved connections, so that the server has its usual size before it is measured. */
   warmUp(task: WarmUpTask): Promise<void>;
-  /** Begins an attack, and resolves when there is something to measure. */
+  /** Begins an attack, and resolves at its first height or its end. */
   begin(task: CrowdTask & { readonly name: string }): Promise<AttackStep>;
-  /** Goes on after a measurement. */
+  /** Continues the attack after a measurement. */
   goOn(nothing: null): Promise<AttackStep>;
 }

@@ -5,7 +5,7 @@ import { AttackRun } from '../hostile/attack-run.ts';
 import { warmUp } from '../hostile/warm-up.ts';
 import type { HostileCalls } from './calls.ts';
 
-// Hostile peers have machines of their own. Here they must not take the processor from those that measure.
+// Hostile peers would run on other machines. Here they must not take processor time from the processes that measure.
 setPriority(10);
 
 let run: AttackRun | undefined;

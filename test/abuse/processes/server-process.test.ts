@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { HostilePeer } from '../hostile/hostile-peer.ts';
 
-test('the server ends with the process that started it, however that ends, and although peers are connected', async () => {
+test('the server process exits when its parent disconnects, even with connected peers', async () => {
   const script = fileURLToPath(new URL('server-process.ts', import.meta.url));
   const child: ChildProcess = fork(script, { execArgv: ['--import', 'tsx'] });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -4,12 +4,12 @@ import { type ConnectionHandler, WebServer, WebSocketServer } from '../../../src
 import { applySettings, switchOff } from '../limits.ts';
 import type { ServerCalls } from './calls.ts';
 
-/** How long a client waits that asked for `?wait=briefly`. */
+/** Time that onConnection takes for a client with `?wait=briefly`. */
 const BRIEF_MS = 20;
 
 const echo: ConnectionHandler = {
   onMessage: (connection, { data }) => void connection.send(data),
-  // That there are errors is what is expected here.
+  // Errors of connections are expected here.
   onError: () => {},
 };
 
@@ -39,7 +39,7 @@ const calls: ServerCalls = {
     return web.HTTPPort;
   },
   async measure() {
-    // Twice, because the first collection runs finalizers that free more.
+    // The first collection runs finalizers that free more memory for the second.
     for (let i = 0; i < 2; i++) {
       globalThis.gc?.();
       await sleep(100);

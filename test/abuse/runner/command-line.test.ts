@@ -3,7 +3,7 @@ import { attacks } from '../attacks/all.ts';
 import { parseCommandLine, USAGE } from './command-line.ts';
 
 describe('the command line of npm run abuse', () => {
-  test('without arguments it makes every attack against a server with all its limits', () => {
+  test('defaults to every attack against a server with all limits', () => {
     expect(parseCommandLine([])).toEqual({
       attacks,
       without: [],
@@ -14,7 +14,7 @@ describe('the command line of npm run abuse', () => {
     expect(new Set(attacks.map(({ name }) => name)).size).toBe(attacks.length);
   });
 
-  test('attacks by name, a shorter time, fewer clients, a limit that is off', () => {
+  test('takes attacks by name, the time, the number of clients and limits to switch off', () => {
     const args = ['--only', 'resets', '--only', 'garbage', '--seconds', '0.5', '--clients', '7'];
     const parsed = parseCommandLine([...args, '--without', 'maxFragments']);
     expect(parsed).toMatchObject({ pressMs: 500, honestClients: 7, without: ['maxFragments'] });

@@ -3,12 +3,12 @@ import type { Attack } from '../attack.ts';
 import { attacks } from '../attacks/all.ts';
 import { LIMIT_NAMES } from '../limits.ts';
 
-/** What `npm run abuse` is asked to do. */
+/** The parsed arguments of `npm run abuse`. */
 export interface CommandLine {
   readonly attacks: readonly Attack[];
   /** Limits that are switched off. */
   readonly without: readonly string[];
-  /** How long each attack presses on. */
+  /** Duration of a flood in each attack. */
   readonly pressMs: number;
   readonly honestClients: number;
   readonly needsHelp: boolean;
@@ -16,15 +16,15 @@ export interface CommandLine {
 
 export const USAGE = `Usage: npm run abuse -- [options]
 
-  --only <name>      one attack; may be repeated (all)
-  --seconds <number> how long each attack presses on (3); those that wait for a limit in time take longer
-  --clients <number> honest clients (100)
-  --without <limit>  the counter-check: switches off a limit of the server, so that the command must fail; may be repeated
+  --only <name>      runs one attack; may be repeated (all)
+  --seconds <number> duration of each flood (3); attacks that wait for a timeout take longer
+  --clients <number> number of honest clients (100)
+  --without <limit>  counter-check: switches off a limit of the server, so that the command must fail; may be repeated
 
 Attacks: ${attacks.map(({ name }) => name).join(', ')}
 Limits: ${LIMIT_NAMES.join(', ')}`;
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or a value out of range */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],

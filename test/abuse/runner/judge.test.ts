@@ -21,7 +21,7 @@ const GOOD: Outcome = {
 };
 
 describe('the verdict on an attack', () => {
-  test('is good when all is as documented', () => {
+  test('is good when everything is as documented', () => {
     expect(judge(ATTACK, GOOD)).toEqual([]);
   });
 
@@ -33,7 +33,7 @@ describe('the verdict on an attack', () => {
     expect(judge(ATTACK, { ...GOOD, honest: { ...GOOD.honest, [name]: 3 } })).toEqual([problem]);
   });
 
-  test('is bad when an honest connection ended, or none was busy during the attack', () => {
+  test('is bad when an honest connection ended, or no honest message was sent during the attack', () => {
     const { honest } = GOOD;
     expect(judge(ATTACK, { ...GOOD, honest: { ...honest, broken: ['TCP ended', 'other'] } })).toEqual([
       '2 honest connections ended, the first one: TCP ended',
@@ -43,15 +43,15 @@ describe('the verdict on an attack', () => {
     ]);
   });
 
-  test('is bad when the server held a byte too much at any height', () => {
+  test('is bad when the server held one byte too many at any height', () => {
     const [height] = GOOD.heights;
     const higher = { ...height!, heldBytes: height!.heldBytes + 1 };
     expect(judge(ATTACK, { ...GOOD, heights: [...GOOD.heights, higher] })).toEqual([
-      'the server held 50342899 bytes for 10 hostile peers, of 50342898 (1000 each: a thousand)',
+      'the server held 50342899 bytes for 10 hostile peers, but 50342898 are allowed (1000 each: a thousand)',
     ]);
   });
 
-  test('is bad when a documented ending was not seen, or another one was', () => {
+  test('is bad when a documented ending is missing, or another one was seen', () => {
     const endings = { reset: 9, '1011': 1 };
     expect(judge(ATTACK, { ...GOOD, hostile: { ...GOOD.hostile, endings } })).toEqual([
       'no hostile peer ended with 1008',
@@ -59,9 +59,9 @@ describe('the verdict on an attack', () => {
     ]);
   });
 
-  test('is bad when the server was not rid of all connections', () => {
+  test('is bad when connections are left at the server', () => {
     expect(judge(ATTACK, { ...GOOD, left: { connections: 1, sockets: 2 } })).toEqual([
-      'the server was left with 1 connections and 2 sockets',
+      '1 connections and 2 sockets were left at the server',
     ]);
   });
 });

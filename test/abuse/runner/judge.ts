@@ -2,7 +2,7 @@ import type { Attack } from '../attack.ts';
 import { allowedBytes } from '../bounds.ts';
 import type { Height, Outcome } from './outcome.ts';
 
-/** What is wrong with the outcome of an attack: nothing, when all is as documented. */
+/** Lists the problems of an attack's outcome. The list is empty when everything is as documented. */
 export function judge(attack: Pick<Attack, 'endings' | 'otherEndings'>, outcome: Outcome): string[] {
   return [
     ...judgeHonest(outcome),
@@ -25,7 +25,8 @@ function judgeHonest({ honest: { sent, lost, doubled, changed, broken, latencies
 function judgeMemory({ peers, heldBytes, bound: { bytes, formula } }: Height): string[] {
   const allowed = allowedBytes(peers, bytes);
   if (heldBytes <= allowed) return [];
-  return [`the server held ${heldBytes} bytes for ${peers} hostile peers, of ${allowed} (${bytes} each: ${formula})`];
+  const sum = `${bytes} each: ${formula}`;
+  return [`the server held ${heldBytes} bytes for ${peers} hostile peers, but ${allowed} are allowed (${sum})`];
 }
 
 function judgeEndings(
@@ -45,5 +46,5 @@ function judgeEndings(
 function judgeLeft({ left: { connections, sockets } }: Outcome): string[] {
   return connections + sockets === 0
     ? []
-    : [`the server was left with ${connections} connections and ${sockets} sockets`];
+    : [`${connections} connections and ${sockets} sockets were left at the server`];
 }

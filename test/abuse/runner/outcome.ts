@@ -3,20 +3,20 @@ import type { HonestReport } from '../honest/honest-ledger.ts';
 import type { CrowdReport } from '../hostile/hostile-crowd.ts';
 import type { Left } from '../processes/calls.ts';
 
-/** What the server held at a height of an attack, beyond what it held before. */
+/** The memory that the server held at a height of an attack, in addition to the memory before it. */
 export interface Height {
   /** Hostile peers at that moment. */
   readonly peers: number;
   readonly heldBytes: number;
-  /** For each of them. */
+  /** The bound for one peer. */
   readonly bound: Bound;
 }
 
-/** All that was seen of one attack. */
+/** The outcome of one attack. */
 export interface Outcome {
   readonly heights: readonly Height[];
   readonly hostile: CrowdReport;
   readonly honest: HonestReport;
-  /** At the server in the end, when every honest client has gone too. */
+  /** Connections at the server in the end, when every honest client has gone too. */
   readonly left: Left;
 }

@@ -7,7 +7,7 @@ import { type Limits, limitsOf } from '../limits.ts';
 import type { AttackStep, Held, HonestCalls, HostileCalls, ServerCalls } from '../processes/calls.ts';
 import type { Height, Outcome } from './outcome.ts';
 
-/** How an attack is made. */
+/** The plan of a run. */
 export interface AttackPlan {
   readonly pressMs: number;
   readonly honestClients: number;
@@ -15,28 +15,28 @@ export interface AttackPlan {
   readonly without: readonly string[];
 }
 
-/** Longest time for which honest clients are alone, for the comparison. */
+/** Longest time in which honest clients are alone, for the comparison. */
 const MAX_BEFORE_MS = 1000;
-/** For each of them there is a round of connections that warm up the server. */
+/** For each such time of an attack the warm-up has one round of connections. */
 const WARM_UP_ROUND_MS = 500;
-/** How long what a measurement has held up may take to catch up. */
+/** Time for the messages that a measurement delayed. */
 const AFTER_MEASURING_MS = 100;
-/** How long the server may take to be rid of all sockets: more than any of its deadlines. */
+/** Time for the server to close all sockets: longer than any of its deadlines. */
 const LEAVING_PATIENCE_MS = 15_000;
-/** For the honest clients alone, when it is known that hostile peers are left. */
+/** Time for the sockets of honest clients, when hostile peers are known to be left. */
 const HONEST_PATIENCE_MS = 500;
 
-/** A server that is behind with reading holds more and more for a while. */
+/** Measurements are repeated while the memory grows, because a server that is behind with reading holds ever more. */
 const MAX_MEASUREMENTS = 20;
 const GROWTH_BYTES = 1_048_576;
 
-/** Linux has all of 127.0.0.0/8; others have one address, which the honest clients share. */
+/** Linux has all of 127.0.0.0/8. On other systems hostile peers share the one address with the honest clients. */
 const HOSTILE_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
 
 const program = (name: string): URL => new URL(`../processes/${name}-process.ts`, import.meta.url);
 const options = { execArgv: ['--import', 'tsx'] };
 
-/** Measures until it does not grow any more. */
+/** Measures until the memory does not grow any more. */
 async function measureHighest(measure: () => Promise<Held>): Promise<Held> {
   let highest = await measure();
   for (let i = 1; i < MAX_MEASUREMENTS; i++) {
@@ -57,7 +57,7 @@ function boundOf(attack: Attack, limits: Limits, { peers, isBusy }: { peers: num
 }
 
 /**
- * Makes one attack: a server, honest clients and hostile peers, each in a fresh process.
+ * Runs one attack: a server, honest clients and hostile peers, each in a fresh process.
  *
  * @throws Error when one of the processes ended
  */
@@ -88,7 +88,7 @@ export async function runAttack(attack: Attack, { pressMs, honestClients, withou
     let step: AttackStep = await hostile.ask('begin', { ...target, name, limits, peers, pressMs, patienceMs });
     while (step.state === 'height') {
       const { residentBytes, usedBytes } = step.isBusy ? await measure() : await measureHighest(measure);
-      // Of a buffer that nobody has written to, the system gives no memory; of memory in use, V8 may know nothing.
+      // Neither figure is enough alone: unwritten buffers have no resident memory, and V8 does not count all memory.
       const heldBytes = Math.max(residentBytes - before.residentBytes, usedBytes - before.usedBytes, 0);
       heights.push({ peers: step.peers, heldBytes, bound: boundOf(attack, limits, step) });
       step = await hostile.ask('goOn', null);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { slowReader } from '../attacks/slow-reader.ts';
 import { TABLE_HEAD, toLegend, toTableRow } from './table.ts';
 
-test('a row shows the height that comes closest to its bound', () => {
+test('a row shows the height that is closest to its bound', () => {
   const latency = { count: 5, p50Ms: 0.44, p99Ms: 12.06 };
   const row = toTableRow(
     { name: 'resets' },
@@ -26,12 +26,13 @@ test('a row shows the height that comes closest to its bound', () => {
     ['a problem'],
   );
   expect(row).toBe(
-    '| resets | 500 | 400 | 80 KiB | 64 KiB | 195 KiB | 0.4 → 0.4 | 12.1 → 99.0 | 1 of 70 | 1008: 400, reset: 100 | FAILED |',
+    '| resets | 500 | 400 | 80 KiB | 64 KiB | 195 KiB | 0.4 → 0.4 | 12.1 → 99.0 | 1 of 70 | ' +
+      '1008: 400, reset: 100 | FAILED |',
   );
   expect(TABLE_HEAD.split('\n')[0]!.split('|')).toHaveLength(row.split('|').length);
 });
 
-test('the legend tells what is not the default', () => {
+test('the legend names the settings that are not the default', () => {
   expect(toLegend(slowReader)).toBe(
     'slow-reader: they have messages echoed and read nothing. ' +
       'Bound: connection + maxBufferedBytes + 2 messages of 64 KiB. Set: closeTimeoutMs 4000',

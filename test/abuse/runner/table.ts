@@ -17,10 +17,10 @@ const COLUMNS = [
   'verdict',
 ];
 
-/** The head of the table, in Markdown. */
+/** The head of the table in Markdown. */
 export const TABLE_HEAD = `${toRow(COLUMNS)}\n${toRow(COLUMNS.map(() => '---'))}`;
 
-/** The row of one attack. */
+/** Builds the row of one attack. */
 export function toTableRow({ name }: Pick<Attack, 'name'>, outcome: Outcome, problems: readonly string[]): string {
   const { heights, hostile, honest } = outcome;
   const highest = heights.toSorted((left, right) => shareOf(right) - shareOf(left))[0];
@@ -43,14 +43,14 @@ export function toTableRow({ name }: Pick<Attack, 'name'>, outcome: Outcome, pro
   ]);
 }
 
-/** What the peers of an attack do, how its bound comes about, and what the server has that is not the default. */
+/** Describes an attack: what its peers do, the sum behind its bound, and the settings that are not the default. */
 export function toLegend({ name, title, bound, peers, settings }: Attack): string {
   const set = Object.entries(settings).map(([option, value]) => `${option} ${JSON.stringify(value)}`);
   const { formula } = bound(limitsOf(settings), peers);
   return `${name}: they ${title}. Bound: ${formula}${set.length === 0 ? '' : `. Set: ${set.join(', ')}`}`;
 }
 
-/** How much of what it may hold the server held. */
+/** Returns the share of the allowed memory that the server held. */
 function shareOf({ peers, heldBytes, bound }: Height): number {
   return heldBytes / allowedBytes(peers, bound.bytes);
 }
@@ -59,7 +59,7 @@ function toRow(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Bytes as a person reads them. */
+/** Formats bytes in KiB or MiB. */
 function toSize(bytes: number): string {
   return bytes < 1_048_576 ? `${Math.round(bytes / 1024)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
