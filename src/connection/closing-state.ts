@@ -34,7 +34,7 @@ export class ClosingState implements Deadline {
   /** Why the connection ends, undefined until that is known. */
   cause: EndCause | undefined;
   phase: EndPhase = 'open';
-  /** What decided how the connection ends, undefined while that is open. */
+  /** The event that decided how the connection ends, undefined until it happens. */
   outcome: 'close-frame' | 'failure' | 'destroyed' | undefined;
   isOver = false;
   /** The shortest time that the peer was given to answer the close frame of this end. */

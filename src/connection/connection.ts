@@ -32,11 +32,11 @@ export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly role: Role;
   readonly decodesText: boolean;
   readonly compression?: Compression | undefined;
-  /** Longest time for the peer to answer a close frame, and again to end TCP afterwards. */
+  /** Longest time for the peer to answer a close frame and to end TCP. */
   readonly closeTimeoutMs: number;
   /** Most bytes that may wait to be sent. */
   readonly maxBufferedBytes: number;
-  /** What happens to a message while more than `maxBufferedBytes` wait. */
+  /** The effect of a send while more than `maxBufferedBytes` wait. */
   readonly bufferPolicy: BufferPolicy;
 }
 
@@ -78,7 +78,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   /** Messages that are not framed yet, so that `'drop-oldest'` can still drop them. */
   #backlog: SendBacklog | undefined;
   #bytesReceived = 0;
-  /** Whole milliseconds, because V8 stores a fraction as an extra object: see {@link TimerWheel.nowMs}. */
+  /** Whole milliseconds, because V8 stores a fraction as an extra object: see `TimerWheel.nowMs`. */
   readonly #openedAtMs: number = Math.floor(performance.now());
 
   /** @param head - bytes of the peer that came with the handshake */
@@ -247,7 +247,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
 
   onBytes(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
-    // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit would destroy
+    // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit could destroy
     // the transport before the close frame has reached the peer.
     if (this.#closing !== undefined || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
     this.#monitor.onBytes(this.#protocol.partialMessageId);

@@ -10,7 +10,7 @@ export function newHandshakeKey(): string {
   return key.toString('base64');
 }
 
-/** What a client offers to the server. */
+/** The offer of a client to the server. */
 export interface HandshakeOffer {
   /** Subprotocols in order of preference. */
   readonly protocols: readonly string[];

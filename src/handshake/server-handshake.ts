@@ -11,7 +11,7 @@ import {
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Whether a character code is one of base64, by code. */
+/** Whether a character belongs to base64, by character code. */
 const isBase64Code: readonly boolean[] = Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
   return isAlphanumericCode(code) || character === '+' || character === '/';
