@@ -8,7 +8,7 @@ import { plainUpgradeLaws } from './laws/plain-upgrade.ts';
 import { connectionLaws } from './laws/protocol-connection.ts';
 import { lifeLaw } from './life/life-law.ts';
 
-/** What `npm run fuzz` tries beside streams. */
+/** The laws that `npm run fuzz` tries besides the streams. */
 export const allLaws: readonly Law[] = [
   lifeLaw,
   ...connectionLaws,

@@ -2,13 +2,13 @@ import { expect, test } from 'vitest';
 import { allLaws } from './all-laws.ts';
 import { parseCommandLine } from './command-line.ts';
 
-test('without arguments it takes a minute, and a seed of its own', () => {
+test('the command line without arguments takes a minute and a random seed', () => {
   const { seconds, seed, only, saves, replay } = parseCommandLine([]);
   expect({ seconds, only, saves, replay }).toEqual({ seconds: 60, only: [], saves: false, replay: undefined });
   expect(Number.isInteger(seed)).toBe(true);
 });
 
-test('it reads its options', () => {
+test('the command line is parsed to options', () => {
   const line = parseCommandLine([
     '--seconds=5',
     '--seed=-7',
@@ -23,13 +23,13 @@ test('it reads its options', () => {
 });
 
 test.each([['--seconds=0'], ['--seconds=x'], ['--seed='], ['--replay=x'], ['--nonsense']])(
-  'it refuses %s',
+  'the command line refuses %s',
   (argument) => {
     expect(() => parseCommandLine([argument])).toThrow();
   },
 );
 
-test('each law has a name of its own', () => {
+test('each law has a unique name', () => {
   const names = allLaws.map(({ name }) => name);
   expect(names.length).toBeGreaterThan(30);
   expect(new Set(names).size).toBe(names.length);

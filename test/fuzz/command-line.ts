@@ -1,31 +1,31 @@
 import { parseArgs } from 'node:util';
 import { parseStreamCase, type StreamCase } from './streams/stream-case.ts';
 
-/** What `npm run fuzz` is asked to do. */
+/** Options of `npm run fuzz`. */
 export interface CommandLine {
   readonly seconds: number;
   readonly seed: number;
-  /** Where to begin in the inputs of the seed: of the one law that is left by {@link only}. */
+  /** Where to begin in the inputs of the seed, for the one law that {@link only} selects. */
   readonly path: string | undefined;
-  /** Parts of names; none stands for all. */
+  /** Parts of names of laws; an empty list selects all laws. */
   readonly only: readonly string[];
-  /** Whether streams that reach something new are added to the corpus. */
+  /** Whether streams with a new outcome are added to the corpus. */
   readonly saves: boolean;
-  /** One stream to look at, instead of all else. */
+  /** One stream to run, instead of everything else. */
   readonly replay: StreamCase | undefined;
   readonly needsHelp: boolean;
 }
 
 export const USAGE = `Usage: npm run fuzz -- [options]
 
-  --seconds <number>  how long, all laws together (60)
-  --seed <number>     the same inputs again (random)
-  --path <text>       where to begin in them, as a failure tells it; with --only and --seed
-  --only <text>       laws whose names hold this text; may be repeated
-  --save              adds streams that reach something new to test/fuzz/corpus/found.txt
-  --replay <stream>   tells what one stream leads to, such as "server plain 8180…"`;
+  --seconds <number>  how long to try all laws together (60)
+  --seed <number>     repeats the inputs of a run (random)
+  --path <text>       where to begin in the inputs, from the report of a failure; with --only and --seed
+  --only <text>       tries only laws whose names contain this text; may be repeated
+  --save              adds streams with a new outcome to test/fuzz/corpus/found.txt
+  --replay <stream>   shows the outcome of one stream, such as "server plain 8180…"`;
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or an invalid value */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { values } = parseArgs({
     args: [...args],

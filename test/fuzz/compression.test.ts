@@ -6,7 +6,7 @@ import { compressedInputs, compressionLaws, inflateAll } from './laws/compressio
 
 checkLaws(compressionLaws);
 
-test('RFC 7692 7.2.2: what is inflated for the laws becomes a message often, and an error often', async () => {
+test('RFC 7692 7.2.2: inputs of the laws are often messages and often errors', async () => {
   const outcomes = await inflateAll(fc.sample(compressedInputs, { seed: 7692, numRuns: 300 }), NO_LIMITS);
   const errors = outcomes.filter((outcome) => outcome instanceof Error).length;
   expect(Math.min(errors, outcomes.length - errors)).toBeGreaterThan(20);

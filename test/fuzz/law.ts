@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 
-/** How a law is tried. */
+/** Which inputs of a law to try. */
 export interface Trial {
   readonly seed?: number;
-  /** Where to begin in the inputs of the seed, as the report of a failure tells it. */
+  /** Where to begin in the inputs of the seed, from the report of a failure. */
   readonly path?: string;
   readonly runs: number;
 }
 
-/** Something that holds for every input: `npm test` tries a few, `npm run fuzz` as many as there is time for. */
+/** A property that holds for every input: `npm test` tries a few, `npm run fuzz` as many as there is time for. */
 export interface Law {
   readonly name: string;
   /** How many inputs `npm test` tries. */
   readonly runs: number;
-  /** Tries inputs. Returns the report of a failure, with the smallest input that was found, `''` when there is none. */
+  /** Tries inputs. Returns the report of a failure with the smallest input that was found, `''` for no failure. */
   check(trial: Trial): Promise<string>;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { lifeLaw } from './life/life-law.ts';
 
-/** The same inputs each time: `npm run fuzz` tries others. */
+/** The seed makes the inputs the same in each run. `npm run fuzz` tries others. */
 const SEED = 6455;
 
 test(

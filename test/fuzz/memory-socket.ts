@@ -1,18 +1,18 @@
 import { Duplex } from 'node:stream';
 
 const HIGH_WATER_MARK_BYTES = 16_384;
-/** However small the pieces are, a long write takes no more turns than this. */
+/** Most pieces that a long write is cut into, however small the pieces should be. */
 const MAX_PIECES = 40;
 const PIECES_PER_TURN = 8;
 
 type Done = (error?: Error | null) => void;
 
-/** One end of a connection in memory: it can be slow, stand still, cut what is sent into pieces, and break. */
+/** One end of a connection in memory that can be slow, stand still, cut the sent bytes into pieces, and break. */
 export class MemorySocket extends Duplex {
   #peer!: MemorySocket;
   readonly #sizes: readonly number[];
   #nextSize = 0;
-  /** What was written and the peer has not taken. */
+  /** The written bytes that the peer has not taken. */
   #chunk: Buffer | undefined;
   #pieceBytes = 0;
   #onTaken: Done | undefined;
@@ -21,7 +21,7 @@ export class MemorySocket extends Duplex {
   #isStalled = false;
   #isScheduled = false;
 
-  /** @param sizes - of the pieces in which written bytes arrive, used again and again */
+  /** @param sizes - sizes of the pieces in which written bytes arrive, in rotation */
   static pair(sizes: readonly number[]): [MemorySocket, MemorySocket] {
     const left = new MemorySocket(sizes);
     const right = new MemorySocket(sizes);
@@ -35,14 +35,14 @@ export class MemorySocket extends Duplex {
     this.#sizes = sizes;
   }
 
-  /** While true nothing that is written here reaches the peer. */
+  /** True to keep written bytes from the peer. */
   set isStalled(isStalled: boolean) {
     this.#isStalled = isStalled;
     this.#schedule();
   }
 
   override _write(chunk: Buffer, _encoding: string, done: Done): void {
-    // As TCP does: the memory of what was written may be used again when the write is over, not before.
+    // The bytes are not copied: as with TCP, their memory must not change before the write is over.
     this.#chunk = chunk;
     this.#pieceBytes = Math.ceil(chunk.length / MAX_PIECES);
     this.#onTaken = done;
@@ -61,17 +61,17 @@ export class MemorySocket extends Duplex {
 
   override _destroy(error: Error | null, done: Done): void {
     const peer = this.#peer;
-    const wasInOrder = this.#isOver;
+    const hasEnded = this.#hasEnded;
     this.#chunk = undefined;
     this.#taken(error ?? new Error('write ECANCELED'));
     setImmediate(() => {
-      if (!wasInOrder && !peer.#isOver) peer.destroy(new Error('read ECONNRESET'));
+      if (!hasEnded && !peer.#hasEnded) peer.destroy(new Error('read ECONNRESET'));
     });
     done(error);
   }
 
-  /** Whether both directions have ended in order. */
-  get #isOver(): boolean {
+  /** Whether both directions have ended without an error. */
+  get #hasEnded(): boolean {
     return this.readableEnded && this.writableFinished;
   }
 

@@ -13,12 +13,12 @@ import { plainUpgradeLaws, upgradeRequest } from './laws/plain-upgrade.ts';
 
 checkLaws(plainUpgradeLaws);
 
-test('many of the requests of the law are plain, or it would say nothing', () => {
+test('the fast path reads many of the requests that the law generates', () => {
   const texts = fc.sample(upgradeRequest, 1500);
   expect(texts.filter((text) => readFastUpgradeRequest(text) !== undefined).length).toBeGreaterThan(150);
 });
 
-/** Two servers that are alike but for who reads the requests. */
+/** Starts two servers that differ only in who reads the requests: the fast path, or Node's parser. */
 async function startBoth(): Promise<{ ports: [number, number]; seen: RequestInfo[][] }> {
   const seen: RequestInfo[][] = [[], []];
   const web = await startWebServer();
@@ -47,7 +47,7 @@ async function ask(port: number, text: string): Promise<HttpAnswer> {
   return answer;
 }
 
-test('4D-068 4D-072 both ways of a web server give the same answer, and tell onConnection the same', async () => {
+test('4D-068 4D-072 the fast path and Node give the same answer and the same request in onConnection', async () => {
   const { ports, seen } = await startBoth();
   await fc.assert(
     fc.asyncProperty(

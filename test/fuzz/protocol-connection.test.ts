@@ -10,7 +10,7 @@ import { connectionLaws } from './laws/protocol-connection.ts';
 checkLaws(connectionLaws);
 
 describe.each(ROLES)('the %s', (role) => {
-  test('RFC 6455 10.4: memory stays within the limit of each connection, and read buffers are let go', () => {
+  test('RFC 6455 10.4: memory stays within the limit of each connection, and no read buffer is kept', () => {
     const limits = { maxMessageBytes: 100_000, maxFragments: 1_000_000 };
     const open: Harness[] = [];
     const before = heldBytes();
@@ -20,7 +20,7 @@ describe.each(ROLES)('the %s', (role) => {
         open.push(harness);
         for (const [i, fragmentBytes] of [pieceBytes, ...fragments].entries()) {
           const stream = writeParts(role, [{ first: i === 0 ? 2 : 0, payload: Buffer.alloc(fragmentBytes) }]);
-          // As large as what a socket reads into: a slice that is kept would hold all of it.
+          // The buffer is as large as a read buffer of a socket: a slice that is kept would keep all of it.
           const readBuffer = Buffer.allocUnsafeSlow(200_000);
           stream.copy(readBuffer);
           harness.connection.receive(readBuffer.subarray(0, stream.length - 1));
@@ -47,7 +47,7 @@ describe.each(ROLES)('the %s', (role) => {
       for (let i = 0; i < stream.length; i++) connection.receive(Buffer.from([stream[i]!]));
       expect(connection.isClosing).toBe(false);
     }
-    // Linear work takes a part of a second; quadratic work on these would take minutes.
+    // Linear work takes less than a second; quadratic work on these streams would take minutes.
     expect(process.cpuUsage(started).user).toBeLessThan(10_000_000);
   });
 });

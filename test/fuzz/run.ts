@@ -10,30 +10,30 @@ import { libraryOutcome } from './streams/library-outcome.ts';
 import { minimizeStream } from './streams/minimize-stream.ts';
 import { formatStreamCase, type StreamCase } from './streams/stream-case.ts';
 
-const STREAMS = 'streams: the same as with ws, however they come';
+const STREAMS = 'streams: the same outcome as with ws, however they are delivered';
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Milliseconds that no law can stop: one of them replaces the clock. */
+/** Reads a clock that no law replaces. */
 function nowMs(): number {
   return Number(process.hrtime.bigint() / 1_000_000n);
 }
 
-/** Tries one law after the other, again and again with other seeds. Returns whether all hold. */
+/** Tries all laws in rounds, each with another seed. Returns whether all laws hold. */
 async function tryLaws(laws: readonly Law[], endsMs: number, { seed, path }: CommandLine): Promise<boolean> {
   const tried = new Map<Law, number>();
   for (let round = 0; laws.length > 0 && (round === 0 || nowMs() < endsMs); round++) {
     for (const law of laws) {
       if (round > 0 && nowMs() >= endsMs) break;
-      // Few at first, so that each has its turn.
+      // The first round tries few inputs, so that each law has its turn.
       const runs = round === 0 ? law.runs : law.runs * 4;
       const report = await law.check({ seed: seed + round, runs, ...(path !== undefined && { path }) });
       tried.set(law, (tried.get(law) ?? 0) + runs);
       if (report === '') continue;
       print(`FAILED ${law.name}\n${report}`);
-      print(`to see it again: npm run fuzz -- --only "${law.name}" --seed <seed> --path <path>`);
+      print(`to repeat: npm run fuzz -- --only "${law.name}" --seed <seed> --path <path>`);
       return false;
     }
     if (path !== undefined) break;
@@ -58,7 +58,7 @@ async function tryStreams(endsMs: number, { seed, saves }: CommandLine): Promise
   return failure === '';
 }
 
-/** Adds the shortest streams that come to the ends that were found. */
+/** Adds to the corpus the shortest streams with the ends that were found. */
 async function save(found: readonly (readonly [StreamCase, readonly Feature[]])[]): Promise<void> {
   for (const [stream, features] of found) {
     const end = features.find(({ isEnd }) => isEnd);
@@ -85,11 +85,11 @@ async function main(commandLine: CommandLine): Promise<boolean> {
     commandLine.only.length === 0 || commandLine.only.some((part) => name.includes(part));
   const laws = allLaws.filter(({ name }) => isSelected(name));
   const withStreams = isSelected(STREAMS);
-  if (laws.length === 0 && !withStreams) throw new Error('--only names no law');
+  if (laws.length === 0 && !withStreams) throw new Error('--only matches no law');
   print(`seed ${commandLine.seed}, ${commandLine.seconds} s`);
   const lengthMs = commandLine.seconds * 1000;
   const startMs = nowMs();
-  // Half of the time for the streams.
+  // The streams get half of the time.
   const lawsEndMs = startMs + (withStreams ? lengthMs / 2 : lengthMs);
   const isFine = await tryLaws(laws, lawsEndMs, commandLine);
   return (!withStreams || (await tryStreams(startMs + lengthMs, commandLine))) && isFine;

@@ -6,12 +6,12 @@ import { libraryOutcome } from './streams/library-outcome.ts';
 import { minimizeStream } from './streams/minimize-stream.ts';
 import { formatStreamCase, parseStreamCase } from './streams/stream-case.ts';
 
-/** The same streams each time: `npm run fuzz` tries others. */
+/** The seed makes the streams the same in each run. `npm run fuzz` tries others. */
 const SEED = 6455;
 const STREAMS_BEYOND_THE_CORPUS = 1500;
 
 describe('streams', () => {
-  test('RFC 6455 5: each stream of the corpus, and many like them, lead to the same as with ws, however they come', async () => {
+  test('RFC 6455 5: streams, delivered in any way, have the same outcome as with ws', async () => {
     const corpus = readCorpus();
     const { failure, features } = await exploreStreams({
       corpus,
@@ -19,11 +19,11 @@ describe('streams', () => {
       isOver: (count) => count >= corpus.length + STREAMS_BEYOND_THE_CORPUS,
     });
     expect(failure).toBe('');
-    // Or the search would no longer find much.
+    // With fewer features, the search would no longer find much.
     expect(features).toBeGreaterThan(300);
   }, 60_000);
 
-  test('an outcome that is not that of ws is told', async () => {
+  test('an outcome that differs from that of ws is reported', async () => {
     const stream = parseStreamCase('server plain 8181000000006182800000000089810000000061');
     const outcome = await libraryOutcome(stream);
     expect(compareOutcomes(stream, outcome, outcome)).toBe('');
@@ -31,20 +31,20 @@ describe('streams', () => {
       { ...outcome, messages: outcome.messages.slice(1) },
       { ...outcome, pongs: [] },
       { ...outcome, closeSent: 1002 },
-      { ...outcome, closeHeard: 1000 },
+      { ...outcome, closeReceived: 1000 },
     ]) {
       expect(compareOutcomes(stream, outcome, other)).toContain('this library');
       expect(compareOutcomes(stream, other, outcome)).toContain('this library');
     }
   });
 
-  test('the smallest stream of a failure is found', async () => {
+  test('a failing stream is minimized', async () => {
     const stream = parseStreamCase('client plain 810161820162ff00830101');
     const smallest = await minimizeStream(stream, ({ bytes }) => Promise.resolve(bytes.includes(0x83)));
     expect(formatStreamCase(smallest)).toBe('client plain 83');
   });
 
-  test('a stream is written as it is read, and nothing else is taken for one', () => {
+  test('a stream is parsed and formatted as one line, and an invalid line is refused', () => {
     const line = 'server deflate c102ff00';
     expect(formatStreamCase(parseStreamCase(`${line} # a note`))).toBe(line);
     for (const wrong of ['', 'server', 'nobody plain 00', 'server other 00', 'server plain 0', 'server plain zz']) {

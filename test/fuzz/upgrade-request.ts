@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { MemorySocket } from './memory-socket.ts';
 
-/** The opening handshake of a client, as an HTTP server of Node hands it over. */
+/** Builds the request of an opening handshake, as node:http passes it to an 'upgrade' listener. */
 export function upgradeRequest(socket: MemorySocket, extensions: string | undefined): IncomingMessage {
   const request = new IncomingMessage(socket as unknown as Socket);
   request.method = 'GET';

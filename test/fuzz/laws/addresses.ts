@@ -14,7 +14,7 @@ import { parseForwarded } from '../../../src/handshake/forwarded.ts';
 import { normalizePath } from '../../../src/http/upgrade-router.ts';
 import { defineLaw, type Law } from '../law.ts';
 
-/** Texts of these pieces, and any others. */
+/** Generates texts of these pieces, and sometimes any other text. */
 function textOf(...pieces: string[]): fc.Arbitrary<string> {
   return fc.oneof(
     {
@@ -25,7 +25,7 @@ function textOf(...pieces: string[]): fc.Arbitrary<string> {
   );
 }
 
-/** The grammar of RFC 7239 section 4 as a regular expression, which the library itself keeps away from what peers send. */
+/** The grammar of RFC 7239 section 4 as a regular expression. The library itself applies none to bytes of peers. */
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const QUOTED = String.raw`"(?:[\t\x20-\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"`;
 const PAIR = `(${TOKEN})=(${TOKEN}|${QUOTED})`;
@@ -34,7 +34,7 @@ const FORWARDED = new RegExp(`^${BLANKS}(?:${PAIR})?${BLANKS}(?:;${BLANKS}(?:${P
 
 function referenceForwarded(text: string): [string, string][][] | undefined {
   const elements: [string, string][][] = [];
-  // Commas within quotes do not separate.
+  // Commas within quotes do not separate elements.
   const parts = text.match(new RegExp(`(?:${QUOTED}|[^",])+|(?<=,|^)(?=,|$)|"`, 'g')) ?? [''];
   if (parts.join(',') !== text || parts.includes('"')) return undefined;
   for (const part of parts) {
@@ -81,7 +81,7 @@ const addressText = textOf(
   ']',
 );
 
-/** Runs a call that must return, or throw an error of the table with this code. */
+/** Runs a call that must return, or throw a FourDError with this code. */
 function settled<T>(code: string, call: () => T): T | FourDError {
   try {
     return call();
@@ -149,7 +149,7 @@ const headerValue = fc.oneof(textOf('Bearer ', 'bearer.', 'abc', ',', ' ', 'x'),
 
 export const addressLaws: readonly Law[] = [
   defineLaw(
-    'RFC 7239 4: any Forwarded header is read as by the grammar',
+    'RFC 7239 4: any Forwarded header is parsed as the grammar says',
     1500,
     fc.property(forwardedText, (text) => {
       const elements = parseForwarded(text)?.map((element) => Array.from(element));
@@ -157,7 +157,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any headers of proxies give an address and a host, or a refusal',
+    'any headers of proxies give an IP address and a host, or a refusal',
     1000,
     fc.property(
       fc.record(
@@ -176,7 +176,7 @@ export const addressLaws: readonly Law[] = [
         const client = proxies.clientOf(headers, { remoteAddress } as Socket);
         if (client === undefined) return;
         expect(client.address === '' || isIP(client.address) !== 0).toBe(true);
-        // What nobody trusted has said counts for nothing.
+        // Headers of a peer that is no trusted proxy have no effect.
         if (remoteAddress === '1.2.3.4') {
           expect(client).toEqual({ address: '1.2.3.4', host: headers.host ?? '', isSecure: false });
         }
@@ -184,7 +184,7 @@ export const addressLaws: readonly Law[] = [
     ),
   ),
   defineLaw(
-    'any origin is let in by a list only if it is on it',
+    'any origin is accepted by a list only if it is on the list',
     1000,
     fc.property(originText, (origin) => {
       const rule = new OriginRule(['https://example.com']);
@@ -193,7 +193,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any origin is let in without a list only if its host is the one that it asks',
+    'any origin is accepted without a list only if its host is the requested host',
     1000,
     fc.property(originText, hostText, fc.boolean(), (origin, host, isSecure) => {
       const rule = new OriginRule(undefined);
@@ -204,7 +204,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 3: any URL gives a target that can be put into a request, or ERR_INVALID_URL',
+    'RFC 6455 3: any URL gives a target that is valid in a request, or ERR_INVALID_URL',
     1000,
     fc.property(urlText, (text) => {
       const target = settled('ERR_INVALID_URL', () => parseWebSocketUrl(text));
@@ -217,7 +217,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any URL of a proxy is taken or refused, and its password is not told',
+    'any URL of a proxy is accepted, or refused without its password in the message',
     500,
     fc.property(textOf('http://', 'socks5://', 'socks5h://', `u:${SECRET}@`, 'proxy', ':80', '/', '%zz'), (text) => {
       const choice = settled('ERR_INVALID_OPTION', () => checkProxy(text, {}));
@@ -234,7 +234,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any target and headers of a request are shown, in objects that a peer cannot spoil',
+    'any target and headers of a request are in objects without a prototype',
     500,
     fc.property(
       textOf('/', '?', '&', '=', 'a', '__proto__', 'constructor', '%41', '%zz', '+', '#', 'é'),
@@ -244,7 +244,7 @@ export const addressLaws: readonly Law[] = [
         const info = toRequestInfo(request, '::1');
         for (const object of [info.query, info.headers]) expect(Object.getPrototypeOf(object)).toBe(null);
         expect(Object.keys(info.headers).length).toBeLessThanOrEqual(headers.length);
-        // Headers hold no line feeds.
+        // Node delivers no header or URL with a line feed.
         if (!request.rawHeaders.some((text) => text.includes('\n')) && !url.includes('\n')) {
           expect(new StoredRequest(request, '::1').read()).toEqual(info);
         }
@@ -252,7 +252,7 @@ export const addressLaws: readonly Law[] = [
     ),
   ),
   defineLaw(
-    'any headers hold a token or none',
+    'any headers give a bearer token that they contain, or none',
     500,
     fc.property(headerValue, headerValue, (authorization, protocols) => {
       const headers = {
@@ -265,7 +265,7 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any path is compared in one form',
+    'any path has one normalized form',
     500,
     fc.property(textOf('/', 'a', '.', '%2f'), (path) => {
       const normalized = normalizePath(path);

@@ -14,7 +14,7 @@ import { defineLaw, type Law } from '../law.ts';
 
 const sizes = fc.array(fc.constantFrom(1, 2, 3, 7, 50, 1000), { minLength: 1, maxLength: 4 });
 
-/** Runs against a server that gives an answer, in pieces, to the first bytes of each connection, and then ends. */
+/** Runs against a server that answers the first bytes of each connection, in pieces, and then ends TCP. */
 async function withServer<T>(answer: Buffer, pieces: readonly number[], run: (port: number) => Promise<T>): Promise<T> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -40,7 +40,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** All that comes of a socket until it ends. */
+/** Reads all bytes of a socket until it ends. */
 async function readAll(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -51,16 +51,16 @@ async function readAll(socket: Socket): Promise<string> {
 
 interface Answer {
   readonly bytes: Buffer;
-  /** What stands behind it, which belongs to whoever uses the connection; undefined when it is not whole or was changed. */
+  /** The bytes behind the answer, which belong to the user of the connection; undefined when the answer was damaged. */
   readonly behind: string | undefined;
 }
 
-/** Mostly what is right, sometimes something else. */
+/** Generates mostly the right text, and sometimes another one. */
 function mostly(right: string, ...others: string[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 6, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 }
 
-/** An answer that keeps to the rules, but sometimes for a few bytes, or cut. */
+/** Generates right answers, sometimes with a few changed bytes, or cut. */
 function almost(right: fc.Arbitrary<Buffer>): fc.Arbitrary<Answer> {
   const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 2 });
   const cut = fc.nat();
@@ -84,7 +84,7 @@ interface Damage {
   readonly cut?: number;
 }
 
-/** What an answer leaves to those who use the connection. */
+/** Checks the bytes that an answer leaves to the user of the connection. */
 function checkRest(rest: string, { bytes, behind }: Answer): void {
   if (behind === undefined) expect(bytes.toString('latin1').endsWith(rest)).toBe(true);
   else expect(rest).toBe(behind);
@@ -154,7 +154,7 @@ function tunnelLaw(name: string, kind: Proxy['kind'], answers: fc.Arbitrary<Buff
       );
       expect(calls).toBe(1);
       if (error !== undefined) expect(['ERR_PROXY_FAILED', 'ERR_PROXY_REFUSED']).toContain(error.code);
-      // What the proxy has not used up is the target's.
+      // All bytes behind the answer of the proxy are bytes of the target.
       else checkRest(rest, given);
     }),
   );
@@ -182,7 +182,7 @@ const upgradeAnswer = fc
 
 const DIAL_ERRORS = ['ERR_HANDSHAKE_INVALID', 'ERR_HANDSHAKE_REFUSED', 'ERR_CONNECT_FAILED'];
 
-/** Dials a server that knows nothing of keys: what it answers gets the right one here. */
+/** Dials a server whose generated answer gets the right Sec-WebSocket-Accept here. */
 async function dial(answer: Answer, pieces: readonly number[]): Promise<void> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -245,7 +245,7 @@ const requestText = fc
   )
   .map(([start, headers]) => Buffer.from(`${start}${headers.join('')}\r\n`));
 
-/** What a server that runs on Node's own HTTP server answers to any bytes, until it ends the connection. */
+/** Sends bytes to a server, and returns its answer when the server has ended the connection. */
 async function ask(port: number, bytes: Buffer, pieces: readonly number[]): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port });
   socket.on('error', () => {});
@@ -257,13 +257,13 @@ async function ask(port: number, bytes: Buffer, pieces: readonly number[]): Prom
 
 export const answerLaws: readonly Law[] = [
   tunnelLaw(
-    'RFC 1928: any answers of a SOCKS proxy give a tunnel with all that follows, or one error',
+    'RFC 1928: any answers of a SOCKS proxy give a tunnel with all bytes that follow, or one error',
     'socks5h',
     socksAnswer,
   ),
   tunnelLaw('RFC 9110 9.3.6: any answer to CONNECT gives a tunnel, or one error', 'http', connectAnswer),
   defineLaw(
-    'RFC 6455 4.1: any answer of a server gives a connection with all that follows, or one error',
+    'RFC 6455 4.1: any answer of a server gives a connection with all bytes that follow, or one error',
     80,
     fc.asyncProperty(almost(upgradeAnswer), sizes, dial),
   ),

@@ -6,7 +6,7 @@ import { Utf8Validator } from '../../../src/protocol/utf8.ts';
 import { maskByFormula } from '../../helpers/frames.ts';
 import { defineLaw, type Law } from '../law.ts';
 
-/** Bytes in which sequences of UTF-8 begin, go on and break off often. */
+/** Generates bytes in which UTF-8 sequences often begin, go on and break off. */
 const almostUtf8 = fc
   .array(
     fc.oneof(
@@ -48,13 +48,13 @@ const reasons = fc.oneof(
 
 export const byteLaws: readonly Law[] = [
   defineLaw(
-    'RFC 3629 4: every split of any bytes is judged as by TextDecoder, and as early as can be',
+    'RFC 3629 4: every split of any bytes is validated as by TextDecoder, and as early as possible',
     2000,
     fc.property(almostUtf8, fc.array(fc.nat(5), { minLength: 1, maxLength: 5 }), (bytes, sizes) => {
       const validator = new Utf8Validator();
       let isValid = true;
       for (let offset = 0, i = 0; offset < bytes.length && isValid; i++) {
-        // Empty pieces are allowed, but not only those.
+        // Empty pieces are allowed, but every eighth piece has a byte.
         const size = i % 8 === 7 ? 1 : sizes[i % sizes.length]!;
         const end = Math.min(offset + size, bytes.length);
         isValid = validator.push(bytes, offset, end);
@@ -65,7 +65,7 @@ export const byteLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 5.3: any bytes at any offset, cut anywhere, are masked as by the formula',
+    'RFC 6455 5.3: any bytes at any offset, cut anywhere, are masked as the formula says',
     1000,
     fc.property(maskings, ({ payload, key, offset, cut: anyCut }) => {
       const cut = anyCut % (payload.length + 1);
@@ -80,7 +80,7 @@ export const byteLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 5.5.1: any code that may be sent, and any reason, come back, the reason cut to 123 bytes',
+    'RFC 6455 5.5.1: any valid code and any reason are parsed as built, the reason cut to 123 bytes',
     500,
     fc.property(codes.filter(isSendableCloseCode), reasons, (code, reason) => {
       const payload = buildClosePayload(code, reason);
@@ -89,13 +89,13 @@ export const byteLaws: readonly Law[] = [
       expect('code' in result && result.code).toBe(code);
       const back = ('reason' in result && result.reason) || '';
       expect(reason.startsWith(back)).toBe(true);
-      // Nothing was cut that had room.
+      // The next character of the reason would not have fitted.
       const next = String.fromCodePoint(reason.codePointAt(back.length) ?? 0);
       if (back !== reason) expect(payload.length + Buffer.byteLength(next)).toBeGreaterThan(125);
     }),
   ),
   defineLaw(
-    'RFC 6455 5.5.1: any payload of a close frame is read or refused, and what was read may be sent',
+    'RFC 6455 5.5.1: any payload of a close frame is refused, or has a code that may be sent',
     500,
     fc.property(fc.uint8Array({ maxLength: 125 }), (bytes) => {
       const result = parseClosePayload(Buffer.from(bytes));

@@ -25,7 +25,7 @@ const wishes: fc.Arbitrary<DeflateParameters> = fc.record({
   clientMaxWindowBits: fc.integer({ min: 9, max: 15 }),
 });
 
-/** Messages that are much alike, so that context takeover has something to refer to, some of them for the thread pool. */
+/** Generates similar messages, so that context takeover matters, some long enough for the thread pool. */
 const wordyMessage = fc
   .tuple(
     fc.array(fc.constantFrom('alpha ', 'beta ', 'gamma ', '{"id":4711,', '\u00e9', 'x'), { maxLength: 60 }),
@@ -39,7 +39,7 @@ const sending = fc.record({
   compress: fc.constantFrom(undefined, true, false),
 });
 
-/** What both sides agree on, by way of their headers. */
+/** Negotiates through the headers of both sides. */
 function negotiate(client: DeflateParameters, server: DeflateParameters): DeflateParameters {
   const accepted = acceptOffer(parseExtensions(buildOffer(client))!, server)!;
   const agreed = checkAnswer(parseExtensions(accepted.answer)!, client);
@@ -47,7 +47,7 @@ function negotiate(client: DeflateParameters, server: DeflateParameters): Deflat
   return agreed as DeflateParameters;
 }
 
-function drive(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
+function openEnd(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
   const heard = new RecordingConnectionListener();
   const connection = new Connection(transport, Buffer.alloc(0), {
     ...parseClientOptions({}).limits,
@@ -95,7 +95,7 @@ const header = fc.oneof(
   fc.string({ maxLength: 60 }),
 );
 
-/** The result of inflating each input, as one connection would: a message of 5000 bytes at most, or an error. */
+/** Inflates each input as one connection would: to a message of 5000 bytes at most, or to an error. */
 export async function inflateAll(inputs: readonly Buffer[], agreed: DeflateParameters): Promise<(Buffer | Error)[]> {
   const { inflater } = new CompressionFactory('server', { thresholdBytes: 0, level: 3 }).create(agreed);
   const outcomes: (Buffer | Error)[] = [];
@@ -105,7 +105,7 @@ export async function inflateAll(inputs: readonly Buffer[], agreed: DeflateParam
 
 export const compressionLaws: readonly Law[] = [
   defineLaw(
-    'RFC 7692: any messages, both ways, with any parameters, arrive as they were sent',
+    'RFC 7692: any messages arrive as they were sent, in both directions and with any parameters',
     60,
     fc.asyncProperty(
       wishes,
@@ -116,8 +116,8 @@ export const compressionLaws: readonly Law[] = [
         const agreed = negotiate(client, server);
         const [left, right] = MemoryTransport.pair();
         const ends = {
-          client: drive('client', left, agreed, thresholdBytes),
-          server: drive('server', right, agreed, thresholdBytes),
+          client: openEnd('client', left, agreed, thresholdBytes),
+          server: openEnd('server', right, agreed, thresholdBytes),
         };
         const expected: Record<Role, string[]> = { client: [], server: [] };
         for (const [i, { from, message, compress }] of sendings.entries()) {
@@ -128,7 +128,7 @@ export const compressionLaws: readonly Law[] = [
         for (const role of ['client', 'server'] as const) {
           await ends[role].heard.until(() => ends[role].heard.events.length >= expected[role].length);
         }
-        // A close frame leaves behind the messages.
+        // The close frame leaves behind all messages.
         ends.client.connection.close(1000, '', 10_000);
         for (const role of ['client', 'server'] as const) {
           const { heard } = ends[role];
@@ -140,7 +140,7 @@ export const compressionLaws: readonly Law[] = [
     ),
   ),
   defineLaw(
-    'RFC 7692 7.2.2: any bytes become a message within the limit or an error, and never throw',
+    'RFC 7692 7.2.2: any bytes are inflated to a message within the limit or to an error, and never throw',
     300,
     fc.asyncProperty(fc.array(compressedInputs, { minLength: 1, maxLength: 4 }), wishes, async (inputs, agreed) => {
       for (const outcome of await inflateAll(inputs, agreed)) {
@@ -149,7 +149,7 @@ export const compressionLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 7692 7.1: any offer is declined, or answered with what its sender understands',
+    'RFC 7692 7.1: any offer is declined, or answered with parameters that its sender accepts',
     1000,
     fc.property(header, wishes, (text, wanted) => {
       const accepted = acceptOffer(parseExtensions(text) ?? [], wanted);
@@ -162,7 +162,7 @@ export const compressionLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 7692 7.1: any answer is taken within what was offered, or refused with a reason',
+    'RFC 7692 7.1: any answer is accepted within the offer, or refused with a reason',
     1000,
     fc.property(header, wishes, (text, offered) => {
       const agreed = checkAnswer(parseExtensions(text) ?? [], offered);

@@ -7,13 +7,13 @@ import { defineLaw, type Law } from '../law.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** The grammar as regular expressions, which the library itself keeps away from what peers send. */
+/** The grammar as regular expressions. The library itself applies none to bytes of peers. */
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const BLANKS = '[ \\t]*';
 const PARAMETER = `${BLANKS};${BLANKS}(${TOKEN})(?:${BLANKS}=${BLANKS}(?:(${TOKEN})|"(${TOKEN})"))?`;
 const EXTENSION = new RegExp(`^${BLANKS}(${TOKEN})((?:${PARAMETER})*)${BLANKS}$`);
 
-/** Texts made of what matters to the grammar. */
+/** Generates texts of the pieces that matter to the grammar. */
 function grammarText(maxLength: number): fc.Arbitrary<string> {
   const piece = fc.constantFrom(
     'a',
@@ -86,7 +86,7 @@ const values = fc.oneof(
   fc.constantFrom('websocket', 'Upgrade', '13', KEY, acceptValue(KEY), 'permessage-deflate', undefined),
   fc.array(headerText, { maxLength: 3 }),
 );
-/** A handshake in which some headers are right and others anything. */
+/** Generates right headers of a handshake, some of them replaced by anything. */
 function almost(right: HandshakeHeaders): fc.Arbitrary<HandshakeHeaders> {
   return fc.array(fc.tuple(names, values), { maxLength: 4 }).map((changes) => {
     const headers: HandshakeHeaders = Object.assign({}, right);
@@ -115,7 +115,7 @@ export const handshakeLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 4.1: any token list is read as by the grammar',
+    'RFC 6455 4.1: any token list is parsed as the grammar says',
     1000,
     fc.property(headerText, (text) => {
       const tokens = parseTokenList(text);
@@ -124,14 +124,14 @@ export const handshakeLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 9.1: any extensions are read as by the grammar',
+    'RFC 6455 9.1: any extensions are parsed as the grammar says',
     1000,
     fc.property(fc.oneof(headerText, almostOffers), (text) => {
       expect(parseExtensions(text)).toEqual(referenceExtensions(text));
     }),
   ),
   defineLaw(
-    'RFC 6455 4.2.1: any request is accepted or refused with a status, and never throws',
+    'RFC 6455 4.2.1: any request is accepted, or refused with a status, and never throws',
     1000,
     fc.property(almost(rightRequest), fc.constantFrom('GET', 'GET', 'GET', 'POST', undefined), (headers, method) => {
       const result = checkUpgradeRequest({ method, httpVersion: '1.1', headers });
@@ -144,7 +144,7 @@ export const handshakeLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'RFC 6455 4.1: any answer is accepted or refused with a reason, and never throws',
+    'RFC 6455 4.1: any answer is accepted, or refused with a reason, and never throws',
     1000,
     fc.property(almost(rightAnswer), fc.array(fc.constantFrom('a', 'b1', '__proto__')), (headers, offered) => {
       const result = checkUpgradeResponse(headers, KEY, { protocols: offered, deflate: undefined });

@@ -8,7 +8,7 @@ import { defineLaw, type Law } from '../law.ts';
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** Mostly what is right, sometimes something else. */
+/** Generates mostly the right value, and sometimes another one. */
 function mostly<T>(right: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: other });
 }
@@ -51,7 +51,7 @@ const usual: readonly (readonly [string, string])[] = [
   ['Sec-WebSocket-Version', '13'],
 ];
 
-/** Upgrade requests: some plain, most of them but for one or two things. */
+/** Generates upgrade requests: some for the fast path, most of them with one or two deviations. */
 export const upgradeRequest: fc.Arbitrary<string> = fc
   .record({
     method: mostly('GET', fc.constantFrom('POST', 'get', 'GET ')),
@@ -70,7 +70,7 @@ export const upgradeRequest: fc.Arbitrary<string> = fc
     return `${parts.method} ${parts.target} ${parts.version}\r\n${lines.join('')}\r\n`;
   });
 
-/** The first request that Node's own parser sees in these bytes, when it asks for an upgrade. */
+/** Returns the first request that Node's own parser reads in these bytes, if it asks for an upgrade. */
 async function parseByNode(bytes: Buffer): Promise<{ request: IncomingMessage; head: Buffer } | undefined> {
   const server = createServer();
   const stream = new Duplex({ read() {}, write: (_, __, done) => done() });
@@ -88,26 +88,26 @@ async function parseByNode(bytes: Buffer): Promise<{ request: IncomingMessage; h
 
 export const plainUpgradeLaws: readonly Law[] = [
   defineLaw(
-    'RFC 9112: Node reads a plain upgrade request in the same way, and what stands behind it too',
+    'RFC 9112: the fast path reads a request, and leaves the bytes behind it, as Node does',
     1500,
     fc.asyncProperty(upgradeRequest, fc.constantFrom('', 'ab', '\r\n'), async (text, behind) => {
-      const plain = readFastUpgradeRequest(text);
-      if (plain === undefined) return;
+      const fast = readFastUpgradeRequest(text);
+      if (fast === undefined) return;
       const byNode = await parseByNode(Buffer.from(text + behind, 'latin1'));
       const { url, method, httpVersion, headers, rawHeaders } = byNode!.request;
       expect({ url, method, httpVersion, behind: byNode!.head.toString('latin1') }).toEqual({
-        url: plain.url,
-        method: plain.method,
-        httpVersion: plain.httpVersion,
+        url: fast.url,
+        method: fast.method,
+        httpVersion: fast.httpVersion,
         behind,
       });
       const raw = Array.from({ length: rawHeaders.length / 2 }, (_, i) => [
         rawHeaders[2 * i]!.toLowerCase(),
         rawHeaders[2 * i + 1],
       ]);
-      expect(Object.entries(plain.headers)).toEqual(raw);
+      expect(Object.entries(fast.headers)).toEqual(raw);
       const { 'set-cookie': cookies, ...single } = headers;
-      expect({ ...plain.headers }).toEqual({ ...single, ...(cookies && { 'set-cookie': cookies[0] }) });
+      expect({ ...fast.headers }).toEqual({ ...single, ...(cookies && { 'set-cookie': cookies[0] }) });
     }),
   ),
 ];

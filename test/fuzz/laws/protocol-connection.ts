@@ -29,14 +29,14 @@ function recordingOf({ sink, sent, connection }: Harness): Recording {
   return { events: sink.events, sent: sent(), isClosing: connection.isClosing };
 }
 
-/** What a connection makes of a stream that comes in one piece. */
+/** Records a connection that receives a stream in one piece. */
 function recordWhole(role: Role, stream: Buffer, options: Partial<ProtocolOptions> = {}): Recording {
   const harness = openConnection(role, { ...LIMITS, ...options });
   harness.connection.receive(Buffer.from(stream));
   return recordingOf(harness);
 }
 
-/** What a connection is to report of a conversation that keeps to the rules, computed without the library. */
+/** Computes, without the library, the events that a connection must report for a valid conversation. */
 function expectedEvents(parts: readonly Part[]): string[] {
   const events: string[] = [];
   let isText = false;
@@ -58,14 +58,14 @@ function expectedEvents(parts: readonly Part[]): string[] {
 }
 
 const compressed = conversation.map((parts) =>
-  // The first frame of each message gets RSV1 and the mark of the fake.
+  // The first frame of each message gets RSV1 and the mark of FakeCompression.
   parts.map(({ first, payload }) => {
     const isFirst = (first & 0x0f) === 1 || (first & 0x0f) === 2;
     return isFirst ? { first: first | 0x40, payload: Buffer.concat([Buffer.from('d'), payload]) } : { first, payload };
   }),
 );
 
-/** Comparing texts is much faster than comparing large buffers. */
+/** Describes a message in a text: comparing texts is much faster than comparing large buffers. */
 function inShort(message: string | Uint8Array): string {
   return typeof message === 'string' ? `text ${message}` : `bytes ${Buffer.from(message).toString('hex')}`;
 }
@@ -95,7 +95,7 @@ function sendingLaw(role: Role, isCompressed: boolean): Law {
 function lawsOf(role: Role): Law[] {
   return [
     defineLaw(
-      `RFC 6455 5.4: the ${role} reports a conversation that keeps to the rules as it was meant`,
+      `RFC 6455 5.4: the ${role} reports a valid conversation as it was sent`,
       100,
       fc.property(conversation, chunkSizes, (parts, sizes) => {
         const harness = openConnection(role);
@@ -114,7 +114,7 @@ function lawsOf(role: Role): Law[] {
       }),
     ),
     defineLaw(
-      `any pauses of the ${role} give the same events in the same order`,
+      `any pauses of the ${role} leave the events and their order the same`,
       150,
       fc.property(peerStream(role), chunkSizes, fc.infiniteStream(fc.nat(3)), (stream, sizes, dice) => {
         const roll = (): number => dice.next().value as number;
@@ -135,7 +135,7 @@ function lawsOf(role: Role): Law[] {
       }),
     ),
     defineLaw(
-      `RFC 7692 6.2: any delay of inflating, and any pauses, give the same events in the same order at the ${role}`,
+      `RFC 7692 6.2: any delay of inflating and any pauses leave the events of the ${role} and their order the same`,
       150,
       fc.property(compressed, chunkSizes, fc.infiniteStream(fc.nat(3)), (parts, sizes, dice) => {
         const roll = (): number => dice.next().value as number;
@@ -162,7 +162,7 @@ function lawsOf(role: Role): Law[] {
       }),
     ),
     defineLaw(
-      `RFC 6455 7.1.7: any bytes leave the ${role} open, closed or failed by the table, and then silent`,
+      `RFC 6455 7.1.7: any bytes leave the ${role} open, closed, or failed with a code of the table and then silent`,
       150,
       fc.property(fc.array(peerStream(role), { minLength: 1, maxLength: 4 }), chunkSizes, (streams, sizes) => {
         const { connection, sink, sent } = openConnection(role, LIMITS);

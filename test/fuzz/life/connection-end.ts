@@ -4,7 +4,7 @@ import type { Role } from '../../../src/protocol/constants.ts';
 import { numberedMessage, numberOf, toSendable } from './message.ts';
 import type { Draft, Reaction } from './scenario.ts';
 
-/** What both faces of a connection, `WebSocket` and `WebSocketConnection`, have in common. */
+/** The members that `WebSocket` and `WebSocketConnection` have in common. */
 export interface Face {
   readonly status: string;
   readonly bufferedBytes: number;
@@ -16,7 +16,7 @@ export interface Face {
 /** A message that this end has sent. */
 interface Sent {
   readonly n: number;
-  /** Whether the other end may miss it while the messages behind it arrive. */
+  /** Whether the message may get lost while the messages behind it arrive. */
   readonly isOptional: boolean;
 }
 
@@ -29,10 +29,10 @@ type CallbackName = 'onOpen' | 'onMessage' | 'onDrain' | 'onError' | 'onTerminat
 
 const RANKS: readonly string[] = ['Connecting', 'Connected', 'Closing', 'Closed'];
 
-/** The message of all that callbacks throw. */
+/** Message of every error that callbacks throw. */
 export const BOOM = 'boom';
 
-/** What can happen between ends that both keep to the protocol. */
+/** Errors that are possible between two ends that both keep to the protocol. */
 const POSSIBLE_ERRORS: ReadonlySet<string> = new Set([
   'ERR_BUFFER_FULL',
   'ERR_CALLBACK_FAILED',
@@ -45,10 +45,10 @@ const POSSIBLE_ERRORS: ReadonlySet<string> = new Set([
 let lastNumber = 0;
 
 /**
- * One end of a connection: the handler that its callbacks go to, and what its user does with it. It notes what breaks a
- * law the moment it happens; nothing is thrown, because a callback that throws is part of the game.
+ * One end of a connection: its handler, and the calls of its user. A broken law is noted in {@link violations} and not
+ * thrown, because a callback that throws is a part of the scenario.
  */
-export class ClosingState {
+export class ConnectionEnd {
   readonly name: string;
   readonly role: Role;
   readonly violations: string[] = [];
@@ -57,14 +57,14 @@ export class ClosingState {
   readonly sent: Sent[] = [];
   readonly received: number[] = [];
   terminated: TerminateEvent | undefined;
-  /** Its user has ended the connection, or made it fail. */
+  /** True when the user of this end has ended the connection, or made it fail. */
   isEndedHere = false;
-  /** Its server has begun to end, which drops the messages that wait behind a callback. */
+  /** True when the server of this end is ending, which drops messages that wait behind a callback. */
   mayLoseMessages = false;
   /** The code of the first `terminate` that had an effect. */
   closeCode: number | undefined;
-  /** Calls of `drained()` that have not resolved. */
-  waitingForDrain = 0;
+  /** Number of calls of `drained()` that have not resolved. */
+  pendingDrained = 0;
   face: Face | undefined;
   readonly #reactions: Iterator<Reaction>;
   readonly #gates: Gate[] = [];
@@ -102,7 +102,7 @@ export class ClosingState {
   }
 
   onDrain(): unknown {
-    if (this.#queued === 0) this.#violate('heard of a drain without a send that was queued');
+    if (this.#queued === 0) this.#violate('ran onDrain without a send that was queued');
     this.#queued--;
     return this.#run('onDrain');
   }
@@ -119,7 +119,7 @@ export class ClosingState {
     return this.#run('onTerminate');
   }
 
-  // What its user does
+  // Calls of the user
 
   send(draft: Draft): void {
     const n = ++lastNumber;
@@ -128,28 +128,28 @@ export class ClosingState {
     const status = this.#try(() => this.face?.send(value, draft));
     spoil();
     if (before === undefined) return;
-    if (before !== 'Connected' && status !== 'dropped') this.#violate(`${before}, and a send said ${status}`);
+    if (before !== 'Connected' && status !== 'dropped') this.#violate(`was ${before}, and send returned ${status}`);
     if (status === 'sent' || status === 'queued')
       this.sent.push({ n, isOptional: draft.droppable && status === 'queued' });
-    else if (status !== 'dropped') this.#violate(`a send said ${status}`);
+    else if (status !== 'dropped') this.#violate(`send returned ${status}`);
     if (status === 'queued') this.#queued++;
-    this.look();
+    this.checkStatus();
   }
 
-  /** The server has sent it a message among others, and told only how many got it. */
-  mayBeQueued(): void {
+  /** Counts a broadcast to this end: it may have been queued, and `broadcast` returns only how many ends got it. */
+  mayHaveQueued(): void {
     this.#queued++;
   }
 
-  /** Whether all has arrived that must. */
-  hasGot(other: ClosingState): boolean {
+  /** Whether all messages of the other end have arrived, except optional ones. */
+  hasReceivedAll(other: ConnectionEnd): boolean {
     const got = new Set(this.received);
     return other.sent.every(({ n, isOptional }) => isOptional || got.has(n));
   }
 
   sendNonsense(): void {
     const status = this.#try(() => this.face?.send(1n as unknown as string));
-    if (this.face !== undefined && status !== 'dropped') this.#violate(`nonsense was ${status}`);
+    if (this.face !== undefined && status !== 'dropped') this.#violate(`returned ${status} for an invalid message`);
   }
 
   terminate(code: number, reason: string): void {
@@ -158,18 +158,18 @@ export class ClosingState {
       this.closeCode = code;
     }
     this.#try(() => this.face?.terminate(code, reason));
-    this.look();
+    this.checkStatus();
   }
 
-  /** Asks to be told when the peer has caught up. */
+  /** Waits until the peer has caught up. */
   async drained(): Promise<void> {
     if (this.face === undefined) return;
-    this.waitingForDrain++;
+    this.pendingDrained++;
     await this.face.drained();
-    this.waitingForDrain--;
+    this.pendingDrained--;
   }
 
-  /** Lets the oldest callback that waits go on. */
+  /** Lets the oldest waiting callback go on, or fail. */
   openGate(rejects: boolean): void {
     const gate = this.#gates.shift();
     if (gate === undefined) return;
@@ -178,8 +178,8 @@ export class ClosingState {
     else gate.resolve();
   }
 
-  /** Looks whether the status goes forward only. */
-  look(): void {
+  /** Checks that the status goes forward only. */
+  checkStatus(): void {
     if (this.face === undefined) return;
     const rank = RANKS.indexOf(this.face.status);
     if (rank < this.#rank) this.#violate(`went from ${RANKS[this.#rank]} back to ${this.face.status}`);
@@ -187,16 +187,16 @@ export class ClosingState {
     if (rank === 3 && this.terminated === undefined) this.#violate('was Closed before onTerminate');
   }
 
-  /** A connection that is over takes every call, and does nothing. */
+  /** Checks that a connection that is over accepts every call, and does nothing. */
   useAfterEnd(): void {
     const { face } = this;
     if (face === undefined) return;
     const status = this.#try(() => face.send('after the end'));
-    if (status !== 'dropped') this.#violate(`was Closed, and a send said ${status}`);
+    if (status !== 'dropped') this.#violate(`was Closed, and send returned ${status}`);
     this.#try(() => face.terminate(4000, 'again'));
     void this.drained();
     if (face.bufferedBytes !== 0) this.#violate(`was Closed, and ${face.bufferedBytes} bytes wait`);
-    this.look();
+    this.checkStatus();
   }
 
   #run(name: CallbackName): unknown {
@@ -207,7 +207,7 @@ export class ClosingState {
     if (last === 'onTerminate') this.#violate(`${name} came after onTerminate`);
     if (last === 'onError' && name !== 'onTerminate') this.#violate(`${name} came after onError`);
     this.calls.push(name);
-    this.look();
+    this.checkStatus();
     const { value: reaction } = this.#reactions.next() as { value: Reaction | undefined };
     switch (reaction?.does) {
       case 'throw':

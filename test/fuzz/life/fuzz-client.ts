@@ -8,12 +8,12 @@ import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import { checkAnswer, type DeflateParameters } from '../../../src/handshake/permessage-deflate.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { CompressionFactory } from '../../../src/connection/zlib.ts';
-import type { ClosingState, Face } from './connection-end.ts';
+import type { ConnectionEnd, Face } from './connection-end.ts';
 import type { MemorySocket } from '../memory-socket.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
 
-/** A client whose request is on its way: opens its session when the 101 has come, as `ClientCore` does. */
+/** A client that has sent its request, and opens its session when the 101 has come, as `ClientCore` does. */
 export class FuzzClient implements ClientSessionOwner {
   readonly subject: Face;
   readonly session: ClientSession;
@@ -21,12 +21,12 @@ export class FuzzClient implements ClientSessionOwner {
   readonly #socket: MemorySocket;
   readonly #options: CommonOptions;
   #head = Buffer.alloc(0);
-  /** The status line of a server that refused. */
+  /** The status line of the server's refusal. */
   refusal: string | undefined;
-  /** onTerminate has run. */
+  /** True when onTerminate has run. */
   isFinished = false;
 
-  constructor(socket: MemorySocket, end: ClosingState, dataType: DataType, options: CommonOptions) {
+  constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
     const { limits } = parseClientOptions(options);
     const session = new ClientSession(this, end, { dataType, worker: mainWorker, limits }, undefined);
     this.session = session;
@@ -62,16 +62,16 @@ export class FuzzClient implements ClientSessionOwner {
     const end = this.#head.indexOf(END_OF_HEAD);
     if (end < 0) return;
     const answer = this.#head.toString('latin1', 0, end);
-    const behind = this.#head.subarray(end + END_OF_HEAD.length);
+    const bytesBehind = this.#head.subarray(end + END_OF_HEAD.length);
     this.#socket.off('data', this.#onData);
     if (answer.startsWith('HTTP/1.1 101 ')) {
       this.#socket.pause();
       const { limits } = parseClientOptions(this.#options);
       const opened = {
         transport: new SocketTransport(this.#socket),
-        head: behind,
+        head: bytesBehind,
         answer: '',
-        compression: this.#agreement(answer),
+        compression: this.#agreedCompression(answer),
       };
       this.session.open(openConnection(opened, 'client', this.session.dataType, limits));
     } else {
@@ -82,7 +82,7 @@ export class FuzzClient implements ClientSessionOwner {
     }
   };
 
-  #agreement(answer: string) {
+  #agreedCompression(answer: string) {
     const { compression } = parseClientOptions(this.#options).limits;
     const header = /^sec-websocket-extensions: (.*)$/im.exec(answer)?.[1];
     if (compression === undefined || header === undefined) return undefined;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { defineLaw, type Law } from '../law.ts';
-import type { ClosingState } from './connection-end.ts';
+import type { ConnectionEnd } from './connection-end.ts';
 import { BOOM } from './connection-end.ts';
 import { scenario } from './scenario.ts';
 import { type Connection, World } from './world.ts';
 
-/** Causes of ends that are errors. */
+/** Causes that onError must report. */
 const ERROR_CAUSES: ReadonlySet<string> = new Set([
   'peer-ended',
   'peer-reset',
@@ -17,17 +17,17 @@ const ERROR_CAUSES: ReadonlySet<string> = new Set([
   'callback',
 ]);
 
-/** Public calls, callbacks and mishaps of a server and its clients, in any order. */
+/** Runs public calls, callbacks and failures of a server and its clients in any order. */
 export const lifeLaw: Law = defineLaw(
-  'the life of connections: order, ends and callbacks, whatever their users do',
+  'the life of connections: messages, callbacks and ends keep their order, whatever users do',
   250,
   fc.asyncProperty(scenario, async (each) => {
     const world = new World(each);
     try {
-      await world.live();
+      await world.run();
       checkWorld(world);
     } finally {
-      world.leave();
+      world.restore();
     }
   }),
 );
@@ -39,17 +39,17 @@ function checkWorld(world: World): void {
   for (const { message } of world.reported) {
     assert.ok(message.includes(BOOM) || message.startsWith('cannot send bigint'), `reported: ${message}`);
   }
-  for (const { expected, actual } of world.drains) assert.equal(actual, expected, 'what drain() tells');
+  for (const { expected, actual } of world.drains) assert.equal(actual, expected, 'the result of drain()');
   assert.deepEqual([world.serverCalls.at(0), world.serverCalls.at(-1)], ['onOpen', 'onTerminate']);
   assert.equal(world.serverCalls.filter((name) => name === 'onTerminate').length, 1);
   assert.equal(world.openConnections, 0, 'connections of the server');
-  assert.equal(world.pendingTimers, 0, 'timers and deadlines that are left');
+  assert.equal(world.pendingTimers, 0, 'timers and deadlines that are left behind');
 }
 
-function checkConnection({ client, server, clientSession, door, cameTooLate }: Connection): void {
+function checkConnection({ client, server, clientSession, decision, cameTooLate }: Connection): void {
   if (server.face === undefined) {
-    assert.equal(client.face, undefined, `${client.name} is open, and the server knows nothing of it`);
-    assert.ok(door !== 'accept' || cameTooLate, `${client.name} was refused: ${clientSession.refusal}`);
+    assert.equal(client.face, undefined, `${client.name} is open, and its server end is not`);
+    assert.ok(decision !== 'accept' || cameTooLate, `${client.name} was refused: ${clientSession.refusal}`);
     return;
   }
   checkEnd(server);
@@ -63,37 +63,37 @@ function checkConnection({ client, server, clientSession, door, cameTooLate }: C
   checkCode(server, client);
 }
 
-function checkEnd({ name, calls, terminated, waitingForDrain, gates }: ClosingState): void {
+function checkEnd({ name, calls, terminated, pendingDrained, gates }: ConnectionEnd): void {
   const count = (callback: string): number => calls.filter((each) => each === callback).length;
   assert.equal(calls.at(0), 'onOpen', name);
   assert.equal(calls.at(-1), 'onTerminate', name);
   assert.deepEqual([count('onOpen'), count('onTerminate')], [1, 1], name);
   assert.ok(count('onError') <= 1, `${name}: onError`);
-  assert.equal(waitingForDrain, 0, `${name}: drained() that did not resolve`);
+  assert.equal(pendingDrained, 0, `${name}: calls of drained() that did not resolve`);
   assert.equal(gates, 0, name);
   if (ERROR_CAUSES.has(terminated?.cause ?? '')) assert.equal(count('onError'), 1, `${name}: ${terminated?.cause}`);
 }
 
-/** What arrived is what was sent, in order; of a connection that the sender closed in order, all of it. */
-function checkMessages(from: ClosingState, to: ClosingState): void {
+/** Checks that messages arrive once and in order, and that none is missing when the sender closed the connection. */
+function checkMessages(from: ConnectionEnd, to: ConnectionEnd): void {
   let next = 0;
   for (const n of to.received) {
     const at = from.sent.findIndex((sent, i) => i >= next && sent.n === n);
-    assert.notEqual(at, -1, `${to.name} got ${n} twice, or out of order`);
+    assert.notEqual(at, -1, `${to.name} got message ${n} twice, or out of order`);
     const missed = from.sent.slice(next, at).filter(({ isOptional }) => !isOptional);
-    assert.deepEqual(missed, [], `${to.name} missed messages in front of ${n}`);
+    assert.deepEqual(missed, [], `${to.name} missed messages in front of message ${n}`);
     next = at + 1;
   }
   const { terminated } = to;
-  // A failure sends its close frame at once.
+  // The close frame of a failure overtakes waiting messages.
   if (from.calls.includes('onError') || to.mayLoseMessages) return;
   if (terminated?.wasClean !== true || terminated.cause !== 'peer-closed' || to.isEndedHere) return;
   const lost = from.sent.slice(next).filter(({ isOptional }) => !isOptional);
   assert.deepEqual(lost, [], `${to.name} missed messages in front of the close frame`);
 }
 
-/** Who is closed by the other end hears its code. */
-function checkCode(from: ClosingState, to: ClosingState): void {
+/** Checks that an end that was closed by the other end gets its close code. */
+function checkCode(from: ConnectionEnd, to: ConnectionEnd): void {
   const { terminated } = to;
   if (terminated?.wasClean !== true || to.isEndedHere || terminated.cause !== 'peer-closed') return;
   if (from.closeCode !== undefined) assert.equal(terminated.code, from.closeCode, `${to.name}: the close code`);

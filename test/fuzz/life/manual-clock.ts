@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** The wheel of deadlines takes longer steps for a standstill of the process. */
+/** Longest step: the timer wheel counts a longer one as a stalled event loop. */
 const STEP_MS = 200;
 
 interface Timer {
@@ -8,7 +8,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Replaces the clock and the timers of this process by ones that stand still until they are moved on. */
+/** Replaces the clock and the timers of this process by ones that only {@link advance} moves. */
 export class ManualClock {
   readonly #setTimeout = globalThis.setTimeout;
   readonly #clearTimeout = globalThis.clearTimeout;
@@ -26,12 +26,12 @@ export class ManualClock {
     }) as typeof clearTimeout;
   }
 
-  /** How many timers are set. */
+  /** Number of timers that are set. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Lets this time pass. The event loop turns with it. */
+  /** Lets this time pass, with turns of the event loop. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     while (this.#nowMs < endMs) {
@@ -45,9 +45,9 @@ export class ManualClock {
     }
   }
 
-  /** Gives the real clock back. */
+  /** Restores the real clock and timers. */
   restore(): void {
-    // What hides the method of the prototype.
+    // The own property hides the method of the prototype, so deleting it restores the method.
     Reflect.deleteProperty(performance, 'now');
     Date.now = this.#dateNow;
     globalThis.setTimeout = this.#setTimeout;
@@ -55,7 +55,7 @@ export class ManualClock {
   }
 
   #add(callback: () => void, delayMs: number): object {
-    // Not 0: what a callback sets belongs to the next step.
+    // The delay is never 0, so that a timer which a callback sets is due in a later step.
     const timer = { dueMs: this.#nowMs + Math.max(delayMs, 1), callback, ref: () => timer, unref: () => timer };
     this.#timers.add(timer);
     return timer;

@@ -1,25 +1,25 @@
 import type { SendableMessage } from '../../../src/index.ts';
 import type { MessageForm } from './scenario.ts';
 
-/** A message that shows which one it is, whatever form it arrives in. */
+/** A message that carries its number, in whatever form it arrives. */
 export interface Numbered {
   readonly n: number;
   readonly pad: string;
 }
 
-/** What `send` is given. `spoil` changes its memory, where that is allowed as soon as `send` has returned. */
+/** An argument of `send`. `spoil` overwrites its memory, where that is allowed as soon as `send` has returned. */
 export interface Sendable {
   readonly value: SendableMessage;
   readonly spoil: () => void;
 }
 
-/** From this size on bytes must not change before they have left. */
+/** Bytes of at least this size must not change before they have left. */
 const LARGE_BYTES = 16_384;
 
-/** What messages are filled with, by their number: ASCII most of the time. */
+/** The characters that fill messages, by number of the message: mostly ASCII. */
 const FILLS = ['a', 'b', 'c', 'd', 'é', 'f', 'g', '€', 'h', '😀'] as const;
 
-/** @param length - of its filling, in characters */
+/** @param length - length of the filling, in characters */
 export function numberedMessage(n: number, length: number): Numbered {
   return { n, pad: fillOf(n).repeat(length) };
 }
@@ -28,7 +28,7 @@ export function toSendable(message: Numbered, form: MessageForm): Sendable {
   const text = JSON.stringify(message);
   if (form === 'text') return { value: text, spoil: doNothing };
   if (form === 'object') return { value: { ...message }, spoil: doNothing };
-  // Memory in front and behind, so that a view that loses its bounds shows.
+  // Extra bytes in front and behind show when a view loses its bounds.
   const encoded = Buffer.from(text);
   const memory = new Uint8Array(encoded.length + 10).fill(0x21);
   memory.set(encoded, 5);
@@ -38,7 +38,7 @@ export function toSendable(message: Numbered, form: MessageForm): Sendable {
   return { value: form === 'bytes' ? Buffer.from(memory.buffer, 5, encoded.length) : (buffer ?? view), spoil };
 }
 
-/** The number of a message that has arrived; undefined when it is not as it was sent. */
+/** Returns the number of a message that has arrived; undefined when its content has changed. */
 export function numberOf(data: unknown): number | undefined {
   try {
     const value = data instanceof Uint8Array ? Buffer.from(data).toString('utf8') : data;

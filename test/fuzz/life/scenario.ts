@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import type { DataType, WebSocketServerOptions } from '../../../src/index.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 
-/** In which form a message is handed to `send`. */
+/** The form in which a message is passed to `send`. */
 export type MessageForm = 'text' | 'object' | 'bytes' | 'view' | 'buffer';
 
-/** A message before it has a number. */
+/** A message that has no number yet. */
 export interface Draft {
   readonly form: MessageForm;
   readonly bytes: number;
@@ -13,12 +13,12 @@ export interface Draft {
   readonly droppable: boolean;
 }
 
-/** What a callback does when it is called. */
+/** The action of a callback when it is called. */
 export type Reaction =
   | { readonly does: 'nothing' | 'throw' | 'await a microtask' | 'await a gate' | 'terminate' | 'await drained' }
   | { readonly does: 'send'; readonly draft: Draft };
 
-/** Which end of which connection: the connection's number is taken modulo how many there are. */
+/** One end of a connection. The number of the connection is taken modulo the number of connections. */
 export interface Target {
   readonly connection: number;
   readonly role: Role;
@@ -36,27 +36,27 @@ export type Action =
   | { readonly does: 'open a gate'; readonly on: Target; readonly rejects: boolean }
   | { readonly does: 'expire'; readonly on: Target; readonly inMs: number | undefined }
   | { readonly does: 'broadcast'; readonly draft: Draft; readonly except: number | undefined }
-  | { readonly does: 'connect'; readonly door: Door }
-  | { readonly does: 'open the door' }
+  | { readonly does: 'connect'; readonly decision: Decision }
+  | { readonly does: 'decide' }
   | { readonly does: 'let time pass'; readonly ms: number }
   | { readonly does: 'turn'; readonly count: number }
   | { readonly does: 'drain'; readonly batchSize: number; readonly intervalMs: number; readonly deadlineMs: number }
   | { readonly does: 'end the server'; readonly timeout: number | undefined };
 
-/** How `onConnection` decides about a client. */
-export type Door = 'accept' | 'wait' | 'refuse' | 'throw';
+/** The decision of `onConnection` about a client. */
+export type Decision = 'accept' | 'wait' | 'refuse' | 'throw';
 
 /** The life of a server and its clients. */
 export interface Scenario {
   readonly dataType: DataType;
   readonly options: WebSocketServerOptions;
   readonly clients: number;
-  /** Sizes of the pieces in which bytes arrive. */
+  /** Sizes of the pieces in which bytes arrive, in rotation. */
   readonly sizes: readonly number[];
   readonly actions: readonly Action[];
-  /** What the callbacks of each end do, one call after the other; nothing when these are used up. */
+  /** Actions of the callbacks of each end, one per call; further calls do nothing. */
   readonly reactions: Readonly<Record<Role, readonly Reaction[]>>;
-  /** How it ends when no action ended it. */
+  /** How the scenario ends when no action ended it. */
   readonly ending: 'clients' | 'server' | 'drain';
 }
 
@@ -118,10 +118,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       does: fc.constant('connect' as const),
-      door: fc.constantFrom<Door>('accept', 'accept', 'wait', 'wait', 'refuse', 'throw'),
+      decision: fc.constantFrom<Decision>('accept', 'accept', 'wait', 'wait', 'refuse', 'throw'),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant('open the door' as const) }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('decide' as const) }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -168,7 +168,7 @@ const reaction: fc.Arbitrary<Reaction> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constantFrom('throw' as const, 'terminate' as const) }) },
 );
 
-/** Of the server only: two ends that both read no further before the other one has would wait for each other. */
+/** Only the server awaits drained(): two ends that both stop reading until the other one reads would wait for ever. */
 const serverReaction = fc.oneof(
   { weight: 14, arbitrary: reaction },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('await drained' as const) }) },

@@ -14,36 +14,36 @@ import { parseClientOptions } from '../../../src/client/client-options.ts';
 import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
 import { timers } from '../../../src/base/timers.ts';
 import { FuzzClient } from './fuzz-client.ts';
-import { BOOM, ClosingState } from './connection-end.ts';
+import { BOOM, ConnectionEnd } from './connection-end.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { upgradeRequest } from '../upgrade-request.ts';
 import { numberedMessage, toSendable } from './message.ts';
-import type { Action, Door, Draft, Scenario, Target } from './scenario.ts';
+import type { Action, Decision, Draft, Scenario, Target } from './scenario.ts';
 
-/** Longer than anything takes, in real time, that does not wait for something that never comes: zlib has other threads. */
+/** Longest real time until everything has arrived. The threads of zlib need real time. */
 const MAX_SETTLE_NS = 5_000_000_000n;
-/** Longer than all deadlines of a scenario one after the other. */
+/** Longest time on the manual clock: more than all deadlines of a scenario one after the other. */
 const MAX_END_MS = 120_000;
 
-/** One connection: both ends, and the sockets between them. */
+/** One connection: both ends, and their sockets. */
 export interface Connection {
-  readonly client: ClosingState;
-  readonly server: ClosingState;
+  readonly client: ConnectionEnd;
+  readonly server: ConnectionEnd;
   readonly clientSession: FuzzClient;
   readonly sockets: Readonly<Record<'client' | 'server', MemorySocket>>;
-  readonly door: Door;
-  /** Whether the server was ending when the client asked. */
+  readonly decision: Decision;
+  /** Whether the server was ending when the client connected. */
   readonly cameTooLate: boolean;
 }
 
-/** What became of a call of `drain`. */
+/** Numbers of connections in the result of a call of `drain`. */
 interface DrainOutcome {
   readonly expected: number;
   actual: number | undefined;
 }
 
-/** A server and its clients, all in memory, on a clock of their own. */
+/** A server and its clients, in memory and on a manual clock. */
 export class World {
   readonly connections: Connection[] = [];
   readonly violations: string[] = [];
@@ -55,13 +55,13 @@ export class World {
   readonly #scenario: Scenario;
   readonly #http = createServer();
   readonly #clock = new ManualClock();
-  /** How to let in the clients that wait. */
-  readonly #doors: (() => void)[] = [];
+  /** Decisions of `onConnection` that are pending. A call accepts the client. */
+  readonly #pendingDecisions: (() => void)[] = [];
   readonly #wss: WebSocketServer<unknown>;
   readonly #onUnhandled = (error: unknown): void => void this.unhandled.push(error);
   #broadcasts = 0;
   #isServerEnding = false;
-  /** The connection that is being opened. */
+  /** The connection whose request is being emitted. */
   #arriving: Connection | undefined;
 
   constructor(scenario: Scenario) {
@@ -88,32 +88,32 @@ export class World {
     ) as WebSocketServer<unknown>;
   }
 
-  /** Lives the scenario from its beginning to its end. */
-  async live(): Promise<void> {
+  /** Runs the scenario from begin to end. */
+  async run(): Promise<void> {
     await setImmediate();
     for (let i = 0; i < this.#scenario.clients; i++) this.#connect('accept');
     await this.#turn(4);
     for (const action of this.#scenario.actions) {
       await this.#act(action);
-      this.#look();
+      this.#checkStatuses();
     }
     await this.#settle();
     await this.#end();
   }
 
-  /** Gives everything back that is not the world's. */
-  leave(): void {
+  /** Restores the clock and the global handlers. */
+  restore(): void {
     this.#clock.restore();
     onErrCall(null, ek.global);
     process.off('unhandledRejection', this.#onUnhandled);
     process.off('uncaughtException', this.#onUnhandled);
   }
 
-  get ends(): ClosingState[] {
+  get ends(): ConnectionEnd[] {
     return this.connections.flatMap(({ client, server }) => [client, server]);
   }
 
-  /** Timers and deadlines that are set. */
+  /** Number of timers and deadlines that are set. */
   get pendingTimers(): number {
     return this.#clock.pending + timers.pendingTicks;
   }
@@ -160,10 +160,10 @@ export class World {
         this.#broadcast(action.draft, action.except);
         break;
       case 'connect':
-        if (this.connections.length < 5) this.#connect(action.door);
+        if (this.connections.length < 5) this.#connect(action.decision);
         break;
-      case 'open the door':
-        this.#doors.shift()?.();
+      case 'decide':
+        this.#pendingDecisions.shift()?.();
         break;
       case 'let time pass':
         await this.#clock.advance(action.ms);
@@ -180,7 +180,7 @@ export class World {
     }
   }
 
-  #endOf({ connection, role }: Target): ClosingState | undefined {
+  #endOf({ connection, role }: Target): ConnectionEnd | undefined {
     return this.connections[connection % this.connections.length]?.[role];
   }
 
@@ -188,7 +188,7 @@ export class World {
     return this.connections[connection % this.connections.length]?.sockets[role];
   }
 
-  /** Ends the client without a close frame: a server can do so for all of its connections only. */
+  /** Ends the client without a close frame. A server can do this only to all connections at once. */
   #destroy({ connection }: Target): void {
     const { client, clientSession } = this.connections[connection % this.connections.length] as Connection;
     if (client.face === undefined) return;
@@ -196,12 +196,12 @@ export class World {
     clientSession.session.destroy();
   }
 
-  #connect(door: Door): void {
+  #connect(decision: Decision): void {
     const { options, dataType, reactions } = this.#scenario;
     const number = this.connections.length;
     const [clientSocket, serverSocket] = MemorySocket.pair(this.#scenario.sizes);
-    const client = new ClosingState(`client ${number}`, 'client', reactions.client);
-    const server = new ClosingState(`server ${number}`, 'server', reactions.server);
+    const client = new ConnectionEnd(`client ${number}`, 'client', reactions.client);
+    const server = new ConnectionEnd(`server ${number}`, 'server', reactions.server);
     const { handshakeTimeoutMs: _, ...shared } = options;
     const clientSession = new FuzzClient(clientSocket, client, dataType, {
       compression: shared.compression,
@@ -212,37 +212,37 @@ export class World {
       pingIntervalMs: shared.pingIntervalMs,
     });
     const sockets = { client: clientSocket, server: serverSocket };
-    const connection = { client, server, clientSession, sockets, door, cameTooLate: this.#isServerEnding };
+    const connection = { client, server, clientSession, sockets, decision, cameTooLate: this.#isServerEnding };
     this.connections.push(connection);
     this.#arriving = connection;
     const offer = parseClientOptions({ compression: options.compression }).limits.compression;
     const request = upgradeRequest(serverSocket, offer && buildOffer(offer));
-    // Nobody listens any more when the server is over.
+    // A server that is over has removed its 'upgrade' listener.
     if (!this.#http.emit('upgrade', request, serverSocket, Buffer.alloc(0))) serverSocket.destroy();
     this.#arriving = undefined;
   }
 
   #onConnection(): Admission<unknown> | Promise<Admission<unknown>> {
-    const { server, door } = this.#arriving as Connection;
+    const { server, decision } = this.#arriving as Connection;
     const handler = server as unknown as ConnectionHandler<unknown>;
-    if (door === 'accept') return handler;
-    if (door === 'refuse') return refuse(401, 'no');
-    if (door === 'throw') throw new Error(BOOM);
+    if (decision === 'accept') return handler;
+    if (decision === 'refuse') return refuse(401, 'no');
+    if (decision === 'throw') throw new Error(BOOM);
     return new Promise((resolve) => {
-      this.#doors.push(() => resolve(handler));
+      this.#pendingDecisions.push(() => resolve(handler));
     });
   }
 
   #broadcast(draft: Draft, except: number | undefined): void {
     const n = -1 - this.#broadcasts++;
-    // Its bytes must not change, whatever their number.
+    // The bytes of a broadcast must not change, whatever their size.
     const { value } = toSendable(numberedMessage(n, draft.bytes), draft.form);
     const spared = except === undefined ? undefined : this.connections[except % this.connections.length]?.server;
     const open = this.connections.filter(({ server }) => server.face?.status === 'Connected' && server !== spared);
     const count = this.#wss.broadcast(value, { ...draft, except: spared?.face as never });
     if (count > open.length) this.violations.push(`a broadcast went to ${count} of ${open.length}`);
     for (const { server } of open) server.sent.push({ n, isOptional: count < open.length || draft.droppable });
-    for (const { server } of open) server.mayBeQueued();
+    for (const { server } of open) server.mayHaveQueued();
   }
 
   #drain(options: { batchSize: number; intervalMs: number; deadlineMs: number }): void {
@@ -268,31 +268,31 @@ export class World {
     this.#wss.terminate(timeout);
   }
 
-  /** Lets everything that waits for this program go on, until nothing is under way. */
+  /** Lets everything that waits go on, until all messages have arrived. */
   async #settle(): Promise<void> {
     const endsAt = process.hrtime.bigint() + MAX_SETTLE_NS;
     this.#letFlow();
     for (let i = 0; !this.#isSettled && process.hrtime.bigint() < endsAt; i++) {
       this.#letFlow();
-      // Not to be spun through: the threads of zlib need the processor too.
+      // Sleeping leaves the processor to the threads of zlib.
       await (i < 100 ? setImmediate() : sleep(1));
-      this.#look();
+      this.#checkStatuses();
     }
     for (const { client, server } of this.connections) {
       if (client.face?.status !== 'Connected' || server.face?.status !== 'Connected' || this.#isSettled) continue;
-      this.violations.push(`${client.name} and ${server.name} are open, and have not got all`);
+      this.violations.push(`${client.name} and ${server.name} are open, and have not got all messages`);
     }
     await this.#turn(4);
   }
 
-  /** Whether each open connection has delivered what was sent. */
+  /** Whether each open connection has delivered all messages. */
   get #isSettled(): boolean {
     return this.connections.every(({ client, server, clientSession, sockets }) => {
       const isArriving = clientSession.refusal === undefined && !sockets.client.destroyed;
       if (client.face === undefined) return !isArriving;
       const isOpen = client.face?.status === 'Connected' && server.face?.status === 'Connected';
       if (!isOpen) return true;
-      return !client.isBusy && !server.isBusy && client.hasGot(server) && server.hasGot(client);
+      return !client.isBusy && !server.isBusy && client.hasReceivedAll(server) && server.hasReceivedAll(client);
     });
   }
 
@@ -301,7 +301,7 @@ export class World {
       sockets.client.isStalled = false;
       sockets.server.isStalled = false;
     }
-    for (const open of this.#doors.splice(0)) open();
+    for (const open of this.#pendingDecisions.splice(0)) open();
     for (const end of this.ends) while (end.gates > 0) end.openGate(false);
   }
 
@@ -309,24 +309,24 @@ export class World {
     const { ending } = this.#scenario;
     if (ending === 'clients') for (const { client } of this.connections) client.terminate(1000, 'the end');
     if (ending === 'drain') this.#drain({ batchSize: 2, intervalMs: 10, deadlineMs: 1000 });
-    if (ending !== 'server') await this.#pass(MAX_END_MS, () => this.ends.every(isOver));
+    if (ending !== 'server') await this.#advanceUntil(MAX_END_MS, () => this.ends.every(isOver));
     this.#endServer(1);
-    await this.#pass(MAX_END_MS, () => this.ends.every(isOver) && this.serverCalls.includes('onTerminate'));
+    await this.#advanceUntil(MAX_END_MS, () => this.ends.every(isOver) && this.serverCalls.includes('onTerminate'));
     for (const end of this.ends) end.useAfterEnd();
-    // Refused sockets linger for a while.
-    await this.#pass(10_000, () => this.pendingTimers === 0);
+    // The sockets of refused clients stay open for a while.
+    await this.#advanceUntil(10_000, () => this.pendingTimers === 0);
     await this.#turn(4);
   }
 
-  /** Lets time pass until this holds. */
-  async #pass(durationMs: number, isReached: () => boolean): Promise<void> {
+  /** Advances the clock until `isReached` is true, for `durationMs` at most. */
+  async #advanceUntil(durationMs: number, isReached: () => boolean): Promise<void> {
     for (let passedMs = 0; passedMs < durationMs && !isReached(); passedMs += 200) {
       this.#letFlow();
       await this.#turn(5);
       if (!isReached()) await this.#clock.advance(200);
-      // Compressing goes on in other threads, by the real clock.
+      // Compression in other threads needs real time.
       if (passedMs > 2000) await sleep(1);
-      this.#look();
+      this.#checkStatuses();
     }
   }
 
@@ -334,11 +334,11 @@ export class World {
     for (let i = 0; i < count; i++) await setImmediate();
   }
 
-  #look(): void {
-    for (const end of this.ends) end.look();
+  #checkStatuses(): void {
+    for (const end of this.ends) end.checkStatus();
   }
 }
 
-function isOver({ face, terminated, isBusy }: ClosingState): boolean {
+function isOver({ face, terminated, isBusy }: ConnectionEnd): boolean {
   return face === undefined || (terminated !== undefined && !isBusy);
 }

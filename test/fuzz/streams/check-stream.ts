@@ -8,15 +8,15 @@ const OTHER_DELIVERIES = [{ sizes: [1] }, { sizes: [7, 1, 30], isSlow: true }, {
 
 const ERROR_CODES: ReadonlySet<number> = new Set([1002, 1007, 1008, 1009]);
 
-/** What a stream led to, and which law it breaks: `''` for none. */
+/** The outcome of a stream, and the law that the stream breaks: `''` for none. */
 export interface Verdict {
   readonly outcome: Outcome | undefined;
   readonly failure: string;
 }
 
 /**
- * Looks whether a stream keeps to the laws: it leads to messages, a close frame or an error of the table; to the same
- * however it comes; and to the same as with `ws`.
+ * Checks the laws for a stream: its outcome is messages, a close frame or an error of the table, the same for every
+ * delivery, and the same as with `ws`.
  */
 export async function checkStream(stream: StreamCase): Promise<Verdict> {
   let outcome: Outcome | undefined;
@@ -29,10 +29,10 @@ export async function checkStream(stream: StreamCase): Promise<Verdict> {
 }
 
 async function failureOf(stream: StreamCase, outcome: Outcome): Promise<string> {
-  const { error, closeSent, closeHeard } = outcome;
+  const { error, closeSent, closeReceived } = outcome;
   if (error !== undefined && !ERROR_CODES.has(closeSent ?? 0)) return `${error} sent ${closeSent}`;
-  // RFC 6455 section 5.5.1: the answer repeats the code.
-  if (error === undefined && closeSent !== closeHeard) return `answered ${closeHeard} with ${closeSent}`;
+  // RFC 6455 section 5.5.1: the answer to a close frame repeats its code.
+  if (error === undefined && closeSent !== closeReceived) return `answered ${closeReceived} with ${closeSent}`;
   const text = JSON.stringify(outcome);
   for (const delivery of OTHER_DELIVERIES) {
     const other = JSON.stringify(await libraryOutcome(stream, delivery));

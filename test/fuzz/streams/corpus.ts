@@ -11,10 +11,10 @@ import { formatStreamCase, parseStreamCase, type StreamCase } from './stream-cas
 const FOLDER = join(import.meta.dirname, '..', 'corpus');
 const FOUND_FILE = join(FOLDER, 'found.txt');
 
-/** Longer cases take time, and show nothing that short ones do not. */
+/** Longest case in bytes: longer ones take time, and find nothing more. */
 const MAX_CASE_BYTES = 500;
 
-/** The streams in `test/fuzz/corpus/`, and those of the conformance cases. */
+/** Reads the streams in `test/fuzz/corpus/`, and builds the streams of the conformance cases. */
 export function readCorpus(): StreamCase[] {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.txt'));
   const lines = files.flatMap((name) => readFileSync(join(FOLDER, name), 'utf8').split('\n'));
@@ -33,7 +33,7 @@ function conformanceStreams(): StreamCase[] {
   return streams.filter((stream) => stream !== undefined);
 }
 
-/** What a case sends to `role`. Undefined for a long one, and for one that waits for answers. */
+/** Builds the bytes that a case sends to `role`. Undefined for a long case, and for one that waits for answers. */
 function toStream({ steps, deflate }: ConformanceCase, role: Role): StreamCase | undefined {
   const frames = steps.flatMap((step) => toFrames(step, role) ?? [undefined]);
   if (deflate !== undefined || !frames.every((each) => each !== undefined)) return undefined;
@@ -44,7 +44,7 @@ function toStream({ steps, deflate }: ConformanceCase, role: Role): StreamCase |
 function toFrames(step: Step, role: Role): Buffer[] | undefined {
   if ('wait' in step) return [];
   if ('message' in step) return toFragments(step, role);
-  // What is missing of a frame is masked with it: cut frames come from the mutations.
+  // Steps that cut a frame are left out, because masking needs the whole frame. The mutations cut frames.
   if (!('frame' in step)) return undefined;
   const { isMaskWrong, announcedBytes, lengthBytes } = step;
   const options: FrameOptions = {

@@ -4,74 +4,75 @@ import type { Role } from '../../../src/protocol/constants.ts';
 import type { Outcome } from './outcome.ts';
 import type { StreamCase } from './stream-case.ts';
 
-/** Something that this library and `ws` do not do in the same way, both with a reason. */
+/** A behaviour in which this library and `ws` differ, each with a reason. */
 interface Difference {
   readonly name: string;
   readonly explanation: string;
-  /** Whether it explains these outcomes. */
+  /** Whether the difference explains these outcomes. */
   explains(stream: StreamCase, ours: Outcome, theirs: Outcome): boolean;
 }
 
-/** All that is known. Whatever none of these explains is a mistake, in one of both. */
+/** All known differences. An unexplained difference is a bug in one of the two. */
 const KNOWN_DIFFERENCES: readonly Difference[] = [
   {
     name: 'length not minimal',
     explanation:
-      'RFC 6455 section 5.2 demands the shortest form of a length. ws takes any; this library refuses with 1002.',
-    explains: (_stream, ours, theirs) => ours.error === 'ERR_LENGTH_NOT_MINIMAL' && goesFurther(ours, theirs),
+      'RFC 6455 section 5.2 demands the shortest form of a length. ws accepts all; this library refuses with 1002.',
+    explains: (_stream, ours, theirs) => ours.error === 'ERR_LENGTH_NOT_MINIMAL' && isPrefixOf(ours, theirs),
   },
   {
     name: 'invalid UTF-8 before the end of the message',
     explanation:
-      'ws looks at the text of a message when it is complete; this library at each piece, so that it ends the connection ' +
-      'with 1007 earlier, and what stands behind that piece counts no more.',
+      'ws validates the text of a message when it is complete, this library each piece of it, so that it ends the ' +
+      'connection with 1007 earlier, and ignores the bytes behind that piece.',
     explains: ({ bytes }, ours, theirs) =>
       ours.error === 'ERR_INVALID_UTF8' &&
       ours.closeSent === 1007 &&
       hasFragmentOrCut(bytes) &&
-      goesFurther(ours, theirs),
+      isPrefixOf(ours, theirs),
   },
   {
     name: 'too many fragments',
-    explanation: 'ws counts a fragment when it is complete; this library when its header is. Its end never comes.',
-    explains: (_stream, ours, theirs) => ours.error === 'ERR_TOO_MANY_FRAGMENTS' && goesFurther(ours, theirs),
-  },
-  {
-    name: 'a header without its end',
     explanation:
-      'ws judges a frame as soon as its first two bytes and its length are there; this library judges the rules of messages ' +
-      'and sizes when the whole header is, with the key. The rest of the header never comes.',
-    explains: ({ bytes }, ours, theirs) =>
-      ours.error === undefined && ours.closeHeard === undefined && endsInHeader(bytes) && goesFurther(theirs, ours),
+      'ws counts a fragment when it is complete, this library when its header is. Here the fragment never ends.',
+    explains: (_stream, ours, theirs) => ours.error === 'ERR_TOO_MANY_FRAGMENTS' && isPrefixOf(ours, theirs),
   },
   {
-    name: 'a close frame of one byte that never comes',
-    explanation: 'ws refuses the length of the frame; this library what is in it.',
+    name: 'an incomplete header',
+    explanation:
+      'ws checks a frame as soon as its first two bytes and its length are there, this library the rules of messages ' +
+      'and sizes when the whole header is there, with the key. Here the rest of the header never comes.',
+    explains: ({ bytes }, ours, theirs) =>
+      ours.error === undefined && ours.closeReceived === undefined && endsInHeader(bytes) && isPrefixOf(theirs, ours),
+  },
+  {
+    name: 'an incomplete close frame of one byte',
+    explanation: 'ws refuses the length of the frame, this library its payload, which never comes here.',
     explains: (_stream, ours, theirs) =>
       ours.error === undefined &&
-      ours.closeHeard === undefined &&
+      ours.closeReceived === undefined &&
       theirs.error === 'WS_ERR_INVALID_CONTROL_PAYLOAD_LENGTH' &&
-      goesFurther(theirs, ours),
+      isPrefixOf(theirs, ours),
   },
   {
     name: 'bytes behind a final block',
     explanation:
-      'Behind a final block of deflate a message goes on (RFC 7692 sections 7.2.1 and 7.2.3.4), as far as to an empty block. ' +
-      'ws drops what stands there; this library inflates it, and refuses what cannot be inflated.',
+      'A message may go on behind a final block of deflate (RFC 7692 sections 7.2.1 and 7.2.3.4), up to an empty ' +
+      'block. ws drops the bytes there; this library inflates them, and refuses bytes that cannot be inflated.',
     explains: (stream, ours, theirs) =>
       stream.deflates && isSameBefore(messagesOf(stream).findIndex(hasMoreBehindFinalBlock), ours, theirs),
   },
   {
     name: 'fragments of a compressed message',
     explanation:
-      'ws inflates each fragment as it comes; this library the message when it is complete. What is wrong in an early ' +
-      'fragment ends the connection at ws before something that stands behind it.',
+      'ws inflates each fragment as it comes, this library the message when it is complete. An error in an early ' +
+      'fragment ends the connection of ws before an error behind that fragment does.',
     explains: ({ deflates }, ours, theirs) =>
-      deflates && INFLATING_ERRORS.has(theirs.error ?? '') && goesFurther(theirs, ours),
+      deflates && INFLATING_ERRORS.has(theirs.error ?? '') && isPrefixOf(theirs, ours),
   },
 ];
 
-/** The errors of ws that come from inflating. */
+/** Errors of ws while inflating. */
 const INFLATING_ERRORS: ReadonlySet<string> = new Set([
   'Z_DATA_ERROR',
   'Z_BUF_ERROR',
@@ -97,7 +98,7 @@ function hasMoreBehindFinalBlock({ payload, isCompressed }: WholeMessage): boole
   }
 }
 
-/** The messages that are complete. */
+/** Reads the complete messages of a stream. */
 function messagesOf({ role, bytes }: StreamCase): WholeMessage[] {
   const messages: WholeMessage[] = [];
   let parts: Buffer[] = [];
@@ -115,7 +116,7 @@ function messagesOf({ role, bytes }: StreamCase): WholeMessage[] {
   return messages;
 }
 
-/** The frames up to the first that is cut or not as it should be. */
+/** Reads the frames before the first incomplete or invalid one. */
 function readableFrames(bytes: Buffer, sender: Role): SeenFrame[] {
   const frames: SeenFrame[] = [];
   for (let offset = 0; offset < bytes.length;) {
@@ -130,12 +131,12 @@ function readableFrames(bytes: Buffer, sender: Role): SeenFrame[] {
   return frames;
 }
 
-/** @param count - messages that must be the same, -1 for all */
+/** @param count - number of messages that must be the same; -1 for no such number: the result is false */
 function isSameBefore(count: number, ours: Outcome, theirs: Outcome): boolean {
   return count >= 0 && ours.messages.slice(0, count).join('\n') === theirs.messages.slice(0, count).join('\n');
 }
 
-/** Whether the stream stops within the header of a frame. */
+/** Whether the stream ends within the header of a frame. */
 function endsInHeader(bytes: Buffer): boolean {
   let offset = 0;
   for (;;) {
@@ -148,15 +149,15 @@ function endsInHeader(bytes: Buffer): boolean {
   return rest.length > 0 && rest.length < 2 + lengthBytes + (rest.length > 1 && rest[1]! >= 0x80 ? 4 : 0);
 }
 
-/** Whether one outcome begins with what the other one is. */
-function goesFurther(near: Outcome, far: Outcome): boolean {
+/** Whether the messages and pongs of one outcome are the first ones of another. */
+function isPrefixOf(prefix: Outcome, whole: Outcome): boolean {
   return (
-    near.messages.every((message, i) => message === far.messages[i]) &&
-    near.pongs.every((pong, i) => pong === far.pongs[i])
+    prefix.messages.every((message, i) => message === whole.messages[i]) &&
+    prefix.pongs.every((pong, i) => pong === whole.pongs[i])
   );
 }
 
-/** Whether a text message is not whole in one frame that has come. */
+/** Whether a text message is fragmented, or its frame incomplete. */
 function hasFragmentOrCut(bytes: Buffer): boolean {
   for (let offset = 0; offset < bytes.length;) {
     const length = lengthOfFrame(bytes.subarray(offset));
@@ -167,13 +168,13 @@ function hasFragmentOrCut(bytes: Buffer): boolean {
   return false;
 }
 
-/** What others see of both that is not the same, `''` for nothing that is not known. */
+/** Compares two outcomes. Returns a report of a difference that is not known, `''` for none. */
 export function compareOutcomes(stream: StreamCase, ours: Outcome, theirs: Outcome): string {
   if (visibleOf(ours) === visibleOf(theirs)) return '';
   if (KNOWN_DIFFERENCES.some((difference) => difference.explains(stream, ours, theirs))) return '';
   return `this library: ${visibleOf(ours)} (${ours.error})\nws:           ${visibleOf(theirs)} (${theirs.error})`;
 }
 
-function visibleOf({ messages, pongs, closeSent, closeHeard }: Outcome): string {
-  return JSON.stringify({ messages, pongs, closeSent: closeSent ?? 'none', closeHeard: closeHeard ?? 'none' });
+function visibleOf({ messages, pongs, closeSent, closeReceived }: Outcome): string {
+  return JSON.stringify({ messages, pongs, closeSent: closeSent ?? 'none', closeReceived: closeReceived ?? 'none' });
 }

@@ -5,41 +5,42 @@ import { mutateStream } from './mutate-stream.ts';
 import { Random } from './random.ts';
 import { formatStreamCase, type StreamCase } from './stream-case.ts';
 
-/** What an exploration is to do. */
+/** Options of an exploration. */
 export interface Exploration {
   readonly corpus: readonly StreamCase[];
   readonly seed: number;
-  /** Asked before each stream. */
+  /** Called before each stream, with the number of streams so far: true ends the exploration. */
   readonly isOver: (streams: number) => boolean;
-  /** A stream has led to something that none before did. */
+  /** Called for each stream with a feature that no stream before it had. */
   readonly onNew?: ((stream: StreamCase, features: readonly Feature[]) => void) | undefined;
 }
 
-/** What it has seen. */
+/** Result of an exploration. */
 export interface ExplorationResult {
   readonly streams: number;
-  /** Names of what was reached. */
+  /** Number of different features that were reached. */
   readonly features: number;
-  /** The first stream that broke a law, how, and how to see it again; `''` for none. */
+  /** The report of the first stream that broke a law, with the command to repeat it; `''` for none. */
   readonly failure: string;
 }
 
-/** Changes streams of a corpus, and goes on from those that lead to something new, until time is over or a law is broken. */
+/** Mutates streams of a corpus, and goes on from those with a new feature, until `isOver` or until a law is broken. */
 export async function exploreStreams({ corpus, seed, isOver, onNew }: Exploration): Promise<ExplorationResult> {
   const random = new Random(seed);
   const pool = [...corpus];
   const features = new Set<string>();
   let streams = 0;
   for (; !isOver(streams); streams++) {
-    const isOld = streams < corpus.length;
-    const stream = isOld ? (corpus[streams] as StreamCase) : mutateStream(random.pick(pool), random, pool);
+    const isFromCorpus = streams < corpus.length;
+    const stream = isFromCorpus ? (corpus[streams] as StreamCase) : mutateStream(random.pick(pool), random, pool);
     const { outcome, failure } = await checkStream(stream);
     if (failure !== '') return { streams, features: features.size, failure: await reportFailure(stream, seed) };
-    const news = outcome === undefined ? [] : featuresOf(stream, outcome).filter(({ name }) => !features.has(name));
-    for (const { name } of news) features.add(name);
-    if (news.length === 0 || isOld) continue;
+    const newFeatures =
+      outcome === undefined ? [] : featuresOf(stream, outcome).filter(({ name }) => !features.has(name));
+    for (const { name } of newFeatures) features.add(name);
+    if (newFeatures.length === 0 || isFromCorpus) continue;
     pool.push(stream);
-    onNew?.(stream, news);
+    onNew?.(stream, newFeatures);
   }
   return { streams, features: features.size, failure: '' };
 }
@@ -48,5 +49,5 @@ async function reportFailure(stream: StreamCase, seed: number): Promise<string> 
   const smallest = await minimizeStream(stream, async (each) => (await checkStream(each)).failure !== '');
   const { failure } = await checkStream(smallest);
   const line = formatStreamCase(smallest);
-  return `${failure}\nseed: ${seed}\nstream: ${line}\nto see it again: npm run fuzz -- --replay "${line}"`;
+  return `${failure}\nseed: ${seed}\nstream: ${line}\nto repeat: npm run fuzz -- --replay "${line}"`;
 }

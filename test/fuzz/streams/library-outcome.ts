@@ -13,15 +13,15 @@ import { STREAM_DEFLATE, STREAM_LIMITS, type StreamCase } from './stream-case.ts
 
 const ALL_AT_ONCE = [1_000_000];
 
-/** How a stream reaches the library. */
+/** How a stream is delivered to the library. */
 export interface Delivery {
-  /** Sizes of the pieces that it comes in. */
+  /** Sizes of the pieces, in rotation. */
   readonly sizes?: readonly number[];
-  /** Whether its user stops reading after each message for a turn. */
+  /** Whether the user stops reading for a turn after each message. */
   readonly isSlow?: boolean;
 }
 
-/** What this library makes of a stream, behind which TCP ends. */
+/** Returns the outcome of a stream in this library. TCP ends behind the stream. */
 export async function libraryOutcome(
   { role, deflates, bytes }: StreamCase,
   { sizes = ALL_AT_ONCE, isSlow = false }: Delivery = {},
@@ -32,7 +32,7 @@ export async function libraryOutcome(
   peer.on('error', () => {});
   const factory = new CompressionFactory(role, { thresholdBytes: 0, level: 3 });
   const jobs = { running: 0 };
-  const compression = deflates ? counted(factory.create(STREAM_DEFLATE), jobs) : undefined;
+  const compression = deflates ? countJobs(factory.create(STREAM_DEFLATE), jobs) : undefined;
   const listener = new Listener();
   const connection = new Connection(new SocketTransport(socket), Buffer.alloc(0), {
     ...parseClientOptions({
@@ -70,8 +70,8 @@ export async function libraryOutcome(
   return {
     messages,
     ...readSentFrames(Buffer.concat(sent), role),
-    closeHeard: ending.cause === 'peer-closed' ? ending.code : undefined,
-    // That TCP ended without a close frame is not the stream's doing.
+    closeReceived: ending.cause === 'peer-closed' ? ending.code : undefined,
+    // This function ended TCP, so its end without a close frame is not an error of the stream.
     error: error?.code === 'ERR_CONNECTION_LOST' ? undefined : error?.code,
   };
 }
@@ -92,7 +92,7 @@ class Listener implements ConnectionListener {
   onWritable(): void {}
 
   onError(error: FourDError): void {
-    if (errorTable[error.code].errCode !== error.errCode) throw new Error(`${error.code} has a number of its own`);
+    if (errorTable[error.code].errCode !== error.errCode) throw new Error(`${error.code} has a wrong number`);
     this.error = error;
   }
 
@@ -101,8 +101,8 @@ class Listener implements ConnectionListener {
   }
 }
 
-/** Counts the messages that are being inflated. */
-function counted({ thresholdBytes, deflater, inflater }: Compression, jobs: { running: number }): Compression {
+/** Wraps a compression to count the messages that are being inflated. */
+function countJobs({ thresholdBytes, deflater, inflater }: Compression, jobs: { running: number }): Compression {
   return {
     isShared: false,
     thresholdBytes,

@@ -1,9 +1,9 @@
 import type { StreamCase } from './stream-case.ts';
 
-/** Enough for what a person can read. */
+/** Most trials: enough to get a stream that a person can read. */
 const MAX_TRIALS = 500;
 
-/** The shortest stream that can be found by leaving bytes out and by making them 0, and for which this still holds. */
+/** Finds a shorter stream for which `holds` is true, by leaving bytes out and by setting bytes to 0. */
 export async function minimizeStream(
   stream: StreamCase,
   holds: (stream: StreamCase) => Promise<boolean>,

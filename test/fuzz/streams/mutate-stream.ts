@@ -3,7 +3,7 @@ import { frame, lengthOfFrame, otherRole } from '../../helpers/frames.ts';
 import type { Random } from './random.ts';
 import type { StreamCase } from './stream-case.ts';
 
-/** A stream must not grow without end. */
+/** Longest mutated stream: without a limit, streams would grow for ever. */
 const MAX_BYTES = 4000;
 
 const FIRST_BYTES = [
@@ -32,7 +32,7 @@ const LONG_BYTES = [65_535, 65_536, 70_000, 70_001];
 
 type Mutation = (stream: StreamCase, random: Random, others: readonly StreamCase[]) => Buffer;
 
-/** Small changes of bytes, and changes that know of frames: most inputs must get past the first check. */
+/** Changes of single bytes, and changes of whole frames, so that most streams get past the first check. */
 const MUTATIONS: readonly Mutation[] = [
   ({ bytes }, random) => {
     const copy = Buffer.from(bytes);
@@ -50,7 +50,7 @@ const MUTATIONS: readonly Mutation[] = [
     return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random.below(4))]);
   },
   (stream, random, others) => {
-    // Of the other role the masks are wrong, which is one check and no more.
+    // A stream for the other role would fail at its masks, which is only one check.
     const { bytes } = random.pick(others.filter(({ role }) => role === stream.role));
     const frames = startsOfFrames(stream.bytes);
     const at = random.pick(frames);
@@ -83,19 +83,19 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** A stream that differs a little from this one. */
+/** Returns a stream that differs a little from the given one. */
 export function mutateStream(stream: StreamCase, random: Random, others: readonly StreamCase[]): StreamCase {
   let bytes = stream.bytes;
   for (let left = 1 + random.below(4); left > 0; left--) {
     bytes = random.pick(MUTATIONS)({ ...stream, bytes }, random, others);
   }
-  // Long frames are made long, and not mutated into it.
+  // Long frames come from longFrame(): mutations hardly ever make one.
   if (random.oneIn(60)) bytes = Buffer.concat([bytes, longFrame(stream, random)]);
   else bytes = bytes.subarray(0, MAX_BYTES);
   return { role: stream.role, deflates: random.oneIn(8) ? !stream.deflates : stream.deflates, bytes };
 }
 
-/** Offsets at which frames begin, with that of the end, or of what is no whole frame. */
+/** Returns the offsets at which frames begin. The last one is the end, or the begin of an incomplete frame. */
 function startsOfFrames(bytes: Buffer): number[] {
   const starts = [0];
   for (let offset = 0; offset < bytes.length;) {
@@ -133,7 +133,7 @@ function anyFrame({ role }: StreamCase, random: Random): Buffer {
   });
 }
 
-/** A message that keeps to the rules, in one frame or several, compressed where that was agreed on. */
+/** Builds a valid message in one frame or several, compressed where compression was negotiated. */
 function anyMessage({ role, deflates }: StreamCase, random: Random): Buffer {
   const isCompressed = deflates && !random.oneIn(3);
   const text = random.pick(TEXTS).repeat(random.pick([1, 2, 50]));

@@ -1,4 +1,4 @@
-/** Random numbers that a seed repeats. */
+/** A generator of random numbers that are the same for the same seed. */
 export class Random {
   #state: number;
 
@@ -6,9 +6,9 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 to below `end`. */
+  /** Returns a whole number from 0 to below `end`. */
   below(end: number): number {
-    // mulberry32: small, and good enough for choices.
+    // The algorithm is mulberry32: small, and random enough for choices.
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
@@ -20,7 +20,7 @@ export class Random {
     return choices[this.below(choices.length)] as T;
   }
 
-  /** True one time of so many. */
+  /** Returns true once in `count` times, on average. */
   oneIn(count: number): boolean {
     return this.below(count) === 0;
   }

@@ -3,17 +3,17 @@ import type { DeflateParameters } from '../../../src/handshake/permessage-deflat
 
 /** Bytes that a peer sends behind the handshake. */
 export interface StreamCase {
-  /** Who gets them. */
+  /** The role of the receiver. */
   readonly role: Role;
-  /** Whether compression was agreed on. */
+  /** Whether compression was negotiated. */
   readonly deflates: boolean;
   readonly bytes: Buffer;
 }
 
-/** Limits of whoever gets the bytes. */
+/** Limits of the receiver. */
 export const STREAM_LIMITS = { maxMessageBytes: 70_000, maxFragments: 20 } as const;
 
-/** What is agreed on where compression is. */
+/** The parameters of negotiated compression. */
 export const STREAM_DEFLATE: DeflateParameters = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
@@ -21,15 +21,15 @@ export const STREAM_DEFLATE: DeflateParameters = {
   clientMaxWindowBits: 15,
 };
 
-/** Writes a case as one line: who gets it, how, and the bytes as hex. */
+/** Formats a case as one line: role of the receiver, compression, and the bytes as hex. */
 export function formatStreamCase({ role, deflates, bytes }: StreamCase): string {
   return `${role} ${deflates ? 'deflate' : 'plain'} ${bytes.toString('hex')}`;
 }
 
 /**
- * Reads what {@link formatStreamCase} writes. A note may follow behind `#`.
+ * Parses a line of {@link formatStreamCase}. A note may follow behind `#`.
  *
- * @throws Error for what it does not understand
+ * @throws Error for any other line
  */
 export function parseStreamCase(line: string): StreamCase {
   const [role, compression, hex = ''] = (line.split('#', 1)[0] as string).trim().split(/\s+/);

@@ -20,7 +20,7 @@ const servers = {
   deflating: new WebSocketServer({ noServer: true, ...limits, perMessageDeflate: deflate }),
 };
 
-/** What the package `ws` makes of a stream, behind which TCP ends. */
+/** Returns the outcome of a stream in the package `ws`. TCP ends behind the stream. */
 export async function wsOutcome({ role, deflates, bytes }: StreamCase): Promise<Outcome> {
   const [peer, socket] = MemorySocket.pair([1_000_000]);
   const received: Buffer[] = [];
@@ -28,17 +28,17 @@ export async function wsOutcome({ role, deflates, bytes }: StreamCase): Promise<
   peer.on('error', () => {});
   const ws = role === 'server' ? accept(socket, deflates) : await connect(peer, socket, received, deflates);
   const messages: string[] = [];
-  let closeHeard: number | undefined;
+  let closeReceived: number | undefined;
   let error: string | undefined;
   ws.on('message', (data: Buffer, isBinary) => messages.push(describeMessage(isBinary ? data : data.toString('utf8'))));
   ws.on('error', (each: NodeJS.ErrnoException) => {
     error = each.code ?? each.message;
   });
   ws.on('close', (code) => {
-    closeHeard = code === 1006 ? undefined : code;
+    closeReceived = code === 1006 ? undefined : code;
   });
   peer.write(bytes);
-  // Where ws keeps what it has not read: nobody else tells whether it is still inflating.
+  // Only the receiver of ws, which buffers unread bytes, shows whether ws is still inflating.
   const receiver = Reflect.get(ws, '_receiver') as Writable;
   for (let quiet = 0; quiet < 3 && ws.readyState !== ws.CLOSED; quiet++) {
     await setImmediate();
@@ -49,7 +49,7 @@ export async function wsOutcome({ role, deflates, bytes }: StreamCase): Promise<
   while (ws.readyState !== ws.CLOSED || !peer.closed) await setImmediate();
   const sent = Buffer.concat(received);
   const frames = sent.subarray(sent.indexOf(END_OF_HEAD) + END_OF_HEAD.length);
-  return { messages, ...readSentFrames(frames, role), closeHeard, error };
+  return { messages, ...readSentFrames(frames, role), closeReceived, error };
 }
 
 function accept(socket: MemorySocket, deflates: boolean): WebSocket {
