@@ -11,10 +11,10 @@ import { turns } from '../helpers/turns.ts';
 
 const PMD = 'Sec-WebSocket-Extensions: permessage-deflate';
 
-/** 50 MB in 50 KB. */
+/** A message of 50 KB that inflates to 50 MB. */
 const BOMB = deflateMessage(Buffer.alloc(50_000_000));
 
-/** Opens a connection with compression, its peer in the hands of the test. */
+/** Opens a connection with compression, with a peer under control of the test. */
 async function open(role: 'client' | 'server', handler: RecordingHandler) {
   if (role === 'server') {
     const { web } = await startServerOf(handler, { compression: true });
@@ -45,7 +45,7 @@ describe.each(['client', 'server'] as const)(
         'in fragments',
         (bomb: Buffer) => [['41', bomb.subarray(0, 1000)] as const, ['80', bomb.subarray(1000)] as const],
       ],
-    ])('%s: 50 MB are not inflated further than maxMessageBytes', async (_, cut) => {
+    ])('%s: inflating 50 MB stops at maxMessageBytes', async (_, cut) => {
       const handler = new RecordingHandler();
       const peer = await open(role, handler);
       await handler.opened;
@@ -59,12 +59,12 @@ describe.each(['client', 'server'] as const)(
       expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 1_048_576 });
       expect(await peer.frames.next()).toBe('88 03f1');
       expect(handler.messages).toEqual([]);
-      // The limit, its doubling, and what the bomb itself takes.
+      // The bound covers the limit, its doubling, and the bomb itself.
       expect(mostHeld).toBeLessThan(8_000_000);
       peer.end();
     });
 
-    test('many small ones in a row take no memory', async () => {
+    test('twenty messages of 1 MB in a row leave no memory behind', async () => {
       const handler = new RecordingHandler();
       const peer = await open(role, handler);
       await handler.opened;
@@ -109,7 +109,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
   });
 
   test.each(BAD_PARAMETERS)(
-    '%s in an offer is declined by a server, and the connection opens without',
+    '%s in an offer is declined by a server, and the connection opens without compression',
     async (parameters) => {
       const handler = new RecordingHandler();
       const { web } = await startServerOf(handler, { compression: true });
@@ -120,7 +120,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
     },
   );
 
-  test.each([8, 9, 10, 11, 12, 13, 14, 15])('%i bits are good, in both directions', async (bits) => {
+  test.each([8, 9, 10, 11, 12, 13, 14, 15])('%i bits work in both directions', async (bits) => {
     const text = 'abcdefgh'.repeat(400);
     const message = deflateMessage(text, { windowBits: Math.max(9, bits) === bits ? bits : 9 });
     const server = await startRawServer();
@@ -133,7 +133,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
       ]),
     );
     expect(await ws.ready).toBe(ws);
-    // zlib writes no stream for 256 bytes: then a message without references stands for one.
+    // zlib cannot write a stream for a window of 256 bytes, so 8 bits use a message without references.
     peer.socket.write(frame('server', 'c1', bits === 8 ? deflateMessage(text, { level: 0 }) : message));
     expect(await ofClient.nextMessage()).toBe(text);
     expect(ws.send(text)).not.toBe('dropped');

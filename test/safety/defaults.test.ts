@@ -12,14 +12,14 @@ import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** A text message in so many fragments. */
+/** Builds a text message in `count` fragments. */
 function fragments(count: number): (readonly [first: string, payload: string])[] {
   return Array.from({ length: count }, (_, i) => [i === 0 ? '01' : i === count - 1 ? '80' : '00', '61']);
 }
 
-/** Each figure is written out here once more: a default that is changed by mistake fails. */
+/** Each figure is repeated here, so that a default which is changed by mistake fails. */
 describe.each(sides)('without any option ($name)', (side) => {
-  test('maxMessageBytes is 1 048 576: that is taken, one byte more is not', async () => {
+  test('maxMessageBytes is 1 048 576: one byte more is refused', async () => {
     const { send, handler, frames, end } = await side.connectRaw({ dataType: 'blob' });
     send(['82', Buffer.alloc(1_048_576)]);
     expect(await handler.nextMessage()).toHaveLength(1_048_576);
@@ -30,7 +30,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 1_048_576 });
   });
 
-  test('maxFragments is 1 024: so many are taken, one more is not', async () => {
+  test('maxFragments is 1 024: one fragment more is refused', async () => {
     const { send, handler, frames, end } = await side.connectRaw();
     send(...fragments(1024));
     expect(await handler.nextMessage()).toHaveLength(1024);
@@ -41,7 +41,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_TOO_MANY_FRAGMENTS', limit: 1024 });
   });
 
-  test('maxControlFramesPerSecond is 60: so many are answered, one more is not', async () => {
+  test('maxControlFramesPerSecond is 60: one ping more ends the connection', async () => {
     useFakeClock();
     const { send, handler, frames, end } = await side.connectRaw();
     send(...Array.from({ length: 60 }, () => ['89'] as const));
@@ -91,7 +91,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     expect(handler.errors[0]!.error.code).toBe('ERR_CLOSE_TIMEOUT');
   });
 
-  test('maxBufferedBytes is 16 777 216, and bufferPolicy closes: a slow reader does not fill memory', async () => {
+  test('maxBufferedBytes is 16 777 216 and bufferPolicy is close: a slow reader does not fill memory', async () => {
     const { ws, handler, socket } = await side.connectRaw();
     socket.pause();
     const message = Buffer.alloc(1_000_000);
@@ -100,7 +100,7 @@ describe.each(sides)('without any option ($name)', (side) => {
       mostWaiting = Math.max(mostWaiting, ws.bufferedBytes);
       await turns(1);
     }
-    // The message that finds more waiting is refused: one is the most that waits beyond the limit.
+    // A message is refused when more than the limit waits, so at most one message waits beyond the limit.
     expect(mostWaiting).toBeGreaterThan(16_777_216);
     expect(mostWaiting).toBeLessThan(16_777_216 + 1_100_000);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_BUFFER_FULL', limit: 16_777_216, closeCode: 1013 });
@@ -108,10 +108,10 @@ describe.each(sides)('without any option ($name)', (side) => {
     await handler.terminated;
   });
 
-  test('maxWaitingMessages is 16: behind one callback that is busy so many wait, then reading pauses', async () => {
+  test('maxWaitingMessages is 16: reading pauses when 16 messages wait behind a running callback', async () => {
     const gate = createDeferred();
     const { send, handler, frames, end } = await side.connectRaw({ onMessage: () => gate.promise });
-    // The answer to a ping shows that what came before it was read.
+    // The pong to each ping shows that the message before it was read.
     send(...Array.from({ length: 40 }, () => [['81', '61'] as const, ['89'] as const]).flat());
     await frames.atLeast(16);
     await turns(50);
@@ -159,12 +159,12 @@ describe('without any option', () => {
     expect((await client.answered).status).toBe(503);
   });
 
-  test('a web server lets nobody take longer than 10 seconds for the headers of a request', async () => {
+  test('headersTimeout of a web server is 10 000', async () => {
     const { web } = await startServerOf(new RecordingHandler());
     expect(web.httpServers.map(({ headersTimeout }) => headersTimeout)).toEqual([10_000]);
   });
 
-  test('compression is off: a client offers none, a server agrees to none', async () => {
+  test('compression is off: a client offers none, a server accepts none', async () => {
     const raw = await startRawServer();
     const ws = new WebSocket(raw.url, new RecordingHandler());
     expect((await raw.accept()).header('Sec-WebSocket-Extensions')).toBeUndefined();
@@ -176,13 +176,13 @@ describe('without any option', () => {
     expect((await client.answered).headers.get('sec-websocket-extensions')).toBeUndefined();
   });
 
-  test('a server has as many connections as come, from one address or from many', async () => {
+  test('a server has no limit of connections, in all or per address', async () => {
     const { url, wss } = await startLibraryServer(() => new RecordingHandler());
     await Promise.all(Array.from({ length: 100 }, () => connectPeer(url)));
     expect(wss.connections).toHaveLength(100);
   });
 
-  test('unfinished messages of all connections together take 268 435 456 bytes at most', () => {
+  test('maxIncompleteBytes is 268 435 456 for all connections together', () => {
     expect(partialMessageBudget.limitBytes).toBe(268_435_456);
   });
 });

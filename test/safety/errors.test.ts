@@ -13,7 +13,7 @@ import { sides } from '../helpers/sides.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
-/** Tells whether anybody hears: an 'error' that nobody hears is thrown, and ends a process. */
+/** Emits a reset, and tells whether a listener got it: without one, 'error' is thrown, and ends the process. */
 function emitReset(socket: Duplex): boolean {
   if (socket.listenerCount('error') === 0) return false;
   return socket.emit('error', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
@@ -21,14 +21,14 @@ function emitReset(socket: Duplex): boolean {
 
 const CRASHES = 'socket.io CVE-2024-38355, fastify-websocket CVE-2022-39386, vite, t3code';
 
-describe(`an unhandled 'error' ends the process (${CRASHES}): every socket that is touched has a listener`, () => {
+describe(`an unhandled 'error' ends the process (${CRASHES}): every socket has an error listener`, () => {
   const ANSWERS: readonly (readonly [name: string, path: string, onConnection: () => unknown, without: string[]])[] = [
-    ['an accepted one', '/', () => new RecordingHandler(), []],
-    ['one that waits for onConnection', '/', () => new Promise(() => {}), []],
-    ['one refused with 403', '/', () => null, []],
-    ['one refused by refuse()', '/', () => refuse(429, 'later'), []],
-    ['one refused with 400', '/', () => null, ['Sec-WebSocket-Key']],
-    ['one refused with 404', '/other', () => null, []],
+    ['an accepted socket', '/', () => new RecordingHandler(), []],
+    ['a socket that waits for onConnection', '/', () => new Promise(() => {}), []],
+    ['a socket refused with 403', '/', () => null, []],
+    ['a socket refused by refuse()', '/', () => refuse(429, 'later'), []],
+    ['a socket refused with 400', '/', () => null, ['Sec-WebSocket-Key']],
+    ['a socket refused with 404', '/other', () => null, []],
   ];
 
   test.each(ANSWERS)('%s', async (_, path, onConnection, without) => {
@@ -39,7 +39,7 @@ describe(`an unhandled 'error' ends the process (${CRASHES}): every socket that 
       { webServer: server, path: '/', handshakeTimeoutMs: 1000 },
     )!;
     const isHeard = new Promise<boolean>((resolve) => {
-      // Right behind the library's listener: an error cannot come earlier.
+      // The microtask runs right behind the library's listener, and no error can come earlier.
       server.prependListener('upgrade', (_request, socket: Duplex) => {
         queueMicrotask(() => resolve(emitReset(socket)));
       });
@@ -52,7 +52,7 @@ describe(`an unhandled 'error' ends the process (${CRASHES}): every socket that 
     await RawClient.connect(port);
   });
 
-  test('one of a path that somebody else serves', async () => {
+  test('a socket of a path that another listener serves', async () => {
     const server = createServer();
     const port = await listen(server);
     WebSocketServer.new({ onConnection: () => null }, { webServer: server, path: '/mine' });
@@ -99,30 +99,33 @@ describe.each(sides)('a failing callback ends one connection, never the process 
     },
   };
 
-  test.each(['throws', 'rejects'] as const)('onOpen or onMessage that %s: 1011, without a word', async (how) => {
-    for (const name of ['onOpen', 'onMessage'] as const) {
-      const { send, frames, handler, end } = await side.connectRaw({ [name]: failures[how] });
-      send(['81', '61']);
-      expect(await frames.next()).toBe('88 03f3');
-      end();
-      expect(await handler.terminated).toMatchObject({ cause: 'callback', code: 1011 });
-    }
-  });
-
   test.each(['throws', 'rejects'] as const)(
-    'onError or onTerminate that %s is told to the error handler',
+    'onOpen or onMessage that %s ends with 1011, and the close frame has no reason',
     async (how) => {
-      const unheard = recordErrors('global');
-      for (const name of ['onError', 'onTerminate'] as const) {
-        const { handler, socket } = await side.connectRaw({ [name]: failures[how] });
-        socket.resetAndDestroy();
-        expect((await handler.terminated).code).toBe(1006);
-        await vi.waitFor(() => expect(unheard.at(-1)?.[0]?.message).toBe(`${name} failed: secret detail`));
+      for (const name of ['onOpen', 'onMessage'] as const) {
+        const { send, frames, handler, end } = await side.connectRaw({ [name]: failures[how] });
+        send(['81', '61']);
+        expect(await frames.next()).toBe('88 03f3');
+        end();
+        expect(await handler.terminated).toMatchObject({ cause: 'callback', code: 1011 });
       }
     },
   );
 
-  test('a connection that is over takes any call', async () => {
+  test.each(['throws', 'rejects'] as const)(
+    'onError or onTerminate that %s is reported to the error handler',
+    async (how) => {
+      const globalErrors = recordErrors('global');
+      for (const name of ['onError', 'onTerminate'] as const) {
+        const { handler, socket } = await side.connectRaw({ [name]: failures[how] });
+        socket.resetAndDestroy();
+        expect((await handler.terminated).code).toBe(1006);
+        await vi.waitFor(() => expect(globalErrors.at(-1)?.[0]?.message).toBe(`${name} failed: secret detail`));
+      }
+    },
+  );
+
+  test('a connection that is over accepts any call', async () => {
     const { ws, handler, send, end } = await side.connectRaw();
     send(['88', '03e8']);
     end();
@@ -134,7 +137,7 @@ describe.each(sides)('a failing callback ends one connection, never the process 
   });
 });
 
-test('a server goes on for others while callbacks of one connection fail', async () => {
+test('failing callbacks of one connection leave the others open', async () => {
   const good = new RecordingHandler();
   const { url } = await startLibraryServer((_, { request }) =>
     request.url === '/bad'

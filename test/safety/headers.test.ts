@@ -27,8 +27,8 @@ function refused(code: string): unknown {
 
 const OBJECT_MEMBERS = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf', 'prototype'];
 
-describe('names that objects have already (ws, 2017: "Sec-WebSocket-Extensions: constructor" crashed)', () => {
-  test('are names like others in headers, queries, extensions and their parameters', async () => {
+describe('names of object members (ws, 2017: "Sec-WebSocket-Extensions: constructor" crashed)', () => {
+  test('are ordinary names in headers, queries, extensions and their parameters', async () => {
     const seen: unknown[] = [];
     const { web } = await startLibraryServer(
       (_, { request }) => {
@@ -66,21 +66,24 @@ describe('names that objects have already (ws, 2017: "Sec-WebSocket-Extensions: 
 });
 
 describe('too many headers (ws CVE-2024-37890: a handshake header that Node had dropped crashed it)', () => {
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])('a server that keeps %d headers goes on, whichever are missing', async (kept) => {
-    const server = createServer();
-    server.maxHeadersCount = kept;
-    const port = await listen(server);
-    WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server });
-    for (const without of [[], ['Host']] as const) {
-      const client = await RawClient.request(port, { without });
-      // Newer versions of Node refuse the request themselves.
-      expect([101, 400, 426, 431]).toContain((await client.answered).status);
-    }
-    server.maxHeadersCount = 0;
-    await RawClient.open(port);
-  });
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'a server that keeps %d headers goes on, whichever headers are dropped',
+    async (kept) => {
+      const server = createServer();
+      server.maxHeadersCount = kept;
+      const port = await listen(server);
+      WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server });
+      for (const without of [[], ['Host']] as const) {
+        const client = await RawClient.request(port, { without });
+        // Newer versions of Node refuse the request themselves.
+        expect([101, 400, 426, 431]).toContain((await client.answered).status);
+      }
+      server.maxHeadersCount = 0;
+      await RawClient.open(port);
+    },
+  );
 
-  test('2 500 header lines are no reason to fall', async () => {
+  test('2 500 header lines do not crash the server', async () => {
     const { web } = await startServerOf(new RecordingHandler());
     const client = await RawClient.request(web.HTTPPort, { headers: Array.from({ length: 2500 }, () => 'a:b') });
     expect([101, 400, 426, 431]).toContain((await client.answered).status);
@@ -112,7 +115,7 @@ const READERS: readonly (readonly [name: string, read: (text: string) => unknown
   ],
 ];
 
-describe('time grows with the length only (ws CVE-2021-32640, websocket-extensions CVE-2020-7662: regular expressions)', () => {
+describe('time is linear in the length (ws CVE-2021-32640, websocket-extensions CVE-2020-7662: regular expressions)', () => {
   const PIECES = [
     ' ',
     '\t',
@@ -135,7 +138,7 @@ describe('time grows with the length only (ws CVE-2021-32640, websocket-extensio
 
   test.each(READERS)('of %s', (_, read) => {
     for (const piece of PIECES) {
-      // By the square this would be 10 000 000 000 steps.
+      // Quadratic work would be 10 000 000 000 steps.
       const text = piece.repeat(100_000 / piece.length);
       for (const value of [text, `a="${text}`, `a${text}a`]) {
         const took = cpuMillisecondsFor(() => void read(value));
@@ -144,7 +147,7 @@ describe('time grows with the length only (ws CVE-2021-32640, websocket-extensio
     }
   });
 
-  test('of extensions, which are refused unread when they are long', () => {
+  test('of parseExtensions, which refuses long headers unread', () => {
     for (const piece of PIECES) {
       const text = piece.repeat(4096 / piece.length);
       const read = (): void => {
@@ -156,7 +159,7 @@ describe('time grows with the length only (ws CVE-2021-32640, websocket-extensio
   });
 });
 
-test('what comes byte by byte is read once (tungstenite CVE-2023-43669: a growing buffer was read again and again)', () => {
+test('a message that comes byte by byte is read once (tungstenite CVE-2023-43669: a growing buffer was read again and again)', () => {
   const bytes = 200_000;
   for (const role of ['client', 'server'] as const) {
     const { connection, sink } = openConnection(role, { decodesText: false });
@@ -169,10 +172,10 @@ test('what comes byte by byte is read once (tungstenite CVE-2023-43669: a growin
   }
 });
 
-describe('headers that an option would smuggle in (undici CVE-2026-1527)', () => {
+describe('header injection through options (undici CVE-2026-1527)', () => {
   const BAD = ['a\r\nX-Evil: 1', 'a\n', 'a\rb', 'a\0b', 'a\u0100'];
 
-  test.each(BAD)('%j is refused at the call', (bad) => {
+  test.each(BAD)('%j is refused by the call', (bad) => {
     expect(() => checkHeaders({ 'X-Fine': bad })).toThrow(refused('ERR_INVALID_HEADER'));
     expect(() => checkHeaders({ [bad]: 'fine' })).toThrow(refused('ERR_INVALID_HEADER'));
     expect(() => parseClientOptions({ protocols: [bad] }).limits).toThrow(refused('ERR_INVALID_OPTION'));
@@ -189,7 +192,7 @@ describe('headers that an option would smuggle in (undici CVE-2026-1527)', () =>
     );
   });
 
-  test('a URL adds no line to the request', async () => {
+  test('a URL with line breaks adds no header line to the request', async () => {
     const server = await startRawServer();
     const url = `ws://a%0d%0aX-Evil:b@127.0.0.1:${server.port}/x\r\nX-Evil: 1?y\nX-Evil: 2`;
     const ws = new WebSocket(url, new RecordingHandler());

@@ -27,7 +27,7 @@ const VIEWS = [
   DataView,
 ] as const;
 
-describe.each(sides)('uninitialised memory never leaves (ws CVE-2016-10518, CVE-2026-45736; $name)', (side) => {
+describe.each(sides)('uninitialised memory is never sent (ws CVE-2016-10518, CVE-2026-45736; $name)', (side) => {
   test('any view of any buffer sends its own bytes and no others', async () => {
     const { ws, peer, handler } = await side.connect();
     const memory = randomBytes(256);
@@ -43,7 +43,7 @@ describe.each(sides)('uninitialised memory never leaves (ws CVE-2016-10518, CVE-
     await handler.terminated;
   });
 
-  test('a number, or a typed array as a close reason, sends no bytes of its length', async () => {
+  test('a number as a message, or a typed array as a close reason, sends no memory of that length', async () => {
     const { ws, peer, handler } = await side.connect();
     for (const size of [100, 1e6, 0, -1, NaN]) {
       expect(() => ws.send(size as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_MESSAGE' }));
@@ -60,7 +60,7 @@ describe.each(sides)('uninitialised memory never leaves (ws CVE-2016-10518, CVE-
 });
 
 describe.each(ROLES)('hostile frames (%s)', (role) => {
-  test('no default maximum, 64-bit overflow (ws CVE-2016-10542, undici CVE-2026-1528, gorilla CVE-2020-27813): a length is refused on the header, and nothing is stored for it', () => {
+  test('no default maximum, 64-bit overflow (ws CVE-2016-10542, undici CVE-2026-1528, gorilla CVE-2020-27813): a length is refused on the header, before memory is allocated', () => {
     const before = heldBytes();
     for (const length of [1_048_577n, 2n ** 32n, 2n ** 53n, 2n ** 63n - 1n, 2n ** 64n - 1n]) {
       const { connection, sink } = openConnection(role);
@@ -71,7 +71,7 @@ describe.each(ROLES)('hostile frames (%s)', (role) => {
   });
 
   test.each([0, 1])(
-    'fragments of %d bytes without end (ws CVE-2026-48779, undici CVE-2026-12151) take memory by bytes, and end at maxFragments',
+    'fragments of %d bytes without end (ws CVE-2026-48779, undici CVE-2026-12151) take memory for their bytes only, and end at maxFragments',
     (bytes) => {
       const { connection, sink } = openConnection(role, { maxFragments: 50_000 });
       const before = heldBytes();
@@ -85,7 +85,7 @@ describe.each(ROLES)('hostile frames (%s)', (role) => {
     },
   );
 
-  test('a ping flood from a peer that does not read (ws 8.23.0) costs no memory, and the latest is answered', async () => {
+  test('a ping flood from a peer that does not read (ws 8.23.0) costs no memory, and the latest ping is answered', async () => {
     const [here, there] = MemoryTransport.pair();
     const peer = RecordingListener.on(there, { reads: false });
     const { connection, output, sink } = openConnection(role);
@@ -102,7 +102,7 @@ describe.each(ROLES)('hostile frames (%s)', (role) => {
     await peer.until(() => peer.events.includes('closed'));
   });
 
-  test('an idle connection pins no read buffer (ws 8.22.2)', () => {
+  test('an idle connection keeps no read buffer (ws 8.22.2)', () => {
     const before = heldBytes();
     const open = Array.from({ length: 50 }, () => {
       const harness = openConnection(role, { decodesText: false });
@@ -119,7 +119,7 @@ describe.each(ROLES)('hostile frames (%s)', (role) => {
 
 describe.each(sides)('pings on the wire ($name)', (side) => {
   test('more than 60 pings in a second end the connection with 1008', async () => {
-    // A busy machine would give the peer more time.
+    // With the real clock, a slow machine would spread the pings over more than a second.
     useFakeClock();
     const { send, handler, frames, end } = await side.connectRaw();
     send(...Array.from({ length: 61 }, () => ['89'] as const));
@@ -132,7 +132,7 @@ describe.each(sides)('pings on the wire ($name)', (side) => {
   });
 });
 
-test('a header, a control frame or a message that stays cut is ended after 30 seconds', async () => {
+test('an incomplete header, control frame or message ends the connection after 30 seconds', async () => {
   const clock = useFakeClock();
   const handlers: RecordingHandler[] = [];
   const { web } = await startLibraryServer(() => {
@@ -153,7 +153,7 @@ test('a header, a control frame or a message that stays cut is ended after 30 se
   }
 });
 
-test('a peer that has vanished is found out by the heartbeat, one that answers is not', async () => {
+test('the heartbeat ends a connection whose peer has vanished, and not one whose peer answers', async () => {
   const clock = useFakeClock();
   const handler = new RecordingHandler();
   const { web } = await startServerOf(handler);

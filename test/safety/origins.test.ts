@@ -30,11 +30,11 @@ describe('cross-site hijacking (webpack-dev-server CVE-2018-14732, vite CVE-2025
     expect(await statusFor(origin, host, origins)).toBe(101);
   });
 
-  test('a list stops DNS rebinding, where the foreign name is in Host and in Origin', async () => {
+  test('a list of origins stops DNS rebinding, where Host and Origin hold the same foreign name', async () => {
     expect(await statusFor('http://evil.example:8080', 'evil.example:8080', ['http://localhost:8080'])).toBe(403);
   });
 
-  test('the answer says why and what to do, and onConnection is not asked', async () => {
+  test('the answer names the option to set, and onConnection is not called', async () => {
     const handler = new RecordingHandler();
     const { web } = await startServerOf(handler);
     const client = await RawClient.request(web.HTTPPort, { headers: ['Origin: http://evil.example'] });

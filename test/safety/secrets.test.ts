@@ -7,7 +7,7 @@ import { nextMaskingKey } from '../../src/protocol/mask.ts';
 import { frame, maskByFormula, otherRole, ROLES } from '../helpers/frames.ts';
 import { openConnection } from '../helpers/protocol-harness.ts';
 
-/** Lets the modules under test call a spy instead. */
+/** Replaces a function of node:crypto by a spy, in the modules under test too. */
 function spyOnCrypto<K extends 'timingSafeEqual' | 'randomFillSync'>(name: K) {
   const spy = vi.spyOn(crypto, name);
   syncBuiltinESMExports();
@@ -33,7 +33,7 @@ test.each([
   },
 );
 
-test('masking keys are what the system’s random source gives, each used once (RFC 6455 section 5.3)', () => {
+test('masking keys come from the random source of the system, each used once (RFC 6455 section 5.3)', () => {
   const fill = spyOnCrypto('randomFillSync');
   const given: number[] = [];
   let next = 1;
@@ -46,14 +46,14 @@ test('masking keys are what the system’s random source gives, each used once (
   }) as never);
   const keys = Array.from({ length: 10_000 }, () => nextMaskingKey());
   const first = keys.indexOf(1);
-  // What was left of the pool before.
+  // The first keys are the rest of the pool that was filled before.
   expect(first).toBeLessThan(4096);
   expect(keys.slice(first)).toEqual(given.slice(0, keys.length - first));
 });
 
-test('masking keys are not alike, and each frame has its own', () => {
+test('masking keys differ, and each frame has its own', () => {
   const keys = new Set(Array.from({ length: 10_000 }, () => nextMaskingKey()));
-  // Of 2^32 keys, some 0.01 pairs in 10 000 are alike.
+  // Among 10 000 of 2^32 keys, 0.01 equal pairs are to be expected.
   expect(keys.size).toBeGreaterThan(9_995);
   const seen = new Set<string>();
   fc.assert(

@@ -5,14 +5,14 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
-test('a flood of connections is refused with 503 at maxConnections, and room comes back', async () => {
+test('a flood of connections is refused with 503 at maxConnections, until a connection ends', async () => {
   const { web, wss } = await startServerOf(new RecordingHandler(), { maxConnections: 2 });
   const clients = [await RawClient.open(web.HTTPPort), await RawClient.open(web.HTTPPort)];
   const refused = await RawClient.request(web.HTTPPort);
   const { status, body } = await refused.answered;
   expect(status).toBe(503);
   expect(body).toBe('the server is full (maxConnections 2): try again later\n');
-  // A reset, a close and a refusal all give their place back.
+  // A reset, a close and a refusal each make room for a new connection.
   clients[0]!.socket.resetAndDestroy();
   for (let i = 0; i < 50 && wss.connections.length > 1; i++) await turns();
   clients.push(await RawClient.open(web.HTTPPort));
@@ -24,13 +24,13 @@ test('a flood of connections is refused with 503 at maxConnections, and room com
   expect((await (await RawClient.request(web.HTTPPort)).answered).status).toBe(503);
 });
 
-test('a single client is refused with 429 at maxConnectionsPerAddress, and its refusals do not count', async () => {
-  let isLetIn = false;
-  const { web, wss } = await startLibraryServer(() => (isLetIn ? new RecordingHandler() : null), {
+test('a client is refused with 429 at maxConnectionsPerAddress, and refusals do not count', async () => {
+  let isAccepting = false;
+  const { web, wss } = await startLibraryServer(() => (isAccepting ? new RecordingHandler() : null), {
     maxConnectionsPerAddress: 1,
   });
   for (let i = 0; i < 3; i++) expect((await (await RawClient.request(web.HTTPPort)).answered).status).toBe(403);
-  isLetIn = true;
+  isAccepting = true;
   const client = await RawClient.open(web.HTTPPort);
   const { status, body } = await (await RawClient.request(web.HTTPPort)).answered;
   expect(status).toBe(429);
@@ -40,7 +40,7 @@ test('a single client is refused with 429 at maxConnectionsPerAddress, and its r
   await RawClient.open(web.HTTPPort);
 });
 
-test('clients that wait for onConnection are refused with 503 at maxPendingHandshakes, resets in the window count back', async () => {
+test('clients that wait for onConnection get 503 at maxPendingHandshakes, until one of them is reset', async () => {
   const gate = createDeferred();
   const { web } = await startLibraryServer(() => gate.promise.then(() => new RecordingHandler()), {
     maxPendingHandshakes: 1,
