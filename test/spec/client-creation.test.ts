@@ -29,7 +29,7 @@ async function refusedUrl(): Promise<string> {
   return `ws://127.0.0.1:${await findClosedPort()}/`;
 }
 
-/** Starts an HTTP server that does not know of upgrades, and gives its ws: URL. */
+/** Starts an HTTP server that does not support upgrades. Returns its ws: URL. */
 async function startHttpServer(listener: RequestListener): Promise<string> {
   const server = createHttpServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -41,7 +41,7 @@ async function startHttpServer(listener: RequestListener): Promise<string> {
   return `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-/** Connects with these headers, and gives the peer that got them. */
+/** Connects with these headers. Returns the peer that received them. */
 async function connectWithHeaders(headers: Record<string, string | readonly string[]>): Promise<AcceptedPeer> {
   const server = await startPeerServer();
   const ws = await WebSocket.new(server.url, { headers });
@@ -98,7 +98,7 @@ test('4D-003 onOpen receives the object that new() returns, and an event of type
   expect(call!.status).toBe('Connected');
 });
 
-test('4D-003 the same holds for new WebSocket()', async () => {
+test('4D-003 onOpen of new WebSocket() receives the same object and an event of type "open"', async () => {
   const server = await startPeerServer();
   const handler = new RecordingHandler();
   const ws = new WebSocket(server.url, handler);
@@ -115,7 +115,7 @@ test('4D-004 send() works inside onOpen', async () => {
   expect(await peer.nextText()).toBe('from onOpen');
 });
 
-test('4D-004 what is sent inside onOpen goes before what is sent after it', async () => {
+test('4D-004 messages that are sent inside onOpen arrive before messages that are sent after it', async () => {
   const server = await startPeerServer();
   const ws = await WebSocket.new(server.url, { onOpen: (socket) => socket.send('from onOpen') });
   ws!.send('after');
@@ -124,7 +124,7 @@ test('4D-004 what is sent inside onOpen goes before what is sent after it', asyn
   expect(peer.messages.all.map(({ bytes }) => bytes.toString())).toEqual(['from onOpen', 'after']);
 });
 
-test('4D-005 without a handler the connection opens, takes messages and closes', async () => {
+test('4D-005 without a handler the connection opens, receives messages and closes', async () => {
   const server = await startPeerServer();
   const ws = await WebSocket.new(server.url);
   expect(ws!.status).toBe('Connected');
@@ -247,7 +247,7 @@ test('4D-011 a refused port through new WebSocket() runs onError, then onTermina
   expect(errors).toEqual([]);
 });
 
-test('4D-011 a bad argument of new WebSocket() throws nothing and is told in the same way', async () => {
+test('4D-011 a bad argument of new WebSocket() throws nothing and runs onError, then onTerminate', async () => {
   const handler = new RecordingHandler();
   const ws = new WebSocket('http://127.0.0.1/', handler);
   expect(handler.names).toEqual([]);
@@ -293,7 +293,7 @@ describe('a server that does not upgrade', () => {
     expect(Buffer.compare(error.httpBody!, body.subarray(0, 65_536))).toBe(0);
   });
 
-  test('4D-012 a body without end does not hold up the error', async () => {
+  test('4D-012 an endless body does not delay the error', async () => {
     const url = await startHttpServer((_request, response) => {
       response.writeHead(404);
       const more = (): void => {
@@ -348,11 +348,11 @@ test.each([
   ['a URL without a scheme', '127.0.0.1:PORT/'],
   ['a URL that begins with its host', '//127.0.0.1:PORT/'],
   ['a URL without a host', 'ws://'],
-  ['a port that is none', 'ws://127.0.0.1:99999/'],
+  ['a port that is out of range', 'ws://127.0.0.1:99999/'],
   ['a URL with a fragment', 'ws://127.0.0.1:PORT/#here'],
   ['a URL with an empty fragment', 'ws://127.0.0.1:PORT/#'],
   ['a word', 'hello'],
-  ['something that is no text', 5 as unknown as string],
+  ['a number', 5 as unknown as string],
   ['nothing', undefined as unknown as string],
 ])('4D-014 %s gives null and an error, without network traffic', async (_what, pattern) => {
   const server = await startRawServer();
@@ -363,14 +363,14 @@ test.each([
   expect(await WebSocket.new(url, {})).toBeNull();
   expect(calls).toEqual([[{ ...errorItem, errCode: -20006 }]]);
 
-  // Connections are accepted in order: had there been any, it would stand in front of this one.
+  // Connections are accepted in order, so an earlier connection would be accepted before this one.
   const attempt = WebSocket.new(server.url, {});
   await server.open();
   await attempt;
   expect(server.connections.all).toHaveLength(1);
 });
 
-test('4D-014 the error of a bad URL does not repeat it, because it may hold a password', async () => {
+test('4D-014 the error of a bad URL does not quote the URL, which may hold a password', async () => {
   const error = await errorOf(WebSocket.new('http://user:secret@127.0.0.1/?token=abc', {}));
   expect(error.message).not.toMatch(/secret|abc/);
 });
@@ -558,7 +558,7 @@ test.each([
   }
 });
 
-test('4D-027 the reserved headers do no harm all together either', async () => {
+test('4D-027 all reserved headers together do not break the handshake', async () => {
   const peer = await connectWithHeaders({
     Host: ['a', 'b'],
     Upgrade: '',

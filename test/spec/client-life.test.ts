@@ -31,7 +31,7 @@ interface RawlyConnected {
   readonly peer: RawConnection;
 }
 
-/** Connects a client to a server that does by hand what the test tells it. */
+/** Connects a client to a server whose bytes the test writes by hand. */
 async function connectRaw(additions: Additions = {}, closeTimeoutMs = 10_000): Promise<RawlyConnected> {
   const server = await startRawServer();
   const handler = new RecordingHandler(additions);
@@ -60,7 +60,7 @@ const endings: readonly Ending[] = [
     name: 'terminate(4000, "bye")',
     end: ({ ws }) => ws.terminate(4000, 'bye'),
     code: 4000,
-    // The server repeats it.
+    // The server answers with the same reason.
     reason: 'bye',
     wasClean: true,
   },
@@ -114,7 +114,7 @@ const endings: readonly Ending[] = [
   },
 ];
 
-/** Lets a socket live: it opens, gets a message, and ends. Resolves when nothing more can come. */
+/** Opens a socket, which gets a message and ends. Resolves when no more callback can run. */
 async function live(ending: Ending): Promise<Connected> {
   const connected = await connect(
     {
@@ -337,7 +337,7 @@ test.each([1001, 2999, 5000, 1000.5, 0, -1000, 1005, 1006, NaN, Infinity, '1000'
   },
 );
 
-test('4D-037 a reason that is no text generates an error too', async () => {
+test('4D-037 a reason that is not a string generates an error too', async () => {
   const { ws } = await connect();
   expect(() => ws.terminate(1000, 5 as unknown as string)).toThrow(FourDError);
   expect(() => ws.terminate(1000, null as unknown as string)).toThrow(FourDError);
@@ -377,7 +377,7 @@ describe('4D-039', () => {
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('4D-039 nor inside a terminate() call of onOpen or onMessage', async () => {
+  test('4D-039 onTerminate does not run inside a terminate() call of onOpen or onMessage', async () => {
     const during: string[][] = [];
     const server = await startPeerServer();
     const handler: RecordingHandler = new RecordingHandler({
@@ -400,7 +400,7 @@ describe('4D-039', () => {
     expect(during).toEqual([['onOpen'], ['onOpen', 'onMessage']]);
   });
 
-  test('4D-039 nor inside a terminate() call while Connecting', async () => {
+  test('4D-039 onTerminate does not run inside a terminate() call while Connecting', async () => {
     const server = await startRawServer();
     const handler = new RecordingHandler();
     const ws = new WebSocket(server.url, handler);
@@ -412,7 +412,7 @@ describe('4D-039', () => {
     expect(await ws.ready).toBeNull();
   });
 
-  test('4D-039 nor inside a terminate() call after the connection was lost', async () => {
+  test('4D-039 onTerminate does not run inside a terminate() call after the connection was lost', async () => {
     const { ws, handler, peer } = await connect({ onError: (socket) => socket.terminate() });
     peer.cut();
     await handler.terminated;
@@ -520,7 +520,7 @@ describe('4D-046', () => {
 });
 
 describe('4D-047', () => {
-  test('4D-047 no onMessage runs after terminate() for what came in the same packet', async () => {
+  test('4D-047 no onMessage runs after terminate() for messages in the same packet', async () => {
     const { handler, peer } = await connectRaw({ onMessage: (ws) => ws.terminate() });
     peer.socket.write(Buffer.concat([text('one'), text('two'), text('three'), CLOSE_1000]));
     await peer.frames.next();
@@ -529,7 +529,7 @@ describe('4D-047', () => {
     expect(handler.messages).toEqual(['one']);
   });
 
-  test('4D-047 no onMessage runs after terminate() for what comes before the answer', async () => {
+  test('4D-047 no onMessage runs after terminate() for messages that arrive before the answer', async () => {
     const { ws, handler, peer } = await connectRaw();
     ws.terminate();
     await peer.frames.next();
@@ -591,7 +591,7 @@ describe('4D-048', () => {
     expect((await handler.terminated).code).toBe(1006);
   });
 
-  test('4D-048 a peer that sends on and on instead of an answer gains no time', async () => {
+  test('4D-048 a peer that keeps sending instead of answering does not get more time', async () => {
     const { ws, handler, peer } = await connectRaw({}, 100);
     ws.terminate();
     while (!handler.names.includes('onTerminate')) {
@@ -602,7 +602,7 @@ describe('4D-048', () => {
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
-  test('4D-048 a peer that answers and keeps TCP open does not hold up the end, which is clean', async () => {
+  test('4D-048 a peer that answers and keeps TCP open does not delay the end, which is clean', async () => {
     const { ws, handler, peer } = await connectRaw({}, 100);
     ws.terminate(4000, 'bye');
     await peer.frames.next();
@@ -616,7 +616,7 @@ describe('4D-048', () => {
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('4D-048 a paused reader does not keep the deadline from passing', async () => {
+  test('4D-048 the deadline passes also while reading is paused', async () => {
     const gate = createDeferred();
     const { ws, handler, peer } = await connectRaw({ onMessage: () => gate.promise }, 100);
     for (let i = 0; i < 100; i++) peer.socket.write(text(`message ${i}`));

@@ -13,7 +13,7 @@ import { UndiciPeer } from '../helpers/undici-peer.ts';
 
 type Connection = WebSocketConnection<unknown>;
 
-/** One connection between the library and a client of `ws`. */
+/** One connection between the library and a client of the `ws` package. */
 interface Joined {
   readonly peer: Peer;
   readonly handler: RecordingHandler;
@@ -136,10 +136,10 @@ test.each([
   ['4D-090 the codes from 3001 to 4999 go out: 4999', [4999, 'ü'], { code: 4999, reason: 'ü' }],
   ['4D-091 conn.terminate(3000, "no") closes without sending "no"', [3000, 'no'], { code: 1000, reason: '' }],
   ['4D-092 conn.terminate(1008, "no") closes with 1000 without "no"', [1008, 'no'], { code: 1000, reason: '' }],
-  ['4D-092 so does conn.terminate(1000, "no")', [1000, 'no'], { code: 1000, reason: '' }],
-  ['4D-092 so does conn.terminate(5000, "no")', [5000, 'no'], { code: 1000, reason: '' }],
-  ['4D-092 so does conn.terminate(4000.5, "no")', [4000.5, 'no'], { code: 1000, reason: '' }],
-  ['4D-092 so does conn.terminate(NaN, "no")', [NaN, 'no'], { code: 1000, reason: '' }],
+  ['4D-092 conn.terminate(1000, "no") closes with 1000 without "no"', [1000, 'no'], { code: 1000, reason: '' }],
+  ['4D-092 conn.terminate(5000, "no") closes with 1000 without "no"', [5000, 'no'], { code: 1000, reason: '' }],
+  ['4D-092 conn.terminate(4000.5, "no") closes with 1000 without "no"', [4000.5, 'no'], { code: 1000, reason: '' }],
+  ['4D-092 conn.terminate(NaN, "no") closes with 1000 without "no"', [NaN, 'no'], { code: 1000, reason: '' }],
   ['4D-093 conn.terminate(4000): the peer sees 4000 and an empty reason', [4000], { code: 4000, reason: '' }],
 ] as const)('%s', async (_, [code, message], expected) => {
   const errors = recordErrors();
@@ -180,7 +180,7 @@ test('4D-095 the peer closes without a code: 1005, no reason, no onError', async
 test.each([
   ['ends TCP without a close frame', (client: RawClient) => client.socket.end()],
   ['is reset', (client: RawClient) => client.socket.resetAndDestroy()],
-  ['goes in the middle of a message', (client: RawClient) => client.socket.end(Buffer.from('8185', 'hex'))],
+  ['ends TCP in the middle of a message', (client: RawClient) => client.socket.end(Buffer.from('8185', 'hex'))],
 ])('4D-096 the peer %s: onError, then onTerminate with code 1006', async (_, vanish) => {
   const { client, handler, conn } = await joinRaw();
   client.sendText('hello');
@@ -296,7 +296,7 @@ const ends: readonly (readonly [what: string, end: (client: RawClient, conn: Con
     },
   ],
   ['the server is terminated', (_, conn) => conn.wss.terminate()],
-  ['the server is terminated without a word', (_, conn) => conn.wss.terminate(0)],
+  ['the server is terminated without a close frame', (_, conn) => conn.wss.terminate(0)],
   [
     'the server is terminated after the connection',
     (_, conn) => {
@@ -312,7 +312,7 @@ test.each(ends)('4D-101 onTerminate runs exactly once for each connection: %s', 
   client.sendText('hello');
   await handler.nextMessage();
   end(client, conn);
-  // A peer that answers what it gets and ends.
+  // The peer answers the close frame and ends TCP.
   void client.nextFrame().then(() => client.send('88', '03e8'));
   void client.ended.then(() => client.socket.end());
   await handler.terminated;
@@ -381,7 +381,7 @@ test('4D-103 sending to other connections from onTerminate raises nothing, even 
   const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer(url)));
   peers[0]!.socket.close(1000);
   await handler.terminated;
-  // Those that stay get it.
+  // The peers that stay connected get the message.
   for (const peer of peers.slice(1)) expect(await peer.nextText()).toBe('Client disconnected');
   expect(statuses).toEqual(new Set(['Connected']));
   statuses.clear();
@@ -398,7 +398,7 @@ test('4D-103 sending to other connections from onTerminate raises nothing, even 
   }
 });
 
-test('4D-103 sending to oneself from onTerminate raises nothing either', async () => {
+test('4D-103 sending on the ended connection from onTerminate raises nothing', async () => {
   const sent = createDeferred<unknown>();
   const { peer } = await join({
     onTerminate: (ws) => {

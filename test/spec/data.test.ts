@@ -21,10 +21,10 @@ const TEXTS = [
   '\u0000\u007F\u0080\u07FF\u0800\uFFFF\u{10000}\u{10FFFF}',
 ];
 
-/** Lengths around each form of a frame's length, and around the size from which on bytes are not copied. */
+/** Payload lengths around each form of the length field, and around the size from which on bytes are not copied. */
 const LENGTHS = [1, 125, 126, 127, 16_383, 16_384, 65_535, 65_536, 300_001];
 
-/** A length for each of many messages, small ones and big ones in turn. */
+/** Returns the length of a message by its number: small and big messages in turn. */
 function lengthOf(i: number): number {
   return LENGTHS[i % LENGTHS.length]! >> (i % 5);
 }
@@ -33,7 +33,10 @@ function bytesOf(length: number): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
 }
 
-/** Takes the peer's next message and compares it. Not with toEqual, which takes its time over long buffers. */
+/**
+ * Compares the peer's next message with what is expected. Buffer.equals is used because toEqual is slow on long
+ * buffers.
+ */
 async function expectNext(peer: Peer, kind: 'text' | 'binary', expected: Buffer): Promise<void> {
   const { bytes, isBinary } = await peer.messages.next();
   expect(isBinary ? 'binary' : 'text').toBe(kind);
@@ -91,7 +94,7 @@ describe.each(sides)('on the $name side', (side) => {
     expect(await frames.atLeast(1)).toEqual(['81 c3a9e282acf09f9880']);
   });
 
-  test('4D-117 text survives both ways', async () => {
+  test('4D-117 text arrives unchanged in both directions', async () => {
     const { ws, peer, handler } = await side.connect();
     for (const text of TEXTS) {
       peer.send(text);
@@ -107,7 +110,7 @@ describe.each(sides)('on the $name side', (side) => {
     expect(await frames.atLeast(1)).toEqual(['82 00ff80c3']);
   });
 
-  test('4D-118 a view sends its own part of the memory, an ArrayBuffer all of it', async () => {
+  test('4D-118 a view sends its own part of the memory, an ArrayBuffer sends all of it', async () => {
     const { ws, frames } = await side.connectRaw();
     const memory = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer;
     ws.send(new Uint8Array(memory, 1, 3));
@@ -132,7 +135,7 @@ describe.each(sides)('on the $name side', (side) => {
     expect(await handler.nextMessage()).toBe('{"not":"parsed"}');
   });
 
-  test('4D-121 without a dataType data is a string too', async () => {
+  test('4D-121 without a dataType data is a string', async () => {
     const { peer, handler } = await side.connect();
     peer.send('hello');
     expect(await handler.nextMessage()).toBe('hello');
@@ -158,7 +161,7 @@ describe.each(sides)('on the $name side', (side) => {
     }
   });
 
-  test('4D-122 the bytes belong to the receiver: later messages leave them alone', async () => {
+  test('4D-122 later messages do not change the bytes of a received message', async () => {
     const { send, handler } = await side.connectRaw({ dataType: 'blob' });
     const payloads = Array.from({ length: 200 }, (_, i) => Buffer.alloc(100, i));
     send(...payloads.map((payload) => ['82', payload] as const));
@@ -185,7 +188,7 @@ describe.each(sides)('on the $name side', (side) => {
     }
   });
 
-  test('4D-124 with dataType "text" a binary frame that is no UTF-8 is an error, closed with 1007', async () => {
+  test('4D-124 with dataType "text" a binary frame that is not UTF-8 is an error, closed with 1007', async () => {
     const { peer, handler } = await side.connect({ dataType: 'text' });
     peer.send(hex('c328'));
     expect((await peer.closed).code).toBe(1007);
@@ -240,7 +243,7 @@ describe.each(sides)('on the $name side', (side) => {
     });
   });
 
-  test('4D-128 the error does not show the message', async () => {
+  test('4D-128 the error does not quote the message', async () => {
     const { peer, handler } = await side.connect({ dataType: 'object' });
     peer.send('{"password":"secret');
     await handler.terminated;
@@ -266,7 +269,7 @@ describe.each(sides)('on the $name side', (side) => {
     }
   });
 
-  test('4D-129 a sequence that two fragments share is valid, one that the last fragment cuts is not', async () => {
+  test('4D-129 a UTF-8 sequence that two fragments share is valid, a sequence that the last fragment cuts is not', async () => {
     const { send, frames, handler, end } = await side.connectRaw();
     send(['01', 'e2'], ['80', '82ac']);
     expect(await handler.nextMessage()).toBe('€');
@@ -470,8 +473,8 @@ describe.each(sides)('on the $name side', (side) => {
   });
 });
 
-describe('a server of the library and the WebSocket of undici, which is that of browsers', () => {
-  test('4D-117 4D-121 4D-130 texts survive both ways', async () => {
+describe('a server of the library and the WebSocket of undici, which has the interface of browsers', () => {
+  test('4D-117 4D-121 4D-130 texts arrive unchanged in both directions', async () => {
     const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
     const { url } = await startServerOf(handler);
     const peer = new UndiciPeer(url);
@@ -482,7 +485,7 @@ describe('a server of the library and the WebSocket of undici, which is that of 
     expect(handler.messages).toEqual(texts);
   });
 
-  test('4D-118 4D-122 4D-130 bytes survive both ways', async () => {
+  test('4D-118 4D-122 4D-130 bytes arrive unchanged in both directions', async () => {
     const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as Buffer) });
     const { url } = await startServerOf(handler, { dataType: 'blob' });
     const peer = new UndiciPeer(url);
@@ -496,7 +499,7 @@ describe('a server of the library and the WebSocket of undici, which is that of 
     expect(handler.messages.every((data) => Buffer.isBuffer(data))).toBe(true);
   });
 
-  test('4D-119 4D-123 objects survive both ways', async () => {
+  test('4D-119 4D-123 objects arrive unchanged in both directions', async () => {
     const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send({ echo: data }) });
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const peer = new UndiciPeer(url);
@@ -506,7 +509,7 @@ describe('a server of the library and the WebSocket of undici, which is that of 
     expect(handler.messages).toEqual([{ name: 'Ryan', tags: ['é', '😀'] }]);
   });
 
-  test('4D-128 it sees 1007 for what is no JSON', async () => {
+  test('4D-128 the client gets 1007 for a message that is not JSON', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const peer = new UndiciPeer(url);

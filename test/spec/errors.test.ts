@@ -55,7 +55,7 @@ describe('error handlers', () => {
     expect(calls).toEqual([[{ errCode: -2, message: 'in the main process', componentSignature: 'host' }]]);
   });
 
-  test('4D-163 onErrCall(fn, ek.global) catches errors of all, in the process where they happen', async () => {
+  test('4D-163 onErrCall(fn, ek.global) catches errors of all workers, each in its own worker', async () => {
     const seen: string[] = [];
     onErrCall(([item]) => seen.push(`${item!.message} ${currentProcessName()}`), ek.global);
     onTestFinished(() => onErrCall(null, ek.global));
@@ -65,7 +65,7 @@ describe('error handlers', () => {
     expect(seen).toEqual([`of a worker ${names[0]}`, `of a worker ${names[1]}`, 'of main Main process']);
   });
 
-  test('4D-163 onErrCall(fn, ek.global) can be called in a worker, and outlives it', async () => {
+  test('4D-163 onErrCall(fn, ek.global) can be called in a worker, and stays when the worker ends', async () => {
     const name = workerName();
     const calls = await runInWorker(name, () => {
       const list: ErrorItem[][] = [];
@@ -159,7 +159,7 @@ test('4D-167 tryExpr around a failing WebSocket.new gives null or undefined, cal
   expect(lastErrors()).toBeNull();
 });
 
-test('4D-167 tryExpr without any handler raises nothing either', async () => {
+test('4D-167 tryExpr without any handler raises nothing', async () => {
   const url = await refusedUrl();
   const name = workerName();
   await runInWorker(name, async () => {
@@ -168,18 +168,18 @@ test('4D-167 tryExpr without any handler raises nothing either', async () => {
   });
 });
 
-/** The other end of a connection, spoken by hand. */
+/** The other end of a connection, whose frames the test writes by hand. */
 interface RawEnd {
   nextFrame(): Promise<string>;
   sendText(text: string): void;
   sendClose(code: number): void;
-  /** Breaks the protocol, which runs onError: masked by the server, not masked by the client. */
+  /** Sends a frame with the wrong mask bit, which runs onError. */
   sendBadFrame(): void;
-  /** Ends TCP, and waits for the end of the library's side. */
+  /** Ends TCP, and waits until the library has ended its side. */
   end(): Promise<void>;
 }
 
-/** Where the handler that fails is at work. */
+/** The side of the connection that the failing handler is on. */
 interface Side {
   readonly name: string;
   /** Connects a handler of the library with a peer. */
@@ -223,7 +223,7 @@ const clientSide: Side = {
   },
 };
 
-/** How a callback fails. */
+/** Ways in which a callback fails. */
 const FAILURES: readonly { readonly how: string; readonly fail: () => unknown }[] = [
   {
     how: 'a throw',
@@ -261,7 +261,7 @@ describe('failing callbacks', () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  /** Where a report may go: the installed handlers that were called, and the console. */
+  /** Records where reports go: to the error handlers that are installed, or to the console. */
   function watchReports(installed: 'local' | 'global' | 'both' | 'none'): () => Record<string, unknown[]> {
     const local = installed === 'local' || installed === 'both' ? recordErrors() : [];
     const global = installed === 'global' || installed === 'both' ? recordErrors(ek.global) : [];
@@ -283,7 +283,7 @@ describe('failing callbacks', () => {
           const peer = await side.connect(handler);
           peer.sendText('one');
           peer.sendText('two');
-          // The close frame holds the code alone.
+          // The close frame holds only the code.
           expect(await peer.nextFrame()).toBe('88 03f3');
           await peer.end();
           expect(await handler.terminated).toMatchObject({
@@ -372,7 +372,7 @@ describe('failing callbacks', () => {
     for (const [n, handler] of handlers.entries()) {
       const client = await RawClient.open(web.HTTPPort, { path: `/?n=${n}` });
       client.sendText('hello');
-      // What has failed in onOpen or onMessage hears nothing of this.
+      // The unmasked frame runs onError, unless onOpen or onMessage has failed already.
       client.socket.write(frame('server', '81', '61'));
       await client.nextFrame();
       client.socket.end();
@@ -389,7 +389,7 @@ describe('failing callbacks', () => {
     expect(bystander.hasClosed).toBe(false);
     expect(wss.terminated).toBe(false);
     expect(serverCalls).toEqual([]);
-    // Reported are those of onError and onTerminate; the others were told to onError.
+    // Failures of onError and onTerminate are reported. The other failures went to onError.
     expect(reports()).toEqual({
       ...nothing,
       console: ['onError', 'onError', 'onTerminate', 'onTerminate'].map(failedItem),
@@ -412,7 +412,7 @@ describe('failing callbacks', () => {
     expect(mainReports()).toEqual(nothing);
   });
 
-  test('4D-168 whatever is thrown is told', async () => {
+  test('4D-168 any thrown value is passed on', async () => {
     const reports = watchReports('none');
     const values = [undefined, null, 0, 'text', Symbol('s'), Object.create(null) as object, () => 'f'];
     const { url, wss } = await startLibraryServer((_, { request }) => ({

@@ -8,10 +8,10 @@ import { type Program, startExample } from '../helpers/program.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 
-// Each example runs as a process of its own, and starting one takes its time on a busy machine.
+// Each example runs as a process of its own, which takes long to start on a busy machine.
 const options = { timeout: 30_000 };
 
-/** The `ws:` address of a server example, as soon as it has printed it. */
+/** Resolves to the `ws:` address of a server example, as soon as the example has printed it. */
 function addressOf(program: Program): Promise<string> {
   return program.printed(/ws:\/\/127\.0\.0\.1:\d+\//);
 }
@@ -20,7 +20,7 @@ async function nextObject(peer: Peer): Promise<unknown> {
   return JSON.parse(await peer.nextText());
 }
 
-/** Tries to connect: `open`, or why not. */
+/** Tries to connect. Resolves to `open`, or to the message of the error. */
 async function attempt(url: string): Promise<string> {
   return connectPeer(url).then(
     () => 'open',
@@ -63,7 +63,7 @@ describe('E2, the uppercase server', options, () => {
   test('4D-170 the uppercase server, made in a worker, answers "hello" with "HELLO" until its worker ends it', async () => {
     const program = await startExample('examples/e2-uppercase-server.ts');
     const url = await addressOf(program);
-    // The call of the worker returned before the worker ran.
+    // callWorker returned before the worker ran.
     expect(program.lines[0]).toBe('The call of the worker returned');
     const peer = await connectPeer(url);
     const other = new UndiciPeer(url);
@@ -88,7 +88,7 @@ describe('E2, the uppercase server', options, () => {
     expect(client.lines.at(-1)).toBe('Closed (1000)');
   });
 
-  test('4D-170 a busy port is told, and ends the program', async () => {
+  test('4D-170 a busy port is reported, and ends the program', async () => {
     const busy = await startPeerServer();
     const program = await startExample('examples/e2-uppercase-server.ts', { env: { PORT: String(busy.port) } });
     expect(await program.ended).toEqual({ code: 1, signal: null });
@@ -101,7 +101,7 @@ describe('E3, the address check', options, () => {
     const file = join(makeFolder(), 'addresses.txt');
     const program = await startExample('examples/e3-address-check.ts', { args: [file] });
     const url = await addressOf(program);
-    // There is no such file yet: the check fails, that client is refused, and the server goes on.
+    // The file of addresses does not exist yet: the check fails, the client is refused, and the server goes on.
     expect(await attempt(url)).toContain('500');
     await program.printed(/!!! Server error/);
     writeFileSync(file, '192.0.2.1\n');
@@ -120,13 +120,13 @@ describe('E3, the address check', options, () => {
     ]);
   });
 
-  test('4D-171 without a file of addresses 127.0.0.1 is let in', async () => {
+  test('4D-171 without a file of addresses 127.0.0.1 is accepted', async () => {
     expect(await attempt(await addressOf(await startExample('examples/e3-address-check.ts')))).toBe('open');
   });
 });
 
 describe('E4, the chat', options, () => {
-  test('4D-172 three clients: welcome, coming, talking and leaving are told to those concerned', async () => {
+  test('4D-172 three clients are told of welcome, arrivals, messages and departures', async () => {
     const program = await startExample('examples/e4-chat.ts');
     const url = await addressOf(program);
     const first = await connectPeer(url);
@@ -145,7 +145,7 @@ describe('E4, the chat', options, () => {
     ]);
     third.socket.close(1000);
     expect([await first.nextText(), await second.nextText()]).toEqual(['Client disconnected', 'Client disconnected']);
-    // Nobody heard himself.
+    // No client gets its own messages.
     expect(second.messages.all.map(({ bytes }) => bytes.toString())).not.toContain('hello from the second');
 
     program.signal('SIGINT');
@@ -154,7 +154,7 @@ describe('E4, the chat', options, () => {
       { code: 1001, reason: '' },
     ]);
     expect(await program.ended).toEqual({ code: 0, signal: null });
-    // One line: where the chat is. No error was printed, not even while all connections were closing.
+    // The only output is the address. No error was printed, not even while all connections were closing.
     expect(program.lines).toEqual([`The chat is at ${url}`]);
   });
 });
@@ -184,7 +184,7 @@ describe('E5, the headers client', options, () => {
 });
 
 describe('E6, the object chat', options, () => {
-  test('4D-175 a client of the library and one with the WebSocket of browsers talk to each other', async () => {
+  test('4D-175 a client of the library and a client with the WebSocket of browsers exchange messages', async () => {
     const program = await startExample('examples/e6-object-chat.ts');
     const url = await addressOf(program);
     const shell = await startExample('examples/chat-client.ts', { args: [url] });
@@ -223,7 +223,7 @@ describe('E6, the object chat', options, () => {
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
 
-  test('4D-175 a client that sends something else than the chat expects does no harm', async () => {
+  test('4D-175 a client that sends unexpected messages does no harm', async () => {
     const url = await addressOf(await startExample('examples/e6-object-chat.ts'));
     const peer = await connectPeer(url);
     await peer.nextText();
@@ -233,7 +233,7 @@ describe('E6, the object chat', options, () => {
 });
 
 describe('E7, the shutdown', options, () => {
-  test('4D-176 both clients end with 1000 in order of arrival, then the server, and the worker begins anew', async () => {
+  test('4D-176 both clients end with 1000 in order of arrival, then the server, and a fresh worker starts', async () => {
     const program = await startExample('examples/e7-shutdown.ts');
     expect(await program.ended).toEqual({ code: 0, signal: null });
     expect(program.lines).toEqual([
@@ -246,7 +246,7 @@ describe('E7, the shutdown', options, () => {
 });
 
 describe('E8, the page', options, () => {
-  test('4D-177 the web server serves the page, and the WebSocket of browsers works against it', async () => {
+  test('4D-177 the web server serves the page, and the WebSocket of browsers connects to it', async () => {
     const program = await startExample('examples/e8-browser-page.ts');
     const port = Number(await program.printed(/http:\/\/127\.0\.0\.1:(\d+)\//));
     const page = await requestPath(port, '/');

@@ -534,12 +534,12 @@ export const rules: readonly Rule[] = [
   {
     id: '156',
     area: 'Workers and errors',
-    statement: 'callWorker after killWorker starts a new process with fresh variables, once the old one has ended.',
+    statement: 'callWorker after killWorker starts a new worker with fresh variables, once the old worker has ended.',
   },
   {
     id: '157',
     area: 'Workers and errors',
-    statement: 'A worker that was just killed and calls itself achieves nothing.',
+    statement: 'A call that a just-killed worker sends to itself does nothing.',
   },
   { id: '158', area: 'Workers and errors', statement: 'killWorker on the main process only empties its queue.' },
   {
@@ -558,7 +558,7 @@ export const rules: readonly Rule[] = [
     id: '163',
     area: 'Workers and errors',
     statement:
-      'onErrCall(fn) catches errors of the current worker alone, with the global scope those of all; a local handler hides the global one.',
+      'onErrCall(fn) catches errors of the current worker only, with the global scope errors of all workers; a local handler hides the global handler.',
   },
   { id: '164', area: 'Workers and errors', statement: 'onErrCall("") or onErrCall(null) removes the handler.' },
   {

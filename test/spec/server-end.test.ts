@@ -14,7 +14,7 @@ import { turns } from '../helpers/turns.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 import type { ClientsWanted } from '../processes/answering-clients.ts';
 
-/** A server whose connections write down in what order they end: `1 ends`, …, `server ends`. */
+/** Starts a server that logs the order in which its connections end: `1 ends`, …, `server ends`. */
 async function startNotingServer(options: Omit<WebSocketServerOptions, 'webServer'> = {}) {
   const log: string[] = [];
   let count = 0;
@@ -30,7 +30,7 @@ async function startNotingServer(options: Omit<WebSocketServerOptions, 'webServe
   return { ...(await startLibraryServer(server, options)), server, log };
 }
 
-/** `1 ends`, …, `count ends`, `server ends` */
+/** Returns the log of connections that end in order: `1 ends`, …, `count ends`, `server ends`. */
 function inOrder(count: number): string[] {
   return [...Array.from({ length: count }, (_, i) => `${i + 1} ends`), 'server ends'];
 }
@@ -42,7 +42,7 @@ test('4D-104 terminate() sends each peer a close frame and waits for the answer 
   for (const client of clients) expect((await client.nextFrame()).slice(0, 2)).toBe('88');
   await turns(50);
   expect(clients.map(({ hasEnded }) => hasEnded)).toEqual([false, false]);
-  // The answer of one peer ends the TCP connection of that one.
+  // The answer of one peer ends the TCP connection of this peer only.
   clients[0]!.sendClose(1000);
   await clients[0]!.ended;
   await turns(50);
@@ -61,7 +61,7 @@ test('4D-104 terminate() sends each peer a close frame and waits for the answer 
     reason: undefined,
     wasClean: true,
   });
-  // Nothing but the close frame was sent.
+  // The server sent the close frame and nothing else.
   for (const client of clients) expect(client.frames.all).toEqual(['88 03e8']);
 });
 
@@ -137,7 +137,7 @@ test("4D-106 a slow peer does not delay another's onTerminate, and the server's 
   expect(log).toEqual(['2 ends', '3 ends', '1 ends', '4 ends', 'server ends']);
 });
 
-test("4D-106 the server's onTerminate waits for asynchronous ones of its connections, and runs once", async () => {
+test("4D-106 the server's onTerminate waits for asynchronous onTerminate of its connections, and runs once", async () => {
   const log: string[] = [];
   const additions: Additions = {
     onTerminate: async () => {
@@ -228,7 +228,7 @@ test('4D-109 a peer that answers in time is not affected by the timeout', async 
   await client.endInOrder();
   await server.terminated;
   expect(await server.handlers.all[0]!.terminated).toMatchObject({ code: 1000, wasClean: true });
-  // And leaves nothing behind that would keep the time.
+  // No deadline is left behind.
   expect(timers.pendingTicks).toBe(0);
 });
 
@@ -239,7 +239,7 @@ test('4D-110 terminate() with a peer that never answers keeps waiting', async ()
   await server.handlers.atLeast(1);
   wss.terminate();
   await client.nextClose();
-  // Not even a day, nor closeTimeoutMs, ends it.
+  // Neither a day nor closeTimeoutMs ends the connection.
   for (let hour = 0; hour < 24; hour++) await clock.advance(60 * 60 * 1000);
   expect(wss.terminated).toBe(false);
   expect(wss.connections.map(({ status }) => status)).toEqual(['Closing']);
@@ -252,7 +252,7 @@ test('4D-110 terminate() with a peer that never answers keeps waiting', async ()
   expect(wss.terminated).toBe(true);
 });
 
-test('4D-110 the heartbeat is what ends such a peer', async () => {
+test('4D-110 the heartbeat ends a peer that never answers', async () => {
   const clock = useFakeClock();
   const { wss, web, server } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
@@ -266,11 +266,11 @@ test('4D-110 the heartbeat is what ends such a peer', async () => {
   await server.terminated;
   expect(handler.errors[0]!.error.code).toBe('ERR_HEARTBEAT');
   expect((await handler.terminated).code).toBe(1006);
-  // No ping follows a close frame: a peer that has read that one need not answer.
+  // No ping follows the close frame, because a peer that has read a close frame need not answer pings.
   expect(client.frames.all).toEqual(['88 03e8']);
 });
 
-test('4D-110 a later terminate with a timeout hastens the end', async () => {
+test('4D-110 a later terminate() with a timeout ends the server earlier', async () => {
   const clock = useFakeClock();
   const { wss, web, server } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);
@@ -280,7 +280,7 @@ test('4D-110 a later terminate with a timeout hastens the end', async () => {
   await clock.advance(60_000);
   expect(wss.terminated).toBe(false);
   wss.terminate(1);
-  // One without does not take it back.
+  // A later terminate() without a timeout does not remove the timeout.
   wss.terminate();
   await clock.advance(1100);
   await server.terminated;
@@ -295,7 +295,7 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
   const browser = new UndiciPeer(url);
   await browser.opened;
   await server.handlers.atLeast(3);
-  // No time passes.
+  // terminate(0) needs no time: the fake clock is not advanced.
   wss.terminate(0);
   expect(((await client.closed) as NodeJS.ErrnoException).code).toBe('ECONNRESET');
   expect(client.hasEnded).toBe(false);
@@ -359,14 +359,14 @@ test('4D-114 without connections terminate() still gives onTerminate', async () 
   const { wss, server } = await startNotingServer();
   await server.opened;
   wss.terminate();
-  // Never within the call.
+  // onTerminate does not run within the call.
   expect([server.names, wss.terminated]).toEqual([['onOpen'], false]);
   await server.terminated;
   expect(server.names).toEqual(['onOpen', 'onTerminate']);
   expect(wss.terminated).toBe(true);
 });
 
-test('4D-114 also when onOpen has not run yet: it comes first', async () => {
+test('4D-114 onOpen still runs before onTerminate when it has not run yet', async () => {
   const { wss, server } = await startNotingServer();
   wss.terminate();
   expect(wss.terminated).toBe(false);
@@ -381,7 +381,7 @@ test('4D-115 stopping the web server gives onTerminate and terminated = true', a
   const wssB = WebSocketServer.new(b, { webServer: web })!;
   await Promise.all([a.opened, b.opened]);
   await web.stop();
-  // Not later: stop() is over when they are.
+  // stop() resolves only when the connections are over.
   for (const handler of [a, b]) {
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
     expect(handler.calls.all[1]!.event).toEqual({ type: 'terminate' });
@@ -390,7 +390,7 @@ test('4D-115 stopping the web server gives onTerminate and terminated = true', a
   expect([wssA.terminated, wssB.terminated]).toEqual([true, true]);
 });
 
-test('4D-116 after the stop of the web server its connections had their onTerminate', async () => {
+test('4D-116 when stop() of the web server resolves, onTerminate of all connections has run', async () => {
   const { web, url, server, log, wss } = await startNotingServer();
   const peers = [await connectPeer(url), await connectPeer(url), await connectPeer(url)];
   await web.stop();
@@ -403,7 +403,7 @@ test('4D-116 after the stop of the web server its connections had their onTermin
   expect(wss.connections).toEqual([]);
 });
 
-test('4D-116 a peer that does not answer holds up the stop for 5 s at most', async () => {
+test('4D-116 a peer that does not answer delays stop() by 5 s at most', async () => {
   const clock = useFakeClock();
   const { web, server, log } = await startNotingServer();
   const client = await RawClient.open(web.HTTPPort);

@@ -12,7 +12,7 @@ import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 
-/** What happens to a client that asks for `path`: `open`, or the HTTP status of the refusal. */
+/** Connects a client to `path`. Resolves to `open`, or to the HTTP status of the refusal. */
 async function outcomeAt(port: number, path: string): Promise<'open' | number> {
   const client = await RawClient.request(port, { path });
   const { status } = await client.answered;
@@ -20,12 +20,12 @@ async function outcomeAt(port: number, path: string): Promise<'open' | number> {
   return status === 101 ? 'open' : status;
 }
 
-/** How many sockets of this process listen. */
+/** Returns the number of listening sockets of this process. */
 function listeningCount(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
 }
 
-/** Lets one client ask, and gives what onConnection was told. */
+/** Sends one request to a server. Returns the event that onConnection got. */
 async function eventOf(request: Parameters<typeof RawClient.request>[1]): Promise<ConnectionEvent> {
   const handler = new RecordingServerHandler({ onConnection: () => null });
   const { web } = await startLibraryServer(handler);
@@ -34,12 +34,12 @@ async function eventOf(request: Parameters<typeof RawClient.request>[1]): Promis
   return handler.connectionEvents[0]!;
 }
 
-/** A message of a client. */
+/** Builds the frame of a text message of a client. */
 function text(payload: string): Buffer {
   return frame('client', '81', Buffer.from(payload, 'utf8'));
 }
 
-/** Refuses the client on /refused with what `answer` gives, and looks at all that must not happen. */
+/** Refuses the client on /refused with the result of `answer`, and checks that nothing else happens. */
 async function expectRefusal(answer: () => unknown, status: number): Promise<RecordingServerHandler> {
   const handler = new RecordingServerHandler({
     onConnection: (_, { request }) => (request.url === '/refused' ? answer() : { onMessage() {} }),
@@ -60,7 +60,7 @@ async function expectRefusal(answer: () => unknown, status: number): Promise<Rec
 
   expect(wss.connections).toBe(before);
   expect(other.hasClosed).toBe(false);
-  // The server goes on accepting.
+  // The server still accepts other clients.
   expect(await outcomeAt(web.HTTPPort, '/')).toBe('open');
   return handler;
 }
@@ -78,7 +78,7 @@ describe('creation and options', () => {
     expect(wss!.terminated).toBe(false);
   });
 
-  test('4D-050 without the option webServer it hangs on the default web server', async () => {
+  test('4D-050 without the option webServer the server uses the default web server', async () => {
     const web = webServer();
     expect((await web.start({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' })).success).toBe(true);
     onTestFinished(() => web.stop());
@@ -122,11 +122,11 @@ describe('creation and options', () => {
     expect(errors).toEqual([
       [{ errCode: -20_005, message: expect.stringContaining('onConnection') as string, componentSignature: 'HTTP' }],
     ]);
-    // No trace is left: the path is free.
+    // The failed server leaves the path free.
     expect(WebSocketServer.new(new RecordingServerHandler(), { webServer: web })).not.toBeNull();
   });
 
-  test("4D-053 it answers on the web server's host and port and opens no other port", async () => {
+  test('4D-053 the server answers on host and port of the web server and opens no other port', async () => {
     const web = await startWebServer();
     const before = listeningCount();
     expect(before).toBeGreaterThan(0);
@@ -180,7 +180,7 @@ describe('creation and options', () => {
     const handler = new RecordingServerHandler({ onOpen: () => seen.push(wss) });
     wss = WebSocketServer.new(handler, { webServer: web, dataType: 'object' });
     expect(seen).toEqual([]);
-    // Not in a microtask either: code behind an await that is already settled may assign as well.
+    // onOpen does not run in a microtask either: code behind a settled await may assign the variable, too.
     await Promise.resolve();
     expect(seen).toEqual([]);
     await handler.opened;
@@ -196,7 +196,7 @@ describe('creation and options', () => {
       return connection;
     });
     expect(await outcomeAt(web.HTTPPort, '/fail')).toBe(500);
-    // Without onError of the server the failure goes where other failures of user code go.
+    // Without onError of the server the failure is reported like other failures of user code.
     expect(errors.map(([item]) => item!.message)).toEqual(['onConnection failed: decision failed']);
     const client = await RawClient.open(web.HTTPPort);
     client.sendText('hello');
@@ -293,7 +293,7 @@ describe('creation and options', () => {
     const late = new RecordingServerHandler();
     expect(WebSocketServer.new(late, { webServer: web, path: second })).toBeNull();
     expect(errors).toEqual([[{ errCode: -10_718, message: expect.any(String) as string, componentSignature: 'HTTP' }]]);
-    // The first goes on as if nothing had happened.
+    // The first server still accepts clients.
     await RawClient.open(web.HTTPPort, { path: '/chat' });
     expect(wss.connections).toHaveLength(1);
     expect(late.names).toEqual([]);
@@ -462,7 +462,7 @@ describe('accepting', () => {
     expect(handler.errors).toEqual([]);
   });
 
-  test('4D-076 a promise of null does the same', async () => {
+  test('4D-076 a promise of null refuses the upgrade with HTTP 403 too', async () => {
     const handler = await expectRefusal(() => Promise.resolve(null), 403);
     expect(handler.errors).toEqual([]);
   });
@@ -480,7 +480,7 @@ describe('accepting', () => {
     ['a promise of an object without it', Promise.resolve({})],
   ])("4D-078 without a callable onMessage: HTTP 500, and the server's onError with one item: %s", async (_, answer) => {
     const handler = await expectRefusal(() => answer, 500);
-    // Three clients asked.
+    // Three clients sent a request.
     expect(handler.errors).toHaveLength(3);
     for (const { type, errors } of handler.errors) {
       expect(type).toBe('error');
@@ -529,7 +529,7 @@ describe('accepting', () => {
       onOpen: async (ws) => {
         order.push('onOpen');
         ws.send('from onOpen');
-        // Only a peer that has got the 101 lets this go on.
+        // onOpen goes on only when the peer has received the 101.
         await isOpenAtPeer.promise;
         order.push('onOpen is over');
       },
@@ -572,7 +572,7 @@ describe('accepting', () => {
     const isOpen = createDeferred();
     const connection = new RecordingHandler({ onOpen: () => isOpen.promise });
     const { web } = await startLibraryServer(() => connection);
-    // In the very segment of the request, so that the message is there before the server has even decided.
+    // The messages are in the segment of the request, and arrive before the server has decided.
     const client = await RawClient.open(web.HTTPPort, { behind: Buffer.concat([text('one'), text('two')]) });
     client.sendText('three');
     await turns();
@@ -602,7 +602,7 @@ describe('accepting', () => {
     const { web, wss } = await startLibraryServer(handler);
     const client = await RawClient.request(web.HTTPPort, { path: '/slow', behind: text('one') });
     client.sendText('two');
-    // Others are served meanwhile.
+    // Other clients are served meanwhile.
     await RawClient.open(web.HTTPPort);
     await turns();
     expect(client.hasAnswer).toBe(false);

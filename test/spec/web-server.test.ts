@@ -31,7 +31,7 @@ async function occupyPort(): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** Whether somebody takes TCP connections there. */
+/** Tells whether TCP connections to this port are accepted. */
 async function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
   const socket = connectTcp({ port, host });
   try {
@@ -44,7 +44,7 @@ async function isListening(port: number, host = '127.0.0.1'): Promise<boolean> {
   }
 }
 
-/** Assigns to a member as untyped code may, whatever comes of it. */
+/** Assigns to a read-only member, as untyped code may. Expects a TypeError. */
 function assign(target: object, name: string, value: unknown): void {
   expect(() => {
     (target as Record<string, unknown>)[name] = value;
@@ -60,7 +60,7 @@ test('4D-136 start() gives {success: true} without errors, and isRunning is true
   expect((await fetch(`http://127.0.0.1:${web.HTTPPort}/`)).status).toBe(404);
 });
 
-test('4D-136 the default web server starts as every other', async () => {
+test('4D-136 the default web server starts like any other', async () => {
   const web = webServer();
   expect(webServer()).toBe(web);
   expect(web.isRunning).toBe(false);
@@ -150,7 +150,7 @@ test('4D-142 HTTPPort 0 is any free port, and the property shows it while the se
 
 test('4D-142 IPAddressToListen limits the address', async () => {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list!.map(({ address }) => address));
-  // All of 127.0.0.0/8 is this machine.
+  // Every address of 127.0.0.0/8 is this machine.
   const other = addresses.find((address) => address.includes('.') && !address.startsWith('127.')) ?? '127.0.0.2';
 
   const local = await startWebServer({ IPAddressToListen: '127.0.0.1' });

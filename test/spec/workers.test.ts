@@ -22,13 +22,13 @@ import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
-/** Waits until the library has read all that the peer has sent: the protocol answers pings by itself. */
+/** Waits until the library has read everything that the peer has sent: until it has answered a ping. */
 async function arrived(peer: Peer): Promise<void> {
   peer.socket.ping();
   await once(peer.socket, 'pong');
 }
 
-/** Starts a WebSocket server that belongs to a worker, and gives its URL. */
+/** Starts a WebSocket server that belongs to a worker. Returns its URL. */
 async function startServerInWorker(
   name: string,
   handler: RecordingServerHandler,
@@ -68,7 +68,7 @@ test('4D-149 messages of one named worker run in order, never overlapping', asyn
     expected.push(`begin ${i}`, `end ${i}`);
     callWorker(name, async () => {
       log.push(`begin ${i}`);
-      // The later ones are the faster ones.
+      // Later messages are faster.
       await turns((50 - i) % 7);
       log.push(`end ${i}`);
     });
@@ -95,7 +95,7 @@ test('4D-150 worker names are case-sensitive: "A" and "a" are two workers', asyn
   const lower = upper.toLowerCase();
   const gate = createDeferred();
   const first = runInWorker(upper, () => gate.promise);
-  // A message of the same worker would wait for the gate.
+  // A message to the worker with the upper-case name would wait for the gate.
   expect(await runInWorker(lower, currentProcessName)).toBe(lower);
   gate.resolve();
   await first;
@@ -217,7 +217,7 @@ test('4D-153 inside a named worker a socket callback waits until the running mes
   gate.resolve();
   await running;
   await log.atLeast(2);
-  // And the other way round: a message waits for the running callback.
+  // A message waits for the running callback, too.
   await runInWorker(name, () => log.push('next message'));
   peer.socket.close();
   await log.atLeast(5);
@@ -288,7 +288,7 @@ test('4D-154 killWorker drops the pending messages and lets the current one fini
   killWorker(name);
   gate.resolve();
   await over.promise;
-  // The successor runs when the killed one is over: nothing of it can come any more.
+  // The successor runs when the killed worker has ended, so the killed worker cannot log any more.
   await runInWorker(name, () => void log.push('successor'));
   await turns();
   expect(log).toEqual(['begin', 'end', 'successor']);
@@ -300,7 +300,7 @@ test('4D-155 killWorker of an unknown name does nothing', async () => {
   expect(await runInWorker(name, currentProcessName)).toBe(name);
 });
 
-test('4D-156 callWorker after killWorker starts a new process with fresh variables, after the old one ended', async () => {
+test('4D-156 callWorker after killWorker starts a new worker with fresh variables, after the old worker ended', async () => {
   const name = workerName();
   const peers = await startPeerServer();
   const log: string[] = [];
@@ -363,7 +363,7 @@ test('4D-158 killWorker on the main process only empties its queue', async () =>
   gate.resolve();
   await running;
   callWorker('Main process', () => void log.push('pending'));
-  // Without a name, it is the process that calls.
+  // Without a name, killWorker applies to the calling worker or main process.
   killWorker();
   await runInWorker(1, () => void log.push('after'));
   expect(log).toEqual(['running', 'after']);
@@ -441,7 +441,7 @@ test('4D-160 when a worker ends, each onTerminate still runs once, in the worker
   await runInWorker(name, async () => {
     void new WebSocket(rawServer.url, late);
     void new WebSocket('', failed);
-    // The failure is known, and its callbacks wait for the end of this message.
+    // The client has failed by now, and its callbacks wait for the end of this message.
     await turns();
     killWorker();
   });
@@ -467,7 +467,7 @@ test("4D-161 killWorker called from the server's own onTerminate works", async (
   callWorker(name, () => (processVariables().wss as WebSocketServer).terminate());
   expect((await peer.closed).code).toBe(1000);
   await server.terminated;
-  // Sent by another process: it starts a fresh worker.
+  // A message that another worker or the main process sends starts a fresh worker.
   expect(await runInWorker(name, () => Object.keys(processVariables()))).toEqual([]);
   expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
 });

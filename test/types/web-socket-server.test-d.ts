@@ -61,7 +61,7 @@ export const own = WebSocketServer.new<Move>(
 );
 expectTypeOf(own).toEqualTypeOf<WebSocketServer<Move> | null>();
 
-// Classes; one that accepts, one that refuses, one that takes its time.
+// Server classes that accept, refuse, and decide asynchronously.
 
 class Shout {
   onOpen(ws: WebSocketConnection): void {
@@ -104,7 +104,7 @@ export const onServers = [
   WebSocketServer.new(new Door(), { webServer: createServer() }),
 ];
 
-// Accepting and refusing in own words; data of the connections.
+// accept() and refuse() with options, and the data of connections.
 
 interface User {
   readonly name: string;
@@ -149,28 +149,28 @@ export function session(connection: WebSocketConnection): void {
   connection.expiresAt = new Date();
   connection.expiresAt = Date.now();
   connection.expiresAt = undefined;
-  // @ts-expect-error -- no text
+  // @ts-expect-error -- not a string
   connection.expiresAt = '2030-01-01';
 }
 
-// What is not allowed.
+// Uses that the compiler must refuse.
 
 // @ts-expect-error -- data of another kind
 export const wrongData = accept<string, User>(new Chat(), { data: 5 });
 
-// @ts-expect-error -- a number is no body
+// @ts-expect-error -- a number is not a body
 export const wrongBody = refuse(403, 5);
 
 // @ts-expect-error -- onConnection is mandatory
 export const noDoor = WebSocketServer.new({ onOpen() {} });
 
-// @ts-expect-error -- onMessage is mandatory in what onConnection returns
+// @ts-expect-error -- the handler that onConnection returns has no onMessage
 export const noMessage = WebSocketServer.new({ onConnection: () => ({ onOpen() {} }) });
 
 // @ts-expect-error -- an unknown data type
 export const unknownDataType = WebSocketServer.new(new Door(), { dataType: 'json' });
 
-// @ts-expect-error -- a text handler behind a server of bytes
+// @ts-expect-error -- a text handler for a server of bytes
 export const wrongDoor = WebSocketServer.new(new Door(), { dataType: 'blob' });
 
 // @ts-expect-error -- an option that does not exist
@@ -202,7 +202,7 @@ export function members(wss: WebSocketServer<Move>, connection: WebSocketConnect
   connection.status = 'Closed';
   wss.terminate();
   wss.terminate(1);
-  // @ts-expect-error -- seconds are a number
+  // @ts-expect-error -- the timeout is not a number
   wss.terminate('1');
   connection.terminate();
   connection.terminate(4000, 'no');

@@ -19,7 +19,7 @@ interface Move {
 
 const url = 'ws://127.0.0.1/';
 
-// The type of event.data follows dataType, for both ways to make a socket.
+// The type of event.data follows dataType, for both ways to create a socket.
 
 export const text = [
   new WebSocket(url),
@@ -73,7 +73,7 @@ export const newObject = WebSocket.new(url, {
 });
 expectTypeOf(newObject).toEqualTypeOf<Promise<WebSocket<unknown> | null>>();
 
-// A type of the user's own: as type argument, in the parameter, or in a handler.
+// A message type of the user's own: as type argument, in the parameter, or in a handler.
 
 export const ownArgument = WebSocket.new<Move>(url, {
   dataType: 'object',
@@ -98,7 +98,7 @@ class MoveHandler {
 expectTypeOf(WebSocket.new(url, new MoveHandler())).toEqualTypeOf<Promise<WebSocket<Move> | null>>();
 expectTypeOf(new WebSocket(url, new MoveHandler())).toEqualTypeOf<WebSocket<Move>>();
 
-// Classes, with and without the interface; asynchronous and inherited callbacks; fewer parameters.
+// Handler classes with and without the interface, asynchronous and inherited callbacks, fewer parameters.
 
 class Shout implements WebSocketHandler {
   readonly #log: string[] = [];
@@ -188,7 +188,7 @@ expectTypeOf(new Mine(url).status).toEqualTypeOf<Status>();
 class MineOfMoves extends WebSocket<Move> {}
 expectTypeOf(new MineOfMoves(url, ownHandler).handler).toEqualTypeOf<WebSocketHandler<Move>>();
 
-// What is not allowed.
+// Uses that the compiler must refuse.
 
 // @ts-expect-error -- an unknown data type
 export const unknownDataType = new WebSocket(url, { dataType: 'json' });
@@ -196,25 +196,25 @@ export const unknownDataType = new WebSocket(url, { dataType: 'json' });
 class Mutable {
   dataType = 'blob';
 }
-// @ts-expect-error -- a field that any text fits in: write `readonly dataType = 'blob'`
+// @ts-expect-error -- a field of type string: write `readonly dataType = 'blob'`
 export const mutableDataType = WebSocket.new(url, new Mutable());
 
-// @ts-expect-error -- bytes that are announced cannot be a text
+// @ts-expect-error -- the handler of a "blob" socket takes a string
 export const wrongBytes = new WebSocket(url, { dataType: 'blob', onMessage: (_ws, event: MessageEvent) => event });
 
 // @ts-expect-error -- a misspelt callback in a literal
 export const misspelt = new WebSocket(url, { onmessage() {} });
 
-// @ts-expect-error -- a callback that is none
+// @ts-expect-error -- a callback that is not a function
 export const noCallback = new WebSocket(url, { onMessage: 'hello' });
 
-// @ts-expect-error -- a URL is a text
+// @ts-expect-error -- the URL is not a string
 export const noText = new WebSocket(new URL(url));
 
 // @ts-expect-error -- an option that does not exist
 export const noOption = new WebSocket(url, {}, { maxMessageSize: 5 });
 
-// @ts-expect-error -- a header that is no text
+// @ts-expect-error -- a header value that is not a string
 export const noHeader = new WebSocket(url, { headers: { 'x-a': 5 } });
 
 export function members(ws: WebSocket<Move>, handler: WebSocketHandler<Move>): void {
@@ -262,7 +262,7 @@ export function sending(ws: WebSocket): void {
   ws.terminate();
   ws.terminate(3000);
   ws.terminate(3000, 'reason');
-  // @ts-expect-error -- a code is a number
+  // @ts-expect-error -- the code is not a number
   ws.terminate('3000');
 }
 
