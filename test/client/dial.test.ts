@@ -32,7 +32,7 @@ interface Connected {
 class Caller implements DialListener {
   readonly dial: Dial;
   readonly outcomes: (Connected | FourDError)[] = [];
-  readonly #isOver = createDeferred();
+  readonly #done = createDeferred();
 
   constructor(target: Partial<DialTarget>, options: Partial<DialOptions> = {}) {
     this.dial = new Dial(
@@ -62,23 +62,23 @@ class Caller implements DialListener {
   onConnected(socket: Socket, head: Buffer, { protocol }: HandshakeAgreement): void {
     onTestFinished(() => void socket.destroy());
     this.outcomes.push({ socket, head, protocol });
-    this.#isOver.resolve();
+    this.#done.resolve();
   }
 
   onConnectFailed(error: FourDError): void {
     this.outcomes.push(error);
-    this.#isOver.resolve();
+    this.#done.resolve();
   }
 
   async connected(): Promise<Connected> {
-    await this.#isOver.promise;
+    await this.#done.promise;
     const outcome = this.outcomes[0]!;
     if (outcome instanceof FourDError) throw outcome;
     return outcome;
   }
 
   async failed(): Promise<FourDError> {
-    await this.#isOver.promise;
+    await this.#done.promise;
     const outcome = this.outcomes[0]!;
     expect(outcome).toBeInstanceOf(FourDError);
     expect(outcome).toMatchObject({ componentSignature: 'HTCL', side: 'remote', errCode: 1006 });
@@ -262,10 +262,10 @@ describe('the sockets of clients', () => {
     for (let i = 0; i < 2; i++) {
       const { socket } = await new Caller({ port, isSecure }, { tls: { ca: certificate.cert } }).connected();
       const transport = new SocketTransport(socket);
-      const heard = RecordingListener.on(transport);
+      const listener = RecordingListener.on(transport);
       transport.write([Buffer.from('echo')]);
-      await heard.until(() => heard.byteCount === 4);
-      memories.push(...heard.memories);
+      await listener.until(() => listener.byteCount === 4);
+      memories.push(...listener.memories);
     }
     expect(new Set(memories).size).toBe(1);
   });

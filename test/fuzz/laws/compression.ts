@@ -48,16 +48,16 @@ function negotiate(client: DeflateParameters, server: DeflateParameters): Deflat
 }
 
 function openEnd(role: Role, transport: MemoryTransport, agreed: DeflateParameters, thresholdBytes: number) {
-  const heard = new RecordingConnectionListener();
+  const listener = new RecordingConnectionListener();
   const connection = new Connection(transport, Buffer.alloc(0), {
     ...parseClientOptions({}).limits,
     role,
     decodesText: true,
     compression: new CompressionFactory(role, { thresholdBytes, level: 3 }).create(agreed),
   });
-  connection.start(heard);
+  connection.start(listener);
   connection.resume();
-  return { connection, heard };
+  return { connection, listener };
 }
 
 function inShort(message: string | Uint8Array): string {
@@ -126,15 +126,15 @@ export const compressionLaws: readonly Law[] = [
           if (i % 4 === 3) await turns(2);
         }
         for (const role of ['client', 'server'] as const) {
-          await ends[role].heard.until(() => ends[role].heard.events.length >= expected[role].length);
+          await ends[role].listener.until(() => ends[role].listener.events.length >= expected[role].length);
         }
         // The close frame leaves behind all messages.
         ends.client.connection.close(1000, '', 10_000);
         for (const role of ['client', 'server'] as const) {
-          const { heard } = ends[role];
-          await heard.untilTerminated();
-          expect(heard.events.filter((event) => /^(?:text|bytes)/.test(event))).toEqual(expected[role]);
-          expect(heard.errors).toEqual([]);
+          const { listener } = ends[role];
+          await listener.untilTerminated();
+          expect(listener.events.filter((event) => /^(?:text|bytes)/.test(event))).toEqual(expected[role]);
+          expect(listener.errors).toEqual([]);
         }
       },
     ),
