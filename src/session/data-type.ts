@@ -3,10 +3,10 @@ import { isAnyArrayBuffer } from 'node:util/types';
 import { type ComponentSignature, type ErrorCode, FourDError, textOfThrown } from '../errors.ts';
 import { isThenable } from '../workers/worker.ts';
 
-/** In which form messages arrive: `"text"` a string, `"blob"` bytes, `"object"` what JSON.parse makes of them. */
+/** The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse. */
 export type DataType = 'text' | 'blob' | 'object';
 
-/** What `send` takes: text, bytes, or an object or array that goes out as JSON. */
+/** A message for `send`: a string, bytes, or an object or array that is sent as JSON. */
 export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
 
 /** How one message is sent. */

@@ -38,8 +38,7 @@ export function lastErrors(): readonly ErrorItem[] | null {
  * Evaluates an expression, and keeps every error of it: generated errors and exceptions alike.
  *
  * @returns the value; undefined when the expression threw or rejected; the failing value (null or undefined) of a call
- * in
- *   it that generated an error. The error items are in {@link lastErrors}.
+ *   in the expression that generated an error. The error items are in {@link lastErrors}.
  * @see the 4D command Try
  */
 export function tryExpr<T>(expression: () => Promise<T>): Promise<T | undefined>;

@@ -15,9 +15,7 @@ export interface TryScope {
   isOver: boolean;
 }
 
-/**
- * The worker in which code runs, and the `tryExpr` around the code. The context follows the code across every await.
- */
+/** The worker in which code runs, and the `tryExpr` around it. The context follows the code across every await. */
 export interface ExecutionContext {
   readonly worker: Worker;
   readonly tryScope: TryScope | undefined;
@@ -134,7 +132,7 @@ export class Worker {
     if (this.isEnding) this.#schedule();
   }
 
-  /** Drops the messages that wait, and ends the worker: the current task may finish, then the resources are closed. */
+  /** Drops waiting messages. A named worker then ends: its current task finishes, and its resources are closed. */
   kill(): void {
     const tasks = this.#tasks;
     this.#tasks = new Queue();

@@ -13,7 +13,7 @@ export interface PeerMessage {
   readonly isBinary: boolean;
 }
 
-/** What the peer saw at the end of a connection. */
+/** Close code and reason that the peer saw at the end of a connection. */
 export interface PeerClose {
   readonly code: number;
   readonly reason: string;

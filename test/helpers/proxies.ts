@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { SelfSigned } from './certificate.ts';
 import { listen } from './transport-pairs.ts';
 
-/** What a client asked a proxy for. */
+/** A request of a client to a proxy. */
 export interface ProxyRequest {
   readonly target: string;
   readonly authorization?: string | undefined;
