@@ -139,6 +139,20 @@ export const errorTable = {
     cause: 'callback',
     meaning: 'A callback of your handler threw or rejected: see cause.',
   },
+  ERR_MESSAGE_DETACHED: {
+    errCode: 1011,
+    closeCode: 1011,
+    cause: 'invalid',
+    meaning:
+      'The bytes of a large message were transferred, resized or put out of bounds after send() and before they had left. Send a copy, or await drained() first.',
+  },
+  ERR_COMPRESSION_FAILED: {
+    errCode: 1011,
+    closeCode: 1011,
+    cause: 'limit',
+    meaning:
+      'A message cannot be compressed or inflated because zlib failed, for example for want of memory: see cause.',
+  },
   ERR_BUFFER_FULL: {
     errCode: 1013,
     closeCode: 1013,

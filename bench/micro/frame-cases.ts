@@ -130,6 +130,8 @@ class ScratchOutput {
 
   append(): void {}
 
+  appendBorrowed(): void {}
+
   appendShared(): void {}
 
   clear(): void {

@@ -10,7 +10,7 @@ import { ClosingState, type Ending, type ClosingListener } from './closing-state
 import { SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor.ts';
-import { WriteBatch } from './write-batch.ts';
+import { WriteBatch, type WriteBatchListener } from './write-batch.ts';
 
 const NO_PAYLOAD = Buffer.alloc(0);
 
@@ -62,7 +62,7 @@ export interface ConnectionListener {
  *
  * @remarks Only this file knows both the transport and the protocol.
  */
-export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer {
+export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer, WriteBatchListener {
   readonly #transport: Transport;
   #listener!: ConnectionListener;
   readonly #options: ConnectionOptions;
@@ -86,7 +86,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#transport = transport;
     this.#head = head;
     this.#options = options;
-    this.#batch = new WriteBatch(transport);
+    this.#batch = new WriteBatch(transport, this);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
     this.#monitor = new PeerMonitor(this, options);
   }
@@ -143,13 +143,15 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
    * Sends a message.
    *
    * @param data - a string for a text message, bytes for a binary one (see {@link ProtocolConnection.sendBinary} for
-   *   how long they must not change), or a message that many connections share
+   *   when they are copied), or a message that many connections share
    * @param isDroppable - whether the message may be dropped while it waits, when `bufferPolicy` is `'drop-oldest'`
    */
   send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable = false): SendStatus {
     if (this.#protocol.isClosing) return 'dropped';
     if (this.isBlocked) return this.#sendBlocked(data, compress, isDroppable);
     this.#write(data, compress);
+    // The message may have filled the batch, and the memory of an earlier message may be gone.
+    if (this.#protocol.isClosing) return 'dropped';
     return this.#protocol.waitingBytes === 0 ? 'sent' : 'queued';
   }
 
@@ -315,6 +317,22 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     else this.#protocol.fail(error);
   }
 
+  // WriteBatchListener
+
+  onMessageDetached(hasBegun: boolean): void {
+    // No frame can follow a part of one.
+    if (hasBegun) this.#batch.close();
+    this.fail(
+      new FourDError(
+        'ERR_MESSAGE_DETACHED',
+        'cannot send: the bytes of a large message were transferred, resized or put out of bounds before they were ' +
+          'sent; send a copy, or await drained() first',
+        { componentSignature: this.component },
+      ),
+    );
+    if (hasBegun) this.#transport.destroy();
+  }
+
   // ClosingListener
 
   onCloseTimeout(): void {
@@ -364,8 +382,9 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#backlog ??= new SendBacklog();
     const isBytes = Buffer.isBuffer(data);
     const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
-    // A small message is copied, as framing would do, so that the caller may change its bytes after the call.
-    const ownData = isBytes && bytes < LARGE_PAYLOAD_BYTES ? Buffer.from(data) : data;
+    // The bytes are copied where framing would copy them: all of a client, and short ones of a server.
+    const isCopied = isBytes && (this.#options.role === 'client' || bytes < LARGE_PAYLOAD_BYTES);
+    const ownData = isCopied ? Buffer.from(data) : data;
     this.#backlog.push({ data: ownData, compress, bytes }, isDroppable);
     return 'queued';
   }
@@ -390,6 +409,10 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
       if (stopsWhenBlocked && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
       const message = backlog.shift();
       if (message === undefined) break;
+      if (Buffer.isBuffer(message.data) && message.data.length !== message.bytes) {
+        this.onMessageDetached(false);
+        return;
+      }
       this.#write(message.data, message.compress);
     }
     this.#backlog = undefined;

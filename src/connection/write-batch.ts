@@ -1,6 +1,7 @@
 import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
+import { BorrowedFrame, MAX_PIECE_BYTES } from './borrowed-frame.ts';
 import { forgetSharedFrames, SharedFrames } from './shared-frames.ts';
 import { copyOutOfArena, WriteArena } from './write-arena.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -11,11 +12,13 @@ import type { Transport } from '../transport/transport.ts';
  */
 const MIN_BUFFER_BYTES = 16_384;
 /** Size of buffers for large messages, which stay out of the arena: a slow write would retain all slabs of its turn. */
-const LARGE_BUFFER_BYTES = 65_536 + 128;
+const LARGE_BUFFER_BYTES: number = MAX_PIECE_BYTES + 128;
 /** Large buffers kept for the next message: 4 MiB. */
 const MAX_FREE_LARGE_BUFFERS = 64;
 /** Longer shared frames are written as pieces of their own; copying a shorter one is cheaper than one more piece. */
 const MAX_COPIED_FRAME_BYTES = 4096;
+/** Pieces of large frames that are copied and handed to the transport in one write. */
+const MAX_PIECES_PER_WRITE = 16;
 /** A batch of this size is written at once, so that a long turn does not collect ever more memory. */
 const MAX_BATCH_BYTES = 65_536;
 
@@ -40,6 +43,19 @@ function flushAll(): void {
   forgetSharedFrames();
 }
 
+// No immediate runs after process.exit(): what was sent in the same turn is handed to the kernel here, as far as it takes it.
+process.on('exit', flushAll);
+
+/** Hears that a batch cannot send what it was given. */
+export interface WriteBatchListener {
+  /**
+   * The memory of a large message is gone. The batch has dropped the message, and all that was written behind it.
+   *
+   * @param hasBegun - whether a part of its frame was handed to the transport, so that no other frame can follow
+   */
+  onMessageDetached(hasBegun: boolean): void;
+}
+
 /**
  * Collects what is written to one transport and hands it over in one write at the end of the turn.
  *
@@ -49,11 +65,14 @@ function flushAll(): void {
  */
 export class WriteBatch implements FrameOutput {
   readonly #transport: Transport;
+  readonly #listener: WriteBatchListener;
   /**
    * Finished pieces, which leave before the content of {@link buffer}. Undefined for none, as in an idle connection.
    */
-  #pieces: Buffer[] | undefined;
+  #pieces: (Buffer | BorrowedFrame)[] | undefined;
   #pieceBytes = 0;
+  /** Whether some of the pieces are {@link BorrowedFrame}s. */
+  #hasBorrowedFrames = false;
   /** Small frames that other batches share. They follow {@link #pieces}; {@link buffer} holds nothing meanwhile. */
   #sharedFrames: SharedFrames | undefined;
   /** A slab of the arena, or a buffer of this batch alone. */
@@ -70,8 +89,9 @@ export class WriteBatch implements FrameOutput {
   #isClosed = false;
   #endsAfterFlush = false;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, listener: WriteBatchListener) {
     this.#transport = transport;
+    this.#listener = listener;
   }
 
   get buffer(): Buffer {
@@ -106,6 +126,16 @@ export class WriteBatch implements FrameOutput {
   append(bytes: Buffer): void {
     this.#finishPiece();
     this.#addPiece(bytes);
+    this.#onGrown();
+  }
+
+  appendBorrowed(header: Buffer, payload: Buffer): void {
+    this.#finishPiece();
+    const frame = new BorrowedFrame(header, payload);
+    this.#pieces ??= [];
+    this.#pieces.push(frame);
+    this.#pieceBytes += frame.remainingBytes;
+    this.#hasBorrowedFrames = true;
     this.#onGrown();
   }
 
@@ -146,7 +176,8 @@ export class WriteBatch implements FrameOutput {
       return;
     }
     if (this.#collectedBytes > 0) this.#write();
-    if (this.#endsAfterFlush) {
+    // A large frame may wait for the transport, and the end of the stream behind it.
+    if (this.#endsAfterFlush && this.#collectedBytes === 0) {
       this.#endsAfterFlush = false;
       this.#transport.end();
     }
@@ -155,16 +186,59 @@ export class WriteBatch implements FrameOutput {
   #write(): void {
     const buffer = this.#buffer;
     this.#finishPiece();
+    if (this.#hasBorrowedFrames) {
+      this.#writeBorrowed();
+      return;
+    }
     this.#bytesWritten += this.#pieceBytes;
     // Bytes behind a full transport may wait for long: as parts of slabs, a few of them would keep a whole slab each
     // time.
     if (this.#transport.bufferedBytes > 0) this.#copyOutOfSlabs();
-    const hasLeft = this.#transport.write(this.#pieces ?? []);
+    const hasLeft = this.#transport.write((this.#pieces ?? []) as Buffer[]);
     if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
     this.#clear();
-    if (hasLeft && buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
-      freeLargeBuffers.push(buffer);
+    if (hasLeft) recycleBuffer(buffer);
+  }
+
+  /** Writes pieces among which are borrowed frames, until the transport is blocked. */
+  #writeBorrowed(): void {
+    // Pieces behind a borrowed frame may wait for long.
+    this.#moveOutOfSlabs();
+    const pieces = this.#pieces as (Buffer | BorrowedFrame)[];
+    let next = 0;
+    while (next < pieces.length && !this.#transport.isBlocked && !this.#isClosed) {
+      const ready: Buffer[] = [];
+      const copies: Buffer[] = [];
+      let detached: BorrowedFrame | undefined;
+      while (next < pieces.length && copies.length < MAX_PIECES_PER_WRITE) {
+        const piece = pieces[next] as Buffer | BorrowedFrame;
+        if (piece instanceof BorrowedFrame) {
+          detached = piece.isIntact ? undefined : piece;
+          if (detached !== undefined) break;
+          const copy = allocateBuffer(LARGE_BUFFER_BYTES);
+          copies.push(copy);
+          ready.push(copy.subarray(0, piece.copyNext(copy)));
+          if (piece.remainingBytes > 0) continue;
+        } else ready.push(piece);
+        next++;
+      }
+      if (ready.length > 0) this.#hand(ready, copies);
+      if (detached !== undefined) {
+        this.#clear();
+        this.#listener.onMessageDetached(detached.hasBegun);
+        return;
+      }
     }
+    if (next === pieces.length) this.#clear();
+    else pieces.splice(0, next);
+  }
+
+  #hand(pieces: readonly Buffer[], copies: readonly Buffer[]): void {
+    let byteCount = 0;
+    for (const { length } of pieces) byteCount += length;
+    this.#bytesWritten += byteCount;
+    this.#pieceBytes -= byteCount;
+    if (this.#transport.write(pieces)) copies.forEach(recycleBuffer);
   }
 
   get #collectedBytes(): number {
@@ -252,12 +326,13 @@ export class WriteBatch implements FrameOutput {
   #copyOutOfSlabs(): void {
     if (!this.#hasSlabPieces) return;
     this.#hasSlabPieces = false;
-    this.#pieces = this.#pieces?.map(copyOutOfArena);
+    this.#pieces = this.#pieces?.map((piece) => (piece instanceof BorrowedFrame ? piece : copyOutOfArena(piece)));
   }
 
   #clear(): void {
     this.#pieces = undefined;
     this.#pieceBytes = 0;
+    this.#hasBorrowedFrames = false;
     this.#sharedFrames = undefined;
     this.#hasSlabPieces = false;
     this.#resetBuffer();
@@ -268,6 +343,13 @@ export class WriteBatch implements FrameOutput {
     this.#isSlab = false;
     this.#startOffset = 0;
     this.#endOffset = 0;
+  }
+}
+
+/** Keeps a large buffer, which nobody reads any more, for the next large message. */
+function recycleBuffer(buffer: Buffer): void {
+  if (buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
+    freeLargeBuffers.push(buffer);
   }
 }
 

@@ -1,6 +1,12 @@
 import { constants, deflateRaw, deflateRawSync, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import type { Role } from '../protocol/constants.ts';
-import type { Compression, Deflater, Inflater, TransformDone } from '../protocol/compression.ts';
+import {
+  type Compression,
+  type Deflater,
+  type Inflater,
+  NOT_COMPRESSED,
+  type TransformDone,
+} from '../protocol/compression.ts';
 import type { DeflateParameters } from '../handshake/permessage-deflate.ts';
 import { Queue } from '../base/queue.ts';
 
@@ -34,8 +40,6 @@ const MIN_UNPOOLED_BYTES = 4096;
 /** The end of each message, which the sender does not send (RFC 7692 section 7.2.1). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 const EMPTY = Buffer.alloc(0);
-const NOT_SMALLER = new Error('the message does not get smaller');
-const WINDOW_TOO_SMALL = new Error('zlib cannot compress with a window of 256 bytes');
 
 /**
  * Creates the compression of connections with node:zlib.
@@ -126,7 +130,8 @@ class ZlibDeflater implements Deflater {
   deflate(payload: Buffer, done: TransformDone): void {
     const history = this.#history;
     if (this.#windowBits < 9) {
-      done(WINDOW_TOO_SMALL, EMPTY);
+      // zlib cannot compress with a window of 256 bytes.
+      done(NOT_COMPRESSED, EMPTY);
       return;
     }
     const seenBytes = payload.length + (history?.bytes.length ?? 0);
@@ -141,10 +146,12 @@ class ZlibDeflater implements Deflater {
     };
     const finish: TransformDone = (error, result) => {
       if (error !== undefined) done(error, EMPTY);
-      else if (result.length - TAIL.length >= payload.length) done(NOT_SMALLER, EMPTY);
+      else if (result.length - TAIL.length >= payload.length) done(NOT_COMPRESSED, EMPTY);
       else {
-        history?.add(payload);
-        done(undefined, result.subarray(0, -TAIL.length));
+        report(done, () => {
+          history?.add(payload);
+          return result.subarray(0, -TAIL.length);
+        });
       }
     };
     if (payload.length <= MAX_SYNC_DEFLATE_BYTES) runSync(() => deflateRawSync(payload, options), finish, EMPTY);
@@ -203,8 +210,10 @@ class ZlibInflater implements Inflater {
       } else if (leftBytes < 0) {
         done(new RangeError('the message is longer than the limit'), EMPTY);
       } else if (engine.bytesWritten >= input.length) {
-        history?.add(buffer);
-        done(undefined, earlierResults.length === 0 ? trimMemory(buffer) : Buffer.concat([...earlierResults, buffer]));
+        report(done, () => {
+          history?.add(buffer);
+          return earlierResults.length === 0 ? trimMemory(buffer) : Buffer.concat([...earlierResults, buffer]);
+        });
       } else if (earlierResults.length === MAX_STREAMS) {
         done(new Error(`more than ${MAX_STREAMS} deflate streams in one message`), EMPTY);
       } else {
@@ -255,6 +264,18 @@ function trimMemory(result: Buffer): Buffer {
   return copy;
 }
 
+/** Reports a result that is still to be made. Memory that cannot be had for it is an error of this one transform. */
+function report(done: TransformDone, make: () => Buffer): void {
+  let result: Buffer = EMPTY;
+  let error: Error | undefined;
+  try {
+    result = make();
+  } catch (thrown) {
+    error = thrown as Error;
+  }
+  done(error, result);
+}
+
 /**
  * Runs a transform synchronously. `done` runs outside of the try, so that its errors do not count as errors of zlib.
  */
@@ -281,11 +302,17 @@ function runInPool<T>(
 ): void {
   const start = (): void => {
     runningTransforms++;
-    transform((error, result) => {
+    const end = (error: Error | undefined, result: T): void => {
       runningTransforms--;
       waitingTransforms.shift()?.();
-      done(error ?? undefined, error === null ? result : nothing);
-    });
+      done(error, result);
+    };
+    try {
+      transform((error, result) => end(error ?? undefined, error === null ? result : nothing));
+    } catch (thrown) {
+      // zlib throws when it has no memory to begin with.
+      end(thrown as Error, nothing);
+    }
   };
   if (runningTransforms < MAX_TRANSFORMS) start();
   else waitingTransforms.push(start);

@@ -6,13 +6,17 @@
 /** Receives the result of one deflate or inflate. Called exactly once, within the call or later. */
 export type TransformDone = (error: Error | undefined, result: Buffer) => void;
 
+/** The error of a deflater that leaves a message uncompressed, because compression would not make it smaller. */
+export const NOT_COMPRESSED: Error = new Error('the message does not get smaller');
+
 /** Compresses whole messages, one at a time. */
 export interface Deflater {
   /** True when a result depends on the message alone, so that many connections can send the same result. */
   readonly isShared: boolean;
   /**
-   * Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). After an error the
-   * message is sent uncompressed, so the failed call must not have changed the state of the deflater.
+   * Compresses `payload` and drops the four bytes 00 00 ff ff at the end (RFC 7692 section 7.2.1). After the
+   * error {@link NOT_COMPRESSED} the message is sent uncompressed, so the call must not have changed the state of the
+   * deflater. Any other error ends the connection.
    */
   deflate(payload: Buffer, done: TransformDone): void;
 }

@@ -1,4 +1,4 @@
-import type { Deflater, TransformDone } from './compression.ts';
+import { type Deflater, NOT_COMPRESSED, type TransformDone } from './compression.ts';
 import { FIN_BIT, RSV1_BIT } from './constants.ts';
 import type { PreparedMessage } from './prepared-message.ts';
 import { Queue } from '../base/queue.ts';
@@ -18,6 +18,8 @@ export interface DeflateListener {
   onDeflated(firstByte: number, payload: Buffer): void;
   /** All messages have been reported, so our close frame can be sent. */
   onDeflatedClose(payload: Buffer): void;
+  /** A message cannot be compressed, so that no message behind it can be sent. The queue is cleared. */
+  onDeflateFailed(error: Error): void;
   /** The queue is empty again, after a message was deflated asynchronously. */
   onAllDeflated(): void;
 }
@@ -91,9 +93,14 @@ export class DeflateQueue {
         if (this.#isCleared) return;
         this.#waitingBytes -= payload.length;
         if (error === undefined) this.#listener.onDeflated(FIN_BIT | RSV1_BIT | opcode, result);
-        // A message that cannot be compressed is sent uncompressed: RFC 7692 section 6 allows both for each message.
-        else this.#listener.onDeflated(FIN_BIT | opcode, payload);
-        if (!isLooping) this.#deflateAll(false);
+        // RFC 7692 section 6 allows an uncompressed message at any time. A broadcast uses that also when zlib fails, because
+        // the failure is not that of any one receiver.
+        else if (error === NOT_COMPRESSED || shared !== undefined) this.#listener.onDeflated(FIN_BIT | opcode, payload);
+        else {
+          this.clear();
+          this.#listener.onDeflateFailed(error);
+        }
+        if (!isLooping && !this.#isCleared) this.#deflateAll(false);
       };
       if (shared !== undefined && this.#deflater.isShared) shared.deflate(this.#deflater, done);
       else this.#deflater.deflate(payload, done);

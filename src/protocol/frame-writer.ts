@@ -17,8 +17,15 @@ const MAX_PIECE_BYTES = 65_536;
  * @param firstByte - FIN, RSV bits and opcode
  * @param payload - copied when masked or shorter than {@link LARGE_PAYLOAD_BYTES}, otherwise sent without a copy
  * @param isMasked - true for the frames of a client (RFC 6455 section 5.3)
+ * @param isBorrowed - true when the payload is memory of the user
  */
-export function writeFrame(output: FrameOutput, firstByte: number, payload: Buffer, isMasked: boolean): void {
+export function writeFrame(
+  output: FrameOutput,
+  firstByte: number,
+  payload: Buffer,
+  isMasked: boolean,
+  isBorrowed = false,
+): void {
   if (isMasked) {
     writeMaskedFrame(output, firstByte, payload, nextMaskingKey());
     return;
@@ -27,8 +34,12 @@ export function writeFrame(output: FrameOutput, firstByte: number, payload: Buff
   if (payload.length >= LARGE_PAYLOAD_BYTES) {
     const header = Buffer.allocUnsafe(headerBytes);
     writeFrameHeader(header, 0, firstByte, payload.length, undefined);
-    output.append(header);
-    output.append(payload);
+    if (isBorrowed) {
+      output.appendBorrowed(header, payload);
+    } else {
+      output.append(header);
+      output.append(payload);
+    }
     return;
   }
   const offset = output.reserve(headerBytes + payload.length);

@@ -161,7 +161,12 @@ export class MessageAssembler implements PartialMessageHolder {
     (this.#inflater as Inflater).inflate(compressed, maxMessageBytes, (error, result) => {
       this.#listener.onInflated(() => {
         if (error instanceof RangeError) this.#refuseSize(undefined);
-        else if (error !== undefined) {
+        else if (error !== undefined && isOutOfMemory(error)) {
+          this.#refuse('ERR_COMPRESSION_FAILED', `cannot inflate a message: ${error.message}`, {
+            cause: error,
+            side: 'local',
+          });
+        } else if (error !== undefined) {
           this.#refuse('ERR_INVALID_COMPRESSED_DATA', `invalid compressed data: ${error.message}`, { cause: error });
         } else if (isText) this.#deliver(result, 0, result.length, true, false);
         else this.#listener.onAssembledMessage(result, false);
@@ -219,4 +224,10 @@ function growBytes(buffer: Buffer | undefined, neededBytes: number, announcedByt
   const trustedBytes = Math.min(announcedBytes, MAX_FIRST_BUFFER_BYTES);
   // A buffer for a part of the announced size made a message of 1 MiB be copied once more when its last piece arrived.
   return neededBytes * MAX_ADVANCE < trustedBytes ? grownBytes : Math.max(grownBytes, trustedBytes);
+}
+
+/** Whether zlib failed for want of memory, which is not the peer's mistake. */
+function isOutOfMemory(error: Error): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return code === 'Z_MEM_ERROR' || code === 'ERR_ZLIB_INITIALIZATION_FAILED';
 }

@@ -25,18 +25,18 @@ export class PreparedMessage {
   constructor(data: string | Buffer) {
     const isText = typeof data === 'string';
     this.opcode = isText ? OPCODE_TEXT : OPCODE_BINARY;
-    this.payload = isText ? Buffer.from(data, 'utf8') : data;
+    if (isText) {
+      this.payload = Buffer.from(data, 'utf8');
+      return;
+    }
+    // The bytes are memory of the user, and most receivers need the frame: one copy serves as both.
+    this.#frame = buildFrame(this.opcode, data);
+    this.payload = this.#frame.subarray(this.#frame.length - data.length);
   }
 
   /** The whole uncompressed frame, which must never change. */
   get frame(): Buffer {
-    if (this.#frame === undefined) {
-      const { length } = this.payload;
-      const headerBytes = frameHeaderBytes(length, false);
-      this.#frame = Buffer.allocUnsafeSlow(headerBytes + length);
-      writeFrameHeader(this.#frame, 0, FIN_BIT | this.opcode, length, undefined);
-      this.payload.copy(this.#frame, headerBytes);
-    }
+    this.#frame ??= buildFrame(this.opcode, this.payload);
     return this.#frame;
   }
 
@@ -56,6 +56,14 @@ export class PreparedMessage {
       });
     }
   }
+}
+
+function buildFrame(opcode: number, payload: Buffer): Buffer {
+  const headerBytes = frameHeaderBytes(payload.length, false);
+  const frame = Buffer.allocUnsafeSlow(headerBytes + payload.length);
+  writeFrameHeader(frame, 0, FIN_BIT | opcode, payload.length, undefined);
+  payload.copy(frame, headerBytes);
+  return frame;
 }
 
 /** The text that any connection sent last, and its message once the text has been sent twice in a row. */

@@ -19,7 +19,7 @@ import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './de
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import type { ProtocolSink } from './sink.ts';
-import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './frame-writer.ts';
+import { SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './frame-writer.ts';
 
 /** The options of a {@link ProtocolConnection}. */
 export interface ProtocolOptions extends MessageLimits {
@@ -137,15 +137,16 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   /**
    * Sends a binary message. Does nothing once the connection is closing.
    *
-   * @param bytes - copied when shorter than 16 KiB; longer bytes must not change until they have been sent
+   * @param bytes - copied at the call. A server copies uncompressed bytes from 16 KiB on piece by piece, when the output
+   *   takes them
    */
   sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#state !== 'open') return;
     const compresses = this.#compresses(bytes.length, compress);
     if (compresses || this.#isDeflating) {
-      const payload = bytes.length < LARGE_PAYLOAD_BYTES ? Buffer.from(bytes) : bytes;
-      this.#sendInOrder({ opcode: OPCODE_BINARY, payload, compresses, shared: undefined });
-    } else this.#writeFrame(FIN_BIT | OPCODE_BINARY, bytes);
+      // The bytes wait, or another thread reads them: the user may change them meanwhile, or give their memory away.
+      this.#sendInOrder({ opcode: OPCODE_BINARY, payload: Buffer.from(bytes), compresses, shared: undefined });
+    } else writeFrame(this.#output, FIN_BIT | OPCODE_BINARY, bytes, this.#isClient, true);
   }
 
   /** Sends a message that other connections send too. Only for servers. Does nothing once the connection is closing. */
@@ -303,6 +304,12 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   onDeflatedClose(payload: Buffer): void {
     this.#writeClose(payload);
+  }
+
+  onDeflateFailed(cause: Error): void {
+    const message = `cannot compress a message: ${cause.message}`;
+    const componentSignature = this.#isClient ? 'HTCL' : 'HTTP';
+    this.fail(new FourDError('ERR_COMPRESSION_FAILED', message, { componentSignature, cause }));
   }
 
   onAllDeflated(): void {

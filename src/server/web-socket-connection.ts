@@ -133,7 +133,9 @@ export class WebSocketConnection<T = string, Data = unknown> {
    * Closed nothing is sent and no error raised. When more than `maxBufferedBytes` wait, the connection ends with 1013.
    * A Blob, Map, Set, Error or the like is refused, because its JSON is `{}`: pass `await blob.arrayBuffer()`,
    * `[...map]`, or an object of your own.
-   * @param message - bytes shorter than 16 KiB are copied; longer ones must not change until they have left
+   * @param message - bytes are copied at the call when shorter than 16 KiB or compressed. Longer bytes are copied in pieces
+   *   of 64 KiB when they leave: changing them before changes this message alone, transferring or shrinking their memory
+   *   ends the connection with `ERR_MESSAGE_DETACHED`
    * @param options - `compress`: see {@link SendOptions}
    * @returns `'sent'` when the message leaves with this turn of the event loop; `'queued'` when it waits because the
    *   peer does not keep up, or because it takes long to compress: await {@link drained} before sending much more;

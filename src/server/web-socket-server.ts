@@ -159,7 +159,7 @@ export class WebSocketServer<T = string, Data = unknown> {
    * Sends a message to all connections, as {@link WebSocketConnection.send} does to one. The message is converted,
    * framed and compressed only once.
    *
-   * @param message - bytes must not change before they have left
+   * @param message - bytes are copied at the call
    * @param options - `except`: one or several connections that do not get the message; `compress`: see
    *   {@link SendOptions}
    * @returns the number of connections that the message was sent to

@@ -86,12 +86,17 @@ export function toWire(message: unknown, componentSignature: ComponentSignature)
   if (typeof message === 'string') return message;
   let opaqueName: string | undefined;
   try {
-    // The memory of an empty Buffer may have been transferred away: Buffer.from on the next line throws then.
+    // The memory of an empty Buffer may have been transferred or shrunk: the check of views finds out.
     if (Buffer.isBuffer(message) && message.length > 0) return message;
-    if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    if (ArrayBuffer.isView(message)) {
+      if (message.byteLength === 0) checkInBounds(message);
+      return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    }
     // Unlike instanceof, isAnyArrayBuffer knows the buffers of another realm (node:vm, Jest).
     if (isAnyArrayBuffer(message)) return Buffer.from(message);
     if (typeof message === 'object' && message !== null && !isThenable(message)) {
+      const problem = describeStream(message);
+      if (problem !== undefined) throw new TypeError(problem);
       const json = JSON.stringify(message) as string | undefined;
       if (json === '{}') opaqueName = nameOfOpaque(message);
       if (json !== undefined && opaqueName === undefined) return json;
@@ -103,6 +108,40 @@ export function toWire(message: unknown, componentSignature: ComponentSignature)
   throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaqueName)}`, {
     componentSignature,
   });
+}
+
+/**
+ * Checks that the memory of an empty view was not transferred, and not shrunk so that the view is out of bounds.
+ *
+ * @throws TypeError, as any method of a typed array does for such a view
+ */
+function checkInBounds(view: ArrayBufferView): void {
+  // The byteLength of a DataView throws by itself.
+  if (!(view instanceof DataView)) typedArrayKeys.call(view);
+}
+
+const typedArrayKeys = (Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array).keys as (
+  this: ArrayBufferView,
+) => unknown;
+
+/**
+ * Tells what to pass instead of an object whose content comes later or piece by piece.
+ *
+ * @returns undefined for an object that holds its content, and for one whose `toJSON` gives it
+ */
+function describeStream(message: object): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(message);
+  if (prototype === Object.prototype || prototype === null || Array.isArray(message)) return undefined;
+  const { toJSON, pipe, next } = message as Readonly<Record<string, unknown>>;
+  if (typeof toJSON === 'function') return undefined;
+  const name = Object.prototype.toString.call(message).slice('[object '.length, -1);
+  if (name === 'Response' || name === 'Request')
+    return `a ${name} is no message: pass what its arrayBuffer() resolves to`;
+  if (typeof pipe === 'function' || Symbol.asyncIterator in message) {
+    return 'a stream is no message: send each of its chunks, and await drained() between them';
+  }
+  if (typeof next === 'function' && Symbol.iterator in message) return 'an iterator is no message: pass an array';
+  return undefined;
 }
 
 /** @param opaqueName - the result of {@link nameOfOpaque} */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WriteBatch } from '../../src/connection/write-batch.ts';
+import { NEVER_DETACHED } from '../helpers/never-detached.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { RecordingTransport } from '../helpers/recording-transport.ts';
 import { socketPairs, toTransports } from '../helpers/transport-pairs.ts';
@@ -9,7 +10,7 @@ const EARLY_FLUSH_BYTES = 65_536;
 
 function open(): { batch: WriteBatch; transport: RecordingTransport } {
   const transport = new RecordingTransport();
-  return { batch: new WriteBatch(transport), transport };
+  return { batch: new WriteBatch(transport, NEVER_DETACHED), transport };
 }
 
 /** Writes text into reserved memory, as the protocol does. */
@@ -78,7 +79,7 @@ describe('all that is written in one turn', () => {
     const [left, right] = toTransports(await socketPairs.tcp());
     RecordingListener.on(left);
     const heard = RecordingListener.on(right);
-    const batch = new WriteBatch(left);
+    const batch = new WriteBatch(left, NEVER_DETACHED);
     for (let i = 0; i < 100; i++) put(batch, 'x'.repeat(50));
     await heard.until(() => heard.byteCount === 5000);
     expect(heard.chunks).toHaveLength(1);

@@ -1,4 +1,4 @@
-import type { Compression, Deflater, Inflater, TransformDone } from '../../src/protocol/compression.ts';
+import { type Compression, type Deflater, type Inflater, type TransformDone } from '../../src/protocol/compression.ts';
 
 /** The letter d, which the fake puts in front of a message instead of compressing it. */
 const MARK = Buffer.from('d');
@@ -19,8 +19,8 @@ export class FakeCompression implements Compression {
   readonly inflater: Inflater = {
     inflate: (compressed, maxBytes, done) => this.#do(() => inflate(compressed, maxBytes, done)),
   };
-  /** When true, every deflate fails. */
-  breaksDeflating = false;
+  /** The error of each deflating from now on. */
+  deflateError: Error | undefined;
   isAtOnce: boolean;
   readonly #jobs: (() => void)[] = [];
 
@@ -53,7 +53,7 @@ export class FakeCompression implements Compression {
 
   #deflate(payload: Buffer, done: TransformDone): void {
     this.deflated++;
-    if (this.breaksDeflating) done(new Error('broken'), NOTHING);
+    if (this.deflateError !== undefined) done(this.deflateError, NOTHING);
     else done(undefined, Buffer.concat([MARK, payload]));
   }
 }

@@ -41,6 +41,11 @@ export class RecordingOutput implements FrameOutput {
     this.#invalidate();
   }
 
+  appendBorrowed(header: Buffer, payload: Buffer): void {
+    this.append(header);
+    this.append(payload);
+  }
+
   appendShared(frame: Buffer): void {
     this.#pieces.push(frame);
     this.shared.push(frame);

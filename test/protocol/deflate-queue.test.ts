@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NOT_COMPRESSED } from '../../src/protocol/compression.ts';
 import { type DeflateListener, DeflateQueue } from '../../src/protocol/deflate-queue.ts';
 import { PreparedMessage } from '../../src/protocol/prepared-message.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
@@ -15,6 +16,10 @@ class RecordingListener implements DeflateListener {
 
   onDeflatedClose(payload: Buffer): void {
     this.calls.push(`close ${payload.toString('hex')}`);
+  }
+
+  onDeflateFailed(error: Error): void {
+    this.calls.push(`failed ${error.message}`);
   }
 
   onAllDeflated(): void {
@@ -75,7 +80,7 @@ test('onAllDeflated() follows the last message, and later messages are compresse
 
 test('RFC 7692 6: a message that cannot be compressed is sent uncompressed', () => {
   const { queue, listener, compression, push } = setUp(true);
-  compression.breaksDeflating = true;
+  compression.deflateError = NOT_COMPRESSED;
   push('a');
   expect(listener.calls).toEqual(['81 61']);
   expect(queue.waitingBytes).toBe(0);
@@ -114,4 +119,22 @@ test('clear() drops the message being compressed and all waiting ones, also with
   other.compression.finishJobs();
   expect(other.listener.calls[0]).toBe('c1 6461');
   expect(other.listener.calls).not.toContain('81 62');
+});
+
+test('a message that zlib fails on is reported, and nothing behind it is sent', () => {
+  const { queue, listener, compression, push } = setUp(false);
+  push('a');
+  push('b');
+  queue.pushClose(Buffer.from([3, 232]));
+  compression.deflateError = new Error('no memory');
+  compression.finishJobs();
+  expect(listener.calls).toEqual(['failed no memory']);
+  expect([queue.waitingBytes, compression.jobs]).toEqual([0, 0]);
+});
+
+test('a message for many that zlib fails on is sent uncompressed: the failure is not that of one receiver', () => {
+  const { queue, listener, compression } = setUp(true);
+  compression.deflateError = new Error('no memory');
+  queue.push({ opcode: 1, payload: Buffer.from('a'), compresses: true, shared: new PreparedMessage('a') });
+  expect(listener.calls).toEqual(['81 61']);
 });

@@ -54,7 +54,7 @@ describe.each([
 
   test('reports an error to all callers and does not try again', () => {
     const compression = new FakeCompression(isAtOnce, true);
-    compression.breaksDeflating = true;
+    compression.deflateError = new Error('broken');
     const message = new PreparedMessage('a');
     const results: string[] = [];
     deflateInto(results, message, compression);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { NOT_COMPRESSED } from '../../src/protocol/compression.ts';
 import { type ErrorCode, errorTable, FourDError } from '../../src/errors.ts';
 import { forgetSharedMessage, PreparedMessage } from '../../src/protocol/prepared-message.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
@@ -567,7 +568,7 @@ describe.each(ROLES)('the %s', (role) => {
     test('RFC 7692 6: a message that cannot be compressed is sent uncompressed', () => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, sent } = openConnection(role, { compression });
-      compression.breaksDeflating = true;
+      compression.deflateError = NOT_COMPRESSED;
       connection.sendText('a');
       connection.sendBinary(hex('01'));
       compression.finishJobs();
@@ -603,7 +604,7 @@ describe.each(ROLES)('the %s', (role) => {
       const compression = new FakeCompression(isAtOnce);
       const { connection, output } = openConnection(role, { compression });
       const payload = Buffer.alloc(70_000, 1);
-      compression.breaksDeflating = true;
+      compression.deflateError = NOT_COMPRESSED;
       connection.sendBinary(payload);
       compression.finishJobs();
       expect(readFrames(output.bytes, role)[0]!.payload.equals(Buffer.alloc(70_000, 1))).toBe(true);

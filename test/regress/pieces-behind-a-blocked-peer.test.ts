@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { WriteBatch } from '../../src/connection/write-batch.ts';
+import { NEVER_DETACHED } from '../helpers/never-detached.ts';
 import { RecordingTransport } from '../helpers/recording-transport.ts';
 
 /**
@@ -8,7 +9,7 @@ import { RecordingTransport } from '../helpers/recording-transport.ts';
  */
 test('small broadcasts that wait for a slow peer are concatenated into few pieces', () => {
   const transport = new RecordingTransport();
-  const batch = new WriteBatch(transport);
+  const batch = new WriteBatch(transport, NEVER_DETACHED);
   transport.isBlocked = true;
   const frames = Array.from({ length: 30_000 }, (_, i) => Buffer.from(String(i).padStart(10, '.')));
   for (const frame of frames) batch.appendShared(frame);

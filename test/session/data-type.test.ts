@@ -195,8 +195,6 @@ describe('toWire', () => {
     ['URLSearchParams', new URLSearchParams('a=secret')],
     ['Headers', new Headers({ a: 'secret' })],
     ['FormData', new FormData()],
-    ['ReadableStream', new ReadableStream()],
-    ['Array Iterator', ['secret'].values()],
     ['AbortController', new AbortController()],
   ])('refuses an object that would arrive as {}: %s', (name, message) => {
     expect(refusalOf(message).message).toBe(

@@ -622,4 +622,32 @@ export const rules: readonly Rule[] = [
     area: 'Ported examples',
     statement: "A page with the browser's own WebSocket works unchanged against the library.",
   },
+  {
+    id: '180',
+    area: 'Bytes given to send',
+    statement:
+      'Client: bytes may be changed, transferred or resized right after send(), whatever their size, compressed or not, sent at once or held for a reconnection: the peer gets what they were at the call, and later messages are intact.',
+  },
+  {
+    id: '181',
+    area: 'Bytes given to send',
+    statement:
+      'Server: bytes are copied at the call when under 16 KiB or compressed; longer ones piece by piece when they are handed to the socket, so that changing them before changes that message alone, and transferring or shrinking them ends the connection with ERR_MESSAGE_DETACHED, 1011. Memory of the user is never handed to the socket.',
+  },
+  {
+    id: '182',
+    area: 'Bytes given to send',
+    statement:
+      'A view that is detached or out of bounds at the call, a stream, an iterator and a Response are ERR_INVALID_MESSAGE, with a message that names what to pass instead.',
+  },
+  {
+    id: '183',
+    area: 'Bytes given to send',
+    statement: 'What send() said "sent" for in the turn of process.exit() is handed to the kernel.',
+  },
+  {
+    id: '184',
+    area: 'Bytes given to send',
+    statement: 'A compression that fails ends its connection and gives its place in the pool back.',
+  },
 ];

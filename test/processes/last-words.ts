@@ -1,0 +1,7 @@
+/** A client that sends and ends its process in the same turn: `tsx last-words.ts <url>`. Prints what send() said. */
+import { WebSocket } from '../../src/index.ts';
+
+const ws = await WebSocket.new(process.argv[2]!, {}, { tls: { rejectUnauthorized: false } });
+const said = [ws!.send('last words'), ws!.send('x'.repeat(50_000)), ws!.send(Buffer.alloc(20_000, 'y'))];
+console.log(said.join(' '));
+process.exit();
