@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { HANDSHAKE_GUID } from '../protocol/constants.ts';
 import {
   type ExtensionOffer,
   isAlphanumericCode,
@@ -7,6 +6,9 @@ import {
   parseExtensions,
   parseTokenList,
 } from './header-grammar.ts';
+
+/** The GUID that is appended to Sec-WebSocket-Key before hashing (RFC 6455 section 1.3). */
+const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 /** Headers of an HTTP message as Node gives them: names in lower case. */
 export type HandshakeHeaders = Readonly<Record<string, string | string[] | undefined>>;

@@ -22,9 +22,6 @@ export const MAX_CLOSE_REASON_BYTES = 123;
 /** The longest frame header: 2 bytes, 8 of extended length, 4 of masking key. */
 export const MAX_HEADER_BYTES = 14;
 
-/** The GUID that is appended to Sec-WebSocket-Key before hashing (RFC 6455 section 1.3). */
-export const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-
 /** Close codes of RFC 6455 section 7.4.1 that the library itself uses. */
 export const CLOSE_NORMAL = 1000;
 /** "Unauthorized" in the IANA registry: the session of the peer has expired. */

@@ -11,15 +11,9 @@ import { reportError } from '../workers/error-handling.ts';
 import { currentContext, type Worker, type WorkerResource } from '../workers/worker.ts';
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
+import type { ServerState } from './server-state.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndingOrder } from './shutdown.ts';
 import { type AcceptedUpgrade, ServerUpgrades, SHUTTING_DOWN, type UpgradeServer } from './upgrade.ts';
-
-/**
- * The states of a server, in order. `opening`: onOpen has not finished, and clients wait for it. `open`: clients are
- * admitted. `ending`: clients are refused, and the connections end. `terminating`: all connections have ended, and
- * onTerminate is about to run. `over`: onTerminate runs, or has run.
- */
-export type ServerState = 'opening' | 'open' | 'ending' | 'terminating' | 'over';
 
 /**
  * The parts of a server.

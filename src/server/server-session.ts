@@ -1,6 +1,6 @@
 import type { Ending } from '../connection/closing-state.ts';
 import { CLOSE_UNAUTHORIZED } from '../protocol/constants.ts';
-import { type Expirable, Expiry } from '../session/expiry.ts';
+import { type Expirable, Expiry } from './expiry.ts';
 import { Session, type SessionSettings } from '../session/session.ts';
 
 /** The server of a session, which the session tells about its end. */

@@ -6,7 +6,7 @@ import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts
 import { invalidOption } from '../session/option-checks.ts';
 import { type HandshakeHeaders, joined, single } from '../handshake/server-handshake.ts';
 
-/** What the server knows about a client. */
+/** The facts that the server knows about a client. */
 export interface ClientFacts {
   /** IP address; an IPv4 address mapped to IPv6 is shown as IPv4; `''` when it is not known. */
   readonly address: string;

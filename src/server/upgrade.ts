@@ -19,6 +19,7 @@ import { AcceptAnswer, Refusal } from './admission.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
 import type { ServerSettings } from './server-options.ts';
+import type { ServerState } from './server-state.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 
 /** The text of a 503 answer while the server ends. */
@@ -41,7 +42,7 @@ export interface UpgradeServer {
   readonly handler: object;
   readonly worker: Worker;
   /** `opening`: clients wait for the server's onOpen. `open`: clients are admitted. Otherwise they are refused. */
-  readonly state: string;
+  readonly state: ServerState;
   readonly connectionCount: number;
   openConnection(upgrade: AcceptedUpgrade): void;
   /** Called when user code fails to decide about a client. */
@@ -217,7 +218,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 }
 
-/** What the server knows about an upgrade request once it is checked. */
+/** The facts about an upgrade request that is checked. */
 interface UpgradeFacts {
   readonly request: UpgradeRequest;
   readonly socket: Duplex;

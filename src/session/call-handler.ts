@@ -13,7 +13,7 @@ export function hasCallback(handler: object, name: string): boolean {
   }
 }
 
-/** Calls a method of a handler, if there is one. All callbacks are called here, and in no other place. */
+/** Calls a method of a handler, if there is one. All callbacks of handlers are called here. */
 export function callHandler(handler: object, name: string, subject: object, event: object): unknown {
   const callback = (handler as Record<string, unknown>)[name];
   return typeof callback === 'function' ? (callback.call(handler, subject, event) as unknown) : undefined;

@@ -4,7 +4,7 @@ import { answerLaws } from './laws/answers.ts';
 import { byteLaws } from './laws/bytes.ts';
 import { compressionLaws } from './laws/compression.ts';
 import { handshakeLaws } from './laws/handshake.ts';
-import { plainUpgradeLaws } from './laws/plain-upgrade.ts';
+import { fastUpgradeLaws } from './laws/fast-upgrade-request.ts';
 import { connectionLaws } from './laws/protocol-connection.ts';
 import { lifeLaw } from './life/life-law.ts';
 
@@ -15,7 +15,7 @@ export const allLaws: readonly Law[] = [
   ...byteLaws,
   ...compressionLaws,
   ...handshakeLaws,
-  ...plainUpgradeLaws,
+  ...fastUpgradeLaws,
   ...addressLaws,
   ...answerLaws,
 ];

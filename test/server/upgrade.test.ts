@@ -4,6 +4,7 @@ import { timers } from '../../src/base/timers.ts';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { accept, refuse } from '../../src/index.ts';
 import { parseServerOptions, type WebSocketServerOptions } from '../../src/server/server-options.ts';
+import type { ServerState } from '../../src/server/server-state.ts';
 import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from '../../src/server/upgrade.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -27,7 +28,7 @@ class FakeServer implements UpgradeServer {
   readonly subject: object = {};
   readonly handler: object;
   readonly worker = mainWorker;
-  state = 'open';
+  state: ServerState = 'open';
   connectionCount = 0;
   readonly opened: AcceptedUpgrade[] = [];
   readonly failures: string[] = [];
@@ -240,7 +241,7 @@ test('a refusal is sent as it is', async () => {
   ]);
 });
 
-test.each(['ending', 'terminating', 'over'])('a server that is %s refuses with 503', async (state) => {
+test.each(['ending', 'terminating', 'over'] as const)('a server that is %s refuses with 503', async (state) => {
   const server = new FakeServer(() => HANDLER);
   server.state = state;
   const socket = server.ask();

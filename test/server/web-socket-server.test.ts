@@ -23,7 +23,7 @@ const echo = {
 };
 
 /** Creates an echoing WebSocket server on an HTTP server of the test. */
-function hangOn(
+function createEchoServer(
   webServer: Server | HttpsServer,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
 ): WebSocketServer {
@@ -118,7 +118,7 @@ describe('on a server of the user', () => {
   test('works with a node:http server, whose other requests are answered as before', async () => {
     const server = createServer((request, response) => response.end(`page ${request.url}`));
     const port = await listen(server);
-    const wss = hangOn(server, { path: '/chat' });
+    const wss = createEchoServer(server, { path: '/chat' });
     await expectEcho(`ws://127.0.0.1:${port}/chat`);
     expect(await requestPath(port, '/chat')).toMatchObject({ status: 200, body: 'page /chat' });
     expect(wss.connections).toHaveLength(1);
@@ -126,7 +126,7 @@ describe('on a server of the user', () => {
 
   test('works with a server that does not listen yet', async () => {
     const server = createServer();
-    const wss = hangOn(server);
+    const wss = createEchoServer(server);
     expect(wss.terminated).toBe(false);
     const port = await listen(server);
     await expectEcho(`ws://127.0.0.1:${port}/`);
@@ -136,7 +136,7 @@ describe('on a server of the user', () => {
     const { key, cert } = makeCertificate();
     const server = createHttpsServer({ key, cert }, (_, response) => response.end('page'));
     const port = await listen(server);
-    const wss = hangOn(server);
+    const wss = createEchoServer(server);
     await expectEcho(`wss://127.0.0.1:${port}/`, { ca: cert });
     expect(await requestPath(port, '/', { tls: { ca: cert } })).toMatchObject({ status: 200, body: 'page' });
     expect(wss.connections).toHaveLength(1);
@@ -182,7 +182,7 @@ describe('on a server of the user', () => {
       socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: mine\r\nConnection: Upgrade\r\n\r\n');
     });
     const port = await listen(server);
-    hangOn(server, { path: '/chat' });
+    createEchoServer(server, { path: '/chat' });
     await expectEcho(`ws://127.0.0.1:${port}/chat`);
     expect(await requestPath(port, '/api')).toMatchObject({ status: 200, body: '{"ok":true}' });
     expect(await requestPath(port, '/chat')).toMatchObject({ status: 200, body: 'a page' });
@@ -200,7 +200,7 @@ describe('on a server of the user', () => {
       if (request.url === '/ws') others.handleUpgrade(request, socket, head, (ws) => others.emit('connection', ws));
     });
     const port = await listen(server);
-    const wss = hangOn(server, { path: '/4d' });
+    const wss = createEchoServer(server, { path: '/4d' });
     const peers = [
       await connectPeer(`ws://127.0.0.1:${port}/ws`),
       await connectPeer(`ws://127.0.0.1:${port}/4d`),
@@ -239,8 +239,8 @@ describe('on a server of the user', () => {
 
   test('allows the same path on different HTTP servers', async () => {
     const [one, two] = [createServer(), createServer()];
-    hangOn(one, { path: '/chat' });
-    hangOn(two, { path: '/chat' });
+    createEchoServer(one, { path: '/chat' });
+    createEchoServer(two, { path: '/chat' });
     await expectEcho(`ws://127.0.0.1:${await listen(one)}/chat`);
     await expectEcho(`ws://127.0.0.1:${await listen(two)}/chat`);
   });

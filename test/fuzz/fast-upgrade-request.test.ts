@@ -9,9 +9,9 @@ import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { checkLaws } from './check-laws.ts';
-import { plainUpgradeLaws, upgradeRequest } from './laws/plain-upgrade.ts';
+import { fastUpgradeLaws, upgradeRequest } from './laws/fast-upgrade-request.ts';
 
-checkLaws(plainUpgradeLaws);
+checkLaws(fastUpgradeLaws);
 
 test('the fast path reads many of the requests that the law generates', () => {
   const texts = fc.sample(upgradeRequest, 1500);

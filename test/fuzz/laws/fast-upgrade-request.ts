@@ -86,7 +86,7 @@ async function parseByNode(bytes: Buffer): Promise<{ request: IncomingMessage; h
   return found;
 }
 
-export const plainUpgradeLaws: readonly Law[] = [
+export const fastUpgradeLaws: readonly Law[] = [
   defineLaw(
     'RFC 9112: the fast path reads a request, and leaves the bytes behind it, as Node does',
     1500,

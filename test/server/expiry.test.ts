@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { Expiry } from '../../src/session/expiry.ts';
+import { Expiry } from '../../src/server/expiry.ts';
 import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 
