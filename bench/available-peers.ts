@@ -6,7 +6,7 @@ import type { Peer } from './peers.ts';
 import type { DescribingCalls, PeerDescription } from './processes/calls.ts';
 import { Remote } from './processes/remote.ts';
 
-/** Installs the peers on the first run. Without them, those run that the library's own dev dependencies bring. */
+/** Installs the peers on the first run. If that fails, only peers among the library's dev dependencies run. */
 export function installPeers(onProgress: (text: string) => void): void {
   if (existsSync(join(peersFolder, 'node_modules'))) return;
   onProgress('installing the peers into bench/npm/node_modules (about 260 MB, once)');
@@ -22,9 +22,9 @@ export function installPeers(onProgress: (text: string) => void): void {
 }
 
 /**
- * Loads each peer in a process of its own, because a native one may take its process along.
+ * Loads each peer in a process of its own, because a native module may crash its process.
  *
- * @returns the description of each peer that runs here, and why others do not
+ * @returns the descriptions of the peers that run here, and the reasons why others do not
  */
 export async function describePeers(
   peers: readonly Peer[],

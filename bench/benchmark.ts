@@ -1,23 +1,23 @@
 import type { Peer } from './peers.ts';
 
-/** One figure that a benchmark takes. */
+/** One figure that a benchmark measures. */
 export interface Metric {
   readonly name: string;
-  /** Head of its column, with the unit. */
+  /** Heading of the column, with the unit. */
   readonly title: string;
   readonly better: 'higher' | 'lower';
-  /** Whether it says more of the load than of the peer when the load was at its limit: it is not compared then. */
+  /** True for a figure that describes the load when the load was at its limit; it is not compared then. */
   readonly dependsOnLoad?: boolean;
-  /** Whether it tells of the load alone: it is never compared. */
+  /** True for a figure that always describes the load; it is never compared. */
   readonly isOfLoad?: boolean;
 }
 
 /** The figures of one peer in one round, by the name of the metric. */
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>;
-  /** Who used the processors: only where two processes talk to each other. */
+  /** Use of the processors, in benchmarks with two processes. */
   readonly busy?: Busy;
-  /** Whether the load was at its limit before the peer was. */
+  /** True when the load was at its limit and the peer was not. */
   readonly isLoadLimit?: boolean;
 }
 
@@ -25,24 +25,24 @@ export interface Sample {
 export interface Busy {
   /** The process that is measured. */
   readonly subject: number;
-  /** The process at the other end. Near 1, with a subject well below, it is the limit. */
+  /** The process at the other end. A value near 1, with a subject well below, means that the load is the limit. */
   readonly load: number;
-  /** Everything else on the machine, on any processor. Much of it spoils a measurement. */
+  /** Everything else on the machine, on any processor. A high value spoils a measurement. */
   readonly others: number;
 }
 
-/** How a run measures. */
+/** Settings of a run. */
 export interface Settings {
   readonly rounds: number;
-  /** How long messages flow before the measurement, so that the code is compiled. */
+  /** Time in which messages flow before the measurement, so that V8 compiles the code. */
   readonly warmUpMs: number;
-  /** How long messages flow in a measurement. */
+  /** Time in which messages flow in a measurement. */
   readonly windowMs: number;
-  /** Whether to wait until the machine is quiet, and to repeat what was disturbed. */
+  /** Whether to wait until the machine is quiet, and to repeat disturbed measurements. */
   readonly isPatient: boolean;
   /** Processors that the two processes are pinned to; undefined when pinning is not possible. */
   readonly processors: Processors | undefined;
-  /** Folder for CPU profiles of the subject, when they are wanted. */
+  /** Folder for CPU profiles of the subject; undefined for no profiles. */
   readonly profileFolder: string | undefined;
 }
 
@@ -51,18 +51,18 @@ export interface Processors {
   readonly load: number;
 }
 
-/** Something that is measured for several peers, in turn. */
+/** A benchmark that measures several peers in turns. */
 export interface Benchmark {
-  /** Short, unique: what `--only` and floors.json refer to. */
+  /** Short, unique name for `--only` and floors.json. */
   readonly name: string;
   readonly title: string;
   readonly metrics: readonly Metric[];
   /** The metric that the plot and the summary show. */
   readonly headline: string;
-  /** Which kind of peer takes part. */
+  /** The kind of peers that take part. */
   readonly side: 'server' | 'compressing server' | 'client' | 'compressing client' | 'package';
-  /** Rounds beyond this tell nothing new. */
+  /** Most rounds: further rounds give no new information. */
   readonly maxRounds?: number;
-  /** Measures one peer once. Rejects when a message was lost or miscounted, or anything else failed. */
+  /** Measures one peer once. Rejects when a message was lost or miscounted, or when anything else failed. */
   measure(peer: Peer, settings: Settings): Promise<Sample>;
 }

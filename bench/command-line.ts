@@ -17,17 +17,17 @@ export interface CommandLine {
 
 export const USAGE = `Usage: npm run bench -- [options]
 
-  --only <name>      one benchmark, e.g. echo-text-64-16, or all that begin so, e.g. echo or client; may be repeated
+  --only <name>      one benchmark, e.g. echo-text-64-16, or every one with this prefix, e.g. echo; may be repeated
   --peer <name>      4d-websocket, ws, undici, uWebSockets.js or node:net; may be repeated
   --also <file>      the entry file of another build of this library, measured beside it; may be repeated
-  --rounds <number>  how often each peer is measured (5)
+  --rounds <number>  number of measurements of each peer (5)
   --quick            3 short rounds
   --patient          wait until the machine is quiet, and repeat measurements that other programs disturbed
-  --json <file>      where the results go (bench/results/latest.json), the plot beside them
+  --json <file>      file for the results (bench/results/latest.json); the plot goes beside it
   --check            fail when a ratio against ws is below bench/floors.json
   --profile          write CPU profiles of the measured processes to bench/results/profiles`;
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or a value out of range */
 export function parseCommandLine(args: readonly string[], resultsFolder: string): CommandLine {
   const { values } = parseArgs({
     args: [...args],

@@ -17,7 +17,7 @@ export async function compare(
   const failures: string[] = [];
   const rounds = Math.min(settings.rounds, benchmark.maxRounds ?? Infinity);
   for (let round = 0; round < rounds && failures.length === 0; round++) {
-    // Each round begins with another peer, so that none is always the first on a cool machine.
+    // Each round begins with another peer, so that no peer is always the first on a cool machine.
     for (const peer of rotate(peers, round)) {
       onProgress(`${benchmark.title}: round ${round + 1} of ${rounds}, ${peer.name}`);
       try {
@@ -46,7 +46,7 @@ export async function compare(
   }
 }
 
-/** Measures until nothing disturbed it, or settles for the attempt that was disturbed least. */
+/** Measures until an attempt is not disturbed, or returns the attempt that was disturbed least. */
 async function measureOnce(benchmark: Benchmark, peer: Peer, settings: Settings): Promise<Sample> {
   let best: Sample | undefined;
   for (let attempt = 1; ; attempt++) {

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** This library's own folder, above wherever this file was compiled to. */
+/** This library's own folder: the nearest one above this file, compiled or not, that has a package.json. */
 export const projectFolder: string = folderAbove(fileURLToPath(import.meta.url));
-/** Where results go. */
+/** Folder of the results. */
 export const resultsFolder: string = join(projectFolder, 'bench', 'results');
-/** Where the package.json is that lists the peers. */
+/** Folder of the package.json that lists the peers. */
 export const peersFolder: string = join(projectFolder, 'bench', 'npm');
 
 function folderAbove(path: string): string {

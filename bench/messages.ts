@@ -1,17 +1,17 @@
-/** What the messages of a load are like. */
+/** The form of the messages of a load. */
 export interface MessageShape {
   readonly kind: 'text' | 'binary' | 'object';
-  /** Size of the payload, on the wire when it is not compressed. */
+  /** Size of the uncompressed payload. */
   readonly bytes: number;
-  /** Whether both sides compress, each message on its own. */
+  /** Whether both sides compress each message on its own. */
   readonly isCompressed?: boolean;
 }
 
 const VARIANTS = 16;
-/** Of messages above {@link LARGE_BYTES}: all variants lie in memory. */
+/** Fewer variants for messages above {@link LARGE_BYTES}, because all variants lie in memory. */
 const LARGE_VARIANTS = 4;
 const LARGE_BYTES = 65_536;
-/** Bytes at the beginning that tell one variant from another, so that comparing two of them ends early. */
+/** Number of bytes at the beginning that differ between variants, so that comparing two variants ends early. */
 const MARK_BYTES = 4;
 const FIRST_MARK = 'A'.charCodeAt(0);
 const FIRST_ID = 4711;
@@ -19,17 +19,17 @@ const FIRST_ID = 4711;
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
 
 /**
- * How many different messages follow one another in a load, again and again. The same message many times would let a server
- * do work once that real messages cost each time: this library frames and compresses a text once that goes to many.
+ * Returns the number of different messages that a load sends in turns. If all were equal, a server could save work that
+ * real messages cost each time: this library frames and compresses a text only once for many receivers.
  */
 export function countVariants({ bytes }: MessageShape): number {
   return bytes > LARGE_BYTES ? LARGE_VARIANTS : VARIANTS;
 }
 
 /**
- * The payload of a message of a load, as bytes on the wire: the same in each process.
+ * Returns the payload of a message of a load, as bytes on the wire: the same in each process.
  *
- * @param variant - which of the messages that differ, 0 to {@link countVariants} - 1; all have the same size
+ * @param variant - number of the message, 0 to {@link countVariants} - 1; all variants have the same size
  */
 export function payloadOf({ kind, bytes }: MessageShape, variant = 0): Buffer {
   if (kind === 'object') return Buffer.from(JSON.stringify(objectOf(bytes, FIRST_ID + variant)));
@@ -37,7 +37,7 @@ export function payloadOf({ kind, bytes }: MessageShape, variant = 0): Buffer {
   return payload.fill(FIRST_MARK + variant, 0, Math.min(MARK_BYTES, bytes));
 }
 
-/** Any bytes will do, as long as few of them look like text: the generator of Numerical Recipes. */
+/** Makes pseudo-random bytes, few of which look like text, with the generator of Numerical Recipes. */
 function noise(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let state = 1;
@@ -48,7 +48,7 @@ function noise(length: number): Buffer {
   return bytes;
 }
 
-/** An object whose JSON has this many bytes. */
+/** Makes an object whose JSON has `bytes` bytes. */
 function objectOf(bytes: number, id: number): object {
   const object = { id, type: 'chat', isNew: true, text: '' };
   return {

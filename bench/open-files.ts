@@ -1,7 +1,7 @@
-/** Files of a process that are no connections: modules, the console, the event loop, the server. */
+/** Number of open files of a process that are no connections: modules, the console, the event loop, the server. */
 export const OTHER_FILES = 100;
 
-/** Most files that a process may have open here. Node raises its own limit to this. */
+/** Returns the number of files that a process may have open. Node raises its soft limit to this hard limit. */
 export function openFileLimit(): number {
   const { userLimits } = process.report.getReport() as {
     readonly userLimits?: { readonly open_files?: { readonly hard: number | string } };
@@ -10,7 +10,7 @@ export function openFileLimit(): number {
   return typeof hard === 'number' ? hard : Infinity;
 }
 
-/** @throws Error when a process cannot retainTurn so many connections */
+/** @throws Error when a process cannot hold so many connections */
 export function checkOpenFiles(connections: number, limit: number = openFileLimit()): void {
   const needed = connections + OTHER_FILES;
   if (limit >= needed) return;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { peersFolder, projectFolder } from './folders.ts';
 
-// The peers live in bench/npm; what is not installed there is looked for among the library's own dev dependencies.
+// The peers are in bench/npm. Node looks for other packages among the library's dev dependencies.
 const requireFromHere = createRequire(join(peersFolder, 'package.json'));
 
 /** Loads a peer's package. */
@@ -11,12 +11,12 @@ export function loadPackage(name: string): unknown {
   return requireFromHere(name) as unknown;
 }
 
-/** Folder from which the name of a package is found, by Node's own rules. */
+/** Returns the folder from which Node can resolve the name of a package. */
 export function importingFolder(name: string): string {
   return name === '4d-websocket' ? projectFolder : peersFolder;
 }
 
-/** Folder of an installed package, as seen from `from`, or of this library. */
+/** Returns the folder of an installed package, as Node resolves it from `from`, or of this library. */
 export function packageFolder(name: string, from: string = peersFolder): string {
   if (name === '4d-websocket') return projectFolder;
   for (let folder = from; ; folder = dirname(folder)) {
@@ -26,7 +26,7 @@ export function packageFolder(name: string, from: string = peersFolder): string 
   }
 }
 
-/** The package.json of a folder. */
+/** Reads the package.json of a folder. */
 export function readManifest(folder: string): {
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;

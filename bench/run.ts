@@ -1,4 +1,4 @@
-/** Measures this library and its peers, and compares them: `npm run bench -- --help`. */
+/** Measures this library and its peers, and compares them: see `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describePeers, installPeers } from './available-peers.ts';
@@ -14,7 +14,7 @@ import { drawPlot } from './report/plot.ts';
 import type { BenchmarkResult, RunResult } from './report/results.ts';
 import { formatBenchmark, formatSummary } from './report/table.ts';
 
-/** Shows what is going on, where somebody watches. */
+/** Shows the progress on a terminal. */
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
 }
@@ -40,8 +40,8 @@ async function measure(commandLine: CommandLine): Promise<RunResult> {
   for (const { name } of peers) console.log(`${name} ${descriptions[name]?.version}: ${descriptions[name]?.notes}`);
   for (const reason of skipped) console.log(`skipped ${reason}`);
   const { processors } = settings;
-  if (processors === undefined) console.log('not pinned to processors: there is no taskset here, expect more spread');
-  else console.log(`what is measured runs on processor ${processors.subject}, the other side on ${processors.load}`);
+  if (processors === undefined) console.log('not pinned to processors because taskset is missing: expect more spread');
+  else console.log(`the measured process runs on processor ${processors.subject}, the other one on ${processors.load}`);
   console.log(`${settings.rounds} rounds of ${settings.windowMs} ms, medians; ± is half the range\n`);
 
   const results: BenchmarkResult[] = [];
@@ -56,7 +56,7 @@ async function measure(commandLine: CommandLine): Promise<RunResult> {
   return { date: new Date().toISOString(), machine, settings, peers: descriptions, skipped, benchmarks: results };
 }
 
-/** Writes the files, prints what it all comes to, and returns whether that is well. */
+/** Writes the files and prints the summary. Returns false when a benchmark failed or a floor was missed. */
 function report(result: RunResult, { jsonFile, checksFloors }: CommandLine): boolean {
   const { benchmarks } = result;
   const names = Object.keys(result.peers);
@@ -74,16 +74,16 @@ function report(result: RunResult, { jsonFile, checksFloors }: CommandLine): boo
   for (const { name, failures } of failed) console.log(`FAILED ${name}: ${failures.join('; ')}`);
   if (!checksFloors) return failed.length === 0;
   const { missed, skipped, reached } = checkFloors(readFloors(selectBenchmarks([])), benchmarks);
-  for (const floor of skipped) console.log(`no floor held against ${floor}`);
-  for (const floor of missed) console.log(`BELOW THE FLOOR ${floor}`);
-  console.log(`${LIBRARY} reaches ${reached} of ${reached + missed.length} floors of what was measured`);
+  for (const floor of skipped) console.log(`floor not checked: ${floor}`);
+  for (const floor of missed) console.log(`FLOOR MISSED ${floor}`);
+  console.log(`${LIBRARY} reaches ${reached} of ${reached + missed.length} checked floors`);
   return failed.length === 0 && missed.length === 0;
 }
 
 const commandLine = parseCommandLine(process.argv.slice(2), resultsFolder);
 if (commandLine.needsHelp) console.log(USAGE);
 else {
-  // An error in the file must not wait until all is measured.
+  // An error in floors.json must show before the measurements.
   if (commandLine.checksFloors) readFloors(selectBenchmarks([]));
   if (!report(await measure(commandLine), commandLine)) process.exitCode = 1;
 }

@@ -18,7 +18,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   packageSize,
 ];
 
-/** The benchmarks that have one of these names, or else begin so; none means all. */
+/** Returns the benchmarks with these names, or with these prefixes; an empty list selects all. */
 export function selectBenchmarks(names: readonly string[]): readonly Benchmark[] {
   const selected = new Set(names.flatMap(find));
   return BENCHMARKS.filter((benchmark) => names.length === 0 || selected.has(benchmark));

@@ -9,7 +9,7 @@ type Side = 'server' | 'client';
 
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
 
-/** So many, because the code of a handshake is long and takes its time to be compiled. */
+/** The number is high because the code of a handshake is long, and V8 takes long to compile it. */
 const WARM_UP_HANDSHAKES = 4000;
 const HANDSHAKES = 4000;
 
@@ -21,7 +21,7 @@ interface IdleLoad {
 }
 
 const IDLE_CONNECTIONS = 10_000;
-/** Opened before the first look at the memory: the heap then has its size, and all code is compiled. */
+/** Connections that are opened before the first measurement, so that the heap has its size and all code is compiled. */
 const FIRST_IDLE_CONNECTIONS = 2000;
 
 const IDLE_LOADS: readonly IdleLoad[] = [
@@ -35,7 +35,7 @@ const IDLE_LOADS: readonly IdleLoad[] = [
     name: 'idle-memory-compressed',
     title: 'Idle memory, compressed',
     side: 'server',
-    // As long as a message must be for ws to compress it.
+    // The size is ws's threshold of compression.
     shape: { kind: 'object', bytes: 1024, isCompressed: true },
   },
   {
@@ -46,13 +46,15 @@ const IDLE_LOADS: readonly IdleLoad[] = [
   },
 ];
 
-/** Opening connections, as a server and as clients of one process; they stay open, so that ending them is no part of it. */
+/**
+ * Measures opening connections, as a server and as clients of one process. They stay open, so their end does not count.
+ */
 export const handshakes: readonly Benchmark[] = [
   handshake('handshakes', 'Handshakes', 'server'),
   handshake('client-handshakes', 'Client, handshakes', 'client'),
 ];
 
-/** What a connection holds that has sent and received one message and waits for the next. */
+/** Measures the memory of a connection that has sent and received one message. */
 export const idleMemories: readonly Benchmark[] = IDLE_LOADS.map(idleMemory);
 
 function handshake(name: string, title: string, side: Side): Benchmark {

@@ -27,13 +27,13 @@ const COMPRESSED: EchoLoad = {
 
 const IN_FLIGHT: readonly number[] = [1, 16];
 
-/** Every message is sent back to where it came from. */
+/** Measures servers that send every message back to its sender. */
 export const serverEchoes: readonly Benchmark[] = LOADS.flatMap((load) => echoes('server', load));
 
-/** The same with messages that are inflated and compressed, each on its own. */
+/** Measures echoes of compressed messages, each compressed on its own. */
 export const compressedEchoes: readonly Benchmark[] = echoes('server', COMPRESSED);
 
-/** The same with clients under measurement: each answer is followed by the next message. */
+/** Measures clients that send the next message after each answer. */
 export const clientEchoes: readonly Benchmark[] = [...LOADS, COMPRESSED].flatMap((load) => echoes('client', load));
 
 function echoes(side: 'server' | 'client', load: EchoLoad): readonly Benchmark[] {

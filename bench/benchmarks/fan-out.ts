@@ -10,7 +10,7 @@ type Behaviour = 'fan-out' | 'broadcast';
 
 const TITLES: Readonly<Record<Behaviour, string>> = { 'fan-out': 'Fan-out by a loop', broadcast: 'Broadcast' };
 
-/** Every message of one connection is sent to all: one at a time, or several that arrive together. */
+/** Measures servers that send every message of one connection to all, one at a time or several that arrive together. */
 export const fanOuts: readonly Benchmark[] = [
   fanOut('fan-out', 1),
   fanOut('fan-out', 16),

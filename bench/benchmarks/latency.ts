@@ -7,12 +7,12 @@ import { withServer } from './processes.ts';
 
 const CONNECTIONS = 1000;
 const SHAPE: MessageShape = { kind: 'text', bytes: 64 };
-/** About 30 % and 60 % of what ws takes where this was written; the same for all, so that figures compare. */
+/** About 30 % and 60 % of the rate that ws reaches on a small machine; equal for all peers, so that figures compare. */
 const RATES: readonly number[] = [15_000, 30_000];
-/** Below saturation messages are few, and the last of a thousand needs many. */
+/** Windows of one measurement: the p99.9 needs many messages, and there are few below saturation. */
 const WINDOWS = 3;
 
-/** A load that is later than this with one message in a hundred does not keep to its rate. */
+/** A load that sends one message in a hundred later than this does not keep its rate. */
 const MAX_LATENESS_MICROS = 1000;
 
 const METRICS: readonly Metric[] = [
@@ -24,7 +24,7 @@ const METRICS: readonly Metric[] = [
   { name: 'late', title: 'sent late, p99 µs', better: 'lower', isOfLoad: true },
 ];
 
-/** How long answers take while messages come at a fixed rate that each server can take. */
+/** Measures the time of answers to messages at a fixed rate that every server reaches. */
 export const latencies: readonly Benchmark[] = RATES.map(latencyAt);
 
 function latencyAt(messagesPerSecond: number): Benchmark {
@@ -58,7 +58,7 @@ function measure(benchmark: string, messagesPerSecond: number, peer: Peer, setti
   });
 }
 
-/** What one measurement comes to. */
+/** Makes the sample of one measurement. */
 export function sampleOf(
   { latency, lateness, loadShare }: Pick<PacedExchange, 'latency' | 'lateness' | 'loadShare'>,
   { cpuMicros, busy }: { readonly cpuMicros: number; readonly busy: NonNullable<Sample['busy']> },
@@ -66,7 +66,7 @@ export function sampleOf(
   return {
     figures: { ...latency, cpu: cpuMicros, late: lateness.p99 },
     busy: { ...busy, load: loadShare },
-    // Then the figure may be the error of the load, and not what the server took.
+    // With a late load the latency may be the error of the load, and not the time of the server.
     isLoadLimit: lateness.p99 > Math.min(MAX_LATENESS_MICROS, latency.p99 / 2),
   };
 }

@@ -13,10 +13,10 @@ export const FLOW_METRICS: readonly Metric[] = [
   { name: 'cpu', title: 'CPU µs/message', better: 'lower' },
 ];
 
-/** A process that tells what it uses. */
+/** A process that reports its usage. */
 type Measurable = Pick<Remote<CommonCalls>, 'ask'>;
 
-/** What is measured, and how. */
+/** The processes and settings of a measurement. */
 export interface Measurement {
   readonly benchmark: string;
   readonly peer: Peer;
@@ -44,7 +44,7 @@ export async function measureExchange(measurement: Measurement, run: () => Promi
   return { figures: { throughput, cpu: cpuMicros }, busy, isLoadLimit: isLoadSaturated(busy) };
 }
 
-/** What an exchange costs the subject. */
+/** The cost of an exchange for the subject. */
 export interface Cost<E extends Exchange> {
   readonly exchange: E;
   /** Processor time of one message. */
@@ -52,7 +52,7 @@ export interface Cost<E extends Exchange> {
   readonly busy: Busy;
 }
 
-/** Looks at the processors before and after an exchange. Nothing may be in flight then. */
+/** Reads the use of the processors before and after an exchange. Nothing may be in flight at these times. */
 export async function measureCost<E extends Exchange>(
   measurement: Measurement,
   run: () => Promise<E>,

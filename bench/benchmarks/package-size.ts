@@ -6,7 +6,7 @@ import type { Benchmark } from '../benchmark.ts';
 import { packageFolder, readManifest } from '../packages.ts';
 import { LIBRARY } from '../peers.ts';
 
-/** What a peer takes on disk, alone and with all that it depends on. */
+/** Measures the size of a peer on disk, alone and with all its dependencies. */
 export const packageSize: Benchmark = {
   name: 'package-size',
   title: 'Package size, unpacked',
@@ -25,27 +25,27 @@ export const packageSize: Benchmark = {
   },
 };
 
-/** What npm would publish of this project. */
+/** Returns the size of the files that npm would publish of this project. */
 async function packedBytes(folder: string): Promise<number> {
   const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: folder,
     shell: process.platform === 'win32',
   });
   const [packed] = JSON.parse(stdout) as { unpackedSize: number }[];
-  if (packed === undefined) throw new Error('npm pack told nothing');
+  if (packed === undefined) throw new Error('npm pack printed no package');
   return packed.unpackedSize;
 }
 
 function folderBytes(folder: string): number {
   return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
     const path = join(folder, entry.name);
-    // Nested packages are counted as the dependencies that they are.
+    // Nested packages are counted as dependencies.
     if (entry.isDirectory()) return entry.name === 'node_modules' ? sum : sum + folderBytes(path);
     return sum + statSync(path).size;
   }, 0);
 }
 
-/** Folders of a package and of everything that it depends on. */
+/** Returns the folders of a package and all its dependencies. */
 function dependenciesOf(folder: string, found: Set<string> = new Set()): Set<string> {
   if (found.has(folder)) return found;
   found.add(folder);

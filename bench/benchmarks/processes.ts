@@ -5,10 +5,10 @@ import type { Peer } from '../peers.ts';
 import type { ClientCalls, CommonCalls, LoadCalls, ServerCalls, ServerWorkload } from '../processes/calls.ts';
 import { Remote } from '../processes/remote.ts';
 
-/** The bare server: what clients are measured against. */
+/** The bare server, which answers measured clients. */
 const BARE_SERVER: Peer = { name: 'bare server', module: 'raw', sides: [] };
 
-/** Two processes that echo, of which either is measured. */
+/** The two processes of an echo; either may be the measured one. */
 export interface EchoEnds {
   /** The process whose cost is the figure. */
   readonly subject: Pick<Remote<CommonCalls>, 'ask'>;
@@ -63,13 +63,13 @@ export async function withServer<T>(
     await load.ask('verify', null);
     return result;
   } finally {
-    // The load first: its connections end with its process, not as errors in it.
+    // The load stops first, so that it does not report the end of the server as lost connections.
     await load.stop();
     await server.stop();
   }
 }
 
-/** Runs fresh clients, which are measured, against a fresh bare server that answers canned bytes. */
+/** Measures fresh clients against a fresh bare server, which answers with prebuilt bytes. */
 async function withClient<T>(
   workload: ServerWorkload,
   { processors }: Settings,
@@ -85,13 +85,14 @@ async function withClient<T>(
   try {
     const [outcome] = await Promise.allSettled([measure()]);
     const isQuiet = outcome.status === 'fulfilled';
-    // What the server found wrong says more than the loss of a connection, which is all that clients see of it.
+    // The server's fault says more than the clients' error: clients only notice a lost connection.
     const fault = await server.ask('findFault', isQuiet);
     if (fault !== undefined) throw new Error(fault);
     if (!isQuiet) throw outcome.reason;
     return outcome.value;
   } finally {
-    // The server first: who ends thousands of connections keeps as many ports for a minute, and a server has but one.
+    // The server stops first: the side that ends TCP keeps a port in TIME_WAIT per connection, and a server has only
+    // one.
     await server.stop();
     await client.stop();
   }

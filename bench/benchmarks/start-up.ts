@@ -11,7 +11,7 @@ const SCRIPT = `
   process.exit();
 `;
 
-/** How long importing a peer takes in a fresh process without anything else. */
+/** Measures the time to import a peer in a fresh process. */
 export const startUp: Benchmark = {
   name: 'start-up',
   title: 'Start-up: import in a fresh process',

@@ -11,20 +11,20 @@ import type { ClientConnection, ClientPeer } from './client-peer.ts';
 
 type Message = string | Buffer | object;
 
-/** Clients that send a message for each answer they get, each time another one. */
+/** Clients that send another message for each answer. */
 export class ClientLoad {
   readonly #peer: ClientPeer;
   readonly #plan: LoadPlan;
   readonly #messages: readonly Message[];
   readonly #failure = new Failure();
   readonly #clock: ExchangeClock;
-  /** By connection, what sends its next message. */
+  /** A function for each connection that sends its next message. */
   readonly #senders: (() => void)[] = [];
-  /** Connections that have not got the answer that is no part of a measurement. */
+  /** Number of connections that have not got the answer before the measurements. */
   #unchecked = 0;
   #onChecked: (() => void) | undefined;
 
-  /** @param plan - whose pattern is `echo` */
+  /** @param plan - a plan with the pattern `echo` */
   constructor(peer: ClientPeer, plan: LoadPlan) {
     this.#peer = peer;
     this.#plan = plan;
@@ -56,7 +56,7 @@ export class ClientLoad {
     });
   }
 
-  /** Waits for what nobody asked for. Rejects when something came after all that was counted, or a connection was lost. */
+  /** Waits for superfluous answers. Rejects when one came after the last counted answer, or a connection was lost. */
   async verify(): Promise<void> {
     await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
   }
@@ -82,11 +82,11 @@ export class ClientLoad {
       shape,
       onMessage: (data) => {
         const message = messages[answered % messages.length] as Message;
-        // All of the first ones, and then no more than what costs the clients under measurement nothing.
+        // The first answers are compared byte by byte, later ones only in ways that cost the measured clients nothing.
         const isWholeCompared = answered++ < firstVariant + messages.length;
         const isExpected = isWholeCompared ? isMessage(data, message) : looksLike(data, message);
         if (!isExpected) this.#failure.fail(WRONG_ANSWER);
-        // One too many must not make up for one that another connection has not got.
+        // A superfluous answer must not make up for a missing answer of another connection.
         else if (answered > sent) this.#failure.fail('more answers than messages');
         else if (this.#unchecked > 0) this.#onCheckedAnswer();
         else if (this.#clock.answered(1)) send();
@@ -101,7 +101,7 @@ export class ClientLoad {
     if (--this.#unchecked === 0) this.#onChecked?.();
   }
 
-  // One for all connections: it is no part of what each of them holds.
+  // All connections share one function, so that it does not count as memory of each.
   readonly #onLost = (): void => this.#failure.fail('connection lost');
 }
 
@@ -111,26 +111,26 @@ function messageOf(shape: MessageShape, variant: number): Message {
   return shape.kind === 'text' ? payload.toString() : (JSON.parse(payload.toString()) as object);
 }
 
-/** Whether data is what was sent, which may have been text and come as its bytes. */
+/** Tells whether data equals a message. Text may also come as its bytes. */
 function isMessage(data: unknown, message: Message): boolean {
   if (!(data instanceof ArrayBuffer || data instanceof Uint8Array)) return isDeepStrictEqual(data, message);
   const bytes = data instanceof ArrayBuffer ? Buffer.from(data) : data;
   return typeof message === 'string' || message instanceof Buffer ? Buffer.from(message).equals(bytes) : false;
 }
 
-/** Whether data has the size of a message, and what tells it from others. */
+/** Tells whether data has the size and the mark of a message. */
 function looksLike(data: unknown, message: Message): boolean {
   return sizeOf(data) === sizeOf(message) && markOf(data) === markOf(message);
 }
 
-/** The length of ASCII text and bytes, the length of the text of an object. */
+/** Returns the length of ASCII text or bytes, or of the text of an object. */
 function sizeOf(data: unknown): number {
   if (typeof data === 'string') return data.length;
   if (data instanceof Uint8Array || data instanceof ArrayBuffer) return data.byteLength;
   return (data as { readonly text: string }).text.length;
 }
 
-/** The code of the first character or byte, the number of an object. */
+/** Returns the code of the first character or byte, or the id of an object. */
 function markOf(data: unknown): number {
   if (typeof data === 'string') return data.charCodeAt(0);
   if (data instanceof Uint8Array) return data[0] as number;

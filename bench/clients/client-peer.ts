@@ -10,9 +10,9 @@ export interface ClientPeer extends PeerDescription {
 export interface ConnectTask {
   readonly url: string;
   readonly shape: MessageShape;
-  /** Gets what the client gives its user; objects parsed. */
+  /** Called with the data that the client gives its user; objects are parsed. */
   readonly onMessage: (data: unknown) => void;
-  /** The connection is over. */
+  /** Called when the connection has ended. */
   readonly onLost: () => void;
 }
 

@@ -6,7 +6,7 @@ import type { ClientPeer } from './client-peer.ts';
 
 const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
 
-/** This library's client, as a user writes it. */
+/** This library's client, used as in a user's program. */
 export async function createPeer(peer: Peer): Promise<ClientPeer> {
   const library = await importLibrary(peer);
   return {

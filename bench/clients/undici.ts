@@ -2,7 +2,7 @@ import type * as Undici from 'undici';
 import { loadPackage, versionOf } from '../packages.ts';
 import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts';
 
-/** The client of undici, which is also the global WebSocket of Node. */
+/** undici's client, which is also the global WebSocket of Node. */
 export function createPeer(): ClientPeer {
   const { WebSocket } = loadPackage('undici') as typeof Undici;
 

@@ -3,7 +3,7 @@ import { loadPackage, versionOf } from '../packages.ts';
 import { COMPRESSION, nativeNotes } from '../servers/ws.ts';
 import type { ClientConnection, ClientPeer, ConnectTask } from './client-peer.ts';
 
-/** The client of ws, without compression unless that is what is measured. */
+/** The client of ws, without compression unless compression is measured. */
 export function createPeer(): ClientPeer {
   const { WebSocket } = loadPackage('ws') as typeof Ws;
 
@@ -11,7 +11,7 @@ export function createPeer(): ClientPeer {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, { perMessageDeflate: shape.isCompressed === true && COMPRESSION });
       const isObject = shape.kind === 'object';
-      // Text stays bytes: the cheapest that ws offers.
+      // Text stays bytes, which is the cheapest form that ws offers.
       socket.on('message', (data: Buffer) => onMessage(isObject ? JSON.parse(data.toString()) : data));
       socket.on('error', reject);
       socket.on('close', onLost);

@@ -1,12 +1,12 @@
 import type { AnswerPlace, Answers } from './answers.ts';
 
-/** Longest piece that is compared at a time, unless all the answers together are longer. */
+/** Bytes behind one cycle of answers, so that a piece that goes over the end can be compared at once. */
 const PIECE_BYTES = 65_536;
 
-/** Answers whose bytes are known beforehand, of any lengths. */
+/** Answers of any lengths whose bytes are known beforehand. */
 export class AnswerBytes implements Answers {
   readonly #lengths: readonly number[];
-  /** Where each answer begins. */
+  /** Offset of each answer in the cycle. */
   readonly #begins: readonly number[];
   readonly #cycleBytes: number;
   readonly #repeated: Buffer;
@@ -18,7 +18,7 @@ export class AnswerBytes implements Answers {
     let end = 0;
     this.#begins = this.#lengths.map((length) => (end += length) - length);
     this.#cycleBytes = cycle.length;
-    // More than the cycle, so that what goes over its end is mostly one piece.
+    // Longer than the cycle, so that bytes that go over its end are mostly compared in one piece.
     this.#repeated = Buffer.alloc(cycle.length + PIECE_BYTES, cycle);
   }
 

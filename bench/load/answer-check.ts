@@ -1,7 +1,7 @@
 import type { AnswerPlace, Answers } from './answers.ts';
 import { type Failure, WRONG_ANSWER } from './failure.ts';
 
-/** Waits until each connection has got one answer, and nothing else. */
+/** Waits until each connection has got exactly one answer. */
 export class AnswerCheck {
   readonly #failure: Failure;
   readonly #answers: Answers;
@@ -14,7 +14,7 @@ export class AnswerCheck {
     this.#answers = answers;
   }
 
-  /** @param send - makes the server send one answer to each of so many connections */
+  /** @param send - makes the server send one answer to each connection */
   run(connections: number, send: () => void): Promise<void> {
     return this.#failure.guard(
       new Promise((resolve) => {
@@ -29,7 +29,7 @@ export class AnswerCheck {
     const answers = this.#answers.read(connection, count, bytes);
     if (answers < 0) this.#failure.fail(WRONG_ANSWER);
     else if (this.#answered.has(connection) || answers > 1 || (answers === 1 && connection.unclaimedBytes > 0)) {
-      this.#failure.fail('more bytes came than those of the answer');
+      this.#failure.fail('more bytes came than the answer has');
     } else if (answers === 1 && this.#answered.add(connection).size === this.#connections) this.#resolve?.();
   }
 }

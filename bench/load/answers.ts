@@ -1,17 +1,17 @@
-/** How far a connection has got with its answers. */
+/** The position of a connection in its answers. */
 export interface AnswerPlace {
-  /** Which answer comes next. */
+  /** Number of the next answer. */
   answerVariant: number;
-  /** Bytes of it that have come. */
+  /** Number of bytes of that answer that have come. */
   unclaimedBytes: number;
 }
 
-/** What connections must get: the answers of all variants in turn, again and again. */
+/** The expected answers of a connection: the answers of all variants in turn, again and again. */
 export interface Answers {
   /**
-   * Compares `bytes[0..count)` with what must come next on a connection, and moves its place on.
+   * Compares `bytes[0..count)` with the next bytes that must come on a connection, and advances its place.
    *
-   * @returns how many answers are complete now that were not before; -1 when a byte is not right
+   * @returns the number of answers that these bytes complete; -1 when a byte is wrong
    */
   read(place: AnswerPlace, count: number, bytes: Uint8Array): number;
 }

@@ -2,23 +2,23 @@ import { countVariants, type MessageShape } from '../messages.ts';
 import type { AnswerPlace, Answers } from './answers.ts';
 import { firstFrame, holdsCompressed, unmaskFrame } from './frames.ts';
 
-/** A message that was compressed has no longer frame than this. */
+/** Length of the longest frame of a compressed message. */
 const MAX_FRAME_BYTES = 8 + 65_535;
 
 /**
- * Answers that a server compresses in its own way, and one message not always alike: zlib writes the end of a flush twice
- * when that of the first just fills its memory, which happens to ws now and then. Each way is inflated and compared once,
- * and then known. Messages of a client that compresses are read alike: those that a bare server must get.
+ * Answers that a server compresses in its own way, and not always to the same bytes: zlib writes the end of a flush
+ * twice when the first end just fills its buffer, which happens to ws now and then. Each form is inflated and compared
+ * once, then known. A bare server reads the compressed messages of clients in the same way.
  */
 export class CompressedAnswers implements Answers {
   readonly #shape: MessageShape;
   readonly #isMasked: boolean;
-  /** By variant, all the frames that retainTurn it. */
+  /** All known frames of each variant. */
   readonly #known: readonly Buffer[][];
-  /** Beginnings of frames. */
+  /** The beginnings of frames that are not complete, by connection. */
   readonly #rests = new Map<AnswerPlace, Buffer>();
 
-  /** @param isMasked - whether a client sends them, or a server */
+  /** @param isMasked - true for messages of a client, false for answers of a server */
   constructor(shape: MessageShape, isMasked: boolean) {
     this.#shape = shape;
     this.#isMasked = isMasked;
@@ -37,7 +37,7 @@ export class CompressedAnswers implements Answers {
       answers++;
     }
     place.unclaimedBytes = left.length;
-    // A copy: the memory that a socket reads into is used again.
+    // The rest is copied, because the next read of a socket overwrites the memory.
     if (left.length > 0) this.#rests.set(place, Buffer.from(left));
     else if (rest !== undefined) this.#rests.delete(place);
     return left.length < MAX_FRAME_BYTES ? answers : -1;

@@ -1,6 +1,6 @@
 import type { AnswerPlace, Answers } from './answers.ts';
 
-/** Messages that all have frames of one size: their bytes are counted, not looked at. */
+/** Messages whose frames all have the same size: their bytes are counted, not compared. */
 export class CountedMessages implements Answers {
   readonly #frameBytes: number;
   readonly #variants: number;

@@ -1,21 +1,21 @@
 import { performance } from 'node:perf_hooks';
 import type { Failure } from './failure.ts';
 
-/** What flowed in one measurement. */
+/** The messages of one measurement. */
 export interface Exchange {
-  /** Messages that were sent and answered: all of them. */
+  /** Number of messages that were sent; all of them were answered. */
   readonly messages: number;
   readonly elapsedMs: number;
 }
 
-/** How long the last answers may take when no new messages are sent. */
+/** Time for the last answers when no new messages are sent. */
 export const DRAIN_TIMEOUT_MS = 20_000;
-/** How long an answer that nobody asked for has to come, after the last that was counted. */
+/** Time to wait for superfluous answers after the last counted answer. */
 export const SURPLUS_WAIT_MS = 50;
 
 /**
- * Keeps messages flowing for a while, then waits until the last is answered. So nothing is in flight where a measurement
- * begins and ends, and what was counted is exactly what was sent.
+ * Keeps messages flowing for a while, then waits for the last answer. Nothing is in flight when a measurement begins
+ * and ends, so the counted messages are exactly the sent messages.
  */
 export class ExchangeClock {
   readonly #failure: Failure;
@@ -33,7 +33,7 @@ export class ExchangeClock {
   }
 
   /**
-   * @param firstMessages - how many `begin` sends
+   * @param firstMessages - number of messages that `begin` sends
    * @param begin - sends the first messages
    */
   run(durationMs: number, firstMessages: number, begin: () => void): Promise<Exchange> {
@@ -50,12 +50,12 @@ export class ExchangeClock {
     );
   }
 
-  /** Whether each answer is followed by another message. */
+  /** True while the load sends another message for each answer. */
   get isFlowing(): boolean {
     return this.#isFlowing;
   }
 
-  /** Counts answers. Returns whether as many messages are to be sent again, which it takes as done. */
+  /** Counts answers. Returns true when the caller must send as many messages again; they count as sent. */
   answered(count: number): boolean {
     this.#answered += count;
     if (this.#isFlowing) return true;

@@ -1,12 +1,13 @@
-/** What can be said of bytes that are not those of the answer that is due. */
+/** The reason when bytes differ from the expected answer. */
 export const WRONG_ANSWER =
-  'an answer is not the message that was sent: it was changed, not compressed as agreed, lost, answered twice or overtaken by another';
+  'an answer is not the expected one: the message was changed, not compressed as agreed, lost, ' +
+  'answered twice or overtaken';
 
-/** The same of a message that a client sent. */
+/** The reason when bytes differ from the expected message of a client. */
 export const WRONG_MESSAGE =
-  'a message is not the one whose turn it was: it was changed, not compressed as agreed, lost, sent twice or overtaken by another';
+  'a message is not the expected one: it was changed, not compressed as agreed, lost, sent twice or overtaken';
 
-/** What went wrong, told to whoever waits and to whoever will wait. */
+/** The first failure of a load. It rejects current and later waits. */
 export class Failure {
   readonly #promise: Promise<never>;
   #reject: (error: Error) => void = () => {};
@@ -16,7 +17,7 @@ export class Failure {
     this.#promise = new Promise((_, reject) => {
       this.#reject = reject;
     });
-    // A failure that comes while nobody waits is told to the next who does.
+    // A failure while nobody waits must not be an unhandled rejection: it rejects the next wait.
     this.#promise.catch(() => {});
   }
 

@@ -1,14 +1,14 @@
-/** Frames that follow one another again and again, built beforehand: several leave in one write. */
+/** Prebuilt frames that repeat in a cycle. Several frames leave in one write. */
 export class FrameCycle {
-  /** How many there are before they begin again. */
+  /** Number of frames in the cycle. */
   readonly length: number;
-  /** By the number of the first frame, and by how many there are. */
+  /** Runs of frames, by the number of their first frame and by their length. */
   readonly #runs: readonly (readonly Buffer[])[];
 
   /** @param maxBurst - most frames of one write */
   constructor(frames: readonly Buffer[], maxBurst: number) {
     this.length = frames.length;
-    // The first ones again, so that a run that goes over the end is one piece.
+    // The first frames are repeated at the end, so that a run that goes over the end is one piece.
     const all = Array.from({ length: frames.length + maxBurst }, (_, i) => frames[i % frames.length] as Buffer);
     const bytes = Buffer.concat(all);
     const begins = [0];
@@ -18,12 +18,12 @@ export class FrameCycle {
     );
   }
 
-  /** The bytes of `count` frames, of which the first has this number. */
+  /** Returns the bytes of `count` frames from the frame `first` on. */
   run(first: number, count: number): Buffer {
     return this.#runs[first]?.[count] as Buffer;
   }
 
-  /** The number of the frame that comes `count` frames after another. */
+  /** Returns the number of the frame that follows `count` frames after `first`. */
   after(first: number, count: number): number {
     return (first + count) % this.length;
   }

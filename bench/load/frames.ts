@@ -1,27 +1,27 @@
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
 
-// The load has its own few lines of RFC 6455: it must not share a mistake with what it measures.
+// The load has its own implementation of RFC 6455, so that it does not share a mistake with the measured library.
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
 const RSV1 = 0x40;
 const MASK_BIT = 0x80;
-/** What is cut off a compressed message (RFC 7692 section 7.2.1). */
+/** The bytes that are cut off a compressed message (RFC 7692 section 7.2.1). */
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
-/** Window of what a server compresses beforehand, so that it suits clients that ask for a small one. */
+/** Window of a bare server's compressed answers: small enough for clients that ask for a small one. */
 export const SERVER_WINDOW_BITS = 10;
 const CLIENT_WINDOW_BITS = 15;
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
-/** Builds the frame of a message: masked as a client sends it, or bare as a server does. */
+/** Builds the frame of a message: masked for a client, unmasked for a server. */
 export function buildFrame(shape: MessageShape, isMasked: boolean, variant = 0): Buffer {
   const payload = payloadOf(shape, variant);
   const windowBits = isMasked ? CLIENT_WINDOW_BITS : SERVER_WINDOW_BITS;
   return frameOf(shape.isCompressed === true ? deflate(payload, windowBits) : payload, firstByteOf(shape), isMasked);
 }
 
-/** Builds the frames of all variants of a message, in the order in which they follow one another. */
+/** Builds the frames of all variants of a message, in their order. */
 export function buildFrames(shape: MessageShape, isMasked: boolean): readonly Buffer[] {
   return Array.from({ length: countVariants(shape) }, (_, variant) => buildFrame(shape, isMasked, variant));
 }
@@ -34,7 +34,7 @@ export function frameOf(payload: Buffer, firstByte: number, isMasked: boolean): 
   return Buffer.concat([header, MASKING_KEY, payload.map((byte, i) => byte ^ (MASKING_KEY[i & 3] as number))]);
 }
 
-/** The frame that `bytes` begin with, masked or bare; undefined when there is more of it to come, or more than 65 535 bytes. */
+/** Returns the first frame of `bytes`; undefined when it is not complete, or longer than 65 535 bytes. */
 export function firstFrame(bytes: Buffer): Buffer | undefined {
   const second = bytes[1] ?? 127;
   const shortLength = second & 0x7f;
@@ -44,7 +44,7 @@ export function firstFrame(bytes: Buffer): Buffer | undefined {
   return bytes.length < length ? undefined : bytes.subarray(0, length);
 }
 
-/** A frame of {@link firstFrame} without its mask, in memory of its own; undefined when it has none. */
+/** Returns an unmasked copy of a frame of {@link firstFrame}; undefined when the frame has no mask. */
 export function unmaskFrame(frame: Buffer): Buffer | undefined {
   const second = frame[1] as number;
   if ((second & MASK_BIT) === 0) return undefined;
@@ -59,7 +59,7 @@ export function unmaskFrame(frame: Buffer): Buffer | undefined {
   return bare;
 }
 
-/** Whether a bare frame holds the message, compressed as its sender likes. */
+/** Tells whether an unmasked frame holds the message, in any compressed form. */
 export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: number): boolean {
   const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
   if (frame[0] !== firstByteOf(shape)) return false;

@@ -6,10 +6,10 @@ const EACH_ON_ITS_OWN = 'permessage-deflate; server_no_context_takeover; client_
 const MAX_WINDOW_BITS = 15;
 
 /**
- * The request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
+ * Builds the request of a client (RFC 6455 section 1.3), with the fixed key of the RFC's own example.
  *
  * @param isCompressed - whether to offer compression of each message on its own
- * @param firstVariant - with which message the connection begins
+ * @param firstVariant - number of the first message of the connection
  */
 export function upgradeRequest(isCompressed: boolean, firstVariant: number): string {
   return [
@@ -24,35 +24,35 @@ export function upgradeRequest(isCompressed: boolean, firstVariant: number): str
   ].join('\r\n');
 }
 
-/** Where a client connects that begins with this message: a server that does not look at messages knows then what to answer. */
+/** Returns the request target. It names the client's first message for servers that do not read messages. */
 export function targetOf(firstVariant: number): string {
   return `/bench?${firstVariant}`;
 }
 
-/** With which message the client begins that sends this request. */
+/** Returns the number of the client's first message from its request. */
 export function firstVariantOf(request: string): number {
   return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
 }
 
 const ACCEPT = acceptOf(KEY);
 
-/** Whether `head` is the right answer to {@link upgradeRequest}. */
+/** Tells whether `head` is the right answer to {@link upgradeRequest}. */
 export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
   return (
     head.startsWith('HTTP/1.1 101 ') && head.includes(ACCEPT) && head.includes('permessage-deflate') === isCompressed
   );
 }
 
-/** Whether a request offers compression that {@link answerUpgrade} can agree on. */
+/** Tells whether a request offers compression that {@link answerUpgrade} can accept. */
 export function offersCompression(request: string): boolean {
   const offer = offerOf(request);
   return offer.startsWith('permessage-deflate') && windowBitsOf(offer) >= SERVER_WINDOW_BITS;
 }
 
 /**
- * The answer to a request.
+ * Builds the answer to a request.
  *
- * @param isCompressed - whether to agree on compression of each message on its own, which the request must offer
+ * @param isCompressed - whether to accept compression of each message on its own, which the request must offer
  */
 export function answerUpgrade(request: string, isCompressed: boolean): string {
   const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1] ?? '';
@@ -70,12 +70,14 @@ function acceptOf(key: string): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
 
-/** The extensions that a request offers. */
+/** Returns the extensions that a request offers. */
 function offerOf(request: string): string {
   return /^sec-websocket-extensions: *([^\r]+)/im.exec(request)?.[1] ?? '';
 }
 
-/** A window that a client asks for must be in the answer (RFC 7692 section 7.1.2.1). */
+/**
+ * Builds the agreed extension. The answer must contain a window that the client asks for (RFC 7692 section 7.1.2.1).
+ */
 function agreedOf(request: string): string {
   const windowBits = windowBitsOf(offerOf(request));
   return windowBits < MAX_WINDOW_BITS ? `${EACH_ON_ITS_OWN}; server_max_window_bits=${windowBits}` : EACH_ON_ITS_OWN;

@@ -13,25 +13,25 @@ import { openInTurn } from './open-in-turn.ts';
 import { Pace, type PacedExchange, type Pacing } from './pace.ts';
 import { RawConnection, type RawListener } from './raw-connection.ts';
 
-/** What flows between a load and a server. */
+/** The plan of the messages between a load and a server. */
 export interface LoadPlan {
   readonly port: number;
   readonly shape: MessageShape;
   readonly connections: number;
-  /** How messages flow: each is answered on its own connection, or those of the first connection go to all. */
+  /** How messages flow: each is answered on its own connection, or the messages of the first connection go to all. */
   readonly pattern: 'echo' | 'fan-out';
-  /** Messages of one connection that are on their way at a time; those that are sent together leave in one write. */
+  /** Messages of one connection in flight at a time; messages that are sent together leave in one write. */
   readonly inFlight: number;
-  /** Whether each connection gets one answer before anything is measured. */
+  /** Whether each connection must get one answer before the measurements. */
   readonly checksAnswers: boolean;
-  /** How long the last answers may take. */
+  /** Time for the last answers. */
   readonly drainTimeoutMs?: number;
 }
 
 /**
- * The generator of the load: raw sockets, frames built beforehand, answers counted by their bytes. Each byte that comes is
- * compared with what must come, by one call of native code for each read. The messages of a connection differ from one to the
- * next, and each connection begins with another one.
+ * The load generator: raw sockets, prebuilt frames, answers counted by their bytes. Each received byte is compared with
+ * the expected byte, by one native call for each read. Messages of a connection differ from one to the next, and each
+ * connection begins with another message.
  */
 export class Load implements RawListener {
   readonly #plan: LoadPlan;
@@ -42,7 +42,7 @@ export class Load implements RawListener {
   #check: AnswerCheck | undefined;
   #pace: Pace | undefined;
   readonly #connections: RawConnection[] = [];
-  /** Connections that have not got all of the current fan-out. */
+  /** Number of connections that have not got all messages of the current fan-out. */
   #waitingConnections = 0;
 
   constructor(plan: LoadPlan) {
@@ -71,7 +71,7 @@ export class Load implements RawListener {
     return { messages: connections, elapsedMs };
   }
 
-  /** Lets messages flow. The result counts messages that were answered; with fan-out, those that were received. */
+  /** Lets messages flow. The result counts answered messages; with fan-out, received messages. */
   async run(durationMs: number): Promise<Exchange> {
     const { inFlight, pattern, connections } = this.#plan;
     this.#pace = undefined;
@@ -81,7 +81,7 @@ export class Load implements RawListener {
     return pattern === 'echo' ? exchange : { ...exchange, messages: exchange.messages * connections };
   }
 
-  /** Sends messages at fixed times, of which each is answered on its own connection. */
+  /** Sends messages at fixed times. Each is answered on its own connection. */
   async pace(pacing: Pacing): Promise<PacedExchange> {
     const { drainTimeoutMs } = this.#plan;
     this.#pace = new Pace(
@@ -97,7 +97,7 @@ export class Load implements RawListener {
     return this.#pace.run();
   }
 
-  /** Waits for what nobody asked for. Rejects when something came after all that was counted. */
+  /** Waits for superfluous answers. Rejects when bytes came after the last counted answer. */
   async verify(): Promise<void> {
     await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
     this.#checkNothingIsLeft();
@@ -128,7 +128,7 @@ export class Load implements RawListener {
 
   async #open(number: number): Promise<void> {
     const { port, shape, pattern } = this.#plan;
-    // All get the messages of one connection in a fan-out, whichever is open first.
+    // In a fan-out all connections get the messages of one, so all begin with the same message.
     const firstVariant = pattern === 'echo' ? number % this.#messages.length : 0;
     const target = { port, isCompressed: shape.isCompressed === true, firstVariant };
     const connection = await RawConnection.open(target, this);
@@ -141,7 +141,7 @@ export class Load implements RawListener {
     }
   }
 
-  /** All connections, or the first alone when its messages go to all. */
+  /** Returns all connections, or only the first one when its messages go to all. */
   #senders(): readonly RawConnection[] {
     return this.#plan.pattern === 'echo' ? this.#connections : this.#connections.slice(0, 1);
   }
@@ -160,7 +160,7 @@ export class Load implements RawListener {
 
   #onEchoes(connection: RawConnection, answers: number): void {
     if (answers === 0) return;
-    // One too many must not make up for one that another connection has not got.
+    // A superfluous answer must not make up for a missing answer of another connection.
     if (!this.#clock.isFlowing) connection.outstanding -= answers;
     if (answers > this.#plan.inFlight || connection.outstanding < 0) this.#failure.fail('more answers than messages');
     else if (this.#clock.answered(answers)) this.#send(connection, answers);

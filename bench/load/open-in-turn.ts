@@ -1,10 +1,10 @@
-/** How many handshakes are under way at a time. */
+/** Number of handshakes at a time. */
 const CONCURRENT_HANDSHAKES = 32;
 
 /**
  * Opens connections, 32 at a time.
  *
- * @param open - opens the one with this number, from 0
+ * @param open - opens the connection with a number, from 0
  */
 export async function openInTurn(connections: number, open: (number: number) => Promise<void>): Promise<void> {
   let begun = 0;

@@ -6,53 +6,53 @@ import type { FrameCycle } from './frame-cycle.ts';
 import { type Quantiles, quantilesOf } from './quantiles.ts';
 import type { RawConnection } from './raw-connection.ts';
 
-/** How fast messages are due, whatever becomes of those before them. */
+/** The rate at which messages are due, whether or not earlier messages are answered. */
 export interface Pacing {
-  /** Of all connections together. */
+  /** Rate of all connections together. */
   readonly messagesPerSecond: number;
   readonly durationMs: number;
 }
 
-/** What came of messages that were due at fixed times. */
+/** The result of messages that were due at fixed times. */
 export interface PacedExchange extends Exchange {
   /** Microseconds from when a message was due until its answer had come. */
   readonly latency: Quantiles;
-  /** Microseconds from when a message was due until it was sent: the error of the load itself, and a part of the latency. */
+  /** Microseconds from when a message was due until it was sent: the error of the load, and a part of the latency. */
   readonly lateness: Quantiles;
-  /** Share of the time in which the load had something to do, 0 to 1. It spins, so its processor is always busy. */
+  /** Share of the time in which the load had work, 0 to 1. The load spins, so its processor is always busy. */
   readonly loadShare: number;
 }
 
-/** Where a pace sends its messages. */
+/** A connection that a pace sends messages to. */
 type PacedConnection = Pick<RawConnection, 'index' | 'write' | 'nextVariant'> & AnswerPlace;
 
-/** What a pace needs to know of the load that it is a part of. */
+/** The parts of the load that a pace needs. */
 export interface PaceSettings {
-  /** Message by message in turn; their `index` is their place. */
+  /** Connections that get one message each in turn. The `index` of each is its position in the array. */
   readonly connections: readonly PacedConnection[];
   readonly messages: FrameCycle;
   readonly answers: Answers;
   readonly failure: Failure;
-  /** How long the last answers may take. */
+  /** Time for the last answers. */
   readonly drainTimeoutMs?: number;
   readonly clock?: PaceClock;
 }
 
-/** Time, as a pace sees it. */
+/** The clock of a pace. */
 export interface PaceClock {
-  /** Milliseconds. */
+  /** Returns the time in milliseconds. */
   now(): number;
   /** Calls back in the next turn of the event loop. */
   nextTurn(callback: () => void): void;
 }
 
-/** No timer of Node: those are late by up to a millisecond. */
+/** The system clock without Node's timers, which are late by up to a millisecond. */
 const SYSTEM_CLOCK: PaceClock = { now: () => performance.now(), nextTurn: (callback) => void setImmediate(callback) };
 
 /**
- * Sends messages at fixed times, one connection after the other, and counts the time of each answer from when its message
- * was due. A server that stands still therefore delays all the messages that were due meanwhile, as it does for users. A
- * load that waits for answers would send fewer just then, and hide it: coordinated omission.
+ * Sends messages at fixed times, one connection after the other, and counts the time of each answer from when its
+ * message was due. A server that stands still therefore delays all messages that were due meanwhile, as it does for
+ * users. A load that waits for answers would send fewer messages just then and hide the delay (coordinated omission).
  */
 export class Pace {
   readonly #settings: PaceSettings;
@@ -60,7 +60,7 @@ export class Pace {
   readonly #intervalMs: number;
   readonly #latencies: Float64Array;
   readonly #lateness: Float64Array;
-  /** Messages that were answered, by connection. */
+  /** Number of answered messages of each connection. */
   readonly #answeredEach: Uint32Array;
   readonly #total: number;
   #sent = 0;
@@ -82,7 +82,7 @@ export class Pace {
     this.#answeredEach = new Uint32Array(settings.connections.length);
   }
 
-  /** Sends them all, and resolves when the last is answered. Once only. */
+  /** Sends all messages, and resolves when the last one is answered. Can be called once. */
   run(): Promise<PacedExchange> {
     return this.#settings.failure.guard(
       new Promise((resolve) => {
@@ -115,7 +115,7 @@ export class Pace {
       this.#answered++;
     }
     this.#lastAnswerAt = now;
-    // Here too, so that reading many answers delays no message.
+    // Messages are sent here too, so that reading many answers does not delay them.
     this.#sendDue(now);
   }
 
@@ -123,7 +123,7 @@ export class Pace {
     return this.#beganAt + message * this.#intervalMs;
   }
 
-  /** A turn of the event loop. */
+  /** Runs in each turn of the event loop. */
   readonly #turn = (): void => {
     const now = this.#clock.now();
     if (this.#isIdle) this.#idleMs += now - this.#turnBeganAt;
@@ -143,7 +143,7 @@ export class Pace {
 
   #sendDue(now: number): void {
     const { connections, messages } = this.#settings;
-    // The clock is read again for each, because sending many takes time of its own.
+    // The clock is read for each message, because sending many messages takes time.
     for (let at = now; this.#sent < this.#total && at >= this.#dueAt(this.#sent); at = this.#clock.now()) {
       const message = this.#sent++;
       this.#lateness[message] = at - this.#dueAt(message);

@@ -1,4 +1,4 @@
-/** How values are spread. */
+/** Quantiles of values. */
 export interface Quantiles {
   readonly p50: number;
   readonly p99: number;
@@ -7,9 +7,9 @@ export interface Quantiles {
 }
 
 /**
- * Sorts `values` in place, and picks those below which lie the named shares of them: exact, no histogram.
+ * Sorts `values` in place and picks the exact quantiles, without a histogram.
  *
- * @param factor - what the results are multiplied with, for another unit
+ * @param factor - factor of the results, to convert the unit
  */
 export function quantilesOf(values: Float64Array, factor: number): Quantiles {
   values.sort();

@@ -1,41 +1,41 @@
 import { connect, type Socket } from 'node:net';
 import { isUpgradeAnswer, upgradeRequest } from './handshake.ts';
 
-/** All connections read into the same memory: their bytes are counted, not kept. */
+/** All connections read into this memory, because their bytes are compared at once and not kept. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
 
-/** Hears of a connection. */
+/** Listener of a connection. */
 export interface RawListener {
-  /** `bytes[0..count)` have come; the memory is reused after the call. */
+  /** Called when `bytes[0..count)` have come. The memory is reused after the call. */
   onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void;
   onLost(reason: string): void;
 }
 
-/** Where and how to connect. */
+/** Target and options of a connection. */
 export interface RawTarget {
-  /** Of 127.0.0.1. */
+  /** Port of 127.0.0.1. */
   readonly port: number;
   readonly isCompressed: boolean;
-  /** Which message it will send first, and get as its first answer; 0 when it sends none. */
+  /** Number of the first message and of its answer; 0 when the connection sends none. */
   readonly firstVariant?: number;
-  /** Address to connect from: each has ports of its own. */
+  /** Address to connect from; each address has its own ports. */
   readonly localAddress?: string;
 }
 
 /**
- * A client connection that costs as little as Node allows: no frames are read, bytes are counted by its listener.
+ * A client connection that costs as little as Node allows: it reads no frames, and its listener counts the bytes.
  */
 export class RawConnection {
-  // Kept here for the listener.
-  /** Place among the connections of a load. */
+  // The following fields belong to the listener.
+  /** Position among the connections of a load. */
   index = 0;
-  /** Which message is sent next. */
+  /** Number of the next message to send. */
   nextVariant: number;
-  /** Which message is answered next. */
+  /** Number of the next answer to come. */
   answerVariant: number;
-  /** Bytes of that answer that have come. */
+  /** Number of bytes of that answer that have come. */
   unclaimedBytes = 0;
-  /** Messages of the current exchange that are not answered; while they flow, as many as at its beginning. */
+  /** Messages of the current exchange without an answer; while messages flow, the number at the beginning. */
   outstanding = 0;
   readonly #socket: Socket;
   readonly #listener: RawListener;

@@ -3,7 +3,7 @@ import type { TransformDone } from '../../src/protocol/compression.ts';
 import { type MessageShape, payloadOf } from '../messages.ts';
 import type { MicroCase, Modules } from './micro-case.ts';
 
-/** The last is worked on in the thread pool, the others at once. */
+/** The library compresses the last one in the thread pool, the others synchronously. */
 const SHAPES: readonly MessageShape[] = [
   { kind: 'object', bytes: 128 },
   { kind: 'object', bytes: 1024 },
@@ -14,17 +14,17 @@ const LEVEL = 3;
 const WINDOW_BITS = 15;
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 
-/** Works on one message. */
+/** Compresses or inflates one message. */
 type Transform = (message: Buffer, done: TransformDone) => void;
 
 /**
- * Compressing and inflating in one shot for each message, as this library does it, and through a stream of node:zlib that
- * lives as long as a connection.
+ * Compresses and inflates each message in one shot, as this library does, and through a stream of node:zlib that lives
+ * as long as a connection.
  */
 export function deflateCases(modules: Modules): readonly MicroCase[] {
   return SHAPES.flatMap((shape) => {
     const payload = payloadOf(shape);
-    // It refers to no message before, so it can be inflated again and again, with context takeover too.
+    // The message refers to no earlier message, so it can be inflated repeatedly, even with context takeover.
     const compressed = deflateRawSync(payload, { level: LEVEL, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
     return [false, true].flatMap((takesOver) => {
       const { deflater, inflater } = createCompression(modules, takesOver);
@@ -56,7 +56,7 @@ function createCompression(
   });
 }
 
-/** One after the other; without a wait when each is done at once. */
+/** Runs the transforms one after the other, without a wait for synchronous ones. */
 async function repeat(times: number, message: Buffer, transform: Transform): Promise<void> {
   for (let i = 0; i < times; i++) {
     let isDone = false;
@@ -103,7 +103,7 @@ function inflateThroughStream(takesOver: boolean): Transform {
   };
 }
 
-/** Returns a function that gives what a stream has written since its last call. */
+/** Returns a function that returns the bytes that a stream has written since its last call. */
 function collect(stream: NodeJS.ReadableStream): () => Buffer {
   let chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));

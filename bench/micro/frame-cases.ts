@@ -9,9 +9,9 @@ const SHAPES: readonly MessageShape[] = [
   { kind: 'binary', bytes: 1024 },
   { kind: 'binary', bytes: 16_000 },
 ];
-/** Bytes of a chunk as a busy socket gives them: many frames at once. */
+/** Size of a chunk, as a busy socket gives it: many frames at once. */
 const CHUNK_BYTES = 65_536;
-/** Frames that are collected before the output is empty again. */
+/** Number of frames before the output is emptied. */
 const BATCH = 16;
 
 const LIMITS = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
@@ -28,7 +28,7 @@ const SINK = {
   onFail: ignore,
 };
 
-/** From chunks to frames, from chunks to messages, and from messages to bytes. */
+/** Cases of parsing frames, receiving messages and sending messages. */
 export function frameCases(modules: Modules): readonly MicroCase[] {
   return [
     ...SHAPES.map((shape) => parseFrames(modules, shape)),
@@ -58,7 +58,7 @@ function receive({ protocolConnection }: Modules, shape: MessageShape, isServer:
   return inChunks(name, shape, isServer, (chunk) => connection.receive(chunk));
 }
 
-/** A case whose operation is one frame; a whole chunk of them is received at once. */
+/** Makes a case whose operation is one frame; a whole chunk of frames is received at once. */
 function inChunks(
   name: string,
   shape: MessageShape,
@@ -75,7 +75,7 @@ function inChunks(
     operationsAtOnce: count,
     run(times) {
       for (let i = 0; i < times; i++) {
-        // Parsing unmasks in place: the chunk is made anew each time, which costs the same in every build.
+        // Parsing unmasks in place, so the chunk is copied anew each time, which costs the same in every build.
         original.copy(chunk);
         receiveChunk(chunk);
       }
@@ -114,7 +114,7 @@ function writeHeader({ frame: { writeFrameHeader } }: Modules): MicroCase {
   };
 }
 
-/** An output that forgets. */
+/** An output that discards everything. */
 class ScratchOutput {
   buffer: Buffer = Buffer.alloc(BATCH * 32_768);
   readonly isBlocked = false;

@@ -4,7 +4,7 @@ import type { MicroCase, Modules } from './micro-case.ts';
 const KEY = 0x37fa213d;
 const SIZES: readonly number[] = [16, 64, 128, 256, 1024, 16_384, 1_048_576];
 
-/** Masking and unmasking in place. */
+/** Cases of masking and unmasking in place. */
 export function maskCases({ mask: { applyMask, nextMaskingKey } }: Modules): readonly MicroCase[] {
   const inPlace = [0, 1].flatMap((offset) =>
     SIZES.map((bytes): MicroCase => {

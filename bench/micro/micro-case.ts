@@ -5,7 +5,7 @@ import type * as ProtocolConnection from '../../src/protocol/protocol-connection
 import type * as Utf8 from '../../src/protocol/utf8.ts';
 import type * as Zlib from '../../src/connection/zlib.ts';
 
-/** The modules under measurement, from one folder of sources. */
+/** The measured modules, from one folder of sources. */
 export interface Modules {
   readonly mask: typeof Mask;
   readonly utf8: typeof Utf8;
@@ -15,14 +15,14 @@ export interface Modules {
   readonly zlib: typeof Zlib;
 }
 
-/** Something small that is measured alone. */
+/** A small part of the library that is measured alone. */
 export interface MicroCase {
-  /** Begins with the name of its group. */
+  /** Name that begins with the name of the group. */
   readonly name: string;
   /** Bytes that one operation works on, for a figure in bytes per second. */
   readonly bytes: number;
-  /** Operations that come together, when one alone cannot be had. */
+  /** Number of operations of one call, when a single one cannot be measured. */
   readonly operationsAtOnce?: number;
-  /** Does it so many times, at once or until it resolves. A loop of its own, so that the compiler sees each case alone. */
+  /** Runs the operation `times` times. Each case has its own loop, so that the compiler sees it alone. */
   readonly run: (times: number) => void | Promise<void>;
 }

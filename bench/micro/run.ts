@@ -1,4 +1,4 @@
-/** Measures small parts alone, to judge a change in seconds: `npm run bench:micro -- mask`. */
+/** Measures small parts of the library alone, to judge a change in seconds: `npm run bench:micro -- mask`. */
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -47,7 +47,7 @@ function formatTiming({ nanoseconds, spread }: Timing, bytes: number): string {
   return `${nanoseconds.toFixed(1).padStart(11)} ns ±${(spread * 100).toFixed(0).padStart(2)} %${megabytes.toFixed(0).padStart(8)} MB/s`;
 }
 
-/** How many times as fast: the median of the ratios within each round. */
+/** Returns how many times as fast this checkout is: the median of the rounds' ratios. */
 function speedUp(own: Timing, other: Timing): string {
   const ratio = median(own.rounds.map((nanoseconds, round) => (other.rounds[round] ?? Number.NaN) / nanoseconds));
   return `${ratio.toFixed(2)}×`;

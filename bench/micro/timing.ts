@@ -1,12 +1,12 @@
 import { median } from '../report/statistics.ts';
 import type { MicroCase } from './micro-case.ts';
 
-/** How long one measurement takes at least. */
+/** Least time of one measurement. */
 const ROUND_MS = 20;
 const ROUNDS = 25;
 
 export interface Timing {
-  /** For one operation: the median over the rounds. */
+  /** Time of one operation: the median of the rounds. */
   readonly nanoseconds: number;
   /** Half the distance between the quartiles, as a share of the median. */
   readonly spread: number;
@@ -14,7 +14,7 @@ export interface Timing {
   readonly rounds: readonly number[];
 }
 
-/** Times several cases in turns, so that what disturbs the machine disturbs all of them. */
+/** Times several cases in turns, so that a disturbance of the machine affects all of them. */
 export async function timeInTurns(cases: readonly MicroCase[]): Promise<readonly Timing[]> {
   const times: number[] = [];
   for (const each of cases) times.push(await calibrate(each));
@@ -28,14 +28,14 @@ export async function timeInTurns(cases: readonly MicroCase[]): Promise<readonly
   return rounds.map(summarize);
 }
 
-/** Finds how many times make a round, and has the code compiled on the way. */
+/** Finds the number of operations of a round. V8 compiles the code meanwhile. */
 async function calibrate(microCase: MicroCase): Promise<number> {
   let times = 1;
   while ((await millisecondsOf(microCase, times)) < ROUND_MS) times *= 2;
   return times;
 }
 
-/** Processor time of all threads, which other programs on the machine disturb less than time on the clock. */
+/** Returns processor time of all threads, which other programs disturb less than wall-clock time. */
 async function millisecondsOf({ run }: MicroCase, times: number): Promise<number> {
   const before = process.cpuUsage();
   await run(times);

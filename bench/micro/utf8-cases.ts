@@ -7,7 +7,7 @@ const TEXTS: readonly { readonly title: string; readonly text: string }[] = [
 ];
 const SIZES: readonly number[] = [64, 1024, 65_536];
 
-/** Checking text that comes in pieces: whole, and cut into two. */
+/** Cases of checking text, whole and in two pieces. */
 export function utf8Cases({ utf8: { Utf8Validator } }: Modules): readonly MicroCase[] {
   return TEXTS.flatMap(({ title, text }) =>
     SIZES.flatMap((size) => {

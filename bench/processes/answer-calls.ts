@@ -1,4 +1,4 @@
-/** A call on its way to a process. */
+/** A call to a process, as it is sent. */
 export interface CallRequest {
   readonly id: number;
   readonly call: string;
@@ -14,9 +14,9 @@ function answer(result: CallAnswer): void {
 }
 
 /**
- * Answers the calls of the process that started this one, and ends with it.
+ * Answers the calls of the parent process, and exits when the parent disconnects.
  *
- * @param beforeEnd - what to leave in order
+ * @param beforeEnd - cleans up before the exit
  */
 export function answerCalls(functions: object, beforeEnd?: () => void): void {
   const table = functions as Readonly<Record<string, (argument: unknown) => Promise<unknown>>>;
@@ -26,7 +26,7 @@ export function answerCalls(functions: object, beforeEnd?: () => void): void {
       (error: unknown) => answer({ id, error: error instanceof Error ? error.message : String(error) }),
     );
   });
-  // Open connections would keep the process.
+  // Open connections would keep the process alive.
   process.on('disconnect', () => {
     beforeEnd?.();
     process.exit();

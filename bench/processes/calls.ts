@@ -4,29 +4,29 @@ import type { PacedExchange, Pacing } from '../load/pace.ts';
 import type { MessageShape } from '../messages.ts';
 import type { Peer } from '../peers.ts';
 
-/** What a process has used since it began, and holds. */
+/** Processor time of a process since its start, and its current memory. */
 export interface Usage {
   readonly cpuMicros: number;
   readonly rssBytes: number;
   readonly heapBytes: number;
 }
 
-/** What a server does with a message. */
+/** The work of a server. */
 export interface ServerWorkload {
-  /** To all: `'fan-out'` by sending in a loop, `'broadcast'` by what the peer has for it, or else in a loop too. */
+  /** `'fan-out'` sends to all in a loop, `'broadcast'` by the peer's own function if it has one, else in a loop. */
   readonly behaviour: 'echo' | 'fan-out' | 'broadcast';
   readonly shape: MessageShape;
 }
 
 export interface PeerDescription {
   readonly version: string;
-  /** What is to be known about how it runs here. */
+  /** How the peer runs here. */
   readonly notes: string;
 }
 
 /** Calls of every process. */
 export interface CommonCalls {
-  /** @param afterGc - collect garbage first, which needs --expose-gc */
+  /** @param afterGc - whether to collect garbage first, which needs --expose-gc */
   usage(afterGc: boolean): Promise<Usage>;
   startProfile(nothing: null): Promise<void>;
   /** Writes the profile to `file`. */
@@ -38,19 +38,19 @@ export interface DescribingCalls extends CommonCalls {
   describe(peer: Peer): Promise<PeerDescription>;
 }
 
-/** Calls that a server process answers. */
+/** Calls to a server process. */
 export interface ServerCalls extends DescribingCalls {
-  /** Starts the server and gives its port. */
+  /** Starts the server and returns its port. */
   start(task: { readonly peer: Peer; readonly workload: ServerWorkload }): Promise<number>;
   /**
-   * What a client sent that it must not have; undefined when nothing, and when the server does not look.
+   * Describes a wrong message of a client; undefined when there was none, and when the server does not check.
    *
-   * @param isQuiet - whether all messages were answered, so that no part of one may be left
+   * @param isQuiet - true when all messages were answered, so that no part of a message may be left
    */
   findFault(isQuiet: boolean): Promise<string | undefined>;
 }
 
-/** Calls that the load generator answers. */
+/** Calls to the load generator. */
 export interface LoadCalls extends CommonCalls {
   /** Opens connections, beside those of earlier calls. The result counts handshakes. */
   open(plan: LoadPlan): Promise<Exchange>;
@@ -62,7 +62,7 @@ export interface LoadCalls extends CommonCalls {
   verify(nothing: null): Promise<void>;
 }
 
-/** Calls that a process with clients answers. */
+/** Calls to a process with clients. */
 export interface ClientCalls extends DescribingCalls {
   /** Opens connections, beside those of earlier calls. The result counts handshakes. */
   open(task: { readonly peer: Peer; readonly plan: LoadPlan }): Promise<Exchange>;

@@ -24,7 +24,7 @@ async function load(peer: Peer): Promise<ClientPeer> {
   return createPeer(peer);
 }
 
-/** The generator of the load is what bare sockets can do, and so the floor of clients too. */
+/** Creates the clients of a peer. The load generator, which is bare sockets, is the floor of the clients. */
 async function createLoad(peer: Peer, plan: LoadPlan): Promise<Load | ClientLoad> {
   return peer.module === 'raw' ? new Load(plan) : new ClientLoad(await load(peer), plan);
 }

@@ -13,7 +13,7 @@ export async function startProfile(): Promise<void> {
   await session.post('Profiler.start');
 }
 
-/** Ends it, and writes what Chrome's developer tools and other viewers open. */
+/** Ends the profile, and writes it for Chrome's developer tools and other viewers. */
 export async function stopProfile(file: string): Promise<void> {
   const result = await session?.post('Profiler.stop');
   session?.disconnect();

@@ -3,23 +3,23 @@ import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CallAnswer, CallRequest } from './answer-calls.ts';
 
-/** No call takes longer: opening thousands of connections to a slow server included. */
+/** Time for any call, even for opening thousands of connections to a slow server. */
 const CALL_TIMEOUT_MS = 90_000;
 
-/** Room for seconds of garbage: a load that collects it several times a second is late as often. */
+/** A young generation for seconds of garbage: each collection makes messages of the load late. */
 const LOAD_OPTIONS: readonly string[] = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 
 type Calls<C> = { [K in keyof C]: (argument: never) => Promise<unknown> };
 
-/** How to start a process. */
+/** Options of a process. */
 export interface RemoteOptions {
-  /** Processor to pin it to; undefined leaves that to the system. */
+  /** Processor to pin the process to; undefined leaves the choice to the system. */
   readonly processor?: number | undefined;
-  /** Options of Node. By default those of this process: in tests they carry what lets Node run TypeScript. */
+  /** Options of Node. Default: the options of this process, which in tests let Node run TypeScript. */
   readonly execArgv?: readonly string[];
 }
 
-/** A process of our own that answers calls. */
+/** A child process that answers calls. */
 export class Remote<C extends Calls<C>> {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(result: never): void; reject(error: Error): void }>();
@@ -27,7 +27,7 @@ export class Remote<C extends Calls<C>> {
   #lastId = 0;
   #isOver = false;
 
-  /** @param program - a file of this folder, or the URL of another one whose name ends so too */
+  /** @param program - name of a `…-process` file of this folder, or the URL of another such file */
   constructor(
     program: 'server' | 'load' | 'client' | 'scale-server' | 'scale-clients' | URL,
     { processor, execArgv = process.execArgv }: RemoteOptions = {},
@@ -65,7 +65,7 @@ export class Remote<C extends Calls<C>> {
   /** Ends the process, and resolves when it is gone. */
   async stop(): Promise<void> {
     this.#isOver = true;
-    // It ends by itself then.
+    // The process exits when it is disconnected.
     if (this.#child.connected) this.#child.disconnect();
     const emergency = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     await this.#hasExited;

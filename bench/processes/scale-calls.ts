@@ -8,30 +8,30 @@ export interface StartedServer extends PeerDescription {
   readonly ways: readonly BroadcastWay[];
 }
 
-/** For how long the event loop was held up, in milliseconds. */
+/** Times for which the event loop was blocked, in milliseconds. */
 export interface LoopDelay {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
 }
 
-/** Calls that a server with many connections answers. */
+/** Calls to a server with many connections. */
 export interface ScaleServerCalls extends CommonCalls {
   start(peer: ScalePeer): Promise<StartedServer>;
   connectionCount(nothing: null): Promise<number>;
-  /** @returns when it began, by the clock that all processes share */
+  /** @returns the time at which sending began, by the clock that all processes share */
   sendToAll(task: { readonly text: string; readonly way: BroadcastWay }): Promise<number>;
   watchLoop(nothing: null): Promise<void>;
-  /** Ends watching. */
+  /** Ends the measurement that {@link watchLoop} began. */
   loopDelay(nothing: null): Promise<LoopDelay>;
 }
 
-/** Calls that a process with many clients answers. */
+/** Calls to a process with many clients. */
 export interface ScaleClientsCalls extends CommonCalls {
   open(task: ScaleTask): Promise<void>;
   expect(text: string): Promise<void>;
   arrivals(nothing: null): Promise<readonly number[]>;
   verify(nothing: null): Promise<void>;
-  /** Pings that were answered so far. */
+  /** Returns the number of pings that were answered so far. */
   pings(nothing: null): Promise<number>;
 }

@@ -46,7 +46,7 @@ const calls: ScaleServerCalls = {
   async watchLoop() {
     histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     histogram.enable();
-    // It measures from one tick to the next, so what follows must not come before the first.
+    // The histogram measures from one tick to the next, so the work to measure must not begin before the first tick.
     await sleep(20 * RESOLUTION_MS);
   },
   async loopDelay() {

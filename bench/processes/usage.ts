@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Usage } from './calls.ts';
 
-/** What this process has used since it began, and holds. */
+/** Returns the processor time of this process since its start, and its current memory. */
 export async function usage(afterGc: boolean): Promise<Usage> {
   if (afterGc) await settleMemory();
   const { user, system } = process.cpuUsage();
@@ -9,7 +9,7 @@ export async function usage(afterGc: boolean): Promise<Usage> {
   return { cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed };
 }
 
-/** Twice, because the first collection runs finalizers that free more. */
+/** Collects garbage twice, because the first collection runs finalizers that free more memory. */
 async function settleMemory(): Promise<void> {
   for (let i = 0; i < 2; i++) {
     globalThis.gc?.();

@@ -5,12 +5,12 @@ import { projectFolder } from '../folders.ts';
 import { LIBRARY } from '../peers.ts';
 import type { BenchmarkResult } from './results.ts';
 
-/** The ratios against the baseline that must be reached: by benchmark, then by metric. */
+/** The ratios to the baseline that must be reached, by benchmark, then by metric. */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
-/** How this library stands against the floors, in sentences. */
+/** The comparison of this library with the floors, as lines of text. */
 export interface FloorReport {
-  /** Floors that it does not reach, or that could not be held against anything. */
+  /** Floors that the library does not reach, or that have no ratio to compare with. */
   readonly missed: readonly string[];
   /** Floors of benchmarks that were not selected. */
   readonly skipped: readonly string[];
@@ -22,7 +22,7 @@ export function readFloors(benchmarks: readonly Benchmark[]): Floors {
   return parseFloors(readFileSync(join(projectFolder, 'bench', 'floors.json'), 'utf8'), benchmarks);
 }
 
-/** @throws Error for a name that no benchmark has, and a floor that is no ratio: it would never be held against anything */
+/** @throws Error for an unknown benchmark or metric, and for a floor that is no ratio: none of them would be checked */
 export function parseFloors(json: string, benchmarks: readonly Benchmark[]): Floors {
   const floors = JSON.parse(json) as Record<string, Record<string, unknown>>;
   for (const [name, metrics] of Object.entries(floors)) {
@@ -31,7 +31,7 @@ export function parseFloors(json: string, benchmarks: readonly Benchmark[]): Flo
     for (const [metric, floor] of Object.entries(metrics)) {
       const known = benchmark.metrics.filter(({ isOfLoad }) => isOfLoad !== true).map((each) => each.name);
       if (!known.includes(metric)) {
-        throw new Error(`floors.json: ${name} has no ratio of "${metric}", only of ${known.join(', ')}`);
+        throw new Error(`floors.json: ${name} has no ratio "${metric}", only ${known.join(', ')}`);
       }
       if (typeof floor !== 'number' || !(floor > 0)) {
         throw new Error(`floors.json: ${name}, ${metric} must be a ratio above 0, not ${JSON.stringify(floor)}`);
@@ -41,7 +41,7 @@ export function parseFloors(json: string, benchmarks: readonly Benchmark[]): Flo
   return floors as Floors;
 }
 
-/** Holds this library against each floor. */
+/** Compares this library with each floor. */
 export function checkFloors(floors: Floors, results: readonly BenchmarkResult[]): FloorReport {
   const missed: string[] = [];
   const skipped: string[] = [];
@@ -56,7 +56,7 @@ export function checkFloors(floors: Floors, results: readonly BenchmarkResult[])
     for (const [metric, floor] of Object.entries(metrics)) {
       const ratio = measured?.summaries[metric]?.ratio;
       if (ratio === undefined) missed.push(`${name}, ${metric}: not measured against the baseline`);
-      // Not "ratio < floor": that is false for what is not a number.
+      // "ratio < floor" would be false for NaN, so the test is the other way round.
       else if (ratio >= floor) reached++;
       else missed.push(`${name}, ${metric}: ${ratio.toFixed(2)}× is below the floor of ${floor}×`);
     }

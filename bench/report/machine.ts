@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
 import type { Processors } from '../benchmark.ts';
 
-/** What a run was measured on. */
+/** The machine of a run. */
 export interface Machine {
   readonly processor: string;
   readonly processors: number;
@@ -25,9 +25,9 @@ export function describeMachine(): Machine {
 }
 
 /**
- * Two processors to pin the subject and the load to; undefined where there are no two, or no taskset (util-linux).
+ * Finds two processors to pin the subject and the load to; undefined without two processors or taskset (util-linux).
  *
- * @remarks The first and the last: on machines with more than one core these never share a core.
+ * @remarks The result is the first and the last processor: on machines with several cores these never share a core.
  */
 export function findProcessors(): Processors | undefined {
   try {

@@ -2,7 +2,7 @@ import { BASELINE, LIBRARY } from '../peers.ts';
 import type { BenchmarkResult, RunResult } from './results.ts';
 import { formatRatio } from './table.ts';
 
-/** What is drawn: the loads that tell most, and how a reader is told of them. */
+/** The loads that the plot shows, with their titles. */
 const LOADS: Readonly<Record<string, string>> = {
   'echo-text-64-1': 'Echo, 64 B text',
   'echo-text-64-16': 'Echo, 64 B text, 16 in flight',
@@ -13,7 +13,7 @@ const LOADS: Readonly<Record<string, string>> = {
   'fan-out-16': 'To 500 connections, bursts of 16',
   handshakes: 'Handshakes',
 };
-/** In this order; the class picks the colour. */
+/** The peers in the order of their bars; the class selects the colour. */
 const PEERS: readonly { readonly name: string; readonly className: string }[] = [
   { name: LIBRARY, className: 'own' },
   { name: BASELINE, className: 'base' },
@@ -30,7 +30,7 @@ const BAR_HEIGHT = 13;
 const GROUP_GAP = 12;
 const TICKS: readonly number[] = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 
-// Its own ground, so that it can be read on any page; no fonts and scripts from elsewhere, which pages refuse anyway.
+// The plot has its own background, so that it can be read on any page, and no external fonts, which pages refuse.
 const STYLE = [
   'text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#1f2328}',
   '.head{font-size:16px;font-weight:600}.small{font-size:11px}.soft{fill:#59636e}.strong{font-weight:600}',
@@ -52,10 +52,10 @@ interface Group {
 }
 
 /**
- * Draws how many times less processor time than the baseline each peer takes for a message, for the main loads of a run.
- * The axis is logarithmic: twice as good is as long a way as half as good.
+ * Draws how many times less processor time per message each peer takes than the baseline, for the main loads of a run.
+ * The axis is logarithmic: bars for twice and for half the ratio have the same length.
  *
- * @returns an SVG that stands alone, for light and dark pages; undefined when the run has none of the main loads
+ * @returns a standalone SVG for light and dark pages; undefined when the run has none of the main loads
  */
 export function drawPlot({ benchmarks, machine, date, peers }: RunResult): string | undefined {
   const groups = benchmarks.flatMap(groupOf);
@@ -122,7 +122,7 @@ function groupOf({ name, peers }: BenchmarkResult): readonly Group[] {
   return title === undefined || bars.length === 0 ? [] : [{ title, bars }];
 }
 
-/** The ticks from the last that is not above `low` to the first that is not below `high`. */
+/** Returns the ticks from the last one up to `low` to the first one from `high` on. */
 function ticksAround(low: number, high: number): readonly number[] {
   const first = TICKS.findLastIndex((tick) => tick <= low);
   const last = TICKS.findIndex((tick) => tick >= high);

@@ -3,19 +3,19 @@ import type { PeerDescription } from '../processes/calls.ts';
 import type { Machine } from './machine.ts';
 import type { Summary } from './statistics.ts';
 
-/** What one peer achieved in one benchmark. */
+/** The result of one peer in one benchmark. */
 export interface PeerResult {
   readonly peer: string;
-  /** By the name of the metric. */
+  /** Summaries by the name of the metric. */
   readonly summaries: Readonly<Record<string, Summary>>;
   /** Medians of the shares of a processor that both sides used. */
   readonly busy: Sample['busy'];
-  /** Whether the load was at its limit in most rounds: what depends on it has no ratio then. */
+  /** True when the load was at its limit in most rounds: figures that depend on the load then have no ratio. */
   readonly isLoadLimit: boolean;
   readonly samples: readonly Sample[];
 }
 
-/** The outcome of one benchmark: a comparison, or why there is none. */
+/** The result of one benchmark: a comparison, or the failures that prevent one. */
 export interface BenchmarkResult {
   readonly name: string;
   readonly title: string;
@@ -24,7 +24,7 @@ export interface BenchmarkResult {
   readonly failures: readonly string[];
 }
 
-/** A whole run: what the JSON file holds. */
+/** A whole run, which is the content of the JSON file. */
 export interface RunResult {
   readonly date: string;
   readonly machine: Machine;

@@ -1,9 +1,9 @@
 import type { Busy } from '../benchmark.ts';
 
-/** From this share of a processor on, a process could not do more. */
+/** A process that uses at least this share of a processor is at its limit. */
 const SATURATED = 0.95;
 
-/** Whether the load was at its limit, and the measured process was not: then the figure is that of the load. */
+/** Tells whether the load was at its limit and the measured process was not: throughput then describes the load. */
 export function isLoadSaturated({ subject, load }: Busy): boolean {
   return load >= SATURATED && subject < SATURATED;
 }

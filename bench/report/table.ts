@@ -5,7 +5,7 @@ import type { BenchmarkResult, PeerResult } from './results.ts';
 
 const NAME_WIDTH = 16;
 
-/** The table of one benchmark; when something failed, the reasons instead of a comparison. */
+/** Formats the table of one benchmark, or the reasons of failures instead of a comparison. */
 export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metric[]): string {
   if (result.failures.length > 0) {
     return [result.title, ...result.failures.map((failure) => `  no comparison: ${failure}`), ''].join('\n');
@@ -14,12 +14,12 @@ export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metri
   const columns = metrics.map(
     (metric) => `${metric.title.padStart(widthOf(metric))} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
   );
-  const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: it / load / others' : ''}`;
+  const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: peer / load / others' : ''}`;
   const rows = result.peers.map((peer) => formatPeer(peer, metrics));
   return [result.title, head, ...rows, ...notes(result), ''].join('\n');
 }
 
-/** One line per benchmark: how many times better than the baseline each peer is. */
+/** Formats one line per benchmark: how many times better than the baseline each peer is. */
 export function formatSummary(results: readonly BenchmarkResult[], peers: readonly string[]): string {
   const width = Math.max(...results.map(({ title }) => title.length));
   const widths = peers.map((peer) => Math.max(peer.length, 6));
@@ -61,7 +61,7 @@ function notes({ peers }: BenchmarkResult): string[] {
   const all: string[] = [];
   const limited = peers.filter(({ isLoadLimit }) => isLoadLimit).map(({ peer }) => peer);
   if (limited.length > 0) {
-    all.push(`  * the load was the limit of ${limited.join(', ')}: only what does not depend on it is compared`);
+    all.push(`  * the load was the limit of ${limited.join(', ')}: figures that depend on it are not compared`);
   }
   if (peers.some(({ busy }) => isDisturbed(busy))) {
     all.push('  ! other programs used the processors meanwhile: try --patient');

@@ -1,4 +1,4 @@
-/** Milliseconds of the machine's own clock: the same in each process, and nobody sets it. */
+/** Returns milliseconds of the machine's monotonic clock, which is the same in every process. */
 export function clockMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }

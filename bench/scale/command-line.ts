@@ -14,16 +14,16 @@ export interface ScaleCommandLine {
 
 export const SCALE_USAGE = `Usage: npm run bench:scale -- [options]
 
-  --connections <number>  how many are held open (50000)
+  --connections <number>  number of connections that are held open (50000)
   --peer <name>           4d-websocket or ws; may be repeated (4d-websocket)
-  --rounds <number>       how often each way to broadcast is measured (3)
-  --idle <seconds>        how long nothing but the heartbeat is left to do (30)
+  --rounds <number>       number of measurements of each way to broadcast (3)
+  --idle <seconds>        time with nothing but the heartbeat (30)
   --quick                 5000 connections, idle for 3 seconds
-  --json <file>           where the results go (bench/results/scale.json)`;
+  --json <file>           file for the results (bench/results/scale.json)`;
 
 const PEERS: readonly ScalePeer[] = [LIBRARY, 'ws'];
 
-/** @throws Error for what it does not understand */
+/** @throws Error for an unknown option or a value out of range */
 export function parseScaleCommandLine(args: readonly string[], resultsFolder: string): ScaleCommandLine {
   const { values } = parseArgs({
     args: [...args],
@@ -43,11 +43,11 @@ export function parseScaleCommandLine(args: readonly string[], resultsFolder: st
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number, 1 or more');
   const idleMs = Number(values.idle ?? (values.quick ? 3 : 30)) * 1000;
-  // A call to another process takes no longer than 90 seconds.
+  // A call to another process may take 90 seconds at most.
   if (!(idleMs > 0 && idleMs <= 80_000)) throw new Error('--idle must be a number of seconds, above 0 and up to 80');
   const peers = values.peer.map((name) => {
     const peer = PEERS.find((known) => known === name);
-    if (peer === undefined) throw new Error(`there is no peer "${name}": ${PEERS.join(', ')}`);
+    if (peer === undefined) throw new Error(`there is no peer "${name}", only ${PEERS.join(', ')}`);
     return peer;
   });
   return { connections, peers, rounds, idleMs, jsonFile: resolve(values.json), needsHelp: values.help };

@@ -4,7 +4,7 @@ import type { BroadcastFigures, ScaleResult, ServerFigures } from './scale-resul
 const NAME_WIDTH = 34;
 const CELL_WIDTH = 12;
 
-/** What one peer comes to: a table of its processes, and one of the ways to send to all. */
+/** Formats the result of one peer: a table of its processes, and one of the ways to send to all. */
 export function formatScale(result: ScaleResult): string {
   const { peer, version, connections, openMs, idleMs, servers, broadcasts } = result;
   const seconds = openMs / 1000;

@@ -2,7 +2,7 @@ import { WebServer, WebSocketServer } from '4d-websocket';
 import { versionOf } from '../packages.ts';
 import type { BroadcastWay, ScaleServer } from './scale-server.ts';
 
-/** This library. */
+/** This library's server. */
 export function createServer(): ScaleServer {
   const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
   let server: WebSocketServer | null = null;
@@ -20,7 +20,7 @@ export function createServer(): ScaleServer {
 
   return {
     version: versionOf('4d-websocket'),
-    notes: 'heartbeat as it is by default: a ping for whoever was silent for 25 s',
+    notes: 'default heartbeat: a ping to peers that were silent for 25 s',
     ways: ['broadcast', 'loop'],
     listen,
     connectionCount: () => server?.connections.length ?? 0,

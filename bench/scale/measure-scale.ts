@@ -8,12 +8,12 @@ import type { Shard } from './process-plan.ts';
 import type { BroadcastFigures, ScaleResult, ServerFigures } from './scale-result.ts';
 import type { BroadcastWay, ScalePeer } from './scale-server.ts';
 
-/** Connections of a shard that are opened before the first look at its memory: all code has then run. */
+/** Share of a shard's connections that are opened before the first measurement of memory, so that all code has run. */
 const FIRST_SHARE = 0.1;
 const MAX_FIRST_CONNECTIONS = 1000;
 const MESSAGE_BYTES = 64;
 
-/** What is measured, and how. */
+/** Settings of a measurement. */
 export interface ScaleSettings {
   readonly peer: ScalePeer;
   readonly shards: readonly Shard[];
@@ -29,7 +29,10 @@ interface Pair {
   readonly clients: Remote<ScaleClientsCalls>;
 }
 
-/** Opens connections to one peer, sends messages to all, and lets them be idle. Rejects when anything was lost or doubled. */
+/**
+ * Opens connections to one peer, sends messages to all, and leaves them idle. Rejects when anything was lost or
+ * doubled.
+ */
 export async function measureScale(settings: ScaleSettings, onProgress: (text: string) => void): Promise<ScaleResult> {
   const pairs = settings.shards.map((shard): Pair => ({
     shard,
@@ -39,7 +42,7 @@ export async function measureScale(settings: ScaleSettings, onProgress: (text: s
   try {
     return await measure(pairs, settings, onProgress);
   } finally {
-    // The clients first: they end with a reset, which leaves no port occupied.
+    // The clients stop first, because they reset their connections, which leaves no port in TIME_WAIT.
     await Promise.all(pairs.map(({ clients }) => clients.stop()));
     await Promise.all(pairs.map(({ server }) => server.stop()));
   }
@@ -65,7 +68,7 @@ async function measure(
 
   onProgress(`${peer}: sending to all`);
   const broadcasts: BroadcastFigures[] = [];
-  // Round 0 is for the compiler.
+  // Round 0 is the warm-up.
   for (let round = 0; round <= rounds; round++) {
     for (const way of first.ways) {
       const figures = await sendToAll(pairs, way, `${way} ${round} `.padEnd(MESSAGE_BYTES, '.'));
@@ -97,7 +100,7 @@ function firstOf({ connections }: Shard): number {
   return Math.min(MAX_FIRST_CONNECTIONS, Math.floor(connections * FIRST_SHARE));
 }
 
-/** Opens a part of the connections of all shards at the same time. Returns how long that took. */
+/** Opens a part of the connections of all shards at the same time. Returns the time that it took, in milliseconds. */
 async function open(pairs: readonly Pair[], ports: readonly number[], part: 'first' | 'rest'): Promise<number> {
   const beganAtMs = clockMs();
   await Promise.all(

@@ -1,20 +1,20 @@
 import { OTHER_FILES } from '../open-files.ts';
 
-/** A server and its clients, each in a process of its own. */
+/** A part of all connections: one server process and one process of clients. */
 export interface Shard {
   readonly connections: number;
-  /** Connections of the shards before. */
+  /** Number of connections of the shards before. */
   readonly offset: number;
 }
 
 /**
- * Splits connections over no more processes than it takes.
+ * Splits connections over as few processes as possible.
  *
- * @param openFiles - most files that a process may have open
+ * @param openFiles - number of files that a process may have open
  */
 export function planShards(connections: number, openFiles: number): readonly Shard[] {
   const most = openFiles - OTHER_FILES;
-  if (most < 1) throw new Error(`a process may open ${openFiles} files, too few to measure: raise it with ulimit -n`);
+  if (most < 1) throw new Error(`${openFiles} open files are too few to measure: raise the limit with ulimit -n`);
   const count = Math.max(1, Math.ceil(connections / most));
   return Array.from({ length: count }, (_, i) => {
     const offset = Math.floor((connections * i) / count);

@@ -1,4 +1,4 @@
-/** Holds many connections open, and sends to all of them: `npm run bench:scale -- --help`. */
+/** Holds many connections open, and sends to all of them: see `npm run bench:scale -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { openFileLimit } from '../open-files.ts';
@@ -10,7 +10,7 @@ import { measureScale } from './measure-scale.ts';
 import { planShards } from './process-plan.ts';
 import type { ScaleResult, ScaleRun } from './scale-result.ts';
 
-/** Shows what is going on, where somebody watches. */
+/** Shows the progress on a terminal. */
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
 }
@@ -27,7 +27,7 @@ async function measureAll({ connections, peers, rounds, idleMs, jsonFile }: Scal
   console.log(`${machine.processor}, ${machine.processors} processors, ${machine.memoryGiB} GiB, ${machine.system}`);
   console.log(`Node ${machine.node}, V8 ${machine.v8}`);
   console.log(`a process may have ${limit.toLocaleString('en')} files open: ${servers}`);
-  if (processors === undefined) console.log('not pinned to processors: there is no taskset here');
+  if (processors === undefined) console.log('not pinned to processors because taskset is missing');
   else console.log(`servers run on processor ${processors.subject}, clients on ${processors.load}`);
   console.log('');
 

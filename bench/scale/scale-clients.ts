@@ -5,10 +5,10 @@ import { openInTurn } from '../load/open-in-turn.ts';
 import { RawConnection, type RawListener } from '../load/raw-connection.ts';
 import { clockMs } from './clock.ts';
 
-/** An address has some 28 000 ports, but binding to a free one gets slow long before they are used up. */
+/** An address has some 28 000 ports, but binding becomes slow long before all are used. */
 const CONNECTIONS_PER_ADDRESS = 2000;
 const ARRIVAL_TIMEOUT_MS = 60_000;
-/** How long a message that came twice has to come. */
+/** Time to wait for messages that come a second time. */
 const SURPLUS_WAIT_MS = 300;
 
 const TEXT = 0x81;
@@ -19,7 +19,7 @@ const PONG = 0x8a;
 export interface ScaleTask {
   readonly port: number;
   readonly connections: number;
-  /** Connections of others from the same machine, which keep the addresses before. */
+  /** Number of connections of other processes, which use the addresses before. */
   readonly offset: number;
 }
 
@@ -27,11 +27,11 @@ export interface ScaleTask {
 export class ScaleClients implements RawListener {
   readonly #failure = new Failure();
   readonly #connections: RawConnection[] = [];
-  /** Beginnings of frames. */
+  /** The beginnings of frames that are not complete, by connection. */
   readonly #rests = new Map<RawConnection, Buffer>();
   readonly #arrivalTimeoutMs: number;
   #expected: Buffer | undefined;
-  /** When each connection got the message; 0 is not yet. */
+  /** Time at which each connection got the message; 0 when it has not. */
   #arrivals = new Float64Array(0);
   #missing = 0;
   #onAll: (() => void) | undefined;
@@ -41,7 +41,7 @@ export class ScaleClients implements RawListener {
     this.#arrivalTimeoutMs = arrivalTimeoutMs;
   }
 
-  /** Pings that were answered so far. */
+  /** Number of pings that were answered so far. */
   get pings(): number {
     return this.#pings;
   }
@@ -57,7 +57,7 @@ export class ScaleClients implements RawListener {
     );
   }
 
-  /** From now on each connection must get this text, once. */
+  /** Expects that each connection gets this text once from now on. */
   expect(text: string): void {
     this.#expected = frameOf(Buffer.from(text), TEXT, false);
     this.#arrivals = new Float64Array(this.#connections.length);
@@ -65,14 +65,14 @@ export class ScaleClients implements RawListener {
   }
 
   /**
-   * When each connection got what was expected, in the order of time, by {@link clockMs}.
+   * Returns the sorted times of {@link clockMs} at which the connections got the expected text.
    *
-   * @returns when all have it, and none has it twice; rejects when one is lost, doubled or another
+   * @returns resolves when all connections have the text; rejects when it is lost, doubled or changed on one
    */
   async arrivals(): Promise<readonly number[]> {
     const timer = setTimeout(() => {
       const all = this.#connections.length;
-      this.#failure.fail(`messages lost: ${this.#missing} of ${all} clients did not get it`);
+      this.#failure.fail(`messages lost: ${this.#missing} of ${all} clients did not get the message`);
     }, this.#arrivalTimeoutMs);
     try {
       await this.#failure.guard(
@@ -88,7 +88,7 @@ export class ScaleClients implements RawListener {
     return Array.from(this.#arrivals.toSorted());
   }
 
-  /** Rejects when a connection was lost, or something came that was not expected, up to a moment from now. */
+  /** Waits a moment. Rejects when a connection was lost, or anything unexpected came. */
   async verify(): Promise<void> {
     await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
   }

@@ -2,7 +2,7 @@ import type { LoopDelay } from '../processes/scale-calls.ts';
 import type { Machine } from '../report/machine.ts';
 import type { BroadcastWay, ScalePeer } from './scale-server.ts';
 
-/** What one server process held, and used. */
+/** Memory and processor time of one server process. */
 export interface ServerFigures {
   readonly connections: number;
   readonly rssBytes: number;
@@ -11,25 +11,25 @@ export interface ServerFigures {
   readonly idle: IdleFigures;
 }
 
-/** What happened while nothing was to be done. */
+/** Figures of the idle time. */
 export interface IdleFigures {
   /** Share of a processor, 0 to 1. */
   readonly cpuShare: number;
   /** Pings that the clients answered. */
   readonly pings: number;
-  /** The longest that the event loop was held up. */
+  /** Longest time for which the event loop was blocked. */
   readonly maxLoopDelayMs: number;
 }
 
-/** One message to all connections, in milliseconds from when the first server began. */
+/** Times of one message to all connections, from when the first server began. */
 export interface BroadcastFigures {
   readonly way: BroadcastWay;
-  /** When the first client had it. */
+  /** Time until the first client had the message. */
   readonly firstMs: number;
-  /** When half of the clients had it. */
+  /** Time until half of the clients had the message. */
   readonly halfMs: number;
   readonly lastMs: number;
-  /** Of each server process. */
+  /** Loop delays of each server process. */
   readonly loopDelays: readonly LoopDelay[];
 }
 
@@ -42,11 +42,11 @@ export interface ScaleResult {
   readonly openMs: number;
   readonly idleMs: number;
   readonly servers: readonly ServerFigures[];
-  /** Each of all rounds. */
+  /** One element for each round of each way. */
   readonly broadcasts: readonly BroadcastFigures[];
 }
 
-/** A whole run: what the JSON file holds. */
+/** A whole run, which is the content of the JSON file. */
 export interface ScaleRun {
   readonly date: string;
   readonly machine: Machine;

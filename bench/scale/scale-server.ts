@@ -1,16 +1,16 @@
 import type { PeerDescription } from '../processes/calls.ts';
 
-/** What can be measured at this scale. */
+/** The peers that can be measured at this scale. */
 export type ScalePeer = '4d-websocket' | 'ws';
 
-/** How a message goes to all connections. */
+/** How a message is sent to all connections. */
 export type BroadcastWay = 'broadcast' | 'loop';
 
-/** A server that holds many connections, with its settings as they are by default. */
+/** A server that holds many connections, with default settings. */
 export interface ScaleServer extends PeerDescription {
-  /** The ways it has. */
+  /** The ways to send to all that the server has. */
   readonly ways: readonly BroadcastWay[];
-  /** Starts it on a free port of 127.0.0.1, which is the result. */
+  /** Starts the server on a free port of 127.0.0.1, and returns the port. */
   listen(): Promise<number>;
   connectionCount(): number;
   sendToAll(text: string, way: BroadcastWay): void;

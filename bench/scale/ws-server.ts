@@ -6,7 +6,7 @@ import type { ScaleServer } from './scale-server.ts';
 
 const HEARTBEAT_MS = 30_000;
 
-/** ws, with the heartbeat that its documentation shows: it has none of its own. */
+/** ws with the heartbeat that its documentation shows, because ws has no heartbeat of its own. */
 export function createServer(): ScaleServer {
   const { WebSocketServer } = loadPackage('ws') as typeof Ws;
   const living = new WeakSet<Ws.WebSocket>();
@@ -40,7 +40,7 @@ export function createServer(): ScaleServer {
 
   return {
     version: versionOf('ws'),
-    notes: `${nativeNotes()}; the heartbeat of its documentation: a ping for all every 30 s`,
+    notes: `${nativeNotes()}; the heartbeat of its documentation: a ping to all every 30 s`,
     ways: ['loop'],
     listen,
     connectionCount: () => server?.clients.size ?? 0,

@@ -9,13 +9,13 @@ import { answerUpgrade, firstVariantOf, offersCompression } from '../load/handsh
 import { countVariants, type MessageShape } from '../messages.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 
-/** Most answers that leave in one write. */
+/** Most answers in one write. */
 const MAX_BURST = 16;
 
 /**
- * Sockets of Node that know no WebSocket: bytes are counted, not looked at, and each message's worth of bytes is answered by
- * bytes that were made beforehand. With which message a client begins is in its URL, and those that follow come in turn.
- * What clients compress has sizes of their own: it is read frame by frame, and compared.
+ * Bare sockets of Node instead of a WebSocket server: bytes are counted, not parsed, and each message's worth of bytes
+ * is answered with prebuilt bytes. The URL of a client names its first message; the others follow in turn. Compressed
+ * messages have no fixed size, so they are read frame by frame and compared.
  */
 export class BareServer {
   readonly #isCompressed: boolean;
@@ -23,7 +23,7 @@ export class BareServer {
   readonly #messages: Answers;
   readonly #answers: FrameCycle;
   readonly #server: Server;
-  /** By connection, the message that comes next and is answered next. */
+  /** The next message and answer of each connection. */
   readonly #places = new Map<Socket, AnswerPlace>();
   #fault: string | undefined;
 
@@ -35,7 +35,7 @@ export class BareServer {
     this.#server = createServer({ noDelay: true }, (socket) => this.#onConnection(socket));
   }
 
-  /** Starts it on a free port of 127.0.0.1, which is the result. */
+  /** Starts the server on a free port of 127.0.0.1, and returns the port. */
   listen(): Promise<number> {
     return new Promise((resolve) => {
       this.#server.listen(0, '127.0.0.1', () => resolve((this.#server.address() as AddressInfo).port));
@@ -43,9 +43,9 @@ export class BareServer {
   }
 
   /**
-   * What a client sent that it must not have; undefined when nothing.
+   * Describes a wrong message of a client; undefined when there was none.
    *
-   * @param isQuiet - whether all messages were answered, so that no part of one may be left
+   * @param isQuiet - true when all messages were answered, so that no part of a message may be left
    */
   findFault(isQuiet: boolean): string | undefined {
     if (this.#fault !== undefined || !isQuiet) return this.#fault;
@@ -53,7 +53,7 @@ export class BareServer {
     return hasRest ? 'bytes came that belong to no message' : undefined;
   }
 
-  /** Ends it, and all connections with a reset. */
+  /** Ends the server, and resets all connections. */
   close(): void {
     for (const socket of this.#places.keys()) socket.resetAndDestroy();
     this.#server.close();
@@ -68,7 +68,7 @@ export class BareServer {
     socket.on('data', (bytes) => {
       if (isOpen) this.#onBytes(socket, place, bytes);
       else {
-        // The load sends its request in one piece, and nothing before the answer.
+        // Clients send their request in one piece, and nothing before the answer.
         isOpen = true;
         this.#onRequest(socket, place, bytes.toString('latin1'));
       }

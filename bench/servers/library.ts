@@ -7,7 +7,7 @@ import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES, type ServerPeer } from './server
 
 const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
 
-/** This library, as a user writes it. */
+/** This library's server, used as in a user's program. */
 export async function createPeer(peer: Peer): Promise<ServerPeer> {
   const library = await importLibrary(peer);
 
@@ -18,7 +18,7 @@ export async function createPeer(peer: Peer): Promise<ServerPeer> {
       { onConnection: () => HANDLERS[behaviour] },
       {
         webServer: web,
-        // Any of the three: the types want to know which.
+        // The overloads demand one literal type, although any of the three may come.
         dataType: DATA_TYPES[shape.kind] as 'object',
         compression: shape.isCompressed === true,
         maxMessageBytes: MAX_MESSAGE_BYTES,

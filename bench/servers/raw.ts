@@ -1,7 +1,7 @@
 import { BareServer } from './bare-server.ts';
 import type { ServerPeer } from './server-peer.ts';
 
-/** What Node's sockets alone cost, the floor for anything that stands on them. */
+/** Bare sockets of Node: the floor of all servers that use them. */
 export function createPeer(): ServerPeer {
   let server: BareServer | undefined;
   return {

@@ -2,13 +2,13 @@ import type { PeerDescription, ServerWorkload } from '../processes/calls.ts';
 
 /** A server that is measured. */
 export interface ServerPeer extends PeerDescription {
-  /** Starts it on a free port of 127.0.0.1, which is the result. */
+  /** Starts the server on a free port of 127.0.0.1, and returns the port. */
   serve(workload: ServerWorkload): Promise<number>;
-  /** What a client sent that it must not have: only the bare server looks, where clients are measured. */
+  /** Describes a wrong message of a client. Only the bare server, which answers measured clients, checks messages. */
   findFault?(isQuiet: boolean): string | undefined;
 }
 
-/** Most bytes that a server may have to retainTurn for one connection: 16 messages of 1 MiB on their way back. */
+/** Limit of buffered bytes of a connection: well above 16 echoes of 1 MiB. */
 export const MAX_BUFFERED_BYTES: number = 64 * 1_048_576;
 /** Longest message of any load. */
 export const MAX_MESSAGE_BYTES = 1_048_576;

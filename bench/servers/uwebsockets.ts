@@ -2,7 +2,7 @@ import { loadPackage, versionOf } from '../packages.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
 
-// The part of its types that is used here: the package need not be installed.
+// These types declare only the used part of the package, which need not be installed.
 interface UwsSocket {
   send(message: ArrayBuffer | string, isBinary: boolean): number;
   subscribe(topic: string): boolean;
@@ -53,7 +53,7 @@ function serve(uws: Uws, { behaviour, shape }: ServerWorkload): Promise<number> 
   });
 }
 
-/** Text stays bytes: the cheapest that it offers. */
+/** Echoes text as bytes, which is the cheapest form that uWebSockets.js offers. */
 function echo(socket: UwsSocket, message: ArrayBuffer, isBinary: boolean): void {
   socket.send(message, isBinary);
 }

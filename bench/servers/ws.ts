@@ -4,7 +4,9 @@ import { loadPackage, versionOf } from '../packages.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 import { MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
 
-/** What the documentation of ws shows, where it warns of the memory that the defaults take. A client asks the server for the window. */
+/**
+ * Settings from the documentation of ws, which warns of the memory of the defaults. Clients ask servers for the window.
+ */
 export const COMPRESSION: Ws.PerMessageDeflateOptions = {
   zlibDeflateOptions: { chunkSize: 1024, memLevel: 7, level: 3 },
   zlibInflateOptions: { chunkSize: 10 * 1024 },
@@ -15,13 +17,16 @@ export const COMPRESSION: Ws.PerMessageDeflateOptions = {
   threshold: 1024,
 };
 
-/** ws with its best documented settings: no compression unless that is what is measured, its optional native modules. It turns Nagle off by itself. */
+/**
+ * ws with its best documented settings: optional native modules, and no compression unless it is measured. ws turns
+ * Nagle's algorithm off by itself.
+ */
 export function createPeer(): ServerPeer {
   const ws = loadPackage('ws') as typeof Ws;
   return { version: versionOf('ws'), notes: nativeNotes(), serve: (workload) => serve(ws, workload) };
 }
 
-/** Which of the optional native modules ws has found. */
+/** Describes which optional native modules ws has found. */
 export function nativeNotes(): string {
   const found = ['bufferutil', 'utf-8-validate'].filter((name) => {
     try {
@@ -53,7 +58,7 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
 
 function ignore(): void {}
 
-/** Text stays bytes: the cheapest that ws offers. */
+/** Echoes text as bytes, which is the cheapest form that ws offers. */
 function echo(this: Ws.WebSocket, data: Buffer, isBinary: boolean): void {
   this.send(data, { binary: isBinary });
 }
@@ -62,7 +67,7 @@ function echoObject(this: Ws.WebSocket, data: Buffer): void {
   this.send(JSON.stringify(JSON.parse(data.toString())));
 }
 
-/** ws has no other way. */
+/** Sends to all connections in a loop, which is the only way that ws has. */
 function sendToAll(server: Ws.WebSocketServer): (data: Buffer, isBinary: boolean) => void {
   return (data, isBinary) => {
     for (const client of server.clients) client.send(data, { binary: isBinary });

@@ -11,7 +11,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
     const stream = Buffer.concat([...answers, ...answers, ...answers]);
     const answerBytes = new AnswerBytes(answers);
 
-    test('match and count whatever the pieces in which they come', () => {
+    test('match and count in any pieces', () => {
       for (const piece of [1, 7, 66, 65_537, stream.length]) {
         if (piece * 5000 < stream.length) continue;
         const place: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
@@ -24,7 +24,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
       }
     });
 
-    test('begin with any of them', () => {
+    test('match from any answer on', () => {
       answers.forEach((_, answerVariant) => {
         const before = Buffer.concat(answers.slice(0, answerVariant)).length;
         const rest = stream.subarray(before);
@@ -33,7 +33,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
       });
     });
 
-    test('do not match when one byte is another', () => {
+    test('do not match when one byte differs', () => {
       for (const at of [0, lengths[0]!, stream.length - 1]) {
         const wrong = Buffer.from(stream);
         wrong[at]! ^= 1;
@@ -41,7 +41,7 @@ describe.each([[[3]], [[3, 5, 4]], [[66, 66, 66]], [[65_536, 1, 65_536]], [[200_
       }
     });
 
-    test('do not match from another place on, and what is not counted does not matter', () => {
+    test('do not match from a wrong place on, and bytes behind the count are ignored', () => {
       const first = answers[0]!;
       expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 1 }, stream.length, stream)).toBe(-1);
       const more = Buffer.concat([first, Buffer.from('x')]);
@@ -57,13 +57,13 @@ describe('answers that differ', () => {
   test.each([
     ['in another order', [second, first]],
     ['twice', [first, first]],
-    ['with one left out', [first, second, second]],
+    ['with a missing answer', [first, second, second]],
   ])('do not match %s', (_, wrong) => {
     const bytes = Buffer.concat(wrong);
     expect(answerBytes.read({ answerVariant: 0, unclaimedBytes: 0 }, bytes.length, bytes)).toBe(-1);
   });
 
-  test('count those that are complete, and keep what has come of the next', () => {
+  test('count when complete, and keep the place within the next answer', () => {
     const place: AnswerPlace = { answerVariant: 0, unclaimedBytes: 0 };
     const read = (text: string): number => answerBytes.read(place, text.length, Buffer.from(text));
     expect(read('firs')).toBe(0);

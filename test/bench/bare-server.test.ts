@@ -16,18 +16,18 @@ const object: MessageShape = { kind: 'object', bytes: 1024 };
 const compressed: MessageShape = { ...object, isCompressed: true };
 
 const CONNECTIONS = 4;
-/** Only where a message is lost, which takes this long: elsewhere a busy machine has time. */
+/** A short timeout for tests that lose a message and wait for it; other tests allow for a busy machine. */
 const LOSS_TIMEOUT_MS = 300;
 
 interface Outcome {
-  /** Connections and messages that were counted. */
+  /** Counted connections and messages. */
   readonly messages: readonly number[];
   readonly error: string | undefined;
-  /** What the server found. */
+  /** The fault that the server found. */
   readonly fault: string | undefined;
 }
 
-/** Opens connections in two parts, as benchmarks do; messages flow on those of the second. */
+/** Opens connections in two parts, as benchmarks do. Messages flow on the second part. */
 async function exchange(
   shape: MessageShape,
   createLoad: (plan: LoadPlan) => Load | ClientLoad,
@@ -62,7 +62,7 @@ async function exchange(
 
 type Fault = 'lost' | 'doubled' | 'changed' | 'not compressed' | 'not offered' | 'cut' | 'pinged' | 'answered twice';
 
-/** Clients of ws, each with a fault in its third message or answer: there are others behind it. */
+/** Creates clients of ws with a fault in the third message or answer, so that others follow it. */
 function createFaulty(fault: Fault): ClientPeer {
   return {
     version: '',
@@ -137,7 +137,7 @@ describe('the bare server', () => {
     expect(outcome.fault).toMatch(/^a client does not offer to compress/);
   });
 
-  test('finds bytes that are left of what is no message', async () => {
+  test('finds bytes that belong to no message', async () => {
     const { error, fault } = await exchange(object, (plan) => new ClientLoad(createFaulty('pinged'), plan));
     expect([error, fault]).toEqual([undefined, 'bytes came that belong to no message']);
   });

@@ -6,20 +6,20 @@ import { firstVariantOf } from '../../bench/load/handshake.ts';
 import type { LoadPlan } from '../../bench/load/load.ts';
 import { type MessageShape, payloadOf } from '../../bench/messages.ts';
 
-/** Messages of a connection after which no new ones are sent. */
+/** Number of messages of a connection at which the time of the run ends. */
 const MESSAGES = 40;
 const DURATION_MS = 10;
 
-/** What a peer was told. */
+/** The connections and messages of a peer. */
 interface Log {
-  /** First variants in the addresses, by connection. */
+  /** The first variant in the URL of each connection. */
   readonly firsts: number[];
   readonly sent: unknown[][];
-  /** Whether the run has ended: connections on which nothing went wrong would go on. */
+  /** True when the run has ended, so that connections without a fault stop. */
   isOver: boolean;
 }
 
-/** A peer whose every answer is up to the test; `n` is the number of the message on its connection, from 1. */
+/** Creates a peer whose answers the test decides; `n` is the number of the message on its connection, from 1. */
 function createPeer(log: Log, answerTo: (message: unknown, n: number) => unknown): ClientPeer {
   return {
     version: '',
@@ -67,7 +67,7 @@ function toArrayBuffer(message: Buffer): ArrayBuffer {
   return new Uint8Array(message).buffer;
 }
 
-/** A peer whose answers the test gives, and whose connections open when it says so. */
+/** Creates a peer whose connections open and answer when the test calls for it. */
 function createHeldPeer(): { peer: ClientPeer; open: (() => void)[]; tasks: ConnectTask[]; sent: unknown[][] } {
   const held = { open: [] as (() => void)[], tasks: [] as ConnectTask[], sent: [] as unknown[][] };
   const connect = (task: ConnectTask): Promise<ClientConnection> => {
@@ -89,7 +89,7 @@ function answerOf(variant: number): string {
   return payloadOf(text, variant).toString();
 }
 
-/** Opens two connections, of which each has sent the message that is only checked. */
+/** Opens two connections that have each sent the message for the check. */
 async function openChecked(): Promise<{ load: ClientLoad; opened: Promise<unknown>; tasks: ConnectTask[] }> {
   const { peer, open, tasks, sent } = createHeldPeer();
   const load = createLoad(peer, { checksAnswers: true });
@@ -111,7 +111,7 @@ describe('clients under measurement', () => {
     ['bytes', binary, (message) => message],
     ['an ArrayBuffer', binary, toArrayBuffer],
     ['objects', object, (message) => structuredClone(message)],
-  ])('send messages that differ, each connection from another one on, and get %s', async (_, shape, answerTo) => {
+  ])('send different messages, each connection beginning with another, and accept %s', async (_, shape, answerTo) => {
     const { firsts, sent } = await run(shape, (message) => answerTo(message as never));
     expect(firsts).toEqual([0, 1]);
     for (const [connection, messages] of sent.entries()) {
@@ -128,32 +128,20 @@ describe('clients under measurement', () => {
   const other = { ...(JSON.parse(payloadOf(object, 9).toString()) as object) };
 
   test.each<[string, MessageShape, (message: never, n: number) => unknown]>([
-    [
-      'text that is another, among the first',
-      text,
-      (message: string, n) => (n === 3 ? `${message.slice(1)}.` : message),
-    ],
-    [
-      'text that was changed, among the first',
-      text,
-      (message: string, n) => (n === 3 ? `${message.slice(0, -1)}?` : message),
-    ],
-    ['text that is another, later', text, (message: string, n) => (n === 30 ? `?${message.slice(1)}` : message)],
-    ['text that is shorter, later', text, (message: string, n) => (n === 30 ? message.slice(0, -1) : message)],
-    ['bytes that are others', binary, (message: Buffer, n) => (n === 30 ? payloadOf(binary, 9) : message)],
-    [
-      'an ArrayBuffer that is another',
-      binary,
-      (message: Buffer, n) => toArrayBuffer(n === 30 ? payloadOf(binary, 9) : message),
-    ],
-    ['an object that is another', object, (message: object, n) => (n === 30 ? other : message)],
+    ['another text among the first', text, (message: string, n) => (n === 3 ? `${message.slice(1)}.` : message)],
+    ['changed text among the first', text, (message: string, n) => (n === 3 ? `${message.slice(0, -1)}?` : message)],
+    ['another text later', text, (message: string, n) => (n === 30 ? `?${message.slice(1)}` : message)],
+    ['shorter text later', text, (message: string, n) => (n === 30 ? message.slice(0, -1) : message)],
+    ['other bytes', binary, (message: Buffer, n) => (n === 30 ? payloadOf(binary, 9) : message)],
+    ['another ArrayBuffer', binary, (message: Buffer, n) => toArrayBuffer(n === 30 ? payloadOf(binary, 9) : message)],
+    ['another object', object, (message: object, n) => (n === 30 ? other : message)],
   ])('refuse %s', async (_, shape, answerTo) => {
     await expect(run(shape, (message, n) => answerTo(message as never, n))).rejects.toThrow(WRONG_ANSWER);
   });
 });
 
-describe('clients that are opened', () => {
-  test('are opened 32 at a time, and counted', async () => {
+describe('opening clients', () => {
+  test('opens 32 at a time, and counts them', async () => {
     const { peer, open, tasks } = createHeldPeer();
     const opened = createLoad(peer, { connections: 40 }).open();
     expect(tasks).toHaveLength(32);
@@ -170,7 +158,7 @@ describe('clients that are opened', () => {
     );
   });
 
-  test('have got one answer each when that is asked for', async () => {
+  test('waits for one answer on each when checksAnswers is set', async () => {
     const { load, opened, tasks } = await openChecked();
     let isOpen = false;
     void opened.then(() => (isOpen = true));
@@ -185,7 +173,7 @@ describe('clients that are opened', () => {
   test.each<[string, (tasks: readonly ConnectTask[]) => void, string]>([
     ['a wrong answer', ([first]) => first!.onMessage(answerOf(5)), WRONG_ANSWER],
     [
-      'two answers instead of one to each',
+      'two answers on one connection and none on another',
       ([first]) => {
         first!.onMessage(answerOf(0));
         first!.onMessage(answerOf(1));
@@ -193,13 +181,13 @@ describe('clients that are opened', () => {
       'more answers than messages',
     ],
     ['a lost connection', ([first]) => first!.onLost(), 'connection lost'],
-  ])('refuse %s', async (_, fault, message) => {
+  ])('fails for %s', async (_, fault, message) => {
     const { opened, tasks } = await openChecked();
     fault(tasks);
     await expect(opened).rejects.toThrow(message);
   });
 
-  test('refuse an answer that nobody asked for, and that comes after all others', async () => {
+  test('fails for a superfluous answer after all others', async () => {
     const { load, opened, tasks } = await openChecked();
     tasks[0]!.onMessage(answerOf(0));
     tasks[1]!.onMessage(answerOf(1));

@@ -4,7 +4,7 @@ import { parseCommandLine } from '../../bench/command-line.ts';
 import { selectPeers } from '../../bench/peers.ts';
 
 describe('the command line of the benchmark', () => {
-  test('five rounds unless it says otherwise', () => {
+  test('defaults to five rounds', () => {
     expect(parseCommandLine([], '/results')).toMatchObject({ rounds: 5, windowMs: 1000, checksFloors: false });
     expect(parseCommandLine(['--quick'], '/results')).toMatchObject({ rounds: 3, windowMs: 400 });
     expect(parseCommandLine(['--quick', '--rounds', '7'], '/results').rounds).toBe(7);
@@ -12,7 +12,7 @@ describe('the command line of the benchmark', () => {
     expect(() => parseCommandLine(['--slow'], '/results')).toThrow('--slow');
   });
 
-  test('picks benchmarks by their names, or the beginning of these', () => {
+  test('selects benchmarks by name or prefix', () => {
     const all = selectBenchmarks([]).map(({ name }) => name);
     expect(new Set(all).size).toBe(all.length);
     expect(selectBenchmarks(['fan-out', 'echo-text-64-16']).map(({ name }) => name)).toEqual([
@@ -29,13 +29,13 @@ describe('the command line of the benchmark', () => {
     ['client-echo-compressed-1k-1', ['4d-websocket', 'ws', 'other build']],
     ['idle-memory-compressed', ['4d-websocket', 'ws', 'other build']],
     ['handshakes', ['4d-websocket', 'ws', 'uWebSockets.js', 'node:net', 'other build']],
-  ])('%s is for those that can take part', (name, expected) => {
+  ])('%s selects the peers that can take part', (name, expected) => {
     const [benchmark] = selectBenchmarks([name]);
     const taking = selectPeers([], ['/a']).filter(({ sides }) => sides.includes(benchmark!.side));
     expect(taking.map((peer) => peer.name)).toEqual(expected);
   });
 
-  test('picks peers by name, and adds other builds', () => {
+  test('selects peers by name, and adds other builds', () => {
     expect(selectPeers(['ws'], ['/a/index.js']).map(({ name }) => name)).toEqual(['ws', 'other build']);
     expect(selectPeers(['ws'], ['/a', '/b']).map(({ name }) => name)).toEqual(['ws', 'other build 1', 'other build 2']);
     expect(() => selectPeers(['wss'], [])).toThrow('there is no peer "wss"');

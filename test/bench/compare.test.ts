@@ -36,7 +36,7 @@ async function run(
   return { result, table: formatBenchmark(result, benchmark.metrics) };
 }
 
-/** The library takes 2 µs, the others 8. */
+/** Measures 2 µs for the library and 8 µs for other peers. */
 function steady(peer: Peer): Promise<Sample> {
   return Promise.resolve({
     figures: { throughput: 1000, cpu: peer.name === LIBRARY ? 2 : 8 },
@@ -45,7 +45,7 @@ function steady(peer: Peer): Promise<Sample> {
 }
 
 describe('a comparison', () => {
-  test('takes turns, and begins each round with another peer', async () => {
+  test('measures in turns, and begins each round with another peer', async () => {
     const order: string[] = [];
     await run((peer) => {
       order.push(peer.name);
@@ -72,7 +72,7 @@ describe('a comparison', () => {
     expect(formatSummary([result], [LIBRARY])).toContain('failed');
   });
 
-  test('says when other programs were in the way', async () => {
+  test('notes when other programs used the processors', async () => {
     const { table } = await run(() =>
       Promise.resolve({ figures: { cpu: 1 }, busy: { subject: 0.6, load: 0.99, others: 0.4 } }),
     );
@@ -96,10 +96,10 @@ describe('a comparison', () => {
     expect(peer?.summaries['cpu']?.ratio).toBe(1);
     expect(table).toMatch(new RegExp(`${limited} +50\\.00 +0 % +- .*1\\.00×.* \\*$`, 'm'));
     expect(table).toMatch(other);
-    expect(table).toContain(`* the load was the limit of ${limited}: only what does not depend on it is compared`);
+    expect(table).toContain(`* the load was the limit of ${limited}: figures that depend on it are not compared`);
   });
 
-  test('goes by what happened in most rounds', async () => {
+  test('takes the load as the limit only when it was in most rounds', async () => {
     let round = 0;
     const { table } = await run(() => {
       const isLoadLimit = ++round > 4;

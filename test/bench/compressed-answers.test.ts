@@ -11,13 +11,13 @@ import { type Received, startLoadServer } from '../helpers/load-server.ts';
 const shape: MessageShape = { kind: 'binary', bytes: 1024, isCompressed: true };
 const COMPRESSED_BINARY = 0xc2;
 
-/** The frame of a message as a server may compress it: each level gives another length. */
+/** Builds the frame of a message, compressed at a level; each level gives another length. */
 function compress(variant: number, level: number): Buffer {
   const payload = deflateRawSync(payloadOf(shape, variant), { level, finishFlush: constants.Z_SYNC_FLUSH });
   return frameOf(payload.subarray(0, -4), COMPRESSED_BINARY, false);
 }
 
-/** The same with the end of a flush twice, as zlib writes it when its memory is just full. */
+/** Builds the frame with the end of a flush twice, as zlib writes it when its buffer is just full. */
 function compressWithTwoEnds(variant: number): Buffer {
   const payload = deflateRawSync(payloadOf(shape, variant), { finishFlush: constants.Z_SYNC_FLUSH });
   return frameOf(Buffer.concat([payload, Buffer.of(0)]), COMPRESSED_BINARY, false);
@@ -29,7 +29,7 @@ function changed(frame: Buffer, at: number): Buffer {
   return wrong;
 }
 
-/** All sockets read into the same memory, and more lies in it than what has come. */
+/** The shared memory that all sockets read into; it also holds bytes of earlier reads. */
 const MEMORY = Buffer.alloc(131_072, 'other');
 
 function read(answers: CompressedAnswers, place: AnswerPlace, ...frames: readonly Buffer[]): number {
@@ -38,7 +38,7 @@ function read(answers: CompressedAnswers, place: AnswerPlace, ...frames: readonl
 }
 
 describe('compressed answers', () => {
-  test('are counted however they are compressed, and whatever the pieces in which they come', () => {
+  test('are counted in any compressed form and in any pieces', () => {
     const stream = Buffer.concat(
       Array.from({ length: 48 }, (_, i) => (i % 5 === 0 ? compressWithTwoEnds(i % 16) : compress(i % 16, i % 7))),
     );
@@ -51,7 +51,7 @@ describe('compressed answers', () => {
     }
   });
 
-  test('connections do not share what has come of an answer', () => {
+  test('are kept apart by connection when incomplete', () => {
     const answers = new CompressedAnswers(shape, false);
     const places: AnswerPlace[] = [0, 1].map((answerVariant) => ({ answerVariant, unclaimedBytes: 0 }));
     const frames = places.map(({ answerVariant }) => compress(answerVariant, 3));
@@ -65,18 +65,15 @@ describe('compressed answers', () => {
 
   test.each<[string, Buffer]>([
     ['another message', compress(2, 3)],
-    ['one twice', compress(0, 3)],
-    ['a longer one', buildFrame({ ...shape, bytes: 1025 }, false, 1)],
-    ['a shorter one', buildFrame({ ...shape, bytes: 1023 }, false, 1)],
-    ['one that is not compressed', buildFrame({ kind: 'binary', bytes: 1024 }, false, 1)],
+    ['the message before again', compress(0, 3)],
+    ['a longer message', buildFrame({ ...shape, bytes: 1025 }, false, 1)],
+    ['a shorter message', buildFrame({ ...shape, bytes: 1023 }, false, 1)],
+    ['an uncompressed message', buildFrame({ kind: 'binary', bytes: 1024 }, false, 1)],
     ['text instead of bytes', Buffer.from(good).fill(0xc1, 0, 1)],
     ['a changed byte in the middle', changed(good, 500)],
     ['a changed byte at the end', changed(good, good.length - 2)],
     ['an empty message', frameOf(Buffer.of(0), COMPRESSED_BINARY, false)],
-    [
-      'a frame that is longer than any can be',
-      Buffer.concat([Buffer.of(COMPRESSED_BINARY, 127), Buffer.alloc(70_000)]),
-    ],
+    ['a frame that is too long', Buffer.concat([Buffer.of(COMPRESSED_BINARY, 127), Buffer.alloc(70_000)])],
   ])('refuse %s, also when the right one is known', (_, wrong) => {
     const answers = new CompressedAnswers(shape, false);
     expect(read(answers, { answerVariant: 0, unclaimedBytes: 0 }, compress(0, 3), good)).toBe(2);
@@ -86,7 +83,7 @@ describe('compressed answers', () => {
 });
 
 describe('compressed messages of clients', () => {
-  /** The frame of a message as a client may compress and mask it: each time with another key. */
+  /** Builds the frame of a message, compressed and masked as by a client, each time with another key. */
   function send(variant: number, level: number, key = Buffer.from([variant, 0xff, level, 0x5a])): Buffer {
     const bare = compress(variant, level);
     const headBytes = bare[1]! < 126 ? 2 : 4;
@@ -96,7 +93,7 @@ describe('compressed messages of clients', () => {
     return frame;
   }
 
-  test.each(['binary', 'object'] as const)('are counted whatever their sizes and keys: %s', (kind) => {
+  test.each(['binary', 'object'] as const)('are counted with any sizes and keys: %s', (kind) => {
     const ofClients: MessageShape = { ...shape, kind };
     const stream = Buffer.concat(
       kind === 'binary'
@@ -113,12 +110,12 @@ describe('compressed messages of clients', () => {
   });
 
   test.each<[string, Buffer]>([
-    ['one before it is lost', send(2, 3)],
-    ['one twice', send(0, 3)],
-    ['one that is not compressed', buildFrame({ kind: 'binary', bytes: 1024 }, true, 1)],
-    ['one that is not masked', compress(1, 3)],
+    ['the message after a lost one', send(2, 3)],
+    ['the message before again', send(0, 3)],
+    ['an uncompressed message', buildFrame({ kind: 'binary', bytes: 1024 }, true, 1)],
+    ['an unmasked message', compress(1, 3)],
     ['a changed byte', changed(send(1, 3), 500)],
-    ['another key than that of the mask', changed(send(1, 3), 5)],
+    ['a changed masking key', changed(send(1, 3), 5)],
     ['a ping', frameOf(Buffer.alloc(0), 0x89, true)],
   ])('refuse %s, also when the right one is known', (_, wrong) => {
     const messages = new CompressedAnswers(shape, true);
@@ -127,7 +124,7 @@ describe('compressed messages of clients', () => {
     expect(read(new CompressedAnswers(shape, true), { answerVariant: 1, unclaimedBytes: 0 }, wrong)).toBe(-1);
   });
 
-  test('refuse a mask on answers', () => {
+  test('are refused when an answer has a mask', () => {
     expect(read(new CompressedAnswers(shape, false), { answerVariant: 1, unclaimedBytes: 0 }, send(1, 3))).toBe(-1);
   });
 });

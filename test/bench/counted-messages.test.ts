@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AnswerPlace } from '../../bench/load/answers.ts';
 import { CountedMessages } from '../../bench/load/counted-messages.ts';
 
-test('messages of one size are counted by their bytes, whatever the pieces in which they come', () => {
+test('messages of one size are counted by their bytes, in any pieces', () => {
   const messages = new CountedMessages(10, 3);
   const place: AnswerPlace = { answerVariant: 2, unclaimedBytes: 0 };
   expect(messages.read(place, 9)).toBe(0);

@@ -10,7 +10,7 @@ import * as zlib from '../../src/connection/zlib.ts';
 
 const modules: Modules = { mask, utf8, frame, frameParser, protocolConnection, zlib };
 
-test('every way to compress has its stream beside it, and works more than once', async () => {
+test('every case has its counterpart with a stream, and works repeatedly', async () => {
   const cases = deflateCases(modules);
   const names = cases.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
@@ -20,7 +20,7 @@ test('every way to compress has its stream beside it, and works more than once',
   for (const each of cases) await expect(each.run(3), each.name).resolves.toBeUndefined();
 });
 
-test('a message that cannot be worked on is an error, not a fast result', async () => {
+test('a message that cannot be inflated is an error, not a fast result', async () => {
   const create = vi.fn<zlib.CompressionFactory['create']>(() => ({
     isShared: true,
     thresholdBytes: 0,

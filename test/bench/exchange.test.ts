@@ -6,7 +6,7 @@ describe('the clock of an exchange', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  test('goes on while time is left, then waits for what is still in flight', async () => {
+  test('lets messages flow while time is left, then waits for the last answers', async () => {
     const clock = new ExchangeClock(new Failure());
     const run = clock.run(100, 3, () => {});
     expect(clock.answered(2)).toBe(true);
@@ -25,7 +25,7 @@ describe('the clock of an exchange', () => {
     await expect(run).rejects.toThrow('messages lost: 1 of 3 not answered');
   });
 
-  test('fails when more is answered than was sent', async () => {
+  test('fails when more messages are answered than sent', async () => {
     const clock = new ExchangeClock(new Failure());
     const run = clock.run(100, 3, () => {});
     vi.advanceTimersByTime(100);
@@ -33,7 +33,7 @@ describe('the clock of an exchange', () => {
     await expect(run).rejects.toThrow('more answers than messages');
   });
 
-  test('a failure before the run fails the run', async () => {
+  test('fails a run after an earlier failure', async () => {
     const failure = new Failure();
     failure.fail('connection lost');
     await expect(new ExchangeClock(failure).run(100, 1, () => {})).rejects.toThrow('connection lost');

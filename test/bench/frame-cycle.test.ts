@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FrameCycle } from '../../bench/load/frame-cycle.ts';
 
-test('frames of any length follow one another again and again', () => {
+test('runs of frames of any lengths repeat the cycle', () => {
   const cycle = new FrameCycle([Buffer.from('a'), Buffer.from('bb'), Buffer.from('ccc')], 5);
   expect(cycle.length).toBe(3);
   expect(cycle.run(0, 1).toString()).toBe('a');

@@ -19,15 +19,15 @@ describe('the handshake of the load and the bare server', () => {
 
   test.each([
     ['no extension', '', false],
-    ['another one', 'Sec-WebSocket-Extensions: permessage-bzip', false],
+    ['another extension', 'Sec-WebSocket-Extensions: permessage-bzip', false],
     ['a window that is too small', 'Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9', false],
     ['a small window', 'Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10', true],
     ['names in lower case', 'sec-websocket-extensions: permessage-deflate; client_max_window_bits', true],
-  ])('knows what is offered: %s', (_, extensions, isOffered) => {
+  ])('tells whether compression is offered: %s', (_, extensions, isOffered) => {
     expect(offersCompression(requestWith(extensions))).toBe(isOffered);
   });
 
-  test('agrees on a window only where one was asked for', () => {
+  test('agrees on a window only when the client asked for one', () => {
     const each = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
     expect(extensionsOf(answerUpgrade(upgradeRequest(true, 0), true))).toBe(each);
     expect(

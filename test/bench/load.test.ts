@@ -8,7 +8,7 @@ import { type Received, startLoadServer } from '../helpers/load-server.ts';
 
 const shape: MessageShape = { kind: 'text', bytes: 64 };
 const answers = buildFrames(shape, false);
-/** The number of the first message after the check, which sends one on each connection. */
+/** Number of the first measured message of a connection: the check sends one before. */
 const FIRST = 2;
 const loads: Load[] = [];
 
@@ -20,7 +20,7 @@ async function open(answerTo: (received: Received) => Buffer | undefined, plan: 
   return load;
 }
 
-/** The right answers to a message and to those behind it. */
+/** Returns the right answers to a message and to the messages after it. */
 function answersFrom(variant: number, count: number): Buffer {
   return Buffer.concat(Array.from({ length: count }, (_, i) => answers[(variant + i) % answers.length]!));
 }
@@ -29,7 +29,7 @@ function sendToAll({ sockets }: Received, bytes: Buffer): void {
   for (const socket of sockets) socket.write(bytes);
 }
 
-/** The frame with one bit changed. */
+/** Returns a copy of the frame with one bit changed. */
 function changed(frame: Buffer, at: number): Buffer {
   const wrong = Buffer.from(frame);
   wrong[at]! ^= 1;
@@ -53,7 +53,7 @@ describe('the load of the benchmark', () => {
     expect(elapsedMs).toBeGreaterThanOrEqual(19);
   });
 
-  test('sends messages that differ, and begins each connection with another one', async () => {
+  test('sends different messages, and begins each connection with another one', async () => {
     const sent: number[][] = [[], []];
     const load = await open(({ answer, connection, variant }) => {
       sent[connection]!.push(variant);
@@ -69,17 +69,17 @@ describe('the load of the benchmark', () => {
     }
   });
 
-  test('refuses answers with another content', async () => {
+  test('refuses answers with other content', async () => {
     await expect(open(({ answer }) => changed(answer, 10))).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('refuses surplus bytes behind the answers that it checks', async () => {
+  test('refuses superfluous bytes after a checked answer', async () => {
     await expect(
       open(({ answer, n, variant }) => (n === 1 ? Buffer.concat([answer, answersFrom(variant + 1, 1)]) : answer)),
-    ).rejects.toThrow('more bytes came than those of the answer');
+    ).rejects.toThrow('more bytes came than the answer has');
   });
 
-  test('refuses a message of which one byte was changed on the way, however late', async () => {
+  test('refuses a message with one changed byte, even late in a run', async () => {
     const load = await open(({ n, answer }) => (n === FIRST ? changed(answer, answer.length - 1) : answer));
     await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
   });
@@ -100,7 +100,7 @@ describe('the load of the benchmark', () => {
     await expect(load.run(20)).rejects.toThrow('more answers than messages');
   });
 
-  test('refuses an answer that nobody asked for, and that comes after all others', async () => {
+  test('refuses a superfluous answer after all others', async () => {
     let last: Received | undefined;
     const load = await open((received) => {
       last = received;
@@ -118,12 +118,12 @@ describe('the load of the benchmark', () => {
     await expect(load.run(20).then(() => load.verify())).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('refuses a message that was lost, with others behind it', async () => {
+  test('refuses a lost message before others', async () => {
     const load = await open(({ n, connection, answer }) => (n === FIRST && connection === 0 ? undefined : answer));
     await expect(load.run(20)).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('refuses a message that was lost, with none behind it', async () => {
+  test('refuses a lost last message', async () => {
     const load = await open(({ n, connection, answer }) => (n === FIRST && connection === 0 ? undefined : answer), {
       inFlight: 1,
       drainTimeoutMs: 1000,
@@ -131,7 +131,7 @@ describe('the load of the benchmark', () => {
     await expect(load.run(20)).rejects.toThrow(/^messages lost: 1 of \d+ not answered$/);
   });
 
-  test('refuses a message that was lost, also when another connection got one too many', async () => {
+  test('refuses a lost message even when another connection got one too many', async () => {
     const load = await open(
       ({ n, connection, variant, answer }) => {
         if (n !== FIRST) return answer;
@@ -153,7 +153,7 @@ describe('the load of the benchmark', () => {
     await expect(load.verify()).rejects.toThrow('bytes came that belong to no answer');
   });
 
-  test('refuses a server that ends a connection', async () => {
+  test('fails when the server ends a connection', async () => {
     const load = await open(({ n, socket, answer }) => {
       if (n === FIRST) socket.resetAndDestroy();
       return answer;
@@ -161,7 +161,7 @@ describe('the load of the benchmark', () => {
     await expect(load.run(20)).rejects.toThrow('connection lost');
   });
 
-  test('sends messages at fixed times, each time another one', async () => {
+  test('sends different messages at fixed times', async () => {
     const sent: number[] = [];
     const load = await open(({ connection, variant, answer }) => {
       if (connection === 0) sent.push(variant);
@@ -170,10 +170,10 @@ describe('the load of the benchmark', () => {
     const pacing = { messagesPerSecond: 2000, durationMs: 30 };
     const { messages, elapsedMs, latency } = await load.pace(pacing);
     expect([messages, sent.length]).toEqual([60, 1 + 30]);
-    // The last is due half a millisecond before the end.
+    // The last message is due half a millisecond before the end.
     expect(elapsedMs).toBeGreaterThan(29);
     expect(latency.p50).toBeGreaterThan(0);
-    // They go on where they were.
+    // A second run continues with the next message.
     await load.pace(pacing);
     await load.run(5);
     expect(sent).toEqual(sent.map((_, i) => (sent[0]! + i) % answers.length));
@@ -202,7 +202,7 @@ describe('the load of the benchmark', () => {
 describe('the load whose messages go to all', () => {
   const fanOut: Partial<LoadPlan> = { pattern: 'fan-out', connections: 3 };
 
-  test('counts what each has got, of messages that differ', async () => {
+  test('counts the different messages that each connection got', async () => {
     const sent: number[] = [];
     const load = await open((received) => {
       sent.push(received.variant);
@@ -216,9 +216,13 @@ describe('the load whose messages go to all', () => {
   });
 
   test.each<[string, (received: Received, other: Socket) => void, string]>([
-    ['more', ({ variant }, other) => void other.write(answersFrom(variant + 1, 4)), 'more bytes than were sent'],
-    ['one twice', ({ answer }, other) => void other.write(answer), WRONG_ANSWER],
-  ])('refuses that one of them gets %s', async (_, fault, message) => {
+    [
+      'too many messages',
+      ({ variant }, other) => void other.write(answersFrom(variant + 1, 4)),
+      'more bytes than were sent',
+    ],
+    ['a message twice', ({ answer }, other) => void other.write(answer), WRONG_ANSWER],
+  ])('fails when one connection gets %s', async (_, fault, message) => {
     const load = await open((received) => {
       if (received.n <= FIRST) sendToAll(received, received.answer);
       if (received.n === FIRST) fault(received, Array.from(received.sockets)[1]!);
@@ -227,7 +231,7 @@ describe('the load whose messages go to all', () => {
     await expect(load.run(20)).rejects.toThrow(message);
   });
 
-  test('refuses one too many that comes after all others', async () => {
+  test('fails for a superfluous message after all others', async () => {
     let last: Received | undefined;
     const load = await open((received) => {
       last = received;
@@ -239,7 +243,7 @@ describe('the load whose messages go to all', () => {
     await expect(load.verify()).rejects.toThrow('more bytes than were sent');
   });
 
-  test('refuses that one of them gets nothing', async () => {
+  test('fails when one connection gets nothing', async () => {
     const load = await open(
       (received) => {
         const [first, ...others] = received.sockets;

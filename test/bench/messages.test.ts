@@ -21,15 +21,15 @@ describe('the messages of the benchmark', () => {
     expect(payloads).toHaveLength(bytes > 65_536 ? 4 : 16);
     expect(payloads.every(({ length }) => length === bytes)).toBe(true);
     expect(new Set(payloads.map((payload) => payload.toString('latin1', 0, 12))).size).toBe(payloads.length);
-    // No more than what tells them apart.
+    // Only the first bytes differ.
     const ends = payloads.map((payload) => payload.toString('latin1', 12));
     expect(ends.every((end) => end === ends[0])).toBe(true);
-    // The processes build them each for themselves.
+    // Each process builds the same payloads.
     expect(payloadOf(shape, 3).equals(payloads[3]!)).toBe(true);
     expect(payloadOf(shape).equals(payloads[0]!)).toBe(true);
   });
 
-  test('objects differ in a number', () => {
+  test('objects differ only in their id', () => {
     const objects = payloadsOf({ kind: 'object', bytes: 64 }).map(
       (payload) => JSON.parse(payload.toString()) as object,
     );

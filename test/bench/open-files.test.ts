@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkOpenFiles, openFileLimit } from '../../bench/open-files.ts';
 
-test('a process that may open too few files is told before it tries, with what it needs', () => {
+test('too few open files are an error that names the needed number', () => {
   expect(() => checkOpenFiles(10_000, 10_100)).not.toThrow();
   expect(() => checkOpenFiles(10_000, 10_099)).toThrow(
     '10000 connections take 10100 open files, the limit is 10099: raise it with ulimit -n',
@@ -9,6 +9,6 @@ test('a process that may open too few files is told before it tries, with what i
   expect(() => checkOpenFiles(10_000, Infinity)).not.toThrow();
 });
 
-test('the limit of this process is known, or that there is none', () => {
+test('the limit of this process is a number, or Infinity', () => {
   expect(openFileLimit()).toBeGreaterThan(100);
 });

@@ -4,13 +4,13 @@ import { Failure, WRONG_ANSWER } from '../../bench/load/failure.ts';
 import { FrameCycle } from '../../bench/load/frame-cycle.ts';
 import { Pace, type PacedExchange } from '../../bench/load/pace.ts';
 
-/** Of different lengths. Message 0 to 3 are the first of their connections, 4 to 7 the second, and so on. */
+/** Answers of different lengths. Messages 0 to 3 are the first of their connections, 4 to 7 the second, and so on. */
 const ANSWERS = [Buffer.from('answer'), Buffer.from('reply'), Buffer.from('echo')];
 const MESSAGES = [Buffer.from('a'), Buffer.from('b'), Buffer.from('c')];
 const DRAIN_TIMEOUT_MS = 30;
 const CONNECTIONS = 4;
 
-/** A clock whose turns take a millisecond, unless something stood still meanwhile. */
+/** A clock whose turns take a millisecond, unless the load stood still. */
 class TurnClock {
   time = 1000;
   readonly #callbacks: (() => void)[] = [];
@@ -23,7 +23,7 @@ class TurnClock {
     this.#callbacks.push(callback);
   }
 
-  /** Lets a turn begin. Returns whether one was waited for. */
+  /** Runs the next turn. Returns false when no callback waited for it. */
   turn(): boolean {
     const callback = this.#callbacks.shift();
     callback?.();
@@ -31,20 +31,20 @@ class TurnClock {
   }
 }
 
-/** The right answer to a message. */
+/** Returns the right answer to a message, or to the message of the same connection `later` places after it. */
 function answerTo(message: number, later = 0): Buffer {
-  // Each connection begins with the variant of its number, and there are as many messages in between as connections.
+  // Each connection begins with the variant of its own number and goes on in steps of one.
   const variant = (message % CONNECTIONS) + Math.floor(message / CONNECTIONS) + later;
   return ANSWERS[variant % ANSWERS.length]!;
 }
 
-/** What a server does with a message: at which time which bytes come. */
+/** A server: returns the bytes that answer a message, and the times at which they come. */
 type Server = (message: number, now: number) => { readonly at: number; readonly bytes: Buffer }[];
 
-/** A server that takes a millisecond. */
+/** Answers after a millisecond. */
 const steady: Server = (message, now) => [{ at: now + 1, bytes: answerTo(message) }];
 
-/** Stands still until 90 ms after the beginning, from the message on that is due after 40. */
+/** Stands still from 40 to 90 ms after the beginning. */
 const stalled: Server = (message, now) => [
   { at: Math.max(now + 1, message >= 40 ? 1090 : 0), bytes: answerTo(message) },
 ];
@@ -58,13 +58,13 @@ const inPieces: Server = (message, now) => [
 /** Answers one message twice. */
 const twice: Server = (message, now) => [...steady(message, now), ...(message === 50 ? steady(message, now) : [])];
 
-/** Answers a message before it comes. */
+/** Answers a message before it is sent. */
 const early: Server = (message, now) => [
   ...steady(message, now),
   ...(message === 50 ? [{ at: now + 1, bytes: answerTo(message, 1) }] : []),
 ];
 
-/** The same, and does not answer the next, of another connection. */
+/** Answers a message before it is sent, but not a message of another connection. */
 const swapped: Server = (message, now) => (message === 51 ? [] : early(message, now));
 
 /** Answers two messages of a connection in the wrong order. */
@@ -123,50 +123,50 @@ async function run(
 }
 
 describe('messages at fixed times', () => {
-  test('their latency is counted from when they were due', async () => {
+  test('count latency from when they were due', async () => {
     const { messages, elapsedMs, latency, lateness } = await run(steady);
     expect({ messages, elapsedMs }).toEqual({ messages: 100, elapsedMs: 100 });
     expect(latency).toEqual({ p50: 1000, p99: 1000, p999: 1000, max: 1000 });
     expect(lateness.max).toBe(0);
   });
 
-  test('a server that stands still delays all that are due meanwhile, not only the one that it holds', async () => {
+  test('are all delayed when they are due while the server stands still', async () => {
     const { latency } = await run(stalled);
-    // Those due at 40 to 90 wait until 90: half of all, by 50 ms down to 1 ms.
+    // Messages due at 40 to 90 ms wait until 90 ms: half of all, by 50 ms down to 1 ms.
     expect(latency.max).toBe(50_000);
     expect(latency.p99).toBe(49_000);
     expect(latency.p50).toBe(1000);
   });
 
-  test('a load that stands still tells so, and counts it', async () => {
+  test('are late, and counted as late, when the load stands still', async () => {
     const { latency, lateness } = await run(steady, { at: 20, forMs: 25 });
     expect(lateness.max).toBe(24_000);
     expect(latency.max).toBe(25_000);
     expect(lateness.p50).toBe(0);
   });
 
-  test('answers may come in pieces, and several at a time', async () => {
+  test('accept answers in pieces, and several at a time', async () => {
     expect((await run(inPieces)).latency.p50).toBe(3000);
   });
 
-  test('fails when the last message is lost, or one with others behind it', async () => {
+  test('fail when the last message or an earlier one is lost', async () => {
     await expect(run((message, now) => (message === 99 ? [] : steady(message, now)))).rejects.toThrow(
       'messages lost: 1 of 100 not answered',
     );
     await expect(run((message, now) => (message === 50 ? [] : steady(message, now)))).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('fails when there is one answer too many, also when another connection got nothing', async () => {
+  test('fail for a superfluous answer, even when another connection got none', async () => {
     await expect(run(early)).rejects.toThrow('more answers than messages');
     await expect(run(swapped)).rejects.toThrow('more answers than messages');
   });
 
-  test('fails when one is answered twice, or two in the wrong order', async () => {
+  test('fail when one is answered twice, or two in the wrong order', async () => {
     await expect(run(twice)).rejects.toThrow(WRONG_ANSWER);
     await expect(run(overtaken)).rejects.toThrow(WRONG_ANSWER);
   });
 
-  test('fails when one byte is another', async () => {
+  test('fail when one byte is changed', async () => {
     await expect(run(wrong)).rejects.toThrow(WRONG_ANSWER);
   });
 });

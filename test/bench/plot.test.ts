@@ -3,7 +3,7 @@ import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
 import { drawPlot } from '../../bench/report/plot.ts';
 import type { BenchmarkResult, RunResult } from '../../bench/report/results.ts';
 
-/** Names of peers with how many times better than ws they were; CPU time alone is drawn. */
+/** Makes a result from the ratios of peers in CPU time, which the plot shows. */
 function benchmark(name: string, ratios: Readonly<Record<string, number | undefined>>): BenchmarkResult {
   const peers = Object.entries(ratios).map(([peer, ratio]) => ({
     peer,
@@ -38,7 +38,7 @@ function runOf(benchmarks: readonly BenchmarkResult[]): RunResult {
 
 const echo = benchmark('echo-text-64-16', { '4d-websocket': 8, ws: 1, 'uWebSockets.js': 4, 'node:net': 20 });
 
-/** The width of each bar, by its class. */
+/** Returns the width of each bar by its class. */
 function barsOf(svg: string | undefined): Record<string, number> {
   const bars = svg?.matchAll(/<rect [^>]*width="([\d.]+)" height="11" rx="1.5" class="(\w+)"/g) ?? [];
   return Object.fromEntries(Array.from(bars, ([, width, name]) => [name, Number(width)]));
@@ -53,11 +53,11 @@ describe('the plot', () => {
     expect(svg).toContain('>8.00×<');
     expect(svg).toContain('>4d-websocket 1.2.3<');
     expect(svg).not.toContain('node:net');
-    // Messages per second are not what it shows.
+    // The plot does not show messages per second.
     expect(svg).not.toContain('>77');
   });
 
-  test('goes to the left for what is worse', () => {
+  test('draws bars of worse peers to the left', () => {
     const svg = drawPlot(runOf([benchmark('handshakes', { '4d-websocket': 0.5, ws: 1 })]));
     const one = Number(/<line x1="([\d.]+)"[^>]* class="one"/.exec(svg ?? '')?.[1]);
     const own = /<rect x="([\d.]+)" y="1\d\d" width="([\d.]+)" height="11" rx="1.5" class="own"/.exec(svg ?? '');
@@ -65,7 +65,7 @@ describe('the plot', () => {
     expect(Number(own?.[2])).toBeGreaterThan(10);
   });
 
-  test('leaves out what failed, was not compared, or is no main load', () => {
+  test('leaves out benchmarks that failed, have no ratio, or are no main load', () => {
     const failed = { ...echo, peers: [], failures: ['ws: messages lost'] };
     const alone = benchmark('fan-out-1', { '4d-websocket': undefined });
     const other = benchmark('idle-memory', { '4d-websocket': 2, ws: 1 });
@@ -73,7 +73,7 @@ describe('the plot', () => {
     expect(drawPlot(runOf([failed, alone, other, echo]))).not.toMatch(/idle-memory|To 500/);
   });
 
-  test('stands alone, in light and dark, and is well-formed', () => {
+  test('is a well-formed standalone SVG for light and dark pages', () => {
     const svg = drawPlot(runOf([echo])) ?? '';
     expect(svg).toContain('@media(prefers-color-scheme:dark)');
     expect(svg).toContain('A &amp; B &lt;C>');
@@ -83,7 +83,7 @@ describe('the plot', () => {
     expect(svg.match(/<(text|svg|title|style)\b/g)?.length).toBe(svg.match(/<\/(text|svg|title|style)>/g)?.length);
   });
 
-  test('draws loads that exist', () => {
+  test('draws only loads that exist', () => {
     const names = selectBenchmarks([]).map(({ name }) => name);
     const svg = drawPlot(runOf(names.map((name) => benchmark(name, { '4d-websocket': 2, ws: 1 }))));
     expect(svg?.match(/text-anchor="end"/g)).toHaveLength(8);

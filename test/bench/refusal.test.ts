@@ -22,7 +22,7 @@ const settings: Settings = {
   profileFolder: undefined,
 };
 
-/** Compares servers that answer everything with one for `ws` that has a fault. */
+/** Compares servers that answer everything; the one for `ws` has a fault. */
 async function compareWith(fault: (received: Received) => Buffer | undefined): Promise<BenchmarkResult> {
   const benchmark: Benchmark = {
     name: 'echo',
@@ -54,7 +54,7 @@ async function compareWith(fault: (received: Received) => Buffer | undefined): P
   return compare(benchmark, selectPeers([LIBRARY, 'ws', 'node:net'], []), settings, () => {});
 }
 
-/** The second message of the second connection: the first that is measured. */
+/** Tells whether a message is the second one of the second connection, which is the first measured one. */
 function isVictim({ n, connection }: Received): boolean {
   return n === 2 && connection === 1;
 }
@@ -65,7 +65,7 @@ function change(answer: Buffer): Buffer {
   return changed;
 }
 
-describe('there is no comparison, but the peer and the reason,', () => {
+describe('the result has the peer and the reason instead of a comparison', () => {
   test.each<[string, (received: Received) => Buffer | undefined, RegExp]>([
     [
       'when a peer loses one message',
@@ -73,7 +73,7 @@ describe('there is no comparison, but the peer and the reason,', () => {
       /^ws: messages lost: 1 of \d+ not answered$/,
     ],
     [
-      'when a peer answers one twice',
+      'when a peer answers a message twice',
       (received) => (isVictim(received) ? Buffer.concat([received.answer, received.answer]) : received.answer),
       new RegExp(`^ws: ${WRONG_ANSWER}$`),
     ],
@@ -98,17 +98,17 @@ describe('there is no comparison, but the peer and the reason,', () => {
     expect(table).toBe(`Echo\n  no comparison: ${result.failures[0]}\n`);
   });
 
-  test('and there is one when nothing is wrong', async () => {
+  test('unless nothing is wrong', async () => {
     const result = await compareWith(({ answer }) => answer);
     expect(result.failures).toEqual([]);
     expect(formatBenchmark(result, FLOW_METRICS).match(/×/g)).toHaveLength(6);
   });
 });
 
-describe('in processes of their own', () => {
+describe('with separate processes', () => {
   const before = Array.from(process.execArgv);
 
-  // What lets Node run TypeScript: vitest has its own way, which other processes do not share.
+  // The other processes need tsx to run TypeScript, because vitest's transform does not reach them.
   beforeAll(() => void process.execArgv.push('--import', 'tsx'));
   afterAll(() => void process.execArgv.splice(0, Infinity, ...before));
 
@@ -118,20 +118,16 @@ describe('in processes of their own', () => {
     ['client-echo-object-64-16', 'ws'],
     ['client-echo-compressed-1k-16', 'ws'],
     ['client-echo-text-64-16', 'node:net'],
-  ])(
-    '%s flows to or from the bare server, which answers message by message in turn',
-    { timeout: 60_000 },
-    async (name, peer) => {
-      const [benchmark] = selectBenchmarks([name]);
-      const result = await compare(benchmark!, selectPeers([peer], []), settings, () => {});
-      expect(result.failures).toEqual([]);
-      expect(result.peers[0]?.samples[0]?.figures.throughput).toBeGreaterThan(0);
-    },
-  );
+  ])('%s runs with the bare server, which answers message by message', { timeout: 60_000 }, async (name, peer) => {
+    const [benchmark] = selectBenchmarks([name]);
+    const result = await compare(benchmark!, selectPeers([peer], []), settings, () => {});
+    expect(result.failures).toEqual([]);
+    expect(result.peers[0]?.samples[0]?.figures.throughput).toBeGreaterThan(0);
+  });
 
   test('there is no comparison when the bare server refuses a message', { timeout: 60_000 }, async () => {
     const [benchmark] = selectBenchmarks(['client-echo-compressed-1k-1']);
-    // It offers compression, but does not compress; all that it hears is that it was cut off.
+    // undici offers compression but does not compress, so the server cuts it off; only the server knows the reason.
     const result = await compare(benchmark!, selectPeers(['undici'], []), settings, () => {});
     expect(result.failures).toEqual([`undici: ${WRONG_MESSAGE}`]);
   });
@@ -142,7 +138,7 @@ describe('in processes of their own', () => {
     const [benchmark] = selectBenchmarks(['echo-text-64-1']);
     const result = await compare(benchmark!, [peer], settings, () => {});
     expect(result.peers).toEqual([]);
-    // Whoever notices it first: the process that is gone, or the load that has lost its connections.
+    // The reason depends on who notices first: the parent of the process, or the load that lost its connections.
     expect(result.failures).toEqual([
       expect.stringMatching(/^crashing: (the server process ended: exit code 7|connection lost: .*)$/),
     ]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { sampleOf } from '../../bench/benchmarks/latency.ts';
 import { isLoadSaturated } from '../../bench/report/saturation.ts';
 
-test('the load is the limit when it is busy all the time, and the other side is not', () => {
+test('the load is the limit when it is busy all the time and the other side is not', () => {
   expect(isLoadSaturated({ subject: 0.9, load: 0.95, others: 0 })).toBe(true);
   expect(isLoadSaturated({ subject: 0.9, load: 0.94, others: 0 })).toBe(false);
   expect(isLoadSaturated({ subject: 0.96, load: 0.99, others: 0 })).toBe(false);
@@ -10,7 +10,7 @@ test('the load is the limit when it is busy all the time, and the other side is 
 
 test.each([
   ['on time', 400, 10, false],
-  ['late by half of what is measured', 400, 201, true],
+  ['late by half of the latency', 400, 201, true],
   ['late by a millisecond', 5000, 1001, true],
 ])('a load with fixed times that is %s', (_, latencyMicros, latenessMicros, isLoadLimit) => {
   const sample = sampleOf(
@@ -20,7 +20,7 @@ test.each([
   expect(sample).toMatchObject({
     isLoadLimit,
     figures: { p99: latencyMicros, late: latenessMicros, cpu: 5 },
-    // It spins, so what the system counts says nothing.
+    // The load spins, so the system's processor time says nothing.
     busy: { load: 0.5 },
   });
 });

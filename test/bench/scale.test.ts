@@ -16,13 +16,13 @@ const TEXT = 0x81;
 const PING = 0x89;
 const CONNECTIONS = 5;
 
-describe('connections are split over processes', () => {
-  test('one is enough where it may open as many files', () => {
+describe('splitting connections over processes', () => {
+  test('takes one process that may open enough files', () => {
     expect(planShards(50_000, 1_048_576)).toEqual([{ offset: 0, connections: 50_000 }]);
     expect(planShards(50_000, Infinity)).toHaveLength(1);
   });
 
-  test('no process has more than it may, and none is left out', () => {
+  test('gives no process more than it may open, and leaves none out', () => {
     for (const [connections, openFiles] of [
       [50_000, 20_000],
       [50_000, 1024],
@@ -41,15 +41,13 @@ describe('connections are split over processes', () => {
     expect(planShards(50_000, 20_000)).toHaveLength(3);
   });
 
-  test('a limit that leaves no room is told', () => {
-    expect(() => planShards(10, 100)).toThrow(
-      'a process may open 100 files, too few to measure: raise it with ulimit -n',
-    );
+  test('fails for a limit without room for connections', () => {
+    expect(() => planShards(10, 100)).toThrow('100 open files are too few to measure: raise the limit with ulimit -n');
   });
 });
 
 describe('the command line of the scale benchmark', () => {
-  test('holds 50 000 connections unless it says otherwise', () => {
+  test('defaults to 50 000 connections', () => {
     expect(parseScaleCommandLine([], '/results')).toMatchObject({
       connections: 50_000,
       peers: ['4d-websocket'],
@@ -68,7 +66,7 @@ describe('the command line of the scale benchmark', () => {
     [['--rounds', '1.5'], '--rounds'],
     [['--idle', '0'], '--idle'],
     [['--idle', '81'], '--idle'],
-    [['--peer', 'undici'], 'there is no peer "undici": 4d-websocket, ws'],
+    [['--peer', 'undici'], 'there is no peer "undici", only 4d-websocket, ws'],
   ])('refuses %j', (args, message) => {
     expect(() => parseScaleCommandLine(args, '/results')).toThrow(message);
   });
@@ -106,7 +104,7 @@ describe('the clients of the scale benchmark', () => {
 
   const message = frameOf(Buffer.from('to all'), TEXT, false);
 
-  test('tell when each has got the message, in the order of time', async () => {
+  test('report the sorted times at which each got the message', async () => {
     for (const socket of sockets) socket.write(message);
     const arrivals = await clients.arrivals();
     expect(arrivals).toHaveLength(CONNECTIONS);
@@ -114,7 +112,7 @@ describe('the clients of the scale benchmark', () => {
     expect(arrivals[0]).toBeGreaterThan(0);
   });
 
-  test('take a message in pieces, and behind a ping, which they answer', async () => {
+  test('accept a message in pieces, and answer a ping', async () => {
     const ping = frameOf(Buffer.from('hi'), PING, false);
     for (const socket of sockets) socket.write(message.subarray(0, 3));
     const arrivals = clients.arrivals();
@@ -122,29 +120,31 @@ describe('the clients of the scale benchmark', () => {
     for (const socket of sockets) socket.write(Buffer.concat([message.subarray(3), ping]));
     expect(await arrivals).toHaveLength(CONNECTIONS);
     expect(clients.pings).toBe(CONNECTIONS);
-    // A masked pong with the payload of the ping.
+    // The answer is a masked pong with the payload of the ping.
     expect(Buffer.concat(received)).toEqual(
       Buffer.concat(Array.from({ length: CONNECTIONS }, () => frameOf(Buffer.from('hi'), 0x8a, true))),
     );
   });
 
-  test('miss one that is lost', async () => {
+  test('report a lost message', async () => {
     for (const socket of sockets.slice(1)) socket.write(message);
-    await expect(clients.arrivals()).rejects.toThrow(`messages lost: 1 of ${CONNECTIONS} clients did not get it`);
+    await expect(clients.arrivals()).rejects.toThrow(
+      `messages lost: 1 of ${CONNECTIONS} clients did not get the message`,
+    );
   });
 
-  test('notice one that comes twice, at once or after all others', async () => {
+  test('report a message that comes twice', async () => {
     for (const socket of sockets) socket.write(message);
     sockets[0]?.write(message);
     await expect(clients.arrivals()).rejects.toThrow('a client got a message twice');
   });
 
-  test('notice one that is another', async () => {
+  test('report a changed message', async () => {
     sockets[0]?.write(frameOf(Buffer.from('to alL'), TEXT, false));
     await expect(clients.arrivals()).rejects.toThrow('a message is not the one that was sent');
   });
 
-  test('notice a connection that is lost while nothing is expected', async () => {
+  test('report a lost connection while they expect no message', async () => {
     const verified = clients.verify();
     sockets[0]?.resetAndDestroy();
     await expect(verified).rejects.toThrow('connection lost');
@@ -156,7 +156,7 @@ function broadcast(lastMs: number, max: number): ScaleResult['broadcasts'][numbe
   return { way: 'broadcast', firstMs: 1, halfMs: 2, lastMs, loopDelays: [still, { ...still, max }] };
 }
 
-test('the report has each process, all together, and medians of the rounds', () => {
+test('the report has the figures of each process, their sum, and medians of the rounds', () => {
   const server = {
     connections: 2,
     rssBytes: 2 ** 20,
@@ -187,7 +187,7 @@ test('the report has each process, all together, and medians of the rounds', () 
   expect(text).toContain('each of the 5 clients got each message once; medians of 3 rounds');
 });
 
-test('it splits itself where a process may open too few files', { timeout: 90_000 }, async () => {
+test('the benchmark splits itself when a process may open too few files', { timeout: 90_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'scale-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'scale.json');

@@ -23,12 +23,12 @@ describe('statistics of the benchmark', () => {
     });
   });
 
-  test('a ratio above 1 is better, for figures that should be high and for those that should be low', () => {
+  test('a ratio above 1 is better, for both kinds of figures', () => {
     expect(summarize(throughput, samples('throughput', [200]), samples('throughput', [100])).ratio).toBe(2);
     expect(summarize(cpu, samples('cpu', [5]), samples('cpu', [10])).ratio).toBe(2);
   });
 
-  test('ratios are taken within each round, so that a slow phase of the machine does not count', () => {
+  test('ratios are taken within each round, so that a slow phase of the machine has no effect', () => {
     const own = samples('throughput', [200, 20, 200]);
     const baseline = samples('throughput', [100, 10, 100]);
     expect(summarize(throughput, own, baseline).ratio).toBe(2);
