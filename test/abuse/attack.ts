@@ -1,7 +1,7 @@
 import type { HostileCrowd } from './hostile/hostile-crowd.ts';
 import type { Limits, LimitSettings } from './limits.ts';
 
-/** What a server may hold for one hostile peer. */
+/** The memory that a server may hold for one hostile peer. */
 export interface Bound {
   readonly bytes: number;
   /** The sum behind the bytes, in names of options. */
