@@ -29,10 +29,10 @@ async function loadModules(sources: string): Promise<Modules> {
   return {
     mask: (await load('protocol/mask')) as typeof Mask,
     utf8: (await load('protocol/utf8')) as typeof Utf8,
-    frame: (await load('protocol/frame')) as typeof Frame,
+    frame: (await load('protocol/frame-header')) as typeof Frame,
     frameParser: (await load('protocol/frame-parser')) as typeof FrameParser,
     protocolConnection: (await load('protocol/protocol-connection')) as typeof ProtocolConnection,
-    zlib: (await load('transport/zlib')) as typeof Zlib,
+    zlib: (await load('connection/zlib')) as typeof Zlib,
   };
 }
 
