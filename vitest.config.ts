@@ -7,7 +7,7 @@ const resultsFile = process.env['TEST_RESULTS'];
 
 const shared = {
   pool: 'forks' as const,
-  setupFiles: ['test/helpers/fail-on-console.ts'],
+  setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-clock.ts'],
   expect: { requireAssertions: true },
 };
 

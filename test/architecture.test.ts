@@ -163,21 +163,25 @@ describe('each check finds what it forbids', () => {
     ]);
   });
 
-  test('a timer outside of its file, but not a method of that name', () => {
+  test('a clock or timer outside of its file, but not a method of that name', () => {
     const modules = parseSamples({
-      'src/base/timers.ts': 'export const start = () => setTimeout(() => {}, 1);',
+      'src/base/clock.ts': `import { setTimeout } from 'node:timers'; export const start = setTimeout;`,
       'src/transport/a.ts': 'setTimeout(() => {}, 1);',
       'src/transport/b.ts': 'const timer = { setInterval };',
       'src/transport/c.ts': 'globalThis.setTimeout(() => {}, 1);',
       'src/transport/d.ts': `import { setTimeout as sleep } from 'node:timers/promises';`,
       'src/transport/e.ts': 'socket.setTimeout(0); const options = { setInterval: 1 };',
+      'src/transport/f.ts': 'setImmediate(() => {}); performance.now();',
+      'src/transport/g.ts': `import { setImmediate } from '../base/clock.ts'; setImmediate(() => {});`,
     });
     expect(findStrayTimers(modules)).toEqual([
-      'src/transport/a.ts: setTimeout belongs in src/base/timers.ts',
-      'src/transport/b.ts: setInterval belongs in src/base/timers.ts',
-      'src/transport/c.ts: setTimeout belongs in src/base/timers.ts',
-      'src/transport/d.ts: setTimeout belongs in src/base/timers.ts',
-      'src/transport/d.ts: node:timers/promises belongs in src/base/timers.ts',
+      'src/transport/a.ts: setTimeout belongs in src/base/clock.ts',
+      'src/transport/b.ts: setInterval belongs in src/base/clock.ts',
+      'src/transport/c.ts: setTimeout belongs in src/base/clock.ts',
+      'src/transport/d.ts: setTimeout belongs in src/base/clock.ts',
+      'src/transport/d.ts: node:timers/promises belongs in src/base/clock.ts',
+      'src/transport/f.ts: performance belongs in src/base/clock.ts',
+      'src/transport/f.ts: setImmediate belongs in src/base/clock.ts',
     ]);
   });
 

@@ -1,3 +1,4 @@
+import { currentClock, monotonicMs } from './clock.ts';
 /** Deadlines are rounded up to a multiple of one tick, so that thousands of them share one system timer. */
 const TICK_MS = 50;
 /** A longer turn of the event loop counts as this long: a stall of this process is not the delay of a peer. */
@@ -29,7 +30,7 @@ export class TimerWheel {
   #refCount = 0;
 
   /** @param now - a monotonic clock in milliseconds */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = monotonicMs) {
     this.#now = now;
   }
 
@@ -111,14 +112,14 @@ export class TimerWheel {
   }
 
   #startTimer(): void {
-    clearTimeout(this.#timeout);
+    currentClock().clearTimeout(this.#timeout);
     const delayMs = (this.#lastTick + 1) * TICK_MS - this.#elapsedMs();
-    this.#timeout = setTimeout(() => this.#onTimer(), Math.ceil(delayMs));
+    this.#timeout = currentClock().setTimeout(() => this.#onTimer(), Math.ceil(delayMs));
     if (this.#refCount === 0) this.#timeout.unref();
   }
 
   #stopTimer(): void {
-    clearTimeout(this.#timeout);
+    currentClock().clearTimeout(this.#timeout);
     this.#timeout = undefined;
   }
 

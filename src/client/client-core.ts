@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import type { Socket } from 'node:net';
 import { type EndCause, type EndPhase, FourDError, textOfThrown, withEnding } from '../errors.ts';
 import { CompressionFactory } from '../connection/zlib.ts';

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import { lookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';

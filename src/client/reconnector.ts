@@ -1,3 +1,4 @@
+import { wallMs } from '../base/clock.ts';
 import { callbackFailed, type EndCause, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
 import type { Worker } from '../workers/worker.ts';
@@ -183,7 +184,7 @@ export class Reconnector implements Deadline {
     // The user's shouldReconnect may have called terminate().
     if (this.#isOver) return this.#giveUp(undefined);
     this.#attempt = attempt;
-    const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], Date.now());
+    const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], wallMs());
     // With Retry-After alone, all clients would come back at the same moment.
     this.#setDeadline(retryAfterMs + backoffDelayMs(attempt, this.#settings, Math.random()));
     return true;

@@ -1,3 +1,4 @@
+import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { type ComponentSignature, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
 import type { MessageLimits } from '../protocol/message-assembler.ts';
@@ -79,7 +80,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   #backlog: SendBacklog | undefined;
   #bytesReceived = 0;
   /** Whole milliseconds, because V8 stores a fraction as an extra object: see `TimerWheel.nowMs`. */
-  readonly #openedAtMs: number = Math.floor(performance.now());
+  readonly #openedAtMs: number = Math.floor(monotonicMs());
 
   /** @param head - bytes of the peer that came with the handshake */
   constructor(transport: Transport, head: Buffer, options: ConnectionOptions) {
@@ -289,7 +290,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
       phase: closing.phase,
       bytesReceived: this.#bytesReceived,
       bytesSent: this.#batch.bytesWritten,
-      openMs: Math.round(performance.now() - this.#openedAtMs),
+      openMs: Math.round(monotonicMs() - this.#openedAtMs),
     });
   }
 

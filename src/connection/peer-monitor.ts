@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import { type ComponentSignature, FourDError, type ErrorCode } from '../errors.ts';
 import { heartbeatDueMs, type HeartbeatLimits, heartbeatStep } from './heartbeat.ts';
 import { RateLimit } from './rate-limit.ts';

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';

@@ -1,3 +1,4 @@
+import { wallMs } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
 /** The system clock is read again after this time at the latest, so that a change of the clock is noticed. */
@@ -26,11 +27,11 @@ export class Expiry implements Deadline {
   }
 
   onDeadline(): void {
-    if (Date.now() >= this.at) this.#subject.expire();
+    if (wallMs() >= this.at) this.#subject.expire();
     else this.#ticket = this.#wait();
   }
 
   #wait(): number {
-    return timers.schedule(this, Math.min(Math.max(this.at - Date.now(), 0), MAX_WAIT_MS));
+    return timers.schedule(this, Math.min(Math.max(this.at - wallMs(), 0), MAX_WAIT_MS));
   }
 }

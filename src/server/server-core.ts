@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import { callbackFailed, type EndCause, type FourDError, withEnding } from '../errors.ts';
 import type { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';

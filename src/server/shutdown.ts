@@ -1,3 +1,4 @@
+import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';
@@ -71,7 +72,7 @@ export class DrainWaves implements Deadline {
   constructor(sessions: readonly Session[], options: CheckedDrainOptions) {
     this.#sessions = sessions;
     this.#options = options;
-    this.#endsAt = performance.now() + options.deadlineMs;
+    this.#endsAt = monotonicMs() + options.deadlineMs;
   }
 
   /** Closes the first wave; a timer closes the others. */
@@ -82,7 +83,7 @@ export class DrainWaves implements Deadline {
   /** Closes the next wave. */
   onDeadline(): void {
     const { batchSize, intervalMs, code } = this.#options;
-    const leftMs = Math.max(0, this.#endsAt - performance.now());
+    const leftMs = Math.max(0, this.#endsAt - monotonicMs());
     // After the deadline all sessions that are left close at once, without time for an answer.
     const wave = this.#sessions.slice(this.#next, leftMs === 0 ? undefined : this.#next + batchSize);
     this.#next += wave.length;

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import {
   callbackFailed,
   type ComponentSignature,

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import type { Transport, TransportListener } from './transport.ts';
 
 /** An end is blocked once this many written bytes are unread, like a socket at its high-water mark. */

@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import type { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Duplex } from 'node:stream';

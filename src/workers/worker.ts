@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
 import { Queue } from '../base/queue.ts';

@@ -42,13 +42,13 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   // Of `node:worker_threads` only `markAsUntransferable`, which belongs to memory that messages share.
   ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
   ['handshake', ['node:buffer', 'node:crypto']],
-  ['base', []],
+  ['base', ['node:perf_hooks', 'node:timers']],
 ]);
 
 /** The dependencies of the package, and the one room that uses each. */
 const packages: ReadonlyMap<string, string> = new Map([['send', 'web-server']]);
 
-const timersFile = 'src/base/timers.ts';
+const clockFile = 'src/base/clock.ts';
 
 const runningNodeTypes = [
   'ArrowFunctionExpression',
@@ -278,13 +278,17 @@ export function findUntestedRooms(modules: readonly Module[], testPaths: Readonl
     .map((room) => `${room}: no test in test/${room}`);
 }
 
-/** Finds timers outside of the one file that may set them, which fake clocks rely on. */
+/** Finds clocks and timers outside of the one file that binds them when the library is loaded. */
 export function findStrayTimers(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path, identifiers, imports }) => {
-    if (path === timersFile) return [];
-    const names = ['setTimeout', 'setInterval'].filter((name) => identifiers.has(name));
-    const specifiers = imports.map((found) => found.specifier).filter((name) => /^node:timers\b/.test(name));
-    return [...names, ...specifiers].map((name) => `${path}: ${name} belongs in ${timersFile}`);
+    if (path === clockFile) return [];
+    const names = ['setTimeout', 'setInterval', 'performance'].filter((name) => identifiers.has(name));
+    const isImported = imports.some(({ specifier }) => specifier.endsWith('/clock.ts'));
+    if (identifiers.has('setImmediate') && !isImported) names.push('setImmediate');
+    const specifiers = imports
+      .map((found) => found.specifier)
+      .filter((name) => /^node:(timers|perf_hooks)\b/.test(name));
+    return [...names, ...specifiers].map((name) => `${path}: ${name} belongs in ${clockFile}`);
   });
 }
 

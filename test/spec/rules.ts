@@ -650,4 +650,10 @@ export const rules: readonly Rule[] = [
     area: 'Bytes given to send',
     statement: 'A compression that fails ends its connection and gives its place in the pool back.',
   },
+  {
+    id: '188',
+    area: 'Order, time and context',
+    statement:
+      'Timers and clocks are bound when the library is loaded: fake timers installed later neither stop it nor see its timer, and it loads where no global setImmediate exists.',
+  },
 ];
