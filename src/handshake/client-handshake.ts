@@ -61,7 +61,8 @@ export function checkUpgradeResponse(headers: HandshakeHeaders, key: string, off
   const deflate = checkAnswer(extensions, offer.deflate);
   if (typeof deflate === 'string') return { violation: deflate };
   const protocol = headers['sec-websocket-protocol'];
-  if (protocol === undefined) return { protocol: '', deflate };
+  // Some servers answer with an empty header instead of none.
+  if (protocol === undefined || protocol === '') return { protocol: '', deflate };
   if (typeof protocol !== 'string' || !offer.protocols.includes(protocol)) {
     return { violation: 'Sec-WebSocket-Protocol names a subprotocol that was not offered' };
   }

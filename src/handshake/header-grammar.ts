@@ -53,10 +53,10 @@ export function listHasToken(text: string, token: string): boolean {
   return listElements(text).some((element) => element.toLowerCase() === token);
 }
 
-/** Reads a comma-separated list of tokens. Returns undefined for an empty list, an invalid token or a repeated one. */
+/** Reads a comma-separated list of tokens, which may be empty. Returns undefined for an invalid token or a repeated one. */
 export function parseTokenList(text: string): string[] | undefined {
   const tokens = listElements(text);
-  if (tokens.length === 0 || !tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
+  if (!tokens.every(isToken) || new Set(tokens).size < tokens.length) return undefined;
   return tokens;
 }
 
@@ -76,7 +76,10 @@ export function parseExtensions(text: string): ExtensionOffer[] | undefined {
     offset = name.end;
     const parameters: [string, string | true][] = [];
     while (text[offset] === ';') {
-      const parameter = readToken(text, offset + 1);
+      offset = skipBlanks(text, offset + 1);
+      // Some peers end the parameters with a semicolon.
+      if (offset === text.length || text[offset] === ';' || text[offset] === ',') continue;
+      const parameter = readToken(text, offset);
       if (parameter === undefined) return undefined;
       offset = parameter.end;
       if (text[offset] === '=') {
@@ -92,7 +95,7 @@ export function parseExtensions(text: string): ExtensionOffer[] | undefined {
     if (offset < text.length && text[offset] !== ',') return undefined;
     offset = skipEmptyElements(text, offset);
   }
-  return offers.length === 0 ? undefined : offers;
+  return offers;
 }
 
 /** A part of the header text. */

@@ -62,14 +62,22 @@ export function acceptOffer(
   return undefined;
 }
 
-/** Builds the offer of a client: its settings, and the statement that it can limit its own window. */
+/**
+ * Builds the offer of a client: its settings, with the statement that it can limit its own window, and behind them an
+ * offer without parameters, for servers that decline the settings.
+ */
 export function buildOffer(wanted: DeflateParameters): string {
   const offer = formatParameters(wanted);
-  return wanted.clientMaxWindowBits === MAX_WINDOW_BITS ? `${offer}; client_max_window_bits` : offer;
+  const preferred = wanted.clientMaxWindowBits === MAX_WINDOW_BITS ? `${offer}; client_max_window_bits` : offer;
+  return `${preferred}, ${NAME}`;
 }
 
 /**
  * Checks a server's answer (RFC 7692 section 7.1).
+ *
+ * @remarks The answer may belong to either of the two offers that {@link buildOffer} makes, and Tornado, Mojolicious and
+ * uWebSockets leave out `server_no_context_takeover` also where they accept the first one. So the settings of the server
+ * are what the answer names, whatever was asked for; only the client's own settings are a limit.
  *
  * @param answers - the extensions that the server named; may be empty
  * @param offered - the client's offer; undefined when the client offered no compression
@@ -88,21 +96,14 @@ export function checkAnswer(
   if (read === undefined || read.clientMaxWindowBits === true) {
     return `Sec-WebSocket-Extensions has an invalid parameter of ${NAME}`;
   }
-  const serverMaxWindowBits = read.serverMaxWindowBits ?? MAX_WINDOW_BITS;
-  if (serverMaxWindowBits > offered.serverMaxWindowBits) {
-    return 'Sec-WebSocket-Extensions exceeds the server_max_window_bits of the offer';
-  }
   const clientMaxWindowBits = read.clientMaxWindowBits ?? offered.clientMaxWindowBits;
   if (clientMaxWindowBits > offered.clientMaxWindowBits) {
     return 'Sec-WebSocket-Extensions exceeds the client_max_window_bits of the offer';
   }
-  if (offered.serverNoContextTakeover && !read.serverNoContextTakeover) {
-    return 'Sec-WebSocket-Extensions lacks server_no_context_takeover, which was requested';
-  }
   return {
     serverNoContextTakeover: read.serverNoContextTakeover,
     clientNoContextTakeover: offered.clientNoContextTakeover || read.clientNoContextTakeover,
-    serverMaxWindowBits,
+    serverMaxWindowBits: read.serverMaxWindowBits ?? MAX_WINDOW_BITS,
     clientMaxWindowBits,
   };
 }

@@ -28,6 +28,8 @@ export function isDataType(value: unknown): value is DataType {
   return value === 'text' || value === 'blob' || value === 'object';
 }
 
+const BYTE_ORDER_MARK = '\u{feff}';
+
 /**
  * Checks a data type and fills in the default.
  *
@@ -65,7 +67,8 @@ export function toEventData(
   }
   if (dataType === 'text') return text;
   try {
-    return JSON.parse(text) as unknown;
+    // Some peers put a byte order mark in front of JSON (RFC 8259 section 8.1 allows to ignore it).
+    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text) as unknown;
   } catch {
     // The error of JSON.parse quotes the payload, so it is neither the text nor the cause.
     throw invalidData('ERR_INVALID_JSON', 'invalid message: not valid JSON (dataType "object")');

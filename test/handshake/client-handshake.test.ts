@@ -42,7 +42,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
   test('RFC 7692 7.1: compression is offered, and the answer of the server is checked', () => {
     const offer = { protocols: [], deflate: NO_LIMITS };
     expect(buildHandshakeHeaders(KEY, offer)['Sec-WebSocket-Extensions']).toBe(
-      'permessage-deflate; client_max_window_bits',
+      'permessage-deflate; client_max_window_bits, permessage-deflate',
     );
     const answer = { ...HEADERS, 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits=10' };
     expect(checkUpgradeResponse(answer, KEY, offer)).toEqual({
@@ -51,7 +51,7 @@ describe('RFC 6455 4.1: the request of the client', () => {
     });
     for (const [extensions, violation] of [
       ['permessage-deflate; client_max_window_bits=16', 'has an invalid parameter of permessage-deflate'],
-      ['permessage-deflate;', 'is malformed or too long'],
+      ['permessage-deflate; =', 'is malformed or too long'],
     ]) {
       expect(checkUpgradeResponse({ ...HEADERS, 'sec-websocket-extensions': extensions }, KEY, offer)).toEqual({
         violation: `Sec-WebSocket-Extensions ${violation}`,

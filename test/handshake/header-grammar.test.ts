@@ -71,7 +71,11 @@ describe('RFC 9110 5.6.1: lists', () => {
     },
   );
 
-  test.each(['', ' ', ',', ' , ', 'a b', 'chat;q=1', '"chat"', 'chat\u00A0', 'chät', 'a/b', 'chat\nb'])(
+  test.each(['', ' ', ',', ' , '])('RFC 9110 5.6.1.2: the token list %j is empty', (text) => {
+    expect(parseTokenList(text)).toEqual([]);
+  });
+
+  test.each(['a b', 'chat;q=1', '"chat"', 'chat\u00A0', 'chät', 'a/b', 'chat\nb'])(
     'RFC 6455 4.1: %j is no token list',
     (text) => {
       expect(parseTokenList(text)).toBeUndefined();
@@ -107,13 +111,16 @@ describe('RFC 6455 9.1: extensions', () => {
     expect(result).toEqual(offers);
   });
 
+  test.each(['', ' ', ','])('RFC 9110 5.6.1.2: the extensions %j are none', (text) => {
+    expect(parseExtensions(text)).toEqual([]);
+  });
+
+  test.each(['a;', 'a ; ', 'a;;', 'a; ,'])('the empty parameters of %j do not count', (text) => {
+    expect(parseExtensions(text)).toEqual([{ name: 'a', parameters: [] }]);
+  });
+
   test.each([
-    '',
-    ' ',
-    ',',
     'a b',
-    'a;',
-    'a;;x',
     'a; =1',
     'a; x=',
     'a; x=;y',

@@ -656,4 +656,10 @@ export const rules: readonly Rule[] = [
     statement:
       'Timers and clocks are bound when the library is loaded: fake timers installed later neither stop it nor see its timer, and it loads where no global setImmediate exists.',
   },
+  {
+    id: '196',
+    area: 'Requests and paths',
+    statement:
+      'What real peers send is read kindly: empty elements of Sec-WebSocket-Protocol and -Extensions, an Origin with a trailing slash or with ws: or wss:, an answer without the server_no_context_takeover that was offered, a byte order mark in front of JSON; the client offers a plain permessage-deflate behind its preferred form.',
+  },
 ];

@@ -62,7 +62,7 @@ describe('RFC 7692 7.1: negotiation of compression', () => {
     const handler = new RecordingHandler();
     const client = new WebSocket<never>(server.url, handler, { compression: TAKEOVER });
     const connection = await server.accept();
-    expect(connection.header('Sec-WebSocket-Extensions')).toBe(`${PMD}; client_max_window_bits`);
+    expect(connection.header('Sec-WebSocket-Extensions')).toBe(`${PMD}; client_max_window_bits, ${PMD}`);
     connection.socket.write(connection.answer([`Sec-WebSocket-Extensions: ${answer}`]));
     expect((await client.ready) !== null).toBe(isTaken);
     expect(handler.errors.map(({ error }) => error.code)).toEqual(isTaken ? [] : ['ERR_HANDSHAKE_INVALID']);

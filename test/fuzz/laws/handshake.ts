@@ -11,7 +11,7 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const BLANKS = '[ \\t]*';
 const PARAMETER = `${BLANKS};${BLANKS}(${TOKEN})(?:${BLANKS}=${BLANKS}(?:(${TOKEN})|"(${TOKEN})"))?`;
-const EXTENSION = new RegExp(`^${BLANKS}(${TOKEN})((?:${PARAMETER})*)${BLANKS}$`);
+const EXTENSION = new RegExp(`^${BLANKS}(${TOKEN})((?:${PARAMETER}|${BLANKS};)*)${BLANKS}$`);
 
 /** Generates texts of the pieces that matter to the grammar. */
 function grammarText(maxLength: number): fc.Arbitrary<string> {
@@ -44,13 +44,13 @@ function elementsOf(text: string): string[] {
 
 function referenceTokenList(text: string): string[] | undefined {
   const tokens = elementsOf(text).map((element) => element.replaceAll(/^[ \t]+|[ \t]+$/g, ''));
-  const isFine = tokens.length > 0 && tokens.every((token) => new RegExp(`^${TOKEN}$`).test(token));
+  const isFine = tokens.every((token) => new RegExp(`^${TOKEN}$`).test(token));
   return isFine && new Set(tokens).size === tokens.length ? tokens : undefined;
 }
 
 function referenceExtensions(text: string): unknown {
   const matches = elementsOf(text).map((element) => EXTENSION.exec(element));
-  if (matches.length === 0 || matches.length > 16 || matches.includes(null)) return undefined;
+  if (matches.length > 16 || matches.includes(null)) return undefined;
   return matches.map((match) => ({
     name: match![1],
     parameters: Array.from(match![2]!.matchAll(new RegExp(PARAMETER, 'g')), (parameter) => [
