@@ -116,7 +116,6 @@ describe('RFC 6455 4.1: what the client demands of the answer', () => {
     ['c', ['a', 'b']],
     ['A', ['a', 'b']],
     ['a, b', ['a', 'b']],
-    ['', ['a']],
     ['a', []],
     [['a'], ['a']],
     ['constructor', []],

@@ -26,7 +26,7 @@ const REQUESTS: readonly (readonly [title: string, request: RequestOptions, stat
   ['a key of 15 bytes', instead('Sec-WebSocket-Key', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA'), 400],
   ['a key that is not base64', instead('Sec-WebSocket-Key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ!=='), 400],
   ['two keys', { headers: ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='] }, 400],
-  ['extensions that cannot be read', { headers: ['Sec-WebSocket-Extensions: a;;b'] }, 400],
+  ['extensions that cannot be read', { headers: ['Sec-WebSocket-Extensions: a;=b'] }, 400],
   ['subprotocols that cannot be read', { headers: ['Sec-WebSocket-Protocol: a b'] }, 400],
 ];
 
