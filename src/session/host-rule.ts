@@ -4,7 +4,7 @@ import type { ComponentSignature } from '../errors.ts';
 import { invalidOption } from './option-checks.ts';
 
 /** The body of the 421 answer to a request whose host is not allowed. */
-export const HOST_NOT_ALLOWED =
+export const HOST_NOT_ALLOWED: string =
   'this host is not allowed: the option "hosts" of the server does not name the host of this request. ' +
   'The option keeps pages out that reach the server under a name of their own (DNS rebinding).';
 
