@@ -3,18 +3,33 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
-import { timers } from '../base/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
+import { PendingAnswers, watchAnswers } from './pending-answers.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
 const LINGER_MS = 5000;
+
+/** Longest wait of an upgrade request for the answers before it, when its acceptor has no limit of its own. */
+const HELD_TIMEOUT_MS = 10_000;
 
 /** Any HTTP server of Node that can upgrade. */
 export type UpgradableServer = HttpServer | HttpsServer;
 
 /** Receives the upgrade requests of one path. */
 export interface UpgradeAcceptor {
+  /**
+   * Longest time in milliseconds that a request may wait for the answers before it; Infinity for no limit. Default 10
+   * 000.
+   */
+  readonly handshakeTimeoutMs?: number;
   /** `socket` has an 'error' listener and is not being read. `head` holds the bytes that came behind the request. */
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
+}
+
+/** The refusal of an upgrade request. */
+export interface UpgradeRefusal {
+  readonly status: number;
+  readonly text: string;
 }
 
 const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
@@ -28,10 +43,14 @@ const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 export class UpgradeRouter {
   readonly #server: UpgradableServer;
   readonly #acceptors = new Map<string, UpgradeAcceptor>();
+  #unwatch: (() => void) | undefined;
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
     this.route(request, socket, head);
   };
+
+  /** Decides about an upgrade request before its acceptor does. Set by a server that has rules for all requests. */
+  guard: ((request: UpgradeRequest) => UpgradeRefusal | undefined) | undefined;
 
   /** Returns the router of a server: always the same object for the same server. */
   static of(server: UpgradableServer): UpgradeRouter {
@@ -60,7 +79,10 @@ export class UpgradeRouter {
   add(path: string | undefined, acceptor: UpgradeAcceptor): boolean {
     const key = path ?? ANY_PATH;
     if (this.#acceptors.has(key)) return false;
-    if (this.#acceptors.size === 0) this.#server.on('upgrade', this.#onUpgrade);
+    if (this.#acceptors.size === 0) {
+      this.#server.on('upgrade', this.#onUpgrade);
+      this.#unwatch = watchAnswers(this.#server);
+    }
     this.#acceptors.set(key, acceptor);
     return true;
   }
@@ -68,7 +90,10 @@ export class UpgradeRouter {
   /** Removes the acceptor of a path. */
   remove(path: string | undefined): void {
     this.#acceptors.delete(path ?? ANY_PATH);
-    if (this.#acceptors.size === 0) this.#server.off('upgrade', this.#onUpgrade);
+    if (this.#acceptors.size > 0) return;
+    this.#server.off('upgrade', this.#onUpgrade);
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   /** Whether the router is the only listener for upgrade requests of its server. */
@@ -77,18 +102,64 @@ export class UpgradeRouter {
   }
 
   /**
-   * Hands an upgrade request to its acceptor. The request comes from an 'upgrade' event, or from the fast path in place
-   * of that event while the router {@link isSoleListener}.
+   * Hands an upgrade request to its acceptor, when the answers before it are over. The request comes from an 'upgrade'
+   * event, or from the fast path in place of that event while the router {@link isSoleListener}.
    *
    * @param socket - has an 'error' listener, and is not being read
    */
   route(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
-    const path = pathOf(request.url ?? '/');
-    const acceptor = this.#acceptors.get(path) ?? this.#acceptors.get(ANY_PATH);
-    if (acceptor !== undefined) acceptor.accept(request, socket, head);
+    const acceptor = this.#acceptorOf(request);
     // Another 'upgrade' listener may serve the path: then the socket belongs to that listener.
-    else if (this.#server.listenerCount('upgrade') === 1)
-      refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+    if (acceptor === undefined && this.#server.listenerCount('upgrade') > 1) return;
+    const pending = PendingAnswers.of(socket);
+    if (pending === undefined || pending.count === 0) {
+      this.#decide(acceptor, request, socket, head);
+      return;
+    }
+    // The server of the path may have ended meanwhile, so the acceptor is looked up again.
+    const proceed = (): void => this.#decide(this.#acceptorOf(request), request, socket, head);
+    new HeldUpgrade(socket, proceed).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
+  }
+
+  #acceptorOf({ url = '/' }: UpgradeRequest): UpgradeAcceptor | undefined {
+    return this.#acceptors.get(pathOf(url)) ?? this.#acceptors.get(ANY_PATH);
+  }
+
+  #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    const refusal = this.guard?.(request);
+    if (refusal !== undefined) refuseUpgrade(socket, refusal.status, refusal.text);
+    else if (acceptor !== undefined) acceptor.accept(request, socket, head);
+    else refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+  }
+}
+
+/**
+ * An upgrade request that came while answers to earlier requests of its connection were pending (pipelining).
+ *
+ * @remarks Node hands the socket out at once, and goes on to write those answers to it. A 101 would overtake them, and
+ * they would lie in the middle of the WebSocket stream.
+ */
+class HeldUpgrade implements Deadline {
+  readonly #socket: Duplex;
+  readonly #proceed: () => void;
+  #ticket: number | undefined;
+
+  constructor(socket: Duplex, proceed: () => void) {
+    this.#socket = socket;
+    this.#proceed = proceed;
+  }
+
+  wait(pending: PendingAnswers, timeoutMs: number): void {
+    if (timeoutMs !== Infinity) this.#ticket = timers.schedule(this, timeoutMs);
+    pending.onceAllOver(() => {
+      if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+      if (this.#socket.writable) this.#proceed();
+    });
+  }
+
+  /** Ends the connection. No refusal can be written, because an earlier answer is being sent. */
+  onDeadline(): void {
+    this.#socket.destroy();
   }
 }
 

@@ -71,6 +71,10 @@ export class ServerUpgrades implements UpgradeAcceptor {
     this.#compression = compression && new CompressionFactory('server', compression);
   }
 
+  get handshakeTimeoutMs(): number {
+    return this.#settings.limits.handshakeTimeoutMs;
+  }
+
   // Step 1: check the request.
 
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
@@ -150,7 +154,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 
   #wait(upgrade: PendingUpgrade): void {
-    upgrade.wait(this.#settings.limits.handshakeTimeoutMs);
+    upgrade.wait(this.handshakeTimeoutMs);
   }
 
   // Step 3: answer.

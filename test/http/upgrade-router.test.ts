@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
@@ -10,7 +10,10 @@ import { normalizePath, refuseUpgrade, type UpgradeAcceptor, UpgradeRouter } fro
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
+import { handshakeRequest } from '../helpers/handshake-request.ts';
+import { Inbox } from '../helpers/inbox.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
+import { PlainClient, plainRequest } from '../helpers/plain-client.ts';
 import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
@@ -237,6 +240,164 @@ describe('a router', () => {
     client.requestHandshake({ path: '/chat' });
     expect((await client.answered).body).toBe('chat\n');
     await client.closed;
+  });
+});
+
+/** Starts a server whose answers the test gives by hand, with an acceptor on /chat that answers 403 and its name. */
+async function startManual(
+  createsServer: (listener: RequestListener) => Server = createServer,
+): Promise<Listening & { answers: Inbox<ServerResponse>; acceptor: NamedAcceptor }> {
+  const answers = new Inbox<ServerResponse>();
+  const server = createsServer((_, response) => answers.push(response));
+  const port = await listen(server);
+  const router = UpgradeRouter.of(server);
+  const acceptor = new NamedAcceptor('chat');
+  router.add('/chat', acceptor);
+  onTestFinished(() => router.remove('/chat'));
+  return { server, router, port, answers, acceptor };
+}
+
+describe('an upgrade behind pending answers', () => {
+  const UPGRADE = handshakeRequest({ path: '/chat' });
+
+  test('waits until they are over, in the order of the requests', async () => {
+    const { port, answers, acceptor } = await startManual();
+    const client = await PlainClient.send(port, plainRequest('/1'), plainRequest('/2'), UPGRADE);
+    const [one, two] = await answers.atLeast(2);
+    two!.end('second');
+    await turns();
+    expect([client.text, acceptor.requests]).toEqual(['', []]);
+    one!.end('first');
+    await client.closed;
+    expect(client.statuses).toEqual([200, 200, 403]);
+    expect(client.text).toMatch(/first.*second.*chat\n$/s);
+  });
+
+  test('goes to its acceptor at once when the answers are over', async () => {
+    const { port, answers, acceptor } = await startManual();
+    const client = await PlainClient.send(port, plainRequest('/1'));
+    (await answers.next()).end('first');
+    await client.until('first');
+    client.socket.write(UPGRADE);
+    await client.closed;
+    expect([client.statuses, acceptor.requests.length]).toEqual([[200, 403], 1]);
+  });
+
+  test('lets an answer go on whose peer reads slowly', async () => {
+    const { port, answers, acceptor } = await startManual();
+    const client = await PlainClient.connect(port);
+    client.socket.pause();
+    client.socket.write(plainRequest('/1') + UPGRADE);
+    const response = await answers.next();
+    // More than the buffers of the system take.
+    Readable.from(Array.from({ length: 100 }, () => '~'.repeat(100_000))).pipe(response);
+    await turns();
+    expect([response.writableNeedDrain, acceptor.requests]).toEqual([true, []]);
+    client.socket.resume();
+    await client.closed;
+    expect(client.statuses).toEqual([200, 403]);
+    expect(client.text.lastIndexOf('~') - client.text.indexOf('~')).toBeGreaterThanOrEqual(9_999_999);
+  });
+
+  test.each(['TLS', 'a listener of its own that answers'])('waits also on a server with %s', async (kind) => {
+    const certificate = makeCertificate();
+    const isTls = kind === 'TLS';
+    const { server, port, answers } = await startManual((listener) =>
+      isTls ? createSecureServer(certificate, listener) : createServer(listener),
+    );
+    if (!isTls) {
+      server.on('checkContinue', (_, response) => {
+        response.writeContinue();
+        answers.push(response);
+      });
+    }
+    const client = isTls
+      ? new PlainClient(connectTls({ host: '127.0.0.1', port, ca: certificate.cert }))
+      : await PlainClient.connect(port);
+    onTestFinished(() => void client.socket.destroy());
+    client.socket.write(plainRequest('/1', isTls ? [] : ['Expect: 100-continue']) + UPGRADE);
+    const response = await answers.next();
+    await turns();
+    const before = isTls ? [] : [100];
+    expect(client.statuses).toEqual(before);
+    response.end('first');
+    await client.closed;
+    expect(client.statuses).toEqual([...before, 200, 403]);
+  });
+
+  test('is dropped when an answer ends the connection, or when the client resets', async () => {
+    const { server, port, answers, acceptor } = await startManual();
+    const client = await PlainClient.send(port, plainRequest('/1'), UPGRADE);
+    const response = await answers.next();
+    response.setHeader('Connection', 'close').end('first');
+    await client.closed;
+    const other = await PlainClient.send(port, plainRequest('/1'), UPGRADE);
+    const [socketClosed, second] = [createDeferred(), await answers.next()];
+    second.on('close', () => socketClosed.resolve());
+    await turns();
+    other.socket.resetAndDestroy();
+    // Without a reader the reset is noticed by writing.
+    second.write('x');
+    await socketClosed.promise;
+    expect([client.statuses, acceptor.requests, server.listenerCount('upgrade')]).toEqual([[200], [], 1]);
+  });
+
+  test('is cut off after the handshakeTimeoutMs of its acceptor, or 10 seconds', async () => {
+    const clock = useFakeClock();
+    const { router, port, answers, acceptor } = await startManual();
+    router.add('/slow', { handshakeTimeoutMs: 20_000, accept: () => {} });
+    onTestFinished(() => router.remove('/slow'));
+    const clients = [
+      await PlainClient.send(port, plainRequest('/1'), UPGRADE),
+      await PlainClient.send(port, plainRequest('/1'), handshakeRequest({ path: '/other' })),
+      await PlainClient.send(port, plainRequest('/1'), handshakeRequest({ path: '/slow' })),
+    ];
+    await answers.atLeast(3);
+    await clock.advance(9999);
+    expect(clients.map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
+    await clock.advance(51);
+    await Promise.all([clients[0]!.closed, clients[1]!.closed]);
+    expect(clients[2]!.isClosed).toBe(false);
+    await clock.advance(10_000);
+    await clients[2]!.closed;
+    expect([acceptor.requests, clients.map(({ text }) => text)]).toEqual([[], ['', '', '']]);
+  });
+
+  test('gets 404 when its acceptor has gone meanwhile', async () => {
+    const { router, port, answers } = await startManual();
+    router.add('/other', new NamedAcceptor('other'));
+    onTestFinished(() => router.remove('/other'));
+    const client = await PlainClient.send(port, plainRequest('/1'), UPGRADE);
+    const response = await answers.next();
+    router.remove('/chat');
+    response.end();
+    await client.closed;
+    expect(client.statuses).toEqual([200, 404]);
+  });
+
+  test('that another listener serves is left to that listener at once', async () => {
+    const { server, port, answers } = await startManual();
+    const taken = createDeferred<Duplex>();
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
+      if (request.url === '/other') taken.resolve(socket);
+    });
+    const client = await PlainClient.send(port, plainRequest('/1'), handshakeRequest({ path: '/other' }));
+    (await taken.promise).end('mine');
+    await client.closed;
+    expect(client.text).toBe('mine');
+    expect(answers.all).toHaveLength(1);
+  });
+});
+
+describe('a guard', () => {
+  test('refuses upgrade requests before an acceptor sees them', async () => {
+    const { router, port } = await startServer();
+    const acceptor = new NamedAcceptor('chat');
+    router.add('/chat', acceptor);
+    router.guard = ({ url }) => (url === '/chat?bad' ? { status: 421, text: 'bad' } : undefined);
+    expect(await ask(port, '/chat?bad')).toMatchObject({ status: 421, body: 'bad\n' });
+    expect(acceptor.requests).toEqual([]);
+    expect(await whoAnswers(port, '/chat')).toBe('chat');
   });
 });
 
