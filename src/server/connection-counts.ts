@@ -1,3 +1,5 @@
+import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
+
 /** The limits on the connections of a server. Infinity means no limit. */
 export interface ConnectionLimits {
   readonly maxConnections: number;
@@ -15,7 +17,7 @@ export interface CountRefusal {
 export class ConnectionCounts {
   readonly #limits: ConnectionLimits;
   /** Open and pending connections of each network, by {@link networkOf}. */
-  readonly #countByNetwork = new Map<string, number>();
+  readonly #networks = new NetworkCounts();
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
@@ -48,7 +50,7 @@ export class ConnectionCounts {
         reason: `too many handshakes are pending (maxPendingHandshakes ${maxPendingHandshakes}): try again later`,
       };
     }
-    if ((this.#countByNetwork.get(network) ?? 0) >= maxConnectionsPerAddress) {
+    if (this.#networks.countOf(network) >= maxConnectionsPerAddress) {
       const limit = `maxConnectionsPerAddress ${maxConnectionsPerAddress}`;
       return { status: 429, reason: `too many connections from your address (${limit}): close one of them first` };
     }
@@ -57,37 +59,16 @@ export class ConnectionCounts {
 
   /** Counts one more client of a network. */
   add(network: string): void {
-    if (network !== '') this.#countByNetwork.set(network, (this.#countByNetwork.get(network) ?? 0) + 1);
+    if (network !== '') this.#networks.add(network);
   }
 
   /** Counts one client of a network less. */
   remove(network: string): void {
-    const count = this.#countByNetwork.get(network);
-    if (count === undefined) return;
-    if (count === 1) this.#countByNetwork.delete(network);
-    else this.#countByNetwork.set(network, count - 1);
+    this.#networks.remove(network);
   }
 
   /** The number of networks that have connections. */
   get networkCount(): number {
-    return this.#countByNetwork.size;
+    return this.#networks.size;
   }
-}
-
-/**
- * Returns what one client is known by: its IPv4 address, or its /64 network, because a client can use every IPv6
- * address of its network for free.
- */
-export function toNetwork(address: string): string {
-  if (!address.includes(':')) return address;
-  const [front = '', back = ''] = address.split('::');
-  const frontGroups = groupsOf(front);
-  const backGroups = groupsOf(back);
-  const missing = 8 - frontGroups.length - backGroups.length;
-  const groups = [...frontGroups, ...Array.from({ length: missing }, () => '0'), ...backGroups];
-  return `${groups.slice(0, 4).join(':')}::/64`;
-}
-
-function groupsOf(part: string): string[] {
-  return part === '' ? [] : part.split(':');
 }
