@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /**
  * The grammar of HTTP headers that the handshake needs (RFC 9110 section 5.6): tokens, lists, extensions.
  *
@@ -44,6 +46,23 @@ export function isHeaderValue(text: string): boolean {
     if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false;
   }
   return true;
+}
+
+/**
+ * Returns the text of a header value. Node reads the bytes of headers as Latin-1, but programs that send characters
+ * beyond ASCII mostly send UTF-8: bytes that are valid UTF-8 are read as that.
+ */
+export function decodeHeaderValue(value: string): string {
+  let isAscii = true;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    // A text with such a character was not read from bytes.
+    if (code > 0xff) return value;
+    if (code > 0x7f) isAscii = false;
+  }
+  if (isAscii) return value;
+  const bytes = Buffer.from(value, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : value;
 }
 
 /** Tells whether the comma-separated list `text` contains `token`, ignoring case (RFC 9110 section 5.6.1). */

@@ -1,4 +1,6 @@
 import { callbackFailed } from '../errors.ts';
+import { parseAuthority } from '../handshake/authority.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import { isThenable } from '../workers/worker.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
@@ -18,12 +20,6 @@ const OTHER_HOST =
   'this origin is not allowed: the page does not come from the host that it connects to. ' +
   'To allow it, add it to the server\'s option "origins".';
 const NOT_LISTED = 'this origin is not allowed: the server\'s option "origins" does not name it.';
-
-interface Authority {
-  readonly host: string;
-  /** `''` when there is none. */
-  readonly port: string;
-}
 
 /**
  * Keeps foreign pages out (cross-site WebSocket hijacking): a browser lets any page connect to any server, and sends
@@ -62,12 +58,12 @@ export class OriginRule {
     // No browser repeats the header.
     if (typeof origin !== 'string') return new Refusal(403, `${NOT_LISTED}\n`, undefined);
     if (this.#origins === undefined) {
-      return isSameHost(origin, client) ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
+      return isSameHost(decodeHeaderValue(origin), client) ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
     }
     const isAllowed =
       typeof this.#origins === 'function'
         ? askCheck(this.#origins, origin, request)
-        : this.#origins.has(normalizeOrigin(origin) ?? '');
+        : this.#origins.has(normalizeOrigin(decodeHeaderValue(origin)) ?? '');
     return isAllowed ? undefined : new Refusal(403, `${NOT_LISTED}\n`, undefined);
   }
 }
@@ -94,11 +90,13 @@ function checkListed(origin: unknown): string {
   );
 }
 
-/** Brings an origin into the form that is compared: lower case, with port. Undefined for no origin, such as `null`. */
-function normalizeOrigin(text: string): string | undefined {
-  const origin = text.toLowerCase();
+/**
+ * Brings an origin into the form that is compared: lower case, names in ASCII as browsers send them, with port. Undefined
+ * for no origin, such as `null`.
+ */
+function normalizeOrigin(origin: string): string | undefined {
   const end = origin.indexOf('://');
-  const scheme = origin.slice(0, end);
+  const scheme = origin.slice(0, end).toLowerCase();
   const authority = end < 1 ? undefined : parseAuthority(origin.slice(end + '://'.length));
   if (authority === undefined) return undefined;
   return `${scheme}://${authority.host}:${authority.port || (DEFAULT_PORTS[scheme] ?? '')}`;
@@ -112,35 +110,8 @@ function normalizeOrigin(text: string): string | undefined {
  */
 function isSameHost(origin: string, { host, isSecure }: ClientFacts): boolean {
   const scheme = origin.toLowerCase().startsWith('https:') ? 'https' : 'http';
-  const target = parseAuthority(host.toLowerCase());
+  const target = parseAuthority(decodeHeaderValue(host));
   if (target === undefined) return false;
   const port = target.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
   return normalizeOrigin(origin) === `${scheme}://${target.host}:${port}`;
-}
-
-/** Reads `host`, `host:port` or `[IPv6]:port`. */
-function parseAuthority(text: string): Authority | undefined {
-  const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
-  const colon = bracket < 0 ? -1 : text.indexOf(':', bracket);
-  const host = colon < 0 ? text : text.slice(0, colon);
-  const port = colon < 0 ? '' : text.slice(colon + 1);
-  const isHost = host !== '' && bracket >= 0 && (bracket === 0 || bracket === host.length - 1);
-  if (!isHost || !isHostText(host) || port.length > 5 || (colon >= 0 && port === '') || !isDigits(port))
-    return undefined;
-  return { host, port };
-}
-
-/** Tells whether a text is a host name or address alone: without path, user, wildcard or list. */
-function isHostText(text: string): boolean {
-  for (const character of text) {
-    if (character <= ' ' || '/\\?#@*,;"<>'.includes(character)) return false;
-  }
-  return true;
-}
-
-function isDigits(text: string): boolean {
-  for (const character of text) {
-    if (character < '0' || character > '9') return false;
-  }
-  return true;
 }

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { domainToASCII } from 'node:url';
 import type { ComponentSignature } from '../errors.ts';
+import { parseAuthority } from '../handshake/authority.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { invalidOption } from './option-checks.ts';
 
 /** The body of the 421 answer to a request whose host is not allowed. */
@@ -13,8 +14,9 @@ const DEFAULT_PORTS: ReadonlySet<number> = new Set([80, 443]);
 
 const WILDCARD = '*.';
 
-/** A host, in the form in which hosts are compared, with its port if the text has one. */
-interface Authority {
+/** A host and its port, in the form in which this rule compares them. */
+interface Asked {
+  /** As in {@link parseAuthority} gives it, without the dot at the end that a name may have. */
   readonly host: string;
   readonly port: number | undefined;
 }
@@ -29,7 +31,7 @@ interface Authority {
  */
 export class HostRule {
   /** Undefined when all hosts are allowed. */
-  readonly #patterns: readonly Authority[] | undefined;
+  readonly #patterns: readonly Asked[] | undefined;
 
   /**
    * @param hosts - an array of names (`localhost`, `example.com`), of all names below one (`*.example.com`) and of IP
@@ -47,13 +49,12 @@ export class HostRule {
   /** Tells whether a request with this Host header is allowed. A missing or malformed header is allowed by no list. */
   allows(hostHeader: string | undefined): boolean {
     if (this.#patterns === undefined) return true;
-    // Node reads header bytes as Latin-1; a program may send a name that is not ASCII as UTF-8.
-    const asked = hostHeader === undefined ? undefined : parseAuthority(Buffer.from(hostHeader, 'latin1').toString());
+    const asked = hostHeader === undefined ? undefined : readAsked(decodeHeaderValue(hostHeader));
     return asked !== undefined && this.#patterns.some((pattern) => matches(pattern, asked));
   }
 }
 
-function matches(pattern: Authority, asked: Authority): boolean {
+function matches(pattern: Asked, asked: Asked): boolean {
   const isHost = pattern.host.startsWith(WILDCARD)
     ? asked.host.endsWith(pattern.host.slice(1)) && asked.host.length >= pattern.host.length
     : asked.host === pattern.host;
@@ -61,14 +62,14 @@ function matches(pattern: Authority, asked: Authority): boolean {
   return asked.port === undefined ? DEFAULT_PORTS.has(pattern.port) : asked.port === pattern.port;
 }
 
-function parsePattern(pattern: unknown, component: ComponentSignature): Authority {
+function parsePattern(pattern: unknown, component: ComponentSignature): Asked {
   if (typeof pattern === 'string') {
     const isWildcard = pattern.startsWith(WILDCARD);
     const text = isWildcard ? pattern.slice(WILDCARD.length) : pattern;
     // An address needs its brackets only where a port may follow.
-    const authority = parseAuthority(isIPv6(text) ? `[${text}]` : text);
-    if (authority !== undefined && !isWildcard) return authority;
-    if (authority !== undefined && !isAddress(authority.host)) return { ...authority, host: WILDCARD + authority.host };
+    const asked = readAsked(isIPv6(text) ? `[${text}]` : text);
+    if (asked !== undefined && !isWildcard) return asked;
+    if (asked !== undefined && !isAddress(asked.host)) return { ...asked, host: WILDCARD + asked.host };
   }
   const received = typeof pattern === 'string' ? JSON.stringify(pattern) : typeof pattern;
   throw invalidOption(
@@ -78,40 +79,15 @@ function parsePattern(pattern: unknown, component: ComponentSignature): Authorit
   );
 }
 
-/** Reads `name`, `IPv4` or `[IPv6]`, each with or without a port. Returns undefined for everything else. */
-function parseAuthority(text: string): Authority | undefined {
-  const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
-  const colon = bracket < 0 ? -1 : text.indexOf(':', bracket);
-  const host = parseHost(colon < 0 ? text : text.slice(0, colon));
-  const port = colon < 0 ? undefined : parsePort(text.slice(colon + 1));
-  if (host === undefined || (colon >= 0 && port === undefined)) return undefined;
-  return { host, port };
-}
-
-/** Brings a host into the form in which hosts are compared. Returns undefined for what is none. */
-function parseHost(text: string): string | undefined {
-  if (text.startsWith('[')) {
-    // A zone behind the address (`%eth0`) means something on the client's machine alone.
-    if (!text.endsWith(']') || !isIPv6(text.slice(1, -1)) || text.includes('%')) return undefined;
-    return new URL(`ws://${text}`).hostname;
-  }
-  for (const character of text) {
-    // domainToASCII would decode a percent sign, and take others as the end of the host.
-    if (character <= ' ' || '%/\\?#@*,;"<>[]'.includes(character)) return undefined;
-  }
-  const ascii = domainToASCII(text);
-  const host = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
-  return host.split('.').includes('') ? undefined : host;
+function readAsked(text: string): Asked | undefined {
+  const authority = parseAuthority(text);
+  if (authority === undefined) return undefined;
+  const { host, port } = authority;
+  const name = host.endsWith('.') ? host.slice(0, -1) : host;
+  if (name.split('.').includes('')) return undefined;
+  return { host: name, port: port === '' ? undefined : Number(port) };
 }
 
 function isAddress(host: string): boolean {
   return host.startsWith('[') || isIPv4(host);
-}
-
-function parsePort(text: string): number | undefined {
-  if (text === '' || text.length > 5) return undefined;
-  for (const character of text) {
-    if (character < '0' || character > '9') return undefined;
-  }
-  return Number(text);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  decodeHeaderValue,
   isHeaderValue,
   isToken,
   listHasToken,
@@ -32,6 +33,19 @@ describe('RFC 9110 5.5: header values', () => {
     const forbidden = ALL_CHARACTERS.filter((character) => !isHeaderValue(`a${character}b`));
     const controls = ALL_CHARACTERS.filter((_, code) => (code < 0x20 && code !== 0x09) || code === 0x7f);
     expect(forbidden).toEqual([...controls, ...ALL_CHARACTERS.slice(0x100)]);
+  });
+
+  test.each([
+    ['', ''],
+    ['plain ~', 'plain ~'],
+    ['b\xc3\xbccher', 'bücher'],
+    ['\xe6\x97\xa5', '日'],
+    ['b\xfccher', 'bücher'],
+    ['\xc3', 'Ã'],
+    ['\xc3\xbc \xfc', 'Ã¼ ü'],
+    ['日本', '日本'],
+  ])('RFC 9110 5.5: bytes beyond ASCII are read as UTF-8 if they are valid UTF-8: %j', (value, text) => {
+    expect(decodeHeaderValue(value)).toBe(text);
   });
 
   test('RFC 9110 5.5: an empty value is a value', () => {

@@ -41,7 +41,8 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['errors', []],
   // Of `node:worker_threads` only `markAsUntransferable`, which belongs to memory that messages share.
   ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
-  ['handshake', ['node:buffer', 'node:crypto']],
+  // Of `node:url` only `domainToASCII`, a function of texts: names of hosts are compared in their ASCII form.
+  ['handshake', ['node:buffer', 'node:crypto', 'node:url']],
   ['base', ['node:perf_hooks', 'node:timers']],
 ]);
 

@@ -34,6 +34,17 @@ describe('cross-site hijacking (webpack-dev-server CVE-2018-14732, vite CVE-2025
     expect(await statusFor('http://evil.example:8080', 'evil.example:8080', ['http://localhost:8080'])).toBe(403);
   });
 
+  test.each([
+    ['http://xn--bcher-kva.example', 'xn--bcher-kva.example', ['http://bücher.example'], 101],
+    ['http://xn--bcher-kva.example', 'bücher.example', undefined, 101],
+    ['http://b\xfccher.example', 'xn--bcher-kva.example', undefined, 101],
+    ['http://xn--bcher-kva.example', 'other.example', undefined, 403],
+    ['http://xn--bcher-kva.example', 'bucher.example', ['http://bucher.example'], 403],
+    ['http://xn--bcher-kva.example:81', 'bücher.example', ['http://bücher.example'], 403],
+  ])('the international name of page %j on host %j with origins %j: %d', async (origin, host, origins, status) => {
+    expect(await statusFor(origin, host, origins)).toBe(status);
+  });
+
   test('the answer names the option to set, and onConnection is not called', async () => {
     const handler = new RecordingHandler();
     const { web } = await startServerOf(handler);

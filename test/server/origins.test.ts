@@ -31,6 +31,10 @@ describe('by default only pages of the same host connect', () => {
     ['http://[::1]:8080', '[::1]:8080'],
     ['http://[::1]', '[::1]'],
     ['http://127.0.0.1:1', '127.0.0.1:1'],
+    ['http://xn--bcher-kva.example', 'bücher.example'],
+    ['http://BÜCHER.example', 'xn--bcher-kva.example'],
+    ['http://b\xc3\xbccher.example', 'b\xfccher.example'],
+    ['http://[0:0::1]:8080', '[::1]:8080'],
   ])('%s connects to %s', (origin, host) => {
     expect(isAllowed(undefined, { origin, host })).toBe(true);
   });
@@ -71,6 +75,10 @@ describe('by default only pages of the same host connect', () => {
     ['http://[::1]x', '[::1]x'],
     ['http://example.com', ''],
     ['http://example.com', 'example.com/'],
+    ['http://bücher.example', 'bucher.example'],
+    ['http://xn--bcher-kva.example', 'xn--bcher-kva.evil.example'],
+    ['http://bücher.example:8080', 'bücher.example'],
+    ['http://ex%61mple.com', 'example.com'],
   ])('%j does not connect to %j', (origin, host) => {
     expect(isAllowed(undefined, { origin, host })).toBe(false);
   });
@@ -126,6 +134,19 @@ describe('a list', () => {
     '',
     'https://a.example/',
   ])('does not hold %j', (origin) => expect(isAllowed(list, { origin })).toBe(false));
+
+  test.each([
+    ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    ['https://BÜCHER.example:8443', 'https://xn--bcher-kva.example:8443'],
+    ['https://xn--bcher-kva.example', 'https://bücher.example'],
+    ['https://xn--bcher-kva.example', 'https://b\xc3\xbccher.example'],
+    ['https://例え.jp', 'https://xn--r8jz45g.jp'],
+    ['http://[2001:DB8:0::1]', 'http://[2001:db8::1]'],
+  ])('with the international name or the long address %s holds %j', (listed, origin) => {
+    expect(isAllowed([listed], { origin })).toBe(true);
+    expect(isAllowed([listed], { origin: `${origin}.evil.example` })).toBe(false);
+    expect(isAllowed([listed], { origin: `${origin}:1` })).toBe(false);
+  });
 
   test('does not include the own host unless it names it', () => {
     expect(isAllowed(list, { origin: 'http://example.com' })).toBe(false);
@@ -194,6 +215,8 @@ test.each([
   ['https://a.example/'],
   ['https://'],
   ['https://a.example', ''],
+  ['https://bü cher.example'],
+  ['https://[a]'],
 ])('the option %j is refused', (origins) => {
   expect(() => new OriginRule(origins)).toThrow(
     expect.objectContaining({ code: 'ERR_INVALID_OPTION', componentSignature: 'HTTP' }),
