@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { isHostValue } from './authority.ts';
 import {
   type ExtensionOffer,
   isAlphanumericCode,
@@ -59,8 +60,17 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   const { headers } = request;
   if (request.method !== 'GET') return refuse(405, 'a WebSocket handshake must be a GET request', { Allow: 'GET' });
   if (request.httpVersion === '1.0') return refuse(505, 'a WebSocket handshake needs HTTP/1.1');
-  // Node checks the Host header of plain requests only, not of upgrade requests.
-  if (single(headers.host) === undefined) return refuse(400, 'a WebSocket handshake needs a Host header');
+  // Node also accepts HTTP/2.0 in a request line, and a request line without a version, which is HTTP/0.9.
+  if (request.httpVersion !== '1.1') return refuse(400, 'a WebSocket handshake needs HTTP/1.1');
+  // Node checks the Host header of plain requests only, not of upgrade requests (RFC 9112 section 3.2).
+  const host = single(headers.host);
+  if (host === undefined) return refuse(400, 'a WebSocket handshake needs a Host header');
+  if (isRepeated(request, 'host') || !isHostValue(host)) {
+    return refuse(400, 'a WebSocket handshake needs one Host header with one host');
+  }
+  if (hasBody(headers)) {
+    return refuse(400, 'a WebSocket handshake has no body: leave out Content-Length and Transfer-Encoding');
+  }
   if (!listHasToken(single(headers.upgrade) ?? '', 'websocket')) {
     return refuse(426, 'this address accepts WebSocket handshakes only', { Upgrade: 'websocket' });
   }
@@ -131,6 +141,24 @@ export function single(value: string | string[] | undefined): string | undefined
 /** Returns the value of a header whose list may be spread over several lines (RFC 9110 section 5.3). */
 export function joined(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** Tells whether a header came in several lines: of some, such as Host, Node keeps the first line and drops the others. */
+function isRepeated({ rawHeaders = [] }: UpgradeRequest, name: string): boolean {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if ((rawHeaders[i] as string).toLowerCase() === name) count++;
+  }
+  return count > 1;
+}
+
+/**
+ * Tells whether a request announces a body. The bytes behind an upgrade request belong to the WebSocket connection
+ * (RFC 9110 section 7.8), so a proxy that passes on a body would be understood differently here.
+ */
+function hasBody(headers: HandshakeHeaders): boolean {
+  const length = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
 }
 
 /** Tells whether `key` is the base64 of exactly 16 bytes: 22 characters and two padding characters. */

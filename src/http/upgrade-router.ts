@@ -5,6 +5,7 @@ import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { PendingAnswers, watchAnswers } from './pending-answers.ts';
+import { describeLostHeaders } from './lost-headers.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
 const LINGER_MS = 5000;
@@ -127,9 +128,17 @@ export class UpgradeRouter {
 
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     const refusal = this.guard?.(request);
-    if (refusal !== undefined) refuseUpgrade(socket, refusal.status, refusal.text);
-    else if (acceptor !== undefined) acceptor.accept(request, socket, head);
-    else refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal.status, refusal.text);
+      return;
+    }
+    if (acceptor === undefined) {
+      refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+      return;
+    }
+    const lostHeaders = describeLostHeaders(this.#server, request.rawHeaders);
+    if (lostHeaders === undefined) acceptor.accept(request, socket, head);
+    else refuseUpgrade(socket, 431, lostHeaders);
   }
 }
 

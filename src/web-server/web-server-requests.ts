@@ -1,5 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
+import { describeLostHeaders } from '../http/lost-headers.ts';
+import type { UpgradableServer } from '../http/upgrade-router.ts';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 
 /**
@@ -12,9 +14,12 @@ export async function createRequestListener(settings: CheckedSettings): Promise<
   const { rootFolder, defaultHomepage } = settings;
   const root = rootFolder === undefined ? undefined : resolve(rootFolder);
   const send = root === undefined ? undefined : (await import('send')).default;
-  return (request, response) => {
+  return function listener(this: unknown, request, response) {
+    // Node calls listeners with the server as `this`.
+    const lostHeaders = describeLostHeaders(this as UpgradableServer, request.rawHeaders);
+    if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
-    if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
+    else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });

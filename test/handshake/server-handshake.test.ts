@@ -65,6 +65,48 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     });
   });
 
+  test.each(['0.9', '1.2', '2.0', '3.0', '', undefined])(
+    'RFC 6455 4.2.1: version %s of HTTP is refused with 400',
+    (httpVersion) => {
+      expect(check({}, { httpVersion })).toEqual({
+        isValid: false,
+        status: 400,
+        reason: 'a WebSocket handshake needs HTTP/1.1',
+      });
+    },
+  );
+
+  test.each([
+    ['several lines', { rawHeaders: ['Host', 'a', 'X', 'b', 'HOST', 'a'] }, 'a'],
+    ['a list', {}, 'a, b'],
+    ['a path', {}, 'a/b'],
+  ])('RFC 9112 3.2: a Host of %s is refused with 400', (_, request, host) => {
+    expect(check({ host }, request)).toEqual({
+      isValid: false,
+      status: 400,
+      reason: 'a WebSocket handshake needs one Host header with one host',
+    });
+  });
+
+  test('RFC 9112 3.2: one Host among other headers passes, also an empty one', () => {
+    for (const host of ['a', '']) {
+      expect(statusOf({ host }, { rawHeaders: ['X', 'Host', 'host', host, 'X-Host', 'b'] })).toBe(101);
+    }
+  });
+
+  test.each([
+    ['content-length', '5', 400],
+    ['content-length', '10000000000000000000000', 400],
+    ['content-length', '0, 5', 400],
+    ['content-length', '0', 101],
+    ['content-length', '00', 101],
+    ['transfer-encoding', 'chunked', 400],
+    ['transfer-encoding', 'identity', 400],
+    ['transfer-encoding', '', 400],
+  ])('RFC 9110 7.8: an upgrade with a body is ambiguous: %s: %s gets %d', (name, value, status) => {
+    expect(statusOf({ [name]: value })).toBe(status);
+  });
+
   test('RFC 6455 4.2.1: a request without Host is refused with 400', () => {
     expect(check({ host: undefined })).toEqual({
       isValid: false,

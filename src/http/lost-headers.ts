@@ -1,0 +1,28 @@
+/** How many headers of a request Node keeps when the server does not say. */
+const DEFAULT_MAX_HEADERS = 1000;
+
+/** The setting of a server of `node:http` that limits how many headers of a request Node keeps. */
+interface HeaderCounting {
+  /** Null for Node's default, zero and less for no limit. */
+  readonly maxHeadersCount?: unknown;
+}
+
+/**
+ * Tells whether Node may have dropped headers of a request. Newer versions of Node refuse a request with more headers
+ * than `maxHeadersCount`; older ones keep that many and drop the rest in silence, among them perhaps what a proxy has
+ * written at the end, or the Origin of a page.
+ *
+ * @param rawHeaders - names and values in turn; undefined when another parser than Node's has read the request
+ * @returns the text of a refusal with 431, undefined when all headers are there
+ */
+export function describeLostHeaders(
+  server: HeaderCounting,
+  rawHeaders: readonly string[] | undefined,
+): string | undefined {
+  const setting = server.maxHeadersCount;
+  // Node shifts too, so that both see the same in an odd number.
+  const maxEntries = typeof setting === 'number' ? setting << 1 : DEFAULT_MAX_HEADERS * 2;
+  // Node counts in pieces of several headers: at the limit itself, headers may be lost already.
+  if (maxEntries <= 0 || rawHeaders === undefined || rawHeaders.length < maxEntries) return undefined;
+  return `too many headers: some may be lost where there are ${maxEntries / 2} or more (maxHeadersCount)`;
+}
