@@ -2,10 +2,12 @@ import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { secretsEqual } from '../../src/index.ts';
+import { bearerToken, secretsEqual } from '../../src/index.ts';
 import { nextMaskingKey } from '../../src/protocol/mask.ts';
 import { frame, maskByFormula, otherRole, ROLES } from '../helpers/frames.ts';
+import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { openConnection } from '../helpers/protocol-harness.ts';
+import { startUpgradeWay, upgradeWays } from '../helpers/upgrade-ways.ts';
 
 /** Replaces a function of node:crypto by a spy, in the modules under test too. */
 function spyOnCrypto<K extends 'timingSafeEqual' | 'randomFillSync'>(name: K) {
@@ -32,6 +34,33 @@ test.each([
     expect([left.byteLength, right.byteLength]).toEqual([32, 32]);
   },
 );
+
+test('texts that differ are different secrets, also where UTF-8 writes them alike', () => {
+  const loneSurrogates = fc.string({
+    unit: fc.constantFrom('a', '\ud800', '\udbff', '\udc00', '\ufffd'),
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(loneSurrogates, loneSurrogates, (a, b) => {
+      expect(secretsEqual(a, b)).toBe(a === b);
+      expect(secretsEqual(a, Buffer.from(b))).toBe(a === b && a === Buffer.from(a).toString());
+    }),
+  );
+});
+
+test.each([
+  ['Authorization and a subprotocol', ['Authorization: Bearer a', 'Sec-WebSocket-Protocol: bearer.b, chat']],
+  ['the same token twice', ['Authorization: Bearer a', 'Sec-WebSocket-Protocol: bearer.a, chat']],
+  ['two headers Authorization', ['Authorization: Bearer a', 'authorization: Bearer b']],
+  ['two subprotocols', ['Sec-WebSocket-Protocol: chat, bearer.a, bearer.b']],
+  ['subprotocols in two headers', ['Sec-WebSocket-Protocol: chat, bearer.a', 'Sec-WebSocket-Protocol: bearer.b']],
+])('a token in two places is none: %s', async (_, headers) => {
+  for (const way of upgradeWays) {
+    const { ask, asked } = await startUpgradeWay(way, { protocols: ['chat'] });
+    await ask(handshakeRequest({ headers }));
+    expect(asked.map(({ request }) => bearerToken(request))).toEqual([undefined]);
+  }
+});
 
 test('masking keys come from the random source of the system, each used once (RFC 6455 section 5.3)', () => {
   const fill = spyOnCrypto('randomFillSync');

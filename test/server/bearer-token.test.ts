@@ -35,10 +35,24 @@ describe('bearerToken', () => {
     expect(tokenOf({ 'sec-websocket-protocol': protocols })).toBe(token);
   });
 
-  test('prefers the header, and finds no token among several or without any', () => {
-    const protocols = { 'sec-websocket-protocol': 'bearer.other' };
-    expect(tokenOf({ authorization: 'Bearer abc', ...protocols })).toBe('abc');
-    expect(tokenOf({ authorization: ['Bearer a', 'Bearer b'], ...protocols })).toBeUndefined();
+  test.each([
+    ['Basic abc', 'bearer.x', 'x'],
+    ['', 'bearer.x', 'x'],
+    ['Bearer abc', 'chat', 'abc'],
+    ['Bearer abc', 'bearer.other', undefined],
+    ['Bearer abc', 'bearer.abc', undefined],
+    ['Bearer abc', 'bearer.', undefined],
+    ['Bearer', 'bearer.x', undefined],
+    ['Bearer a b', 'bearer.x', undefined],
+    ['Bearer abc', ['chat', 'bearer.other'], undefined],
+    [['Bearer a', 'Bearer b'], 'chat', undefined],
+    [['Bearer a', 'Basic b'], 'chat', undefined],
+    [['Basic a', 'Basic b'], 'bearer.x', undefined],
+  ])('Authorization %j and subprotocols %j: %s', (authorization, protocols, token) => {
+    expect(tokenOf({ authorization, 'sec-websocket-protocol': protocols })).toBe(token);
+  });
+
+  test('finds no token without headers', () => {
     expect(tokenOf({})).toBeUndefined();
   });
 });
@@ -59,6 +73,17 @@ describe('secretsEqual', () => {
     [undefined, 'abc', false],
     ['undefined', undefined, false],
     [new Uint8Array(), '', false],
+    ['\ud800', '\ud801', false],
+    ['\ud800', '\ufffd', false],
+    ['\ud800', '\ud800', true],
+    ['\ud83d\ude00', Buffer.from('\ud83d\ude00'), true],
+    ['\ud83d\ude00', '\ude00\ud83d', false],
+    ['\udc00', Buffer.from('\udc00'), false],
+    ['\ufffd', Buffer.from('\ufffd'), true],
+    ['\ufeffa', 'a', false],
+    // The UTF-16 of the one text is the UTF-8 of the other.
+    ['\uc200\udc80\u0080', '\0\u0080\u0700\0', false],
+    ['e\u0301', '\u00e9', false],
   ])('%j and %j: %s', (a, b, areEqual) => {
     expect(secretsEqual(a, b)).toBe(areEqual);
     expect(secretsEqual(b, a)).toBe(areEqual);
