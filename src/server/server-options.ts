@@ -2,6 +2,7 @@ import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subproto
 import { normalizePath, type UpgradableServer } from '../http/upgrade-router.ts';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
+import { HostRule } from '../session/host-rule.ts';
 import { checkNumbers, COUNT, invalidOption, type NumberRange } from '../session/option-checks.ts';
 import { OriginRule, type Origins } from './origins.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
@@ -20,13 +21,24 @@ export interface WebSocketServerOptions extends CommonOptions {
    *
    * Stops cross-site WebSocket hijacking: a browser lets any page connect to any server, with the user's cookies. With
    * `'*'` every site that a user visits can act as that user, unless something other than cookies proves who the user
-   * is. A list also stops DNS rebinding, which makes a foreign page look like one of this host. Clients without the
-   * header Origin, which every browser sends, are admitted.
+   * is. A list also stops DNS rebinding, which makes a foreign page look like one of this host; so does `hosts`. Names
+   * are compared in their ASCII form. Clients without the header Origin, which every browser sends, are admitted.
    */
   readonly origins?: Origins | undefined;
   /**
+   * Hosts that clients may ask for, by the header Host: names (`example.com`), all names below one (`*.example.com`), IP
+   * addresses (`127.0.0.1`, `[::1]`), each for all ports or with one (`example.com:8080`). Default: all hosts. Requests
+   * for other hosts are refused with 421. Names are compared in their ASCII form. Behind a proxy that `trustedProxies`
+   * names, the host is that of its `X-Forwarded-Host` or `Forwarded`.
+   *
+   * Stops DNS rebinding: a page whose name points to this server names its own host in Host and in Origin, so it looks
+   * like a page of the same host. A server that is reached from browsers by `localhost` or in a private network, and
+   * lets pages of the same host in, needs the list.
+   */
+  readonly hosts?: readonly string[] | undefined;
+  /**
    * Addresses (`10.0.0.1`) or ranges (`10.0.0.0/8`, `fd00::/8`) of the proxies in front of the server. Default none.
-   * `request.remoteAddress` is taken from their `X-Forwarded-For` or `Forwarded`, and `origins` heeds their
+   * `request.remoteAddress` is taken from their `X-Forwarded-For` or `Forwarded`, and `origins` and `hosts` heed their
    * `X-Forwarded-Host` and `X-Forwarded-Proto`.
    *
    * Stops forged addresses: a client can send these headers itself, so they count only when they come from a listed
@@ -69,6 +81,7 @@ export interface ServerSettings {
   readonly dataType: DataType;
   readonly webServer: WebServer | UpgradableServer | undefined;
   readonly origins: OriginRule;
+  readonly hosts: HostRule;
   readonly proxies: TrustedProxies;
   readonly limits: ServerLimits;
 }
@@ -84,6 +97,7 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...Object.keys(SERVER_NUMBERS),
   'path',
   'dataType',
+  'hosts',
   'origins',
   'trustedProxies',
   'webServer',
@@ -113,6 +127,7 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
     dataType,
     webServer,
     origins: new OriginRule(options.origins),
+    hosts: new HostRule(options.hosts, 'HTTP'),
     proxies: new TrustedProxies(options.trustedProxies),
     limits: Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') }),
   };

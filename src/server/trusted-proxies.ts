@@ -2,15 +2,16 @@ import { BlockList, SocketAddress } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
+import { authorityOf } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
 import { invalidOption } from '../session/option-checks.ts';
-import { type HandshakeHeaders, joined, single } from '../handshake/server-handshake.ts';
+import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** The facts that the server knows about a client. */
 export interface ClientFacts {
   /** IP address; an IPv4 address mapped to IPv6 is shown as IPv4; `''` when it is not known. */
   readonly address: string;
-  /** The host that the client connected to, with the port unless it is the default one. */
+  /** The host that the client asked for, with the port unless it is the default one. */
   readonly host: string;
   /** True when the client is known to use TLS. */
   readonly isSecure: boolean;
@@ -43,12 +44,13 @@ export class TrustedProxies {
    *
    * @returns undefined when the headers are malformed or contradict each other: the client may have forged one of them
    */
-  clientOf(headers: HandshakeHeaders, socket: Duplex): ClientFacts | undefined {
+  clientOf({ url, headers }: UpgradeRequest, socket: Duplex): ClientFacts | undefined {
     const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
     const address = toPlainAddress(remoteAddress);
     const direct = {
       address,
-      host: single(headers.host) ?? '',
+      // In a target that is a whole URL, the host stands there (RFC 9112 section 3.2.2).
+      host: authorityOf(url ?? '/') ?? single(headers.host) ?? '',
       isSecure: encrypted === true,
     };
     if (!this.#isTrusted(address)) return direct;

@@ -12,6 +12,7 @@ import {
 } from '../handshake/server-handshake.ts';
 import { answerUpgrade, refuseUpgrade, type UpgradeAcceptor } from '../http/upgrade-router.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
+import { HOST_NOT_ALLOWED } from '../session/host-rule.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { isThenable, type Worker } from '../workers/worker.ts';
@@ -78,13 +79,13 @@ export class ServerUpgrades implements UpgradeAcceptor {
   // Step 1: check the request.
 
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
-    const { proxies, limits } = this.#settings;
+    const { proxies, hosts, limits } = this.#settings;
     const { state, connectionCount } = this.#server;
     if (state !== 'opening' && state !== 'open') {
       refuseUpgrade(socket, 503, SHUTTING_DOWN);
       return;
     }
-    const client = proxies.clientOf(request.headers, socket);
+    const client = proxies.clientOf(request, socket);
     if (client === undefined) {
       refuseUpgrade(socket, 400, 'the headers Forwarded and X-Forwarded-For are malformed or contradict each other');
       return;
@@ -98,6 +99,10 @@ export class ServerUpgrades implements UpgradeAcceptor {
     const handshake = checkUpgradeRequest(request);
     if (!handshake.isValid) {
       refuseUpgrade(socket, handshake.status, handshake.reason, handshake.headers);
+      return;
+    }
+    if (!hosts.allows(client.host)) {
+      refuseUpgrade(socket, 421, HOST_NOT_ALLOWED);
       return;
     }
     const protocol = chooseProtocol(limits.protocols, handshake.protocols);

@@ -32,7 +32,7 @@ describe('parseClientOptions', () => {
   });
 
   test('refuses the options that only a server has', () => {
-    for (const name of ['path', 'dataType', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
+    for (const name of ['path', 'dataType', 'hosts', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
       expect(() => parseClientOptions({ [name]: undefined }).limits).toThrow(
         expect.objectContaining({
           code: 'ERR_INVALID_OPTION',

@@ -18,14 +18,20 @@ test('a path that no request can have is refused', () => {
   }
 });
 
-test('wrong origins and trustedProxies are refused at the call', () => {
-  const fine = { origins: ['https://a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
+test('wrong origins, hosts and trustedProxies are refused at the call', () => {
+  const fine = { origins: ['https://a.example'], hosts: ['a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
   expect(parseServerOptions(fine).limits).toEqual(parseServerOptions({}).limits);
   expect(errorOf(() => parseServerOptions({ origins: ['a.example'] }).limits).message).toBe(
     'invalid option: origins must hold origins such as "https://example.com:8443", without path and without "*"',
   );
   expect(errorOf(() => parseServerOptions({ origins: 'https://a.example' as '*' }).limits).message).toBe(
     'invalid option: origins must be "*", an array of origins such as "https://example.com", or a function',
+  );
+  expect(errorOf(() => parseServerOptions({ hosts: ['http://a.example'] }).limits).message).toMatch(
+    /^invalid option: hosts must hold names .*received "http:\/\/a\.example"$/,
+  );
+  expect(errorOf(() => parseServerOptions({ hosts: '*' as never }).limits).message).toBe(
+    'invalid option: hosts must be an array of hosts such as "example.com"; leave it out for all',
   );
   expect(errorOf(() => parseServerOptions({ trustedProxies: ['10.0.0.0/33'] }).limits).code).toBe('ERR_INVALID_OPTION');
 });

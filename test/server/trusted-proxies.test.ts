@@ -10,7 +10,7 @@ interface Request {
 
 function clientOf(trusted: unknown, { from = '10.0.0.1', encrypted, headers = {} }: Request): ClientFacts | undefined {
   const socket = { remoteAddress: from, encrypted } as unknown as Duplex;
-  return new TrustedProxies(trusted).clientOf({ host: 'inner', ...headers }, socket);
+  return new TrustedProxies(trusted).clientOf({ headers: { host: 'inner', ...headers } }, socket);
 }
 
 function addressOf(trusted: unknown, forwardedFor: string, from?: string): string | undefined {
@@ -117,9 +117,23 @@ test('host and scheme are taken from the first proxy', () => {
   ]);
 });
 
+test('RFC 9112 3.2.2: the host of a target that is a whole URL counts, and not that of the header', () => {
+  const socket = { remoteAddress: '10.0.0.1' } as unknown as Duplex;
+  const hostOf = (url: string | undefined, headers: Readonly<Record<string, string>>): string | undefined =>
+    new TrustedProxies(PRIVATE).clientOf({ url, headers }, socket)?.host;
+  expect(hostOf('http://a.example:81/x', { host: 'inner' })).toBe('a.example:81');
+  expect(hostOf('http://a.example:81/x', { host: 'inner', 'x-forwarded-host': 'b.example' })).toBe('b.example');
+  expect(hostOf('/http://a.example', { host: 'inner' })).toBe('inner');
+  expect(hostOf(undefined, { host: 'inner' })).toBe('inner');
+});
+
 test('a request without Host, which is refused later, has an empty host', () => {
   const socket = { remoteAddress: undefined } as unknown as Duplex;
-  expect(new TrustedProxies(PRIVATE).clientOf({}, socket)).toEqual({ address: '', host: '', isSecure: false });
+  expect(new TrustedProxies(PRIVATE).clientOf({ headers: {} }, socket)).toEqual({
+    address: '',
+    host: '',
+    isSecure: false,
+  });
 });
 
 test('TLS of the socket makes the client secure', () => {

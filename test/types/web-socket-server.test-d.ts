@@ -131,6 +131,7 @@ class CarefulDoor implements ServerHandler<string, User> {
 expectTypeOf(
   WebSocketServer.new(new CarefulDoor(), {
     origins: (origin, { headers }) => origin === headers['host'],
+    hosts: ['example.com', '*.example.com:8443'] as const,
     trustedProxies: ['::1'],
   }),
 ).toEqualTypeOf<WebSocketServer<string, User> | null>();

@@ -173,7 +173,7 @@ export const addressLaws: readonly Law[] = [
       fc.constantFrom('10.0.0.1', '1.2.3.4', '::1', undefined),
       (headers, remoteAddress) => {
         const proxies = new TrustedProxies(['10.0.0.0/8', '::1']);
-        const client = proxies.clientOf(headers, { remoteAddress } as Socket);
+        const client = proxies.clientOf({ headers }, { remoteAddress } as Socket);
         if (client === undefined) return;
         expect(client.address === '' || isIP(client.address) !== 0).toBe(true);
         // Headers of a peer that is no trusted proxy have no effect.
