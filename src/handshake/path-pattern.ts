@@ -27,12 +27,15 @@ const UNDERSCORE = 0x5f;
  * `..` are not resolved. `:name` takes one segment that is not empty, `*` at the end takes one or more.
  */
 export class PathPattern {
+  /** The path as the user wrote it. */
+  readonly text: string;
   /** Two patterns with the same key match the same requests. */
   readonly key: string;
   readonly #segments: readonly Segment[];
 
   /** @param path - as the user wrote it, checked by {@link findPatternProblem} */
   constructor(path: string) {
+    this.text = path;
     const texts = splitPath(path);
     this.#segments = texts.map((text, index) => toSegment(text, index === texts.length - 1));
     this.key = this.#segments.map(toKey).join('/');
@@ -86,14 +89,25 @@ export function keyOfRequestPath(segments: readonly string[]): string {
 }
 
 /**
- * Reads the path of a request's target.
+ * Reads the path of a request.
  *
- * @param path - without the query; bytes outside of ASCII as Latin-1, as Node gives them
+ * @param target - as it stands in the request line: with a query, or a whole URL (RFC 9112 section 3.2.2); bytes outside
+ *   of ASCII as Latin-1, as Node gives them
  * @returns the decoded segments; none for `/`
  */
-export function readRequestPath(path: string): readonly string[] {
+export function readRequestPath(target: string): readonly string[] {
+  const query = target.indexOf('?');
+  const withoutQuery = query < 0 ? target : target.slice(0, query);
+  const path = withoutQuery.slice(startOfPath(withoutQuery));
   const segments = splitPath(path);
-  return isPlain(path) ? segments : segments.map((text) => decodeSegment(Buffer.from(text, 'latin1'), text));
+  return isPlain(path) ? segments : segments.map((text) => decodeSegment(Buffer.from(text, 'latin1')));
+}
+
+function startOfPath(target: string): number {
+  if (target.startsWith('/')) return 0;
+  const authority = target.indexOf('://');
+  const path = authority < 0 ? -1 : target.indexOf('/', authority + 3);
+  return path < 0 ? target.length : path;
 }
 
 /**
@@ -123,7 +137,7 @@ function splitPath(path: string): string[] {
 function toSegment(text: string, isLast: boolean): Segment {
   if (isLast && text === '*') return { kind: 'rest' };
   if (isParameter(text)) return { kind: 'parameter', name: text.slice(1) };
-  return { kind: 'literal', text: decodeSegment(Buffer.from(text, 'utf8'), text) };
+  return { kind: 'literal', text: decodeSegment(Buffer.from(text, 'utf8')) };
 }
 
 /** A colon, a letter or underscore, then letters, digits and underscores. */
@@ -156,8 +170,8 @@ function isPlain(path: string): boolean {
   return true;
 }
 
-/** Decodes the percent signs of a segment. `written` is the result when the bytes are not UTF-8, or a sign is wrong. */
-function decodeSegment(bytes: Buffer, written: string): string {
+/** Decodes the percent signs of a segment. The segment stays as written when a sign is wrong, or the result no UTF-8. */
+function decodeSegment(bytes: Buffer): string {
   const decoded = Buffer.alloc(bytes.length);
   let length = 0;
   for (let i = 0; i < bytes.length; i++) {
@@ -165,14 +179,18 @@ function decodeSegment(bytes: Buffer, written: string): string {
     if (byte === PERCENT) {
       const high = hexDigit(bytes[i + 1]);
       const low = hexDigit(bytes[i + 2]);
-      if (high === undefined || low === undefined) return written;
+      if (high === undefined || low === undefined) return toText(bytes);
       byte = high * 16 + low;
       i += 2;
     }
     decoded[length++] = byte;
   }
   const result = decoded.subarray(0, length);
-  return isUtf8(result) ? result.toString('utf8') : written;
+  return isUtf8(result) ? result.toString('utf8') : toText(bytes);
+}
+
+function toText(bytes: Buffer): string {
+  return bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1');
 }
 
 function hexDigit(code: number | undefined): number | undefined {

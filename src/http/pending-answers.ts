@@ -84,8 +84,10 @@ export class PendingAnswers {
 
   #finish(): void {
     this.#socket.off('drain', this.#onDrain);
-    this.#onAllOver?.();
+    // The listener may make the connection go on, and wait again.
+    const listener = this.#onAllOver;
     this.#onAllOver = undefined;
+    listener?.();
   }
 }
 

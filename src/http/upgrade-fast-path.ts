@@ -134,7 +134,9 @@ export class UpgradeFastPath implements Deadline {
   /** Whether upgrade requests go to the router alone, and the server still has the settings that it began with. */
   get #isUndisturbed(): boolean {
     const { maxHeadersCount, shouldUpgradeCallback } = this.#server;
-    return this.#router.isSoleListener && maxHeadersCount === null && shouldUpgradeCallback === this.#shouldUpgrade;
+    const isOwnCallback =
+      shouldUpgradeCallback === this.#shouldUpgrade || shouldUpgradeCallback === this.#router.shouldUpgrade;
+    return this.#router.isSoleListener && maxHeadersCount === null && isOwnCallback;
   }
 
   #handOver(socket: FreshSocket): void {

@@ -1,11 +1,13 @@
-import { type Server as HttpServer, STATUS_CODES } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { keyOfRequestPath, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
+import { asksForWebSocket, giveBack, restoreShouldUpgrade, setShouldUpgrade } from './other-upgrades.ts';
 import { PendingAnswers, watchAnswers } from './pending-answers.ts';
 import { describeLostHeaders } from './lost-headers.ts';
+import type { UpgradableServer } from './upgradable-server.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
 const LINGER_MS = 5000;
@@ -13,8 +15,8 @@ const LINGER_MS = 5000;
 /** Longest wait of an upgrade request for the answers before it, when its acceptor has no limit of its own. */
 const HELD_TIMEOUT_MS = 10_000;
 
-/** Any HTTP server of Node that can upgrade. */
-export type UpgradableServer = HttpServer | HttpsServer;
+/** A request that another 'upgrade' listener should answer gets 404 when nobody has after this time. */
+const UNANSWERED_TIMEOUT_MS = 30_000;
 
 /** Receives the upgrade requests of one path. */
 export interface UpgradeAcceptor {
@@ -43,7 +45,14 @@ const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
  */
 export class UpgradeRouter {
   readonly #server: UpgradableServer;
-  readonly #acceptors = new Map<string, UpgradeAcceptor>();
+  /** The acceptors of paths without parameters, by {@link PathPattern.key}. */
+  readonly #literals = new Map<string, UpgradeAcceptor>();
+  /** The acceptors of patterns, by {@link PathPattern.key}. */
+  readonly #patterns = new Map<string, { readonly pattern: PathPattern; readonly acceptor: UpgradeAcceptor }>();
+  /** The acceptor of all paths that have no acceptor of their own. */
+  #otherPaths: UpgradeAcceptor | undefined;
+  #shouldUpgrade: ReturnType<typeof setShouldUpgrade>;
+  #hasWarned = false;
   #unwatch: (() => void) | undefined;
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
@@ -67,39 +76,58 @@ export class UpgradeRouter {
   }
 
   /** Tells whether a path has an acceptor of its own; undefined asks for the acceptor of all other paths. */
-  has(path: string | undefined): boolean {
-    return this.#acceptors.has(path ?? ANY_PATH);
+  has(path: PathPattern | undefined): boolean {
+    if (path === undefined) return this.#otherPaths !== undefined;
+    return this.#literals.has(path.key) || this.#patterns.has(path.key);
   }
 
   /**
    * Adds an acceptor.
    *
-   * @param path - as {@link normalizePath} gives it, or undefined for all paths that have no acceptor of their own
+   * @param path - undefined for all paths that have no acceptor of their own
    * @returns false when the path is taken
    */
-  add(path: string | undefined, acceptor: UpgradeAcceptor): boolean {
-    const key = path ?? ANY_PATH;
-    if (this.#acceptors.has(key)) return false;
-    if (this.#acceptors.size === 0) {
+  add(path: PathPattern | undefined, acceptor: UpgradeAcceptor): boolean {
+    if (this.has(path)) return false;
+    if (!this.#hasAcceptors) {
       this.#server.on('upgrade', this.#onUpgrade);
+      this.#shouldUpgrade = setShouldUpgrade(this.#server);
       this.#unwatch = watchAnswers(this.#server);
     }
-    this.#acceptors.set(key, acceptor);
+    if (path === undefined) this.#otherPaths = acceptor;
+    else if (path.isLiteral) this.#literals.set(path.key, acceptor);
+    else this.#patterns.set(path.key, { pattern: path, acceptor });
     return true;
   }
 
   /** Removes the acceptor of a path. */
-  remove(path: string | undefined): void {
-    this.#acceptors.delete(path ?? ANY_PATH);
-    if (this.#acceptors.size > 0) return;
+  remove(path: PathPattern | undefined): void {
+    if (path === undefined) this.#otherPaths = undefined;
+    else if (path.isLiteral) this.#literals.delete(path.key);
+    else this.#patterns.delete(path.key);
+    if (this.#hasAcceptors) return;
     this.#server.off('upgrade', this.#onUpgrade);
+    restoreShouldUpgrade(this.#server, this.#shouldUpgrade);
     this.#unwatch?.();
     this.#unwatch = undefined;
   }
 
+  /** The callback by which the router keeps requests for other protocols with Node, where Node asks for one. */
+  get shouldUpgrade(): unknown {
+    return this.#shouldUpgrade;
+  }
+
+  get #hasAcceptors(): boolean {
+    return this.#literals.size > 0 || this.#patterns.size > 0 || this.#otherPaths !== undefined;
+  }
+
+  get #hasOtherListeners(): boolean {
+    return this.#server.listenerCount('upgrade') > 1;
+  }
+
   /** Whether the router is the only listener for upgrade requests of its server. */
   get isSoleListener(): boolean {
-    return this.#acceptors.size > 0 && this.#server.listenerCount('upgrade') === 1;
+    return this.#hasAcceptors && !this.#hasOtherListeners;
   }
 
   /**
@@ -109,21 +137,49 @@ export class UpgradeRouter {
    * @param socket - has an 'error' listener, and is not being read
    */
   route(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
-    const acceptor = this.#acceptorOf(request);
-    // Another 'upgrade' listener may serve the path: then the socket belongs to that listener.
-    if (acceptor === undefined && this.#server.listenerCount('upgrade') > 1) return;
-    const pending = PendingAnswers.of(socket);
-    if (pending === undefined || pending.count === 0) {
-      this.#decide(acceptor, request, socket, head);
-      return;
+    // The header Upgrade may be among those that Node has dropped.
+    const lostHeaders = describeLostHeaders(this.#server, request.rawHeaders);
+    const isWebSocket = lostHeaders !== undefined || asksForWebSocket(request);
+    const acceptor = isWebSocket ? this.#acceptorOf(request) : undefined;
+    if (this.#hasOtherListeners) {
+      if (acceptor === undefined) {
+        // The socket belongs to the other listener, if that one serves the path.
+        new UnansweredUpgrade(socket).wait();
+        return;
+      }
+      this.#warnOfOtherListeners(acceptor);
     }
-    // The server of the path may have ended meanwhile, so the acceptor is looked up again.
-    const proceed = (): void => this.#decide(this.#acceptorOf(request), request, socket, head);
-    new HeldUpgrade(socket, proceed).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
+    // The server of the path may have ended while the request was held, so its acceptor is looked up again.
+    const proceed = (): void => {
+      if (isWebSocket) this.#decide(this.#acceptorOf(request), request, socket, head);
+      else giveBack(this.#server, request, socket, head);
+    };
+    const pending = PendingAnswers.of(socket);
+    if (pending === undefined || pending.count === 0) proceed();
+    else new HeldUpgrade(socket, proceed).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
   }
 
+  /** Finds the acceptor of a path: a literal one decides before patterns, and any pattern before the one without path. */
   #acceptorOf({ url = '/' }: UpgradeRequest): UpgradeAcceptor | undefined {
-    return this.#acceptors.get(pathOf(url)) ?? this.#acceptors.get(ANY_PATH);
+    if (this.#literals.size === 0 && this.#patterns.size === 0) return this.#otherPaths;
+    const segments = readRequestPath(url);
+    const literal = this.#literals.get(keyOfRequestPath(segments));
+    if (literal !== undefined) return literal;
+    const [first] = Array.from(this.#patterns.values())
+      .filter(({ pattern }) => pattern.match(segments) !== undefined)
+      .toSorted((one, other) => one.pattern.compare(other.pattern));
+    return first?.acceptor ?? this.#otherPaths;
+  }
+
+  /** A server without path answers all upgrade requests, those for the other listener as well. */
+  #warnOfOtherListeners(acceptor: UpgradeAcceptor): void {
+    if (this.#hasWarned || acceptor !== this.#otherPaths) return;
+    this.#hasWarned = true;
+    process.emitWarning(
+      "a WebSocketServer without the option path answers all upgrade requests of a server that has another 'upgrade' " +
+        'listener: pass path, or the other listener gets requests that are answered already',
+      { type: '4dWebSocketWarning', code: '4D_WEBSOCKET_NO_PATH' },
+    );
   }
 
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
@@ -172,27 +228,30 @@ class HeldUpgrade implements Deadline {
   }
 }
 
-/** The key of the acceptor for all paths: no path equals it. */
-const ANY_PATH = '*';
+/** An upgrade request that belongs to another 'upgrade' listener, which may not know it either. */
+class UnansweredUpgrade implements Deadline {
+  readonly #socket: Duplex & { readonly bytesWritten?: number };
+  readonly #bytesWritten: number | undefined;
+  readonly #onClose = (): void => timers.cancel(this, this.#ticket);
+  #ticket = 0;
 
-/** Returns a path in the form in which paths are compared: with a leading slash, without a trailing slash. */
-export function normalizePath(path: string): string {
-  const absolute = path.startsWith('/') ? path : `/${path}`;
-  return absolute.length > 1 && absolute.endsWith('/') ? absolute.slice(0, -1) : absolute;
-}
+  constructor(socket: Duplex) {
+    this.#socket = socket;
+    this.#bytesWritten = this.#socket.bytesWritten;
+  }
 
-/** Returns the normalized path of a request target, which may be a whole URL (RFC 9112 section 3.2.2). */
-function pathOf(target: string): string {
-  const query = target.indexOf('?');
-  const withoutQuery = query < 0 ? target : target.slice(0, query);
-  return normalizePath(withoutQuery.slice(startOfPath(withoutQuery)));
-}
+  wait(): void {
+    this.#ticket = timers.schedule(this, UNANSWERED_TIMEOUT_MS);
+    this.#socket.on('close', this.#onClose);
+  }
 
-function startOfPath(target: string): number {
-  if (target.startsWith('/')) return 0;
-  const authority = target.indexOf('://');
-  const path = authority < 0 ? -1 : target.indexOf('/', authority + 3);
-  return path < 0 ? target.length : path;
+  onDeadline(): void {
+    const socket = this.#socket;
+    socket.off('close', this.#onClose);
+    const isRead = socket.listenerCount('data') + socket.listenerCount('readable') > 0;
+    if (isRead || socket.bytesWritten !== this.#bytesWritten || socket.writableLength > 0) return;
+    refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { type PathParams, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 const END = '\r\n\r\n';
@@ -8,6 +9,11 @@ export interface RequestInfo {
   readonly url: string;
   /** Decoded parameters of the URL. A key that comes more than once has an array. */
   readonly query: Readonly<Record<string, string | readonly string[]>>;
+  /**
+   * What the parameters of the server's `path` took from the path of the URL, decoded: `:room` has `params.room`, `*` has
+   * `params['*']`. Empty without parameters.
+   */
+  readonly params: PathParams;
   /** Headers by lower-case name. A header that comes more than once has an array. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /**
@@ -23,10 +29,21 @@ export interface ConnectionEvent {
   readonly request: RequestInfo;
 }
 
-/** Describes an upgrade request for `onConnection`. */
-export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest, remoteAddress: string): RequestInfo {
+const NO_PARAMS: PathParams = Object.freeze(Object.create(null) as PathParams);
+
+/**
+ * Describes an upgrade request for `onConnection`.
+ *
+ * @param pattern - the path of the server, undefined for all paths
+ */
+export function toRequestInfo(
+  { url = '/', headers, rawHeaders }: UpgradeRequest,
+  remoteAddress: string,
+  pattern?: PathPattern,
+): RequestInfo {
   const allHeaders = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collectHeaders(rawHeaders);
-  return { url, query: parseQuery(url), headers: allHeaders, remoteAddress };
+  const params = pattern?.isLiteral === false ? (pattern.match(readRequestPath(url)) ?? NO_PARAMS) : NO_PARAMS;
+  return { url, query: parseQuery(url), params, headers: allHeaders, remoteAddress };
 }
 
 /**
@@ -38,15 +55,17 @@ export function toRequestInfo({ url = '/', headers, rawHeaders }: UpgradeRequest
 export class StoredRequest {
   #request: string | RequestInfo;
   readonly #remoteAddress: string;
+  readonly #pattern: PathPattern | undefined;
 
-  constructor(request: UpgradeRequest, remoteAddress: string) {
+  constructor(request: UpgradeRequest, remoteAddress: string, pattern?: PathPattern) {
     this.#request = request.text ?? toText(request);
     this.#remoteAddress = remoteAddress;
+    this.#pattern = pattern;
   }
 
   read(): RequestInfo {
     if (typeof this.#request === 'string') {
-      this.#request = toRequestInfo(fromText(this.#request), this.#remoteAddress);
+      this.#request = toRequestInfo(fromText(this.#request), this.#remoteAddress, this.#pattern);
     }
     return this.#request;
   }

@@ -1,5 +1,6 @@
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
-import { normalizePath, type UpgradableServer } from '../http/upgrade-router.ts';
+import { findPatternProblem, PathPattern } from '../handshake/path-pattern.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { HostRule } from '../session/host-rule.ts';
@@ -10,7 +11,12 @@ import { WebServer } from '../web-server/web-server.ts';
 
 /** Options of a server. */
 export interface WebSocketServerOptions extends CommonOptions {
-  /** Path that the server answers on, compared without the query. Default: every path that no other server has. */
+  /**
+   * Path that the server answers on, compared without the query, and as what it means: `/café` is `/caf%C3%A9`. Default:
+   * all paths that no other server has. `:name` takes one segment, and `*` at the end one or more:
+   * `event.request.params` has them. A literal segment decides before `:name`, and that before `*`. `?`, `#`, `{`, `}`,
+   * `(`, `)` and `+` are written percent-encoded.
+   */
   readonly path?: string | undefined;
   /** Form in which messages arrive. Default `"text"`. */
   readonly dataType?: DataType | undefined;
@@ -76,8 +82,8 @@ export type ServerLimits = CheckedOptions & Readonly<Record<ServerNumberOption, 
 
 /** The parsed options of a server, with every default filled in. */
 export interface ServerSettings {
-  /** The path as {@link normalizePath} compares it, undefined for all paths. */
-  readonly path: string | undefined;
+  /** Undefined for all paths. */
+  readonly path: PathPattern | undefined;
   readonly dataType: DataType;
   readonly webServer: WebServer | UpgradableServer | undefined;
   readonly origins: OriginRule;
@@ -111,9 +117,7 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
 export function parseServerOptions(options: WebSocketServerOptions): ServerSettings {
   const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
   const { path, webServer } = options;
-  if (path !== undefined && !(typeof path === 'string' && isPath(path))) {
-    throw invalidOption('path must be a string without "?" and "#"', 'HTTP');
-  }
+  const pattern = parsePath(path);
   if (webServer !== undefined && !isWebServer(webServer)) {
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
@@ -123,7 +127,7 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');
   }
   return {
-    path: path === undefined ? undefined : normalizePath(path),
+    path: pattern,
     dataType,
     webServer,
     origins: new OriginRule(options.origins),
@@ -133,9 +137,13 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
   };
 }
 
-/** Tells whether a request can match the path, which is compared without query and fragment. */
-function isPath(path: string): boolean {
-  return !path.includes('?') && !path.includes('#');
+/** Parses the option `path`; `''` means all paths, as undefined does. */
+function parsePath(path: unknown): PathPattern | undefined {
+  if (path === undefined || path === '') return undefined;
+  if (typeof path !== 'string') throw invalidOption('path must be a string', 'HTTP');
+  const problem = findPatternProblem(path);
+  if (problem !== undefined) throw invalidOption(problem, 'HTTP');
+  return new PathPattern(path);
 }
 
 /** Tells servers from other values, such as an Express application, which is only a function. */

@@ -139,7 +139,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     if (upgrade.isSettled) return undefined;
     try {
       const { client } = upgrade.facts;
-      const request = toRequestInfo(upgrade.facts.request, client.address);
+      const request = toRequestInfo(upgrade.facts.request, client.address, this.#settings.path);
       const event: ConnectionEvent = { type: 'connection', request };
       const { handler, subject } = this.#server;
       const answer =
@@ -220,7 +220,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
       compression: agreed && this.#compression?.create(agreed.parameters),
       handler,
       protocol,
-      request: new StoredRequest(request, client.address),
+      request: new StoredRequest(request, client.address, this.#settings.path),
       data,
       network,
     });

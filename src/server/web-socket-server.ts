@@ -115,7 +115,7 @@ export class WebSocketServer<T = string, Data = unknown> {
         'ERR_DUPLICATE_PATH',
         settings.path === undefined
           ? 'cannot create a WebSocket server: another one already takes all paths, pass a path'
-          : `cannot create a WebSocket server: another one has the path ${settings.path}, pass a different path`,
+          : `cannot create a WebSocket server: another one has the path ${settings.path.text}, pass a different path`,
       );
     }
     this.#path = options.path;

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import { describeLostHeaders } from '../http/lost-headers.ts';
-import type { UpgradableServer } from '../http/upgrade-router.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 
 /**

@@ -9,7 +9,7 @@ import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
 import { keepUntilClosed } from '../transport/socket-transport.ts';
 import { timers } from '../base/timers.ts';
-import type { UpgradableServer } from '../http/upgrade-router.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { createRequestListener } from './web-server-requests.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
 

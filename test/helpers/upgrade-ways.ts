@@ -4,7 +4,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type ConnectionEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
-import type { UpgradableServer } from '../../src/http/upgrade-router.ts';
+import type { UpgradableServer } from '../../src/http/upgradable-server.ts';
 import { makeCertificate } from './certificate.ts';
 import { makeCertificateFolder } from './certificate-folder.ts';
 import { startWebServer } from './library-server.ts';

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { PathPattern } from '../../src/handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { UpgradeFastPath } from '../../src/http/upgrade-fast-path.ts';
 import { timers } from '../../src/base/timers.ts';
@@ -60,8 +61,8 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     },
   };
   if (hasAcceptor) {
-    router.add('/', acceptor);
-    onTestFinished(() => router.remove('/'));
+    router.add(new PathPattern('/'), acceptor);
+    onTestFinished(() => router.remove(new PathPattern('/')));
   }
   return { server, port: await listen(server), fastPath, router, byNode, taken, handedOver: () => count };
 }
@@ -109,8 +110,8 @@ describe('a plain upgrade request', () => {
   test('passes on a paused socket with an error listener and no listener of the fast path', async () => {
     const setup = await start();
     const accepted = createDeferred<Socket>();
-    setup.router.add('/b', { accept: (_, socket) => accepted.resolve(socket as Socket) });
-    onTestFinished(() => setup.router.remove('/b'));
+    setup.router.add(new PathPattern('/b'), { accept: (_, socket) => accepted.resolve(socket as Socket) });
+    onTestFinished(() => setup.router.remove(new PathPattern('/b')));
     const client = await RawClient.request(setup.port, { path: '/b' });
     const socket = await accepted.promise;
     expect(socket.listenerCount('error')).toBe(1);

@@ -109,7 +109,7 @@ const READERS: readonly (readonly [name: string, read: (text: string) => unknown
     'origins',
     (origin) =>
       new OriginRule(undefined).check(
-        { url: '/', query: {}, headers: { origin }, remoteAddress: '' },
+        { url: '/', query: {}, params: {}, headers: { origin }, remoteAddress: '' },
         { address: '', host: 'example.com', isSecure: false },
       ),
   ],

@@ -3,7 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from '../../src/index.ts';
-import type { UpgradableServer } from '../../src/http/upgrade-router.ts';
+import type { UpgradableServer } from '../../src/http/upgradable-server.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { frame } from '../helpers/frames.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { bearerToken, secretsEqual } from '../../src/index.ts';
 
 function tokenOf(headers: Readonly<Record<string, string | readonly string[]>>): string | undefined {
-  return bearerToken({ url: '/', query: {}, headers, remoteAddress: '' });
+  return bearerToken({ url: '/', query: {}, params: {}, headers, remoteAddress: '' });
 }
 
 describe('bearerToken', () => {

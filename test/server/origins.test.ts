@@ -9,7 +9,13 @@ interface From {
 }
 
 function requestFrom(origin: string | readonly string[] | undefined): RequestInfo {
-  return { url: '/', query: {}, headers: origin === undefined ? {} : { origin }, remoteAddress: '192.0.2.1' };
+  return {
+    url: '/',
+    query: {},
+    params: {},
+    headers: origin === undefined ? {} : { origin },
+    remoteAddress: '192.0.2.1',
+  };
 }
 
 function isAllowed(origins: unknown, { origin, host = 'example.com', isSecure = false }: From): boolean {

@@ -95,6 +95,12 @@ test('the stored request is parsed once, when it is first read', () => {
     '::1',
   );
   const info = kept.read();
-  expect(info).toEqual({ url: '/?a=1', query: { a: '1' }, headers: { a: '', b: 'b' }, remoteAddress: '::1' });
+  expect(info).toEqual({
+    url: '/?a=1',
+    query: { a: '1' },
+    params: {},
+    headers: { a: '', b: 'b' },
+    remoteAddress: '::1',
+  });
   expect(kept.read()).toBe(info);
 });

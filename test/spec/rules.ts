@@ -657,6 +657,30 @@ export const rules: readonly Rule[] = [
       'Timers and clocks are bound when the library is loaded: fake timers installed later neither stop it nor see its timer, and it loads where no global setImmediate exists.',
   },
   {
+    id: '192',
+    area: 'Requests and paths',
+    statement:
+      'A request whose Upgrade is not websocket is answered as if no WebSocketServer were attached: any method and body, own and foreign servers.',
+  },
+  {
+    id: '193',
+    area: 'Requests and paths',
+    statement:
+      'A path is compared as what it means: segment by segment, percent-decoded; paths equal after that are duplicates.',
+  },
+  {
+    id: '194',
+    area: 'Requests and paths',
+    statement:
+      'path may be a pattern: :name takes one segment, * at the end one or more, decoded in event.request.params; literal before :name before *, any pattern before no path.',
+  },
+  {
+    id: '195',
+    area: 'Requests and paths',
+    statement:
+      'Beside another upgrade listener a request that nobody has answered within 30 s gets 404, and a server without path warns once.',
+  },
+  {
     id: '196',
     area: 'Requests and paths',
     statement:

@@ -11,7 +11,7 @@ import { TrustedProxies } from '../../../src/server/trusted-proxies.ts';
 import { parseWebSocketUrl } from '../../../src/client/web-socket-url.ts';
 import { FourDError } from '../../../src/errors.ts';
 import { parseForwarded } from '../../../src/handshake/forwarded.ts';
-import { normalizePath } from '../../../src/http/upgrade-router.ts';
+import { keyOfRequestPath, PathPattern, readRequestPath } from '../../../src/handshake/path-pattern.ts';
 import { defineLaw, type Law } from '../law.ts';
 
 /** Generates texts of these pieces, and sometimes any other text. */
@@ -142,7 +142,7 @@ function nameOf(authority: string): string {
 }
 
 function requestOf(origin: string): RequestInfo {
-  return { url: '/', query: {}, headers: { origin }, remoteAddress: '' };
+  return { url: '/', query: {}, params: {}, headers: { origin }, remoteAddress: '' };
 }
 
 const headerValue = fc.oneof(textOf('Bearer ', 'bearer.', 'abc', ',', ' ', 'x'), fc.constant(undefined));
@@ -265,12 +265,17 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any path has one normalized form',
+    'any path matches a request for itself, as written and percent-encoded, and no request for another path',
     500,
-    fc.property(textOf('/', 'a', '.', '%2f'), (path) => {
-      const normalized = normalizePath(path);
-      expect(normalized.startsWith('/')).toBe(true);
-      expect(normalizePath(`${normalized}/`)).toBe(normalized);
+    fc.property(textOf('/', 'a', '.', 'é', '%2f', '%', '~'), textOf('/', 'a', 'é', '%2F', '~1'), (path, other) => {
+      const pattern = new PathPattern(path);
+      const written = Buffer.from(`/${path.replace(/^\//, '')}`, 'utf8').toString('latin1');
+      for (const target of [written, `${written}?a=/b`, `ws://host${written}`]) {
+        expect(pattern.match(readRequestPath(target))).toBeDefined();
+        expect(keyOfRequestPath(readRequestPath(target))).toBe(pattern.key);
+      }
+      const segments = readRequestPath(Buffer.from(`/${other}`, 'utf8').toString('latin1'));
+      expect(pattern.match(segments) !== undefined).toBe(keyOfRequestPath(segments) === pattern.key);
     }),
   ),
 ];
