@@ -1,3 +1,4 @@
+import { toServerName } from './server-name.ts';
 import { setImmediate } from '../base/clock.ts';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
@@ -261,7 +262,7 @@ function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | un
     if (!target.isSecure) return connectTcp({ ...address, onread });
     const options: ConnectionOptions = {
       ...(tunnel ? { socket: tunnel } : address),
-      servername: isIP(host) === 0 ? host : '',
+      servername: toServerName(host),
       ALPNProtocols: ['http/1.1'],
       ...tls,
     };

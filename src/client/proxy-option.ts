@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import type { FourDError } from '../errors.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { DialTarget } from './dial.ts';
@@ -78,12 +79,16 @@ function proxyOfEnvironment(target: DialTarget, environment: NodeJS.ProcessEnv):
 }
 
 /**
- * Tells whether NO_PROXY lists a target: `*`, or hosts with or without a port. A host stands for its subdomains too.
+ * Tells whether NO_PROXY lists a target: `*`, hosts with or without a port, and ranges of addresses (`10.0.0.0/8`),
+ * separated by commas or blanks. A host stands for its subdomains too.
  */
-function isExcepted({ host, port }: DialTarget, noProxy: string): boolean {
-  return noProxy.split(',').some((element) => {
-    let entry = element.trim().toLowerCase();
+function isExcepted(target: DialTarget, noProxy: string): boolean {
+  const { port } = target;
+  const host = withoutDot(target.host.toLowerCase());
+  return noProxy.split(/[\s,]/).some((element) => {
+    let entry = element.toLowerCase();
     if (entry === '*') return true;
+    if (entry.includes('/')) return isInRange(host, entry);
     const colon = entry.lastIndexOf(':');
     const isBareIPv6 = entry.indexOf(':') !== colon && !entry.includes(']');
     if (colon > entry.lastIndexOf(']') && !isBareIPv6) {
@@ -93,8 +98,26 @@ function isExcepted({ host, port }: DialTarget, noProxy: string): boolean {
     if (entry.startsWith('[') && entry.endsWith(']')) entry = entry.slice(1, -1);
     if (entry.startsWith('*')) entry = entry.slice(1);
     if (entry.startsWith('.')) entry = entry.slice(1);
+    entry = withoutDot(entry);
     return entry !== '' && (host === entry || host.endsWith(`.${entry}`));
   });
+}
+
+/** Tells whether an address lies in a range. A range that cannot be read holds no address. */
+function isInRange(host: string, range: string): boolean {
+  const family = isIP(host);
+  const [network = '', prefix = ''] = range.split('/');
+  if (family === 0 || isIP(network) !== family || !/^\d{1,3}$/.test(prefix)) return false;
+  if (Number(prefix) > (family === 4 ? 32 : 128)) return false;
+  const type = family === 4 ? 'ipv4' : 'ipv6';
+  const ranges = new BlockList();
+  ranges.addSubnet(network, Number(prefix), type);
+  return ranges.check(host, type);
+}
+
+/** The name of a host may end with a dot, which makes it absolute. */
+function withoutDot(host: string): string {
+  return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
 function invalid(problem: string): FourDError {

@@ -1,3 +1,4 @@
+import { toServerName } from './server-name.ts';
 import { setImmediate } from '../base/clock.ts';
 import { lookup } from 'node:dns';
 import { request as httpRequest } from 'node:http';
@@ -67,7 +68,7 @@ export function openTunnel(
       ? connectTls({
           host: proxy.host,
           port: proxy.port,
-          servername: isIP(proxy.host) === 0 ? proxy.host : '',
+          servername: toServerName(proxy.host),
           ALPNProtocols: ['http/1.1'],
           ...(ca !== undefined && { ca }),
         })

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { EndPhase, FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from './dial.ts';
 import { timers } from '../base/timers.ts';
 import { isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
@@ -124,7 +125,7 @@ function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions
  *   than http, https, ws or wss
  */
 export function readRedirect(error: FourDError, fromUrl: string): Redirect | undefined {
-  const location = error.httpHeaders?.location;
+  const location = readLocation(error.httpHeaders?.location);
   if (error.code !== 'ERR_HANDSHAKE_REFUSED' || !REDIRECTS.has(error.httpStatus ?? 0)) return undefined;
   if (typeof location !== 'string' || !URL.canParse(location, fromUrl)) return undefined;
   const from = new URL(fromUrl);
@@ -137,4 +138,9 @@ export function readRedirect(error: FourDError, fromUrl: string): Redirect | und
   url.password = '';
   url.hash = '';
   return { url: url.href, isSameOrigin: url.protocol === from.protocol && url.host === from.host };
+}
+
+/** Servers send characters beyond ASCII as UTF-8, which Node gives as Latin-1. */
+function readLocation(value: unknown): string | undefined {
+  return typeof value === 'string' ? decodeHeaderValue(value) : undefined;
 }
