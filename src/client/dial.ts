@@ -172,7 +172,8 @@ export class Dial implements Deadline {
   }
 
   #onUpgrade(response: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (this.#isOver) return;
+    // The first final answer counts. Node 20 reports a 101 behind another answer all the same.
+    if (this.#isOver || this.#refusal !== undefined) return;
     const result = checkUpgradeResponse(response.headers, this.#key, this.#options.offer);
     if ('violation' in result) {
       this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${result.violation}`);
@@ -200,6 +201,8 @@ export class Dial implements Deadline {
   }
 
   #onError(error: NodeJS.ErrnoException): void {
+    // 'close' of the refusal follows, when the part of its body that has arrived was read.
+    if (this.#refusal !== undefined) return;
     if (error.code?.startsWith('HPE_') === true) {
       // The error of Node's parser holds the bytes of the peer, so it does not become the cause.
       this.#fail(
@@ -227,7 +230,7 @@ export class Dial implements Deadline {
     });
   }
 
-  /** Reports a failure. When the failure cuts off the body of a refusal, the refusal is reported instead. */
+  /** Reports a failure. When a timeout cuts off the body of a refusal, the refusal is reported instead. */
   #fail(
     code: 'ERR_CONNECT_FAILED' | 'ERR_HANDSHAKE_TIMEOUT' | 'ERR_HANDSHAKE_INVALID',
     message: string,
