@@ -10,6 +10,7 @@ import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { currentContext } from '../workers/worker.ts';
+import { forgetAbort, onAbort } from './abort-signals.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
 import type { DialListener } from './dial.ts';
@@ -91,7 +92,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#signal = signal;
     if (signal !== undefined) {
       this.#onAbort = () => this.#abort();
-      signal.addEventListener('abort', this.#onAbort);
+      onAbort(signal, this.#onAbort);
     }
     this.#reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
     this.session = new ClientSession(this, handler ?? {}, { dataType, worker, limits }, this.#reconnector);
@@ -176,7 +177,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   #forgetSignal(): void {
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#signal !== undefined && this.#onAbort !== undefined) forgetAbort(this.#signal, this.#onAbort);
   }
 
   #end(code: number, reason: string, cause: EndCause): void {

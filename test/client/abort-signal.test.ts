@@ -84,4 +84,21 @@ describe('aborting the signal', () => {
     await turns();
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
   });
+
+  test('ends all clients with the signal in the order of their creation, through one listener', async () => {
+    const server = await startRawServer();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const ended: number[] = [];
+    const handlers = [0, 1, 2].map((i) => new RecordingHandler({ onTerminate: () => void ended.push(i) }));
+    const clients = handlers.map((handler) => new WebSocket(server.url, handler, { signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    clients[1]!.terminate();
+    await handlers[1]!.terminated;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    controller.abort();
+    await Promise.all(handlers.map(({ terminated }) => terminated));
+    expect(ended).toEqual([1, 0, 2]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
 });
