@@ -1,7 +1,7 @@
 import { toServerName } from './server-name.ts';
 import { setImmediate } from '../base/clock.ts';
 import { lookup } from 'node:dns';
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError, type ErrorDetails } from '../errors.ts';
@@ -27,6 +27,9 @@ export interface TunnelListener {
   onTunnel(socket: Socket): void;
   onTunnelFailed(error: FourDError): void;
 }
+
+/** The one 1xx status that is a final answer (RFC 9110 section 15.2.2). */
+const SWITCHING_PROTOCOLS = 101;
 
 const SOCKS_VERSION = 5;
 /** Authentication methods of RFC 1928 section 3. */
@@ -84,24 +87,39 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const { credentials } = proxy;
   const basic = credentials && Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
+  const headers = { Host: authority, ...(basic !== undefined && { 'Proxy-Authorization': `Basic ${basic}` }) };
+  awaitTunnel(socket, authority, headers, listener).end();
+}
+
+/**
+ * Awaits the final answer to a CONNECT request on a socket.
+ *
+ * @returns the request; until its `end()` nothing is written to the socket
+ */
+function awaitTunnel(
+  socket: Socket,
+  authority: string,
+  headers: OutgoingHttpHeaders,
+  listener: TunnelListener,
+): ClientRequest {
   const request = httpRequest({
     method: 'CONNECT',
     path: authority,
     setHost: false,
-    headers: { Host: authority, ...(basic !== undefined && { 'Proxy-Authorization': `Basic ${basic}` }) },
+    headers,
     createConnection: () => socket,
   });
   request.on('connect', (response, _socket, head: Buffer) => {
-    const { statusCode: httpStatus = 0, statusMessage = '', headers } = response;
-    if (httpStatus < 200 || httpStatus > 299) {
-      const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
-      const message = httpStatus === 407 ? `${status}${hintForStatus(httpStatus)}` : status;
-      const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
-      listener.onTunnelFailed(proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders }));
-      return;
-    }
-    // The client sends the first bytes in HTTP and in TLS, so earlier bytes are not from the target.
-    if (head.length > 0) {
+    const { statusCode: httpStatus = 0 } = response;
+    if (httpStatus < 200 && httpStatus !== SWITCHING_PROTOCOLS) {
+      // Node takes any answer to CONNECT for the final one. Behind a 1xx answer (RFC 9110 section 15.2) another request,
+      // which is never sent, reads the next one.
+      socket.unshift(head);
+      awaitTunnel(socket, authority, headers, listener);
+    } else if (httpStatus < 200 || httpStatus > 299) {
+      listener.onTunnelFailed(toRefusalError(response));
+    } else if (head.length > 0) {
+      // The client sends the first bytes in HTTP and in TLS, so earlier bytes are not from the target.
       listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', 'proxy failed: it sent bytes before the client did'));
     } else listener.onTunnel(socket);
   });
@@ -115,7 +133,15 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
     );
   });
   request.on('response', () => request.destroy(new Error('it does not support CONNECT')));
-  request.end();
+  return request;
+}
+
+/** Builds the error for an answer to CONNECT that opens no tunnel. */
+function toRefusalError({ statusCode: httpStatus = 0, statusMessage = '', headers }: IncomingMessage): FourDError {
+  const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
+  const message = httpStatus === 407 ? `${status}${hintForStatus(httpStatus)}` : status;
+  const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
+  return proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders });
 }
 
 /**

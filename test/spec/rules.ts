@@ -686,4 +686,10 @@ export const rules: readonly Rule[] = [
     statement:
       'What real peers send is read kindly: empty elements of Sec-WebSocket-Protocol and -Extensions, an Origin with a trailing slash or with ws: or wss:, an answer without the server_no_context_takeover that was offered, a byte order mark in front of JSON; the client offers a plain permessage-deflate behind its preferred form.',
   },
+  {
+    id: '205',
+    area: 'Client: connecting',
+    statement:
+      'A hundred clients on one AbortSignal raise no warning; 1xx answers before the 200 of CONNECT are skipped.',
+  },
 ];
