@@ -111,7 +111,7 @@ export const errorTable = {
     closeCode: 1008,
     cause: 'limit',
     meaning:
-      'A message or frame was not finished within incompleteMessageTimeoutMs. Raise the limit if your peers need it.',
+      'The peer did not finish a message or frame within incompleteMessageTimeoutMs, nor send 16 KiB more of it. Raise the limit if your peers need it.',
   },
   ERR_TOO_MANY_CONTROL_FRAMES: {
     errCode: 1008,
@@ -165,7 +165,7 @@ export const errorTable = {
     closeCode: 1013,
     cause: 'limit',
     meaning:
-      'The unfinished messages of all connections took more than maxIncompleteBytes, and the message of this connection was the oldest. See setGlobalLimits.',
+      'The unfinished messages of all connections took more than maxIncompleteBytes, and the message of this connection had stood still for longest, or was the youngest of messages that all came along. See setGlobalLimits.',
   },
   ERR_HEARTBEAT: {
     errCode: 1006,

@@ -24,6 +24,7 @@ const SINK = {
   onPong: ignore,
   onClose: ignore,
   onCompressed: ignore,
+  partialMessageStaleMs: 0,
   onInflating: ignore,
   onFail: ignore,
 };

@@ -126,7 +126,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#monitor.onResume();
     if (head === undefined) {
       this.#protocol.resume();
-      this.#monitor.onBytes(this.#protocol.partialMessageId);
+      this.#noteBytes();
     } else if (head.length > 0) this.onBytes(head);
     this.#resumeTransport();
   }
@@ -246,6 +246,10 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#discard();
   }
 
+  get partialMessageStaleMs(): number {
+    return this.#monitor.staleMs(this.#protocol.partialMessageId);
+  }
+
   // TransportListener
 
   onBytes(chunk: Buffer): void {
@@ -253,7 +257,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit could destroy
     // the transport before the close frame has reached the peer.
     if (this.#closing !== undefined || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
-    this.#monitor.onBytes(this.#protocol.partialMessageId);
+    this.#noteBytes();
   }
 
   onWritable(): void {
@@ -344,6 +348,10 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
       const message = `connection lost: the peer did not answer the close frame within ${closing.shortestTimeoutMs} ms`;
       this.#lose('ERR_CLOSE_TIMEOUT', message, 'timeout');
     }
+  }
+
+  #noteBytes(): void {
+    this.#monitor.onBytes(this.#protocol.partialMessageId, this.#protocol.partialMessageBytes);
   }
 
   #beginClosing(): ClosingState {

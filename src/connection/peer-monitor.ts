@@ -1,12 +1,13 @@
 import { setImmediate } from '../base/clock.ts';
 import { type ComponentSignature, FourDError, type ErrorCode } from '../errors.ts';
 import { heartbeatDueMs, type HeartbeatLimits, heartbeatStep } from './heartbeat.ts';
+import { PartialMessage, STEP_BYTES } from './partial-message.ts';
 import { RateLimit } from './rate-limit.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
 /** Limits in time for a peer. Infinity sets no limit. */
 export interface PeerLimits extends HeartbeatLimits {
-  /** Longest time from the first byte of a message, or of a frame, to its last. */
+  /** Longest time for each 16 KiB of a message, and for what is left of it or of a frame. */
   readonly incompleteMessageTimeoutMs: number;
   readonly maxControlFramesPerSecond: number;
   readonly maxMessagesPerSecond: number;
@@ -46,10 +47,8 @@ export class PeerMonitor implements Deadline {
   #ticket: number | undefined;
   /** The time of the deadline, undefined for none: V8 stores Infinity as an extra object. */
   #deadlineMs: number | undefined;
-  /** The message that has come in part only, 0 for none. */
-  #partialMessageId = 0;
-  /** When that message must be complete. */
-  #messageDueMs: number | undefined;
+  /** The message that has come in part only. */
+  #partialMessage: PartialMessage | undefined;
   /** When reading paused last. A connection begins paused. */
   #pausedMs: number;
   /** `timers.stalledMs` when a rate was last checked. */
@@ -71,10 +70,30 @@ export class PeerMonitor implements Deadline {
    * Notes that bytes have arrived and were read.
    *
    * @param partialMessageId - the message that has come in part only, 0 for none
+   * @param partialMessageBytes - how many bytes of it have come
    */
-  onBytes(partialMessageId: number): void {
+  onBytes(partialMessageId: number, partialMessageBytes: number): void {
     this.#noteActivity(timers.tickMs);
-    if (partialMessageId !== this.#partialMessageId) this.#startMessageTimeout(partialMessageId);
+    if (partialMessageId === 0) this.#partialMessage = undefined;
+    else if (this.#partialMessage?.id === partialMessageId) {
+      this.#partialMessage.grow(partialMessageBytes, timers.nowMs);
+    } else {
+      const { incompleteMessageTimeoutMs } = this.#limits;
+      const { nowMs } = timers;
+      this.#partialMessage = new PartialMessage(
+        partialMessageId,
+        partialMessageBytes,
+        nowMs,
+        incompleteMessageTimeoutMs,
+      );
+      this.#arm();
+    }
+  }
+
+  /** Returns {@link PartialMessage.staleMs} of a message; 0 when its first bytes are just being read. */
+  staleMs(partialMessageId: number): number {
+    if (this.#partialMessage?.id !== partialMessageId) return 0;
+    return this.#partialMessage.staleMs(this.#connection.isReading ? timers.nowMs : this.#pausedMs);
   }
 
   /** Notes that reading pauses. */
@@ -85,8 +104,11 @@ export class PeerMonitor implements Deadline {
   /** Notes that reading begins, or goes on. */
   onResume(): void {
     this.#noteActivity(timers.tickMs);
-    if (this.#partialMessageId !== 0) this.#startMessageTimeout(this.#partialMessageId);
-    this.#creditTime(timers.nowMs - this.#pausedMs);
+    const { nowMs } = timers;
+    const pauseMs = nowMs - this.#pausedMs;
+    this.#partialMessage?.leaveOut(pauseMs);
+    this.#partialMessage?.restart(nowMs);
+    this.#creditTime(pauseMs);
   }
 
   /** Counts bytes. Returns false after too many, when {@link MonitoredPeer.onLimitExceeded} has been called. */
@@ -136,7 +158,9 @@ export class PeerMonitor implements Deadline {
     const nowMs = timers.nowMs;
     if (this.#controlFrameRate?.isUnused(nowMs) === true) this.#controlFrameRate = undefined;
     const { isReading } = this.#connection;
-    if (nowMs >= (this.#messageDueMs ?? Infinity)) this.#onMessageDue(nowMs, isReading);
+    if (this.#partialMessage !== undefined && nowMs >= this.#partialMessage.dueMs) {
+      this.#onMessageDue(this.#partialMessage, nowMs, isReading);
+    }
     switch (heartbeatStep(this.#limits, this.#lastReceivedMs, this.#pingedMs, nowMs, isReading)) {
       case 'ping':
         this.#pingedMs = nowMs;
@@ -154,13 +178,17 @@ export class PeerMonitor implements Deadline {
     this.#arm();
   }
 
-  #onMessageDue(nowMs: number, isReading: boolean): void {
+  #onMessageDue(message: PartialMessage, nowMs: number, isReading: boolean): void {
+    if (!isReading) {
+      message.restart(nowMs);
+      return;
+    }
     const { incompleteMessageTimeoutMs } = this.#limits;
-    this.#messageDueMs = isReading ? undefined : nowMs + incompleteMessageTimeoutMs;
-    if (!isReading) return;
+    this.#partialMessage = undefined;
     this.#reportExceeded(
       'ERR_INCOMPLETE_MESSAGE',
-      `the peer did not finish a message within ${incompleteMessageTimeoutMs} ms (incompleteMessageTimeoutMs)`,
+      `the peer did not finish a message within ${incompleteMessageTimeoutMs} ms (incompleteMessageTimeoutMs), nor ` +
+        `send ${STEP_BYTES} more bytes of it`,
       incompleteMessageTimeoutMs,
       incompleteMessageTimeoutMs,
     );
@@ -177,19 +205,13 @@ export class PeerMonitor implements Deadline {
     );
   }
 
-  #startMessageTimeout(partialMessageId: number): void {
-    this.#partialMessageId = partialMessageId;
-    this.#messageDueMs = partialMessageId === 0 ? undefined : timers.nowMs + this.#limits.incompleteMessageTimeoutMs;
-    this.#arm();
-  }
-
   /** Sets the deadline to the time that is due first, unless an earlier deadline is set. */
   #arm(): void {
     const heartbeatMs = heartbeatDueMs(this.#limits, this.#lastReceivedMs, this.#pingedMs);
     // Bytes that answer a ping set no deadline. This deadline must therefore not be later than the next ping, which is
     // due before the end of pongTimeoutMs where pingIntervalMs is shorter.
     const nextPingMs = this.#pingedMs === undefined ? Infinity : timers.nowMs + this.#limits.pingIntervalMs;
-    const dueMs = Math.min(heartbeatMs, nextPingMs, this.#messageDueMs ?? Infinity);
+    const dueMs = Math.min(heartbeatMs, nextPingMs, this.#partialMessage?.dueMs ?? Infinity);
     if (dueMs >= (this.#deadlineMs ?? Infinity) || this.#isStopped) return;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#ticket = timers.schedule(this, Math.max(0, dueMs - timers.nowMs));

@@ -22,6 +22,8 @@ export interface MessageLimits {
 
 /** Receives the events of a {@link MessageAssembler}. */
 export interface MessageListener {
+  /** How long the unfinished message has stood still: see {@link PartialMessageHolder.staleMs}. */
+  readonly staleMs: number;
   /** A whole message: text as a string (as bytes when `decodesText` is false), binary data as a copy of the bytes. */
   onAssembledMessage(data: string | Buffer, isText: boolean): void;
   /** The message breaks a rule or a limit. The assembler must not be called again. */
@@ -66,6 +68,15 @@ export class MessageAssembler implements PartialMessageHolder {
   /** True after the first frame of a message has begun and before the last one has ended. */
   get isIncomplete(): boolean {
     return this.#opcode !== 0;
+  }
+
+  /** Bytes of the unfinished message that are stored. */
+  get storedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  get staleMs(): number {
+    return this.#listener.staleMs;
   }
 
   /** Takes the header of a data frame. Returns false when the message is refused. */

@@ -1,7 +1,12 @@
+/** Unfinished messages that are looked at, the oldest first, to find the one that is refused: bounds the cost. */
+const MAX_COMPARED = 1024;
+
 /** The owner of the memory of an unfinished message. */
 export interface PartialMessageHolder {
+  /** How long the message has stood still, in milliseconds; 0 while it comes along. */
+  readonly staleMs: number;
   /**
-   * The budget is exceeded and this message is the oldest unfinished one: the holder must free its memory.
+   * The budget is exceeded and this message is the one that is refused: the holder must free its memory.
    *
    * @param limitBytes - the budget
    * @param observedBytes - the memory of all unfinished messages before this one was removed
@@ -27,8 +32,9 @@ export class PartialMessageMemory {
  * Limits the memory for unfinished messages of all connections together: thousands of peers that each stay below their
  * own limit could otherwise exhaust the memory of the process.
  *
- * @remarks When the budget is exceeded, the oldest unfinished message is refused, because an attacker keeps messages
- * unfinished for longer than an honest peer. The entries are a linked list, because a `Map`, which rehashes all the
+ * @remarks When the budget is exceeded, the message that has stood still for longest is refused, however old others are:
+ * an honest upload over a slow line is old, and comes along. When all come along, the youngest is refused, so that a
+ * burst of new messages displaces none that was there before. The entries are a linked list, because a `Map`, which rehashes all the
  * time as entries come and go, took 2 to 4 µs for each message of 64 KiB.
  */
 export class PartialMessageBudget {
@@ -48,7 +54,7 @@ export class PartialMessageBudget {
 
   /**
    * Sets the memory of a message to `bytes`, and adds the message when it is new. When the budget is then exceeded,
-   * calls {@link PartialMessageHolder.onBudgetExceeded} of the oldest messages, which may include this one.
+   * calls {@link PartialMessageHolder.onBudgetExceeded} of as many messages as necessary, which may include this one.
    *
    * @returns false when this message itself was removed
    */
@@ -57,10 +63,10 @@ export class PartialMessageBudget {
     this.#heldBytes += bytes - memory.heldBytes;
     memory.heldBytes = bytes;
     while (this.#heldBytes > this.limitBytes) {
-      const oldest = this.#oldest as PartialMessageMemory;
+      const refused = this.#leastDeserving;
       const observedBytes = this.#heldBytes;
-      this.remove(oldest);
-      oldest.holder.onBudgetExceeded(this.limitBytes, observedBytes);
+      this.remove(refused);
+      refused.holder.onBudgetExceeded(this.limitBytes, observedBytes);
     }
     return memory.isListed;
   }
@@ -78,6 +84,22 @@ export class PartialMessageBudget {
     else younger.older = older;
     memory.older = undefined;
     memory.younger = undefined;
+  }
+
+  /** The message that has stood still for longest, else the youngest. Only while there are messages. */
+  get #leastDeserving(): PartialMessageMemory {
+    let found = this.#youngest as PartialMessageMemory;
+    let longestMs = 0;
+    let memory = this.#oldest;
+    for (let i = 0; i < MAX_COMPARED && memory !== undefined; i++) {
+      const { staleMs } = memory.holder;
+      if (staleMs > longestMs) {
+        found = memory;
+        longestMs = staleMs;
+      }
+      memory = memory.younger;
+    }
+    return found;
   }
 
   #add(memory: PartialMessageMemory): void {

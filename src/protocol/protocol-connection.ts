@@ -90,6 +90,11 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     return isPartial ? this.#ordinal : 0;
   }
 
+  /** Payload bytes of the incomplete message that are stored. */
+  get partialMessageBytes(): number {
+    return this.#assembler?.storedBytes ?? 0;
+  }
+
   /** Payload bytes of the message that is being compressed and of all messages behind it. */
   get waitingBytes(): number {
     return this.#deflateQueue?.waitingBytes ?? 0;
@@ -275,6 +280,10 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void {
     const componentSignature: ComponentSignature = this.#isClient ? 'HTCL' : 'HTTP';
     this.fail(new FourDError(code, message, { ...details, componentSignature, side: 'remote' }));
+  }
+
+  get staleMs(): number {
+    return this.#sink.partialMessageStaleMs;
   }
 
   onInflating(): void {

@@ -6,6 +6,11 @@ import type { FourDError } from '../errors.ts';
  */
 export interface ProtocolSink {
   /**
+   * How long the stored bytes of the incomplete message have been here on average, in milliseconds, when the message
+   * stands still; 0 while it comes along. Read only when the budget of all connections is exceeded.
+   */
+  readonly partialMessageStaleMs: number;
+  /**
    * A whole message arrived.
    *
    * @param data - a string for text (checked UTF-8 bytes when `decodesText` is false), a copy of the bytes for binary

@@ -67,9 +67,9 @@ export interface CommonOptions {
    */
   readonly maxControlFramesPerSecond?: number | undefined;
   /**
-   * How long in milliseconds a message or a frame may stay unfinished; then the connection ends with 1008. Default 30
-   * 000. Stops peers that hold memory with messages that they begin and never finish. Raise the limit where peers send
-   * large messages over slow lines.
+   * How long in milliseconds a peer may take for 16 KiB of a message, or for the rest of a message or frame; then the
+   * connection ends with 1008. Default 30 000. The time begins anew with every 16 KiB, so that a slow but steady upload
+   * arrives. Stops peers that hold memory with messages that they begin and never finish.
    */
   readonly incompleteMessageTimeoutMs?: number | undefined;
   /**

@@ -7,8 +7,9 @@ import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-check
 export interface GlobalLimits {
   /**
    * Most bytes of memory that the unfinished messages of all connections may take together. Default 268 435 456;
-   * Infinity sets no limit. When they take more, the connection whose message has been unfinished for longest ends with
-   * 1013. Stops thousands of peers that each hold a little less than `maxMessageBytes`.
+   * Infinity sets no limit. When they take more, the connection whose message has stood still for longest ends with 1013,
+   * or that of the youngest message when none stands still. Stops thousands of peers that each hold a little less than
+   * `maxMessageBytes`.
    */
   readonly maxIncompleteBytes?: number | undefined;
 }

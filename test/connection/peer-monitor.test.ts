@@ -102,14 +102,14 @@ describe('the heartbeat', () => {
     const schedule = vi.spyOn(timers, 'schedule');
     for (let i = 0; i < 1000; i++) {
       await pass(100);
-      monitor.onBytes(0);
+      monitor.onBytes(0, 0);
     }
     expect(peer.calls).toEqual([]);
     // In 100 seconds the monitor checks once in 25 seconds.
     expect(schedule.mock.calls.length).toBeLessThanOrEqual(4);
     await pass(25_100);
     expect(peer.calls).toEqual(['ping']);
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
     await pass(20_000);
     expect(peer.calls).toEqual(['ping']);
     await pass(5100);
@@ -147,7 +147,7 @@ describe('the heartbeat', () => {
     await pass(25_100);
     vi.advanceTimersByTime(20_100);
     // Deadlines pass in the timers phase of the event loop; Node reads the sockets after that phase.
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
     await turns(2);
     expect(peer.calls).toEqual(['ping']);
   });
@@ -182,7 +182,7 @@ describe('the heartbeat', () => {
     const { monitor, peer } = startMonitor();
     vi.advanceTimersByTime(25_100);
     monitor.stop();
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
     await turns(2);
     expect(peer.calls).toEqual([]);
     expect(timers.pendingTicks).toBe(0);
@@ -195,10 +195,10 @@ describe('an unfinished message', () => {
     async (pingIntervalMs) => {
       const { monitor, peer } = startMonitor({ pingIntervalMs });
       await pass(1000);
-      monitor.onBytes(7);
+      monitor.onBytes(7, 0);
       for (let i = 0; i < 29; i++) {
         await pass(1000);
-        monitor.onBytes(7);
+        monitor.onBytes(7, 0);
       }
       await pass(900);
       expect(peer.calls).toEqual([]);
@@ -212,22 +212,22 @@ describe('an unfinished message', () => {
 
   test('that ends in time leaves no deadline, and the next message has its own', async () => {
     const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity });
-    monitor.onBytes(7);
+    monitor.onBytes(7, 0);
     await pass(20_000);
-    monitor.onBytes(8);
+    monitor.onBytes(8, 0);
     await pass(20_000);
     expect(peer.calls).toEqual([]);
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
     await pass(100_000);
     expect(peer.calls).toEqual([]);
-    monitor.onBytes(9);
+    monitor.onBytes(9, 0);
     await pass(30_100);
     expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
   });
 
   test('has the full time again after a pause', async () => {
     const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity });
-    monitor.onBytes(7);
+    monitor.onBytes(7, 0);
     await pass(29_000);
     peer.isReading = false;
     monitor.onPause();
@@ -240,12 +240,79 @@ describe('an unfinished message', () => {
     expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
   });
 
+  test('has the full time again with every 16 KiB, and not with less', async () => {
+    const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity });
+    monitor.onBytes(7, 100);
+    for (let bytes = 100; bytes < 200_000; bytes += 16_384) {
+      await pass(29_000);
+      monitor.onBytes(7, bytes + 16_384);
+    }
+    expect(peer.calls).toEqual([]);
+    await pass(29_000);
+    monitor.onBytes(7, 200_000 + 16_000);
+    await pass(1100);
+    expect(peer.calls).toEqual(['ERR_INCOMPLETE_MESSAGE']);
+  });
+
   test('has no deadline when incompleteMessageTimeoutMs is Infinity', async () => {
     const { monitor, peer } = startMonitor({ pingIntervalMs: Infinity, incompleteMessageTimeoutMs: Infinity });
-    monitor.onBytes(7);
+    monitor.onBytes(7, 0);
     await pass(1_000_000);
     expect(peer.calls).toEqual([]);
     expect(timers.pendingTicks).toBe(0);
+  });
+});
+
+describe('a message that stands still', () => {
+  test('is one whose bytes came in the first quarter of its age, on average', async () => {
+    const { monitor } = startMonitor();
+    monitor.onBytes(7, 1000);
+    expect(monitor.staleMs(7)).toBe(0);
+    await pass(1000);
+    // All bytes came at once.
+    expect(monitor.staleMs(7)).toBe(1000);
+    // As many bytes a second later: on average they came after half of that second.
+    monitor.onBytes(7, 2000);
+    expect(monitor.staleMs(7)).toBe(0);
+    await pass(1000);
+    expect(monitor.staleMs(7)).toBe(0);
+    await pass(500);
+    expect(monitor.staleMs(7)).toBe(2000);
+    // A byte now and then is no progress.
+    monitor.onBytes(7, 2001);
+    expect(monitor.staleMs(7)).toBeGreaterThan(1990);
+  });
+
+  test('is no message that comes steadily, however slowly', async () => {
+    const { monitor } = startMonitor();
+    for (let bytes = 1000; bytes < 60_000; bytes += 1000) {
+      monitor.onBytes(7, bytes);
+      await pass(100);
+      if (bytes > 2000) expect(monitor.staleMs(7)).toBe(0);
+    }
+  });
+
+  test('is no other message, none that is just beginning, and none of a frame header alone', async () => {
+    const { monitor } = startMonitor();
+    expect(monitor.staleMs(7)).toBe(0);
+    monitor.onBytes(7, 0);
+    await pass(1000);
+    expect([monitor.staleMs(7), monitor.staleMs(8)]).toEqual([1000, 0]);
+    monitor.onBytes(0, 0);
+    expect(monitor.staleMs(7)).toBe(0);
+  });
+
+  test('does not grow older while nothing is read', async () => {
+    const { monitor, peer } = startMonitor();
+    monitor.onBytes(7, 1000);
+    await pass(1000);
+    peer.isReading = false;
+    monitor.onPause();
+    await pass(10_000);
+    expect(monitor.staleMs(7)).toBe(1000);
+    peer.isReading = true;
+    monitor.onResume();
+    expect(monitor.staleMs(7)).toBe(1000);
   });
 });
 
@@ -271,7 +338,7 @@ describe('rates', () => {
     const { monitor } = startMonitor();
     monitor.countControlFrame();
     await pass(25_100);
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
     for (let i = 0; i < 60; i++) monitor.countControlFrame();
     const [first, second, ...others] = take.mock.contexts;
     expect(second).not.toBe(first);

@@ -6,6 +6,7 @@ import type { ProtocolSink } from '../../src/protocol/sink.ts';
  * `close 1000 "bye"`, `close 1005`, `fail ERR_INVALID_UTF8 1007`.
  */
 export class RecordingSink implements ProtocolSink {
+  partialMessageStaleMs = 0;
   readonly events: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly errors: FourDError[] = [];

@@ -547,7 +547,8 @@ const OPEN: readonly OpenRow[] = [
       cause: 'limit',
       code: 1008,
       error: 'ERR_INCOMPLETE_MESSAGE',
-      message: 'the peer did not finish a message within 2000 ms (incompleteMessageTimeoutMs)',
+      message:
+        'the peer did not finish a message within 2000 ms (incompleteMessageTimeoutMs), nor send 16384 more bytes of it',
     },
     { incompleteMessageTimeoutMs: 2000 },
     async ({ send, clock }) => {

@@ -8,6 +8,7 @@ import { heldBytes } from '../helpers/memory.ts';
 
 /** Records calls as texts: `text Hello`, `bytes 0102`, `violation ERR_…: message`, `inflating`, `inflated`. */
 class RecordingListener implements MessageListener {
+  staleMs = 0;
   readonly calls: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly details: (ErrorDetails | undefined)[] = [];
@@ -414,7 +415,7 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     expect(partialMessageBudget.heldBytes).toBe(before);
   });
 
-  test('are refused when all together exceed the budget, the oldest first', () => {
+  test('are refused when all together exceed the budget, the one that has stood still for longest first', () => {
     const { limitBytes } = partialMessageBudget;
     onTestFinished(() => {
       partialMessageBudget.limitBytes = limitBytes;
@@ -426,12 +427,13 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     const [one, two] = [setUp(), setUp()];
     one.feed('02 61');
     expect(one.listener.calls).toEqual([]);
+    one.listener.staleMs = 1;
     two.feed('02 61');
     expect(one.listener.calls).toEqual([
       expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: too many bytes in unfinished messages: /),
     ]);
     expect(one.listener.details[0]!.observed! - one.listener.details[0]!.limit!).toBe(212);
-    // The message that asks for more memory is refused when it is the oldest itself.
+    // The message that asks for more memory is refused when no other one is left.
     two.assembler.begin(0x80, 1000);
     two.assembler.take(Buffer.alloc(1000), 0, 1000, true, true);
     expect(two.listener.calls).toEqual([expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: /)]);

@@ -35,7 +35,7 @@ test.each([60_000, Infinity])('a peer that answers is pinged in each interval: p
       await turns(2);
     }
     expect(pings).toBe(expected);
-    monitor.onBytes(0);
+    monitor.onBytes(0, 0);
   }
   monitor.stop();
 });

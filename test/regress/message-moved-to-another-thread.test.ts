@@ -13,6 +13,7 @@ test.each([100, 512, 1000, 4096, 5000])(
       const listener = {
         onAssembledMessage: (data: string | Buffer) => received.push(data as Buffer),
         onMessageViolation: () => {},
+        staleMs: 0,
         onInflating: () => {},
         onInflated: () => {},
       };

@@ -657,6 +657,12 @@ export const rules: readonly Rule[] = [
       'Timers and clocks are bound when the library is loaded: fake timers installed later neither stop it nor see its timer, and it loads where no global setImmediate exists.',
   },
   {
+    id: '191',
+    area: 'Order, time and context',
+    statement:
+      'incompleteMessageTimeoutMs begins anew with every 16 KiB of the message: a slow but steady upload arrives.',
+  },
+  {
     id: '192',
     area: 'Requests and paths',
     statement:

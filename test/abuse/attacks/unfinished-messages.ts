@@ -11,7 +11,7 @@ export const unfinishedMessages: Attack = {
     bytes: CONNECTION_BYTES + READ_BUFFER_BYTES + Math.ceil(maxIncompleteBytes / peers),
     formula: 'connection + read buffer + its share of maxIncompleteBytes',
   }),
-  // The server first ends the peer with the oldest unfinished message; the others end at their timeout.
+  // The server refuses what does not fit into the budget; the others end at their timeout.
   endings: ['1013', '1008'],
   patienceMs: 10_000,
   async run(crowd) {
