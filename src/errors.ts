@@ -160,6 +160,13 @@ export const errorTable = {
     meaning:
       'The peer reads too slowly: more than maxBufferedBytes wait to be sent. Await drained() when send() returns "queued".',
   },
+  ERR_BUFFER_BUDGET: {
+    errCode: 1013,
+    closeCode: 1013,
+    cause: 'limit',
+    meaning:
+      'More bytes wait to be sent on all connections together than maxBufferedBytes of setGlobalLimits, and most of them on this connection, which was cut off. Await drained() when send() returns "queued".',
+  },
   ERR_INCOMPLETE_BUDGET: {
     errCode: 1013,
     closeCode: 1013,

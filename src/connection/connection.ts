@@ -10,6 +10,7 @@ import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { ClosingState, type Ending, type ClosingListener } from './closing-state.ts';
 import { SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
+import { unsentBudget, type UnsentHolder } from './unsent-budget.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor.ts';
 import { WriteBatch, type WriteBatchListener } from './write-batch.ts';
 
@@ -63,7 +64,9 @@ export interface ConnectionListener {
  *
  * @remarks Only this file knows both the transport and the protocol.
  */
-export class Connection implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer, WriteBatchListener {
+export class Connection
+  implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer, WriteBatchListener, UnsentHolder
+{
   readonly #transport: Transport;
   #listener!: ConnectionListener;
   readonly #options: ConnectionOptions;
@@ -153,7 +156,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#write(data, compress);
     // The message may have filled the batch, and the memory of an earlier message may be gone.
     if (this.#protocol.isClosing) return 'dropped';
-    return this.#protocol.waitingBytes === 0 ? 'sent' : 'queued';
+    return this.#protocol.waitingBytes === 0 ? 'sent' : this.#countQueued();
   }
 
   /**
@@ -285,6 +288,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     this.#monitor.stop();
     this.#batch.close();
     this.#backlog = undefined;
+    unsentBudget.remove(this);
     this.#protocol.abandon();
     this.#listener.onTerminated({
       code: closing.code,
@@ -322,7 +326,27 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     else this.#protocol.fail(error);
   }
 
+  // UnsentHolder
+
+  onUnsentBudgetExceeded(limitBytes: number, observedBytes: number): void {
+    // What waits is dropped, since its memory is needed. A close frame would wait behind it.
+    this.#batch.close();
+    this.fail(
+      new FourDError(
+        'ERR_BUFFER_BUDGET',
+        `too many bytes wait to be sent: ${observedBytes} in this process (setGlobalLimits: maxBufferedBytes ` +
+          `${limitBytes}), and most of them for this peer; await drained() before sending more`,
+        { componentSignature: this.component, side: 'remote', limit: limitBytes, observed: observedBytes },
+      ),
+    );
+    this.#transport.reset();
+  }
+
   // WriteBatchListener
+
+  onBlocked(): void {
+    unsentBudget.update(this, this.bufferedBytes);
+  }
 
   onMessageDetached(hasBegun: boolean): void {
     // No frame can follow a part of one.
@@ -386,7 +410,7 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     }
     if (bufferPolicy !== 'drop-oldest') {
       this.#write(data, compress);
-      return 'queued';
+      return this.#countQueued();
     }
     this.#backlog ??= new SendBacklog();
     const isBytes = Buffer.isBuffer(data);
@@ -395,7 +419,14 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
     const isCopied = isBytes && (this.#options.role === 'client' || bytes < LARGE_PAYLOAD_BYTES);
     const ownData = isCopied ? Buffer.from(data) : data;
     this.#backlog.push({ data: ownData, compress, bytes }, isDroppable);
-    return 'queued';
+    return this.#countQueued();
+  }
+
+  /** Counts a message that has been queued in the budget of all connections, which may end this connection. */
+  #countQueued(): SendStatus {
+    // Writing the message may have ended this connection already.
+    if (!this.#protocol.isClosing) unsentBudget.update(this, this.bufferedBytes);
+    return this.#protocol.isClosing ? 'dropped' : 'queued';
   }
 
   #failBufferFull(waitingBytes: number): void {
@@ -428,7 +459,9 @@ export class Connection implements ProtocolSink, TransportListener, ClosingListe
   }
 
   #reportWritable(): void {
-    if (!this.isBlocked) this.#listener.onWritable();
+    if (this.isBlocked) return;
+    unsentBudget.remove(this);
+    this.#listener.onWritable();
   }
 
   /** Reads on, unless a listener has paused again within an event. */

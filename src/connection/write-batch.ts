@@ -49,6 +49,8 @@ process.on('exit', flushAll);
 
 /** Hears that a batch cannot send what it was given. */
 export interface WriteBatchListener {
+  /** The transport has taken some bytes, and is blocked now. */
+  onBlocked(): void;
   /**
    * The memory of a large message is gone. The batch has dropped the message, and all that was written behind it.
    *
@@ -199,6 +201,7 @@ export class WriteBatch implements FrameOutput {
     if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
     this.#clear();
     if (hasLeft) recycleBuffer(buffer);
+    if (this.#transport.isBlocked) this.#listener.onBlocked();
   }
 
   /** Writes pieces among which are borrowed frames, until the transport is blocked. */
@@ -232,6 +235,7 @@ export class WriteBatch implements FrameOutput {
     }
     if (next === pieces.length) this.#clear();
     else pieces.splice(0, next);
+    if (this.#transport.isBlocked) this.#listener.onBlocked();
   }
 
   #hand(pieces: readonly Buffer[], copies: readonly Buffer[]): void {

@@ -1,5 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
+import { unsentBudget } from '../connection/unsent-budget.ts';
 import { partialMessageBudget } from '../protocol/partial-message-budget.ts';
 import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-checks.ts';
 
@@ -12,10 +13,18 @@ export interface GlobalLimits {
    * `maxMessageBytes`.
    */
   readonly maxIncompleteBytes?: number | undefined;
+  /**
+   * Most bytes that may wait to be sent on all connections together. Default 536 870 912; Infinity sets no limit. When
+   * more wait, the connection on which most of them wait ends with `ERR_BUFFER_BUDGET`, 1013. Stops a hundred peers that
+   * do not read, and each hold a little less than `maxBufferedBytes` of their connection. A message that is sent to many
+   * counts for each of them.
+   */
+  readonly maxBufferedBytes?: number | undefined;
 }
 
 const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
   maxIncompleteBytes: { default: partialMessageBudget.limitBytes, ...COUNT },
+  maxBufferedBytes: { default: unsentBudget.limitBytes, ...COUNT },
 };
 
 /**
@@ -26,7 +35,9 @@ const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
  */
 export function setGlobalLimits(limits: GlobalLimits): void {
   try {
-    partialMessageBudget.limitBytes = checkGlobalLimits(limits).maxIncompleteBytes;
+    const { maxIncompleteBytes, maxBufferedBytes } = checkGlobalLimits(limits);
+    partialMessageBudget.limitBytes = maxIncompleteBytes;
+    unsentBudget.limitBytes = maxBufferedBytes;
   } catch (error) {
     generateError(error as FourDError, undefined);
   }

@@ -621,6 +621,22 @@ const OPEN: readonly OpenRow[] = [
     },
   ],
   [
+    'maxBufferedBytes of setGlobalLimits',
+    {
+      cause: 'limit',
+      code: 1013,
+      error: 'ERR_BUFFER_BUDGET',
+      message: /^too many bytes wait to be sent: \d+ in this process \(setGlobalLimits: maxBufferedBytes 100000\)/,
+    },
+    {},
+    async ({ ws, socket }) => {
+      setGlobalLimits({ maxBufferedBytes: 100_000 });
+      onTestFinished(() => setGlobalLimits({}));
+      socket.pause();
+      for (let i = 0; i < 2000 && ws.send('x'.repeat(100_000)) !== 'dropped'; i++) await turns(1);
+    },
+  ],
+  [
     'a failing onMessage',
     { cause: 'callback', code: 1011, error: 'ERR_CALLBACK_FAILED', message: 'onMessage failed: broken' },
     { additions: failing('onMessage') },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
+import { unsentBudget } from '../../src/connection/unsent-budget.ts';
 import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -182,7 +183,8 @@ describe('without any option', () => {
     expect(wss.connections).toHaveLength(100);
   });
 
-  test('maxIncompleteBytes is 268 435 456 for all connections together', () => {
+  test('maxIncompleteBytes is 268 435 456, and maxBufferedBytes 536 870 912, for all connections together', () => {
     expect(partialMessageBudget.limitBytes).toBe(268_435_456);
+    expect(unsentBudget.limitBytes).toBe(536_870_912);
   });
 });
