@@ -169,6 +169,9 @@ const refusal = (location: string | undefined, httpStatus = 302): FourDError =>
 
 describe('readRedirect', () => {
   test.each<[from: string, location: string | undefined, url: string | undefined, isSameOrigin: boolean]>([
+    // Raw UTF-8, as Node gives it: each byte a character.
+    ['ws://a/', Buffer.from('/café', 'utf8').toString('latin1'), 'ws://a/caf%C3%A9', true],
+    ['ws://a/', Buffer.from('/caf\xe9', 'latin1').toString('latin1'), 'ws://a/caf%C3%A9', true],
     ['ws://a/b', 'c', 'ws://a/c', true],
     ['ws://a', 'http://a:80/c', 'ws://a/c', true],
     ['ws://a', 'https://a/c', 'wss://a/c', false],
