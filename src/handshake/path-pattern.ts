@@ -38,7 +38,7 @@ export class PathPattern {
     this.text = path;
     const texts = splitPath(path);
     this.#segments = texts.map((text, index) => toSegment(text, index === texts.length - 1));
-    this.key = this.#segments.map(toKey).join('/');
+    this.key = this.#segments.map((segment) => `/${toKey(segment)}`).join('');
   }
 
   /** Whether the pattern matches one path only. */
@@ -85,7 +85,7 @@ export class PathPattern {
 
 /** The key that a {@link PathPattern} without parameters has for the same path. */
 export function keyOfRequestPath(segments: readonly string[]): string {
-  return segments.map(escapeKey).join('/');
+  return segments.map((text) => `/${escapeKey(text)}`).join('');
 }
 
 /**

@@ -3,6 +3,7 @@ import { parseAuthority } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import { isThenable } from '../workers/worker.ts';
+import { isLoopbackHost } from './loopback.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 import { Refusal } from './admission.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -57,15 +58,29 @@ export class OriginRule {
     if (origin === undefined || this.#origins === '*') return undefined;
     // No browser repeats the header.
     if (typeof origin !== 'string') return new Refusal(403, `${NOT_LISTED}\n`, undefined);
+    const readable = readOrigin(origin);
     if (this.#origins === undefined) {
-      return isSameHost(decodeHeaderValue(origin), client) ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
+      const isAllowed = isSameHost(readable, client) || isLocalPage(readable, client);
+      return isAllowed ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
     }
     const isAllowed =
       typeof this.#origins === 'function'
         ? askCheck(this.#origins, origin, request)
-        : this.#origins.has(normalizeOrigin(decodeHeaderValue(origin)) ?? '');
+        : this.#origins.has(normalizeOrigin(readable) ?? '');
     return isAllowed ? undefined : new Refusal(403, `${NOT_LISTED}\n`, undefined);
   }
+}
+
+/**
+ * Reads the header kindly: programs that imitate a browser send the URL of the WebSocket (`ws:`, `wss:`), or a slash behind
+ * the host.
+ */
+function readOrigin(header: string): string {
+  const origin = decodeHeaderValue(header);
+  const text = origin.endsWith('/') ? origin.slice(0, -1) : origin;
+  const scheme = text.slice(0, text.indexOf(':')).toLowerCase();
+  if (scheme === 'ws') return `http${text.slice('ws'.length)}`;
+  return scheme === 'wss' ? `https${text.slice('wss'.length)}` : text;
 }
 
 function askCheck(check: OriginCheck, origin: string, request: RequestInfo): boolean {
@@ -114,4 +129,17 @@ function isSameHost(origin: string, { host, isSecure }: ClientFacts): boolean {
   if (target === undefined) return false;
   const port = target.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
   return normalizeOrigin(origin) === `${scheme}://${target.host}:${port}`;
+}
+
+/**
+ * Tells whether a page of this machine connects to this machine, on any port: the dev server on :5173 may talk to :8080.
+ *
+ * @remarks The client must run on this machine too. Whoever can serve a page on a port of this machine may then connect.
+ */
+function isLocalPage(origin: string, { host, isLocal }: ClientFacts): boolean {
+  if (!isLocal) return false;
+  const end = origin.indexOf('://');
+  const page = end < 1 ? undefined : parseAuthority(origin.slice(end + '://'.length));
+  const target = parseAuthority(decodeHeaderValue(host));
+  return page !== undefined && target !== undefined && isLoopbackHost(page.host) && isLoopbackHost(target.host);
 }

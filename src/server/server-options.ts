@@ -21,7 +21,8 @@ export interface WebSocketServerOptions extends CommonOptions {
   /** Form in which messages arrive. Default `"text"`. */
   readonly dataType?: DataType | undefined;
   /**
-   * Pages that may connect, by their origin (`https://example.com`). Default: pages of the server's own host and port.
+   * Pages that may connect, by their origin (`https://example.com`). Default: pages of the server's own host and port; and where
+   * server and client run on this machine, pages of any port of it (`http://localhost:5173`).
    * A list replaces the default, so it must name the own host too. A function decides synchronously; `'*'` allows all
    * pages.
    *

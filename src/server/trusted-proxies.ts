@@ -6,6 +6,7 @@ import { authorityOf } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
+import { hasProxyHeaders, isLoopbackAddress } from './loopback.ts';
 
 /** The facts that the server knows about a client. */
 export interface ClientFacts {
@@ -15,6 +16,8 @@ export interface ClientFacts {
   readonly host: string;
   /** True when the client is known to use TLS. */
   readonly isSecure: boolean;
+  /** Whether the client runs on this machine, as far as its address and the absence of proxies tell. */
+  readonly isLocal: boolean;
 }
 
 /** Length of the longest IP address. */
@@ -44,7 +47,8 @@ export class TrustedProxies {
    *
    * @returns undefined when the headers are malformed or contradict each other: the client may have forged one of them
    */
-  clientOf({ url, headers }: UpgradeRequest, socket: Duplex): ClientFacts | undefined {
+  clientOf(request: UpgradeRequest, socket: Duplex): ClientFacts | undefined {
+    const { url, headers } = request;
     const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
     const address = toPlainAddress(remoteAddress);
     const direct = {
@@ -52,6 +56,7 @@ export class TrustedProxies {
       // In a target that is a whole URL, the host stands there (RFC 9112 section 3.2.2).
       host: authorityOf(url ?? '/') ?? single(headers.host) ?? '',
       isSecure: encrypted === true,
+      isLocal: isLoopbackAddress(address) && !hasProxyHeaders(request),
     };
     if (!this.#isTrusted(address)) return direct;
     const forwarded = joined(headers.forwarded);
@@ -69,6 +74,7 @@ export class TrustedProxies {
       address: byList ?? byElements ?? address,
       host: host ?? direct.host,
       isSecure: direct.isSecure || scheme?.toLowerCase() === 'https' || scheme?.toLowerCase() === 'wss',
+      isLocal: direct.isLocal,
     };
   }
 

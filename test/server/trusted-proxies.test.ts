@@ -41,7 +41,12 @@ describe('headers are ignored without trusted proxies', () => {
     ['an empty list', []],
     ['a list of other proxies', ['10.0.0.2', '192.0.2.0/24', 'fd00::/8']],
   ])('%s', (_, trusted) => {
-    expect(clientOf(trusted, { headers })).toEqual({ address: '10.0.0.1', host: 'inner', isSecure: false });
+    expect(clientOf(trusted, { headers })).toEqual({
+      address: '10.0.0.1',
+      host: 'inner',
+      isSecure: false,
+      isLocal: false,
+    });
   });
 
   test('even when they are malformed', () => {
@@ -133,6 +138,7 @@ test('a request without Host, which is refused later, has an empty host', () => 
     address: '',
     host: '',
     isSecure: false,
+    isLocal: false,
   });
 });
 

@@ -693,6 +693,12 @@ export const rules: readonly Rule[] = [
       'What real peers send is read kindly: empty elements of Sec-WebSocket-Protocol and -Extensions, an Origin with a trailing slash or with ws: or wss:, an answer without the server_no_context_takeover that was offered, a byte order mark in front of JSON; the client offers a plain permessage-deflate behind its preferred form.',
   },
   {
+    id: '197',
+    area: 'Requests and paths',
+    statement:
+      'By default an origin on a loopback name or address, any port, counts as the same host when the Host is one too, the client runs on this machine and no proxy header is there; origins: [] turns it off.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:

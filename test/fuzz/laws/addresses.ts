@@ -178,7 +178,7 @@ export const addressLaws: readonly Law[] = [
         expect(client.address === '' || isIP(client.address) !== 0).toBe(true);
         // Headers of a peer that is no trusted proxy have no effect.
         if (remoteAddress === '1.2.3.4') {
-          expect(client).toEqual({ address: '1.2.3.4', host: headers.host ?? '', isSecure: false });
+          expect(client).toEqual({ address: '1.2.3.4', host: headers.host ?? '', isSecure: false, isLocal: false });
         }
       },
     ),
@@ -188,8 +188,9 @@ export const addressLaws: readonly Law[] = [
     1000,
     fc.property(originText, (origin) => {
       const rule = new OriginRule(['https://example.com']);
-      const isIn = rule.check(requestOf(origin), { address: '', host: '', isSecure: true }) === undefined;
-      expect(isIn).toBe(/^https:\/\/example\.com(?::443)?$/i.test(origin));
+      const isIn =
+        rule.check(requestOf(origin), { address: '', host: '', isSecure: true, isLocal: false }) === undefined;
+      expect(isIn).toBe(/^(?:https|wss):\/\/example\.com(?::443)?\/?$/i.test(origin));
     }),
   ),
   defineLaw(
@@ -197,7 +198,7 @@ export const addressLaws: readonly Law[] = [
     1000,
     fc.property(originText, hostText, fc.boolean(), (origin, host, isSecure) => {
       const rule = new OriginRule(undefined);
-      if (rule.check(requestOf(origin), { address: '', host, isSecure }) !== undefined) return;
+      if (rule.check(requestOf(origin), { address: '', host, isSecure, isLocal: false }) !== undefined) return;
       const authority = /^https?:\/\/(.*)$/i.exec(origin)?.[1] ?? '';
       expect(nameOf(authority)).toBe(nameOf(host));
       expect(nameOf(authority)).not.toBe('');
