@@ -158,7 +158,15 @@ function isRepeated({ rawHeaders = [] }: UpgradeRequest, name: string): boolean 
  */
 function hasBody(headers: HandshakeHeaders): boolean {
   const length = headers['content-length'];
-  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) !== 0);
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && !isZero(length));
+}
+
+function isZero(length: string | string[]): boolean {
+  if (typeof length !== 'string' || length === '') return false;
+  for (const digit of length) {
+    if (digit !== '0') return false;
+  }
+  return true;
 }
 
 /** Tells whether `key` is the base64 of exactly 16 bytes: 22 characters and two padding characters. */
