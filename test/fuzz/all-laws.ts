@@ -5,6 +5,8 @@ import { byteLaws } from './laws/bytes.ts';
 import { compressionLaws } from './laws/compression.ts';
 import { handshakeLaws } from './laws/handshake.ts';
 import { fastUpgradeLaws } from './laws/fast-upgrade-request.ts';
+import { limitLaws } from './laws/limits.ts';
+import { pageLaws } from './laws/pages.ts';
 import { connectionLaws } from './laws/protocol-connection.ts';
 import { lifeLaw } from './life/life-law.ts';
 
@@ -17,5 +19,7 @@ export const allLaws: readonly Law[] = [
   ...handshakeLaws,
   ...fastUpgradeLaws,
   ...addressLaws,
+  ...pageLaws,
+  ...limitLaws,
   ...answerLaws,
 ];

@@ -137,10 +137,6 @@ const originText = textOf(
 );
 const hostText = textOf('example.com', 'other.com', '[::1]', ':443', ':80', ':8080', ':', '@', ' ', ',');
 
-function nameOf(authority: string): string {
-  return authority.toLowerCase().replace(/:\d+$/, '');
-}
-
 function requestOf(origin: string): RequestInfo {
   return { url: '/', query: {}, params: {}, headers: { origin }, remoteAddress: '' };
 }
@@ -194,14 +190,17 @@ export const addressLaws: readonly Law[] = [
     }),
   ),
   defineLaw(
-    'any origin is accepted without a list only if its host is the requested host',
+    'any origin is accepted without a list only if its host and port are the requested ones',
     1000,
     fc.property(originText, hostText, fc.boolean(), (origin, host, isSecure) => {
       const rule = new OriginRule(undefined);
       if (rule.check(requestOf(origin), { address: '', host, isSecure, isLocal: false }) !== undefined) return;
-      const authority = /^https?:\/\/(.*)$/i.exec(origin)?.[1] ?? '';
-      expect(nameOf(authority)).toBe(nameOf(host));
-      expect(nameOf(authority)).not.toBe('');
+      const [, scheme = '', name = '', port] = /^(https?|wss?):\/\/(.*?)(?::(\d+))?\/?$/is.exec(origin) ?? [];
+      const [, askedName, askedPort] = /^(.*?)(?::(\d+))?$/s.exec(host) ?? [];
+      const usualPort = ['https', 'wss'].includes(scheme.toLowerCase()) ? '443' : '80';
+      expect(name.toLowerCase()).toBe(askedName!.toLowerCase());
+      expect(name).not.toBe('');
+      expect(port ?? usualPort).toBe(askedPort ?? (isSecure ? '443' : usualPort));
     }),
   ),
   defineLaw(
@@ -253,7 +252,7 @@ export const addressLaws: readonly Law[] = [
     ),
   ),
   defineLaw(
-    'any headers give a bearer token that they contain, or none',
+    'any headers give a bearer token that they contain, if they contain one alone',
     500,
     fc.property(headerValue, headerValue, (authorization, protocols) => {
       const headers = {
@@ -262,6 +261,8 @@ export const addressLaws: readonly Law[] = [
       };
       const token = bearerToken({ ...requestOf(''), headers });
       if (token === undefined) return;
+      const offered = (protocols ?? '').split(',').filter((offer) => offer.trim().startsWith('bearer.'));
+      expect(offered.length + (/^ *bearer /i.test(authorization ?? '') ? 1 : 0)).toBe(1);
       expect(`${authorization}${protocols}`).toContain(token);
     }),
   ),

@@ -15,19 +15,30 @@ function mostly<T>(right: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> {
 
 const target = fc.oneof(
   fc.constantFrom('/', '/a', '/a/', '/other', '//a', '/a?x=1&x=2&y=%20', '/a?', '/a?b#c', '*', 'http://localhost/a'),
+  fc.constantFrom(
+    '/a\u00e9',
+    '/%61',
+    `/a?${'x'.repeat(7000)}`,
+    'http://other/a',
+    'http://localhost:81/a',
+    '/a?\u00c3\u00bc',
+  ),
   fc.string({ unit: 'binary-ascii', maxLength: 8 }).map((text) => `/a?${text}`),
 );
 
 const NAMES = [
   'X-A|x-a|Cookie|Origin|Sec-WebSocket-Protocol|Sec-WebSocket-Extensions|Constructor|X-Y-1|Host|Upgrade|Connection',
   'Sec-WebSocket-Key|Sec-WebSocket-Version|Content-Length|__proto__|Transfer-Encoding|Expect|Proxy-Connection|Set-Cookie',
-  'Keep-Alive|TE|X_A|\u00c4|X A|',
+  'Keep-Alive|TE|X_A|\u00c4|X A||Authorization|Forwarded|X-Forwarded-For|X-Forwarded-Host|X-Forwarded-Proto|Trailer',
 ].flatMap((names) => names.split('|'));
 
 const VALUES = [
   `websocket|WebSocket|h2c|Upgrade|keep-alive, Upgrade|close|${KEY}|13|8|0|a, b|c|http://localhost|http://other`,
-  'permessage-deflate|permessage-deflate; x=|a b|chunked|"(~|',
-].flatMap((values) => values.split('|'));
+  'permessage-deflate|permessage-deflate; x=|a b|chunked|"(~||localhost|other|a, bearer.x|Bearer x|https|192.0.2.1, x',
+  'for=192.0.2.1;host=localhost|http://xn--bcher-kva.example|b\u00fccher.example|b\u00c3\u00bccher.example|localhost:80',
+]
+  .flatMap((values) => values.split('|'))
+  .concat('v'.repeat(2000), 'v'.repeat(9000), ' '.repeat(500));
 
 const oddValue = fc.string({
   unit: fc.constantFrom('a', ' ', '\t', '\r', '\n', '\0', '\u007f', '\u00e9', ':', ','),
@@ -39,7 +50,7 @@ const headerLine = fc
     fc.constantFrom(...NAMES),
     mostly(': ', fc.constantFrom(':', ' : ', ':  ', ':\t', '')),
     fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...VALUES) }, { weight: 1, arbitrary: oddValue }),
-    mostly('\r\n', fc.constantFrom('\n', '\r', '\r\n ', ' \r\n', '')),
+    mostly('\r\n', fc.constantFrom('\n', '\r', '\r\n ', '\r\n\t', '\r\n a\r\n', ' \r\n', '')),
   )
   .map((parts) => parts.join(''));
 
@@ -56,7 +67,10 @@ export const upgradeRequest: fc.Arbitrary<string> = fc
   .record({
     method: mostly('GET', fc.constantFrom('POST', 'get', 'GET ')),
     target,
-    version: mostly('HTTP/1.1', fc.constantFrom('HTTP/1.0', 'HTTP/1.1 ', 'http/1.1')),
+    version: mostly(
+      'HTTP/1.1',
+      fc.constantFrom('HTTP/1.0', 'HTTP/1.1 ', 'http/1.1', 'HTTP/2.0', 'HTTP/0.9', 'HTTP/1.2', ''),
+    ),
     changed: fc.array(fc.tuple(fc.nat(4), fc.constantFrom(...VALUES)), { maxLength: 1 }),
     more: fc.array(headerLine, { maxLength: 2 }),
     at: fc.nat(5),

@@ -77,13 +77,15 @@ const names = fc.constantFrom(
   'sec-websocket-extensions',
   'sec-websocket-protocol',
   'sec-websocket-accept',
+  'content-length',
+  'transfer-encoding',
   'constructor',
   'toString',
   '__proto__',
 );
 const values = fc.oneof(
   headerText,
-  fc.constantFrom('websocket', 'Upgrade', '13', KEY, acceptValue(KEY), 'permessage-deflate', undefined),
+  fc.constantFrom('websocket', 'Upgrade', '13', KEY, acceptValue(KEY), 'permessage-deflate', '0', undefined),
   fc.array(headerText, { maxLength: 3 }),
 );
 /** Generates right headers of a handshake, some of them replaced by anything. */
@@ -103,6 +105,16 @@ const rightRequest = {
   'sec-websocket-key': KEY,
   'sec-websocket-version': '13',
 };
+
+/** Names and values of headers in turn, in which no Host, one or several occur. */
+const hostLines = fc
+  .array(fc.constantFrom('Host', 'host', 'X-Host', 'Hos', 'Upgrade'), { maxLength: 3 })
+  .map((lines) => lines.flatMap((name) => [name, 'a']));
+
+/** Generates mostly the right value, and sometimes another one. */
+function mostly<T>(right: T, ...others: T[]): fc.Arbitrary<T> {
+  return fc.oneof({ weight: 9, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
+}
 
 const rightAnswer = { upgrade: 'websocket', connection: 'Upgrade', 'sec-websocket-accept': acceptValue(KEY) };
 
@@ -133,15 +145,26 @@ export const handshakeLaws: readonly Law[] = [
   defineLaw(
     'RFC 6455 4.2.1: any request is accepted, or refused with a status, and never throws',
     1000,
-    fc.property(almost(rightRequest), fc.constantFrom('GET', 'GET', 'GET', 'POST', undefined), (headers, method) => {
-      const result = checkUpgradeRequest({ method, httpVersion: '1.1', headers });
-      if (result.isValid) {
-        expect(headers['sec-websocket-key']).toBe(result.key);
-        expect(result.protocols.every(isToken)).toBe(true);
-      } else {
-        expect([400, 405, 426]).toContain(result.status);
-      }
-    }),
+    fc.property(
+      almost(rightRequest),
+      mostly('GET', 'POST', undefined),
+      mostly('1.1', '1.0', '2.0', undefined),
+      hostLines,
+      (headers, method, httpVersion, rawHeaders) => {
+        const result = checkUpgradeRequest({ method, httpVersion, headers, rawHeaders });
+        if (result.isValid) {
+          expect(headers['sec-websocket-key']).toBe(result.key);
+          expect(result.protocols.every(isToken)).toBe(true);
+          expect([method, httpVersion]).toEqual(['GET', '1.1']);
+          expect(rawHeaders.filter((text) => /^host$/i.test(text)).length).toBeLessThan(2);
+          expect(headers.host).toMatch(/^[^ \t\n/@]*$/);
+          expect(['0', undefined]).toContain(headers['content-length']);
+          expect(headers['transfer-encoding']).toBeUndefined();
+        } else {
+          expect([400, 405, 426, 505]).toContain(result.status);
+        }
+      },
+    ),
   ),
   defineLaw(
     'RFC 6455 4.1: any answer is accepted, or refused with a reason, and never throws',

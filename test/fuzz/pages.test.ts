@@ -1,0 +1,4 @@
+import { checkLaws } from './check-laws.ts';
+import { pageLaws } from './laws/pages.ts';
+
+checkLaws(pageLaws);
