@@ -89,6 +89,14 @@ export interface WebSocket<T = string> {
    * Never rejects.
    */
   drained(): Promise<void>;
+  /**
+   * Sends a ping (RFC 6455 section 5.5.2) with a payload of its own.
+   *
+   * @remarks The ping counts as that of the heartbeat: a peer that sends nothing for `pongTimeoutMs` afterwards is given up.
+   * @returns the time in milliseconds until the pong came; a pong for a later ping answers earlier ones as well. Undefined
+   *   when the connection ends first, or is not open. Never rejects.
+   */
+  ping(): Promise<number | undefined>;
   /** Closes the connection and waits until onTerminate has run: for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 
@@ -218,6 +226,10 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   drained(): Promise<void> {
     return this.#core.session.drained();
+  }
+
+  ping(): Promise<number | undefined> {
+    return this.#core.session.ping();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

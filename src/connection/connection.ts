@@ -11,6 +11,7 @@ import { ClosingState, type Ending, type ClosingListener } from './closing-state
 import { SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
 import { unsentBudget, type UnsentHolder } from './unsent-budget.ts';
+import { PingQueue } from './ping-queue.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor.ts';
 import { WriteBatch, type WriteBatchListener } from './write-batch.ts';
 
@@ -81,6 +82,8 @@ export class Connection
   #closing: ClosingState | undefined;
   /** Messages that are not framed yet, so that `'drop-oldest'` can still drop them. */
   #backlog: SendBacklog | undefined;
+  /** Created with the first ping of the user. */
+  #pings: PingQueue | undefined;
   #bytesReceived = 0;
   /** Whole milliseconds, because V8 stores a fraction as an extra object: see `TimerWheel.nowMs`. */
   readonly #openedAtMs: number = Math.floor(monotonicMs());
@@ -159,6 +162,16 @@ export class Connection
     return this.#protocol.waitingBytes === 0 ? 'sent' : this.#countQueued();
   }
 
+  /** Sends a ping; resolves to its round-trip time in milliseconds, or to undefined if the connection ends first. */
+  ping(): Promise<number | undefined> {
+    if (this.#protocol.isClosing) return Promise.resolve(undefined);
+    this.#pings ??= new PingQueue();
+    const { payload, answered } = this.#pings.create();
+    this.#protocol.sendPing(payload);
+    this.#monitor.onPingSent();
+    return answered;
+  }
+
   /**
    * Begins the closing handshake and stops reporting messages. A further call can only shorten the deadline.
    *
@@ -203,8 +216,9 @@ export class Connection
     this.#monitor.countControlFrame();
   }
 
-  onPong(): void {
+  onPong(payload: Buffer): void {
     this.#monitor.countControlFrame();
+    this.#pings?.onPong(payload);
   }
 
   onCompressed(): void {
@@ -285,6 +299,7 @@ export class Connection
       this.#lose('ERR_CONNECTION_LOST', `connection lost: ${detail}`, 'peer-reset', error);
     }
     closing.finish();
+    this.#pings?.end();
     this.#monitor.stop();
     this.#batch.close();
     this.#backlog = undefined;

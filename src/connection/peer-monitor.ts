@@ -96,6 +96,12 @@ export class PeerMonitor implements Deadline {
     return this.#partialMessage.staleMs(this.#connection.isReading ? timers.nowMs : this.#pausedMs);
   }
 
+  /** Notes that the user has sent a ping: it serves as the ping of the heartbeat. */
+  onPingSent(): void {
+    this.#pingedMs ??= timers.nowMs;
+    this.#arm();
+  }
+
   /** Notes that reading pauses. */
   onPause(): void {
     this.#pausedMs = timers.nowMs;

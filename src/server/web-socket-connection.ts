@@ -155,6 +155,17 @@ export class WebSocketConnection<T = string, Data = unknown> {
   }
 
   /**
+   * Sends a ping (RFC 6455 section 5.5.2) with a payload of its own.
+   *
+   * @remarks The ping counts as that of the heartbeat: a peer that sends nothing for `pongTimeoutMs` afterwards is given up.
+   * @returns the time in milliseconds until the pong came; a pong for a later ping answers earlier ones as well. Undefined
+   *   when the connection ends first, or is not open. Never rejects.
+   */
+  ping(): Promise<number | undefined> {
+    return this.#session.ping();
+  }
+
+  /**
    * Closes the connection. No onMessage runs any more; onTerminate runs later, never within this call. A second call
    * has no effect.
    *

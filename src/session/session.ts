@@ -43,6 +43,7 @@ export interface SessionConnection {
   resume(): void;
   send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable?: boolean): SendStatus;
   close(code: number, reason: string, timeoutMs: number, cause?: EndCause): void;
+  ping(): Promise<number | undefined>;
   fail(error: FourDError): boolean;
   destroy(cause?: EndCause): void;
 }
@@ -147,6 +148,12 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
       this.#drainedResolvers ??= [];
       this.#drainedResolvers.push(resolve);
     });
+  }
+
+  ping(): Promise<number | undefined> {
+    return this.#status === 'Connected' && this.connection !== undefined
+      ? this.connection.ping()
+      : Promise.resolve(undefined);
   }
 
   /** Begins the closing handshake. onMessage does not run any more. */

@@ -704,4 +704,10 @@ export const rules: readonly Rule[] = [
     statement:
       'A hundred clients on one AbortSignal raise no warning; 1xx answers before the 200 of CONNECT are skipped.',
   },
+  {
+    id: '217',
+    area: 'Heartbeat',
+    statement:
+      'ping() on both sides sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
+  },
 ];
