@@ -1,30 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
-import { join } from 'node:path';
-import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
-import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
-import { keepUntilClosed } from '../transport/socket-transport.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { createRequestListener } from './web-server-requests.ts';
+import { HttpServers } from './http-servers.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
 
 /** Time for the peers of a stopped web server to answer the close frame, in milliseconds. */
 const STOP_TIMEOUT_MS = 5000;
-/** Time for a TLS handshake, and time for a client to send its request headers, in milliseconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-/** Cuts off slow clients: Node checks every `connectionsCheckingInterval` ms whether headers take too long. */
-const LIMITS = { headersTimeout: HANDSHAKE_TIMEOUT_MS, connectionsCheckingInterval: HANDSHAKE_TIMEOUT_MS / 2 } as const;
-
-const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as const satisfies Record<
-  number,
-  SecureVersion
->;
 
 /** The result of `start()`. */
 export interface StartResult {
@@ -50,13 +32,11 @@ export let attach: (web: WebServer, server: Attached) => () => void;
 export class WebServer {
   readonly #ownSettings: WebServerSettings;
   #settings: CheckedSettings;
-  #servers: readonly UpgradableServer[] = [];
-  #fastPath: UpgradeFastPath | undefined;
+  /** Undefined unless the web server is running. */
+  #servers: HttpServers | undefined;
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
   readonly #attached = new Set<Attached>();
-  /** All TCP connections, also upgraded ones, which Node's HTTP server no longer closes. */
-  readonly #sockets = new Set<Socket>();
 
   static {
     attach = (web, server) => {
@@ -83,11 +63,9 @@ export class WebServer {
    */
   start(settings: WebServerSettings = {}): Promise<StartResult> {
     if (this.isRunning || this.#starting !== undefined) {
-      const error = webError(
-        'ERR_WEB_SERVER_ALREADY_STARTED',
-        'cannot start the web server: it is already running, await stop() first',
-      );
-      return Promise.resolve({ success: false, errors: [error.item] });
+      const message = 'cannot start the web server: it is already running, await stop() first';
+      const { item } = new FourDError('ERR_WEB_SERVER_ALREADY_STARTED', message, { componentSignature: 'HTTP' });
+      return Promise.resolve({ success: false, errors: [item] });
     }
     this.#starting = this.#start(settings);
     return this.#starting;
@@ -102,7 +80,7 @@ export class WebServer {
    */
   stop(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting.then(() => this.stop());
-    if (this.isRunning) this.#stopping = this.#stop();
+    if (this.#servers !== undefined) this.#stopping = this.#stop(this.#servers);
     return this.#stopping ?? Promise.resolve();
   }
 
@@ -113,12 +91,12 @@ export class WebServer {
 
   /** Whether the server listens. */
   get isRunning(): boolean {
-    return this.#servers.length > 0;
+    return this.#servers !== undefined;
   }
 
   /** The Node servers of a running web server; empty when it is stopped. Use them for routes of your own. */
   get httpServers(): readonly UpgradableServer[] {
-    return this.#servers;
+    return this.#servers?.all ?? [];
   }
 
   get name(): string {
@@ -173,68 +151,34 @@ export class WebServer {
 
   async #start(settings: WebServerSettings): Promise<StartResult> {
     await this.#stopping;
-    const servers: UpgradableServer[] = [];
     try {
       const checked = checkSettings(settings, this.#ownSettings);
-      const listener = await createRequestListener(checked);
-      const http = checked.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
-      this.#fastPath = http && UpgradeFastPath.of(http);
-      const https = checked.HTTPSEnabled ? await createSecureServer(checked, listener) : undefined;
-      const ports: { HTTPPort?: number; HTTPSPort?: number } = {};
-      if (http !== undefined) {
-        servers.push(http);
-        ports.HTTPPort = await this.#listen(http, checked.HTTPPort, checked.IPAddressToListen);
-      }
-      if (https !== undefined) {
-        servers.push(https);
-        ports.HTTPSPort = await this.#listen(https, checked.HTTPSPort, checked.IPAddressToListen);
-      }
-      this.#settings = Object.freeze({ ...checked, ...ports });
+      const servers = await HttpServers.listen(checked);
+      this.#settings = Object.freeze({ ...checked, ...servers.ports });
       this.#servers = servers;
       return { success: true };
     } catch (error) {
-      const closed = servers.map(close);
-      this.#destroySockets();
-      await Promise.all(closed);
-      const known = error instanceof FourDError ? error : listenError(error);
-      return { success: false, errors: [known.item] };
+      return { success: false, errors: [toFourDError(error).item] };
     } finally {
       this.#starting = undefined;
     }
   }
 
-  async #stop(): Promise<void> {
-    const servers = this.#servers;
-    this.#servers = [];
+  async #stop(servers: HttpServers): Promise<void> {
+    this.#servers = undefined;
     this.#settings = checkSettings(this.#ownSettings);
-    const closed = servers.map(close);
+    servers.stopListening();
     const attached = Array.from(this.#attached);
     const ended = attached.map((server) => new Promise<void>((resolve) => server.onceEnded(resolve)));
     for (const server of attached) server.shutdown(CLOSE_GOING_AWAY, STOP_TIMEOUT_MS);
     // Nobody else ends connections in an unfinished TLS handshake, or upgrades that another listener has taken.
-    const deadline = { onDeadline: () => this.#destroySockets() };
+    const deadline = { onDeadline: () => servers.destroySockets() };
     const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
-    this.#fastPath?.release();
-    for (const server of servers) server.closeAllConnections();
-    await Promise.all(closed);
+    servers.closePlainConnections();
+    await servers.closed();
     timers.cancel(deadline, ticket);
     this.#stopping = undefined;
-  }
-
-  /** Listens, and returns the port that the server got. */
-  async #listen(server: UpgradableServer, port: number, address: string): Promise<number> {
-    server.on('connection', (socket: Socket) => keepUntilClosed(socket, this.#sockets));
-    await new Promise<void>((resolve, reject) => {
-      // The listener stays: a later error of the server, such as too many open files, must not end the process.
-      server.on('error', (cause) => reject(listenError(cause, port, address)));
-      server.listen({ port, ...(address !== '' && { host: address }) }, resolve);
-    });
-    return (server.address() as AddressInfo).port;
-  }
-
-  #destroySockets(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 }
 
@@ -246,34 +190,10 @@ export function webServer(): WebServer {
   return defaultWebServer;
 }
 
-function close(server: UpgradableServer): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
-}
-
-async function createSecureServer(settings: CheckedSettings, listener: RequestListener): Promise<UpgradableServer> {
-  const folder = settings.certificateFolder ?? '';
-  const minVersion = TLS_VERSIONS[settings.minTLSVersion];
-  // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
-  const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
-  try {
-    const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);
-    const tls = { key, cert, minVersion, ciphers, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
-    return createHttpsServer({ ...LIMITS, ...tls }, listener);
-  } catch (cause) {
-    const message = `cannot use key.pem and cert.pem of certificateFolder: ${textOfThrown(cause)}`;
-    throw webError('ERR_WEB_SERVER_CERTIFICATE', message, cause);
-  }
-}
-
-function listenError(cause: unknown, port?: number, address?: string): FourDError {
-  const where = port === undefined ? '' : ` on ${address === '' ? '' : `${address}, `}port ${port}`;
-  return webError('ERR_WEB_SERVER_LISTEN', `cannot listen${where}: ${textOfThrown(cause)}`, cause);
-}
-
-function webError(
-  code: 'ERR_WEB_SERVER_ALREADY_STARTED' | 'ERR_WEB_SERVER_LISTEN' | 'ERR_WEB_SERVER_CERTIFICATE',
-  message: string,
-  cause?: unknown,
-): FourDError {
-  return new FourDError(code, message, { componentSignature: 'HTTP', cause });
+function toFourDError(error: unknown): FourDError {
+  if (error instanceof FourDError) return error;
+  return new FourDError('ERR_WEB_SERVER_LISTEN', `cannot start: ${textOfThrown(error)}`, {
+    componentSignature: 'HTTP',
+    cause: error,
+  });
 }
