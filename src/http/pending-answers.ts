@@ -54,10 +54,11 @@ export class PendingAnswers {
   }
 
   /**
-   * Calls `listener` when all answers before this one are over; at once when they are. The listener is never called
-   * when the connection ends before.
+   * Calls `listener` when all answers before this one are over; at once when they are. The listener is not called when
+   * the connection takes no answers any more.
    */
   onceFirst(response: ServerResponse, listener: () => void): void {
+    if (!this.#socket.writable) return;
     const [first] = this.#answers.keys();
     if (first === response || !this.#answers.has(response)) listener();
     else this.#answers.set(response, listener);

@@ -8,7 +8,8 @@ import { FourDError, textOfThrown } from '../errors.ts';
 import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { keepUntilClosed } from '../transport/socket-transport.ts';
-import { createRequestListener } from './web-server-requests.ts';
+import { FileServer } from './file-server.ts';
+import { createRequestListener, limitPipelining } from './web-server-requests.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
 
 /** Time for a TLS handshake, and time for a client to send its request headers, in milliseconds. */
@@ -28,6 +29,9 @@ export class HttpServers {
   readonly #http: UpgradableServer | undefined;
   readonly #https: UpgradableServer | undefined;
   readonly #fastPath: UpgradeFastPath | undefined;
+  readonly #files: FileServer | undefined;
+  /** Functions that take back what the library has attached to the servers. */
+  readonly #detach: readonly (() => void)[];
   /** All TCP connections, also upgraded ones, which Node's HTTP server no longer closes. */
   readonly #sockets = new Set<Socket>();
   /** Promises that resolve when a server has stopped listening and its last connection has ended. */
@@ -39,10 +43,11 @@ export class HttpServers {
    * @throws FourDError `ERR_WEB_SERVER_LISTEN` or `ERR_WEB_SERVER_CERTIFICATE`: then no port remains open
    */
   static async listen(settings: CheckedSettings): Promise<HttpServers> {
-    const listener = await createRequestListener(settings);
+    const files = await FileServer.of(settings);
+    const listener = createRequestListener(settings, files);
     const http = settings.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
     const https = settings.HTTPSEnabled ? await createSecureServer(settings, listener) : undefined;
-    const servers = new HttpServers(http, https);
+    const servers = new HttpServers(http, https, files);
     try {
       await servers.#listen(settings);
       return servers;
@@ -54,11 +59,17 @@ export class HttpServers {
     }
   }
 
-  private constructor(http: UpgradableServer | undefined, https: UpgradableServer | undefined) {
+  private constructor(
+    http: UpgradableServer | undefined,
+    https: UpgradableServer | undefined,
+    files: FileServer | undefined,
+  ) {
     this.all = [http, https].filter((server) => server !== undefined);
     this.#http = http;
     this.#https = https;
+    this.#files = files;
     this.#fastPath = http && UpgradeFastPath.of(http);
+    this.#detach = this.all.map(limitPipelining);
   }
 
   /** The ports that the servers have got. */
@@ -85,9 +96,11 @@ export class HttpServers {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Resolves when all connections have ended. The servers must have stopped listening. */
+  /** Resolves when all connections have ended and all files are closed. The servers must have stopped listening. */
   async closed(): Promise<void> {
     await Promise.all(this.#closed);
+    for (const detach of this.#detach) detach();
+    await this.#files?.closed();
   }
 
   async #listen({ HTTPPort, HTTPSPort, IPAddressToListen }: CheckedSettings): Promise<void> {

@@ -1,42 +1,51 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { resolve } from 'node:path';
 import { describeLostHeaders } from '../http/lost-headers.ts';
+import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { FileServer } from './file-server.ts';
+import { answer } from './plain-answer.ts';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
+
+/** Most requests of one connection that may wait for the answer before them. */
+const MAX_WAITING_REQUESTS = 16;
 
 /**
  * Makes the function that answers plain HTTP requests: CORS first, then the files of `rootFolder`.
  *
- * @remarks The `send` package sends the files; it is loaded only when there is a folder to serve. `send` follows
- * symbolic links, also out of the folder: whoever can create a link in the folder decides which files are served.
+ * @param files - undefined when there is no folder to serve
  */
-export async function createRequestListener(settings: CheckedSettings): Promise<RequestListener> {
-  const { rootFolder, defaultHomepage } = settings;
-  const root = rootFolder === undefined ? undefined : resolve(rootFolder);
-  const send = root === undefined ? undefined : (await import('send')).default;
-  return function listener(this: unknown, request, response) {
-    // Node calls listeners with the server as `this`.
-    const lostHeaders = describeLostHeaders(this as UpgradableServer, request.rawHeaders);
+export function createRequestListener(settings: CheckedSettings, files: FileServer | undefined): RequestListener {
+  function respond(server: UpgradableServer, request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
+    const lostHeaders = describeLostHeaders(server, request.rawHeaders);
     if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
-    } else if (send === undefined || root === undefined) {
-      answer(response, 404, 'Not Found');
-    } else {
-      send(request, pathOf(request), { root, index: defaultHomepage, dotfiles: 'ignore' })
-        // A client must not learn whether a file is missing or forbidden: both get 404.
-        .on('error', (error: { status?: number }) => {
-          if (error.status === 416) answer(response, 416, 'Range Not Satisfiable');
-          else if (error.status === 412) answer(response, 412, 'Precondition Failed');
-          else if (error.status === 500) answer(response, 500, 'Internal Server Error');
-          else answer(response, 404, 'Not Found');
-        })
-        .pipe(response);
-    }
+    } else if (files === undefined) answer(response, 404, 'Not Found');
+    else files.answer(request, response, pathOf(request));
+  }
+  // A connection has one answer in the making, and so at most one open file, however many requests it sends at once.
+  return function listener(this: unknown, request, response) {
+    // Node calls listeners with the server as `this`.
+    const server = this as UpgradableServer;
+    const pending = PendingAnswers.of(request.socket);
+    if (pending === undefined) respond(server, request, response);
+    else pending.onceFirst(response, () => respond(server, request, response));
   };
+}
+
+/**
+ * Ends each connection of a server that sends more requests at once than {@link MAX_WAITING_REQUESTS} behind the one
+ * that is being answered.
+ *
+ * @returns a function that ends it
+ */
+export function limitPipelining(server: UpgradableServer): () => void {
+  return watchAnswers(server, (socket, pending) => {
+    if (pending.count > 1 + MAX_WAITING_REQUESTS) socket.destroy();
+  });
 }
 
 /** Applies the CORS settings (Fetch standard, section 3.2). Returns true when the request is answered. */
@@ -96,16 +105,4 @@ function pathOf(request: IncomingMessage): string {
   if (authority < 0) return withoutQuery;
   const path = withoutQuery.indexOf('/', authority + '://'.length);
   return path < 0 ? '/' : withoutQuery.slice(path);
-}
-
-/** Headers that describe a file: an answer without the file must not have them. */
-const FILE_HEADERS = ['Accept-Ranges', 'Cache-Control', 'Content-Length', 'ETag', 'Last-Modified'] as const;
-
-function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  for (const name of FILE_HEADERS) response.removeHeader(name);
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
 }

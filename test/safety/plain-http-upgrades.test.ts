@@ -33,9 +33,8 @@ async function startForeign(server: UpgradableServer): Promise<number> {
   return port;
 }
 
-const answerLater: RequestListener = async (_, response) => {
-  await turns();
-  response.end(BODY);
+const answerLater: RequestListener = (_, response) => {
+  void turns().then(() => response.end(BODY));
 };
 
 /** Starts a web server of the library with a file, and a WebSocket server on it. */

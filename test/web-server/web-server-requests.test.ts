@@ -1,12 +1,11 @@
-import { once } from 'node:events';
-import { mkdirSync, symlinkSync, utimesSync } from 'node:fs';
-import { createServer as createSocketServer } from 'node:net';
+import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CORSRule, WebServer, WebServerSettings } from '../../src/index.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { type HttpOptions, type HttpReply, requestPath } from '../helpers/http.ts';
 import { startWebServer } from '../helpers/library-server.ts';
+import { OpenedFiles } from '../helpers/opened-files.ts';
 
 const TEXT = 'abcdefghijklmnopqrstuvwxyz';
 
@@ -231,17 +230,16 @@ describe('conditional requests', () => {
 });
 
 test('a file that cannot be read gets 500 without the headers of a file', async () => {
-  const { get, folder } = await serve();
-  // The file can be found but not be opened.
-  const socket = createSocketServer().listen(join(folder, 'socket'));
-  await once(socket, 'listening');
-  onTestFinished(async () => {
-    socket.close();
-    await once(socket, 'close');
+  const { get } = await serve();
+  // A folder can be opened like a file, but not be read.
+  const files = new OpenedFiles((path) => {
+    rmSync(path);
+    mkdirSync(path);
   });
-  const { status, body, headers } = await get('/socket');
+  const { status, body, headers } = await get('/abc.txt');
   expect([status, body]).toEqual([500, 'Internal Server Error\n']);
   expect(Object.keys(headers).filter((name) => /etag|cache|ranges|modified/.test(name))).toEqual([]);
+  await files.allClosed();
 });
 
 /** Sends a request from a page of `origin` and returns the answer. */

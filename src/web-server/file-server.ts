@@ -1,0 +1,87 @@
+import type { ReadStream, Stats } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { resolve } from 'node:path';
+import type sendFile from 'send';
+import { answer } from './plain-answer.ts';
+import type { CheckedSettings } from './web-server-settings.ts';
+
+/**
+ * Serves the files of `rootFolder`.
+ *
+ * @remarks The package `send` chooses the file and the headers, and reads the file. This class sees to it that only
+ * regular files are opened, that a body is as long as announced, and that no file stays open behind its answer. `send`
+ * follows symbolic links, also out of the folder: whoever can create a link in the folder decides which files are
+ * served.
+ */
+export class FileServer {
+  readonly #send: typeof sendFile;
+  readonly #options: sendFile.SendOptions;
+  readonly #openFiles = new Set<ReadStream>();
+
+  /** Creates a file server; undefined without a folder. `send` is loaded only when there is a folder to serve. */
+  static async of({ rootFolder, defaultHomepage }: CheckedSettings): Promise<FileServer | undefined> {
+    if (rootFolder === undefined) return undefined;
+    const options = { root: resolve(rootFolder), index: defaultHomepage, dotfiles: 'ignore' } as const;
+    return new FileServer((await import('send')).default, options);
+  }
+
+  private constructor(send: typeof sendFile, options: sendFile.SendOptions) {
+    this.#send = send;
+    this.#options = options;
+  }
+
+  /**
+   * Answers a GET or HEAD request.
+   *
+   * @param path - as in the request target, without the query
+   */
+  answer(request: IncomingMessage, response: ServerResponse, path: string): void {
+    this.#send(request, path, this.#options)
+      .on('file', (_: string, stats: Stats) => {
+        // To open a pipe waits for somebody who writes to it, and a device has no end. The client may have gone while
+        // the file was looked for. `send` opens no file once there is an answer.
+        if (!stats.isFile() || hasGone(response)) answer(response, 404, 'Not Found');
+      })
+      .on('stream', (file: ReadStream) => this.#watch(file, response))
+      .on('error', (error: { status?: number }) => {
+        if (!response.writableEnded) refuse(response, error.status);
+      })
+      .pipe(response);
+  }
+
+  /** Resolves when no file is open any more. The connections must have ended before. */
+  async closed(): Promise<void> {
+    await Promise.all(
+      Array.from(this.#openFiles, (file) => new Promise<void>((closed) => file.once('close', () => closed()))),
+    );
+  }
+
+  /** Closes a file with its answer, and ends the connection when the file turns out to be shorter than announced. */
+  #watch(file: ReadStream, response: ServerResponse): void {
+    const announcedBytes = Number(response.getHeader('Content-Length'));
+    this.#openFiles.add(file);
+    file.once('close', () => this.#openFiles.delete(file));
+    response.once('close', () => file.destroy());
+    if (announcedBytes === 0) {
+      // `send` would read a byte of an empty file if one has been written to it meanwhile.
+      file.destroy();
+      response.end();
+    }
+    // The file may have been truncated. The next answer must not be taken for the rest of this one.
+    file.once('end', () => {
+      if (file.bytesRead < announcedBytes) response.destroy();
+    });
+  }
+}
+
+function hasGone({ destroyed, socket }: ServerResponse): boolean {
+  return destroyed || socket?.destroyed !== false;
+}
+
+/** Answers a request for a file that cannot be served. A client must not learn whether it is missing or forbidden. */
+function refuse(response: ServerResponse, status: number | undefined): void {
+  if (status === 416) answer(response, 416, 'Range Not Satisfiable');
+  else if (status === 412) answer(response, 412, 'Precondition Failed');
+  else if (status === 500) answer(response, 500, 'Internal Server Error');
+  else answer(response, 404, 'Not Found');
+}
