@@ -6,7 +6,7 @@ import { type Deadline, timers } from '../base/timers.ts';
 import { UpgradeRouter } from './upgrade-router.ts';
 
 /** A client that sends nothing for once to twice this time is left to Node, whose own time limits begin then. */
-const FIRST_BYTE_TIMEOUT_MS = 1000;
+const MAX_FIRST_BYTE_TIMEOUT_MS = 500;
 
 const MAX_HEAD_BYTES: number = Math.min(MAX_FAST_UPGRADE_BYTES, maxHeaderSize);
 
@@ -76,10 +76,10 @@ export class UpgradeFastPath implements Deadline {
   onDeadline(): void {
     this.#ticket = undefined;
     for (const [socket, sinceMs] of this.#waiting) {
-      if (timers.tickMs - sinceMs < FIRST_BYTE_TIMEOUT_MS) break;
+      if (timers.tickMs - sinceMs < this.#firstByteTimeoutMs) break;
       this.#handOver(socket);
     }
-    if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
+    if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, this.#firstByteTimeoutMs);
   }
 
   // The shared listeners below call these methods.
@@ -124,7 +124,7 @@ export class UpgradeFastPath implements Deadline {
     }
     socket.on('error', onError);
     socket[FAST_PATH] = this;
-    this.#ticket ??= timers.schedule(this, FIRST_BYTE_TIMEOUT_MS);
+    this.#ticket ??= timers.schedule(this, this.#firstByteTimeoutMs);
     this.#waiting.set(socket, timers.tickMs);
     socket.on('data', onData);
     socket.on('end', onEnd);
@@ -137,6 +137,11 @@ export class UpgradeFastPath implements Deadline {
     const isOwnCallback =
       shouldUpgradeCallback === this.#shouldUpgrade || shouldUpgradeCallback === this.#router.shouldUpgrade;
     return this.#router.isSoleListener && maxHeadersCount === null && isOwnCallback;
+  }
+
+  /** A tenth of the time that the server gives a client for the head of its request, so that it adds little to it. */
+  get #firstByteTimeoutMs(): number {
+    return Math.min(MAX_FIRST_BYTE_TIMEOUT_MS, this.#server.headersTimeout / 10 || Infinity);
   }
 
   #handOver(socket: FreshSocket): void {

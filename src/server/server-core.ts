@@ -80,6 +80,10 @@ export class ServerCore<Connection extends object>
     return this.#state;
   }
 
+  get handshakeTimeoutMs(): number {
+    return this.settings.limits.handshakeTimeoutMs;
+  }
+
   get connectionCount(): number {
     return this.#sessions.size;
   }

@@ -41,7 +41,8 @@ export type CheckedCompression = Readonly<
 export interface CommonOptions {
   /**
    * Longest opening handshake in milliseconds, on the server including an asynchronous `onConnection`. Default 10 000;
-   * Infinity waits forever, which lets slow peers hold sockets.
+   * Infinity waits forever, which lets slow peers hold sockets. On a `WebServer` the time bounds the wait for the request
+   * too, where the shortest time of its WebSocket servers counts; on servers of Node `headersTimeout` does.
    */
   readonly handshakeTimeoutMs?: number | undefined;
   /**

@@ -24,11 +24,15 @@ export class NetworkCounts {
   }
 }
 
+/** What an IPv4 address begins with where it is written as IPv6, as on sockets that take both. */
+const MAPPED_PREFIX = '::ffff:';
+
 /**
  * Returns what one client is known by: its IPv4 address, or its /64 network, because a client can use every IPv6
  * address of its network for free.
  */
 export function toNetwork(address: string): string {
+  if (address.startsWith(MAPPED_PREFIX) && address.includes('.')) return address.slice(MAPPED_PREFIX.length);
   if (!address.includes(':')) return address;
   const [front = '', back = ''] = address.split('::');
   const frontGroups = groupsOf(front);

@@ -1,22 +1,30 @@
 import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import { PendingAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { keepUntilClosed } from '../transport/socket-transport.ts';
+import { type UpgradeRefusal, UpgradeRouter } from '../http/upgrade-router.ts';
+import { HOST_NOT_ALLOWED, HostRule } from '../session/host-rule.ts';
 import { FileServer } from './file-server.ts';
-import { createRequestListener, limitPipelining } from './web-server-requests.ts';
+import { OpenSockets } from './open-sockets.ts';
+import { limitTlsHandshakes } from './tls-handshakes.ts';
+import { asksForAllowedHost, createRequestListener, limitPipelining } from './web-server-requests.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
 
-/** Time for a TLS handshake, and time for a client to send its request headers, in milliseconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Time for the head of a request while no WebSocket server says otherwise, in milliseconds. */
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Cuts off slow clients: Node checks every `connectionsCheckingInterval` ms whether headers take too long. */
-const LIMITS = { headersTimeout: HANDSHAKE_TIMEOUT_MS, connectionsCheckingInterval: HANDSHAKE_TIMEOUT_MS / 2 } as const;
+/** How often Node looks for requests that take too long. */
+const CHECK_INTERVAL_MS = 250;
+
+/** Longest time that a timer of Node can wait. */
+const MAX_TIMER_MS = 2_147_483_647;
 
 const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as const satisfies Record<
   number,
@@ -29,11 +37,12 @@ export class HttpServers {
   readonly #http: UpgradableServer | undefined;
   readonly #https: UpgradableServer | undefined;
   readonly #fastPath: UpgradeFastPath | undefined;
+  readonly #requestTimeoutMs: number;
   readonly #files: FileServer | undefined;
   /** Functions that take back what the library has attached to the servers. */
   readonly #detach: readonly (() => void)[];
-  /** All TCP connections, also upgraded ones, which Node's HTTP server no longer closes. */
-  readonly #sockets = new Set<Socket>();
+  /** All connections, also upgraded ones, which Node's HTTP server no longer closes. */
+  readonly #sockets: OpenSockets;
   /** Promises that resolve when a server has stopped listening and its last connection has ended. */
   #closed: readonly Promise<void>[] = [];
 
@@ -44,10 +53,12 @@ export class HttpServers {
    */
   static async listen(settings: CheckedSettings): Promise<HttpServers> {
     const files = await FileServer.of(settings);
-    const listener = createRequestListener(settings, files);
-    const http = settings.HTTPEnabled ? createHttpServer(LIMITS, listener) : undefined;
+    const hosts = new HostRule(settings.hosts, 'HTTP');
+    const listener = createRequestListener(settings, hosts, files);
+    const http = settings.HTTPEnabled ? createHttpServer(limitsOf(settings), listener) : undefined;
     const https = settings.HTTPSEnabled ? await createSecureServer(settings, listener) : undefined;
-    const servers = new HttpServers(http, https, files);
+    const servers = new HttpServers(http, https, settings, files);
+    for (const server of servers.all) UpgradeRouter.of(server).guard = (request) => refusalOf(hosts, request);
     try {
       await servers.#listen(settings);
       return servers;
@@ -62,14 +73,21 @@ export class HttpServers {
   private constructor(
     http: UpgradableServer | undefined,
     https: UpgradableServer | undefined,
+    settings: CheckedSettings,
     files: FileServer | undefined,
   ) {
     this.all = [http, https].filter((server) => server !== undefined);
     this.#http = http;
     this.#https = https;
+    this.#requestTimeoutMs = settings.requestTimeoutMs;
     this.#files = files;
     this.#fastPath = http && UpgradeFastPath.of(http);
     this.#detach = this.all.map(limitPipelining);
+    this.#sockets = new OpenSockets(settings);
+    if (http !== undefined) this.#sockets.guard(http, true);
+    if (https !== undefined) this.#sockets.guard(https, false);
+    for (const server of this.all) cutOffStalledClients(server, settings.responseStallMs);
+    this.setHandshakeTimeout(DEFAULT_HANDSHAKE_TIMEOUT_MS);
   }
 
   /** The ports that the servers have got. */
@@ -78,6 +96,16 @@ export class HttpServers {
       ...(this.#http !== undefined && { HTTPPort: portOf(this.#http) }),
       ...(this.#https !== undefined && { HTTPSPort: portOf(this.#https) }),
     };
+  }
+
+  /**
+   * Sets how long a client may take for the head of a request, and before it for the TLS handshake, in milliseconds;
+   * Infinity for no limit.
+   */
+  setHandshakeTimeout(timeoutMs: number): void {
+    // Node exchanges the two times when the head has more time than the whole request.
+    const headersTimeout = toNodeTimeout(Math.min(timeoutMs, this.#requestTimeoutMs));
+    for (const server of this.all) server.headersTimeout = headersTimeout;
   }
 
   /** Accepts no further connections. */
@@ -89,11 +117,12 @@ export class HttpServers {
   closePlainConnections(): void {
     this.#fastPath?.release();
     for (const server of this.all) server.closeAllConnections();
+    this.#sockets.destroyRefused();
   }
 
   /** Ends all connections, whatever they are used for. */
   destroySockets(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.destroyAll();
   }
 
   /** Resolves when all connections have ended and all files are closed. The servers must have stopped listening. */
@@ -109,7 +138,6 @@ export class HttpServers {
   }
 
   async #listenOn(server: UpgradableServer, port: number, address: string): Promise<void> {
-    server.on('connection', (socket: Socket) => keepUntilClosed(socket, this.#sockets));
     await new Promise<void>((resolve, reject) => {
       // The listener stays: a later error of the server, such as too many open files, must not end the process.
       server.on('error', (cause) => reject(listenError(cause, port, address)));
@@ -120,6 +148,41 @@ export class HttpServers {
       }
     });
   }
+}
+
+/** The limits in time that Node keeps. */
+function limitsOf({ requestTimeoutMs }: CheckedSettings): ServerOptions {
+  // The time for the head of a request, which must not be longer, is set later: see setHandshakeTimeout().
+  return {
+    headersTimeout: 0,
+    requestTimeout: toNodeTimeout(requestTimeoutMs),
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  };
+}
+
+/** Returns a time limit as Node takes it: 0 for none. */
+function toNodeTimeout(timeoutMs: number): number {
+  return timeoutMs > MAX_TIMER_MS ? 0 : timeoutMs;
+}
+
+/**
+ * Cuts off clients that take nothing of an answer that waits for them.
+ *
+ * @remarks Node tells when nothing has happened on a connection for a time, and sees progress within a piece of memory
+ * that the system takes bit by bit. Node also tells so when the keep-alive time between two requests is over. On other
+ * connections a request is on its way, which has limits of its own, or an answer is being made.
+ */
+function cutOffStalledClients(server: UpgradableServer, stallMs: number): void {
+  server.setTimeout(toNodeTimeout(stallMs), (socket: Socket) => {
+    const isStalled = socket.writableLength > 0;
+    const isIdle = PendingAnswers.of(socket)?.count === 0;
+    if (isStalled || isIdle) socket.destroy();
+  });
+}
+
+/** Returns the refusal of an upgrade request that asks for a host which is not allowed. */
+function refusalOf(hosts: HostRule, request: UpgradeRequest): UpgradeRefusal | undefined {
+  return asksForAllowedHost(hosts, request) ? undefined : { status: 421, text: HOST_NOT_ALLOWED };
 }
 
 function portOf(server: UpgradableServer): number {
@@ -133,8 +196,9 @@ async function createSecureServer(settings: CheckedSettings, listener: RequestLi
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
     const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);
-    const tls = { key, cert, minVersion, ciphers, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };
-    return createHttpsServer({ ...LIMITS, ...tls }, listener);
+    const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers }, listener);
+    limitTlsHandshakes(server);
+    return server;
   } catch (cause) {
     const message = `cannot use key.pem and cert.pem of certificateFolder: ${textOfThrown(cause)}`;
     throw webError('ERR_WEB_SERVER_CERTIFICATE', message, cause);

@@ -20,5 +20,7 @@ export function answer(
     return;
   }
   for (const name of FILE_HEADERS) response.removeHeader(name);
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...headers }).end(`${text}\n`);
+  const body = `${text}\n`;
+  const about = { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...about, ...headers }).end(body);
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { describeLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { HOST_NOT_ALLOWED, type HostRule } from '../session/host-rule.ts';
 import type { FileServer } from './file-server.ts';
 import { answer } from './plain-answer.ts';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
@@ -10,14 +12,23 @@ import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 const MAX_WAITING_REQUESTS = 16;
 
 /**
- * Makes the function that answers plain HTTP requests: CORS first, then the files of `rootFolder`.
+ * Makes the function that answers plain HTTP requests: the host first, then CORS, then the files of `rootFolder`.
  *
  * @param files - undefined when there is no folder to serve
  */
-export function createRequestListener(settings: CheckedSettings, files: FileServer | undefined): RequestListener {
-  function respond(server: UpgradableServer, request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
+export function createRequestListener(
+  settings: CheckedSettings,
+  hosts: HostRule,
+  files: FileServer | undefined,
+): RequestListener {
+  function respond(
+    server: UpgradableServer,
+    request: IncomingMessage,
+    response: ServerResponse<IncomingMessage>,
+  ): void {
     const lostHeaders = describeLostHeaders(server, request.rawHeaders);
     if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
+    else if (!asksForAllowedHost(hosts, request)) answer(response, 421, HOST_NOT_ALLOWED);
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
@@ -96,13 +107,31 @@ function allowsMethod(rule: CORSRule, method: string): boolean {
   return allowedMethods(rule)?.split(', ').includes(method) ?? true;
 }
 
-/** Returns the path of a request's target, which may be a whole URL (RFC 9112 section 3.2.2). */
+/**
+ * Tells whether a request asks for an allowed host, in its Host header and in its target, which may be a whole URL (RFC
+ * 9112 section 3.2.2).
+ */
+export function asksForAllowedHost(hosts: HostRule, { url = '', headers, rawHeaders }: UpgradeRequest): boolean {
+  // Node shows the first of several Host headers. A request that the fast path has read has no repeated headers.
+  const isRepeated = (rawHeaders ?? []).filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1;
+  const host = isRepeated || typeof headers.host !== 'string' ? undefined : headers.host;
+  const { authority } = splitTarget(url);
+  return hosts.allows(host) && (authority === undefined || hosts.allows(authority));
+}
+
+/** Returns the path of a request's target, without the query. */
 function pathOf(request: IncomingMessage): string {
-  const target = request.url ?? '/';
+  return splitTarget(request.url ?? '/').path;
+}
+
+/** Splits a request's target, which may be a whole URL. A path has no authority. */
+function splitTarget(target: string): { readonly authority: string | undefined; readonly path: string } {
   const query = target.indexOf('?');
   const withoutQuery = query < 0 ? target : target.slice(0, query);
-  const authority = withoutQuery.startsWith('/') ? -1 : withoutQuery.indexOf('://');
-  if (authority < 0) return withoutQuery;
-  const path = withoutQuery.indexOf('/', authority + '://'.length);
-  return path < 0 ? '/' : withoutQuery.slice(path);
+  const scheme = withoutQuery.startsWith('/') ? -1 : withoutQuery.indexOf('://');
+  if (scheme < 0) return { authority: undefined, path: withoutQuery };
+  const start = scheme + '://'.length;
+  const path = withoutQuery.indexOf('/', start);
+  if (path < 0) return { authority: withoutQuery.slice(start), path: '/' };
+  return { authority: withoutQuery.slice(start, path), path: withoutQuery.slice(path) };
 }

@@ -1,4 +1,5 @@
 import type { FourDError } from '../errors.ts';
+import { HostRule } from '../session/host-rule.ts';
 import { invalidOption } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
@@ -42,12 +43,45 @@ export interface WebServerSettings {
   readonly CORSEnabled?: boolean | undefined;
   /** Hosts whose pages may send requests when `CORSEnabled`; pages of other hosts get 403. Default none. */
   readonly CORSSettings?: readonly CORSRule[] | undefined;
+  /**
+   * Hosts that requests may ask for, by the header Host; others get 421, upgrades too. Names (`example.com`,
+   * `localhost`), all names below one (`*.example.com`), IP addresses (`127.0.0.1`, `[::1]`), each for all ports or with
+   * one port (`example.com:8080`). Default: all hosts.
+   *
+   * Stops DNS rebinding: a page that reaches this server under a name of its own, because its DNS answer points here,
+   * counts as a page of the same host. A server on a developer's machine or in a private network should name its hosts.
+   */
+  readonly hosts?: readonly string[] | undefined;
+  /**
+   * Longest time in milliseconds for a client to send a whole request, with its body; then it gets 408. Default 30 000,
+   * at most a quarter of a second late; Infinity for no limit. Stops bodies of a byte per second. The head of a request has less
+   * time: see `handshakeTimeoutMs` of `WebSocketServer`.
+   */
+  readonly requestTimeoutMs?: number | undefined;
+  /**
+   * Longest time in milliseconds in which a client takes nothing of an answer that waits for it; then it is cut off, at
+   * the latest after twice this time. Default 20 000; Infinity for no limit. Stops clients that fetch files and do not
+   * read them, each of which holds a socket and a file. An answer that your program takes long to make does not count.
+   */
+  readonly responseStallMs?: number | undefined;
+  /**
+   * Most TCP connections of this web server, on both ports together, whatever they are used for: plain requests, idle
+   * ones between two requests, WebSockets, unfinished TLS handshakes. Further ones are closed, over plain HTTP with 503.
+   * Default Infinity. Stops floods of connections before file handles run out.
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Most TCP connections of one IP address (with IPv6 of one /64 network), counted as for `maxConnections`. Default
+   * Infinity. Stops a single client from taking all connections. Behind a proxy all clients have its address: leave the
+   * limit out there.
+   */
+  readonly maxConnectionsPerAddress?: number | undefined;
 }
 
 /** Settings with every default filled in. */
 export type CheckedSettings = Readonly<{
-  [K in keyof WebServerSettings]-?: K extends 'rootFolder' | 'certificateFolder'
-    ? string | undefined
+  [K in keyof WebServerSettings]-?: K extends 'rootFolder' | 'certificateFolder' | 'hosts'
+    ? WebServerSettings[K]
     : Exclude<WebServerSettings[K], undefined>;
 }>;
 
@@ -64,9 +98,22 @@ const DEFAULTS: CheckedSettings = {
   minTLSVersion: 3,
   CORSEnabled: false,
   CORSSettings: [],
+  hosts: undefined,
+  requestTimeoutMs: 30_000,
+  responseStallMs: 20_000,
+  maxConnections: Infinity,
+  maxConnectionsPerAddress: Infinity,
 };
 
-const CHECKS: Readonly<Record<keyof WebServerSettings, { accepts: (value: unknown) => boolean; wants: string }>> = {
+/** What a setting may be, and how an error says so. */
+interface SettingCheck {
+  readonly accepts: (value: unknown) => boolean;
+  readonly wants: string;
+}
+
+const LIMIT: SettingCheck = { accepts: isLimit, wants: 'a whole number, 1 or more, or Infinity' };
+
+const CHECKS: Readonly<Record<keyof WebServerSettings, SettingCheck>> = {
   name: { accepts: isText, wants: 'a string' },
   HTTPEnabled: { accepts: isBoolean, wants: 'true or false' },
   HTTPPort: { accepts: isPort, wants: 'a whole number from 0 to 65535' },
@@ -79,6 +126,11 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, { accepts: (value: unknow
   minTLSVersion: { accepts: (value) => [1, 2, 3, 4].includes(value as number), wants: '1, 2, 3 or 4' },
   CORSEnabled: { accepts: isBoolean, wants: 'true or false' },
   CORSSettings: { accepts: isCorsSettings, wants: 'an array of { host, methods? }' },
+  hosts: { accepts: Array.isArray, wants: 'an array of hosts such as "example.com"' },
+  requestTimeoutMs: LIMIT,
+  responseStallMs: LIMIT,
+  maxConnections: LIMIT,
+  maxConnectionsPerAddress: LIMIT,
 };
 
 /**
@@ -105,6 +157,7 @@ export function checkSettings(...layers: readonly WebServerSettings[]): CheckedS
   if (checked.HTTPSEnabled === true && checked.certificateFolder === undefined) {
     throw invalidSetting('HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem');
   }
+  if (checked.hosts !== undefined) checked.hosts = checkHosts(checked.hosts as readonly unknown[]);
   return Object.freeze(checked) as unknown as CheckedSettings;
 }
 
@@ -124,6 +177,10 @@ function isPort(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535;
 }
 
+function isLimit(value: unknown): boolean {
+  return value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1);
+}
+
 function isCorsSettings(value: unknown): boolean {
   return (
     Array.isArray(value) &&
@@ -135,6 +192,14 @@ function isCorsSettings(value: unknown): boolean {
         ((rule as CORSRule).methods === undefined || isText((rule as CORSRule).methods)),
     )
   );
+}
+
+/** Returns a copy of the hosts, which the caller cannot change any more. */
+function checkHosts(hosts: readonly unknown[]): readonly unknown[] {
+  const copy = Object.freeze([...hosts]);
+  // The rule throws when it cannot understand a host.
+  void new HostRule(copy, 'HTTP');
+  return copy;
 }
 
 function invalidSetting(problem: string): FourDError {

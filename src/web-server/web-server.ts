@@ -2,7 +2,7 @@ import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { HttpServers } from './http-servers.ts';
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
 import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
 
 /** Time for the peers of a stopped web server to answer the close frame, in milliseconds. */
@@ -17,6 +17,8 @@ export interface StartResult {
 
 /** A WebSocket server that is attached to a web server and ends with it. */
 interface Attached {
+  /** How long a client may take for its request, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
   shutdown(code: number, timeoutMs: number): void;
   onceEnded(listener: () => void): void;
 }
@@ -41,7 +43,11 @@ export class WebServer {
   static {
     attach = (web, server) => {
       web.#attached.add(server);
-      return () => web.#attached.delete(server);
+      web.#applyHandshakeTimeout();
+      return () => {
+        web.#attached.delete(server);
+        web.#applyHandshakeTimeout();
+      };
     };
   }
 
@@ -147,6 +153,32 @@ export class WebServer {
 
   get CORSSettings(): readonly CORSRule[] {
     return this.#settings.CORSSettings;
+  }
+
+  get hosts(): readonly string[] | undefined {
+    return this.#settings.hosts;
+  }
+
+  get requestTimeoutMs(): number {
+    return this.#settings.requestTimeoutMs;
+  }
+
+  get responseStallMs(): number {
+    return this.#settings.responseStallMs;
+  }
+
+  get maxConnections(): number {
+    return this.#settings.maxConnections;
+  }
+
+  get maxConnectionsPerAddress(): number {
+    return this.#settings.maxConnectionsPerAddress;
+  }
+
+  /** A client has not said yet which WebSocket server it wants, so the shortest of their times counts. */
+  #applyHandshakeTimeout(): void {
+    const timeouts = Array.from(this.#attached, ({ handshakeTimeoutMs }) => handshakeTimeoutMs);
+    this.#servers?.setHandshakeTimeout(timeouts.length === 0 ? DEFAULT_HANDSHAKE_TIMEOUT_MS : Math.min(...timeouts));
   }
 
   async #start(settings: WebServerSettings): Promise<StartResult> {

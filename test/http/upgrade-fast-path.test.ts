@@ -17,7 +17,7 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
-const FIRST_BYTE_TIMEOUT_MS = 1000;
+const FIRST_BYTE_TIMEOUT_MS = 500;
 
 afterEach(() => expectNoDeadlines());
 afterAll(() => expectNoOpenSockets());
@@ -239,7 +239,7 @@ describe('every other request goes to Node', () => {
 });
 
 describe('a client that sends nothing', () => {
-  test('is left to Node after a second, and served when its request comes', async () => {
+  test('is left to Node after half a second, and served when its request comes', async () => {
     const clock = useFakeClock();
     const setup = await start();
     const [client] = await connectTo(setup);
@@ -257,6 +257,28 @@ describe('a client that sends nothing', () => {
       await each.closed;
     }
     expect(setup.byNode).toHaveLength(2);
+  });
+
+  test('is left to Node within a tenth of the time that Node gives it', async () => {
+    const clock = useFakeClock();
+    const setup = await start();
+    setup.server.headersTimeout = 1000;
+    const [client] = await connectTo(setup);
+    await clock.advance(99);
+    expect(setup.handedOver()).toBe(0);
+    await clock.advance(102);
+    expect(setup.handedOver()).toBe(1);
+    client.socket.end();
+    await client.closed;
+    // Without a limit of Node as without a short one.
+    setup.server.headersTimeout = 0;
+    const [other] = await connectTo(setup);
+    await clock.advance(FIRST_BYTE_TIMEOUT_MS - 1);
+    expect(setup.handedOver()).toBe(1);
+    await clock.advance(FIRST_BYTE_TIMEOUT_MS + 51);
+    expect(setup.handedOver()).toBe(2);
+    other.socket.end();
+    await other.closed;
   });
 
   test('and ends its side is closed at once', async () => {

@@ -28,6 +28,11 @@ test('every setting has its default', () => {
     minTLSVersion: 3,
     CORSEnabled: false,
     CORSSettings: [],
+    hosts: undefined,
+    requestTimeoutMs: 30_000,
+    responseStallMs: 20_000,
+    maxConnections: Infinity,
+    maxConnectionsPerAddress: Infinity,
   });
 });
 
@@ -37,11 +42,12 @@ test('the first layer that has a setting wins, and undefined counts as missing',
 });
 
 test('the result is frozen, and independent of the object that was passed', () => {
-  const given: { HTTPPort: number } = { HTTPPort: 1 };
+  const given = { HTTPPort: 1, hosts: ['localhost'] };
   const settings = checkSettings(given);
   given.HTTPPort = 2;
-  expect(settings.HTTPPort).toBe(1);
-  expect(Object.isFrozen(settings)).toBe(true);
+  given.hosts.push('evil.example');
+  expect([settings.HTTPPort, settings.hosts]).toEqual([1, ['localhost']]);
+  expect([Object.isFrozen(settings), Object.isFrozen(settings.hosts)]).toEqual([true, true]);
 });
 
 describe('is refused:', () => {
@@ -67,6 +73,17 @@ describe('is refused:', () => {
     ['a CORS host as text', { CORSSettings: ['*'] }, 'CORSSettings must be an array'],
     ['CORS hosts with null', { CORSSettings: [null] }, 'CORSSettings must be an array'],
     ['CORS methods as an array', { CORSSettings: [{ host: '*', methods: ['get'] }] }, 'CORSSettings must be'],
+    ['hosts that are no array', { hosts: 'localhost' }, 'hosts must be an array of hosts such as "example.com"'],
+    ['no hosts at all', { hosts: [] }, 'hosts must be an array'],
+    ['a host with a scheme', { hosts: ['localhost', 'http://a.example'] }, 'received "http://a.example"'],
+    [
+      'a request timeout of 0',
+      { requestTimeoutMs: 0 },
+      'requestTimeoutMs must be a whole number, 1 or more, or Infinity',
+    ],
+    ['half a millisecond', { responseStallMs: 0.5 }, 'responseStallMs must be a whole number'],
+    ['no connections at all', { maxConnections: 0 }, 'maxConnections must be a whole number'],
+    ['a limit as text', { maxConnectionsPerAddress: '5' }, 'maxConnectionsPerAddress must be a whole number'],
     [
       'no protocol at all',
       { HTTPEnabled: false },
@@ -93,6 +110,8 @@ test.each([
   { HTTPEnabled: false, HTTPSEnabled: true, certificateFolder: '.' },
   { IPAddressToListen: '' },
   { minTLSVersion: 1 as const },
+  { hosts: ['localhost', '*.example.com:8080', '[::1]'] },
+  { requestTimeoutMs: 1, responseStallMs: Infinity, maxConnections: 1, maxConnectionsPerAddress: Infinity },
   { CORSSettings: [{ host: '*' }, { host: 'a.example', methods: 'get;post' }, { host: '*', methods: undefined }] },
 ])('is accepted: %j', (settings) => {
   expect(checkSettings(settings)).toMatchObject(settings);

@@ -203,6 +203,11 @@ describe('a running server', () => {
       minTLSVersion: 4,
       CORSEnabled: true,
       CORSSettings: [{ host: 'https://friend.example' }],
+      hosts: ['localhost', '127.0.0.1'],
+      requestTimeoutMs: 10_000,
+      responseStallMs: 5000,
+      maxConnections: 100,
+      maxConnectionsPerAddress: 50,
     } as const satisfies WebServerSettings;
     const web = await startWebServer(settings);
     const shown = web as unknown as Record<string, unknown>;
@@ -216,13 +221,42 @@ describe('a running server', () => {
     expect(web.httpServers).toHaveLength(2);
   });
 
-  test('cuts off clients that send their headers too slowly', async () => {
+  test('gives a client the shortest handshakeTimeoutMs of its WebSocket servers for the head of a request', async () => {
     const { certificateFolder } = makeCertificateFolder();
     const web = await startWebServer({ HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
-    for (const server of web.httpServers) {
-      expect(server.headersTimeout).toBe(10_000);
-      expect(server.requestTimeout).toBeGreaterThanOrEqual(server.headersTimeout);
-    }
+    const times = (): number[] => web.httpServers.map(({ headersTimeout }) => headersTimeout);
+    expect(times()).toEqual([10_000, 10_000]);
+    const serve = (handshakeTimeoutMs: number): (() => Promise<unknown>) => {
+      const handler = new RecordingServerHandler();
+      const path = `/${handshakeTimeoutMs}`;
+      const wss = WebSocketServer.new(handler, { webServer: web, handshakeTimeoutMs, path })!;
+      return async () => {
+        wss.terminate();
+        await handler.terminated;
+      };
+    };
+    const endSlow = serve(20_000);
+    expect(times()).toEqual([20_000, 20_000]);
+    const endQuick = serve(3000);
+    const endEndless = serve(Infinity);
+    expect(times()).toEqual([3000, 3000]);
+    await endQuick();
+    expect(times()).toEqual([20_000, 20_000]);
+    await endSlow();
+    // The head has no more time than the whole request.
+    expect(times()).toEqual([30_000, 30_000]);
+    await endEndless();
+    expect(times()).toEqual([10_000, 10_000]);
+  });
+
+  test.each<[WebServerSettings, requestTimeout: number, headersTimeout: number, timeout: number]>([
+    [{}, 30_000, 10_000, 20_000],
+    [{ requestTimeoutMs: 500, responseStallMs: 700 }, 500, 500, 700],
+    [{ requestTimeoutMs: Infinity, responseStallMs: Infinity }, 0, 10_000, 0],
+    [{ requestTimeoutMs: 2 ** 31, responseStallMs: 2 ** 31 }, 0, 10_000, 0],
+  ])('hands its limits in time to Node: %j', async (settings, ...limits) => {
+    const [server] = (await startWebServer(settings)).httpServers;
+    expect([server!.requestTimeout, server!.headersTimeout, server!.timeout]).toEqual(limits);
   });
 
   test('survives bytes that are no HTTP, and an error of its socket', async () => {
