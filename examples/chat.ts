@@ -113,6 +113,8 @@ async function startWebServer(): Promise<WebServer> {
     const web = new WebServer({
       IPAddressToListen: '127.0.0.1',
       rootFolder: fileURLToPath(new URL('public', import.meta.url)),
+      // A page of another name whose DNS answer points to this computer (DNS rebinding) would pass for one of this host.
+      hosts: ['localhost', '127.0.0.1', '[::1]'],
     });
     const { success, errors } = await web.start({ HTTPPort: port });
     if (success) return web;

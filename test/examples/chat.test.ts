@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket as Client } from 'ws';
+import { requestPath } from '../helpers/http.ts';
 import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
 import { type Program, startExample } from '../helpers/program.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
@@ -70,6 +72,21 @@ describe('the chat', options, () => {
     peer.send('nonsense');
     expect(await peer.closed).toMatchObject({ code: 1007 });
     await join(url);
+  });
+
+  test('is served to nobody who reaches it under another name (DNS rebinding)', async () => {
+    const chat = await startChat();
+    const { port } = new URL(await addressOf(chat));
+    const statusOf = async (host: string, path: string): Promise<number> =>
+      (await requestPath(Number(port), path, { headers: { Host: host } })).status;
+    for (const host of ['localhost', '127.0.0.1', '[::1]']) expect(await statusOf(`${host}:${port}`, '/')).toBe(200);
+    expect(await statusOf(`evil.example:${port}`, '/')).toBe(421);
+    const headers = { Origin: `http://evil.example:${port}`, Host: `evil.example:${port}` };
+    const socket = new Client(`ws://127.0.0.1:${port}/`, { headers });
+    const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+    socket.on('error', () => {});
+    socket.terminate();
+    expect(answer.statusCode).toBe(421);
   });
 
   test('starts by its name, although the name of its client begins with the same word', async () => {
