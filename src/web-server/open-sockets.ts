@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { refuseUpgrade, type UpgradableServer } from '../http/upgradable-server.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { refuseUpgrade } from '../http/upgrade-router.ts';
 import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
 import { ignoreErrors, keepUntilClosed } from '../transport/socket-transport.ts';
 
