@@ -33,6 +33,23 @@ export function parseAuthority(text: string): Authority | undefined {
   return host === '' || !isPort ? undefined : { host, port };
 }
 
+/** The port of an origin that names none, by scheme. */
+export const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
+
+/**
+ * Brings an origin into the form in which origins are compared: lower case, names in ASCII as browsers send them, with
+ * port.
+ *
+ * @returns undefined for what is no origin of a host, such as `null`
+ */
+export function normalizeOrigin(origin: string): string | undefined {
+  const end = origin.indexOf('://');
+  const scheme = origin.slice(0, end).toLowerCase();
+  const authority = end < 1 ? undefined : parseAuthority(origin.slice(end + '://'.length));
+  if (authority === undefined) return undefined;
+  return `${scheme}://${authority.host}:${authority.port || (DEFAULT_PORTS[scheme] ?? '')}`;
+}
+
 /**
  * Tells whether a text can stand in the header Host: nothing but the characters of a host and its port.
  *

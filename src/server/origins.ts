@@ -1,5 +1,5 @@
 import { callbackFailed } from '../errors.ts';
-import { parseAuthority } from '../handshake/authority.ts';
+import { DEFAULT_PORTS, normalizeOrigin, parseAuthority } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import { isThenable } from '../workers/worker.ts';
@@ -13,9 +13,6 @@ export type OriginCheck = (origin: string, request: RequestInfo) => boolean;
 
 /** Which pages may connect: `'*'` all, a list of origins, or a function that decides. */
 export type Origins = '*' | readonly string[] | OriginCheck;
-
-/** The port of an origin that names none, by scheme. */
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
 
 const OTHER_HOST =
   'this origin is not allowed: the page does not come from the host that it connects to. ' +
@@ -103,18 +100,6 @@ function checkListed(origin: unknown): string {
     'origins must hold origins such as "https://example.com:8443", without path and without "*"',
     'HTTP',
   );
-}
-
-/**
- * Brings an origin into the form that is compared: lower case, names in ASCII as browsers send them, with port. Undefined
- * for no origin, such as `null`.
- */
-function normalizeOrigin(origin: string): string | undefined {
-  const end = origin.indexOf('://');
-  const scheme = origin.slice(0, end).toLowerCase();
-  const authority = end < 1 ? undefined : parseAuthority(origin.slice(end + '://'.length));
-  if (authority === undefined) return undefined;
-  return `${scheme}://${authority.host}:${authority.port || (DEFAULT_PORTS[scheme] ?? '')}`;
 }
 
 /**

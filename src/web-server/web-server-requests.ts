@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { normalizeOrigin } from '../handshake/authority.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { describeLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
@@ -87,12 +89,21 @@ function preflightMethod(request: IncomingMessage): string | undefined {
 }
 
 function isSameHost(origin: string, host: string | undefined): boolean {
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+  return host !== undefined && isOneOf(originsOf(decodeHeaderValue(host)), origin);
 }
 
 function matchesOrigin(host: string, origin: string): boolean {
-  if (host === '*') return true;
-  return host.includes('://') ? host === origin : origin === `http://${host}` || origin === `https://${host}`;
+  return host === '*' || isOneOf(host.includes('://') ? [host] : originsOf(host), origin);
+}
+
+function originsOf(host: string): string[] {
+  return [`http://${host}`, `https://${host}`];
+}
+
+/** Compares origins in the form in which browsers send them: names in ASCII and in lower case. */
+function isOneOf(allowed: readonly string[], origin: string): boolean {
+  const asked = normalizeOrigin(decodeHeaderValue(origin));
+  return asked !== undefined && allowed.some((each) => normalizeOrigin(each) === asked);
 }
 
 function allowedMethods(rule: CORSRule): string | undefined {

@@ -272,6 +272,12 @@ describe('CORS', () => {
     ['a host without a scheme: http', 'friend.example', 'http://friend.example', 200],
     ['a host without a scheme: another port', 'friend.example', 'http://friend.example:81', 403],
     ['any host', '*', 'https://anybody.example', 200],
+    ['an international name', 'https://bücher.example', 'https://xn--bcher-kva.example', 200],
+    ['an international name without a scheme', 'BÜCHER.example:81', 'http://xn--bcher-kva.example:81', 200],
+    ['an international name on another port', 'bücher.example:81', 'http://xn--bcher-kva.example', 403],
+    ['a name like the international one', 'bücher.example', 'http://bucher.example', 403],
+    ['a name in upper case', 'https://FRIEND.example', ORIGIN, 200],
+    ['the default port', 'https://friend.example:443', ORIGIN, 200],
   ])('%s', async (_, host, origin, status) => {
     const reply = await ask([{ host }], origin);
     expect(reply.status).toBe(status);
