@@ -1,17 +1,20 @@
 /**
  * Runs the clients of a soak in a process of their own:
- * `client-process.ts <seed> <max pause in ms> <connections> <ports>`.
+ * `client-process.ts <seed> <max pause in ms> <connections> <ports> [<fault>]`.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { WebSocket, type WebSocketHandler } from '../../src/index.ts';
-import { planOf } from './plan.ts';
+import type { FaultName } from '../helpers/planted-faults.ts';
+import { FIRST_ROUND_ID, planOf, ROUND_CONNECTIONS } from './plan.ts';
 import { LONG_TIMEOUTS, SoakProcess } from './soak-process.ts';
 import { type SideRecord, Talker, type TalkerOwner } from './talker.ts';
 
 /** Connections that are opened per OPENING_INTERVAL_MS: few, so that both processes can do other work too. */
 const OPENINGS_PER_INTERVAL = 15;
 const OPENING_INTERVAL_MS = 50;
+/** Connections of a round that are open at a time. */
+const OPEN_IN_ROUND = 20;
 
 const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.argv.slice(2).map(Number) as [
   number,
@@ -20,9 +23,12 @@ const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.ar
   number,
   number,
 ];
+const fault = process.argv[7] as FaultName | undefined;
 
 let openCount = 0;
 let lastId = 0;
+/** Connections of the round that are not opened yet. */
+let roundCount = 0;
 let isHurrying = false;
 let lastSocket: Socket | undefined;
 
@@ -31,7 +37,7 @@ subscribe('net.client.socket', (message) => {
   lastSocket = (message as { socket: Socket }).socket;
 });
 
-const soak = new SoakProcess(longestPauseMs, () => openCount);
+const soak = new SoakProcess(longestPauseMs, fault, () => openCount);
 
 const owner: TalkerOwner = {
   pace: soak.pace,
@@ -40,6 +46,7 @@ const owner: TalkerOwner = {
   onDone(record: SideRecord): void {
     openCount--;
     soak.onDone(record);
+    goOnWithRound();
     tellWhenIdle();
   },
 };
@@ -48,8 +55,11 @@ function tellWhenIdle(): void {
   if (isHurrying && openCount === 0) soak.tell({ report: 'idle' });
 }
 
-function openOne(): void {
-  const id = ++lastId;
+function goOnWithRound(): void {
+  while (roundCount > 0 && openCount < OPEN_IN_ROUND) openOne(FIRST_ROUND_ID + --roundCount);
+}
+
+function openOne(id: number): void {
   openCount++;
   const plan = planOf(seed, id);
   const handler = new Talker(plan, 'client', owner) as object as WebSocketHandler<unknown>;
@@ -62,7 +72,7 @@ function openOne(): void {
 }
 
 const opening = setInterval(() => {
-  for (let i = 0; i < OPENINGS_PER_INTERVAL && openCount < connections; i++) openOne();
+  for (let i = 0; i < OPENINGS_PER_INTERVAL && openCount < connections; i++) openOne(++lastId);
 }, OPENING_INTERVAL_MS);
 
 soak.listen((order) => {
@@ -70,6 +80,9 @@ soak.listen((order) => {
     clearInterval(opening);
     isHurrying = true;
     tellWhenIdle();
+  } else if (order === 'round') {
+    roundCount = ROUND_CONNECTIONS;
+    goOnWithRound();
   } else if (order === 'end') return soak.end(() => openCount);
   return undefined;
 });

@@ -7,15 +7,19 @@ describe('the command line of npm run soak', () => {
       seconds: 120,
       connections: 2000,
       seed: expect.any(Number) as number,
+      fault: undefined,
       needsHelp: false,
     });
   });
 
   test('takes every option', () => {
-    expect(parseCommandLine(['--seconds', '5', '--connections', '7', '--seed', '0', '--help'])).toEqual({
+    expect(
+      parseCommandLine(['--seconds', '5', '--connections', '7', '--seed', '0', '--fault', 'timer', '--help']),
+    ).toEqual({
       seconds: 5,
       connections: 7,
       seed: 0,
+      fault: 'timer',
       needsHelp: true,
     });
   });
@@ -24,6 +28,7 @@ describe('the command line of npm run soak', () => {
     [['--seconds', '0'], '--seconds must be a whole number from 1 to 86400'],
     [['--connections', 'many'], '--connections must be a whole number from 1 to 20000'],
     [['--seed', '-1'], '--seed'],
+    [['--fault', 'luck'], '--fault must be one of buffer, text'],
     [['--speed', '1'], '--speed'],
   ])('%j is refused', (args, problem) => {
     expect(() => parseCommandLine(args)).toThrow(problem);

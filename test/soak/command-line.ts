@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { FAULT_NAMES, type FaultName } from '../helpers/planted-faults.ts';
 import type { SoakOptions } from './run-soak.ts';
 
 /** The parsed arguments of `npm run soak`. */
@@ -10,7 +11,10 @@ export const USAGE = `Usage: npm run soak -- [options]
 
   --seconds <number>      time for which new connections are opened (120)
   --connections <number>  connections that are open at a time (2000)
-  --seed <number>         repeats the plans of an earlier run, but not their timing (random)`;
+  --seed <number>         repeats the plans of an earlier run, but not their timing (random)
+  --fault <name>          counter-check: makes a mistake for each connection that ends, so that the command must fail
+
+Faults: ${FAULT_NAMES.join(', ')}`;
 
 const MAX_SECONDS = 86_400;
 const MAX_CONNECTIONS = 20_000;
@@ -24,6 +28,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       seconds: { type: 'string', default: '120' },
       connections: { type: 'string', default: '2000' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * MAX_SEED)) },
+      fault: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -31,6 +36,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     seconds: checkNumber('seconds', values.seconds, 1, MAX_SECONDS),
     connections: checkNumber('connections', values.connections, 1, MAX_CONNECTIONS),
     seed: checkNumber('seed', values.seed, 0, MAX_SEED),
+    fault: checkFault(values.fault),
     needsHelp: values.help,
   };
 }
@@ -41,4 +47,10 @@ function checkNumber(name: string, text: string, min: number, max: number): numb
     throw new Error(`--${name} must be a whole number from ${min} to ${max}`);
   }
   return value;
+}
+
+function checkFault(name: string | undefined): FaultName | undefined {
+  const known = FAULT_NAMES.find((fault) => fault === name);
+  if (name !== undefined && known === undefined) throw new Error(`--fault must be one of ${FAULT_NAMES.join(', ')}`);
+  return known;
 }

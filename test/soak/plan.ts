@@ -37,6 +37,14 @@ export interface ConnectionPlan {
   readonly server: SidePlan;
 }
 
+/**
+ * Connections of a round, which are the same in each round: all kinds of endings, data types and compression are among
+ * them.
+ */
+export const ROUND_CONNECTIONS = 200;
+/** Number of the first connection of a round: higher than those of the load. */
+export const FIRST_ROUND_ID = 1_000_000_000;
+
 const COMPRESSIONS: readonly (boolean | CompressionOptions)[] = [
   false,
   true,

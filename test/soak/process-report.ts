@@ -1,3 +1,4 @@
+import type { Inventory } from '../helpers/inventory.ts';
 import type { SideRecord } from './talker.ts';
 
 /** An order of the runner to its two processes. */
@@ -6,6 +7,10 @@ export type Order =
   | { readonly order: 'hurry' }
   /** Collect garbage and report the memory in use. */
   | { readonly order: 'measure' }
+  /** Open a round of connections that end by themselves. For the client. */
+  | { readonly order: 'round' }
+  /** Wait until no connection is left, then count what the process holds. */
+  | { readonly order: 'count' }
   /** Report what is left, then end by releasing everything that keeps the process alive. */
   | { readonly order: 'end' };
 
@@ -16,7 +21,8 @@ export type Report =
   | { readonly report: 'record'; readonly record: SideRecord }
   | { readonly report: 'progress'; readonly progress: Progress }
   | { readonly report: 'memory'; readonly memory: Memory }
-  /** The last connection has ended. */
+  | { readonly report: 'inventory'; readonly inventory: Inventory }
+  /** The last connection of the load, or of a round, has ended. */
   | { readonly report: 'idle' }
   | { readonly report: 'left'; readonly left: readonly string[] };
 

@@ -2,9 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { findGrowth } from '../helpers/growth.ts';
+import { INVENTORY_OPTIONS, type Inventory } from '../helpers/inventory.ts';
+import type { FaultName } from '../helpers/planted-faults.ts';
 import { judgeConnection, type Records } from './judge.ts';
 import { judgeMemory } from './memory.ts';
-import { type EndingKind, planOf, type SideName } from './plan.ts';
+import { type EndingKind, planOf, ROUND_CONNECTIONS, type SideName } from './plan.ts';
 import type { Memory, Order, Progress, Report } from './process-report.ts';
 import type { SideRecord } from './talker.ts';
 
@@ -13,6 +16,8 @@ export interface SoakOptions {
   readonly seconds: number;
   readonly connections: number;
   readonly seed: number;
+  /** The mistake that both processes make for each connection that has ended, as a counter-check. */
+  readonly fault?: FaultName | undefined;
 }
 
 /** The result of a soak. */
@@ -41,6 +46,10 @@ const PROGRESS_INTERVAL_MS = 5000;
 /** Shorter soaks do not compare memory, because a process still compiles its code in its first seconds. */
 const MIN_COMPARED_SECONDS = 20;
 const SAMPLES = 3;
+/** Rounds of connections after the load, each with an inventory behind it. The first one is not compared. */
+const ROUNDS = 5;
+/** Time for the records of a round to arrive. */
+const RECORDS_TIMEOUT_MS = 10_000;
 const MAX_PROBLEMS = 50;
 
 /** Runs a server process and a client process, and judges every connection. */
@@ -76,12 +85,13 @@ class Soak {
   }
 
   async run(): Promise<SoakResult> {
-    const { seconds, connections, seed } = this.#options;
+    const { seconds, connections, seed, fault } = this.#options;
+    const faults = fault === undefined ? [] : [fault];
     const pauseMs = Math.min(8000, seconds * 100);
 
-    const server = this.#start('server', [seed, pauseMs]);
+    const server = this.#start('server', [seed, pauseMs, ...faults]);
     const { ports } = await server.next('ready', START_TIMEOUT_MS);
-    const client = this.#start('client', [seed, pauseMs, connections, ...ports]);
+    const client = this.#start('client', [seed, pauseMs, connections, ...ports, ...faults]);
     await client.next('ready', START_TIMEOUT_MS);
     const startMs = performance.now();
     const untilPart = (part: number): Promise<void> =>
@@ -93,6 +103,8 @@ class Soak {
       await untilPart(1);
       const after = await this.#measure();
       await this.#windDown(client, server);
+      await this.#compareRounds(client, server);
+      await this.#end(client, server);
       return this.#judge(before, after);
     } finally {
       clearInterval(progress);
@@ -104,7 +116,7 @@ class Soak {
     for (const child of this.#children.values()) child.kill();
   }
 
-  #start(side: SideName, args: readonly number[]): Child {
+  #start(side: SideName, args: readonly (number | string)[]): Child {
     const child = new Child(side, args, (record) => this.#onRecord(record));
     this.#children.set(side, child);
     return child;
@@ -127,6 +139,35 @@ class Soak {
     client.order('hurry');
     server.order('hurry');
     await client.next('idle', WIND_DOWN_TIMEOUT_MS).catch((error: Error) => this.#onProblem(error.message));
+  }
+
+  /** Lets rounds of the same connections come and go, and compares what the processes hold after each. */
+  async #compareRounds(client: Child, server: Child): Promise<void> {
+    const inventories: Record<SideName, Inventory[]> = { server: [], client: [] };
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        client.order('round');
+        await client.next('idle', WIND_DOWN_TIMEOUT_MS);
+        for (let waitedMs = 0; waitedMs < RECORDS_TIMEOUT_MS && this.#records.size > 0; waitedMs += 10) await sleep(10);
+        for (const child of [client, server]) child.order('count');
+        for (const child of [client, server]) {
+          const { inventory } = await child.next('inventory', MEASURE_TIMEOUT_MS);
+          // The first round may make things that stay, such as code that no connection has needed before.
+          if (round > 0) inventories[child.side].push(inventory);
+        }
+      }
+    } catch (error) {
+      this.#onProblem((error as Error).message);
+      return;
+    }
+    for (const side of SIDES) {
+      for (const problem of findGrowth(inventories[side], ROUND_CONNECTIONS)) {
+        this.#onProblem(`the ${side}: ${problem}`);
+      }
+    }
+  }
+
+  async #end(client: Child, server: Child): Promise<void> {
     for (const child of [client, server]) {
       try {
         child.order('end');
@@ -215,10 +256,10 @@ class Child {
   #hasExited = false;
   #wake: (() => void) | undefined;
 
-  constructor(side: SideName, args: readonly number[], onRecord: (record: SideRecord) => void) {
+  constructor(side: SideName, args: readonly (number | string)[], onRecord: (record: SideRecord) => void) {
     this.side = side;
     this.#process = fork(fileURLToPath(new URL(`${side}-process.ts`, import.meta.url)), args.map(String), {
-      execArgv: ['--expose-gc', '--import', 'tsx'],
+      execArgv: [...INVENTORY_OPTIONS, '--import', 'tsx'],
     });
     this.#process.on('message', (report: Report) => {
       if (report.report === 'record') onRecord(report.record);

@@ -38,8 +38,9 @@ async function main({ needsHelp, ...options }: CommandLine): Promise<void> {
     print(USAGE);
     return;
   }
-  const { seconds, connections, seed } = options;
-  print(`${connections} connections at a time for ${seconds} s, --seed ${seed}`);
+  const { seconds, connections, seed, fault } = options;
+  const planted = fault === undefined ? '' : `, --fault ${fault}`;
+  print(`${connections} connections at a time for ${seconds} s, --seed ${seed}${planted}`);
   const result = await runSoak(options, print);
   printResult(result);
   if (result.problems.length > 0) process.exitCode = 1;

@@ -1,7 +1,8 @@
-/** Runs the servers of a soak in a process of their own: `server-process.ts <seed> <max pause in ms>`. */
+/** Runs the servers of a soak in a process of their own: `server-process.ts <seed> <max pause in ms> [<fault>]`. */
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebServer, WebSocketServer } from '../../src/index.ts';
+import type { FaultName } from '../helpers/planted-faults.ts';
 import { type ConnectionPlan, planOf } from './plan.ts';
 import { LONG_TIMEOUTS, SoakProcess } from './soak-process.ts';
 import { Talker } from './talker.ts';
@@ -9,6 +10,7 @@ import { Talker } from './talker.ts';
 const LEAVE_TIMEOUT_MS = 5000;
 
 const [seed, longestPauseMs] = process.argv.slice(2).map(Number) as [number, number];
+const fault = process.argv[4] as FaultName | undefined;
 
 // A second 'upgrade' listener gets the sockets, but turns off the library's fast path. Hence there are two web servers.
 const plainWeb = await startWebServer();
@@ -22,7 +24,7 @@ const servers = webs.flatMap((webServer) =>
   }),
 );
 
-const soak = new SoakProcess(longestPauseMs, () =>
+const soak = new SoakProcess(longestPauseMs, fault, () =>
   servers.reduce((sum, { connections }) => sum + connections.length, 0),
 );
 

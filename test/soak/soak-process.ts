@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { timers } from '../../src/base/timers.ts';
+import { takeInventory } from '../helpers/inventory.ts';
+import { commitFault, type FaultName } from '../helpers/planted-faults.ts';
 import { Pace } from './pace.ts';
 import type { Memory, Order, Report } from './process-report.ts';
 import type { SideRecord, TalkerOwner } from './talker.ts';
@@ -10,21 +12,24 @@ const LEAVE_TIMEOUT_MS = 5000;
 export const LONG_TIMEOUTS = { handshakeTimeoutMs: 300_000, closeTimeoutMs: 300_000, pongTimeoutMs: 300_000 } as const;
 const PROGRESS_INTERVAL_MS = 500;
 
-/** The common part of both processes: reports to the runner, counts, and the end. Needs `--expose-gc`. */
+/** The common part of both processes: reports to the runner, counts, and the end. Needs `INVENTORY_OPTIONS`. */
 export class SoakProcess implements TalkerOwner {
   readonly pace: Pace;
   readonly #resets = new Map<number, () => void>();
   readonly #progress: NodeJS.Timeout;
   readonly #leftovers: string[] = [];
+  readonly #fault: FaultName | undefined;
   #messages = 0;
   #bytes = 0;
 
   /**
    * @param longestPauseMs - longest pause between two bursts of a talker
+   * @param fault - the mistake to make whenever a connection has ended, undefined for none
    * @param countOpen - counts the open connections
    */
-  constructor(longestPauseMs: number, countOpen: () => number) {
+  constructor(longestPauseMs: number, fault: FaultName | undefined, countOpen: () => number) {
     this.pace = new Pace(longestPauseMs);
+    this.#fault = fault;
     process.on('uncaughtException', (error) => this.#leftovers.push(`uncaught: ${error.stack ?? error.message}`));
     process.on('unhandledRejection', (reason) => this.#leftovers.push(`unhandled: ${String(reason)}`));
     const tell = (): void =>
@@ -49,6 +54,7 @@ export class SoakProcess implements TalkerOwner {
     process.on('message', ({ order }: Order) => {
       if (order === 'hurry') this.pace.hurry();
       if (order === 'measure') void this.#measure();
+      if (order === 'count') void this.#count();
       void obey(order);
     });
   }
@@ -82,7 +88,13 @@ export class SoakProcess implements TalkerOwner {
 
   onDone(record: SideRecord): void {
     this.#resets.delete(record.id);
+    if (this.#fault !== undefined) commitFault(this.#fault);
     this.tell({ report: 'record', record });
+  }
+
+  async #count(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < LEAVE_TIMEOUT_MS && !isQuiet(); waitedMs += 10) await sleep(10);
+    this.tell({ report: 'inventory', inventory: await takeInventory() });
   }
 
   async #measure(): Promise<void> {
@@ -94,6 +106,11 @@ export class SoakProcess implements TalkerOwner {
     const memory: Memory = { usedBytes: heapUsed + external, rssBytes: rss };
     this.tell({ report: 'memory', memory });
   }
+}
+
+/** Whether no socket is open and no deadline set. */
+function isQuiet(): boolean {
+  return timers.pendingTicks === 0 && !process.getActiveResourcesInfo().includes('TCPSocketWrap');
 }
 
 /** Lists the sockets, servers and timers that keep this process alive. */
