@@ -34,6 +34,17 @@ describe('npm run abuse in short', () => {
     TIMEOUT_MS,
   );
 
+  test(
+    'two kilobytes that the server keeps of each connection that has ended make the verdict bad',
+    async () => {
+      const outcome = await runAttack({ ...pingFlood, peers: 20 }, { ...PLAN, fault: 'buffer' });
+      expect(judge(pingFlood, outcome)).toContainEqual(
+        expect.stringMatching(/^after all peers have gone: each of \d+ connections left \S+ objects behind/),
+      );
+    },
+    TIMEOUT_MS,
+  );
+
   test('the command ends with 2 for a wrong argument', async () => {
     const program = await startExample('test/abuse/run.ts', { args: ['--only', 'nothing'] });
     expect(await program.ended).toEqual({ code: 2, signal: null });

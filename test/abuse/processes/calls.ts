@@ -1,3 +1,5 @@
+import type { Inventory } from '../../helpers/inventory.ts';
+import type { FaultName } from '../../helpers/planted-faults.ts';
 import type { HonestReport, Phase } from '../honest/honest-ledger.ts';
 import type { CrowdReport, CrowdTask } from '../hostile/hostile-crowd.ts';
 import type { WarmUpTask } from '../hostile/warm-up.ts';
@@ -25,11 +27,18 @@ export interface ServerCalls {
    * Starts the server and returns its port.
    *
    * @param without - limits that are switched off
+   * @param fault - the mistake to make for each connection that ends, undefined for none
    */
-  start(task: { readonly settings: LimitSettings; readonly without: readonly string[] }): Promise<number>;
+  start(task: {
+    readonly settings: LimitSettings;
+    readonly without: readonly string[];
+    readonly fault: FaultName | undefined;
+  }): Promise<number>;
   measure(nothing: null): Promise<Held>;
   /** Waits until nothing is left, at most `patienceMs`. */
   left(patienceMs: number): Promise<Left>;
+  /** Counts what the process holds, when nothing is left. */
+  count(nothing: null): Promise<Inventory>;
 }
 
 /** Calls to the process of the honest clients. */

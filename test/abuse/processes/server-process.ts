@@ -1,16 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerCalls } from '../../../bench/processes/answer-calls.ts';
 import { type ConnectionHandler, WebServer, WebSocketServer } from '../../../src/index.ts';
+import { takeInventory } from '../../helpers/inventory.ts';
+import { commitFault, type FaultName } from '../../helpers/planted-faults.ts';
 import { applySettings, switchOff } from '../limits.ts';
 import type { ServerCalls } from './calls.ts';
 
 /** Time that onConnection takes for a client with `?wait=briefly`. */
 const BRIEF_MS = 20;
 
+let fault: FaultName | undefined;
+
 const echo: ConnectionHandler = {
   onMessage: (connection, { data }) => void connection.send(data),
   // Errors of connections are expected here.
   onError: () => {},
+  onTerminate() {
+    if (fault !== undefined) commitFault(fault);
+  },
 };
 
 const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
@@ -29,7 +36,8 @@ function countSockets(): Promise<number> {
 }
 
 const calls: ServerCalls = {
-  async start({ settings, without }) {
+  async start({ settings, without, ...task }) {
+    fault = task.fault;
     const { success, errors } = await web.start();
     if (!success) throw new Error(errors?.[0]?.message);
     server = WebSocketServer.new(
@@ -55,6 +63,7 @@ const calls: ServerCalls = {
       await sleep(20);
     }
   },
+  count: takeInventory,
 };
 
 answerCalls(calls);

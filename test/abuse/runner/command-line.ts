@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { FAULT_NAMES, type FaultName } from '../../helpers/planted-faults.ts';
 import type { Attack } from '../attack.ts';
 import { attacks } from '../attacks/all.ts';
 import { LIMIT_NAMES } from '../limits.ts';
@@ -8,6 +9,8 @@ export interface CommandLine {
   readonly attacks: readonly Attack[];
   /** Limits that are switched off. */
   readonly without: readonly string[];
+  /** The mistake that the server makes for each connection that ends. */
+  readonly fault: FaultName | undefined;
   /** Duration of a flood in each attack. */
   readonly pressMs: number;
   readonly honestClients: number;
@@ -20,9 +23,11 @@ export const USAGE = `Usage: npm run abuse -- [options]
   --seconds <number> duration of each flood (3); attacks that wait for a timeout take longer
   --clients <number> number of honest clients (100)
   --without <limit>  counter-check: switches off a limit of the server, so that the command must fail; may be repeated
+  --fault <name>     counter-check: makes a mistake for each connection that ends, so that the command must fail
 
 Attacks: ${attacks.map(({ name }) => name).join(', ')}
-Limits: ${LIMIT_NAMES.join(', ')}`;
+Limits: ${LIMIT_NAMES.join(', ')}
+Faults: ${FAULT_NAMES.join(', ')}`;
 
 /** @throws Error for an unknown option or a value out of range */
 export function parseCommandLine(args: readonly string[]): CommandLine {
@@ -31,6 +36,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     options: {
       only: { type: 'string', multiple: true, default: [] },
       without: { type: 'string', multiple: true, default: [] },
+      fault: { type: 'string' },
       seconds: { type: 'string', default: '3' },
       clients: { type: 'string', default: '100' },
       help: { type: 'boolean', default: false },
@@ -49,9 +55,11 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       attacks.map((attack) => attack.name),
     );
   for (const name of values.without) checkKnown('without', name, LIMIT_NAMES);
+  if (values.fault !== undefined) checkKnown('fault', values.fault, FAULT_NAMES);
   return {
     attacks: attacks.filter(({ name }) => values.only.length === 0 || values.only.includes(name)),
     without: values.without,
+    fault: values.fault as FaultName | undefined,
     pressMs: seconds * 1000,
     honestClients: clients,
     needsHelp: values.help,

@@ -18,6 +18,7 @@ const GOOD: Outcome = {
     latencies: { before: { count: 50, p50Ms: 1, p99Ms: 2 }, during: { count: 50, p50Ms: 1, p99Ms: 2 } },
   },
   left: { connections: 0, sockets: 0 },
+  kept: [],
 };
 
 describe('the verdict on an attack', () => {
@@ -62,6 +63,12 @@ describe('the verdict on an attack', () => {
   test('is bad when connections are left at the server', () => {
     expect(judge(ATTACK, { ...GOOD, left: { connections: 1, sockets: 2 } })).toEqual([
       '1 connections and 2 sockets were left at the server',
+    ]);
+  });
+
+  test('is bad when the server keeps something of peers that have gone', () => {
+    expect(judge(ATTACK, { ...GOOD, kept: ['3 warnings came from the process'] })).toEqual([
+      'after all peers have gone: 3 warnings came from the process',
     ]);
   });
 });

@@ -9,6 +9,7 @@ export function judge(attack: Pick<Attack, 'endings' | 'otherEndings'>, outcome:
     ...outcome.heights.flatMap(judgeMemory),
     ...judgeEndings(attack, outcome),
     ...judgeLeft(outcome),
+    ...outcome.kept.map((kept) => `after all peers have gone: ${kept}`),
   ];
 }
 

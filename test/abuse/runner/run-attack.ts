@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Remote } from '../../../bench/processes/remote.ts';
+import { findGrowth } from '../../helpers/growth.ts';
+import { INVENTORY_OPTIONS, type Inventory } from '../../helpers/inventory.ts';
+import type { FaultName } from '../../helpers/planted-faults.ts';
 import type { Attack, Bound } from '../attack.ts';
 import { READ_BUFFER_BYTES } from '../bounds.ts';
-import { STILL_THERE } from '../hostile/hostile-crowd.ts';
+import { type CrowdTask, STILL_THERE } from '../hostile/hostile-crowd.ts';
 import { type Limits, limitsOf } from '../limits.ts';
 import type { AttackStep, Held, HonestCalls, HostileCalls, ServerCalls } from '../processes/calls.ts';
 import type { Height, Outcome } from './outcome.ts';
@@ -13,6 +16,8 @@ export interface AttackPlan {
   readonly honestClients: number;
   /** Limits that are switched off. */
   readonly without: readonly string[];
+  /** The mistake that the server makes for each connection that ends, as a counter-check. */
+  readonly fault?: FaultName | undefined;
 }
 
 /** Longest time in which honest clients are alone, for the comparison. */
@@ -25,6 +30,8 @@ const AFTER_MEASURING_MS = 100;
 const LEAVING_PATIENCE_MS = 15_000;
 /** Time for the sockets of honest clients, when hostile peers are known to be left. */
 const HONEST_PATIENCE_MS = 500;
+/** Longest duration of a flood when the attack is repeated. */
+const REPEATED_PRESS_MS = 300;
 
 /** Measurements are repeated while the memory grows, because a server that is behind with reading holds ever more. */
 const MAX_MEASUREMENTS = 20;
@@ -34,7 +41,7 @@ const GROWTH_BYTES = 1_048_576;
 const HOSTILE_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
 
 const program = (name: string): URL => new URL(`../processes/${name}-process.ts`, import.meta.url);
-const options = { execArgv: ['--import', 'tsx'] };
+const options = { execArgv: [...INVENTORY_OPTIONS, '--import', 'tsx'] };
 
 /** Measures until the memory does not grow any more. */
 async function measureHighest(measure: () => Promise<Held>): Promise<Held> {
@@ -56,18 +63,35 @@ function boundOf(attack: Attack, limits: Limits, { peers, isBusy }: { peers: num
   return isBusy ? { bytes: bytes + READ_BUFFER_BYTES, formula: `${formula} + read buffer` } : { bytes, formula };
 }
 
+/** Repeats an attack that is over, without honest clients, and finds what the server keeps of the peers. */
+async function repeat(
+  server: Remote<ServerCalls>,
+  hostile: Remote<HostileCalls>,
+  task: CrowdTask & { readonly name: string },
+): Promise<string[]> {
+  const before: Inventory = await server.ask('count', null);
+  const pressMs = Math.min(task.pressMs, REPEATED_PRESS_MS);
+  let step: AttackStep = await hostile.ask('begin', { ...task, pressMs });
+  while (step.state === 'height') step = await hostile.ask('goOn', null);
+  await server.ask('left', LEAVING_PATIENCE_MS);
+  return findGrowth([before, await server.ask('count', null)], step.report.peers);
+}
+
 /**
  * Runs one attack: a server, honest clients and hostile peers, each in a fresh process.
  *
  * @throws Error when one of the processes ended
  */
-export async function runAttack(attack: Attack, { pressMs, honestClients, without }: AttackPlan): Promise<Outcome> {
+export async function runAttack(
+  attack: Attack,
+  { pressMs, honestClients, without, fault }: AttackPlan,
+): Promise<Outcome> {
   const server = new Remote<ServerCalls>(program('server'), options);
   const honest = new Remote<HonestCalls>(program('honest'), options);
   const hostile = new Remote<HostileCalls>(program('hostile'), options);
   try {
     const limits = limitsOf(attack.settings);
-    const port = await server.ask('start', { settings: attack.settings, without });
+    const port = await server.ask('start', { settings: attack.settings, without, fault });
     const target = { port, localAddress: HOSTILE_ADDRESS };
     await honest.ask('start', { port, clients: honestClients });
     await honest.ask('enter', 'measuring');
@@ -85,7 +109,8 @@ export async function runAttack(attack: Attack, { pressMs, honestClients, withou
     const before = await measure();
     const heights: Height[] = [];
     const { name, peers, patienceMs } = attack;
-    let step: AttackStep = await hostile.ask('begin', { ...target, name, limits, peers, pressMs, patienceMs });
+    const task = { ...target, name, limits, peers, pressMs, patienceMs };
+    let step: AttackStep = await hostile.ask('begin', task);
     while (step.state === 'height') {
       const { residentBytes, usedBytes } = step.isBusy ? await measure() : await measureHighest(measure);
       // Neither figure is enough alone: unwritten buffers have no resident memory, and V8 does not count all memory.
@@ -96,7 +121,8 @@ export async function runAttack(attack: Attack, { pressMs, honestClients, withou
     const honestReport = await honest.ask('stop', null);
     const isAllOver = step.report.endings[STILL_THERE] === undefined;
     const left = await server.ask('left', isAllOver ? LEAVING_PATIENCE_MS : HONEST_PATIENCE_MS);
-    return { heights, hostile: step.report, honest: honestReport, left };
+    const kept = left.sockets === 0 ? await repeat(server, hostile, task) : [];
+    return { heights, hostile: step.report, honest: honestReport, left, kept };
   } finally {
     await Promise.all([hostile.stop(), honest.stop()]);
     await server.stop();

@@ -22,6 +22,7 @@ test('a row shows the height that is closest to its bound', () => {
         latencies: { before: latency, during: { ...latency, p99Ms: 99 } },
       },
       left: { connections: 0, sockets: 0 },
+      kept: [],
     },
     ['a problem'],
   );
