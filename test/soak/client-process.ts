@@ -3,6 +3,7 @@
  * `client-process.ts <seed> <max pause in ms> <connections> <ports> [<fault>]`.
  */
 import { subscribe } from 'node:diagnostics_channel';
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { WebSocket, type WebSocketHandler } from '../../src/index.ts';
 import type { FaultName } from '../helpers/planted-faults.ts';
@@ -25,7 +26,12 @@ const [seed, longestPauseMs, connections, plainPort, resettingPort] = process.ar
 ];
 const fault = process.argv[7] as FaultName | undefined;
 
+/** All clients share a signal, which must keep no listener of one that has ended. */
+const { signal } = new AbortController();
+setMaxListeners(0, signal);
+
 let openCount = 0;
+let openedCount = 0;
 let lastId = 0;
 /** Connections of the round that are not opened yet. */
 let roundCount = 0;
@@ -62,11 +68,15 @@ function goOnWithRound(): void {
 function openOne(id: number): void {
   openCount++;
   const plan = planOf(seed, id);
-  const handler = new Talker(plan, 'client', owner) as object as WebSocketHandler<unknown>;
+  const talker = new Talker(plan, 'client', owner);
+  // Each client has an address of its own: the server must forget it with the last connection that came from there.
+  const network = (++openedCount).toString(16).padStart(8, '0');
+  const headers = { 'X-Forwarded-For': `2001:db8:${network.slice(0, 4)}:${network.slice(4)}::1` };
+  const handler = Object.assign(talker, { headers }) as object as WebSocketHandler<unknown>;
   const { dataType, compression, ending, ender } = plan;
   const port = ending === 'reset' && ender === 'server' ? resettingPort : plainPort;
   // oxlint-disable-next-line no-new -- it lives until its onTerminate
-  new WebSocket(`ws://127.0.0.1:${port}/${dataType}?id=${id}`, handler, { compression, ...LONG_TIMEOUTS });
+  new WebSocket(`ws://127.0.0.1:${port}/${dataType}?id=${id}`, handler, { compression, signal, ...LONG_TIMEOUTS });
   const socket = lastSocket;
   soak.onReset(id, () => socket?.resetAndDestroy());
 }

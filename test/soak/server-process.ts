@@ -19,8 +19,19 @@ const webs = [plainWeb, resettingWeb];
 
 const servers = webs.flatMap((webServer) =>
   (['text', 'blob', 'object'] as const).map((dataType) => {
-    const options = { webServer, path: `/${dataType}`, compression: true, ...LONG_TIMEOUTS };
-    return WebSocketServer.new({ onConnection }, { ...options, dataType: dataType as 'object' })!;
+    return WebSocketServer.new(
+      { onConnection },
+      {
+        webServer,
+        path: `/${dataType}`,
+        dataType: dataType as 'object',
+        compression: true,
+        // The clients tell their addresses as a proxy does.
+        trustedProxies: ['127.0.0.1'],
+        maxConnectionsPerAddress: 100,
+        ...LONG_TIMEOUTS,
+      },
+    )!;
   }),
 );
 
