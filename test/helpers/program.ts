@@ -11,7 +11,7 @@ export interface ProgramEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program in a process of its own, seen from outside: its output and its end. The program ends with the test. */
+/** A program in a process of its own, seen from outside: its output and its end. */
 export class Program {
   readonly #child: ChildProcessWithoutNullStreams;
   /** Resolves when the process is over and all of its output has been read. */
@@ -37,10 +37,6 @@ export class Program {
     });
     // A program that ends first closes the pipe, which is an error for the writer.
     child.stdin.on('error', () => {});
-    onTestFinished(async () => {
-      if (!this.#hasEnded) this.signal('SIGKILL');
-      await this.ended;
-    });
   }
 
   /** Everything that the program has printed so far, to stdout and stderr. */
@@ -58,9 +54,15 @@ export class Program {
 
   /** Waits until the output matches. Resolves to the first group of the match, or to the whole match. */
   async printed(pattern: RegExp): Promise<string> {
+    const match = await this.matched(pattern);
+    return match[1] ?? match[0];
+  }
+
+  /** As {@link printed}. Resolves to the match with all of its groups. */
+  async matched(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#output);
-      if (match !== null) return match[1] ?? match[0];
+      if (match !== null) return match;
       if (this.#hasEnded) throw new Error(`the program ended without printing ${pattern}:\n${this.#output}`);
       await new Promise<void>((resolve) => {
         this.#onOutput.push(resolve);
@@ -83,6 +85,12 @@ export class Program {
     process.kill(-this.#child.pid!, name);
   }
 
+  /** Ends the program and the processes that it started, at once. Resolves when the program is over. */
+  async kill(): Promise<void> {
+    if (!this.#hasEnded) this.signal('SIGKILL');
+    await this.ended;
+  }
+
   #wake(): void {
     const waiting = this.#onOutput;
     this.#onOutput = [];
@@ -97,8 +105,15 @@ export interface ProgramOptions {
   readonly cwd?: string;
 }
 
-/** Starts a command. */
+/** Starts a command. The program ends with the test. */
 export async function startProgram(command: string, options: ProgramOptions = {}): Promise<Program> {
+  const program = await spawnProgram(command, options);
+  onTestFinished(() => program.kill());
+  return program;
+}
+
+/** Starts a command outside of a test. The caller ends the program. */
+export async function spawnProgram(command: string, options: ProgramOptions = {}): Promise<Program> {
   const { PORT: _, ...inherited } = process.env;
   // The program gets a process group of its own, so that every process that it starts can be ended with it.
   const child = spawn(command, options.args ?? [], {
