@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 const withCoverage = process.env['TEST_COVERAGE'] === '1';
 const resultsFile = process.env['TEST_RESULTS'];
 
+// Tests with programs that must be installed: scripts/install-peers.sh.
+const withRealPeers = ['test/interop/real-*.test.ts'];
+
 const shared = {
   pool: 'forks' as const,
   setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-clock.ts'],
@@ -24,9 +27,20 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**'],
+          exclude: ['test/browser/**', ...withRealPeers],
           testTimeout: 10_000,
           hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'peers',
+          include: withRealPeers,
+          globalSetup: 'test/interop/find-tools.ts',
+          testTimeout: 30_000,
+          hookTimeout: 180_000,
         },
       },
       {
