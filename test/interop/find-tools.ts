@@ -1,11 +1,12 @@
 import type { TestProject } from 'vitest/node';
 import { curl } from './http-clients.ts';
 import { peers } from './peers.ts';
+import { proxies } from './proxies.ts';
 import { findVersion } from './tools.ts';
 
 /** Runs once before the tests with real peers: finds the tools, and says in a line which are there. */
 export default function findTools(project: TestProject): void {
-  const tools = [...peers, curl];
+  const tools = [...peers, curl, ...proxies];
   const versions: Record<string, string> = {};
   for (const tool of tools) {
     const version = findVersion(tool);

@@ -1,0 +1,331 @@
+import { describe, expect, test } from 'vitest';
+import { WebSocket, type WebSocketServerOptions } from '../../src/index.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { nextMessage } from './pair.ts';
+import { caddy, haproxy, nginx, type Proxy, startProxy } from './proxies.ts';
+import { declareTest, describeTool } from './tools.ts';
+
+/** What a browser says when a page of `origin` connects to `host`. PORT stands for the port of the proxy. */
+interface BrowserRequest {
+  readonly host: string;
+  readonly origin: string;
+}
+
+const pages = {
+  'a page on port 80': { host: 'chat.example', origin: 'http://chat.example' },
+  'a page on port 443': { host: 'chat.example', origin: 'https://chat.example' },
+  'a page on another port': { host: 'chat.example:PORT', origin: 'http://chat.example:PORT' },
+  'a page on another port with TLS': { host: 'chat.example:PORT', origin: 'https://chat.example:PORT' },
+  'a page of another host': { host: 'chat.example', origin: 'https://elsewhere.example' },
+  'a page of a dev server on this machine': { host: 'localhost:PORT', origin: 'http://localhost:5173' },
+} as const satisfies Record<string, BrowserRequest>;
+
+type Page = keyof typeof pages;
+
+/** The status of the answer, which may wait for a rule that the library does not have yet. */
+type Expectation = number | { readonly status: number; readonly missingRule: string };
+
+/** A configuration of a proxy, and what becomes of each page with it. */
+interface Setup {
+  readonly proxy: Proxy;
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly options?: Pick<WebSocketServerOptions, 'trustedProxies'>;
+  readonly expected: Readonly<Record<Page, Expectation>>;
+}
+
+/** The dev server of the same machine is let in where no header tells of a proxy. */
+const LOOPBACK: Expectation = { status: 101, missingRule: '197' };
+
+const sameHostOnly: Setup['expected'] = {
+  'a page on port 80': 101,
+  'a page on port 443': 101,
+  'a page on another port': 101,
+  'a page on another port with TLS': 101,
+  'a page of another host': 403,
+  'a page of a dev server on this machine': 403,
+};
+
+const withoutPort: Setup['expected'] = {
+  ...sameHostOnly,
+  'a page on another port': 403,
+  'a page on another port with TLS': 403,
+};
+
+function everyPage(expectation: Expectation): Setup['expected'] {
+  return Object.fromEntries(Object.keys(pages).map((name) => [name, expectation])) as Setup['expected'];
+}
+
+const NGINX_UPGRADE = [
+  'proxy_http_version 1.1;',
+  'proxy_set_header Upgrade $http_upgrade;',
+  'proxy_set_header Connection $connection_upgrade;',
+];
+const NGINX_FORWARDED = [
+  'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+  'proxy_set_header X-Forwarded-Proto $scheme;',
+  'proxy_set_header X-Forwarded-Host $http_host;',
+];
+
+const setups: readonly Setup[] = [
+  {
+    proxy: nginx,
+    title: 'Host $http_host',
+    lines: [...NGINX_UPGRADE, 'proxy_set_header Host $http_host;'],
+    expected: { ...sameHostOnly, 'a page of a dev server on this machine': LOOPBACK },
+  },
+  {
+    proxy: nginx,
+    title: 'Connection "upgrade" for every request',
+    lines: [
+      'proxy_http_version 1.1;',
+      'proxy_set_header Upgrade $http_upgrade;',
+      'proxy_set_header Connection "upgrade";',
+      'proxy_set_header Host $http_host;',
+    ],
+    expected: { ...sameHostOnly, 'a page of a dev server on this machine': LOOPBACK },
+  },
+  {
+    proxy: nginx,
+    title: 'Host $host, which has no port',
+    lines: [...NGINX_UPGRADE, 'proxy_set_header Host $host;'],
+    expected: { ...withoutPort, 'a page of a dev server on this machine': LOOPBACK },
+  },
+  {
+    proxy: nginx,
+    title: 'Host $host:$server_port, where the port is that of the page',
+    lines: [...NGINX_UPGRADE, 'proxy_set_header Host $host:$server_port;'],
+    expected: {
+      ...sameHostOnly,
+      // Here nginx listens on another port than 80 and 443.
+      'a page on port 80': 403,
+      'a page on port 443': 403,
+      'a page of a dev server on this machine': LOOPBACK,
+    },
+  },
+  {
+    proxy: nginx,
+    title: 'no Host line, so that Host names the server behind nginx',
+    lines: NGINX_UPGRADE,
+    expected: { ...everyPage(403), 'a page of a dev server on this machine': LOOPBACK },
+  },
+  {
+    proxy: nginx,
+    title: 'no Host line, and X-Forwarded headers that are not trusted',
+    lines: [...NGINX_UPGRADE, ...NGINX_FORWARDED],
+    expected: everyPage(403),
+  },
+  {
+    proxy: nginx,
+    title: 'no Host line, and X-Forwarded headers that are trusted',
+    lines: [...NGINX_UPGRADE, ...NGINX_FORWARDED],
+    options: { trustedProxies: ['127.0.0.1'] },
+    // nginx itself speaks http: here.
+    expected: sameHostOnly,
+  },
+  {
+    proxy: nginx,
+    title: 'Host $http_host and X-Forwarded headers that are not trusted',
+    lines: [...NGINX_UPGRADE, ...NGINX_FORWARDED, 'proxy_set_header Host $http_host;'],
+    expected: sameHostOnly,
+  },
+  {
+    proxy: nginx,
+    title: 'no Upgrade and Connection lines: nginx passes on a plain request',
+    lines: ['proxy_http_version 1.1;', 'proxy_set_header Host $http_host;'],
+    expected: everyPage(404),
+  },
+  {
+    proxy: nginx,
+    title: 'no Connection line: nginx passes on a plain request',
+    lines: ['proxy_http_version 1.1;', 'proxy_set_header Upgrade $http_upgrade;', 'proxy_set_header Host $http_host;'],
+    expected: everyPage(404),
+  },
+  {
+    proxy: nginx,
+    title: 'no proxy_http_version: nginx passes on a request of HTTP/1.0',
+    lines: [...NGINX_UPGRADE.slice(1), 'proxy_set_header Host $http_host;'],
+    expected: everyPage(505),
+  },
+  {
+    proxy: haproxy,
+    title: 'no further lines',
+    lines: [],
+    expected: { ...sameHostOnly, 'a page of a dev server on this machine': LOOPBACK },
+  },
+  {
+    proxy: haproxy,
+    title: 'option forwardfor',
+    lines: ['option forwardfor'],
+    options: { trustedProxies: ['127.0.0.1'] },
+    expected: sameHostOnly,
+  },
+  {
+    proxy: caddy,
+    title: 'no further lines',
+    lines: [],
+    expected: sameHostOnly,
+  },
+  {
+    proxy: caddy,
+    title: 'trusted headers',
+    lines: [],
+    options: { trustedProxies: ['127.0.0.1'] },
+    expected: sameHostOnly,
+  },
+];
+
+/** Connects as a browser does. Resolves to the status of the answer. */
+async function statusFor(port: number, { host, origin }: BrowserRequest): Promise<number> {
+  const name = (text: string): string => text.replace('PORT', String(port));
+  const client = await RawClient.request(port, {
+    headers: [`Host: ${name(host)}`, `Origin: ${name(origin)}`],
+    without: ['Host'],
+  });
+  const { status } = await client.answered;
+  return status;
+}
+
+const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+const messages: readonly (string | Uint8Array)[] = [
+  'Grüße, 😀',
+  everyByte,
+  '',
+  new Uint8Array(),
+  'é'.repeat(50_000),
+  Buffer.alloc(1_000_000, everyByte),
+];
+
+/** The lines with which each proxy lets WebSocket connections through, and those that cut quiet ones off. */
+const usualLines = new Map<Proxy, { readonly lines: readonly string[]; readonly shortTimeout?: string }>([
+  [nginx, { lines: [...NGINX_UPGRADE, 'proxy_set_header Host $http_host;'], shortTimeout: 'proxy_read_timeout 1s;' }],
+  [haproxy, { lines: [], shortTimeout: 'timeout tunnel 1s' }],
+  [caddy, { lines: [] }],
+]);
+
+for (const [proxy, { lines, shortTimeout }] of usualLines) {
+  describeTool(proxy, () => {
+    for (const { title, lines: setupLines, options, expected } of setups.filter((setup) => setup.proxy === proxy)) {
+      describe(title, () => {
+        for (const [name, expectation] of Object.entries(expected)) {
+          const { status, missingRule } =
+            typeof expectation === 'number' ? { status: expectation, missingRule: undefined } : expectation;
+          declareTest(`answers ${name} with ${status}`, missingRule, async () => {
+            const { web } = await startServerOf({ onMessage: () => {} }, options);
+            const port = await startProxy(proxy, web.HTTPPort, setupLines);
+            expect(await statusFor(port, pages[name as Page])).toBe(status);
+          });
+        }
+      });
+    }
+
+    test.each([false, true])('passes messages, pings and the close on (compression: %s)', async (compression) => {
+      const echo = new RecordingHandler({
+        dataType: 'blob',
+        onMessage: (connection, data) => void connection.send(data as Uint8Array),
+      });
+      const { web } = await startServerOf(echo, {
+        dataType: 'blob',
+        compression,
+        protocols: ['chat'],
+        pingIntervalMs: 100,
+      });
+      const port = await startProxy(proxy, web.HTTPPort, lines);
+      const handler = new RecordingHandler({ dataType: 'blob' });
+      const ws = await WebSocket.new(`ws://127.0.0.1:${port}/path?query=1`, handler as object, {
+        compression,
+        protocols: ['chat'],
+      });
+      expect(ws!.protocol).toBe('chat');
+      for (const message of messages) {
+        ws!.send(message);
+        const echoed = (await nextMessage(handler)) as Uint8Array;
+        expect(Buffer.from(echoed).equals(Buffer.from(message as string))).toBe(true);
+      }
+      ws!.terminate(4001, 'enough');
+      const there = await echo.terminated;
+      expect({ code: there.code, reason: there.reason }).toEqual({ code: 4001, reason: 'enough' });
+      const here = await handler.terminated;
+      expect({ code: here.code, wasClean: here.wasClean }).toEqual({ code: 4001, wasClean: true });
+    });
+
+    test('passes the close of the server on', async () => {
+      const { web } = await startServerOf({ onOpen: closeWith4002, onMessage: () => {} });
+      const port = await startProxy(proxy, web.HTTPPort, lines);
+      const handler = new RecordingHandler();
+      await WebSocket.new(`ws://127.0.0.1:${port}/`, handler as object);
+      const { code, reason, wasClean } = await handler.terminated;
+      expect({ code, reason, wasClean }).toEqual({ code: 4002, reason: 'bye', wasClean: true });
+    });
+
+    test('passes a client that vanishes on', async () => {
+      const there = new RecordingHandler();
+      const { web } = await startServerOf(there);
+      const client = await RawClient.open(await startProxy(proxy, web.HTTPPort, lines));
+      await there.opened;
+      client.socket.resetAndDestroy();
+      expect((await there.terminated).code).toBe(1006);
+    });
+
+    if (shortTimeout === undefined) return;
+    test('cuts a quiet connection off, unless there is a heartbeat', async () => {
+      const allLines = [...lines, shortTimeout];
+      const [quiet, alive] = await Promise.all([
+        connectQuietly(proxy, allLines, Infinity),
+        connectQuietly(proxy, allLines, 100),
+      ]);
+      expect((await quiet.terminated).code).toBe(1006);
+      expect(alive.names).toEqual(['onOpen']);
+    });
+  });
+}
+
+/** Connects through a proxy. Nothing but the server's heartbeat is sent then. */
+async function connectQuietly(
+  proxy: Proxy,
+  lines: readonly string[],
+  pingIntervalMs: number,
+): Promise<RecordingHandler> {
+  const { web } = await startServerOf(new RecordingHandler(), { pingIntervalMs });
+  const port = await startProxy(proxy, web.HTTPPort, lines);
+  const handler = new RecordingHandler();
+  await WebSocket.new(`ws://127.0.0.1:${port}/`, handler as object, { pingIntervalMs: Infinity });
+  return handler;
+}
+
+function closeWith4002(connection: { terminate(code: number, reason: string): void }): void {
+  connection.terminate(4002, 'bye');
+}
+
+describeTool(nginx, () => {
+  test.each([
+    ['127.0.0.9 when nginx is trusted', { trustedProxies: ['127.0.0.1'] }, '127.0.0.9'],
+    ['that of nginx when it is not', {}, '127.0.0.1'],
+  ])('the address of a client is %s', async (_, options, address) => {
+    const asked = createDeferred<string>();
+    const { web } = await startLibraryServer((_wss, { request }) => {
+      asked.resolve(request.remoteAddress);
+      return null;
+    }, options);
+    const port = await startProxy(nginx, web.HTTPPort, [...NGINX_UPGRADE, ...NGINX_FORWARDED]);
+    await RawClient.request({ port, host: '127.0.0.1', localAddress: '127.0.0.9' });
+    expect(await asked.promise).toBe(address);
+  });
+});
+
+describe('without a proxy', () => {
+  for (const [name, expectation] of Object.entries({
+    ...sameHostOnly,
+    'a page of a dev server on this machine': LOOPBACK,
+  })) {
+    const { status, missingRule } =
+      typeof expectation === 'number' ? { status: expectation, missingRule: undefined } : expectation;
+    declareTest(`a server answers ${name} with ${status}`, missingRule, async () => {
+      const { web } = await startServerOf({ onMessage: () => {} });
+      expect(await statusFor(web.HTTPPort, pages[name as Page])).toBe(status);
+    });
+  }
+});
