@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  python3-websockets python3-tornado python3-aiohttp
+  python3-websockets python3-tornado python3-aiohttp python3-websocket libmojolicious-perl
   golang-go golang-github-gorilla-websocket-dev golang-golang-x-net-dev
   openjdk-17-jdk-headless
   curl nginx-light haproxy caddy

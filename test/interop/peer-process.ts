@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { type Program, spawnProgram } from '../helpers/program.ts';
 import type { Peer } from './peers.ts';
 
@@ -61,4 +62,14 @@ export class PeerProcess {
   async kill(): Promise<void> {
     await this.#program.kill();
   }
+}
+
+/** Runs a peer while the tests of a `describe` run. Returns a function that gives the running peer to a test. */
+export function usePeer(peer: Peer): () => PeerProcess {
+  let running: PeerProcess | undefined;
+  beforeAll(async () => {
+    running = await PeerProcess.start(peer);
+  });
+  afterAll(() => running?.kill());
+  return () => running!;
 }

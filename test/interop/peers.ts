@@ -33,6 +33,8 @@ export interface PeerBehaviour {
   readonly originForms?: readonly string[];
   /** Whether a client that is given an empty list of subprotocols sends an empty header. */
   readonly sendsEmptyProtocols?: boolean;
+  /** Parameters of an offer of compression that the answer of a server leaves out although it accepts the offer. */
+  readonly leavesOut?: readonly ('server_no_context_takeover' | 'server_max_window_bits')[];
   /** Whether a client refers to earlier messages although the server's answer has `client_no_context_takeover`. */
   readonly ignoresNoContextTakeover?: boolean;
 }
@@ -52,8 +54,8 @@ export interface Peer extends Tool {
   readonly tellsReasons: boolean;
 }
 
-/** The interpreter that Debian's packages belong to; another `python3` may come first in the PATH. */
-const PYTHON = '/usr/bin/python3';
+/** By default the interpreter that Debian's packages belong to: another `python3` may come first in the PATH. */
+const PYTHON = process.env['PEERS_PYTHON'] ?? '/usr/bin/python3';
 /** Debian's Go packages are found by the path of their folders. */
 const GO: Command = ['env', 'GO111MODULE=off', 'GOPATH=/usr/share/gocode', 'go'];
 
@@ -90,7 +92,7 @@ export const peers: readonly Peer[] = [
     name: 'Tornado',
     ...pythonPeer('tornado', 'tornado.version'),
     roles: {
-      server: { compressesByDefault: false, closeAnswer: 4001 },
+      server: { compressesByDefault: false, closeAnswer: 4001, leavesOut: ['server_no_context_takeover'] },
       client: {
         compressesByDefault: false,
         closeAnswer: 4001,
@@ -114,10 +116,37 @@ export const peers: readonly Peer[] = [
     tellsReasons: true,
   },
   {
+    name: 'websocket-client',
+    version: [PYTHON, '-c', 'import websocket; print(websocket.__version__)'],
+    packages: 'python3-websocket',
+    start: () => [PYTHON, join(folder, 'python-websocket-client.py')],
+    roles: { client: { compressesByDefault: false, closeAnswer: 1000 } },
+    compresses: false,
+    fragments: true,
+    tellsReasons: true,
+  },
+  {
+    name: 'Mojolicious',
+    version: ['perl', '-MMojolicious', '-e', 'print Mojolicious->VERSION'],
+    packages: 'libmojolicious-perl',
+    start: () => ['perl', join(folder, 'perl-mojolicious.pl')],
+    roles: {
+      server: {
+        compressesByDefault: false,
+        closeAnswer: 4001,
+        leavesOut: ['server_no_context_takeover', 'server_max_window_bits'],
+      },
+      client: { compressesByDefault: false, closeAnswer: 4001, ignoresNoContextTakeover: true },
+    },
+    compresses: true,
+    fragments: true,
+    tellsReasons: true,
+  },
+  {
     name: 'Go gorilla/websocket',
     ...goPeer('go-gorilla.go', 'golang-github-gorilla-websocket-dev'),
     roles: {
-      server: { compressesByDefault: false, closeAnswer: 4001 },
+      server: { compressesByDefault: false, closeAnswer: 4001, leavesOut: ['server_max_window_bits'] },
       client: { compressesByDefault: false, closeAnswer: 4001 },
     },
     compresses: true,

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from '../../src/index.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { curl, java } from './http-clients.ts';
-import { PeerProcess } from './peer-process.ts';
+import { usePeer } from './peer-process.ts';
 import { describeTool } from './tools.ts';
 
 /** A plain HTTP request that offers an upgrade to HTTP/2. */
@@ -92,14 +92,10 @@ describeTool(curl, () => {
 });
 
 describeTool(java, () => {
-  let running: PeerProcess;
-  beforeAll(async () => {
-    running = await PeerProcess.start(java);
-  });
-  afterAll(() => running.kill());
+  const running = usePeer(java);
 
   compareAnswers(
     () => (port, request) =>
-      running.request(request.method, `http://127.0.0.1:${port}${request.path}`, request.bodyBytes),
+      running().request(request.method, `http://127.0.0.1:${port}${request.path}`, request.bodyBytes),
   );
 });

@@ -11,7 +11,9 @@ def say(*words):
     print(*words, flush=True)
 
 
-async def serve(ws, path):
+async def serve(ws):
+    # Since version 14 a connection has the whole request instead of the path.
+    path = ws.path if hasattr(ws, "path") else ws.request.path
     say("opened", path, ws.subprotocol or "-")
     try:
         async for message in ws:
@@ -35,15 +37,22 @@ async def connect(url, protocols, origin):
     offered = None if protocols == "-" else [word for word in protocols.strip("[]").split(",") if word]
     try:
         ws = await websockets.connect(url, subprotocols=offered, origin=None if origin == "-" else origin)
-    except websockets.InvalidStatusCode as error:
-        say("refused", path, error.status_code)
+    except websockets.InvalidHandshake as error:
+        # The error has the status itself until version 13, and the whole answer since.
+        say("refused", path, error.status_code if hasattr(error, "status_code") else error.response.status_code)
     else:
-        await serve(ws, path)
+        await serve(ws)
+
+
+def choose(*arguments):
+    # The offered subprotocols are the first argument until version 13, and the second one since.
+    offered = next(argument for argument in arguments if isinstance(argument, (list, tuple)))
+    return "chat" if "chat" in offered else None
 
 
 async def main():
     # Compression is on by default, for servers and clients alike.
-    server = await websockets.serve(serve, "127.0.0.1", 0, subprotocols=["chat"])
+    server = await websockets.serve(serve, "127.0.0.1", 0, subprotocols=["chat"], select_subprotocol=choose)
     say("listening", server.sockets[0].getsockname()[1])
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
