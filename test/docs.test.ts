@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { documentationFiles } from '../scripts/documentation-files.ts';
 import { quoteExamples } from '../scripts/quote-examples.ts';
+import { curl } from './interop/http-clients.ts';
+import { peers } from './interop/peers.ts';
+import { proxies } from './interop/proxies.ts';
 import { parseServerOptions } from '../src/server/server-options.ts';
 import { WebServer } from '../src/web-server/web-server.ts';
 
@@ -85,4 +88,10 @@ test('the web server page lists every setting', () => {
     expect(shown, name).toBeDefined();
     if (typeof value === 'number' || typeof value === 'boolean') expect(shown, name).toBe(String(value));
   }
+});
+
+test('the page of what the library works with names all that is tried', () => {
+  const page = read('docs/reference/works-with.md');
+  const unnamed = [...peers, curl, ...proxies].filter(({ name }) => !page.includes(name));
+  expect(unnamed).toEqual([]);
 });

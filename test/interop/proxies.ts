@@ -3,20 +3,28 @@ import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { SelfSigned } from '../helpers/certificate.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { startProgram } from '../helpers/program.ts';
 import type { Command, Tool } from './tools.ts';
 
 /** A reverse proxy that can stand before a server of the library. */
 export interface Proxy extends Tool {
-  /** Starts the proxy. `folder` holds its configuration, in the file `config`, and what it writes. */
+  /** Starts the proxy, whose configuration is the file `config` of `folder`. */
   readonly start: (folder: string) => Command;
-  /**
-   * Writes a configuration that listens on `port` of 127.0.0.1 and passes requests on to `upstream`.
-   *
-   * @param lines - settings that a test adds, each as a line of the configuration
-   */
-  readonly configure: (folder: string, port: number, upstream: number, lines: readonly string[]) => string;
+  /** Builds a configuration that listens on `port` of 127.0.0.1 and passes requests on to `upstream`. */
+  readonly configure: (configuration: Configuration) => string;
+}
+
+interface Configuration {
+  /** Holds `cert.pem`, `key.pem` and, with both, `both.pem`; the proxy may write here. */
+  readonly folder: string;
+  readonly port: number;
+  readonly upstream: number;
+  /** Settings that a test adds. */
+  readonly lines: readonly string[];
+  /** Whether the proxy speaks TLS with its clients. */
+  readonly isSecure: boolean;
 }
 
 export const nginx: Proxy = {
@@ -25,7 +33,7 @@ export const nginx: Proxy = {
   packages: 'nginx-light',
   start: (folder) => ['nginx', '-p', folder, '-c', join(folder, 'config'), '-e', 'stderr'],
   // The lines belong to the location.
-  configure: (folder, port, upstream, lines) => `
+  configure: ({ folder, port, upstream, lines, isSecure }) => `
 daemon off;
 master_process off;
 pid ${folder}/pid;
@@ -42,7 +50,8 @@ http {
     '' close;
   }
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${isSecure ? ' ssl' : ''};
+    ${isSecure ? `ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;` : ''}
     location / {
       proxy_pass http://127.0.0.1:${upstream};
       ${lines.join('\n      ')}
@@ -57,18 +66,18 @@ export const haproxy: Proxy = {
   version: ['haproxy', '-v'],
   packages: 'haproxy',
   start: (folder) => ['haproxy', '-db', '-f', join(folder, 'config')],
-  // The lines belong to the defaults.
-  configure: (_folder, port, upstream, lines) => `
+  // The lines belong to the backend.
+  configure: ({ folder, port, upstream, lines, isSecure }) => `
 defaults
   mode http
   timeout connect 5s
   timeout client 30s
   timeout server 30s
-  ${lines.join('\n  ')}
 frontend web
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${isSecure ? ` ssl crt ${folder}/both.pem` : ''}
   default_backend node
 backend node
+  ${lines.join('\n  ')}
   server node 127.0.0.1:${upstream}
 `,
 };
@@ -88,13 +97,14 @@ export const caddy: Proxy = {
     join(folder, 'config'),
   ],
   // The lines belong to reverse_proxy.
-  configure: (_folder, port, upstream, lines) => `
+  configure: ({ folder, port, upstream, lines, isSecure }) => `
 {
   admin off
   auto_https off
 }
-http://:${port} {
+${isSecure ? 'https' : 'http'}://:${port} {
   bind 127.0.0.1
+  ${isSecure ? `tls ${folder}/cert.pem ${folder}/key.pem` : ''}
   reverse_proxy 127.0.0.1:${upstream} {
     ${lines.join('\n    ')}
   }
@@ -104,11 +114,23 @@ http://:${port} {
 
 export const proxies: readonly Proxy[] = [nginx, haproxy, caddy];
 
-/** Starts a proxy before a server. Resolves to the port of the proxy, which ends with the test. */
-export async function startProxy(proxy: Proxy, upstream: number, lines: readonly string[] = []): Promise<number> {
+/**
+ * Starts a proxy before a server. Resolves to the port of the proxy, which ends with the test.
+ *
+ * @param tls - the certificate of the proxy; without it the proxy speaks plain HTTP
+ */
+export async function startProxy(
+  proxy: Proxy,
+  upstream: number,
+  lines: readonly string[] = [],
+  tls?: SelfSigned,
+): Promise<number> {
   const port = await findFreePort();
-  const folder = makeFolder();
-  writeFileSync(join(folder, 'config'), proxy.configure(folder, port, upstream, lines));
+  const folder = makeFolder(
+    tls === undefined ? {} : { 'cert.pem': tls.cert, 'key.pem': tls.key, 'both.pem': `${tls.cert}\n${tls.key}` },
+  );
+  const isSecure = tls !== undefined;
+  writeFileSync(join(folder, 'config'), proxy.configure({ folder, port, upstream, lines, isSecure }));
   const [command, ...args] = proxy.start(folder);
   const program = await startProgram(command, { args });
   while (!(await isListening(port))) {
