@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** Headers that a proxy adds: with one of them, the client may be on another machine. */
-const PROXY_HEADERS: readonly string[] = ['forwarded', 'via'];
+const PROXY_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via']);
 const PROXY_HEADER_PREFIX = 'x-forwarded-';
 
 /** Tells whether an address is one of this machine's own: `127.0.0.0/8` or `::1`. */
@@ -17,5 +17,5 @@ export function isLoopbackHost(host: string): boolean {
 
 /** Tells whether a request has come through a proxy that says so. */
 export function hasProxyHeaders({ headers }: UpgradeRequest): boolean {
-  return Object.keys(headers).some((name) => PROXY_HEADERS.includes(name) || name.startsWith(PROXY_HEADER_PREFIX));
+  return Object.keys(headers).some((name) => PROXY_HEADERS.has(name) || name.startsWith(PROXY_HEADER_PREFIX));
 }

@@ -123,6 +123,7 @@ function checkInBounds(view: ArrayBufferView): void {
   if (!(view instanceof DataView)) typedArrayKeys.call(view);
 }
 
+// oxlint-disable-next-line typescript/unbound-method -- It is only called with a view as `this`.
 const typedArrayKeys = (Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array).keys as (
   this: ArrayBufferView,
 ) => unknown;

@@ -23,11 +23,7 @@ export function createRequestListener(
   hosts: HostRule,
   files: FileServer | undefined,
 ): RequestListener {
-  function respond(
-    server: UpgradableServer,
-    request: IncomingMessage,
-    response: ServerResponse<IncomingMessage>,
-  ): void {
+  function respond(server: UpgradableServer, request: IncomingMessage, response: ServerResponse): void {
     const lostHeaders = describeLostHeaders(server, request.rawHeaders);
     if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
     else if (!asksForAllowedHost(hosts, request)) answer(response, 421, HOST_NOT_ALLOWED);

@@ -1,4 +1,4 @@
-import { type Compression, type Deflater, type Inflater, type TransformDone } from '../../src/protocol/compression.ts';
+import type { Compression, Deflater, Inflater, TransformDone } from '../../src/protocol/compression.ts';
 
 /** The letter d, which the fake puts in front of a message instead of compressing it. */
 const MARK = Buffer.from('d');

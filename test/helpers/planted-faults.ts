@@ -24,7 +24,8 @@ const FAULTS = {
   deadline: () => timers.schedule({ onDeadline: () => {} }, 1_000_000),
   listener: () => process.on('beforeExit', () => {}),
   descriptor: () => openSync(devNull, 'r'),
-  'partial message': () => partialMessageBudget.update(new PartialMessageMemory({ onBudgetExceeded: () => {} }), 1),
+  'partial message': () =>
+    partialMessageBudget.update(new PartialMessageMemory({ staleMs: 0, onBudgetExceeded: () => {} }), 1),
   place: losePlace,
 } as const;
 

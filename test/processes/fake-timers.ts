@@ -3,6 +3,7 @@
  * `tsx fake-timers.ts`. With the argument `without-immediate` there is no global setImmediate while the library loads.
  */
 import { mock } from 'node:test';
+import { createDeferred } from '../helpers/deferred.ts';
 
 const { setImmediate: original } = globalThis;
 if (process.argv[2] === 'without-immediate') Reflect.deleteProperty(globalThis, 'setImmediate');
@@ -18,15 +19,19 @@ const onConnection = () => ({
   },
 });
 WebSocketServer.new({ onConnection }, { webServer: web });
+const terminated = createDeferred<void>();
 const ws = await WebSocket.new(`ws://127.0.0.1:${web.HTTPPort}`, {
   onMessage(socket, event) {
-    console.log(event.data);
+    process.stdout.write(`${event.data}\n`);
     socket.terminate();
   },
-  onTerminate: () => console.log('over'),
+  onTerminate() {
+    process.stdout.write('over\n');
+    terminated.resolve();
+  },
 });
 ws?.send('echo');
 await new Promise((resolve) => original(resolve));
-while (ws?.status !== 'Closed') await new Promise((resolve) => original(resolve));
+await terminated.promise;
 await web.stop();
-console.log('stopped');
+process.stdout.write('stopped\n');

@@ -3,5 +3,5 @@ import { WebSocket } from '../../src/index.ts';
 
 const ws = await WebSocket.new(process.argv[2]!, {}, { tls: { rejectUnauthorized: false } });
 const said = [ws!.send('last words'), ws!.send('x'.repeat(50_000)), ws!.send(Buffer.alloc(20_000, 'y'))];
-console.log(said.join(' '));
+process.stdout.write(`${said.join(' ')}\n`);
 process.exit();

@@ -1,3 +1,4 @@
+import type Zlib from 'node:zlib';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { createServer } from 'node:http';
@@ -27,7 +28,7 @@ import { turns } from '../helpers/turns.ts';
 const zlibFault = vi.hoisted(() => ({ kind: 'none' as 'none' | 'throw' | 'error' }));
 
 vi.mock('node:zlib', async (importOriginal) => {
-  const zlib = await importOriginal<typeof import('node:zlib')>();
+  const zlib = await importOriginal<typeof Zlib>();
   const deflateRaw: typeof zlib.deflateRaw = ((...parameters: Parameters<typeof zlib.deflateRaw>) => {
     const fault = zlibFault.kind;
     if (fault === 'throw') throw new RangeError('Array buffer allocation failed');
@@ -155,7 +156,7 @@ test.each(MISHAPS)(
   async (_name, make, harm) => {
     const gate = createDeferred();
     const handler = new RecordingHandler({ dataType: 'blob', onMessage: () => gate.promise });
-    const url = await startUnixServer<never>(() => handler as never, { dataType: 'blob', maxWaitingMessages: 1 });
+    const url = await startUnixServer<never>(() => handler, { dataType: 'blob', maxWaitingMessages: 1 });
     const ws = (await WebSocket.new(url, {}, { bufferPolicy: 'drop-oldest' }))!;
     onTestFinished(() => ws.terminate());
     let count = 1;

@@ -24,7 +24,7 @@ async function startPaths(paths: readonly (string | undefined)[]) {
   return {
     port: web.HTTPPort,
     web,
-    async answers(target: string) {
+    answers: async (target: string) => {
       const client = await RawClient.request(web.HTTPPort, { path: target });
       const { status } = await client.answered;
       const { path, request } = seen.pop() ?? {};
@@ -44,9 +44,9 @@ describe('4D-192 a request whose Upgrade is not websocket', () => {
       const own = server.listeners('request');
       server.removeAllListeners('request');
       server.on('request', (request, response) => {
-        void text(request).then((body) => {
-          response.end(JSON.stringify([request.method, request.url, body, request.headers['x-a']]));
-        });
+        void text(request).then((body) =>
+          response.end(JSON.stringify([request.method, request.url, body, request.headers['x-a']])),
+        );
       });
       onTestFinished(() => {
         for (const listener of own) server.on('request', listener as () => void);
@@ -168,20 +168,20 @@ describe('4D-194 a path may be a pattern', () => {
   });
 });
 
-describe('4D-195 beside another upgrade listener', () => {
-  async function startBeside(
-    options: { readonly path: string | undefined },
-    listener: (url: string, socket: Duplex) => void,
-  ) {
-    const web = await startWebServer();
-    web.httpServers[0]!.on('upgrade', (request, socket) => {
-      listener(request.url ?? '', socket);
-      onTestFinished(() => void socket.destroy());
-    });
-    WebSocketServer.new({ onConnection: () => ({ onMessage() {} }) }, { ...options, webServer: web });
-    return web.HTTPPort;
-  }
+async function startBeside(
+  options: { readonly path: string | undefined },
+  listener: (url: string, socket: Duplex) => void,
+) {
+  const web = await startWebServer();
+  web.httpServers[0]!.on('upgrade', (request, socket) => {
+    listener(request.url ?? '', socket);
+    onTestFinished(() => void socket.destroy());
+  });
+  WebSocketServer.new({ onConnection: () => ({ onMessage() {} }) }, { ...options, webServer: web });
+  return web.HTTPPort;
+}
 
+describe('4D-195 beside another upgrade listener', () => {
   test('a request that nobody has answered within 30 s gets 404', async () => {
     const clock = useFakeClock();
     const port = await startBeside({ path: '/mine' }, (url, socket) => {
