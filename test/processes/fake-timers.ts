@@ -19,7 +19,7 @@ const onConnection = () => ({
   },
 });
 WebSocketServer.new({ onConnection }, { webServer: web });
-const terminated = createDeferred<void>();
+const terminated = createDeferred();
 const ws = await WebSocket.new(`ws://127.0.0.1:${web.HTTPPort}`, {
   onMessage(socket, event) {
     process.stdout.write(`${event.data}\n`);
