@@ -33,8 +33,6 @@ export interface PeerBehaviour {
   readonly originForms?: readonly string[];
   /** Whether a client that is given an empty list of subprotocols sends an empty header. */
   readonly sendsEmptyProtocols?: boolean;
-  /** Parameters of an offer of compression that the answer of a server leaves out although it accepts the offer. */
-  readonly leavesOut?: readonly ('server_no_context_takeover' | 'server_max_window_bits')[];
   /** Whether a client refers to earlier messages although the server's answer has `client_no_context_takeover`. */
   readonly ignoresNoContextTakeover?: boolean;
 }
@@ -92,7 +90,7 @@ export const peers: readonly Peer[] = [
     name: 'Tornado',
     ...pythonPeer('tornado', 'tornado.version'),
     roles: {
-      server: { compressesByDefault: false, closeAnswer: 4001, leavesOut: ['server_no_context_takeover'] },
+      server: { compressesByDefault: false, closeAnswer: 4001 },
       client: {
         compressesByDefault: false,
         closeAnswer: 4001,
@@ -134,7 +132,6 @@ export const peers: readonly Peer[] = [
       server: {
         compressesByDefault: false,
         closeAnswer: 4001,
-        leavesOut: ['server_no_context_takeover', 'server_max_window_bits'],
       },
       client: { compressesByDefault: false, closeAnswer: 4001, ignoresNoContextTakeover: true },
     },
@@ -146,7 +143,7 @@ export const peers: readonly Peer[] = [
     name: 'Go gorilla/websocket',
     ...goPeer('go-gorilla.go', 'golang-github-gorilla-websocket-dev'),
     roles: {
-      server: { compressesByDefault: false, closeAnswer: 4001, leavesOut: ['server_max_window_bits'] },
+      server: { compressesByDefault: false, closeAnswer: 4001 },
       client: { compressesByDefault: false, closeAnswer: 4001 },
     },
     compresses: true,

@@ -59,7 +59,7 @@ function compareAnswers(ask: () => Ask): void {
         expect(await ask()(await start(), request)).toMatch(/^(?:200|404|405)/);
       });
 
-      test.fails.each([{ path: '/ws' }, {}])('4D-192 the same with a WebSocketServer of %j', async (options) => {
+      test.each([{ path: '/ws' }, {}])('the same with a WebSocketServer of %j', async (options) => {
         const expected = await ask()(await start(), request);
         expect(await ask()(await start(options), request)).toBe(expected);
       });
@@ -85,7 +85,7 @@ async function askByCurl(port: number, { method, path, bodyBytes }: PlainRequest
 describeTool(curl, () => {
   compareAnswers(() => askByCurl);
 
-  test.fails('4D-192 two requests on one connection are answered', async () => {
+  test('two requests on one connection are answered', async () => {
     const url = `http://127.0.0.1:${await servers['a WebServer']!({})}/page.txt`;
     expect(await runCurl(' %{num_connects}\n', [url, url])).toBe('a page 1\na page 0\n');
   });

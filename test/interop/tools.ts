@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { describe, inject, test } from 'vitest';
+import { describe, inject } from 'vitest';
 
 /** A command with its arguments. */
 export type Command = readonly [command: string, ...args: string[]];
@@ -39,10 +39,4 @@ export function describeTool(tool: Tool, body: () => void): void {
       ? `${tool.name} (not installed: apt-get install ${tool.packages})`
       : `${tool.name} ${version}`;
   describe.skipIf(version === undefined)(title, body);
-}
-
-/** Declares a test. With `missingRule` it is expected to fail, until the library has the rule with this number. */
-export function declareTest(title: string, missingRule: string | undefined, run: () => Promise<void>): void {
-  if (missingRule === undefined) test(title, run);
-  else test.fails(`4D-${missingRule} ${title}`, run);
 }
