@@ -105,14 +105,16 @@ function checkListed(origin: unknown): string {
 /**
  * Tells whether a page comes from the host that it connects to.
  *
- * @remarks When the Host header has no port, the default port of the page's scheme counts, because a proxy may have
- * ended TLS. When the connection is known to use TLS, 443 counts, which keeps out pages that were loaded unencrypted.
+ * @remarks When the client is known to use TLS, the page must have been loaded with TLS too: whoever controls the network
+ * can serve any page at `http://` and this host and port. When it is not known, both schemes count, because a proxy may
+ * have ended TLS. Where the Host header has no port, the default port of the page's scheme counts.
  */
 function isSameHost(origin: string, { host, isSecure }: ClientFacts): boolean {
   const scheme = origin.toLowerCase().startsWith('https:') ? 'https' : 'http';
+  if (isSecure && scheme !== 'https') return false;
   const target = parseAuthority(decodeHeaderValue(host));
   if (target === undefined) return false;
-  const port = target.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
+  const port = target.port || DEFAULT_PORTS[scheme];
   return normalizeOrigin(origin) === `${scheme}://${target.host}:${port}`;
 }
 

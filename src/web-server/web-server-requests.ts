@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { normalizeOrigin } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
@@ -63,7 +64,7 @@ function applyCors(settings: CheckedSettings, request: IncomingMessage, response
   if (!settings.CORSEnabled) return false;
   // Every answer needs Vary, or a cache would give the answer for one origin to another.
   response.setHeader('Vary', 'Origin');
-  if (origin === undefined || isSameHost(origin, request.headers.host)) return false;
+  if (origin === undefined || isSameHost(origin, request)) return false;
   const method = preflightMethod(request) ?? request.method ?? '';
   const rule = settings.CORSSettings.find((candidate) => matchesOrigin(candidate.host, origin));
   if (rule === undefined || !allowsMethod(rule, method)) {
@@ -84,8 +85,12 @@ function preflightMethod(request: IncomingMessage): string | undefined {
   return request.method === 'OPTIONS' ? request.headers['access-control-request-method'] : undefined;
 }
 
-function isSameHost(origin: string, host: string | undefined): boolean {
-  return host !== undefined && isOneOf(originsOf(decodeHeaderValue(host)), origin);
+/** Tells whether a page comes from the host that it asks. Over TLS, only one that was loaded with TLS does. */
+function isSameHost(origin: string, { headers: { host }, socket }: IncomingMessage): boolean {
+  if (host === undefined) return false;
+  const isSecure = (socket as Partial<TLSSocket>).encrypted === true;
+  const own = decodeHeaderValue(host);
+  return isOneOf(isSecure ? [`https://${own}`] : originsOf(own), origin);
 }
 
 function matchesOrigin(host: string, origin: string): boolean {

@@ -308,16 +308,13 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
 
       // A page that was loaded without TLS may be anybody's.
       test.each([
-        ['https://chat.example', 101],
-        ['http://chat.example', 403],
-      ])('answers a page of %s with %d', async (origin, status) => {
-        expect(await statusFor(await startSecurely(), { host: 'chat.example', origin }, certificate)).toBe(status);
-      });
-
-      // Fails today: where Host names the port, the default rule of origins does not look at the scheme.
-      test.fails('answers a page without TLS that names the same port with 403', async () => {
-        const request = { host: 'chat.example:PORT', origin: 'http://chat.example:PORT' };
-        expect(await statusFor(await startSecurely(), request, certificate)).toBe(403);
+        ['chat.example', 'https', 101],
+        ['chat.example', 'http', 403],
+        ['chat.example:PORT', 'https', 101],
+        ['chat.example:PORT', 'http', 403],
+      ])('answers a page of %s that was loaded with %s with %d', async (host, scheme, status) => {
+        const request = { host, origin: `${scheme}://${host}` };
+        expect(await statusFor(await startSecurely(), request, certificate)).toBe(status);
       });
     });
 

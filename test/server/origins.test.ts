@@ -94,9 +94,28 @@ describe('by default only pages of the same host connect', () => {
     expect(isAllowed(undefined, { origin, host })).toBe(false);
   });
 
-  test('a page loaded without TLS does not connect over TLS', () => {
-    expect(isAllowed(undefined, { origin: 'http://example.com', isSecure: true })).toBe(false);
-    expect(isAllowed(undefined, { origin: 'https://example.com', isSecure: true })).toBe(true);
+  test.each([
+    ['example.com', 'example.com'],
+    ['example.com:443', 'example.com'],
+    ['example.com', 'example.com:443'],
+    ['example.com:8443', 'example.com:8443'],
+    ['example.com:80', 'example.com:80'],
+  ])('over TLS, a page on %s connects to %s only if it was loaded with TLS', (page, host) => {
+    for (const scheme of ['https', 'HTTPS', 'wss']) {
+      expect(isAllowed(undefined, { origin: `${scheme}://${page}`, host, isSecure: true })).toBe(true);
+    }
+    for (const scheme of ['http', 'HTTP', 'ws', 'httpsx']) {
+      expect(isAllowed(undefined, { origin: `${scheme}://${page}`, host, isSecure: true })).toBe(false);
+    }
+  });
+
+  test.each([
+    ['example.com:80', 'example.com'],
+    ['example.com', 'example.com:8443'],
+    ['example.com:8443', 'example.com'],
+    ['evil.example', 'example.com'],
+  ])('over TLS, a page on %s does not connect to %s', (page, host) => {
+    expect(isAllowed(undefined, { origin: `https://${page}`, host, isSecure: true })).toBe(false);
   });
 
   test('the answer says why and what to set, and repeats nothing that the peer sent', () => {

@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest';
-import type { WebSocketServerOptions } from '../../src/index.ts';
-import { startServerOf } from '../helpers/library-server.ts';
+import { connect } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
+import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 
 /** The status that a page of this origin gets on a server at 127.0.0.1. */
@@ -34,6 +36,46 @@ describe('4D-196 an Origin is read kindly', () => {
 
   test.each(['http://h.example/', 'ws://h.example'])('%s is a page of the same host', async (origin) => {
     expect(await ask(origin, { host: 'h.example' })).toBe(101);
+  });
+});
+
+describe('a page of the same host and port', () => {
+  const trustedProxies = ['127.0.0.1'];
+
+  test.each([
+    ['https', 101],
+    ['wss', 101],
+    ['http', 403],
+    ['ws', 403],
+  ])('loaded with %s: gets %i over TLS', async (scheme, status) => {
+    const { certificateFolder, ca } = makeCertificateFolder();
+    const web = await startWebServer({ HTTPEnabled: false, HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
+    WebSocketServer.new({ onConnection: () => ({ onMessage() {} }) }, { webServer: web });
+    for (const host of [`chat.example:${web.HTTPSPort}`, 'chat.example']) {
+      const client = new RawClient(connect({ host: '127.0.0.1', port: web.HTTPSPort, ca }));
+      onTestFinished(() => void client.socket.destroy());
+      client.requestHandshake({ without: ['Host'], headers: [`Host: ${host}`, `Origin: ${scheme}://${host}`] });
+      expect((await client.answered).status).toBe(status);
+    }
+  });
+
+  test.each([
+    ['https', 'https', 101],
+    ['https', 'http', 101],
+    ['http', 'http', 101],
+    ['http', 'https', 403],
+    ['http', 'wss', 403],
+    ['ws', 'https', 403],
+  ])('loaded with %s, through a trusted proxy that tells %s: gets %i', async (scheme, proto, status) => {
+    const headers = [`X-Forwarded-Proto: ${proto}`];
+    const origin = `${scheme}://chat.example:8443`;
+    expect(await ask(origin, { host: 'chat.example:8443', headers, options: { trustedProxies } })).toBe(status);
+  });
+
+  test.each(['http', 'https'])('loaded with %s: connects where nobody tells of TLS', async (scheme) => {
+    for (const headers of [[], ['X-Forwarded-Proto: https']]) {
+      expect(await ask(`${scheme}://chat.example:8443`, { host: 'chat.example:8443', headers })).toBe(101);
+    }
   });
 });
 

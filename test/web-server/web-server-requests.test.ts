@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CORSRule, WebServer, WebServerSettings } from '../../src/index.ts';
+import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { type HttpOptions, type HttpReply, requestPath } from '../helpers/http.ts';
 import { startWebServer } from '../helpers/library-server.ts';
@@ -303,6 +304,23 @@ describe('CORS', () => {
       expect(reply.headers['access-control-allow-origin']).toBeUndefined();
     }
     expect((await get('/', { headers: { Origin: 'http://127.0.0.1:1' } })).status).toBe(403);
+  });
+
+  test('over TLS, allows a page of the server itself only if it was loaded with TLS', async () => {
+    const { certificateFolder, ca } = makeCertificateFolder();
+    const tls = { HTTPSEnabled: true, HTTPSPort: 0, certificateFolder };
+    const { web } = await serve(undefined, { CORSEnabled: true, ...tls });
+    const statusFor = async (origin: string, host: string): Promise<number> =>
+      (
+        await requestPath(web.HTTPSPort, '/', {
+          tls: { ca, servername: 'localhost' },
+          headers: { Host: host, Origin: origin },
+        })
+      ).status;
+    for (const host of ['chat.example', `chat.example:${web.HTTPSPort}`]) {
+      expect(await statusFor(`https://${host}`, host)).toBe(200);
+      expect(await statusFor(`http://${host}`, host)).toBe(403);
+    }
   });
 
   test('allows a request without Origin, and Vary keeps caches from reusing its answer', async () => {

@@ -147,8 +147,11 @@ function isOriginAllowed({ origin, listed }: Meeting, asked: Place, isSecure: bo
   if (origin.behind !== '') return false;
   if (listed !== undefined) return listed.some((each) => normalize(each) === normalize(origin));
   const scheme = origin.scheme.toLowerCase();
-  const port = asked.port || DEFAULT_PORTS[isSecure ? 'https' : scheme];
-  return scheme in DEFAULT_PORTS && normalize(origin) === `${scheme} ${HOSTS[asked.host]} ${port}`;
+  const port = asked.port || DEFAULT_PORTS[scheme];
+  return (
+    (isSecure ? scheme === 'https' : scheme in DEFAULT_PORTS) &&
+    normalize(origin) === `${scheme} ${HOSTS[asked.host]} ${port}`
+  );
 }
 
 function expectedAt(given: Meeting): Expected {
