@@ -319,7 +319,7 @@ describe('origins', () => {
     expect((await answerTo(web.HTTPPort, from('null'))).status).toBe(403);
     expect((await answerTo(web.HTTPPort, [...from('http://localhost'), ...from('http://localhost')])).status).toBe(403);
     expect(server.names).toEqual(['onOpen']);
-    await expect(connectPeer(url, { origin: 'http://127.0.0.1:1' })).rejects.toThrow('403');
+    await expect(connectPeer(url, { origin: 'http://192.0.2.1:1' })).rejects.toThrow('403');
   });
 
   test('a page of the same host and a client without Origin are admitted', async () => {
