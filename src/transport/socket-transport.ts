@@ -103,12 +103,15 @@ export class SocketTransport implements Transport {
   }
 
   reset(): void {
+    const socket = this.#socket;
+    // A reset is an error in libuv while the end of the stream is being sent: Node then never closes the socket.
+    const isEnding = socket.writableEnded && !socket.writableFinished;
     try {
-      this.#socket.resetAndDestroy?.();
+      if (!isEnding) socket.resetAndDestroy?.();
     } catch {
       // Node resets TCP only, not TLS or Unix sockets.
     }
-    this.#socket.destroy();
+    socket.destroy();
   }
 
   // The shared listeners below call the following methods.

@@ -24,7 +24,10 @@ export interface Transport {
   end(): void;
   /** Ends both directions at once. Bytes that have not been sent are lost. */
   destroy(): void;
-  /** Does as {@link destroy}, and sends the peer a reset instead of an orderly end where the transport can. */
+  /**
+   * Does as {@link destroy}, and sends the peer a reset instead of an orderly end where the transport can: not while the
+   * end of the stream is being sent.
+   */
   reset(): void;
 }
 

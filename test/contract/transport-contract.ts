@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Transport } from '../../src/transport/transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';
@@ -206,6 +206,22 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     expect(leftHeard.error).toBeUndefined();
   });
 
+  describe.each(['destroy', 'reset'] as const)('%s() is reported once, and nothing after it,', (method) => {
+    test.each(STREAM_STATES)('of a stream %s', async (_, bring) => {
+      const [left, right, leftHeard, rightHeard] = await openUnread();
+      await bring(left, right);
+      const before = leftHeard.events.length;
+      left[method]();
+      await closed(leftHeard);
+      left[method]();
+      right.destroy();
+      await closed(rightHeard);
+      await turns();
+      expect(leftHeard.events.slice(before)).toEqual(['closed']);
+      expect(rightHeard.events.filter((event) => event === 'closed')).toHaveLength(1);
+    });
+  });
+
   test('destroy() within onBytes() stops all further events but onClosed()', async () => {
     const [left, right, , heard] = await openUnread();
     left.write([Buffer.alloc(300_000)]);
@@ -254,6 +270,73 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     for (const heard of [leftHeard, rightHeard]) expect(heard.events.at(-1)).toBe('closed');
   });
 }
+
+/** The states that a stream can be in when it is cut. The peer does not read, unless a state lets it. */
+const STREAM_STATES: readonly (readonly [name: string, bring: (left: Transport, right: Transport) => unknown])[] = [
+  ['that is idle', () => {}],
+  ['with bytes that are being sent', (left) => left.write([Buffer.from('hello')])],
+  ['with bytes that cannot be sent', (left) => fill(left)],
+  [
+    'with bytes that it has not read',
+    async (left, right) => {
+      left.pause();
+      right.write([Buffer.alloc(MEBIBYTE)]);
+      await turns();
+    },
+  ],
+  ['that was ended in this turn', (left) => left.end()],
+  [
+    'that was ended in this turn, behind bytes',
+    (left) => {
+      left.write([Buffer.from('hello')]);
+      left.end();
+    },
+  ],
+  [
+    'that was ended a tick ago',
+    async (left) => {
+      left.end();
+      await Promise.resolve();
+    },
+  ],
+  [
+    'that was ended a turn ago',
+    async (left) => {
+      left.end();
+      await turns(1);
+    },
+  ],
+  [
+    'that was ended behind bytes that cannot be sent',
+    async (left) => {
+      await fill(left);
+      left.end();
+    },
+  ],
+  [
+    'whose end has arrived',
+    async (left, right) => {
+      right.resume();
+      left.end();
+      await turns();
+    },
+  ],
+  [
+    'that the peer has ended',
+    async (_, right) => {
+      right.end();
+      await turns();
+    },
+  ],
+  [
+    'that the peer has ended and that was ended in this turn',
+    async (left, right) => {
+      right.end();
+      await turns();
+      left.end();
+    },
+  ],
+];
 
 /** Writes until the transport is blocked and stays so. Returns the number of bytes written. */
 async function fill(transport: Transport): Promise<number> {
