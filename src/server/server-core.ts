@@ -1,5 +1,6 @@
 import { setImmediate } from '../base/clock.ts';
 import { callbackFailed, type EndCause, type FourDError, withEnding } from '../errors.ts';
+import { EndingOrder } from '../base/ending-order.ts';
 import type { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { PreparedMessage } from '../protocol/prepared-message.ts';
@@ -13,7 +14,7 @@ import { currentContext, type Worker, type WorkerResource } from '../workers/wor
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
-import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndingOrder } from './shutdown.ts';
+import { type CheckedDrainOptions, type DrainResult, DrainWaves } from './shutdown.ts';
 import { type AcceptedUpgrade, ServerUpgrades, SHUTTING_DOWN, type UpgradeServer } from './upgrade.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { EndingOrder } from '../../src/server/shutdown.ts';
+import { EndingOrder } from '../../src/base/ending-order.ts';
 import { timers } from '../../src/base/timers.ts';
 import { turns } from '../helpers/turns.ts';
 
