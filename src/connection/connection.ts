@@ -196,14 +196,27 @@ export class Connection
     return this.#closing?.isOver !== true && this.#protocol.fail(error);
   }
 
-  /** Ends the connection at once, without a close frame, an orderly end of TCP or an error. */
+  /**
+   * Ends the connection at once, without a close frame, an orderly end of TCP or an error.
+   *
+   * @param cause - why this program ends the connection, also when a close frame was sent for another reason
+   */
   destroy(cause: EndCause = 'local'): void {
-    const closing = this.#beginClosing();
-    if (closing.outcome === undefined && closing.cause !== undefined) closing.phase = 'closing';
-    closing.outcome ??= 'destroyed';
-    closing.cause ??= cause;
-    this.#protocol.abandon();
+    this.#abandon(cause);
     this.#transport.reset();
+  }
+
+  /**
+   * Ends the connection because the time for its end is over, without an error. The peer still gets what the system has
+   * taken.
+   *
+   * @param cause - as for {@link destroy}
+   */
+  cut(cause: EndCause): void {
+    if (this.#closing?.outcome === 'destroyed') return;
+    this.#batch.flush();
+    this.#abandon(cause);
+    this.#transport.destroy();
   }
 
   // ProtocolSink
@@ -391,6 +404,18 @@ export class Connection
 
   #noteBytes(): void {
     this.#monitor.onBytes(this.#protocol.partialMessageId, this.#protocol.partialMessageBytes);
+  }
+
+  /** Drops what was not handed to the transport, and reports no error from now on. */
+  #abandon(cause: EndCause): void {
+    const closing = this.#beginClosing();
+    if (closing.outcome === undefined) {
+      if (closing.cause !== undefined) closing.phase = 'closing';
+      closing.outcome = 'destroyed';
+      closing.cause = cause;
+    }
+    this.#batch.close();
+    this.#protocol.abandon();
   }
 
   #beginClosing(): ClosingState {

@@ -461,7 +461,7 @@ describe.each(ROLES)('%s', (role) => {
       expect(heard.events).toEqual(['terminated 1006 unclean']);
     });
 
-    test('reports the cause and phase that it found', async () => {
+    test('reports its own cause, unless the peer has closed', async () => {
       const alone = open(role);
       alone.connection.destroy();
       alone.connection.destroy('shutdown');
@@ -477,9 +477,53 @@ describe.each(ROLES)('%s', (role) => {
       await Promise.all(heard.map((each) => each.untilTerminated()));
       expect(heard.map(({ terminatedWith: end }) => `${end?.cause} ${end?.phase} ${end?.code}`)).toEqual([
         'local open 1006',
-        'drain closing 1006',
+        'shutdown closing 1006',
         'peer-closed open 1000',
       ]);
+    });
+  });
+
+  describe('cut()', () => {
+    test('ends a connection that is closing, without an error, behind what was sent in this turn', async () => {
+      const { connection, heard, socket } = await openOverTcp(role);
+      const received: Buffer[] = [];
+      socket.on('data', (chunk: Buffer) => received.push(chunk));
+      connection.send('Hello');
+      connection.close(1000, '', Infinity, 'drain');
+      connection.cut('shutdown');
+      connection.cut('worker');
+      expect(heard.events).toEqual([]);
+      await heard.untilTerminated();
+      expect(heard.events).toEqual(['terminated 1006 unclean']);
+      expect(heard.terminatedWith).toMatchObject({ cause: 'shutdown', phase: 'closing' });
+      await new Promise((resolve) => socket.on('end', resolve));
+      expect(describeFrames(Buffer.concat(received), role)).toEqual([`81 ${HELLO}`, `88 ${CLOSE_1000}`]);
+      socket.destroy();
+    });
+
+    test('keeps the code of a close frame that has come, and the answer to it', async () => {
+      const { connection, heard, socket } = await openOverTcp(role);
+      const received: Buffer[] = [];
+      socket.on('data', (chunk: Buffer) => received.push(chunk));
+      heard.onEvent = (event) => {
+        if (event === 'closing') connection.cut('shutdown');
+      };
+      socket.write(frame(otherRole(role), '88', '0fa0'));
+      await heard.untilTerminated();
+      expect(heard.terminatedWith).toMatchObject({ code: 4000, wasClean: true, cause: 'peer-closed' });
+      await new Promise((resolve) => socket.on('end', resolve));
+      expect(describeFrames(Buffer.concat(received), role)).toEqual(['88 0fa0']);
+      socket.destroy();
+    });
+
+    test('after destroy() has no effect', async () => {
+      const { connection, heard, peer } = open(role);
+      connection.send('lost');
+      connection.destroy();
+      connection.cut('shutdown');
+      await heard.untilTerminated();
+      expect(heard.terminatedWith).toMatchObject({ cause: 'local', bytesSent: 0 });
+      expect(peer.received).toEqual([]);
     });
   });
 
@@ -493,6 +537,7 @@ describe.each(ROLES)('%s', (role) => {
     connection.resume();
     connection.close(1000, '', 50);
     connection.destroy();
+    connection.cut('shutdown');
     expect(connection.fail(new FourDError('ERR_INVALID_JSON', 'late'))).toBe(false);
     await turns();
     expect(connection.bufferedBytes).toBe(0);
