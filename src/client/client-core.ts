@@ -104,6 +104,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#end(code, reason, 'local');
   }
 
+  /** Ends the connection without a closing handshake, or gives up connecting. */
+  destroy(): void {
+    if (this.session.status === 'Connecting') this.giveUpConnecting('local');
+    else this.session.destroy('local');
+  }
+
   /** Gives up connecting. Does nothing when connecting has failed already. */
   giveUpConnecting(cause: EndCause): void {
     if (this.session.status !== 'Connecting') return;

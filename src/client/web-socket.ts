@@ -109,6 +109,16 @@ export interface WebSocket<T = string> {
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`: the socket stays open
    */
   terminate(code?: number, reason?: string): void;
+  /**
+   * Ends the connection at once, whatever the server does: without a close frame, with a reset of TCP where possible (not
+   * over TLS and Unix sockets, and not while the end of TCP is being sent). onTerminate follows, never within this call,
+   * with code 1006 and the cause `'local'`; onError does not run, onMessage runs no more. The code is the server's when
+   * its close frame has come before.
+   *
+   * @remarks For a server that is stuck; {@link terminate} lets the server read what was sent. The client does not connect
+   * again. While Connecting, the call gives up connecting. While Closed it has no effect.
+   */
+  destroy(): void;
 }
 
 /**
@@ -255,6 +265,10 @@ class WebSocketClient<T> implements WebSocket<T> {
       return;
     }
     this.#core.terminate(code, reason);
+  }
+
+  destroy(): void {
+    this.#core.destroy();
   }
 }
 

@@ -1,4 +1,4 @@
-import { monotonicMs, setImmediate } from '../base/clock.ts';
+import { monotonicMs } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';

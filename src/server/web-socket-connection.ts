@@ -179,4 +179,16 @@ export class WebSocketConnection<T = string, Data = unknown> {
     if (isSendable) this.#session.close(code, typeof message === 'string' ? message : '');
     else this.#session.close(CLOSE_NORMAL, '');
   }
+  /**
+   * Ends the connection at once, whatever the client does: without a close frame, with a reset of TCP where possible (not
+   * over TLS and Unix sockets, and not while the end of TCP is being sent). onTerminate follows, never within this call,
+   * with code 1006 and the cause `'local'`; onError does not run, onMessage runs no more. The code is the client's when
+   * its close frame has come before.
+   *
+   * @remarks For a client that is stuck or hostile; {@link terminate} lets the client read what was sent. While Closed the
+   * call has no effect.
+   */
+  destroy(): void {
+    this.#session.destroy('local');
+  }
 }

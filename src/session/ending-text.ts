@@ -35,8 +35,13 @@ export function endingText({ cause, phase, code }: Pick<Ending, 'cause' | 'phase
     const name = CODE_NAMES[code];
     return `the peer closed the connection with code ${code}${name === undefined ? '' : ` (${name})`}`;
   }
-  const reason = OWN_REASONS[cause] ?? cause;
-  if (phase !== 'open' && phase !== 'closing') return `this program gave up connecting: ${reason}`;
+  const isLocal = cause === 'local';
+  if (phase !== 'open' && phase !== 'closing') {
+    const reason = isLocal ? 'terminate() or destroy() was called' : (OWN_REASONS[cause] ?? cause);
+    return `this program gave up connecting: ${reason}`;
+  }
+  // After terminate() there is a close code, or the error of a peer that did not answer.
+  const reason = isLocal && code === CLOSE_ABNORMAL ? 'destroy() was called' : (OWN_REASONS[cause] ?? cause);
   const how = phase === 'open' ? 'without a close frame' : 'before the peer answered the close frame';
   const what = code === CLOSE_ABNORMAL ? `dropped the connection ${how}` : 'closed the connection';
   return `this program ${what}: ${reason}`;

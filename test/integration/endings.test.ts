@@ -305,7 +305,7 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'connecting',
       code: 1006,
       error: undefined,
-      message: 'this program gave up connecting: terminate() was called',
+      message: 'this program gave up connecting: terminate() or destroy() was called',
     },
     async () => attempt(`ws://${await silentServer()}/`, {}, (ws) => ws.terminate()),
   ],

@@ -706,8 +706,8 @@ export const rules: readonly Rule[] = [
   },
   {
     id: '217',
-    area: 'Heartbeat',
+    area: 'Handlers and calls',
     statement:
-      'ping() on both sides sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
+      'destroy() ends a client or connection at once: no close frame, a reset where possible, onTerminate with 1006 and the cause "local", no onError. ping() sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
   },
 ];

@@ -207,6 +207,7 @@ export function members(wss: WebSocketServer<Move>, connection: WebSocketConnect
   wss.terminate('1');
   connection.terminate();
   connection.terminate(4000, 'no');
+  expectTypeOf(connection.destroy()).toBeVoid();
 }
 
 export function request(info: RequestInfo): void {

@@ -262,6 +262,7 @@ export function sending(ws: WebSocket): void {
   ws.terminate();
   ws.terminate(3000);
   ws.terminate(3000, 'reason');
+  expectTypeOf(ws.destroy()).toBeVoid();
   // @ts-expect-error -- the code is not a number
   ws.terminate('3000');
 }
