@@ -9,7 +9,8 @@ const QUIET_MS = 50;
 const MAX_PERIODS = 10;
 
 /**
- * Delivers the ends of connections in the order in which the connections arrived, if the ends come close together.
+ * Delivers the ends of connections in the order in which the connections arrived, or were created, if the ends come close
+ * together.
  *
  * @remarks An end waits for the ends of earlier connections as long as ends keep coming, half a second at most. A slow
  * peer holds nobody up: once no end has come for {@link QUIET_MS}, the waiting ends are delivered. Ends that come in
@@ -29,13 +30,25 @@ export class EndingOrder<T> implements Deadline {
   /** True while no end has come in the current period. */
   #isQuiet = true;
 
-  /** @param awaited - connections in order of arrival; each of them will end */
+  /** @param awaited - connections in order; each of them will end */
   constructor(awaited: Iterable<T>) {
     this.#awaited = new Set(awaited);
   }
 
-  /** Calls `deliver` in a later turn of the event loop, when the ends of earlier connections are delivered. */
+  /** Awaits one more connection, behind the others. The connection will end. */
+  expect(connection: T): void {
+    this.#awaited.add(connection);
+  }
+
+  /**
+   * Calls `deliver` in a later turn of the event loop, when the ends of earlier connections are delivered; at once for a
+   * connection that is not awaited.
+   */
   add(ended: T, deliver: () => void): void {
+    if (!this.#awaited.has(ended)) {
+      deliver();
+      return;
+    }
     this.#ended.set(ended, deliver);
     this.#isQuiet = false;
     if (this.#isScheduled) return;
@@ -44,6 +57,11 @@ export class EndingOrder<T> implements Deadline {
       this.#isScheduled = false;
       this.#deliver(false);
     });
+  }
+
+  /** Delivers the ends that have come, without waiting for others. */
+  deliverAll(): void {
+    this.#deliver(true);
   }
 
   onDeadline(): void {

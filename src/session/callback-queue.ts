@@ -63,6 +63,7 @@ export class CallbackQueue {
   /** Created when the first event has to wait, which never happens with synchronous callbacks. */
   #waiting: Queue<QueuedEvent> | undefined;
   #isBusy = false;
+  #waitsForPromises = true;
   /** True while the owner is to be told when no event waits any more. */
   #isIdleAwaited = false;
   #isMuted = false;
@@ -114,6 +115,17 @@ export class CallbackQueue {
     this.#isIdleAwaited = true;
   }
 
+  /**
+   * Waits for no promise any more: from now on a callback makes others wait only until it returns.
+   *
+   * @remarks Has no effect in a worker, where one task at a time runs whatever happens.
+   */
+  stopWaiting(): void {
+    if (!this.#worker.isMain || !this.#waitsForPromises) return;
+    this.#waitsForPromises = false;
+    if (this.#isBusy) this.#next();
+  }
+
   /** Stops delivering message and drain events, also those that wait. */
   mute(): void {
     this.#isMuted = true;
@@ -134,7 +146,7 @@ export class CallbackQueue {
   #runHere(event: QueuedEvent): boolean {
     // A program without workers needs no closure here and no change of context.
     const result = this.#worker.isCurrent ? this.#call(event) : this.#worker.enter(() => this.#call(event));
-    if (!isThenable(result)) return true;
+    if (!isThenable(result) || !this.#waitsForPromises) return true;
     result.then(() => this.#next());
     return false;
   }

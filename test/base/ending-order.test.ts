@@ -119,3 +119,33 @@ test('a delivered end may add further ends', async () => {
   await turns(2);
   expect(log).toEqual(['a', 'b']);
 });
+
+test('an end that is awaited from later on is delivered behind those that are awaited already', async () => {
+  const order = new EndingOrder('a');
+  for (const name of 'bc') order.expect(name);
+  for (const name of 'cba') order.add(name, () => log.push(name));
+  await turns(1);
+  expect(log).toEqual(['a', 'b', 'c']);
+});
+
+test('an end that is not awaited is delivered at once', async () => {
+  const order = createOrder('ab');
+  order.end('xb');
+  expect(log).toEqual(['x']);
+  order.end('a');
+  await turns(1);
+  expect(log).toEqual(['x', 'a', 'b']);
+});
+
+test('deliverAll() delivers the ends that have come, in order, and leaves no deadline', async () => {
+  const order = new EndingOrder('abcd');
+  for (const name of 'dc') order.add(name, () => log.push(name));
+  await turns(2);
+  expect(timers.pendingTicks).toBe(1);
+  order.deliverAll();
+  expect(log).toEqual(['c', 'd']);
+  expect(timers.pendingTicks).toBe(0);
+  for (const name of 'ba') order.add(name, () => log.push(name));
+  await turns(1);
+  expect(log).toEqual(['c', 'd', 'a', 'b']);
+});

@@ -105,6 +105,24 @@ describe('in the main process', () => {
     expect(seen).toEqual(['first', handler, 'second']);
   });
 
+  test('stopWaiting() delivers the events that wait and all later ones, without waiting for promises', async () => {
+    const owner = new Owner();
+    const gates = { a: createDeferred(), b: createDeferred() };
+    const queue = makeQueue(owner, { ...gatedHandler(owner, gates), onTerminate: () => void owner.log.push('end') });
+    for (const name of ['a', 'b']) queue.push(message(name));
+    await turns();
+    queue.stopWaiting();
+    queue.stopWaiting();
+    expect(owner.log).toEqual(['a begins', 'b begins']);
+    queue.push(TERMINATE);
+    expect(owner.log.slice(2)).toEqual(['before terminate', 'end', 'after terminate']);
+    gates.b.resolve();
+    gates.a.reject(new Error('late'));
+    await turns();
+    expect(owner.log.slice(5)).toEqual(['b ends', 'failed message']);
+    expect(owner.thrown).toEqual([new Error('late')]);
+  });
+
   test('runs callbacks in order and never two at a time', async () => {
     const owner = new Owner();
     const gates = { a: createDeferred(), b: createDeferred() };
@@ -318,6 +336,19 @@ describe('in the main process', () => {
 });
 
 describe('in a worker', () => {
+  test('stopWaiting() has no effect: a worker runs one task at a time', async () => {
+    const owner = new Owner();
+    const gates = { a: createDeferred() };
+    const queue = makeQueue(owner, gatedHandler(owner, gates), await workerOf(workerName()));
+    for (const name of ['a', 'b']) queue.push(message(name));
+    queue.stopWaiting();
+    await turns();
+    expect(owner.log).toEqual(['a begins']);
+    gates.a.resolve();
+    await turns();
+    expect(owner.log).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
   test('runs callbacks in the worker, also after an await', async () => {
     const name = workerName();
     const seen: string[] = [];
