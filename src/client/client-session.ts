@@ -6,7 +6,7 @@ import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import type { QueuedEvent } from '../session/callback-queue.ts';
 import { type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
 import type { OpenEvent, TerminateEvent } from '../session/events.ts';
-import { Session, type SessionSettings, WORKER_END_TIMEOUT_MS } from '../session/session.ts';
+import { Session, type SessionSettings } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { WorkerResource } from '../workers/worker.ts';
 import { NO_FIGURES, type Reconnector } from './reconnector.ts';
@@ -100,7 +100,12 @@ export class ClientSession extends Session implements WorkerResource {
 
   onWorkerEnding(): void {
     if (this.connection === undefined) this.#owner.giveUpConnecting('worker');
-    else this.close(CLOSE_GOING_AWAY, '', WORKER_END_TIMEOUT_MS, 'worker');
+    else this.close(CLOSE_GOING_AWAY, '', Infinity, 'worker');
+    if (this.status === 'Closing' && !this.hasEnded) this.settings.worker.endingOrder?.expect(this);
+  }
+
+  onWorkerOverdue(): void {
+    this.cut('worker');
   }
 
   // Opening the first connection and each later one
@@ -201,6 +206,12 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   // The end of the session
+
+  protected override deliverEnd(deliver: () => void): void {
+    const { endingOrder } = this.settings.worker;
+    if (endingOrder === undefined) deliver();
+    else endingOrder.add(this, deliver);
+  }
 
   protected override get failurePhase(): EndPhase {
     return this.connection === undefined ? this.#owner.connectPhase : super.failurePhase;

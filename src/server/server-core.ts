@@ -8,13 +8,13 @@ import { hasCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES, type CallbackOwner, CallbackQueue, type QueuedEvent } from '../session/callback-queue.ts';
 import { type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
 import { openConnection } from '../session/open-connection.ts';
-import { type SessionSettings, WORKER_END_TIMEOUT_MS } from '../session/session.ts';
+import type { SessionSettings } from '../session/session.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { currentContext, type Worker, type WorkerResource } from '../workers/worker.ts';
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
-import { type CheckedDrainOptions, type DrainResult, DrainWaves } from './shutdown.ts';
+import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndDeadline, type EndingServer } from './shutdown.ts';
 import { type AcceptedUpgrade, ServerUpgrades, SHUTTING_DOWN, type UpgradeServer } from './upgrade.ts';
 
 /**
@@ -38,7 +38,7 @@ export interface ServerCoreOptions<Connection> {
  * @typeParam Connection - the connections as users see them
  */
 export class ServerCore<Connection extends object>
-  implements UpgradeServer, SessionServer, CallbackOwner, WorkerResource
+  implements UpgradeServer, SessionServer, CallbackOwner, WorkerResource, EndingServer
 {
   readonly subject: object;
   readonly handler: object;
@@ -54,11 +54,16 @@ export class ServerCore<Connection extends object>
   readonly #sessions = new Set<ServerSession>();
   /** The value of {@link connections}; undefined after a connection has come or gone. */
   #snapshot: readonly Connection[] | undefined;
-  /** Callbacks that onTerminate must wait for: the server's onOpen, and the onTerminate of each connection. */
-  #unfinishedCount = 1;
+  /** How many of these have not run: the server's onOpen and onTerminate, and the onTerminate of each connection. */
+  #unfinishedCount = 2;
+  /** Connections whose socket is open. */
+  #connectionCount = 0;
   /** The order of the connections' onTerminate, while the server ends. */
   #endingOrder: EndingOrder<ServerSession> | undefined;
-  /** Listeners to call when onTerminate has run; undefined once it has. */
+  readonly #deadline = new EndDeadline(this);
+  /** The waves in which {@link drain} closes the connections. */
+  #waves: DrainWaves | undefined;
+  /** Listeners to call when the server has ended; undefined once it has. */
   #endListeners: (() => void)[] | undefined = [];
 
   constructor({ subject, handler, settings, routers, createConnection }: ServerCoreOptions<Connection>) {
@@ -86,7 +91,7 @@ export class ServerCore<Connection extends object>
   }
 
   get connectionCount(): number {
-    return this.#sessions.size;
+    return this.#connectionCount;
   }
 
   /** The open connections in order of arrival. The array is frozen: each arrival and each end makes a new one. */
@@ -95,7 +100,7 @@ export class ServerCore<Connection extends object>
     return this.#snapshot;
   }
 
-  /** Calls `listener` when onTerminate has run, or at once when it has run already. */
+  /** Calls `listener` when the server has ended, or at once when it has ended already. */
   onceEnded(listener: () => void): void {
     if (this.#endListeners === undefined) listener();
     else this.#endListeners.push(listener);
@@ -123,6 +128,7 @@ export class ServerCore<Connection extends object>
   openConnection(upgrade: AcceptedUpgrade): void {
     const { handler, network } = upgrade;
     this.#unfinishedCount++;
+    this.#connectionCount++;
     const session = new ServerSession(this, handler, this.#sessionSettings, network);
     session.subject = this.#createConnection(session, upgrade);
     this.#upgrades.counts.add(network);
@@ -141,9 +147,13 @@ export class ServerCore<Connection extends object>
 
   // SessionServer
 
+  onSessionEnded(session: ServerSession): void {
+    this.#connectionCount--;
+    this.#upgrades.counts.remove(session.network);
+  }
+
   onSessionClosed(session: ServerSession): void {
     this.#sessions.delete(session);
-    this.#upgrades.counts.remove(session.network);
     this.#snapshot = undefined;
   }
 
@@ -162,36 +172,47 @@ export class ServerCore<Connection extends object>
    * Ends the server: refuses new clients, closes the connections, and runs onTerminate when the last one has ended.
    *
    * @remarks A further call with a shorter timeout hastens the end.
-   * @param timeoutMs - how long a peer may take to answer the close frame; 0 sends none; Infinity waits forever
+   * @param timeoutMs - time for the end: then connections that are left are cut, and callbacks that still run are not
+   *   waited for; 0 cuts the connections at once, without a close frame; Infinity waits forever
    * @param cause - the cause that the connections' onTerminate gets
    */
   shutdown(code: number, timeoutMs: number, cause: EndCause = 'shutdown'): void {
     this.#beginEnd();
     for (const session of this.#sessions) {
       if (timeoutMs === 0) session.destroy(cause);
-      else session.close(code, '', timeoutMs, cause);
+      else session.close(code, '', Infinity, cause);
     }
+    if (timeoutMs === 0) this.#deadline.pass(cause);
+    else this.#deadline.set(timeoutMs, cause);
     this.#endIfFinished();
   }
 
   /**
-   * Ends the server as {@link shutdown} does, but closes the connections in waves.
+   * Ends the server as {@link shutdown} does, but closes the connections in waves. A second call has no waves of its own.
    *
-   * @returns resolves when onTerminate has run
+   * @returns resolves when the server has ended
    */
   async drain(options: CheckedDrainOptions): Promise<DrainResult> {
     this.#beginEnd();
     const sessions = Array.from(this.#sessions);
     const isOver = new Promise<void>((resolve) => this.onceEnded(resolve));
-    new DrainWaves(sessions, options).start();
+    if (this.#waves === undefined) {
+      this.#waves = new DrainWaves(sessions, options);
+      this.#waves.start();
+    }
+    this.#deadline.set(options.deadlineMs, 'shutdown');
     this.#endIfFinished();
     await isOver;
-    const closed = sessions.filter(({ wasClean }) => wasClean).length;
+    const closed = sessions.filter(({ wasClean, isFinished }) => wasClean && isFinished).length;
     return { closed, dropped: sessions.length - closed };
   }
 
   onWorkerEnding(): void {
-    this.shutdown(CLOSE_GOING_AWAY, WORKER_END_TIMEOUT_MS, 'worker');
+    this.shutdown(CLOSE_GOING_AWAY, Infinity, 'worker');
+  }
+
+  onWorkerOverdue(): void {
+    this.#deadline.pass('worker');
   }
 
   /** Refuses clients from now on, also the ones that wait for an answer. */
@@ -204,13 +225,46 @@ export class ServerCore<Connection extends object>
   #finishOne(): void {
     this.#unfinishedCount--;
     this.#endIfFinished();
+    // The last callback may run after the end: see stopWaiting().
+    if (this.#unfinishedCount === 0) this.worker.disown(this);
   }
 
   #endIfFinished(): void {
-    if (this.#state !== 'ending' || this.#unfinishedCount > 0) return;
+    if (this.#unfinishedCount === 1) this.#terminate();
+  }
+
+  #terminate(): void {
+    if (this.#state !== 'ending') return;
     this.#state = 'terminating';
     // onTerminate never runs within the user's call of terminate().
     setImmediate(() => this.#queue.push({ type: 'terminate' }));
+  }
+
+  // EndingServer
+
+  cutConnections(cause: EndCause): void {
+    this.#waves?.closeRest();
+    for (const session of this.#sessions) session.cut(cause);
+  }
+
+  stopWaiting(): void {
+    this.#endingOrder?.deliverAll();
+    this.#queue.stopWaiting();
+    // onTerminate that runs already has had its time, and a worker that is busy will not run it soon.
+    const isFinishing = this.#state === 'over' || (!this.worker.isMain && this.worker.isBusy);
+    this.#terminate();
+    if (isFinishing) this.finish();
+  }
+
+  finish(): void {
+    if (this.#endListeners === undefined) return;
+    this.#state = 'over';
+    this.#deadline.cancel();
+    this.#waves?.stop();
+    for (const router of this.#routers) router.remove(this.settings.path);
+    const listeners = this.#endListeners;
+    this.#endListeners = undefined;
+    for (const listener of listeners) listener();
   }
 
   // CallbackOwner
@@ -225,11 +279,8 @@ export class ServerCore<Connection extends object>
       this.#upgrades.decideAll();
       this.#finishOne();
     } else if (event.type === 'terminate') {
-      for (const router of this.#routers) router.remove(this.settings.path);
-      this.worker.disown(this);
-      const listeners = this.#endListeners;
-      this.#endListeners = undefined;
-      for (const listener of listeners ?? []) listener();
+      this.finish();
+      this.#finishOne();
     }
   }
 

@@ -5,9 +5,11 @@ import { Session, type SessionSettings } from '../session/session.ts';
 
 /** The server of a session, which the session tells about its end. */
 export interface SessionServer {
+  /** Called when the connection is over: its socket is gone. Callbacks may still run, or wait for their turn. */
+  onSessionEnded(session: ServerSession): void;
   /** Calls `deliver`, which runs onTerminate, when it is this session's turn. */
   deliverEnd(session: ServerSession, deliver: () => void): void;
-  /** Called when the connection has ended, before onTerminate runs. */
+  /** Called when onTerminate is about to run. */
   onSessionClosed(session: ServerSession): void;
   /** Called when onTerminate has run. */
   onSessionFinished(): void;
@@ -23,8 +25,6 @@ export class ServerSession extends Session implements Expirable {
   subject!: object;
   /** The network that the connection counts for: `ConnectionCounts.networkOf`. */
   readonly network: string;
-  /** True when the connection has ended and only its onTerminate is left to run. */
-  hasEnded = false;
   readonly #server: SessionServer;
   #expiry: Expiry | undefined;
 
@@ -60,11 +60,11 @@ export class ServerSession extends Session implements Expirable {
 
   override onTerminated(ending: Ending): void {
     this.#expiry?.cancel();
+    this.#server.onSessionEnded(this);
     super.onTerminated(ending);
   }
 
   protected override deliverEnd(deliver: () => void): void {
-    this.hasEnded = true;
     this.#server.deliverEnd(this, deliver);
   }
 

@@ -1,11 +1,21 @@
-import { monotonicMs } from '../base/clock.ts';
+import { setImmediate } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
+import type { EndCause } from '../errors.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';
 
+/**
+ * How long callbacks may run when their connections have been cut, and then how long onTerminate of the server may: long
+ * enough for callbacks that only have to begin.
+ */
+const GRACE_MS = 100;
+
 /** Options of {@link WebSocketServer.drain}, which ends a server without cutting anyone off. */
 export interface DrainOptions {
-  /** Time for the whole end in milliseconds; connections that are left after it are destroyed. Default 30 000. */
+  /**
+   * Time for the whole end in milliseconds, default 30 000. Then connections that are left are cut off, and callbacks that
+   * still run are not waited for.
+   */
   readonly deadlineMs?: number | undefined;
   /** Connections that are closed at a time, so that clients do not all reconnect elsewhere at once. Default 100. */
   readonly batchSize?: number | undefined;
@@ -20,9 +30,9 @@ export type CheckedDrainOptions = Readonly<Record<keyof DrainOptions, number>>;
 
 /** How many connections ended in which way. */
 export interface DrainResult {
-  /** Connections that took all that was sent to them and answered the close frame. */
+  /** Connections that took all that was sent to them and answered the close frame, and whose callbacks are over. */
   readonly closed: number;
-  /** The other connections: lost, failed, or destroyed at the deadline. */
+  /** The other connections: lost, failed, cut off at the deadline, or with a callback that was not over by then. */
   readonly dropped: number;
 }
 
@@ -54,17 +64,108 @@ function isDrainCode(code: number): boolean {
   return [1000, 1001, 1012, 1013].includes(code) || (code >= 3000 && code <= 4999);
 }
 
+/** A server that ends. The {@link EndDeadline} calls these methods in this order. */
+export interface EndingServer {
+  /** The time of the peers is over: cuts the connections that are left. */
+  cutConnections(cause: EndCause): void;
+  /** The time of the callbacks is over: runs onTerminate without waiting for them, or calls {@link finish}. */
+  stopWaiting(): void;
+  /** The time of onTerminate is over: the server has ended, even if onTerminate still runs or waits. */
+  finish(): void;
+}
+
+/**
+ * The time that the end of a server may take, whatever peers and callbacks do.
+ *
+ * @remarks The end has no deadline until {@link set} or {@link pass} is called.
+ */
+export class EndDeadline implements Deadline {
+  readonly #server: EndingServer;
+  /** What the end waits for, until the next deadline. */
+  #awaited: 'peers' | 'callbacks' | 'onTerminate' | 'nothing' = 'peers';
+  #cause: EndCause = 'shutdown';
+  #ticket: number | undefined;
+
+  constructor(server: EndingServer) {
+    this.#server = server;
+  }
+
+  /**
+   * Gives the peers this much time. An earlier deadline stays.
+   *
+   * @param timeoutMs - Infinity sets no deadline
+   * @param cause - the cause of the connections that are cut
+   */
+  set(timeoutMs: number, cause: EndCause): void {
+    if (this.#awaited !== 'peers' || timeoutMs === Infinity) return;
+    const ticket = timers.schedule(this, timeoutMs);
+    if (this.#ticket === undefined || ticket < this.#ticket) {
+      this.#clearTicket();
+      this.#ticket = ticket;
+      this.#cause = cause;
+    } else if (ticket > this.#ticket) timers.cancel(this, ticket);
+  }
+
+  /** Ends the time of the peers now. */
+  pass(cause: EndCause): void {
+    if (this.#awaited !== 'peers') return;
+    this.#clearTicket();
+    this.#cause = cause;
+    this.#passOver();
+  }
+
+  /** The server has ended. */
+  cancel(): void {
+    this.#awaited = 'nothing';
+    this.#clearTicket();
+  }
+
+  onDeadline(): void {
+    this.#ticket = undefined;
+    const awaited = this.#awaited;
+    // A busy program may have ends to read: the event loop reads them before an immediate runs.
+    setImmediate(() => {
+      if (this.#awaited === awaited) this.#passOver();
+    });
+  }
+
+  /** Goes on with the end without what it waits for. */
+  #passOver(): void {
+    switch (this.#awaited) {
+      case 'peers':
+        this.#awaited = 'callbacks';
+        this.#ticket = timers.schedule(this, GRACE_MS);
+        this.#server.cutConnections(this.#cause);
+        break;
+      case 'callbacks':
+        this.#awaited = 'onTerminate';
+        this.#ticket = timers.schedule(this, GRACE_MS);
+        this.#server.stopWaiting();
+        break;
+      case 'onTerminate':
+        this.#server.finish();
+        break;
+      case 'nothing':
+        break;
+    }
+  }
+
+  #clearTicket(): void {
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.#ticket = undefined;
+  }
+}
+
 /** Closes sessions in waves of `batchSize`. */
 export class DrainWaves implements Deadline {
   readonly #sessions: readonly Session[];
   readonly #options: CheckedDrainOptions;
-  readonly #endsAt: number;
   #next = 0;
+  #ticket: number | undefined;
 
   constructor(sessions: readonly Session[], options: CheckedDrainOptions) {
     this.#sessions = sessions;
     this.#options = options;
-    this.#endsAt = monotonicMs() + options.deadlineMs;
   }
 
   /** Closes the first wave; a timer closes the others. */
@@ -72,14 +173,27 @@ export class DrainWaves implements Deadline {
     this.onDeadline();
   }
 
-  /** Closes the next wave. */
+  /** Closes all sessions that no wave has reached, in one wave. */
+  closeRest(): void {
+    this.stop();
+    this.#closeWave(Infinity);
+  }
+
+  /** Closes no further wave. */
+  stop(): void {
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.#ticket = undefined;
+  }
+
   onDeadline(): void {
-    const { batchSize, intervalMs, code } = this.#options;
-    const leftMs = Math.max(0, this.#endsAt - monotonicMs());
-    // After the deadline all sessions that are left close at once, without time for an answer.
-    const wave = this.#sessions.slice(this.#next, leftMs === 0 ? undefined : this.#next + batchSize);
+    const { batchSize, intervalMs } = this.#options;
+    this.#closeWave(batchSize);
+    this.#ticket = this.#next < this.#sessions.length ? timers.schedule(this, intervalMs) : undefined;
+  }
+
+  #closeWave(size: number): void {
+    const wave = this.#sessions.slice(this.#next, this.#next + size);
     this.#next += wave.length;
-    for (const session of wave) session.close(code, '', leftMs, 'drain');
-    if (this.#next < this.#sessions.length) timers.schedule(this, Math.min(intervalMs, leftMs));
+    for (const session of wave) session.close(this.#options.code, '', Infinity, 'drain');
   }
 }

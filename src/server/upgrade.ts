@@ -44,6 +44,7 @@ export interface UpgradeServer {
   readonly worker: Worker;
   /** `opening`: clients wait for the server's onOpen. `open`: clients are admitted. Otherwise they are refused. */
   readonly state: ServerState;
+  /** Connections whose socket is open. */
   readonly connectionCount: number;
   openConnection(upgrade: AcceptedUpgrade): void;
   /** Called when user code fails to decide about a client. */

@@ -150,7 +150,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     return this.#path;
   }
 
-  /** True when the server has ended: in its onTerminate and after. */
+  /** True when the server has ended: in its onTerminate and after, or when the time of {@link terminate} is up. */
   get terminated(): boolean {
     return this.#core.state === 'over';
   }
@@ -175,11 +175,12 @@ export class WebSocketServer<T = string, Data = unknown> {
 
   /**
    * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, and the connections
-   * are closed in waves, each one after all that was sent to it. Connections that are left at the deadline are
-   * destroyed.
+   * are closed in waves, each one after all that was sent to it. `deadlineMs` bounds the whole end as the timeout of
+   * {@link terminate} does.
    *
-   * @remarks Clients should reconnect after a random time; the code 1012 (service restart) tells them to.
-   * @returns resolves when the server's onTerminate has run, with the number of connections that closed or were dropped
+   * @remarks Clients should reconnect after a random time; the code 1012 (service restart) tells them to. A second call
+   * has no waves of its own: it waits for the same end, and can hasten it.
+   * @returns resolves when the server has ended, with the number of connections that closed or were dropped
    * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainResult> {
@@ -195,9 +196,13 @@ export class WebSocketServer<T = string, Data = unknown> {
    * Ends the server. New clients are refused with 503, each connection gets a close frame with 1000 and its
    * onTerminate, then the server's onTerminate runs.
    *
-   * @remarks A further call with a timeout hastens an end that takes too long.
-   * @param timeout - **seconds** (4D's unit) until connections whose peer has not answered are destroyed; 0 destroys
-   *   all at once without a close frame; by default peers may take as long as they want
+   * @remarks With a timeout the server ends in time even when callbacks never do. When the time is up, connections whose
+   * peer has not answered are cut off: onTerminate with 1006 and the cause `'shutdown'`, without onError. A tenth of a
+   * second later the server's onTerminate runs, {@link terminated} is true and the path is free, whatever callbacks still
+   * run; onTerminate of their connections comes when they are over, once. A further call with a timeout hastens an end
+   * that takes too long.
+   * @param timeout - **seconds** (4D's unit) for the whole end; 0 cuts off all connections at once, without a close frame;
+   *   by default peers and callbacks may take as long as they want
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_CLOSE_ARGUMENT`
    */
   terminate(timeout?: number): void {

@@ -22,9 +22,6 @@ import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events
 /** State of a connection, named as in 4D. */
 export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
 
-/** How long the peers of a killed worker have to answer the close frame, in milliseconds. */
-export const WORKER_END_TIMEOUT_MS = 2000;
-
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
 const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
@@ -46,6 +43,7 @@ export interface SessionConnection {
   ping(): Promise<number | undefined>;
   fail(error: FourDError): boolean;
   destroy(cause?: EndCause): void;
+  cut(cause: EndCause): void;
 }
 
 /** Settings of a session. All connections of a server share one object. */
@@ -73,6 +71,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   /** Message of the error that ended the connection. */
   #errorMessage: string | undefined;
   #wasClean = false;
+  #progress: 'live' | 'ended' | 'finished' = 'live';
   /** True after a send returned `'queued'`: onDrain is to follow. */
   #isDrainDue = false;
   #drainedResolvers: (() => void)[] | undefined;
@@ -108,6 +107,16 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   /** Whether the connection is over and ended well. */
   get wasClean(): boolean {
     return this.#wasClean;
+  }
+
+  /** Whether the last connection is over. Callbacks may still run, or wait for their turn. */
+  get hasEnded(): boolean {
+    return this.#progress !== 'live';
+  }
+
+  /** Whether onTerminate has run, up to the end of its promise. */
+  get isFinished(): boolean {
+    return this.#progress === 'finished';
   }
 
   get bufferedBytes(): number {
@@ -172,6 +181,11 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     this.connection?.destroy(cause);
   }
 
+  /** Ends the connection, which is closing, because the time for its end is over. */
+  cut(cause: EndCause): void {
+    if (!this.hasEnded) this.connection?.cut(cause);
+  }
+
   // ConnectionListener
 
   onMessage(data: string | Buffer, isText: boolean): void {
@@ -210,6 +224,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   onTerminated(ending: Ending): void {
     this.#status = 'Closing';
+    this.#progress = 'ended';
     this.#wasClean = ending.wasClean;
     this.resolveDrained();
     const event = this.toTerminateEvent(ending);
@@ -229,6 +244,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
       this.onOpened();
       this.startReading();
     } else if (event.type === 'terminate') {
+      this.#progress = 'finished';
       this.onFinished();
     }
   }

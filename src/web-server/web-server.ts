@@ -1,3 +1,4 @@
+import { setImmediate } from '../base/clock.ts';
 import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
@@ -79,7 +80,8 @@ export class WebServer {
 
   /**
    * Stops the server: it accepts no new connections, and its WebSocket peers get 1001 and at most 5 s to answer. The
-   * onTerminate of all connections run, then those of the WebSocket servers. HTTP requests in progress are cut off.
+   * onTerminate of all connections run, then those of the WebSocket servers. Callbacks that are not over after these 5 s
+   * are not waited for. HTTP requests in progress are cut off.
    * Settings of {@link start} are dropped. A stop during a {@link start} first waits until the server has started.
    *
    * @returns resolves when the server has stopped; at once when it is not running
@@ -203,8 +205,9 @@ export class WebServer {
     const attached = Array.from(this.#attached);
     const ended = attached.map((server) => new Promise<void>((resolve) => server.onceEnded(resolve)));
     for (const server of attached) server.shutdown(CLOSE_GOING_AWAY, STOP_TIMEOUT_MS);
-    // Nobody else ends connections in an unfinished TLS handshake, or upgrades that another listener has taken.
-    const deadline = { onDeadline: () => servers.destroySockets() };
+    // Nobody else ends connections in an unfinished TLS handshake, or upgrades that another listener has taken. The
+    // WebSocket servers cut their own connections first, in an immediate of the same deadline.
+    const deadline = { onDeadline: () => void setImmediate(() => servers.destroySockets()) };
     const ticket = timers.schedule(deadline, STOP_TIMEOUT_MS);
     await Promise.all(ended);
     servers.closePlainConnections();

@@ -39,7 +39,9 @@ export function callWorker<Args extends readonly unknown[]>(
 
 /**
  * Ends a worker: messages that wait are dropped, the current message finishes, then the sockets and servers that the
- * worker created are closed (with 1001, and destroyed after 2 s), each with its onTerminate.
+ * worker created are closed with 1001, each with its onTerminate. Those that are not closed 2 s after the call are cut off:
+ * onTerminate with 1006 and the cause `'worker'`, without onError. A message that takes longer than these 2 s does not hold
+ * up the sockets; onTerminate and the successor of the worker wait for it.
  *
  * @remarks An unknown name does nothing. The main process only loses its waiting messages.
  * @param name - name of the worker; by default the current worker

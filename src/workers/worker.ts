@@ -1,7 +1,9 @@
 import { setImmediate } from '../base/clock.ts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
+import { EndingOrder } from '../base/ending-order.ts';
 import { Queue } from '../base/queue.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 
 /** The handler that `onErrCall` installs for the errors of a worker, or of all workers. */
 export type ErrorHandler = (errors: readonly ErrorItem[]) => void;
@@ -22,10 +24,20 @@ export interface ExecutionContext {
   readonly tryScope: TryScope | undefined;
 }
 
-/** A socket or server that its worker closes when the worker ends. */
+/** How long a worker may take to end when it is killed: its current message, then the peers of its sockets. */
+const END_TIMEOUT_MS = 2000;
+/** How long peers have to answer the close frame when the message has taken all that time. */
+const LATE_CLOSE_MS = 100;
+
+/**
+ * A socket or server that its worker closes when the worker ends. It must call {@link Worker.disown} when its last
+ * callback is over.
+ */
 export interface WorkerResource {
-  /** Closes the resource, which must call {@link Worker.disown} when its last callback is over. */
+  /** Closes the resource with a closing handshake. A socket joins the {@link Worker.endingOrder}. */
   onWorkerEnding(): void;
+  /** The peers had their time: cuts what is not closed. */
+  onWorkerOverdue(): void;
 }
 
 /** A message or socket callback that waits for its turn in a worker. */
@@ -39,7 +51,7 @@ interface Task {
 
 /**
  * `alive`: the worker takes messages. `killed`: the message that runs is the last one. `closing`: that message is over,
- * and the resources of the worker are being closed. `ended`: all resources are closed.
+ * or its time is, and the resources of the worker are being closed. `ended`: all resources are closed.
  */
 type WorkerState = 'alive' | 'killed' | 'closing' | 'ended';
 
@@ -49,7 +61,7 @@ type WorkerState = 'alive' | 'killed' | 'closing' | 'ended';
  *
  * @see the 4D command CALL WORKER
  */
-export class Worker {
+export class Worker implements Deadline {
   readonly name: string;
   readonly isMain: boolean;
   /** The process variables of this worker. */
@@ -64,6 +76,10 @@ export class Worker {
   readonly context: ExecutionContext = { worker: this, tryScope: undefined };
   readonly #onEnded: (() => void) | undefined;
   readonly #resources = new Set<WorkerResource>();
+  /** The order in which the sockets end that the worker closes; undefined until it closes them. */
+  #endingOrder: EndingOrder<WorkerResource> | undefined;
+  /** The ticket of the deadline for the end, undefined while there is none. */
+  #ticket: number | undefined;
   #tasks = new Queue<Task>();
   #taskCount = 0;
   #isBusy = false;
@@ -81,6 +97,11 @@ export class Worker {
   /** True from the moment the worker was killed. */
   get isEnding(): boolean {
     return this.#state !== 'alive';
+  }
+
+  /** The order in which the sockets of this worker end; undefined while the worker closes none. */
+  get endingOrder(): EndingOrder<WorkerResource> | undefined {
+    return this.#endingOrder;
   }
 
   /** Queues a message, which runs in a later turn of the event loop. */
@@ -120,20 +141,28 @@ export class Worker {
     return this.isCurrent ? run() : runInContext(this.context, run);
   }
 
-  /** Registers a resource to close when this worker ends. */
+  /** Registers a resource to close when this worker ends. The main process never ends, and holds none. */
   own(resource: WorkerResource): void {
+    if (this.isMain) return;
     this.#resources.add(resource);
     // The last message of a killed worker may create a resource after the others were closed.
-    if (this.#state === 'closing' || this.#state === 'ended') setImmediate(() => resource.onWorkerEnding());
+    if (this.#state !== 'closing' && this.#state !== 'ended') return;
+    if (this.#ticket === undefined) this.#setDeadline(END_TIMEOUT_MS);
+    setImmediate(() => resource.onWorkerEnding());
   }
 
   /** The counterpart of {@link own}. */
   disown(resource: WorkerResource): void {
     this.#resources.delete(resource);
-    if (this.isEnding) this.#schedule();
+    if (!this.isEnding) return;
+    if (this.#resources.size === 0 && this.#state !== 'killed') this.#cancelDeadline();
+    this.#schedule();
   }
 
-  /** Drops waiting messages. A named worker then ends: its current task finishes, and its resources are closed. */
+  /**
+   * Drops waiting messages. A named worker then ends: its current task finishes, and its resources are closed, at the
+   * latest after {@link END_TIMEOUT_MS} even if the task still runs.
+   */
   kill(): void {
     const tasks = this.#tasks;
     this.#tasks = new Queue();
@@ -144,7 +173,21 @@ export class Worker {
     if (currentContext().worker !== this) this.messagesForSuccessor = [];
     if (this.isEnding) return;
     this.#state = 'killed';
+    this.#setDeadline(END_TIMEOUT_MS);
     this.#schedule();
+  }
+
+  onDeadline(): void {
+    this.#ticket = undefined;
+    if (this.#state === 'killed') {
+      this.#setDeadline(LATE_CLOSE_MS);
+      this.#closeResources();
+      return;
+    }
+    // A busy program may have answers to read: the event loop reads them before an immediate runs.
+    setImmediate(() => {
+      for (const resource of this.#resources) resource.onWorkerOverdue();
+    });
   }
 
   #add(task: Task): void {
@@ -201,14 +244,25 @@ export class Worker {
     });
   }
 
+  #setDeadline(timeoutMs: number): void {
+    this.#ticket = timers.schedule(this, timeoutMs);
+  }
+
+  #cancelDeadline(): void {
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.#ticket = undefined;
+  }
+
   #closeResources(): void {
     this.#state = 'closing';
+    this.#endingOrder = new EndingOrder([]);
     for (const resource of this.#resources) resource.onWorkerEnding();
   }
 
   #endIfOver(): void {
     if (this.#state !== 'closing' || this.#resources.size > 0) return;
     this.#state = 'ended';
+    this.#cancelDeadline();
     this.#onEnded?.();
   }
 }

@@ -825,11 +825,12 @@ const ONE_SIDE: readonly (readonly [...OpenRow, openSide: (options?: OpenOptions
   [
     'the deadline of wss.drain()',
     {
-      cause: 'timeout',
+      cause: 'shutdown',
       phase: 'closing',
       code: 1006,
-      error: 'ERR_CLOSE_TIMEOUT',
-      message: 'connection lost: the peer did not answer the close frame within 400 ms',
+      error: undefined,
+      message:
+        'this program dropped the connection before the peer answered the close frame: the server was terminated',
     },
     {},
     async ({ wss, clock }) => {

@@ -342,7 +342,8 @@ describe('terminate', () => {
     await client.nextFrame();
     await clock.advance(1050);
     await server.terminated;
-    expect(server.handlers.all[0]!.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(server.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
+    expect(timers.pendingTicks).toBe(0);
   });
 
   test('a connection that is being closed keeps its own deadline', async () => {

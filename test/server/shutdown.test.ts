@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
-import { checkDrainOptions } from '../../src/server/shutdown.ts';
+import { checkDrainOptions, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
@@ -33,6 +34,81 @@ describe('checkDrainOptions', () => {
     }
     expect(error).toBeInstanceOf(FourDError);
     expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', message: `invalid option: ${problem}` });
+  });
+});
+
+/** Creates a deadline, and a server that logs what it is told. */
+function setUpDeadline() {
+  const clock = useFakeClock();
+  const log: string[] = [];
+  const server: EndingServer = {
+    cutConnections: (cause) => void log.push(`cut ${cause}`),
+    stopWaiting: () => void log.push('stop waiting'),
+    finish: () => {
+      log.push('finish');
+      deadline.cancel();
+    },
+  };
+  const deadline = new EndDeadline(server);
+  return { clock, log, deadline };
+}
+
+describe('EndDeadline', () => {
+  test('cuts the connections, then waits for no callback, then for no onTerminate', async () => {
+    const { clock, log, deadline } = setUpDeadline();
+    deadline.set(1000, 'shutdown');
+    await clock.advance(999);
+    expect(log).toEqual([]);
+    await clock.advance(51);
+    expect(log).toEqual(['cut shutdown']);
+    await clock.advance(99);
+    expect(log).toEqual(['cut shutdown']);
+    await clock.advance(51);
+    expect(log).toEqual(['cut shutdown', 'stop waiting']);
+    await clock.advance(150);
+    expect(log).toEqual(['cut shutdown', 'stop waiting', 'finish']);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('keeps the earliest deadline, with its cause', async () => {
+    const { clock, log, deadline } = setUpDeadline();
+    deadline.set(Infinity, 'worker');
+    deadline.set(2000, 'worker');
+    deadline.set(500, 'shutdown');
+    deadline.set(500, 'worker');
+    deadline.set(1000, 'worker');
+    await clock.advance(551);
+    expect(log).toEqual(['cut shutdown']);
+    // The peers have had their time.
+    deadline.set(5000, 'worker');
+    deadline.pass('worker');
+    await clock.advance(151);
+    await clock.advance(151);
+    expect(log).toEqual(['cut shutdown', 'stop waiting', 'finish']);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('pass() cuts within the call, and the rest takes its time', async () => {
+    const { clock, log, deadline } = setUpDeadline();
+    deadline.set(2000, 'shutdown');
+    deadline.pass('worker');
+    expect(log).toEqual(['cut worker']);
+    await clock.advance(151);
+    expect(log).toEqual(['cut worker', 'stop waiting']);
+    await clock.advance(151);
+    expect(log).toEqual(['cut worker', 'stop waiting', 'finish']);
+  });
+
+  test('does nothing after cancel(), even when its time has come in this turn', async () => {
+    const { clock, log, deadline } = setUpDeadline();
+    deadline.set(100, 'shutdown');
+    process.nextTick(() => setImmediate(() => deadline.cancel()));
+    await clock.advance(151);
+    deadline.set(100, 'shutdown');
+    deadline.pass('shutdown');
+    await clock.advance(500);
+    expect(log).toEqual([]);
+    expect(timers.pendingTicks).toBe(0);
   });
 });
 
@@ -81,7 +157,7 @@ describe('wss.drain()', () => {
     expect(await draining).toEqual({ closed: 1, dropped: 0 });
   });
 
-  test('destroys at the deadline connections that have not closed, also ones that no wave has reached', async () => {
+  test('cuts at the deadline connections that have not closed, and closes first the ones that no wave has reached', async () => {
     const handler = new RecordingHandler();
     const { wss, web } = await startServerOf(handler);
     const silent = [await RawClient.request(web.HTTPPort), await RawClient.request(web.HTTPPort)];
@@ -90,6 +166,31 @@ describe('wss.drain()', () => {
     const drained = await wss.drain({ deadlineMs: 150, batchSize: 1, intervalMs: 10_000 });
     expect(drained).toEqual({ closed: 0, dropped: 2 });
     await Promise.all(silent.map((client) => client.ended));
+    expect(silent.map(({ frames }) => frames.all)).toEqual([['88 03e9'], ['88 03e9']]);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('leaves no deadline when the server ends before the next wave', async () => {
+    const { wss, url } = await startServerOf(new RecordingHandler());
+    await Promise.all([connectPeer(url), connectPeer(url)]);
+    const draining = wss.drain({ batchSize: 1, intervalMs: 10_000 });
+    wss.terminate();
+    expect(await draining).toEqual({ closed: 2, dropped: 0 });
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('a second call waits for the same end, and can only hasten it', async () => {
+    const clock = useFakeClock();
+    const { wss, web } = await startServerOf(new RecordingHandler());
+    const client = await RawClient.open(web.HTTPPort);
+    const [first, second] = [wss.drain({ deadlineMs: 5000, code: 1012 }), wss.drain({ deadlineMs: 1000, code: 1013 })];
+    expect(await client.nextFrame()).toBe('88 03f4');
+    await clock.advance(1051);
+    expect(await Promise.all([first, second])).toEqual([
+      { closed: 0, dropped: 1 },
+      { closed: 0, dropped: 1 },
+    ]);
+    expect(client.frames.all).toHaveLength(1);
   });
 
   test('ends a server without connections at once', async () => {

@@ -43,6 +43,10 @@ class Owner implements ClientSessionOwner, SessionServer {
     this.deferEnd(deliver);
   }
 
+  onSessionEnded(): void {
+    this.log.push('ended');
+  }
+
   onSessionClosed(): void {
     this.log.push('closed');
   }
@@ -193,26 +197,27 @@ describe('before the session is open', () => {
 });
 
 describe('a client', () => {
-  test('is closed with 1001 when its worker ends, and destroyed after 2 seconds', async () => {
+  test('is closed with 1001 when its worker ends, and cut when the worker’s time is up', async () => {
     const clock = useFakeClock();
-    const opened = open('client');
+    const opened = open('client', {}, { closeTimeoutMs: Infinity });
     opened.session.onWorkerEnding();
-    await clock.advance(1900);
+    await clock.advance(100_000);
     expect(opened.sent).toEqual(['88 03e9']);
     expect(opened.handler.names).toEqual(['onOpen']);
-    await clock.advance(200);
-    expect((await opened.handler.terminated).code).toBe(1006);
+    opened.session.onWorkerOverdue();
+    expect(await opened.handler.terminated).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
+    expect(opened.handler.names).toEqual(['onOpen', 'onTerminate']);
   });
 
-  test('is destroyed after 2 seconds when its worker ends during a close', async () => {
+  test('is cut when the time of its worker is up during a close', async () => {
     const clock = useFakeClock();
     const opened = open('client', {}, { closeTimeoutMs: Infinity });
     opened.session.close(4000, '');
     await clock.advance(100_000);
     expect(opened.handler.names).toEqual(['onOpen']);
     opened.session.onWorkerEnding();
-    await clock.advance(2100);
-    expect((await opened.handler.terminated).code).toBe(1006);
+    opened.session.onWorkerOverdue();
+    expect(await opened.handler.terminated).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
     expect(opened.sent).toEqual(['88 0fa0']);
   });
 });
@@ -236,7 +241,7 @@ describe('a connection of a server', () => {
 describe.each(ROLES)('a %s', (role) => {
   /** Calls that the owner gets: `opened` from a client, `closed` from a connection of a server. */
   const beginning = role === 'client' ? ['opened'] : [];
-  const end = role === 'client' ? [] : ['closed'];
+  const end = role === 'client' ? [] : ['ended', 'closed'];
 
   test('runs onOpen at once, with status Connected', () => {
     const { handler, owner, session } = open(role);
@@ -456,7 +461,7 @@ describe('a callback that fails', () => {
     await turns();
     expect(opened.handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(errors.map(([item]) => item!.message)).toEqual(['onError failed: one', 'onTerminate failed: two']);
-    expect(opened.owner.log).toEqual(['closed', 'finished']);
+    expect(opened.owner.log).toEqual(['ended', 'closed', 'finished']);
   });
 
   test('runs onError before onTerminate when the peer has already closed', async () => {

@@ -651,11 +651,30 @@ export const rules: readonly Rule[] = [
     statement: 'A compression that fails ends its connection and gives its place in the pool back.',
   },
   {
+    id: '186',
+    area: 'Order, time and context',
+    statement:
+      'wss.terminate(n), terminate(0), drain({ deadlineMs }) and web.stop() are over by their time even when a callback never settles: onTerminate of the server has run, terminated is true, the path is free and the promise has resolved; onTerminate of the connection comes when its callback ends, once. What a killed worker owns is closed 2 s after the call even while its message runs; its onTerminate callbacks and a successor wait for the message. terminate() without a time waits.',
+  },
+  {
+    id: '187',
+    area: 'Order, time and context',
+    statement:
+      'A place in maxConnections and maxConnectionsPerAddress is free when the socket is gone, not when the last callback has ended.',
+  },
+  {
     id: '188',
     area: 'Order, time and context',
     statement:
       'Timers and clocks are bound when the library is loaded: fake timers installed later neither stop it nor see its timer, and it loads where no global setImmediate exists.',
   },
+  {
+    id: '189',
+    area: 'Order, time and context',
+    statement:
+      'Connections that the program cuts off (wss.terminate(n) or (0), the deadline of drain, web.stop(), the 2 s of a killed worker, destroy()) get onTerminate with 1006 and the cause "shutdown", "worker" or "local", without onError; terminate() whose peer does not answer keeps its onError.',
+  },
+  { id: '190', area: 'Order, time and context', statement: 'Clients of an ended worker end in the order of creation.' },
   {
     id: '191',
     area: 'Order, time and context',

@@ -416,7 +416,7 @@ describe('stop', () => {
     await clock.advance(200);
     await stopping;
     for (const handler of server.handlers.all) {
-      expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
       expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });
     }
     expect(server.names).toEqual(['onOpen', 'onConnection', 'onConnection', 'onTerminate']);

@@ -8,7 +8,9 @@ import {
   type WorkerResource,
   runInContext,
 } from '../../src/workers/worker.ts';
+import { timers } from '../../src/base/timers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { turns } from '../helpers/turns.ts';
 
 /** Creates a worker. `ended` tells how often the worker has ended. */
@@ -17,9 +19,12 @@ function createWorker(): { worker: Worker; ended: () => number } {
   return { worker: new Worker('W', () => count++), ended: () => count };
 }
 
-/** Creates a resource that logs when it is told to close. Only tests call `disown` for it. */
+/** Creates a resource that logs when it is told to close, and when it is to be cut. Only tests call `disown` for it. */
 function createResource(log: string[], name = 'resource'): WorkerResource {
-  return { onWorkerEnding: () => void log.push(`close ${name}`) };
+  return {
+    onWorkerEnding: () => void log.push(`close ${name}`),
+    onWorkerOverdue: () => void log.push(`cut ${name}`),
+  };
 }
 
 describe('messages', () => {
@@ -228,6 +233,7 @@ describe('the end', () => {
         isClosed = true;
         log.push('close');
       },
+      onWorkerOverdue() {},
     };
     worker.own(resource);
     // The next callback of this socket is always waiting.
@@ -272,10 +278,83 @@ describe('the end', () => {
     expect(ended()).toBe(1);
   });
 
+  test('cuts resources that are not closed 2 s after the kill', async () => {
+    const clock = useFakeClock();
+    const { worker, ended } = createWorker();
+    const log: string[] = [];
+    const [first, second] = [createResource(log, 'first'), createResource(log, 'second')];
+    worker.own(first);
+    worker.own(second);
+    worker.kill();
+    await turns();
+    worker.disown(first);
+    await clock.advance(1999);
+    expect(log).toEqual(['close first', 'close second']);
+    await clock.advance(51);
+    expect(log).toEqual(['close first', 'close second', 'cut second']);
+    worker.disown(second);
+    await turns();
+    expect(ended()).toBe(1);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('closes the resources 2 s after the kill even while a message runs, and cuts them right after', async () => {
+    const clock = useFakeClock();
+    const { worker, ended } = createWorker();
+    const log: string[] = [];
+    const [early, late] = [createResource(log, 'early'), createResource(log, 'late')];
+    const gate = createDeferred();
+    worker.own(early);
+    worker.post(() => gate.promise);
+    await turns();
+    worker.kill();
+    await clock.advance(1999);
+    expect(log).toEqual([]);
+    await clock.advance(51);
+    expect(log).toEqual(['close early']);
+    await clock.advance(150);
+    expect(log).toEqual(['close early', 'cut early']);
+    // The message still runs, and may create more.
+    worker.own(late);
+    await turns();
+    expect(log.slice(2)).toEqual(['close late']);
+    await clock.advance(2050);
+    expect(log.slice(3)).toEqual(['cut early', 'cut late']);
+    worker.disown(early);
+    worker.disown(late);
+    await turns();
+    expect(ended()).toBe(0);
+    gate.resolve();
+    await turns();
+    expect(ended()).toBe(1);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('leaves peers the rest of the 2 s when a message has taken a part of it', async () => {
+    const clock = useFakeClock();
+    const { worker } = createWorker();
+    const log: string[] = [];
+    const gate = createDeferred();
+    const resource = createResource(log);
+    worker.own(resource);
+    worker.post(() => gate.promise);
+    await turns();
+    worker.kill();
+    await clock.advance(1500);
+    gate.resolve();
+    await turns();
+    expect(log).toEqual(['close resource']);
+    await clock.advance(551);
+    expect(log).toEqual(['close resource', 'cut resource']);
+    worker.disown(resource);
+  });
+
   test('never comes for the main process', async () => {
     const main = new Worker('main', undefined);
     const log: string[] = [];
-    main.own(createResource(log));
+    const resource = createResource(log);
+    main.own(resource);
+    main.disown(resource);
     main.post(() => log.push('dropped'));
     main.kill();
     main.post(() => log.push('kept'));

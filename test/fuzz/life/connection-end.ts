@@ -10,6 +10,7 @@ export interface Face {
   readonly bufferedBytes: number;
   send(message: SendableMessage, options?: SendOptions): SendStatus;
   terminate(code?: number, reason?: string): void;
+  destroy(): void;
   drained(): Promise<void>;
 }
 
@@ -161,6 +162,14 @@ export class ConnectionEnd {
     this.checkStatus();
   }
 
+  /** Ends the connection without a close frame. */
+  destroy(): void {
+    if (this.face === undefined) return;
+    this.isEndedHere = true;
+    this.#try(() => this.face?.destroy());
+    this.checkStatus();
+  }
+
   /** Waits until the peer has caught up. */
   async drained(): Promise<void> {
     if (this.face === undefined) return;
@@ -194,6 +203,7 @@ export class ConnectionEnd {
     const status = this.#try(() => face.send('after the end'));
     if (status !== 'dropped') this.#violate(`was Closed, and send returned ${status}`);
     this.#try(() => face.terminate(4000, 'again'));
+    this.#try(() => face.destroy());
     void this.drained();
     if (face.bufferedBytes !== 0) this.#violate(`was Closed, and ${face.bufferedBytes} bytes wait`);
     this.checkStatus();

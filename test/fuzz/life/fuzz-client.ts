@@ -41,6 +41,7 @@ export class FuzzClient implements ClientSessionOwner {
       terminate: (code = 1000, reason = '') => {
         if (session.status === 'Connected') session.close(code, reason);
       },
+      destroy: () => session.destroy('local'),
       drained: () => session.drained(),
     };
     this.#socket = socket;
