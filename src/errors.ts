@@ -1,3 +1,5 @@
+import { ignoreRejection } from './base/promises.ts';
+
 /**
  * Every error of the library: one table of codes, one class.
  *
@@ -18,7 +20,7 @@ export interface ErrorRow {
 
 /**
  * All error codes. An error that ends a connection has the close code of RFC 6455 section 7.4.1 as its `errCode`; the
- * others have a negative number. `ERR_THROWN` takes the number that the caller of `throwError` gives.
+ * others have a negative number. `ERR_THROWN` takes the number of what user code threw, if it has one.
  */
 export const errorTable = {
   ERR_RESERVED_BITS: {
@@ -292,7 +294,16 @@ export const errorTable = {
     errCode: -20015,
     meaning: 'expiresAt of a connection takes a Date, a number of milliseconds since 1970, or undefined.',
   },
-  ERR_THROWN: { errCode: 0, meaning: 'User code called throwError(code, text): errCode is the code that it passed.' },
+  ERR_INVALID_ARGUMENT: {
+    errCode: -20016,
+    meaning:
+      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result.',
+  },
+  ERR_THROWN: {
+    errCode: -1,
+    meaning:
+      'User code threw a value, or called throwError(code, text). errCode is the code that it passed, that of a FourDError that it threw, else -1.',
+  },
 } as const;
 
 /** The stable name of an error: `error.code`. */
@@ -368,6 +379,9 @@ export interface ErrorDetails {
   readonly httpBody?: Uint8Array;
 }
 
+/** All errors that this copy of the library has made. */
+const ownErrors = new WeakSet<object>();
+
 /**
  * The one error class of the library.
  *
@@ -393,9 +407,10 @@ export class FourDError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     // A stack trace of what a peer did helps nobody, and capturing it is a tenth of the cost of a short connection.
     const { stackTraceLimit } = Error;
-    if (details.side === 'remote') Error.stackTraceLimit = 0;
+    if (details.side === 'remote') setStackTraceLimit(0);
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    Error.stackTraceLimit = stackTraceLimit;
+    if (details.side === 'remote') setStackTraceLimit(stackTraceLimit);
+    ownErrors.add(this);
     this.code = code;
     this.errCode = details.errCode ?? errorTable[code].errCode;
     this.componentSignature = details.componentSignature ?? 'host';
@@ -421,16 +436,29 @@ export class FourDError extends Error {
   }
 }
 
+/** Tells whether a value is an error of the library. Unlike `instanceof`, it runs no code of the value: never throws. */
+export function isFourDError(value: unknown): value is FourDError {
+  return typeof value === 'object' && value !== null && ownErrors.has(value);
+}
+
+/** Does nothing where the program has frozen `Error`: an assignment would throw. */
+function setStackTraceLimit(limit: number): void {
+  Reflect.set(Error, 'stackTraceLimit', limit);
+}
+
 function rowOf(code: ErrorCode): ErrorRow {
   return errorTable[code];
 }
 
 /** Adds the phase and the cause to an error that was made without them. Values that the error has already stay. */
 export function withEnding(error: FourDError, phase: EndPhase, endCause: EndCause | undefined): FourDError {
-  // An error that user code has thrown may be frozen.
-  if (!Object.isExtensible(error)) return error;
-  const known = { phase: error.phase ?? phase, endCause: error.endCause ?? endCause };
-  return Object.assign(error, known.endCause === undefined ? { phase: known.phase } : known);
+  try {
+    const known = { phase: error.phase ?? phase, endCause: error.endCause ?? endCause };
+    return Object.assign(error, known.endCause === undefined ? { phase: known.phase } : known);
+  } catch {
+    // An error that user code has thrown may be frozen, or have getters that throw.
+    return error;
+  }
 }
 
 /**
@@ -442,10 +470,44 @@ export function callbackFailed(where: string, thrown: unknown): FourDError {
   return new FourDError('ERR_CALLBACK_FAILED', `${where} failed: ${textOfThrown(thrown)}`, { cause: thrown });
 }
 
+/**
+ * Builds the `ERR_THROWN` of user code that belongs to no socket, with what was thrown as its cause. It has the errCode
+ * of a FourDError that was thrown, else -1.
+ *
+ * @param where - names the code in the message
+ */
+export function codeFailed(where: string, thrown: unknown): FourDError {
+  const { errCode, message, componentSignature } = itemOfThrown(thrown);
+  return new FourDError('ERR_THROWN', `${where} failed: ${message}`, { errCode, componentSignature, cause: thrown });
+}
+
+/**
+ * Describes whatever user code threw as an item of an error stack. Never throws, although touching the value may.
+ *
+ * @remarks An error of this library may have been frozen, extended or overridden before it was thrown.
+ */
+export function itemOfThrown(thrown: unknown): ErrorItem {
+  const message = textOfThrown(thrown);
+  try {
+    if (isFourDError(thrown)) {
+      const { errCode, componentSignature } = thrown;
+      if (Number.isFinite(errCode)) return { errCode, message, componentSignature };
+    }
+  } catch {
+    // What cannot be read is described as any other value.
+  }
+  return { errCode: errorTable.ERR_THROWN.errCode, message, componentSignature: 'host' };
+}
+
 /** Returns the message of whatever user code threw. Never throws, although converting an object to text may throw. */
 export function textOfThrown(thrown: unknown): string {
+  // The promise of an asynchronous function that was thrown instead of awaited: nobody else hears of its rejection.
+  ignoreRejection(thrown);
   try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
+    if (!(thrown instanceof Error)) return String(thrown);
+    const { message } = thrown as { readonly message: unknown };
+    ignoreRejection(message);
+    return String(message === '' ? thrown.name : message);
   } catch {
     return 'a value that cannot be shown as text';
   }

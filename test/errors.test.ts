@@ -1,5 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { callbackFailed, type ErrorCode, type ErrorRow, errorTable, FourDError } from '../src/errors.ts';
+import {
+  callbackFailed,
+  codeFailed,
+  type ErrorCode,
+  type ErrorRow,
+  errorTable,
+  FourDError,
+  isFourDError,
+  itemOfThrown,
+  textOfThrown,
+  withEnding,
+} from '../src/errors.ts';
+import { hostileValues, throwingProxy, withThrowingGetter } from './helpers/hostile-values.ts';
 
 const CODES = Object.keys(errorTable) as ErrorCode[];
 
@@ -12,10 +24,9 @@ describe('the table of errors', () => {
     expect(odd).toEqual([]);
   });
 
-  test('RFC 6455 7.4.1: numbers are close codes, negative, or 0 for what user code throws', () => {
+  test('RFC 6455 7.4.1: numbers are close codes or negative', () => {
     const numbers = CODES.filter((code) => errorTable[code].errCode >= 0).map((code) => errorTable[code].errCode);
-    expect(new Set(numbers)).toEqual(new Set([1002, 1006, 1007, 1008, 1009, 1011, 1013, 0]));
-    expect(CODES.filter((code) => errorTable[code].errCode === 0)).toEqual(['ERR_THROWN']);
+    expect(new Set(numbers)).toEqual(new Set([1002, 1006, 1007, 1008, 1009, 1011, 1013]));
   });
 
   test('gives each negative number to one error only', () => {
@@ -35,6 +46,8 @@ describe('the table of errors', () => {
 
   test.each([
     ['ERR_DUPLICATE_PATH', -10_718],
+    ['ERR_INVALID_ARGUMENT', -20_016],
+    ['ERR_THROWN', -1],
     ['ERR_CONNECTION_LOST', 1006],
     ['ERR_INVALID_UTF8', 1007],
     ['ERR_TOO_MANY_FRAGMENTS', 1008],
@@ -142,7 +155,71 @@ describe('what user code throws', () => {
       'a value that cannot be shown as text',
     ],
     ['an error whose message is not a string', Object.assign(new Error('x'), { message: 7 }), '7'],
+    ['an error without a message', new TypeError(), 'TypeError'],
   ])('%s gets a text', (_, thrown, text) => {
     expect(callbackFailed('onOpen', thrown).message).toBe(`onOpen failed: ${text}`);
+  });
+});
+
+describe('hostile values', () => {
+  test('textOfThrown() returns a text for each', () => {
+    for (const { make } of hostileValues) expect(textOfThrown(make())).toEqual(expect.any(String));
+  });
+
+  test('itemOfThrown() returns an item for each, with -1 unless it is an error of the library', () => {
+    const codes = new Map(hostileValues.map(({ name, make }) => [name, itemOfThrown(make()).errCode]));
+    const own = Array.from(codes).filter(([, errCode]) => errCode !== -1);
+    expect(own.map(([name]) => name)).toEqual([
+      'a FourDError',
+      'a frozen FourDError',
+      'a FourDError whose message throws',
+      'a FourDError whose code throws',
+      'a FourDError whose item throws',
+      'a FourDError whose endCause throws',
+      'a FourDError whose phase throws',
+      'a FourDError of a class that overrides item',
+    ]);
+    expect(new Set(own.map(([, errCode]) => errCode))).toEqual(new Set([-20_006]));
+  });
+
+  test('itemOfThrown() returns -1 when user code has taken the errCode away', () => {
+    const error = Object.defineProperty(new FourDError('ERR_INVALID_URL', 'mine'), 'errCode', { value: 'none' });
+    expect(itemOfThrown(error)).toEqual({ errCode: -1, message: 'mine', componentSignature: 'host' });
+  });
+
+  test('isFourDError() knows the errors of the library, and runs no code of a value', () => {
+    expect(isFourDError(new FourDError('ERR_INVALID_URL', ''))).toBe(true);
+    expect(isFourDError(new (class extends FourDError {})('ERR_INVALID_URL', ''))).toBe(true);
+    const others = [undefined, null, 5, new Error('x'), Object.create(FourDError.prototype), throwingProxy()];
+    for (const value of others) expect(isFourDError(value)).toBe(false);
+  });
+
+  test('withEnding() leaves an error as it is that cannot be changed or read', () => {
+    const frozen = Object.freeze(new FourDError('ERR_INVALID_URL', 'mine'));
+    expect(withEnding(frozen, 'preparing', 'invalid')).toBe(frozen);
+    const hostile = withThrowingGetter(new FourDError('ERR_INVALID_URL', 'mine'), 'phase');
+    expect(withEnding(hostile, 'preparing', 'invalid')).toBe(hostile);
+  });
+
+  test('codeFailed() has the errCode of an error of the library, and -1 for any other value', () => {
+    const own = new FourDError('ERR_INVALID_URL', 'mine', { componentSignature: 'HTCL' });
+    expect(codeFailed('it', own)).toMatchObject({
+      code: 'ERR_THROWN',
+      item: { errCode: -20_006, message: 'it failed: mine', componentSignature: 'HTCL' },
+      cause: own,
+    });
+    expect(codeFailed('it', 'text').item).toEqual({
+      errCode: -1,
+      message: 'it failed: text',
+      componentSignature: 'host',
+    });
+  });
+
+  test('an error of the peer can be made in a program that has frozen Error', () => {
+    const descriptor = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!;
+    Object.defineProperty(Error, 'stackTraceLimit', { value: 10, writable: false });
+    const error = new FourDError('ERR_CONNECTION_LOST', 'lost', { side: 'remote' });
+    Object.defineProperty(Error, 'stackTraceLimit', descriptor);
+    expect(error.message).toBe('lost');
   });
 });

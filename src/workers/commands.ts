@@ -1,5 +1,6 @@
-import { callbackFailed, FourDError } from '../errors.ts';
-import { generateError, reportError } from './error-handling.ts';
+import { follow } from '../base/promises.ts';
+import { codeFailed, FourDError } from '../errors.ts';
+import { generateError, generateInvalidArgument, reportError } from './error-handling.ts';
 import { currentContext, isThenable, Worker, mainWorker } from './worker.ts';
 
 /** Workers that are alive, or ending, by name. Names are case-sensitive. */
@@ -14,10 +15,11 @@ const MAIN_PROCESS_NUMBER = 1;
  *
  * @remarks Messages of one worker run in order and never overlap; a promise that `fn` returns is awaited before the
  * next message. Arguments are passed by reference. Errors that `fn` throws go to the worker's error handler ({@link
- * onErrCall}), else to the console. A message that a killed worker sends to itself is dropped; a message that others
+ * onErrCall}), else to the console, with the errCode of a FourDError that was thrown, else -1. A message that a killed worker sends to itself is dropped; a message that others
  * send to a killed worker goes to its successor.
  * @param name - name of the worker, case-sensitive; 1 is the main process
- * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_WORKER`
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_ARGUMENT` when `fn` is no function,
+ *   `ERR_INVALID_WORKER` when `name` cannot name a worker
  * @see the 4D command CALL WORKER
  */
 export function callWorker<Args extends readonly unknown[]>(
@@ -25,10 +27,13 @@ export function callWorker<Args extends readonly unknown[]>(
   fn: (...args: Args) => unknown,
   ...args: Args
 ): void {
-  if (typeof fn !== 'function' || !isWorkerName(name)) {
-    const problem =
-      typeof fn === 'function' ? 'the name must be a string that is not empty, or 1' : 'pass the function to run';
-    generateError(new FourDError('ERR_INVALID_WORKER', `cannot call the worker: ${problem}`), undefined);
+  if (typeof fn !== 'function') {
+    generateInvalidArgument(fn, 'callWorker() takes the function to run, not its name or its result');
+    return;
+  }
+  if (!isWorkerName(name)) {
+    const message = 'cannot call the worker: the name must be a string that is not empty, or 1';
+    generateError(new FourDError('ERR_INVALID_WORKER', message), undefined);
     return;
   }
   const target = workerNamed(name) ?? createWorker(name as string);
@@ -86,14 +91,25 @@ function createWorker(name: string): Worker {
   return worker;
 }
 
-/** Runs a message, and reports what it throws instead of passing it on. */
-function runMessage(worker: Worker, message: () => unknown): unknown {
-  const report = (thrown: unknown): void => reportError(callbackFailed(`worker ${worker.name}`, thrown), worker);
+/**
+ * Runs a message, and reports what it throws instead of passing it on.
+ *
+ * @returns undefined, or a promise that never rejects
+ */
+function runMessage(worker: Worker, message: () => unknown): PromiseLike<void> | undefined {
   try {
     const result = message();
-    return isThenable(result) ? Promise.resolve(result).then(undefined, report) : undefined;
+    return isThenable(result) ? finishMessage(worker, result) : undefined;
   } catch (thrown) {
-    report(thrown);
+    reportError(codeFailed(`worker ${worker.name}`, thrown), worker);
     return undefined;
+  }
+}
+
+async function finishMessage(worker: Worker, result: PromiseLike<unknown>): Promise<void> {
+  try {
+    await follow(result);
+  } catch (thrown) {
+    reportError(codeFailed(`worker ${worker.name}`, thrown), worker);
   }
 }

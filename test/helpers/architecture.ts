@@ -27,7 +27,10 @@ const floors: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Rooms that a room on the same floor may use. */
-const neighbours: ReadonlyMap<string, readonly string[]> = new Map([['handshake', ['protocol']]]);
+const neighbours: ReadonlyMap<string, readonly string[]> = new Map([
+  ['handshake', ['protocol']],
+  ['errors', ['base']],
+]);
 
 /** The only circle that is allowed, of types only. 4D itself demands it: `connection.wss` and `wss.connections`. */
 const mutual = { from: 'src/server/web-socket-connection.ts', to: 'src/server/web-socket-server.ts' } as const;

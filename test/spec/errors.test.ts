@@ -431,3 +431,93 @@ describe('failing callbacks', () => {
     expect(wss.terminated).toBe(false);
   });
 });
+
+describe('what is no function, and what is no FourDError', () => {
+  const NO_FUNCTIONS: readonly (readonly [what: string, make: () => unknown])[] = [
+    ['a name', () => 'OnError'],
+    ['undefined', () => undefined],
+    ['an object', () => ({})],
+    ['a number', () => 1],
+    // As in Try(4D.WebSocket.new(…)), ported word by word: the rejection must not end the process.
+    ['a promise that rejects', () => Promise.reject(new Error('late'))],
+  ];
+
+  test.each(NO_FUNCTIONS)(
+    '4D-212 onErrCall() with %s is ERR_INVALID_ARGUMENT, and the handler stays',
+    async (_, make) => {
+      expect(() => onErrCall(make() as null)).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', errCode: -20_016 }) as Error,
+      );
+      const calls = recordErrors();
+      expect(onErrCall(make() as null)).toBeUndefined();
+      expect(calls).toEqual([
+        [{ errCode: -20_016, message: expect.stringContaining('onErrCall()') as string, componentSignature: 'host' }],
+      ]);
+      throwError(-1, 'the handler is still there');
+      expect(calls).toHaveLength(2);
+      await turns(2);
+    },
+  );
+
+  test.each(NO_FUNCTIONS)('4D-212 tryExpr() and callWorker() with %s are ERR_INVALID_ARGUMENT', async (_, make) => {
+    const invalid = expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', errCode: -20_016 }) as Error;
+    expect(() => tryExpr(make() as () => void)).toThrow(invalid);
+    expect(() => callWorker('W', make() as () => void)).toThrow(invalid);
+    // No error of the call is kept by the call itself, but one around it keeps it.
+    expect(lastErrors()).toBeNull();
+    expect(tryExpr(() => tryExpr(make() as () => void))).toBeUndefined();
+    expect(lastErrors()).toEqual([expect.objectContaining({ errCode: -20_016 })]);
+    tryExpr(() => {});
+    const calls = recordErrors();
+    expect(callWorker('W', make() as () => void)).toBeUndefined();
+    expect(calls).toHaveLength(1);
+    await turns(2);
+  });
+
+  test("4D-212 onErrCall(null) and onErrCall('') stay the way to remove a handler", () => {
+    const calls = recordErrors();
+    onErrCall('');
+    onErrCall(null);
+    expect(() => throwError(-1, 'nobody takes it')).toThrow(FourDError);
+    expect(calls).toEqual([]);
+  });
+
+  const mine = new FourDError('ERR_INVALID_URL', 'mine');
+  const THROWN: readonly (readonly [what: string, value: unknown, errCode: number, message: string])[] = [
+    ['an Error', new Error('broken'), -1, 'broken'],
+    ['a text', 'broken', -1, 'broken'],
+    ['undefined', undefined, -1, 'undefined'],
+    ['a FourDError', mine, -20_006, 'mine'],
+  ];
+
+  test.each(THROWN)(
+    '4D-212 %s that is thrown within tryExpr() or a message of a worker',
+    async (_, value, errCode, message) => {
+      for (const fail of [() => Promise.reject(value), () => throwValue(value)]) {
+        expect(await tryExpr(fail)).toBeUndefined();
+        expect(lastErrors()).toMatchObject([{ errCode, message }]);
+        const calls = recordErrors(ek.global);
+        const name = workerName();
+        callWorker(name, fail);
+        await runInWorker(name, () => {});
+        expect(calls).toMatchObject([[{ errCode, message: `worker ${name} failed: ${message}` }]]);
+      }
+    },
+  );
+
+  test.each(THROWN)(
+    '4D-212 %s that a callback of a socket throws has errCode 1011',
+    async (_, value, _errCode, message) => {
+      const server = await startPeerServer();
+      const handler = new RecordingHandler({ onOpen: () => throwValue(value) });
+      const ws = new WebSocket(server.url, handler);
+      await ws.ready;
+      await handler.terminated;
+      expect(handler.errors[0]!.errors).toMatchObject([{ errCode: 1011, message: `onOpen failed: ${message}` }]);
+    },
+  );
+});
+
+function throwValue(value: unknown): never {
+  throw value;
+}

@@ -724,6 +724,12 @@ export const rules: readonly Rule[] = [
       'A hundred clients on one AbortSignal raise no warning; 1xx answers before the 200 of CONNECT are skipped.',
   },
   {
+    id: '212',
+    area: 'Handlers and calls',
+    statement:
+      "onErrCall() with anything but a function, '' or null, and tryExpr() and callWorker() with anything but a function, are ERR_INVALID_ARGUMENT at once. What is thrown and is no FourDError has errCode -1 in tryExpr(), in onErrCall() and in a message of a worker; a failing callback of a socket stays 1011.",
+  },
+  {
     id: '217',
     area: 'Handlers and calls',
     statement:

@@ -1,3 +1,4 @@
+import { format, inspect } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import {
@@ -12,6 +13,7 @@ import {
 import { Worker, mainWorker } from '../../src/workers/worker.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
+import { withThrowingGetter } from '../helpers/hostile-values.ts';
 import { turns } from '../helpers/turns.ts';
 
 const error = (n: number): FourDError => new FourDError('ERR_THROWN', `error ${n}`, { errCode: n });
@@ -19,6 +21,10 @@ const item = (n: number): object => ({ errCode: n, message: `error ${n}`, compon
 
 function createWorker(name = 'W'): Worker {
   return new Worker(name, () => {});
+}
+
+function throwing(): never {
+  throw new RangeError('again');
 }
 
 afterEach(() => {
@@ -66,6 +72,12 @@ describe('throwError', () => {
     expect(() => throwError(-42, 'mine')).toThrow(
       expect.objectContaining({ name: 'FourDError', code: 'ERR_THROWN', errCode: -42, message: 'mine' }) as Error,
     );
+  });
+
+  test('describes a text, and a code, of any other type', () => {
+    const calls = recordErrors();
+    throwError('1' as never, Symbol('mine') as never);
+    expect(calls).toEqual([[{ errCode: -1, message: 'Symbol(mine)', componentSignature: 'host' }]]);
   });
 
   test('depends on the context: tryExpr, a worker with a handler, a worker without', () => {
@@ -180,6 +192,29 @@ describe('reportError', () => {
     printed.mockRestore();
   });
 
+  test.each([
+    ['inspect', { [inspect.custom]: () => throwing() }, '[object Object]'],
+    ['stack', withThrowingGetter(new Error('broken'), 'stack'), 'broken'],
+    ['message', withThrowingGetter(new Error('broken'), 'message'), 'a value that cannot be shown as text'],
+  ])('prints the text of a value whose %s throws', (_, thrown, text) => {
+    // The real console throws what it meets while it prints.
+    const calls: string[] = [];
+    const printed = vi.spyOn(console, 'error').mockImplementation((...values) => void calls.push(format(...values)));
+    onErrCall(() => {
+      throw thrown;
+    });
+    reportError(error(1), mainWorker);
+    expect(calls).toEqual([text]);
+    printed.mockRestore();
+  });
+
+  test('does not throw when the console itself does', () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(throwing);
+    reportError(error(1), mainWorker);
+    expect(printed.mock.calls).toEqual([[error(1)], ['error 1']]);
+    printed.mockRestore();
+  });
+
   test('prints an error that is reported while a handler runs, instead of calling the handler again', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
     const nested = error(2);
@@ -203,14 +238,14 @@ describe('tryExpr', () => {
   });
 
   test.each([
-    ['an Error', new TypeError('plain'), { errCode: 0, message: 'plain', componentSignature: 'host' }],
+    ['an Error', new TypeError('plain'), { errCode: -1, message: 'plain', componentSignature: 'host' }],
     ['a FourDError', error(5), item(5)],
-    ['a text', 'text', { errCode: 0, message: 'text', componentSignature: 'host' }],
-    ['undefined', undefined, { errCode: 0, message: 'undefined', componentSignature: 'host' }],
+    ['a text', 'text', { errCode: -1, message: 'text', componentSignature: 'host' }],
+    ['undefined', undefined, { errCode: -1, message: 'undefined', componentSignature: 'host' }],
     [
       'an object that is no text',
       Object.create(null) as object,
-      { errCode: 0, message: 'a value that cannot be shown as text', componentSignature: 'host' },
+      { errCode: -1, message: 'a value that cannot be shown as text', componentSignature: 'host' },
     ],
   ])('returns undefined when %s is thrown, at once or by a rejection', async (_, thrown: unknown, expected) => {
     const now = tryExpr((): string => {
