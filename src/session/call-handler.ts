@@ -1,3 +1,5 @@
+import { ignoreRejection } from '../base/promises.ts';
+
 /**
  * The result of a callback, which may be anything. A promise is awaited before the next callback of the same connection
  * runs. The value itself is ignored.
@@ -8,7 +10,8 @@ export type CallbackResult = unknown;
 export function hasCallback(handler: object, name: string): boolean {
   try {
     return typeof (handler as Record<string, unknown>)[name] === 'function';
-  } catch {
+  } catch (thrown) {
+    ignoreRejection(thrown);
     return false;
   }
 }

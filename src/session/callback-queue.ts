@@ -1,5 +1,6 @@
-import { isThenable, type Worker } from '../workers/worker.ts';
+import { follow } from '../base/promises.ts';
 import { Queue } from '../base/queue.ts';
+import { isThenable, type Worker } from '../workers/worker.ts';
 import type {
   DrainEvent,
   ErrorEvent,
@@ -172,18 +173,23 @@ export class CallbackQueue {
     if (!isMessage) this.#owner.onBeforeCallback(event);
     try {
       const result = callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
-      if (isThenable(result)) {
-        return Promise.resolve(result).then(
-          () => this.#finish(event),
-          (thrown: unknown) => this.#fail(event, thrown),
-        );
-      }
+      if (isThenable(result)) return this.#finishLater(event, result);
     } catch (thrown) {
       this.#fail(event, thrown);
       return undefined;
     }
     this.#finish(event);
     return undefined;
+  }
+
+  async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>): Promise<void> {
+    try {
+      await follow(result);
+    } catch (thrown) {
+      this.#fail(event, thrown);
+      return;
+    }
+    this.#finish(event);
   }
 
   #finish(event: QueuedEvent): void {
