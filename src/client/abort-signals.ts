@@ -1,3 +1,5 @@
+import { ignoreRejection } from '../base/promises.ts';
+
 /** What is called when a signal is aborted, and the one listener of that signal which calls it. */
 interface SharedListener {
   readonly callbacks: Set<() => void>;
@@ -14,7 +16,7 @@ const sharedListeners = new WeakMap<AbortSignal, SharedListener>();
  * @remarks All clients with one signal share one listener, because Node warns of a leak at the eleventh listener.
  * @param callback - registered once at most; must not throw
  */
-export function onAbort(signal: AbortSignal, callback: () => void): void {
+export function listenForAbort(signal: AbortSignal, callback: () => void): void {
   let shared = sharedListeners.get(signal);
   if (shared === undefined) {
     const callbacks = new Set<() => void>();
@@ -24,16 +26,16 @@ export function onAbort(signal: AbortSignal, callback: () => void): void {
         for (const each of callbacks) each();
       },
     };
-    signal.addEventListener('abort', shared.listener);
+    ignoreRejection(signal.addEventListener('abort', shared.listener));
     sharedListeners.set(signal, shared);
   }
   shared.callbacks.add(callback);
 }
 
-/** Takes back {@link onAbort}. The signal keeps no listener when nobody waits for it any more. */
+/** Takes back {@link listenForAbort}. The signal keeps no listener when nobody waits for it any more. */
 export function forgetAbort(signal: AbortSignal, callback: () => void): void {
   const shared = sharedListeners.get(signal);
   if (shared?.callbacks.delete(callback) !== true || shared.callbacks.size > 0) return;
   sharedListeners.delete(signal);
-  signal.removeEventListener('abort', shared.listener);
+  ignoreRejection(signal.removeEventListener('abort', shared.listener));
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from '../base/clock.ts';
 import type { Socket } from 'node:net';
-import { type EndCause, type EndPhase, FourDError, textOfThrown, withEnding } from '../errors.ts';
+import { type EndCause, type EndPhase, FourDError, isFourDError, textOfThrown, withEnding } from '../errors.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
@@ -10,13 +10,13 @@ import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { currentContext } from '../workers/worker.ts';
-import { forgetAbort, onAbort } from './abort-signals.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
 import type { DialListener } from './dial.ts';
 import { checkHeaders } from './headers.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { RedirectingDial } from './redirects.ts';
+import type { SignalOption } from './signal-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
 /** The members of a handler that are read here. */
@@ -40,8 +40,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
-  readonly #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  readonly #signal: SignalOption | undefined;
   readonly #reconnector: Reconnector | undefined;
   #dial: RedirectingDial | undefined;
   /**
@@ -66,12 +65,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     let connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
     try {
       parseWebSocketUrl(url);
-      const given = handler as HandlerSettings;
-      if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
+      const given = readHandler(handler);
       settings = parseClientOptions(options);
       dataType = checkDataType(given.dataType, 'HTCL');
       const headers = checkHeaders(given.headers);
-      if (settings.signal?.aborted === true) throw aborted(settings.signal);
+      if (settings.signal?.isAborted === true) throw aborted(settings.signal);
+      settings.signal?.listen(() => this.#abort());
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };
@@ -90,10 +89,6 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#limits = limits;
     this.#connect = connect;
     this.#signal = signal;
-    if (signal !== undefined) {
-      this.#onAbort = () => this.#abort();
-      onAbort(signal, this.#onAbort);
-    }
     this.#reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
     this.session = new ClientSession(this, handler ?? {}, { dataType, worker, limits }, this.#reconnector);
     this.onAttempt();
@@ -128,7 +123,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     try {
       this.#dial = this.#connect?.(newUrl, newHeaders);
     } catch (thrown) {
-      const error = thrown instanceof FourDError ? thrown : invalidHandler(textOfThrown(thrown), thrown);
+      const error = isFourDError(thrown) ? thrown : invalidHandler(textOfThrown(thrown), thrown);
       // Like every other failure this one is reported in a later turn, when the caller has the object.
       setImmediate(() => this.onConnectFailed(error));
     }
@@ -149,13 +144,13 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onConnectFailed(error: FourDError): void {
     if (this.session.status !== 'Connecting') return;
-    withEnding(error, this.connectPhase, 'invalid');
+    const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
     this.#dial = undefined;
-    if (this.#reconnector?.reconnectAfterFailure(error) === true) return;
+    if (this.#reconnector?.reconnectAfterFailure(error, endCause, phase) === true) return;
     // The user's shouldReconnect may have called terminate().
     if (this.session.status !== 'Connecting') return;
     if (this.isSilent) this.#cancel();
-    else this.session.failToOpen(error);
+    else this.session.failToOpen(error, endCause, phase);
     this.#resolve(error);
   }
 
@@ -172,18 +167,14 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   onFinished(): void {
-    this.#forgetSignal();
+    this.#signal?.forget();
     this.#resolveFinished();
   }
 
   /** Ends a session that nobody holds yet, without a callback. */
   #cancel(): void {
-    this.#forgetSignal();
+    this.#signal?.forget();
     this.session.cancel();
-  }
-
-  #forgetSignal(): void {
-    if (this.#signal !== undefined && this.#onAbort !== undefined) forgetAbort(this.#signal, this.#onAbort);
   }
 
   #end(code: number, reason: string, cause: EndCause): void {
@@ -201,17 +192,28 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         return;
       }
       this.#dial?.abort();
-      this.onConnectFailed(aborted(this.#signal as AbortSignal));
+      this.onConnectFailed(aborted(this.#signal as SignalOption));
     });
   }
 }
 
-function aborted(signal: AbortSignal): FourDError {
-  const details = { componentSignature: 'HTCL', cause: signal.reason as unknown } as const;
+/** Reads what a client needs of its handler, once. */
+function readHandler(handler: unknown): HandlerSettings {
+  if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
+  try {
+    const { dataType, headers } = handler as HandlerSettings;
+    return { dataType, headers };
+  } catch (thrown) {
+    throw invalidHandler(textOfThrown(thrown), thrown);
+  }
+}
+
+function aborted(signal: SignalOption): FourDError {
+  const details = { componentSignature: 'HTCL', cause: signal.reason } as const;
   return new FourDError('ERR_ABORTED', 'gave up connecting: the option signal was aborted', details);
 }
 
-/** @param cause - the value that a getter of the handler, or of the options, has thrown */
+/** @param cause - what a getter of the handler has thrown */
 function invalidHandler(problem: string, cause?: unknown): FourDError {
   return new FourDError('ERR_INVALID_HANDLER', `invalid handler: ${problem}`, { componentSignature: 'HTCL', cause });
 }

@@ -1,14 +1,17 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
-import { checkNumber, invalidOption } from '../session/option-checks.ts';
+import { checkNumber, readOptions } from '../session/option-checks.ts';
 import { checkProxy, type ProxyChoice } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect, type ReconnectOptions } from './reconnect-options.ts';
+import { SignalOption } from './signal-option.ts';
+import { checkTls } from './tls-option.ts';
 
 /** Options of a client. */
 export interface WebSocketOptions extends CommonOptions {
   /**
    * TLS options of Node (`ca`, `cert`, `key`, `rejectUnauthorized`, …) for `wss:`. Default: the certificates that Node
-   * trusts. Turning `rejectUnauthorized` off lets anyone in between read and change everything.
+   * trusts. Turning `rejectUnauthorized` off lets anyone in between read and change everything. The object is read
+   * once; what its functions (`checkServerIdentity`, `lookup`, `pskCallback`) throw is the error of the connection.
    */
   readonly tls?: TlsOptions | undefined;
   /**
@@ -55,7 +58,7 @@ export interface ClientSettings {
   readonly tls: TlsOptions;
   /** Undefined when the client does not reconnect. */
   readonly reconnect: CheckedReconnect | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: SignalOption | undefined;
   readonly chooseProxy: ProxyChoice;
   readonly followRedirects: number;
 }
@@ -65,20 +68,14 @@ export interface ClientSettings {
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function parseClientOptions(options: WebSocketOptions): ClientSettings {
+export function parseClientOptions(given: WebSocketOptions): ClientSettings {
+  const options = readOptions(given, CLIENT_KEYS, 'HTCL');
   return {
-    limits: checkCommon(options, CLIENT_KEYS, 'HTCL'),
-    tls: options.tls ?? {},
+    limits: checkCommon(options, 'HTCL'),
+    tls: checkTls(options.tls),
     reconnect: checkReconnect(options.reconnect),
-    signal: checkSignal(options.signal),
+    signal: options.signal === undefined ? undefined : new SignalOption(options.signal),
     chooseProxy: checkProxy(options.proxy),
     followRedirects: checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL'),
   };
-}
-
-function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;
-  throw invalidOption('signal must be an AbortSignal', 'HTCL');
 }

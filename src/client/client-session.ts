@@ -4,7 +4,7 @@ import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import type { QueuedEvent } from '../session/callback-queue.ts';
-import { type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
+import { readSendOptions, type SendableMessage, type SendOptions, toSendError, toWire } from '../session/data-type.ts';
 import type { OpenEvent, TerminateEvent } from '../session/events.ts';
 import { Session, type SessionSettings } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
@@ -72,11 +72,11 @@ export class ClientSession extends Session implements WorkerResource {
   // Without a connection
 
   /** Ends a session that has no connection, because of an error. */
-  failToOpen(error: FourDError): void {
+  failToOpen(error: FourDError, cause: EndCause, phase: EndPhase): void {
     this.stayClosed();
     this.setStatus('Closing');
     this.onError(error);
-    this.onTerminated(notConnected(error.endCause ?? 'connect', error.phase ?? 'connecting'));
+    this.onTerminated(notConnected(cause, phase));
   }
 
   /** Ends a session that has no connection without an error. onTerminate runs in a later turn, not within the call. */
@@ -145,10 +145,10 @@ export class ClientSession extends Session implements WorkerResource {
   protected override sendUnconnected(message: SendableMessage, options: SendOptions | undefined): SendStatus {
     if (this.#reconnector?.isOver !== false) return super.sendUnconnected(message, options);
     try {
-      const wire = typeof message === 'string' ? message : toWire(message, this.component);
-      return this.noteSent(this.#reconnector.enqueue(wire, options));
-    } catch (error) {
-      return generateError<SendStatus>(error as FourDError, 'dropped');
+      const read = readSendOptions(options, this.component);
+      return this.noteSent(this.#reconnector.enqueue(toWire(message, this.component), read));
+    } catch (thrown) {
+      return generateError<SendStatus>(toSendError(thrown, this.component), 'dropped');
     }
   }
 

@@ -12,6 +12,7 @@ import {
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
+import { toNodeError } from './node-error.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
 import { connectReading } from '../transport/shared-read-buffer.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
@@ -88,8 +89,8 @@ export class Dial implements Deadline {
     this.#ticket = remainingMs === Infinity ? undefined : timers.schedule(this, remainingMs);
     try {
       this.#request(target);
-    } catch (error) {
-      setImmediate(() => this.#onError(error as Error));
+    } catch (thrown) {
+      setImmediate(() => this.#onError(toNodeError(thrown)));
     }
   }
 
@@ -136,7 +137,13 @@ export class Dial implements Deadline {
         this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
           onTunnel: (tunnel) => {
             if (this.#isOver) return;
-            this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
+            try {
+              this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
+            } catch (thrown) {
+              // Destroying the tunnel, which is still the socket, is part of reporting the failure.
+              this.#onError(toNodeError(thrown));
+              return;
+            }
             this.#onConnect(target, this.#socket);
             done(null, this.#socket);
           },

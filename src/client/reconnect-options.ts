@@ -1,5 +1,5 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
-import { checkNumber, invalidOption } from '../session/option-checks.ts';
+import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
 /** Describes a lost connection, or a failed attempt to reconnect. */
 export interface ConnectionLoss {
@@ -46,8 +46,10 @@ export interface ReconnectOptions {
   /** Returns the headers of each further attempt. Default: the headers of the handler. */
   readonly headers?: (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /**
-   * Decides whether to reconnect. Default: `isTemporary` of its event. The function is not called when this program
-   * ended the connection: by `terminate`, a failing callback, or the end of the worker.
+   * Decides whether to reconnect: only `true` counts, so a promise is no decision. Default: `isTemporary` of its event.
+   * The function is not called when this program ended the connection: by `terminate`, a failing callback, or the end
+   * of the worker. What it throws, and the rejection of a promise that it returns, goes to the error handler
+   * (`onErrCall`), else to the console.
    */
   readonly shouldReconnect?: ((event: ConnectionLoss) => boolean) | undefined;
 }
@@ -81,10 +83,9 @@ const KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'factor', ..
  */
 export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   if (value === undefined || value === false) return undefined;
-  const options = (value === true ? {} : value) as ReconnectOptions;
-  if (typeof options !== 'object' || options === null) throw invalid('reconnect must be true, false or an object');
-  const unknown = Object.keys(options).find((key) => !KEYS.has(key));
-  if (unknown !== undefined) throw invalid(`there is no option "reconnect.${unknown}"`);
+  const given = (value === true ? {} : value) as ReconnectOptions;
+  if (typeof given !== 'object' || given === null) throw invalid('reconnect must be true, false or an object');
+  const options = readOptions(given, KEYS, 'HTCL', { prefix: 'reconnect.' });
   const numbers = Object.fromEntries(
     Object.entries(NUMBERS).map(([name, range]) => [
       name,
@@ -101,10 +102,10 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   }
   const functions: Pick<ReconnectOptions, (typeof FUNCTIONS)[number]> = {};
   for (const name of FUNCTIONS) {
-    const given = options[name];
-    if (given === undefined) continue;
-    if (typeof given !== 'function') throw invalid(`reconnect.${name} must be a function`);
-    Object.assign(functions, { [name]: given });
+    const option = options[name];
+    if (option === undefined) continue;
+    if (typeof option !== 'function') throw invalid(`reconnect.${name} must be a function`);
+    Object.assign(functions, { [name]: option });
   }
   return Object.freeze({ ...numbers, factor, ...functions });
 }

@@ -1,7 +1,8 @@
 import { wallMs } from '../base/clock.ts';
-import { callbackFailed, type EndCause, FourDError, textOfThrown } from '../errors.ts';
+import { follow, ignoreRejection, onRejection } from '../base/promises.ts';
+import { callbackFailed, type EndCause, type EndPhase, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
-import type { Worker } from '../workers/worker.ts';
+import { isThenable, type Worker } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
@@ -138,8 +139,7 @@ export class Reconnector implements Deadline {
   /**
    * Schedules an attempt after one has failed, as {@link reconnectAfterLoss} does. The first connection is not retried.
    */
-  reconnectAfterFailure(error: FourDError): boolean {
-    const { endCause: cause = 'connect', phase = 'connecting' } = error;
+  reconnectAfterFailure(error: FourDError, cause: EndCause, phase: EndPhase): boolean {
     return this.#attempt > 0 && this.#scheduleAttempt({ code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error });
   }
 
@@ -169,6 +169,7 @@ export class Reconnector implements Deadline {
     const attempt = this.#attempt + 1;
     const isOwn = OWN_CAUSES.has(cause);
     const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, phase, error) };
+    const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], wallMs());
     if (isOwn || this.#isOver) return this.#giveUp(undefined);
     if (attempt > maxAttempts) {
       return this.#giveUp(
@@ -184,7 +185,6 @@ export class Reconnector implements Deadline {
     // The user's shouldReconnect may have called terminate().
     if (this.#isOver) return this.#giveUp(undefined);
     this.#attempt = attempt;
-    const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], wallMs());
     // With Retry-After alone, all clients would come back at the same moment.
     this.#setDeadline(retryAfterMs + backoffDelayMs(attempt, this.#settings, Math.random()));
     return true;
@@ -199,12 +199,14 @@ export class Reconnector implements Deadline {
   #isWanted(event: ConnectionLoss): boolean {
     const { shouldReconnect } = this.#settings;
     if (shouldReconnect === undefined) return event.isTemporary;
+    const report = (thrown: unknown): void => reportError(callbackFailed('shouldReconnect', thrown), this.#worker);
     try {
-      // A promise is truthy whatever it resolves to, so only `true` counts.
       const decision: unknown = this.#worker.enter(() => shouldReconnect(event));
+      // A promise is truthy whatever it resolves to, so only `true` counts.
+      onRejection(decision, report);
       return decision === true;
     } catch (thrown) {
-      reportError(callbackFailed('shouldReconnect', thrown), this.#worker);
+      report(thrown);
       return false;
     }
   }
@@ -225,9 +227,10 @@ export class Reconnector implements Deadline {
       this.#clearDeadline();
       report();
     };
-    // The async function turns an exception of either into a rejection.
-    const both = this.#worker.enter(async () => Promise.all([url?.(), headers?.()]));
-    both.then(
+    const both = this.#worker.enter(() => [callLater(url), callLater(headers)]);
+    // Promise.all tells the first failure alone.
+    for (const each of both) ignoreRejection(each);
+    Promise.all(both).then(
       // An undefined URL becomes '', which is an error: to onAttempt undefined means the URL of the first attempt.
       ([newUrl = '', newHeaders]) =>
         finish(() => this.#owner.onAttempt(url === undefined ? undefined : newUrl, newHeaders)),
@@ -251,4 +254,10 @@ export class Reconnector implements Deadline {
     this.#ticket = undefined;
     timers.unref();
   }
+}
+
+/** Calls a function of the user. What it throws becomes a rejection, so that no other promise is left unawaited. */
+async function callLater(act: (() => unknown) | undefined): Promise<unknown> {
+  const result = act?.();
+  return isThenable(result) ? follow(result) : result;
 }

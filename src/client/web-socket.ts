@@ -81,7 +81,8 @@ export interface WebSocket<T = string> {
    * @returns `'sent'` when the message leaves with this turn of the event loop; `'queued'` when it waits because the
    *   server does not keep up, or because it takes long to compress: await {@link drained} before sending much more;
    *   `'dropped'` when it is not sent
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, `ERR_NOT_CONNECTED`
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, also when code of the message throws;
+   *   `ERR_INVALID_OPTION`, `ERR_NOT_CONNECTED`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus;
   /**

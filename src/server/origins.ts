@@ -1,8 +1,8 @@
 import { callbackFailed } from '../errors.ts';
+import { ignoreRejection } from '../base/promises.ts';
 import { DEFAULT_PORTS, normalizeOrigin, parseAuthority } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
-import { invalidOption } from '../session/option-checks.ts';
-import { isThenable } from '../workers/worker.ts';
+import { invalidOption, readList } from '../session/option-checks.ts';
 import { isLoopbackHost } from './loopback.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 import { Refusal } from './admission.ts';
@@ -31,10 +31,11 @@ export class OriginRule {
    * @throws FourDError `ERR_INVALID_OPTION`
    */
   constructor(origins: unknown) {
+    const list = readList('origins', origins, 'HTTP');
     if (origins === undefined || origins === '*' || typeof origins === 'function') {
       this.#origins = origins as '*' | OriginCheck | undefined;
-    } else if (Array.isArray(origins)) {
-      this.#origins = new Set(origins.map(checkListed));
+    } else if (list !== undefined) {
+      this.#origins = new Set(list.map(checkListed));
     } else {
       throw invalidOption(
         'origins must be "*", an array of origins such as "https://example.com", or a function',
@@ -89,7 +90,7 @@ function askCheck(check: OriginCheck, origin: string, request: RequestInfo): boo
   }
   if (typeof answer === 'boolean') return answer;
   // A promise is truthy and must not let the page in; its rejection must not end the process.
-  if (isThenable(answer)) Promise.resolve(answer).then(undefined, () => {});
+  ignoreRejection(answer);
   throw invalidOption('origins must return true or false; decide asynchronously in onConnection', 'HTTP');
 }
 

@@ -4,7 +4,14 @@ import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { HostRule } from '../session/host-rule.ts';
-import { checkNumbers, COUNT, invalidOption, type NumberRange } from '../session/option-checks.ts';
+import {
+  checkNumbers,
+  COUNT,
+  invalidOption,
+  type NumberRange,
+  readGuarded,
+  readOptions,
+} from '../session/option-checks.ts';
 import { OriginRule, type Origins } from './origins.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { WebServer } from '../web-server/web-server.ts';
@@ -83,6 +90,8 @@ export type ServerLimits = CheckedOptions & Readonly<Record<ServerNumberOption, 
 
 /** The parsed options of a server, with every default filled in. */
 export interface ServerSettings {
+  /** The path as it was passed, undefined for all paths. */
+  readonly givenPath: string | undefined;
   /** Undefined for all paths. */
   readonly path: PathPattern | undefined;
   readonly dataType: DataType;
@@ -115,11 +124,12 @@ const SERVER_KEYS: ReadonlySet<string> = new Set([
  *
  * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
  */
-export function parseServerOptions(options: WebSocketServerOptions): ServerSettings {
-  const checked = checkCommon(options, SERVER_KEYS, 'HTTP');
+export function parseServerOptions(given: WebSocketServerOptions): ServerSettings {
+  const options = readOptions(given, SERVER_KEYS, 'HTTP');
+  const checked = checkCommon(options, 'HTTP');
   const { path, webServer } = options;
   const pattern = parsePath(path);
-  if (webServer !== undefined && !isWebServer(webServer)) {
+  if (webServer !== undefined && !readGuarded('webServer', () => isWebServer(webServer), 'HTTP')) {
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
   const dataType = checkDataType(options.dataType, 'HTTP');
@@ -128,6 +138,7 @@ export function parseServerOptions(options: WebSocketServerOptions): ServerSetti
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');
   }
   return {
+    givenPath: path,
     path: pattern,
     dataType,
     webServer,

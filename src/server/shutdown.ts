@@ -1,7 +1,7 @@
 import { setImmediate } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { EndCause } from '../errors.ts';
-import { invalidOption } from '../session/option-checks.ts';
+import { invalidOption, readOptions } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';
 
 /**
@@ -38,7 +38,8 @@ export interface DrainResult {
 
 const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: 1001 };
 
-const DRAIN_OPTIONS = `drain() takes ${Object.keys(DEFAULTS).join(', ')}`;
+const DRAIN_KEYS: ReadonlySet<string> = new Set(Object.keys(DEFAULTS));
+const DRAIN_NAMES = { advice: `: drain() takes ${[...DRAIN_KEYS].join(', ')}` } as const;
 const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
 
 /**
@@ -46,11 +47,10 @@ const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkDrainOptions(options: DrainOptions): CheckedDrainOptions {
+export function checkDrainOptions(given: DrainOptions): CheckedDrainOptions {
+  const options = readOptions(given, DRAIN_KEYS, 'HTTP', DRAIN_NAMES);
   const checked: Record<keyof DrainOptions, number> = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    if (!Object.hasOwn(DEFAULTS, name)) throw invalidOption(`there is no option "${name}": ${DRAIN_OPTIONS}`, 'HTTP');
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     const isCode = name === 'code';
     if (!Number.isSafeInteger(value) || (isCode ? !isDrainCode(value as number) : (value as number) < 1)) {
       throw invalidOption(`${name} must be a whole number, ${isCode ? DRAIN_CODES : '1 or more'}`, 'HTTP');

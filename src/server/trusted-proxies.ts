@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
 import { authorityOf } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
-import { invalidOption } from '../session/option-checks.ts';
+import { invalidOption, readList } from '../session/option-checks.ts';
 import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 import { hasProxyHeaders, isLoopbackAddress } from './loopback.ts';
 
@@ -36,10 +36,11 @@ export class TrustedProxies {
    */
   constructor(ranges: unknown) {
     if (ranges === undefined) return;
-    if (!Array.isArray(ranges)) throw invalidRange();
-    if (ranges.length === 0) return;
+    const list = readList('trustedProxies', ranges, 'HTTP');
+    if (list === undefined) throw invalidRange();
+    if (list.length === 0) return;
     this.#ranges = new BlockList();
-    for (const range of ranges) addRange(this.#ranges, range);
+    for (const range of list) addRange(this.#ranges, range);
   }
 
   /**

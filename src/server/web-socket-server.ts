@@ -118,7 +118,7 @@ export class WebSocketServer<T = string, Data = unknown> {
           : `cannot create a WebSocket server: another one has the path ${settings.path.text}, pass a different path`,
       );
     }
-    this.#path = options.path;
+    this.#path = settings.givenPath;
     this.#core = new ServerCore({
       subject: this,
       handler,

@@ -3,13 +3,14 @@ import type { ComponentSignature } from '../errors.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../connection/connection.ts';
 import {
-  checkKeys,
   checkNumber,
   checkNumbers,
   COUNT,
   DURATION,
   invalidOption,
   type NumberRange,
+  readList,
+  readOptions,
 } from './option-checks.ts';
 
 /** How messages are compressed. Client and server both state what they want, and agree on the stricter of both. */
@@ -166,6 +167,8 @@ const COMPRESSION_DEFAULTS: CheckedCompression = {
   clientMaxWindowBits: 15,
 };
 
+const COMPRESSION_KEYS: ReadonlySet<string> = new Set(Object.keys(COMPRESSION_DEFAULTS));
+
 const WINDOW_BITS = { default: 15, min: 8, max: 15 } as const;
 
 const COMPRESSION_RANGES = {
@@ -184,18 +187,13 @@ let lastChecked: CheckedOptions | undefined;
 /**
  * Checks the options that clients and servers share, and fills in the defaults.
  *
- * @param keys - names of all options that this side knows
+ * @param options - as {@link readOptions} returns them
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkCommon(
-  options: CommonOptions,
-  keys: ReadonlySet<string>,
-  component: ComponentSignature,
-): CheckedOptions {
-  checkKeys(options, keys, component);
+export function checkCommon(options: CommonOptions, component: ComponentSignature): CheckedOptions {
   const numbers = checkNumbers(options, NUMBERS, component);
-  const protocols = options.protocols ?? [];
-  if (!Array.isArray(protocols) || !protocols.every((protocol) => typeof protocol === 'string' && isToken(protocol))) {
+  const protocols = readList('protocols', options.protocols ?? [], component);
+  if (protocols?.every(isProtocol) !== true) {
     throw invalidOption('protocols must be an array of HTTP tokens', component);
   }
   if (new Set(protocols).size < protocols.length)
@@ -212,6 +210,10 @@ export function checkCommon(
   return lastChecked;
 }
 
+function isProtocol(value: unknown): value is string {
+  return typeof value === 'string' && isToken(value);
+}
+
 /** Tells whether two sets of options are the same. Options with subprotocols, which are arrays, count as different. */
 function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
   if (one.protocols.length > 0 || other.protocols.length > 0) return false;
@@ -226,19 +228,16 @@ function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
  */
 function checkCompression(value: unknown, component: ComponentSignature): CheckedCompression | undefined {
   if (value === undefined || value === false) return undefined;
-  const options: unknown = value === true ? {} : value;
-  if (typeof options !== 'object' || options === null) {
+  const given: unknown = value === true ? {} : value;
+  if (typeof given !== 'object' || given === null) {
     throw invalidOption('compression must be true, false or an object', component);
   }
+  const options = readOptions(given, COMPRESSION_KEYS, component, { prefix: 'compression.' });
   const checked: Record<string, number | boolean> = { ...COMPRESSION_DEFAULTS };
-  for (const [name, given] of Object.entries(options)) {
-    if (!Object.hasOwn(COMPRESSION_DEFAULTS, name)) {
-      throw invalidOption(`there is no option "compression.${name}"`, component);
-    }
-    if (given === undefined) continue;
+  for (const [name, option] of Object.entries(options) as [string, unknown][]) {
     const range = COMPRESSION_RANGES[name as keyof typeof COMPRESSION_RANGES] as NumberRange | undefined;
-    if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, given, range, component);
-    else if (typeof given === 'boolean') checked[name] = given;
+    if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, option, range, component);
+    else if (typeof option === 'boolean') checked[name] = option;
     else throw invalidOption(`compression.${name} must be true or false`, component);
   }
   // zlib cannot compress raw deflate with 8 window bits, and the announced size must hold (RFC 7692 section 7.1.2).

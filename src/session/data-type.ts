@@ -1,7 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { isAnyArrayBuffer } from 'node:util/types';
-import { type ComponentSignature, type ErrorCode, FourDError, textOfThrown } from '../errors.ts';
+import { isAnyArrayBuffer, isDataView, isPromise, isUint8Array } from 'node:util/types';
+import { ignoreRejection } from '../base/promises.ts';
+import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, textOfThrown } from '../errors.ts';
+import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
+import { invalidOption } from './option-checks.ts';
 
 /** The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse. */
 export type DataType = 'text' | 'blob' | 'object';
@@ -21,6 +24,27 @@ export interface SendOptions {
    * `'drop-oldest'`. Default false. Pass true for messages that a newer message replaces, such as positions.
    */
   readonly droppable?: boolean | undefined;
+}
+
+/**
+ * Reads the options of `send` once, as `readOptions` does for options that are read less often.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function readSendOptions(
+  options: SendOptions | undefined,
+  component: ComponentSignature,
+): SendOptions | undefined {
+  if (options === undefined || options === null) return undefined;
+  let unknown: string | undefined;
+  try {
+    for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
+    const { compress, droppable } = options;
+    if (unknown === undefined) return { compress, droppable };
+  } catch (thrown) {
+    throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
+  }
+  throw invalidOption(`there is no option "${unknown}"`, component);
 }
 
 /** Tells whether `value` is a {@link DataType}. */
@@ -83,50 +107,102 @@ export function toEventData(
  * Converts the argument of `send` to what goes on the wire: a string for a text message, bytes for a binary message.
  *
  * @returns for bytes a view of the same memory, by byteOffset and byteLength
- * @throws FourDError `ERR_INVALID_MESSAGE`
+ * @throws FourDError `ERR_INVALID_MESSAGE`, also when code of the message throws
  */
 export function toWire(message: unknown, componentSignature: ComponentSignature): string | Buffer {
   if (typeof message === 'string') return message;
-  let opaqueName: string | undefined;
+  let description: string;
   try {
-    // The memory of an empty Buffer may have been transferred or shrunk: the check of views finds out.
-    if (Buffer.isBuffer(message) && message.length > 0) return message;
-    if (ArrayBuffer.isView(message)) {
-      if (message.byteLength === 0) checkInBounds(message);
-      return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-    }
+    if (isUint8Array(message) && isShortBuffer(message)) return message;
+    if (ArrayBuffer.isView(message)) return toBuffer(message);
     // Unlike instanceof, isAnyArrayBuffer knows the buffers of another realm (node:vm, Jest).
     if (isAnyArrayBuffer(message)) return Buffer.from(message);
+    let opaqueName: string | undefined;
     if (typeof message === 'object' && message !== null && !isThenable(message)) {
       const problem = describeStream(message);
       if (problem !== undefined) throw new TypeError(problem);
-      const json = JSON.stringify(message) as string | undefined;
+      const json = toJson(message);
       if (json === '{}') opaqueName = nameOfOpaque(message);
       if (json !== undefined && opaqueName === undefined) return json;
     }
+    description = describeUnsendable(message, opaqueName);
   } catch (cause) {
     const detail = textOfThrown(cause).split('\n', 1)[0];
     throw new FourDError('ERR_INVALID_MESSAGE', `cannot send: ${detail}`, { componentSignature, cause });
   }
-  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${describeUnsendable(message, opaqueName)}`, {
-    componentSignature,
-  });
+  throw new FourDError('ERR_INVALID_MESSAGE', `cannot send ${description}`, { componentSignature });
 }
 
 /**
- * Checks that the memory of an empty view was not transferred, and not shrunk so that the view is out of bounds.
+ * Returns the error of a message that threw while it was sent.
  *
- * @throws TypeError, as any method of a typed array does for such a view
+ * @param thrown - an error of {@link toWire}, or what a member of bytes has thrown that user code put there
  */
-function checkInBounds(view: ArrayBufferView): void {
-  // The byteLength of a DataView throws by itself.
-  if (!(view instanceof DataView)) typedArrayKeys.call(view);
+export function toSendError(thrown: unknown, componentSignature: ComponentSignature): FourDError {
+  if (isFourDError(thrown)) return thrown;
+  const message = `cannot send: ${textOfThrown(thrown)}`;
+  return new FourDError('ERR_INVALID_MESSAGE', message, { componentSignature, cause: thrown });
 }
 
-// oxlint-disable-next-line typescript/unbound-method -- It is only called with a view as `this`.
-const typedArrayKeys = (Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array).keys as (
-  this: ArrayBufferView,
-) => unknown;
+const { copy: bufferCopy } = Buffer.prototype as unknown as { readonly copy: unknown };
+
+/**
+ * Tells whether bytes are a Buffer that can be sent as it is: not empty, short enough to be copied within the call, and
+ * without a length or a copy() of the user.
+ */
+function isShortBuffer(bytes: Uint8Array): bytes is Buffer {
+  const length = viewMembers.byteLength.call(bytes);
+  if (length === 0 || length >= LARGE_PAYLOAD_BYTES) return false;
+  return bytes.length === length && (bytes as Buffer).copy === bufferCopy;
+}
+
+/**
+ * Returns a Buffer over the memory of a view.
+ *
+ * @throws TypeError when the memory was transferred, or shrunk so that the view is out of bounds
+ */
+function toBuffer(view: ArrayBufferView): Buffer {
+  const members = isDataView(view) ? dataViewMembers : viewMembers;
+  const length = members.byteLength.call(view);
+  // The members of an empty typed array tell nothing, but its methods throw. Those of a DataView throw by themselves.
+  if (length === 0 && !isDataView(view)) typedArrayKeys.call(view);
+  return Buffer.from(members.buffer.call(view), members.byteOffset.call(view), length);
+}
+
+const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as { readonly keys: unknown };
+
+const typedArrayKeys = typedArrayPrototype.keys as (this: ArrayBufferView) => unknown;
+
+/** The members that the engine gave to views. User code can put others in front of them. */
+const viewMembers = membersOf(typedArrayPrototype);
+const dataViewMembers = membersOf(DataView.prototype);
+
+type ViewMember = 'buffer' | 'byteOffset' | 'byteLength';
+type ViewMembers = { readonly [K in ViewMember]: (this: ArrayBufferView) => ArrayBufferView[K] };
+
+function membersOf(prototype: object): ViewMembers {
+  const getters = Object.getOwnPropertyDescriptors(prototype) as unknown as {
+    readonly [K in ViewMember]: { readonly get: ViewMembers[K] };
+  };
+  return { buffer: getters.buffer.get, byteOffset: getters.byteOffset.get, byteLength: getters.byteLength.get };
+}
+
+/**
+ * Converts an object to JSON.
+ *
+ * @throws TypeError when `toJSON` of the object returns a promise, whose content would be lost
+ */
+function toJson(message: object): string | undefined {
+  // A replacer takes several times as long, so it is used only where there may be an asynchronous toJSON.
+  const { toJSON } = message as { readonly toJSON?: unknown };
+  return JSON.stringify(message, typeof toJSON === 'function' ? refusePromise : undefined);
+}
+
+function refusePromise(_key: string, value: unknown): unknown {
+  if (!isPromise(value)) return value;
+  ignoreRejection(value);
+  throw new TypeError('toJSON() returned a promise, which JSON cannot wait for');
+}
 
 /**
  * Tells what to pass instead of an object whose content comes later or piece by piece.
@@ -155,7 +231,10 @@ function describeUnsendable(message: unknown, opaqueName: string | undefined): s
   }
   const advice = 'pass a string, bytes, an object or an array';
   if (opaqueName !== undefined) return `a value of class ${opaqueName}: its content is lost in JSON; ${advice}`;
-  if (isThenable(message)) return `a promise (is an await missing?): ${advice}`;
+  if (isThenable(message)) {
+    ignoreRejection(message);
+    return `a promise (is an await missing?): ${advice}`;
+  }
   return `${message === null ? 'null' : typeof message}: ${advice}`;
 }
 

@@ -2,7 +2,7 @@ import type { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { unsentBudget } from '../connection/unsent-budget.ts';
 import { partialMessageBudget } from '../protocol/partial-message-budget.ts';
-import { checkKeys, checkNumbers, COUNT, type NumberRange } from './option-checks.ts';
+import { checkNumbers, COUNT, type NumberRange, readOptions } from './option-checks.ts';
 
 /** Limits that hold for all connections of the process together. */
 export interface GlobalLimits {
@@ -49,6 +49,6 @@ export function setGlobalLimits(limits: GlobalLimits): void {
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 function checkGlobalLimits(limits: GlobalLimits): Readonly<Record<keyof GlobalLimits, number>> {
-  checkKeys(limits, new Set(Object.keys(GLOBAL_NUMBERS)), 'host');
-  return checkNumbers(limits, GLOBAL_NUMBERS, 'host');
+  const options = readOptions(limits, new Set(Object.keys(GLOBAL_NUMBERS)), 'host');
+  return checkNumbers(options, GLOBAL_NUMBERS, 'host');
 }

@@ -1,4 +1,4 @@
-import { type ComponentSignature, FourDError } from '../errors.ts';
+import { type ComponentSignature, FourDError, textOfThrown } from '../errors.ts';
 
 /** Default and range of a number. */
 export interface NumberRange {
@@ -46,18 +46,88 @@ export function checkNumbers<Name extends string>(
   return numbers as Record<Name, number>;
 }
 
-/** Checks that options are an object that holds known options only. */
-export function checkKeys(options: object, keys: ReadonlySet<string>, component: ComponentSignature): void {
-  if (typeof options !== 'object' || options === null) throw invalidOption('options must be an object', component);
-  const unknown = Object.keys(options).find((key) => !keys.has(key));
-  if (unknown !== undefined) throw invalidOption(`there is no option "${unknown}"`, component);
+/** How {@link readOptions} names options in its errors. */
+export interface OptionNames {
+  /** The word that the documentation uses, where that is not "option". */
+  readonly noun?: string;
+  /** Stands in front of each name, such as `reconnect.`. */
+  readonly prefix?: string;
+  /** Stands behind the name of an unknown option. */
+  readonly advice?: string;
+}
+
+/**
+ * Reads options of the user once, into a plain object: getters and Proxies run user code, which may throw, or return
+ * something else the next time.
+ *
+ * @param keys - the known options
+ * @returns the options that are not undefined
+ * @throws FourDError `ERR_INVALID_OPTION` when the options are no object, an option is unknown, or reading throws
+ */
+export function readOptions<T extends object>(
+  given: T,
+  keys: ReadonlySet<string>,
+  component: ComponentSignature,
+  { noun = 'option', prefix = '', advice = '' }: OptionNames = {},
+): T {
+  const whole = prefix === '' ? `${noun}s` : prefix.slice(0, -'.'.length);
+  if (typeof given !== 'object' || given === null) throw invalidOption(`${whole} must be an object`, component, noun);
+  const options: Record<string, unknown> = {};
+  let unknown: string | undefined;
+  let reading = whole;
+  try {
+    unknown = Object.keys(given).find((name) => !keys.has(name));
+    for (const key of keys) {
+      reading = `${prefix}${key}`;
+      const value = (given as Readonly<Record<string, unknown>>)[key];
+      if (value !== undefined) options[key] = value;
+    }
+  } catch (thrown) {
+    throw unreadable(reading, thrown, component, noun);
+  }
+  if (unknown !== undefined) throw invalidOption(`there is no ${noun} "${prefix}${unknown}"${advice}`, component, noun);
+  return options as T;
+}
+
+/**
+ * Copies a list of the user, once, as {@link readOptions} reads options.
+ *
+ * @returns undefined when the value is no array
+ * @throws FourDError `ERR_INVALID_OPTION` when reading throws
+ */
+export function readList(name: string, value: unknown, component: ComponentSignature): unknown[] | undefined {
+  return readGuarded(name, () => (Array.isArray(value) ? Array.from<unknown>(value) : undefined), component);
+}
+
+/**
+ * Calls a function that touches what the user passed.
+ *
+ * @param name - of what is read, in the error
+ * @throws FourDError `ERR_INVALID_OPTION` when the function throws, with what it threw as the cause
+ */
+export function readGuarded<T>(name: string, read: () => T, component: ComponentSignature, noun?: string): T {
+  try {
+    return read();
+  } catch (thrown) {
+    throw unreadable(name, thrown, component, noun);
+  }
+}
+
+function unreadable(name: string, thrown: unknown, component: ComponentSignature, noun?: string): FourDError {
+  return invalidOption(`${name} cannot be read: ${textOfThrown(thrown)}`, component, noun, thrown);
 }
 
 /**
  * Builds the error of an option that cannot be used. All code that needs this error calls this function.
  *
  * @param noun - the word that the documentation uses, where that is not "option"
+ * @param cause - what user code threw
  */
-export function invalidOption(problem: string, componentSignature: ComponentSignature, noun = 'option'): FourDError {
-  return new FourDError('ERR_INVALID_OPTION', `invalid ${noun}: ${problem}`, { componentSignature });
+export function invalidOption(
+  problem: string,
+  componentSignature: ComponentSignature,
+  noun = 'option',
+  cause?: unknown,
+): FourDError {
+  return new FourDError('ERR_INVALID_OPTION', `invalid ${noun}: ${problem}`, { componentSignature, cause });
 }

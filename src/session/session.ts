@@ -5,6 +5,8 @@ import {
   type EndCause,
   type EndPhase,
   FourDError,
+  itemOfThrown,
+  textOfThrown,
   withEnding,
 } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
@@ -15,7 +17,15 @@ import type { Worker } from '../workers/worker.ts';
 import { hasCallback } from './call-handler.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import type { CheckedOptions } from './common-options.ts';
-import { type DataType, type SendableMessage, type SendOptions, toEventData, toWire } from './data-type.ts';
+import {
+  type DataType,
+  readSendOptions,
+  type SendableMessage,
+  type SendOptions,
+  toEventData,
+  toSendError,
+  toWire,
+} from './data-type.ts';
 import { endingText } from './ending-text.ts';
 import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
 
@@ -134,11 +144,11 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   /** Sends a message: see the public classes. */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
     if (this.#status !== 'Connected') return this.sendUnconnected(message, options);
-    if (typeof message === 'string') return this.#sendWire(message, options);
+    if (typeof message === 'string' && options === undefined) return this.#sendWire(message, undefined);
     try {
-      return this.#sendWire(toWire(message, this.component), options);
-    } catch (error) {
-      return generateError<SendStatus>(error as FourDError, 'dropped');
+      return this.#sendWire(toWire(message, this.component), readSendOptions(options, this.component));
+    } catch (thrown) {
+      return generateError<SendStatus>(toSendError(thrown, this.component), 'dropped');
     }
   }
 
@@ -215,7 +225,8 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   onError(error: FourDError): void {
-    this.#errorMessage = error.message;
+    // The user's shouldReconnect has seen the error, and may have changed it.
+    this.#errorMessage = textOfThrown(error);
     // onError has run for a callback that failed while the connection was closing. Now the closing handshake fails too.
     if (this.#hasFailed) return;
     this.#hasFailed = true;
@@ -351,5 +362,5 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 }
 
 function toErrorEvent(error: FourDError): ErrorEvent {
-  return { type: 'error', errors: [error.item], error };
+  return { type: 'error', errors: [itemOfThrown(error)], error };
 }

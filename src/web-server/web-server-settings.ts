@@ -1,6 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { HostRule } from '../session/host-rule.ts';
-import { invalidOption } from '../session/option-checks.ts';
+import { invalidOption, readGuarded, readOptions } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
 export interface CORSRule {
@@ -133,6 +133,32 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, SettingCheck>> = {
   maxConnectionsPerAddress: LIMIT,
 };
 
+const SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(CHECKS));
+
+/**
+ * Copies settings of the user, once: getters and Proxies run user code, which may throw.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function readSettings(given: WebServerSettings): WebServerSettings {
+  const settings = readOptions(given, SETTING_NAMES, 'HTTP', { noun: 'setting' });
+  const { CORSSettings: rules } = settings;
+  const copy = readGuarded('CORSSettings', () => copyRules(rules), 'HTTP', 'setting');
+  return copy === undefined ? settings : { ...settings, CORSSettings: copy };
+}
+
+/** Returns undefined for a value that is no array, which the check refuses, as it does with a rule that is no object. */
+function copyRules(rules: unknown): CORSRule[] | undefined {
+  if (!Array.isArray(rules)) return undefined;
+  return Array.from(rules as CORSRule[], (rule) =>
+    isObject(rule) ? { host: rule.host, methods: rule.methods } : rule,
+  );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
 /**
  * Checks settings and fills in the missing ones from the later layers, then from the defaults.
  *
@@ -142,11 +168,8 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, SettingCheck>> = {
 export function checkSettings(...layers: readonly WebServerSettings[]): CheckedSettings {
   const checked: Record<string, unknown> = { ...DEFAULTS };
   for (const layer of layers.toReversed()) {
-    if (typeof layer !== 'object' || layer === null) throw invalidSetting('the settings must be an object');
-    for (const [name, value] of Object.entries(layer)) {
-      if (value === undefined) continue;
-      const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof WebServerSettings] : undefined;
-      if (check === undefined) throw invalidSetting(`there is no setting "${name}"`);
+    for (const [name, value] of Object.entries(readSettings(layer)) as [keyof WebServerSettings, unknown][]) {
+      const check = CHECKS[name];
       if (!check.accepts(value)) throw invalidSetting(`${name} must be ${check.wants}`);
       checked[name] = value;
     }

@@ -1,10 +1,16 @@
 import { setImmediate } from '../base/clock.ts';
-import { type ErrorItem, FourDError, textOfThrown } from '../errors.ts';
+import { type ErrorItem, FourDError, isFourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
-import { type CheckedSettings, checkSettings, type CORSRule, type WebServerSettings } from './web-server-settings.ts';
+import {
+  type CheckedSettings,
+  checkSettings,
+  type CORSRule,
+  readSettings,
+  type WebServerSettings,
+} from './web-server-settings.ts';
 
 /** Time for the peers of a stopped web server to answer the close frame, in milliseconds. */
 const STOP_TIMEOUT_MS = 5000;
@@ -57,8 +63,8 @@ export class WebServer {
    * @throws FourDError `ERR_INVALID_OPTION`
    */
   constructor(settings: WebServerSettings = {}) {
-    this.#ownSettings = { ...settings };
-    this.#settings = checkSettings(settings);
+    this.#ownSettings = readSettings(settings);
+    this.#settings = checkSettings(this.#ownSettings);
   }
 
   /**
@@ -226,7 +232,7 @@ export function webServer(): WebServer {
 }
 
 function toFourDError(error: unknown): FourDError {
-  if (error instanceof FourDError) return error;
+  if (isFourDError(error)) return error;
   return new FourDError('ERR_WEB_SERVER_LISTEN', `cannot start: ${textOfThrown(error)}`, {
     componentSignature: 'HTTP',
     cause: error,

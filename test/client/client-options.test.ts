@@ -52,7 +52,8 @@ describe('the option signal', () => {
 
   test('accepts a signal, and is optional', () => {
     const { signal } = new AbortController();
-    expect(parseClientOptions({ signal }).signal).toBe(signal);
+    expect(parseClientOptions({ signal }).signal?.isAborted).toBe(false);
+    expect(parseClientOptions({ signal: AbortSignal.abort(1) }).signal).toMatchObject({ isAborted: true, reason: 1 });
     expect(parseClientOptions({}).signal).toBeUndefined();
   });
 });

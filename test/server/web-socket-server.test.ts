@@ -76,15 +76,20 @@ describe('wrong arguments', () => {
     expect(handler.names).toEqual([]);
   });
 
-  test('of new(): an exception while reading the options is thrown unchanged', () => {
+  test('of new(): an exception while reading the options is the cause of the error that is generated', () => {
     const options = {
       get path(): string {
         throw new RangeError('my own');
       },
     };
+    expect(() => WebSocketServer.new(echo, options)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_OPTION', cause: new RangeError('my own') }) as Error,
+    );
     const errors = recordErrors();
-    expect(() => WebSocketServer.new(echo, options)).toThrow(RangeError);
-    expect(errors).toEqual([]);
+    expect(WebSocketServer.new(echo, options)).toBeNull();
+    expect(errors).toEqual([
+      [{ errCode: -20_008, message: 'invalid option: path cannot be read: my own', componentSignature: 'HTTP' }],
+    ]);
   });
 
   test.each([-1, NaN, -Infinity, '1', null, {}, true])(

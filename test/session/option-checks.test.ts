@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { checkKeys, checkNumber, checkNumbers, COUNT, DURATION } from '../../src/session/option-checks.ts';
+import { checkNumber, checkNumbers, COUNT, DURATION, readList, readOptions } from '../../src/session/option-checks.ts';
+import { revokedProxy, withThrowingGetter } from '../helpers/hostile-values.ts';
 
 const RANGE = { min: 2, max: 5 } as const;
 
@@ -40,13 +41,63 @@ test('checkNumbers() fills in the defaults', () => {
   expect(() => checkNumbers({ a: 6 }, ranges, 'HTTP')).toThrow(/^invalid option: a must/);
 });
 
-test('checkKeys() names the first unknown option', () => {
+describe('readOptions', () => {
   const keys = new Set(['a', 'b']);
-  expect(() => checkKeys({ a: 1 }, keys, 'HTTP')).not.toThrow();
-  expect(() => checkKeys({ a: 1, c: 1 }, keys, 'HTTP')).toThrow(refusal('invalid option: there is no option "c"'));
-  for (const options of [null, 5, 'a']) {
-    expect(() => checkKeys(options as never, keys, 'HTTP')).toThrow(
+
+  test('copies the options that are given, inherited ones too', () => {
+    const given = Object.assign(Object.create({ a: 1 }) as object, { b: undefined });
+    expect(readOptions(given, keys, 'HTTP')).toEqual({ a: 1 });
+  });
+
+  test('reads each option once', () => {
+    let count = 0;
+    const given = {
+      get a(): number {
+        return ++count;
+      },
+    };
+    expect(readOptions(given, keys, 'HTTP').a).toBe(1);
+    expect(count).toBe(1);
+  });
+
+  test('names the first unknown option', () => {
+    expect(() => readOptions({ a: 1, c: 1, d: 1 }, keys, 'HTTP')).toThrow(
+      refusal('invalid option: there is no option "c"'),
+    );
+    const names = { noun: 'setting', prefix: 'a.', advice: ': use b' };
+    expect(() => readOptions({ c: 1 }, keys, 'HTTP', names)).toThrow(
+      refusal('invalid setting: there is no setting "a.c": use b'),
+    );
+  });
+
+  test.each([null, undefined, 5, 'a', Symbol('a')])('refuses %s', (given) => {
+    expect(() => readOptions(given as never, keys, 'HTTP')).toThrow(
       refusal('invalid option: options must be an object'),
     );
-  }
+  });
+
+  test('names an option that cannot be read, and what its getter has thrown', () => {
+    expect(() => readOptions(withThrowingGetter({ a: 1 }, 'b'), keys, 'HTTP')).toThrow(
+      refusal('invalid option: b cannot be read: a value that cannot be shown as text'),
+    );
+    expect(() => readOptions(revokedProxy(), keys, 'HTTP')).toThrow(
+      refusal("invalid option: options cannot be read: Cannot perform 'ownKeys' on a proxy that has been revoked"),
+    );
+  });
+});
+
+describe('readList', () => {
+  test('copies an array, and knows other values', () => {
+    const list = [1, 2];
+    expect(readList('a', list, 'HTTP')).toEqual([1, 2]);
+    expect(readList('a', list, 'HTTP')).not.toBe(list);
+    for (const value of [undefined, null, 'a', new Set([1])]) expect(readList('a', value, 'HTTP')).toBeUndefined();
+  });
+
+  test('names a list that cannot be read', () => {
+    expect(() => readList('a', revokedProxy([]), 'HTTP')).toThrow(
+      refusal("invalid option: a cannot be read: Cannot perform 'IsArray' on a proxy that has been revoked"),
+    );
+    expect(() => readList('a', withThrowingGetter([1], 0), 'HTTP')).toThrow(/^invalid option: a cannot be read/);
+  });
 });

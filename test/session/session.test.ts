@@ -155,7 +155,7 @@ describe('before the session is open', () => {
 
   test('failToOpen() runs onError, then onTerminate', () => {
     const { session, owner, handler } = make('client');
-    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
+    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'), 'connect', 'connecting');
     expect(handler.names).toEqual(['onError', 'onTerminate']);
     expect(handler.calls.all.map(({ status }) => status)).toEqual(['Closing', 'Closed']);
     expect(owner.log).toEqual(['finished']);
@@ -164,7 +164,7 @@ describe('before the session is open', () => {
   test('failToOpen() runs onTerminate after an asynchronous onError', async () => {
     const gate = createDeferred();
     const { session, handler } = make('client', { onError: () => gate.promise });
-    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'));
+    session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'), 'connect', 'connecting');
     await turns();
     expect(handler.names).toEqual(['onError']);
     gate.resolve();
