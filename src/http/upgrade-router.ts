@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ignoreRejection } from '../base/promises.ts';
 import { keyOfRequestPath, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
@@ -106,10 +107,15 @@ export class UpgradeRouter {
     else if (path.isLiteral) this.#literals.delete(path.key);
     else this.#patterns.delete(path.key);
     if (this.#hasAcceptors) return;
-    this.#server.off('upgrade', this.#onUpgrade);
-    restoreShouldUpgrade(this.#server, this.#shouldUpgrade);
     this.#unwatch?.();
     this.#unwatch = undefined;
+    try {
+      this.#server.off('upgrade', this.#onUpgrade);
+      restoreShouldUpgrade(this.#server, this.#shouldUpgrade);
+    } catch (thrown) {
+      // The server may be an object of the user. Without an acceptor the listener refuses what it still gets.
+      ignoreRejection(thrown);
+    }
   }
 
   /** The callback by which the router keeps requests for other protocols with Node, where Node asks for one. */

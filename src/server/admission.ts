@@ -1,8 +1,10 @@
 import { STATUS_CODES } from 'node:http';
-import { FourDError } from '../errors.ts';
+import { ignoreRejection } from '../base/promises.ts';
+import { FourDError, textOfThrown } from '../errors.ts';
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
+import { readOptions } from '../session/option-checks.ts';
 
 /** Headers of the HTTP answer to a client. An array sends the header once per element, as `set-cookie` needs it. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
@@ -34,21 +36,35 @@ export interface AcceptOptions<Data = unknown> {
   readonly data?: Data | undefined;
 }
 
+/** All results of `accept` and `refuse`. */
+const answers = new WeakSet<object>();
+
+const ACCEPT_KEYS: ReadonlySet<string> = new Set<keyof AcceptOptions>(['headers', 'protocol', 'data']);
+
+/** How a client is accepted, checked. */
+export interface Acceptance {
+  readonly handler: unknown;
+  /** Header lines, each with its line end. */
+  readonly headerLines: string;
+  readonly protocol: string | undefined;
+  readonly data: unknown;
+}
+
 /**
- * The result of `accept`, for any kind of connection handler.
+ * The result of `accept`, for any kind of connection handler. Frozen, so that reading it runs no code of the user.
  *
  * @typeParam Handler - the connection handler
  */
-export class AcceptAnswer<Handler, Data> {
+export class AcceptAnswer<Handler, Data> implements Acceptance {
   readonly handler: Handler;
   /** Header lines, each with its line end. */
   readonly headerLines: string;
   readonly protocol: string | undefined;
   readonly data: Data | undefined;
 
-  constructor(handler: Handler, options: AcceptOptions<Data> = {}) {
-    const { headers, protocol, data } = options;
-    if (protocol !== undefined && protocol !== '' && (!isToken(protocol) || isBearerSubprotocol(protocol))) {
+  constructor(handler: Handler, options: AcceptOptions<Data>) {
+    const { headers, protocol, data } = readOptions(options, ACCEPT_KEYS, 'HTTP');
+    if (protocol !== undefined && protocol !== '' && !isSelectable(protocol)) {
       throw new FourDError(
         'ERR_INVALID_OPTION',
         `invalid protocol: it must be an HTTP token that does not begin with "${BEARER_PREFIX}"`,
@@ -59,10 +75,12 @@ export class AcceptAnswer<Handler, Data> {
     this.headerLines = buildHeaderLines(headers);
     this.protocol = protocol;
     this.data = data;
+    Object.freeze(this);
+    answers.add(this);
   }
 }
 
-/** The result of `refuse`, which `onConnection` returns. */
+/** The result of `refuse`, which `onConnection` returns. Frozen, as {@link AcceptAnswer} is. */
 export class Refusal {
   readonly status: number;
   readonly body: string;
@@ -76,10 +94,26 @@ export class Refusal {
     this.status = status;
     this.body = isText ? (body ?? `${STATUS_CODES[status] ?? 'Refused'}\n`) : toJson(body);
     const lines = buildHeaderLines(headers);
-    const hasType = Object.keys(headers ?? {}).some((name) => name.toLowerCase() === 'content-type');
+    const hasType = lines.split('\r\n').some((line) => line.toLowerCase().startsWith('content-type:'));
     const type = isText ? 'text/plain; charset=utf-8' : 'application/json';
     this.headerLines = hasType ? lines : `Content-Type: ${type}\r\n${lines}`;
+    Object.freeze(this);
+    answers.add(this);
   }
+}
+
+/** Tells whether a value is a result of `accept` or `refuse`. Unlike `instanceof`, it runs no code of the value. */
+export function isAnswer(value: object): value is AcceptAnswer<unknown, unknown> | Refusal {
+  return answers.has(value);
+}
+
+/** How a client is accepted with a handler alone. */
+export function acceptanceOf(handler: unknown): Acceptance {
+  return { handler, headerLines: '', protocol: undefined, data: undefined };
+}
+
+function isSelectable(protocol: unknown): boolean {
+  return typeof protocol === 'string' && isToken(protocol) && !isBearerSubprotocol(protocol);
 }
 
 function buildHeaderLines(headers: AnswerHeaders | undefined): string {
@@ -98,15 +132,19 @@ function isReserved(key: string): boolean {
 
 function toJson(body: unknown): string {
   let json: string | undefined;
+  let cause: unknown;
+  ignoreRejection(body);
   try {
     if (typeof body === 'object' && body !== null) json = JSON.stringify(body);
-  } catch {
-    // JSON.stringify throws on a cycle and on a BigInt; both are reported below.
+  } catch (thrown) {
+    // JSON.stringify throws on a cycle and on a BigInt, and runs code of the body.
+    cause = thrown;
   }
   if (json !== undefined) return json;
-  throw invalidRefusal('the body must be a string, or an object or array that JSON.stringify accepts');
+  const problem = 'the body must be a string, or an object or array that JSON.stringify accepts';
+  throw invalidRefusal(cause === undefined ? problem : `${problem}: ${textOfThrown(cause)}`, cause);
 }
 
-function invalidRefusal(problem: string): FourDError {
-  return new FourDError('ERR_INVALID_REFUSAL', `invalid refusal: ${problem}`, { componentSignature: 'HTTP' });
+function invalidRefusal(problem: string, cause?: unknown): FourDError {
+  return new FourDError('ERR_INVALID_REFUSAL', `invalid refusal: ${problem}`, { componentSignature: 'HTTP', cause });
 }

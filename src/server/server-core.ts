@@ -1,5 +1,5 @@
 import { setImmediate } from '../base/clock.ts';
-import { callbackFailed, type EndCause, type FourDError, withEnding } from '../errors.ts';
+import { callbackFailed, type EndCause, type FourDError, itemOfThrown, withEnding } from '../errors.ts';
 import { EndingOrder } from '../base/ending-order.ts';
 import type { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
@@ -8,6 +8,7 @@ import { hasCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES, type CallbackOwner, CallbackQueue, type QueuedEvent } from '../session/callback-queue.ts';
 import { type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
 import { openConnection } from '../session/open-connection.ts';
+import { readGuarded } from '../session/option-checks.ts';
 import type { SessionSettings } from '../session/session.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { currentContext, type Worker, type WorkerResource } from '../workers/worker.ts';
@@ -76,8 +77,12 @@ export class ServerCore<Connection extends object>
     this.#sessionSettings = { dataType: settings.dataType, worker: this.worker, limits: settings.limits };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#queue = new CallbackQueue(this, this.worker);
+    // The HTTP server may be an object of the user, whose code throws: then nothing owns this server yet.
+    const listen = (): void => {
+      for (const router of routers) router.add(settings.path, this.#upgrades);
+    };
+    readGuarded('webServer', listen, 'HTTP');
     this.worker.own(this);
-    for (const router of routers) router.add(settings.path, this.#upgrades);
     // onOpen runs in a later turn, when the user's variable for the server is set.
     setImmediate(() => this.#queue.push({ type: 'open' }));
   }
@@ -109,13 +114,13 @@ export class ServerCore<Connection extends object>
   /**
    * Sends a message to all connections.
    *
-   * @param except - a connection, or several, that do not get it
+   * @param except - connections that do not get it
    * @returns the number of connections that it was sent to
    * @throws FourDError `ERR_INVALID_MESSAGE`
    */
-  broadcast(message: SendableMessage, except: unknown, options: SendOptions): number {
+  broadcast(message: SendableMessage, except: readonly unknown[], options: SendOptions): number {
     const prepared = new PreparedMessage(toWire(message, 'HTTP'));
-    const excepted = Array.isArray(except) ? new Set<unknown>(except) : new Set<unknown>([except]);
+    const excepted = new Set(except);
     let receiverCount = 0;
     for (const session of this.#sessions) {
       if (!excepted.has(session.subject) && session.sendPrepared(prepared, options) !== 'dropped') receiverCount++;
@@ -141,7 +146,7 @@ export class ServerCore<Connection extends object>
     withEnding(error, 'handshake', 'invalid');
     // No callback may run after onTerminate.
     const hasListener = this.#state !== 'terminating' && this.#state !== 'over' && hasCallback(this.handler, 'onError');
-    if (hasListener) this.#queue.push({ type: 'error', errors: [error.item], error });
+    if (hasListener) this.#queue.push({ type: 'error', errors: [itemOfThrown(error)], error });
     else reportError(error, this.worker);
   }
 

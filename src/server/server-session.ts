@@ -40,7 +40,7 @@ export class ServerSession extends Session implements Expirable {
   }
 
   setExpiry(moment: unknown): void {
-    const at = moment instanceof Date ? moment.getTime() : moment;
+    const at = readMoment(moment);
     if (at !== undefined && !Number.isFinite(at)) {
       this.generateMisuse(
         'ERR_INVALID_EXPIRY',
@@ -74,5 +74,14 @@ export class ServerSession extends Session implements Expirable {
 
   protected override onFinished(): void {
     this.#server.onSessionFinished();
+  }
+}
+
+/** Returns the time of a Date, NaN when reading it throws, and any other value as it is. */
+function readMoment(moment: unknown): unknown {
+  try {
+    return moment instanceof Date ? moment.getTime() : moment;
+  } catch {
+    return NaN;
   }
 }

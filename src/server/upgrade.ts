@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
+import { follow, ignoreRejection } from '../base/promises.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
-import { callbackFailed, FourDError } from '../errors.ts';
+import { callbackFailed, FourDError, isFourDError } from '../errors.ts';
 import { acceptOffer } from '../handshake/permessage-deflate.ts';
 import {
   buildUpgradeResponse,
@@ -16,7 +17,7 @@ import { HOST_NOT_ALLOWED } from '../session/host-rule.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { isThenable, type Worker } from '../workers/worker.ts';
-import { AcceptAnswer, Refusal } from './admission.ts';
+import { type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
 import type { ServerSettings } from './server-options.ts';
@@ -147,16 +148,21 @@ export class ServerUpgrades implements UpgradeAcceptor {
         this.#settings.origins.check(request, client) ?? callHandler(handler, 'onConnection', subject, event);
       if (isThenable(answer)) {
         this.#wait(upgrade);
-        return Promise.resolve(answer).then(
-          (resolved) => this.#answer(upgrade, resolved),
-          (thrown: unknown) => this.#fail(upgrade, thrown),
-        );
+        return this.#answerLater(upgrade, answer);
       }
       this.#answer(upgrade, answer);
     } catch (thrown) {
       this.#fail(upgrade, thrown);
     }
     return undefined;
+  }
+
+  async #answerLater(upgrade: PendingUpgrade, answer: PromiseLike<unknown>): Promise<void> {
+    try {
+      this.#answer(upgrade, await follow(answer));
+    } catch (thrown) {
+      this.#fail(upgrade, thrown);
+    }
   }
 
   #wait(upgrade: PendingUpgrade): void {
@@ -168,8 +174,9 @@ export class ServerUpgrades implements UpgradeAcceptor {
   #answer(upgrade: PendingUpgrade, answer: unknown): void {
     if (upgrade.isSettled) return;
     if (answer === null || answer === undefined) upgrade.refuse(403, 'the server refused the connection');
+    else if (typeof answer !== 'object' || !isAnswer(answer)) this.#accept(upgrade, acceptanceOf(answer));
     else if (answer instanceof Refusal) upgrade.answerWith(answer);
-    else this.#accept(upgrade, answer instanceof AcceptAnswer ? answer : new AcceptAnswer(answer));
+    else this.#accept(upgrade, answer);
   }
 
   /**
@@ -177,12 +184,13 @@ export class ServerUpgrades implements UpgradeAcceptor {
    */
   #fail(upgrade: PendingUpgrade, thrown: unknown): void {
     upgrade.refuse(500, 'the server failed while deciding about this connection');
-    this.#server.onUpgradeFailed(thrown instanceof FourDError ? thrown : callbackFailed('onConnection', thrown));
+    this.#server.onUpgradeFailed(isFourDError(thrown) ? thrown : callbackFailed('onConnection', thrown));
   }
 
-  #accept(upgrade: PendingUpgrade, answer: AcceptAnswer<unknown, unknown>): void {
+  #accept(upgrade: PendingUpgrade, answer: Acceptance): void {
     const { handler, protocol } = answer;
     if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
+      ignoreRejection(handler);
       const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
       this.#fail(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
     } else if (protocol !== undefined && protocol !== '' && !upgrade.facts.handshake.protocols.includes(protocol)) {
@@ -208,7 +216,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
 
   // Step 4: open.
 
-  #open(facts: UpgradeFacts, handler: object, accepted: AcceptAnswer<unknown, unknown>): void {
+  #open(facts: UpgradeFacts, handler: object, accepted: Acceptance): void {
     const { socket, head, handshake, request, client, network } = facts;
     const { data, headerLines } = accepted;
     const protocol = accepted.protocol ?? facts.protocol;

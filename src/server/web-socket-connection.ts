@@ -140,7 +140,8 @@ export class WebSocketConnection<T = string, Data = unknown> {
    * @returns `'sent'` when the message leaves with this turn of the event loop; `'queued'` when it waits because the
    *   peer does not keep up, or because it takes long to compress: await {@link drained} before sending much more;
    *   `'dropped'` when it is not sent
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`, also when code of the message throws;
+   *   `ERR_INVALID_OPTION`
    */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
     return this.#session.send(message, options);

@@ -1,10 +1,12 @@
+import { ignoreRejection } from '../base/promises.ts';
 import { FourDError } from '../errors.ts';
-import { UpgradeRouter } from '../http/upgrade-router.ts';
+import { type UpgradableServer, UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
-import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
+import { type DataType, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
+import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
 import type { ConnectionEvent } from './request-info.ts';
@@ -18,6 +20,8 @@ export interface BroadcastOptions extends SendOptions {
   /** One or several connections that do not get the message. */
   readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
 }
+
+const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', 'compress', 'droppable']);
 
 /** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
@@ -88,11 +92,11 @@ export class WebSocketServer<T = string, Data = unknown> {
     try {
       return new WebSocketServer<T, Data>(handler, options);
     } catch (error) {
-      if (error instanceof FourDError) return generateError(error, null);
-      throw error;
+      return generateError(error as FourDError, null);
     }
   }
 
+  /** @throws nothing but FourDErrors */
   private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
     if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
       throw serverError(
@@ -102,7 +106,10 @@ export class WebSocketServer<T = string, Data = unknown> {
     }
     const settings = parseServerOptions(options);
     const host = settings.webServer ?? webServer();
-    const servers = host instanceof WebServer ? host.httpServers : [host];
+    const web = host instanceof WebServer ? host : undefined;
+    // A Proxy of a web server has no private members.
+    const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
+    const servers = readGuarded('webServer', readServers, 'HTTP');
     if (servers.length === 0) {
       throw serverError(
         'ERR_WEB_SERVER_NOT_STARTED',
@@ -127,7 +134,7 @@ export class WebSocketServer<T = string, Data = unknown> {
       createConnection: (session, { protocol, request, data }) =>
         createConnection(session, this as unknown as WebSocketServer, protocol, request, data),
     });
-    if (host instanceof WebServer) this.#core.onceEnded(attach(host, this.#core));
+    if (web !== undefined) this.#core.onceEnded(attach(web, this.#core));
   }
 
   /** The open connections in order of arrival. The array is frozen: read the property again to see later changes. */
@@ -163,13 +170,15 @@ export class WebSocketServer<T = string, Data = unknown> {
    * @param options - `except`: one or several connections that do not get the message; `compress`: see
    *   {@link SendOptions}
    * @returns the number of connections that the message was sent to
-   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE`: no connection gets the message
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_MESSAGE` or `ERR_INVALID_OPTION`: no connection
+   *   gets the message
    */
   broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
-      return this.#core.broadcast(message, options.except, options);
-    } catch (error) {
-      return generateError(error as FourDError, 0);
+      const { except, ...sendOptions } = readOptions(options, BROADCAST_KEYS, 'HTTP');
+      return this.#core.broadcast(message, readList('except', except, 'HTTP') ?? [except], sendOptions);
+    } catch (thrown) {
+      return generateError(toSendError(thrown, 'HTTP'), 0);
     }
   }
 
@@ -227,6 +236,7 @@ export function accept<T = string, Data = unknown>(
   handler: ConnectionHandler<T, Data>,
   options: AcceptOptions<Data> = {},
 ): Acceptance<T, Data> | null {
+  ignoreRejection(handler);
   return attempt(() => new AcceptAnswer(handler, options));
 }
 
@@ -244,12 +254,12 @@ export function refuse(status: number, body?: string | object, headers?: AnswerH
   return attempt(() => new Refusal(status, body, headers));
 }
 
+/** @param make - throws nothing but FourDErrors */
 function attempt<A>(make: () => A): A | null {
   try {
     return make();
   } catch (error) {
-    if (error instanceof FourDError) return generateError<A | null>(error, null);
-    throw error;
+    return generateError<A | null>(error as FourDError, null);
   }
 }
 

@@ -182,14 +182,34 @@ describe.each([
   });
 });
 
-test('exceptions of the user’s own objects are thrown unchanged', () => {
+test('an exception of a getter is the cause of the error that is generated', () => {
   const own = new Error('mine');
   const headers = {
     get 'x-a'(): string {
       throw own;
     },
   };
-  expect(errorOf(() => refuse(403, 'no', headers))).toBe(own);
+  expect(errorOf(() => refuse(403, 'no', headers))).toMatchObject({
+    code: 'ERR_INVALID_HEADER',
+    message: 'invalid headers: they cannot be read: mine',
+    cause: own,
+  });
+  const body = {
+    toJSON(): never {
+      throw own;
+    },
+  };
+  expect(errorOf(() => refuse(403, body))).toMatchObject({ code: 'ERR_INVALID_REFUSAL', cause: own });
+  const options = {
+    get protocol(): string {
+      throw own;
+    },
+  };
+  expect(errorOf(() => accept(new RecordingHandler(), options))).toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message: 'invalid option: protocol cannot be read: mine',
+    cause: own,
+  });
 });
 
 test('without an error handler a mistake in onConnection answers 500 and runs onError', async () => {
