@@ -1,6 +1,7 @@
 import { ignoreRejection } from '../base/promises.ts';
 import { FourDError } from '../errors.ts';
-import { type UpgradableServer, UpgradeRouter } from '../http/upgrade-router.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
 import { type DataType, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
