@@ -76,7 +76,7 @@ describe('inventories of a process', () => {
     const child = fork(script, { execArgv: [...INVENTORY_OPTIONS, '--import', 'tsx'], silent: true });
     [report] = (await once(child, 'message')) as [LeakReport];
     await once(child, 'exit');
-  }, 60_000);
+  }, 180_000);
 
   test('show no growth when nothing is kept', () => {
     expect(report['none']).toEqual([]);

@@ -42,6 +42,7 @@ const DESCRIPTORS_FOLDER = '/proc/self/fd';
 const PROBE_COUNT = 12;
 /** Size of a message that is compressed in the thread pool. */
 const PROBE_BYTES = 40_000;
+const POOL_PATIENCE_MS = 500;
 
 let warnings = 0;
 process.on('warning', ({ name }) => void (name !== 'ExperimentalWarning' && warnings++));
@@ -51,9 +52,9 @@ const placeCount = await countFreePlaces();
 
 /** Counts what this process holds after a garbage collection. */
 export async function takeInventory(): Promise<Inventory> {
-  const takenPlaces = placeCount - (await countFreePlaces());
+  const takenPlaces = await countTakenPlaces();
   // The first collection runs finalizers, which free more memory for the next one.
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 2; i++) {
     globalThis.gc?.();
     await sleep(5);
   }
@@ -76,6 +77,16 @@ export async function takeInventory(): Promise<Inventory> {
 function countEntries(kind: MapConstructor | SetConstructor): number {
   const descriptions = queryObjects(kind, { format: 'summary' });
   return descriptions.reduce((sum, text) => sum + Number(/^\w+\((\d+)\)/.exec(text)?.[1] ?? 0), 0);
+}
+
+/** Counts the places in the thread pool that are still taken after the time that any message needs there. */
+async function countTakenPlaces(): Promise<number> {
+  let taken = placeCount - (await countFreePlaces());
+  for (let waitedMs = 0; taken > 0 && waitedMs < POOL_PATIENCE_MS; waitedMs += 10) {
+    await sleep(10);
+    taken = placeCount - (await countFreePlaces());
+  }
+  return taken;
 }
 
 /** Counts how many of many messages the library begins to compress within one turn. */

@@ -1,0 +1,100 @@
+/**
+ * Begins every life of `test/integration/lives/`, cuts it in each way at each of its moments, and looks for what is left.
+ * Sends its parent a report on each group of lives.
+ */
+import { timers } from '../../src/base/timers.ts';
+import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
+import { findGrowth } from '../helpers/growth.ts';
+import { takeInventory } from '../helpers/inventory.ts';
+import { startClientWorld } from '../integration/lives/client-lives.ts';
+import { type Life, turn } from '../integration/lives/life.ts';
+import { startServerWorld } from '../integration/lives/server-lives.ts';
+
+/** How often a life was begun and cut, and how often a connection had opened before. */
+export interface CutCounts {
+  cuts: number;
+  opened: number;
+}
+
+/** What became of the lives of one group. */
+export interface LifeReport {
+  readonly group: string;
+  readonly counts: Readonly<Record<string, CutCounts>>;
+  readonly problems: readonly string[];
+}
+
+/** Time for sockets to close, on a busy machine. */
+const PATIENCE_MS = 5000;
+/** Before inventories are compared, each life is cut at every fifth of its moments. */
+const REHEARSAL_STEP = 5;
+/** What grows is compared again, because a few things are made only once. */
+const MAX_ROUNDS = 3;
+
+let openedCount = 0;
+const onOpen = (): void => void openedCount++;
+const worlds = [await startServerWorld(onOpen), await startClientWorld(onOpen)];
+
+function countAll(): Readonly<Record<string, number>> {
+  const resources = process.getActiveResourcesInfo();
+  return {
+    sockets: resources.filter((name) => /^(?:TCPSocket|TLS|Pipe)Wrap$/.test(name)).length,
+    'ticks with deadlines': timers.pendingTicks,
+    'bytes of unfinished messages': partialMessageBudget.heldBytes,
+    ...Object.assign({}, ...worlds.map((world) => world.countLeft())),
+  };
+}
+
+const before = countAll();
+
+function findLeft(): string[] {
+  return Object.entries(countAll())
+    .map(([name, count]) => [name, count - (before[name] as number)] as const)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${count} ${name}`);
+}
+
+/** Cuts a life in each way at each `step`th moment. Returns what was left, by way and moment. */
+async function cutLife(life: Life, step: number, counts: CutCounts): Promise<string[]> {
+  const problems: string[] = [];
+  for (const cut of life.cuts) {
+    for (let moment = 0; moment <= life.moments; moment += step) {
+      openedCount = 0;
+      const begun = await life.begin(cut);
+      await life.waitFor(moment);
+      begun.cut();
+      await begun.end();
+      counts.cuts++;
+      if (openedCount > 0) counts.opened++;
+      const untilMs = performance.now() + PATIENCE_MS;
+      while (findLeft().length > 0 && performance.now() < untilMs) await turn();
+      const left = findLeft();
+      if (left.length > 0) problems.push(`${life.name}: ${cut} at moment ${moment} leaves ${left.join(', ')}`);
+    }
+  }
+  return problems;
+}
+
+async function judge(group: string, lives: readonly Life[]): Promise<LifeReport> {
+  const counts: Record<string, CutCounts> = {};
+  let problems: string[] = [];
+  for (const life of lives) await cutLife(life, REHEARSAL_STEP, { cuts: 0, opened: 0 });
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const earlier = await takeInventory();
+    problems = [];
+    for (const life of lives) {
+      counts[life.name] = { cuts: 0, opened: 0 };
+      problems.push(...(await cutLife(life, 1, counts[life.name] as CutCounts)));
+    }
+    const fewestCuts = Math.min(...Object.values(counts).map(({ cuts }) => cuts));
+    problems.push(...findGrowth([earlier, await takeInventory()], fewestCuts));
+    if (problems.length === 0) break;
+  }
+  return { group, counts, problems };
+}
+
+const reports: LifeReport[] = [];
+for (const world of worlds) {
+  for (const [group, lives] of Object.entries(world.lives)) reports.push(await judge(group, lives));
+}
+for (const world of worlds) await world.stop();
+process.send!(reports, () => process.disconnect());
