@@ -44,7 +44,8 @@ function countAll(): Readonly<Record<string, number>> {
   };
 }
 
-const before = countAll();
+/** What was there before the first life, and what lives that were judged have left. */
+let before = countAll();
 
 function findLeft(): string[] {
   return Object.entries(countAll())
@@ -53,9 +54,8 @@ function findLeft(): string[] {
     .map(([name, count]) => `${count} ${name}`);
 }
 
-/** Cuts a life in each way at each `step`th moment. Returns what was left, by way and moment. */
-async function cutLife(life: Life, step: number, counts: CutCounts): Promise<string[]> {
-  const problems: string[] = [];
+/** Cuts a life in each way at each `step`th moment, until something is left. Returns what that is. */
+async function cutLife(life: Life, step: number, counts: CutCounts): Promise<string | undefined> {
   for (const cut of life.cuts) {
     for (let moment = 0; moment <= life.moments; moment += step) {
       openedCount = 0;
@@ -68,28 +68,34 @@ async function cutLife(life: Life, step: number, counts: CutCounts): Promise<str
       const untilMs = performance.now() + PATIENCE_MS;
       while (findLeft().length > 0 && performance.now() < untilMs) await turn();
       const left = findLeft();
-      if (left.length > 0) problems.push(`${life.name}: ${cut} at moment ${moment} leaves ${left.join(', ')}`);
+      before = countAll();
+      if (left.length > 0) return `${life.name}: ${cut} at moment ${moment} leaves ${left.join(', ')}`;
     }
   }
-  return problems;
+  return undefined;
 }
 
 async function judge(group: string, lives: readonly Life[]): Promise<LifeReport> {
   const counts: Record<string, CutCounts> = {};
-  let problems: string[] = [];
-  for (const life of lives) await cutLife(life, REHEARSAL_STEP, { cuts: 0, opened: 0 });
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const earlier = await takeInventory();
-    problems = [];
+  const problems: string[] = [];
+  const cutAll = async (step: number): Promise<void> => {
     for (const life of lives) {
-      counts[life.name] = { cuts: 0, opened: 0 };
-      problems.push(...(await cutLife(life, 1, counts[life.name] as CutCounts)));
+      const lifeCounts = { cuts: 0, opened: 0 };
+      counts[life.name] = lifeCounts;
+      const problem = await cutLife(life, step, lifeCounts);
+      if (problem !== undefined) problems.push(problem);
     }
+  };
+  await cutAll(REHEARSAL_STEP);
+  let growth: string[] = [];
+  for (let round = 0; round < MAX_ROUNDS && problems.length === 0; round++) {
+    const earlier = await takeInventory();
+    await cutAll(1);
     const fewestCuts = Math.min(...Object.values(counts).map(({ cuts }) => cuts));
-    problems.push(...findGrowth([earlier, await takeInventory()], fewestCuts));
-    if (problems.length === 0) break;
+    growth = findGrowth([earlier, await takeInventory()], fewestCuts);
+    if (growth.length === 0) break;
   }
-  return { group, counts, problems };
+  return { group, counts, problems: [...problems, ...growth] };
 }
 
 const reports: LifeReport[] = [];
