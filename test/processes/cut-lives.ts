@@ -75,32 +75,40 @@ async function cutLife(life: Life, step: number, counts: CutCounts): Promise<str
   return undefined;
 }
 
-async function judge(group: string, lives: readonly Life[]): Promise<LifeReport> {
+/** Cuts all lives of a group. Adds what one of them has left to `problems`. */
+async function cutGroup(lives: readonly Life[], step: number, problems: string[]): Promise<Record<string, CutCounts>> {
   const counts: Record<string, CutCounts> = {};
-  const problems: string[] = [];
-  const cutAll = async (step: number): Promise<void> => {
-    for (const life of lives) {
-      const lifeCounts = { cuts: 0, opened: 0 };
-      counts[life.name] = lifeCounts;
-      const problem = await cutLife(life, step, lifeCounts);
-      if (problem !== undefined) problems.push(problem);
-    }
-  };
-  await cutAll(REHEARSAL_STEP);
-  let growth: string[] = [];
-  for (let round = 0; round < MAX_ROUNDS && problems.length === 0; round++) {
-    const earlier = await takeInventory();
-    await cutAll(1);
-    const fewestCuts = Math.min(...Object.values(counts).map(({ cuts }) => cuts));
-    growth = findGrowth([earlier, await takeInventory()], fewestCuts);
-    if (growth.length === 0) break;
+  for (const life of lives) {
+    const lifeCounts = { cuts: 0, opened: 0 };
+    counts[life.name] = lifeCounts;
+    const problem = await cutLife(life, step, lifeCounts);
+    if (problem !== undefined) problems.push(problem);
   }
-  return { group, counts, problems: [...problems, ...growth] };
+  return counts;
+}
+
+const groups = worlds.flatMap((world) => Object.entries(world.lives));
+const rehearsals: Record<string, string[]> = {};
+for (const [group, lives] of groups) {
+  rehearsals[group] = [];
+  await cutGroup(lives, REHEARSAL_STEP, rehearsals[group]);
 }
 
 const reports: LifeReport[] = [];
-for (const world of worlds) {
-  for (const [group, lives] of Object.entries(world.lives)) reports.push(await judge(group, lives));
+let inventory = await takeInventory();
+for (const [group, lives] of groups) {
+  const problems = rehearsals[group] ?? [];
+  let counts: Record<string, CutCounts> = {};
+  let growth: string[] = [];
+  for (let round = 0; round < MAX_ROUNDS && problems.length === 0; round++) {
+    counts = await cutGroup(lives, 1, problems);
+    const earlier = inventory;
+    inventory = await takeInventory();
+    const fewestCuts = Math.min(...Object.values(counts).map(({ cuts }) => cuts));
+    growth = findGrowth([earlier, inventory], fewestCuts);
+    if (growth.length === 0) break;
+  }
+  reports.push({ group, counts, problems: [...problems, ...growth] });
 }
 for (const world of worlds) await world.stop();
 process.send!(reports, () => process.disconnect());

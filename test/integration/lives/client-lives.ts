@@ -17,6 +17,8 @@ const LARGE_MESSAGE = Buffer.alloc(200_000, 'lives');
 const LARGE_COUNT = 25;
 
 const WORKER = 'a worker of clients';
+const CUTS = ['terminate()', 'an aborted signal', 'the end of its worker', 'the end of the peer', 'a lost peer'];
+const CUTS_ON_THE_WAY = ['terminate()', 'an aborted signal', 'a lost peer'];
 const MOMENTS = 20;
 /** A way through a proxy takes longer. */
 const PROXY_MOMENTS = 32;
@@ -221,9 +223,9 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
     };
   }
 
-  const toLife = (name: string, url: string, options: WebSocketOptions = {}): Life => ({
+  const toLife = (name: string, url: string, options: WebSocketOptions = {}, cuts = CUTS): Life => ({
     name: `a client that ${name}`,
-    cuts: ['terminate()', 'an aborted signal', 'the end of its worker', 'the end of the peer', 'a lost peer'],
+    cuts,
     moments: options.proxy === undefined ? MOMENTS : PROXY_MOMENTS,
     waitFor: turn,
     begin: (cut) => begin(url, options, cut),
@@ -243,7 +245,7 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
         toLife(`asks for ${path}`, tcpOrigin + path, { followRedirects: 1 }),
       ),
       'clients by the way': Object.entries(ways).map(([way, [origin, options]]) =>
-        toLife(`connects over ${way}`, `${origin}/talk`, options),
+        toLife(`connects over ${way}`, `${origin}/talk`, options, CUTS_ON_THE_WAY),
       ),
       'clients that connect again': [
         {
