@@ -1,5 +1,7 @@
 import dns from 'node:dns';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { TLSSocket } from 'node:tls';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { timers } from '../../src/base/timers.ts';
 import {
   callWorker,
   type EndCause,
@@ -12,9 +14,9 @@ import {
   WebSocket,
   type WebSocketConnection,
   type WebSocketOptions,
-  type WebSocketServer,
+  WebSocketServer,
   type WebSocketServerOptions,
-  type WebServer,
+  WebServer,
 } from '../../src/index.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
@@ -22,13 +24,16 @@ import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
-import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
+import { type Host, startHost } from '../helpers/hosts.ts';
+import { expectNoOpenSockets } from '../helpers/leftovers.ts';
+import { startLibraryServer } from '../helpers/library-server.ts';
 import { startHttpProxy } from '../helpers/proxies.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
 import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
+import { RecordingServerHandler, type ServerAdditions } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
-import { workerName } from '../helpers/workers.ts';
+import { runInWorker, workerName } from '../helpers/workers.ts';
 
 /** The end of a connection as its user sees it. */
 interface SeenEnd {
@@ -367,41 +372,48 @@ interface Open {
   readonly clock: FakeClock;
   readonly send: (first: string, payload?: string | Uint8Array) => void;
   readonly socket: RawClient['socket'];
+  readonly server?: RecordingServerHandler;
   readonly wss?: WebSocketServer<unknown>;
-  readonly web?: WebServer;
+  readonly web?: WebServer | undefined;
 }
 
 interface OpenOptions extends Omit<WebSocketServerOptions, 'webServer' | 'dataType'> {
+  /** By default a fake clock of this connection alone. */
+  readonly clock?: FakeClock;
+  /** By default plain TCP. */
+  readonly transport?: keyof typeof startHost;
   readonly additions?: Additions;
+  readonly serverAdditions?: ServerAdditions;
   readonly worker?: string;
   readonly signal?: AbortSignal;
 }
 
 async function openServerSide(options: OpenOptions = {}): Promise<Open> {
-  const { additions = {}, worker, ...limits } = options;
-  const clock = useFakeClock();
+  const { additions = {}, serverAdditions, worker, transport = 'TCP', clock = useFakeClock(), ...limits } = options;
   const handler = new RecordingHandler(additions);
-  const start = () => startServerOf(handler, { ...limits, dataType: additions.dataType });
-  const { wss, web } = await (worker === undefined
-    ? start()
-    : new Promise<Awaited<ReturnType<typeof start>>>((resolve) =>
-        callWorker(worker, async () => resolve(await start())),
-      ));
-  const { socket } = await RawClient.open(web.HTTPPort);
+  const server = new RecordingServerHandler({ onConnection: () => handler, ...serverAdditions });
+  const host: Host = await startHost[transport]();
+  const create = (): WebSocketServer<unknown> =>
+    WebSocketServer.new(server, { ...limits, dataType: additions.dataType as 'object', webServer: host.webServer })!;
+  const wss = worker === undefined ? create() : await runInWorker(worker, create);
+  const client = new RawClient(await host.connect());
+  client.requestHandshake();
+  await client.answered;
   return {
     handler,
     ws: await handler.opened,
     clock,
-    socket,
+    socket: client.socket,
+    server,
     wss,
-    web,
-    send: (first, payload) => void socket.write(frame('client', first, payload)),
+    web: host.webServer instanceof WebServer ? host.webServer : undefined,
+    send: (first, payload) => void client.socket.write(frame('client', first, payload)),
   };
 }
 
 async function openClientSide(options: OpenOptions = {}): Promise<Open> {
-  const { additions, worker, origins: _origins, trustedProxies: _proxies, ...limits } = options;
-  const clock = useFakeClock();
+  const { additions, worker, clock = useFakeClock(), ...others } = options;
+  const { origins: _origins, trustedProxies: _proxies, transport: _transport, serverAdditions: _, ...limits } = others;
   const handler = new RecordingHandler(additions);
   const server = await startRawServer();
   const create = (): void => void new WebSocket(server.url, handler as never, limits);
@@ -947,6 +959,214 @@ test('an upgrade that fails runs onError of the server with the phase handshake'
     message: 'onConnection failed: no database',
   });
 });
+
+/** A state that the stream of a connection can be in when the connection is ended. */
+interface StreamState {
+  readonly name: string;
+  /** Brings the state about. The connection is ended in the turn in which the promise resolves. */
+  readonly bring: (open: Open, moment: Promise<void>) => unknown;
+  /** Whether the library must read for that, which it does only when onOpen is over. */
+  readonly needsReading?: boolean;
+}
+
+/** Sends a message, and a close frame in the same segment. `moment` resolves within the onMessage of the message. */
+async function closeBehindMessage({ socket, wss }: Open, moment: Promise<void>, turnCount: number): Promise<void> {
+  const sender = wss === undefined ? 'server' : 'client';
+  socket.write(Buffer.concat([frame(sender, '81', '6e6f77'), frame(sender, '88', closePayload(1000))]));
+  await moment;
+  await new Promise((resolve) => process.nextTick(resolve));
+  await turns(turnCount);
+}
+
+const STREAM_STATES: readonly StreamState[] = [
+  { name: 'is idle', bring: () => {} },
+  {
+    name: 'has bytes that the peer does not take',
+    bring: async ({ ws, socket }) => {
+      socket.pause();
+      for (let i = 0; i < 200 && ws.send('x'.repeat(100_000)) === 'sent'; i++) await turns(1);
+    },
+  },
+  {
+    name: 'has sent a close frame',
+    bring: async ({ ws }) => {
+      ws.terminate();
+      await turns(5);
+    },
+  },
+  ...[0, 1, 2].map((turnCount) => ({
+    name: `has sent the answer to a close frame ${turnCount} turns ago`,
+    bring: (open: Open, moment: Promise<void>) => closeBehindMessage(open, moment, turnCount),
+    needsReading: true,
+  })),
+  {
+    name: 'has exchanged close frames, with a peer that does not end TCP',
+    bring: async ({ send }) => {
+      send('88', closePayload(1000));
+      await turns();
+    },
+  },
+  ...[1, 3].map((turnCount) => ({
+    name: `was ended by the peer ${turnCount} turns ago`,
+    bring: async ({ socket }: Open) => {
+      socket.end();
+      await turns(turnCount);
+    },
+  })),
+  ...[1, 3].map((turnCount) => ({
+    name: `was reset by the peer ${turnCount} turns ago`,
+    bring: async ({ socket }: Open) => {
+      if (socket instanceof TLSSocket || socket.remotePort === undefined) socket.destroy();
+      else socket.resetAndDestroy();
+      await turns(turnCount);
+    },
+  })),
+  { name: 'was destroyed in this turn', bring: ({ ws }) => ws.destroy() },
+  {
+    name: 'has failed',
+    bring: async ({ send }) => {
+      send('83');
+      await turns(3);
+    },
+  },
+  {
+    name: 'is not read, because messages wait',
+    bring: async ({ send }) => {
+      for (let i = 0; i < 20; i++) send('81', '61');
+      await turns(3);
+    },
+  },
+];
+
+/** A callback that never settles, until the test opens the gate. `worker`: a message of the worker of the server. */
+type Hanging = 'nothing' | 'onOpen' | 'onMessage' | 'onError' | 'onTerminate' | 'server' | 'worker';
+
+const HANGING: readonly Hanging[] = ['nothing', 'onOpen', 'onMessage', 'onError', 'onTerminate', 'server', 'worker'];
+
+/** A way to end a connection or its server, and the time until it must be over. */
+interface WayToEnd {
+  readonly name: string;
+  readonly ms: number;
+  /** Whether the server ends too. */
+  readonly endsServer: boolean;
+  readonly end: (open: Open, worker: string) => unknown;
+}
+
+const CLOSE_TIMEOUT_MS = 300;
+
+const WAYS_TO_END: readonly WayToEnd[] = [
+  { name: 'terminate()', ms: CLOSE_TIMEOUT_MS, endsServer: false, end: ({ ws }) => ws.terminate() },
+  { name: 'destroy()', ms: 0, endsServer: false, end: ({ ws }) => ws.destroy() },
+  { name: 'wss.terminate(1)', ms: 1000, endsServer: true, end: ({ wss }) => wss!.terminate(1) },
+  { name: 'wss.terminate(0)', ms: 0, endsServer: true, end: ({ wss }) => wss!.terminate(0) },
+  { name: 'wss.drain()', ms: 500, endsServer: true, end: ({ wss }) => wss!.drain({ deadlineMs: 500 }) },
+  { name: 'web.stop()', ms: 5000, endsServer: true, end: ({ web }) => web?.stop() },
+  { name: 'killWorker()', ms: 2000, endsServer: true, end: (_, worker) => killWorker(worker) },
+];
+
+interface Trial {
+  readonly openSide: (options: OpenOptions) => Promise<Open>;
+  readonly transport: keyof typeof startHost;
+  readonly state: StreamState;
+  readonly way: WayToEnd;
+  readonly hanging: Hanging;
+}
+
+/** Ends a connection, and checks that everything is over in time, and each onTerminate runs once. */
+async function tryToEnd(clock: FakeClock, { openSide, transport, state, way, hanging }: Trial): Promise<void> {
+  const gate = createDeferred();
+  const moment = createDeferred();
+  const hangIf = (name: Hanging): Promise<void> | undefined => (name === hanging ? gate.promise : undefined);
+  const worker = hanging === 'worker' || way.name === 'killWorker()' ? workerName() : undefined;
+  const open = await openSide({
+    clock,
+    transport,
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    ...(worker !== undefined && { worker }),
+    additions: {
+      onOpen: () => hangIf('onOpen'),
+      onMessage: () => {
+        moment.resolve();
+        return hangIf('onMessage');
+      },
+      onError: () => hangIf('onError'),
+      onTerminate: () => hangIf('onTerminate'),
+    },
+    serverAdditions: { onTerminate: () => hangIf('server') },
+  });
+  const { handler, server, wss, send, socket } = open;
+  open.socket.on('error', () => {});
+  if (hanging === 'onMessage' && state.needsReading !== true) {
+    send('81', '61');
+    await moment.promise;
+  }
+  await state.bring(open, moment.promise);
+  // A worker that is busy runs no callback, also none that the state needs.
+  if (hanging === 'worker') callWorker(worker!, () => gate.promise);
+  let isOver = false;
+  const end = async (): Promise<void> => {
+    await way.end(open, worker ?? '');
+    isOver = true;
+  };
+  void end();
+  await clock.advance(way.ms);
+  for (let i = 0; i < 5; i++) await clock.advance(50);
+  const what = `${hanging} hangs`;
+  expect(isOver, what).toBe(true);
+  if (way.endsServer && wss !== undefined) expect(wss.terminated, what).toBe(true);
+  gate.resolve();
+  await turns();
+  if (hanging === 'onError' || hanging === 'onMessage') await clock.advance(CLOSE_TIMEOUT_MS + 50);
+  expect(
+    handler.names.filter((name) => name === 'onTerminate'),
+    what,
+  ).toHaveLength(1);
+  expect(handler.names.filter((name) => name === 'onError').length, what).toBeLessThanOrEqual(1);
+  expect([handler.names[0], handler.names.at(-1), open.ws.status], what).toEqual(['onOpen', 'onTerminate', 'Closed']);
+  if (way.endsServer && server !== undefined) {
+    expect([server.names.filter((name) => name === 'onTerminate').length, server.names.at(-1)]).toEqual([
+      1,
+      'onTerminate',
+    ]);
+  } else wss?.terminate(0);
+  socket.destroy();
+  await turns();
+  await open.web?.stop();
+  expect(timers.pendingTicks, what).toBe(0);
+}
+
+describe.each(['TCP', 'TLS', 'Unix'] as const)('a connection over %s whose stream', (transport) => {
+  describe.each(STREAM_STATES)('$name', (state) => {
+    // A WebServer listens on no Unix socket.
+    const ways = WAYS_TO_END.filter(({ name }) => transport !== 'Unix' || name !== 'web.stop()');
+    test.each(ways)('is over in time after $name, whatever callbacks do', async (way) => {
+      const clock = useFakeClock();
+      // The kinds of sockets differ in what the system does, not in what callbacks do.
+      const all = transport === 'TCP' ? HANGING : (['nothing', 'onMessage'] as const);
+      for (const hanging of all) {
+        if (state.needsReading === true && hanging === 'onOpen') continue;
+        await tryToEnd(clock, { openSide: openServerSide, transport, state, way, hanging });
+      }
+      expect(timers.pendingTicks).toBe(0);
+    });
+  });
+});
+
+describe.each(STREAM_STATES)('a client whose stream $name', (state) => {
+  test.each(WAYS_TO_END.filter(({ name }) => !/^w[se]/.test(name)))(
+    'is over in time after $name, whatever callbacks do',
+    async (way) => {
+      const clock = useFakeClock();
+      for (const hanging of HANGING) {
+        if (hanging === 'server' || (state.needsReading === true && hanging === 'onOpen')) continue;
+        await tryToEnd(clock, { openSide: openClientSide, transport: 'TCP', state, way, hanging });
+      }
+      expect(timers.pendingTicks).toBe(0);
+    },
+  );
+});
+
+afterAll(() => expectNoOpenSockets());
 
 const CAUSES = {
   local: true,
