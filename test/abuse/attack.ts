@@ -1,5 +1,5 @@
 import type { HostileCrowd } from './hostile/hostile-crowd.ts';
-import type { Limits, LimitSettings } from './limits.ts';
+import type { Limits, LimitSettings, WebLimitSettings } from './limits.ts';
 
 /** The memory that a server may hold for one hostile peer. */
 export interface Bound {
@@ -20,6 +20,8 @@ export interface Attack {
   readonly peers: number;
   /** Settings of the server that differ from the defaults: mostly shorter times, because a run is short. */
   readonly settings: LimitSettings;
+  /** Settings of the web server that differ from the defaults. */
+  readonly web?: WebLimitSettings;
   /** The documented memory that one of these peers may cost. */
   readonly bound: (limits: Limits, peers: number) => Bound;
   /** The documented endings of the peers; each of them must be seen at least once. */

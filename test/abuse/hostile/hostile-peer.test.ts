@@ -35,6 +35,19 @@ test('a peer reports the HTTP status of a refusal, and a failed connect', async 
   expect(await new HostilePeer({ port: await findClosedPort(), localAddress }).ended).toBe('connect ECONNREFUSED');
 });
 
+test.each([
+  ['HTTP 200', 'abc'],
+  ['HTTP 200 in part', 'ab'],
+])('a peer reports whether the body of an answer was whole: %s', async (ending, body) => {
+  const raw = await startRawServer();
+  const peer = new HostilePeer({ port: raw.port, localAddress });
+  peer.request();
+  const { socket } = await raw.accept();
+  socket.write('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na');
+  socket.end(body.slice(1));
+  expect(await peer.ended).toBe(ending);
+});
+
 test('a peer that resets its connection reports its own reset', async () => {
   const raw = await startRawServer();
   const peer = new HostilePeer({ port: raw.port, localAddress });

@@ -31,6 +31,8 @@ export class HostilePeer {
   #hasEnded = false;
   /** The ending that the server announced, before the stream ends. */
   #ending: Ending | undefined;
+  /** Bytes that an HTTP answer has announced and that have not come. */
+  #missingBodyBytes = 0;
 
   constructor({ port, localAddress }: Target, { keepsOpen = false }: HostilePeerOptions = {}) {
     this.#socket = connect({ host: '127.0.0.1', port, localAddress, allowHalfOpen: keepsOpen, noDelay: true });
@@ -103,6 +105,7 @@ export class HostilePeer {
   }
 
   #onData(chunk: Buffer): void {
+    this.#missingBodyBytes -= chunk.length;
     if (this.#ending !== undefined) return;
     if (this.#head === undefined) this.#readFrames(chunk);
     else this.#readHead(Buffer.concat([this.#head, chunk]));
@@ -113,14 +116,16 @@ export class HostilePeer {
     const end = head.indexOf(HEAD_END);
     if (end < 0) return;
     this.#head = undefined;
-    const status = head.toString('latin1', 'HTTP/1.1 '.length, 'HTTP/1.1 '.length + 3);
-    if (status !== '101') {
+    const lines = head.toString('latin1', 0, end);
+    const status = lines.slice('HTTP/1.1 '.length, 'HTTP/1.1 '.length + 3);
+    const rest = head.subarray(end + HEAD_END.length);
+    this.#opened.resolve(status === '101');
+    if (status === '101') {
+      this.#readFrames(rest);
+    } else {
+      this.#missingBodyBytes = Number(/\r\nContent-Length: (\d+)/i.exec(lines)?.[1] ?? 0) - rest.length;
       this.#ending = `HTTP ${status}`;
-      this.#opened.resolve(false);
-      return;
     }
-    this.#opened.resolve(true);
-    this.#readFrames(head.subarray(end + HEAD_END.length));
   }
 
   #readFrames(chunk: Buffer): void {
@@ -141,6 +146,7 @@ export class HostilePeer {
     this.#hasEnded = true;
     this.#connected.resolve();
     this.#opened.resolve(false);
-    this.#ended.resolve(this.#ending ?? fallback);
+    const isPartial = this.#missingBodyBytes > 0 && this.#ending?.startsWith('HTTP') === true;
+    this.#ended.resolve(isPartial ? `${this.#ending} in part` : (this.#ending ?? fallback));
   }
 }

@@ -3,14 +3,16 @@ import type { FaultName } from '../../helpers/planted-faults.ts';
 import type { HonestReport, Phase } from '../honest/honest-ledger.ts';
 import type { CrowdReport, CrowdTask } from '../hostile/hostile-crowd.ts';
 import type { WarmUpTask } from '../hostile/warm-up.ts';
-import type { LimitSettings } from '../limits.ts';
+import type { LimitSettings, WebLimitSettings } from '../limits.ts';
 
-/** Memory of the server's process after a garbage collection. */
+/** What the server's process holds after a garbage collection. */
 export interface Held {
   /** Resident memory: memory that the system has given to the process. */
   readonly residentBytes: number;
   /** Objects and buffers in use, even if the system has not given memory for them yet. */
   readonly usedBytes: number;
+  /** Files that the web server has opened to serve them. */
+  readonly openFiles: number;
 }
 
 /** Numbers of connections that are left at the server. */
@@ -31,6 +33,7 @@ export interface ServerCalls {
    */
   start(task: {
     readonly settings: LimitSettings;
+    readonly web: WebLimitSettings;
     readonly without: readonly string[];
     readonly fault: FaultName | undefined;
   }): Promise<number>;

@@ -8,7 +8,7 @@ test('the server process exits when its parent disconnects, even with connected 
   const script = fileURLToPath(new URL('server-process.ts', import.meta.url));
   const child: ChildProcess = fork(script, { execArgv: ['--import', 'tsx'] });
   onTestFinished(() => void child.kill('SIGKILL'));
-  child.send({ id: 1, call: 'start', argument: { settings: {}, without: [] } });
+  child.send({ id: 1, call: 'start', argument: { settings: {}, web: {}, without: [] } });
   const [{ result: port }] = (await once(child, 'message')) as [{ readonly result: number }];
   const peer = new HostilePeer({ port, localAddress: '127.0.0.1' });
   peer.request();

@@ -1,9 +1,13 @@
+import { mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerCalls } from '../../../bench/processes/answer-calls.ts';
 import { type ConnectionHandler, WebServer, WebSocketServer } from '../../../src/index.ts';
 import { takeInventory } from '../../helpers/inventory.ts';
 import { commitFault, type FaultName } from '../../helpers/planted-faults.ts';
-import { applySettings, switchOff } from '../limits.ts';
+import { applySettings, switchOff, switchOffWeb } from '../limits.ts';
+import { BIG_FILE, BIG_FILE_BYTES, SMALL_FILE } from '../served-files.ts';
 import type { ServerCalls } from './calls.ts';
 
 /** Time that onConnection takes for a client with `?wait=briefly`. */
@@ -20,7 +24,17 @@ const echo: ConnectionHandler = {
   },
 };
 
-const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
+/** The folder in which Linux shows the open files of a process. */
+const DESCRIPTORS = '/proc/self/fd';
+
+const rootFolder = mkdtempSync(join(realpathSync(tmpdir()), '4d-abuse-'));
+process.on('exit', () => rmSync(rootFolder, { recursive: true }));
+writeFileSync(join(rootFolder, SMALL_FILE), 'small');
+writeFileSync(join(rootFolder, BIG_FILE), '');
+// The file has a length, but takes no space on the disk.
+truncateSync(join(rootFolder, BIG_FILE), BIG_FILE_BYTES);
+
+const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', rootFolder });
 let server: WebSocketServer | undefined;
 
 async function decide(wait: unknown): Promise<ConnectionHandler> {
@@ -35,10 +49,23 @@ function countSockets(): Promise<number> {
   });
 }
 
+/** Counts the served files that are open: only Linux tells. */
+function countOpenFiles(): number {
+  if (process.platform !== 'linux') return 0;
+  return readdirSync(DESCRIPTORS).filter((name) => {
+    try {
+      return readlinkSync(join(DESCRIPTORS, name)).startsWith(rootFolder);
+    } catch {
+      // The descriptor of the listing itself is closed by now.
+      return false;
+    }
+  }).length;
+}
+
 const calls: ServerCalls = {
   async start({ settings, without, ...task }) {
     fault = task.fault;
-    const { success, errors } = await web.start();
+    const { success, errors } = await web.start(switchOffWeb(task.web, without));
     if (!success) throw new Error(errors?.[0]?.message);
     server = WebSocketServer.new(
       { onConnection: (_, { request: { query } }) => (query['wait'] === undefined ? echo : decide(query['wait'])) },
@@ -53,7 +80,7 @@ const calls: ServerCalls = {
       await sleep(100);
     }
     const { rss, heapUsed, external } = process.memoryUsage();
-    return { residentBytes: rss, usedBytes: heapUsed + external };
+    return { residentBytes: rss, usedBytes: heapUsed + external, openFiles: countOpenFiles() };
   },
   async left(patienceMs) {
     const untilMs = performance.now() + patienceMs;

@@ -6,7 +6,9 @@ import type { Outcome } from './outcome.ts';
 const ATTACK = { endings: ['1008'], otherEndings: ['reset'] };
 
 const GOOD: Outcome = {
-  heights: [{ peers: 10, heldBytes: allowedBytes(10, 1000), bound: { bytes: 1000, formula: 'a thousand' } }],
+  heights: [
+    { peers: 10, heldBytes: allowedBytes(10, 1000), openFiles: 10, bound: { bytes: 1000, formula: 'a thousand' } },
+  ],
   hostile: { peers: 10, mostSockets: 10, endings: { '1008': 9, reset: 1 } },
   honest: {
     sent: 100,
@@ -49,6 +51,13 @@ describe('the verdict on an attack', () => {
     const higher = { ...height!, heldBytes: height!.heldBytes + 1 };
     expect(judge(ATTACK, { ...GOOD, heights: [...GOOD.heights, higher] })).toEqual([
       'the server held 50342899 bytes for 10 hostile peers, but 50342898 are allowed (1000 each: a thousand)',
+    ]);
+  });
+
+  test('is bad when the server had more files open than peers', () => {
+    const [height] = GOOD.heights;
+    expect(judge(ATTACK, { ...GOOD, heights: [{ ...height!, openFiles: 11 }] })).toEqual([
+      'the server had 11 files open for 10 hostile peers',
     ]);
   });
 

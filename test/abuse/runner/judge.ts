@@ -7,6 +7,7 @@ export function judge(attack: Pick<Attack, 'endings' | 'otherEndings'>, outcome:
   return [
     ...judgeHonest(outcome),
     ...outcome.heights.flatMap(judgeMemory),
+    ...outcome.heights.flatMap(judgeFiles),
     ...judgeEndings(attack, outcome),
     ...judgeLeft(outcome),
     ...outcome.kept.map((kept) => `after all peers have gone: ${kept}`),
@@ -28,6 +29,11 @@ function judgeMemory({ peers, heldBytes, bound: { bytes, formula } }: Height): s
   if (heldBytes <= allowed) return [];
   const sum = `${bytes} each: ${formula}`;
   return [`the server held ${heldBytes} bytes for ${peers} hostile peers, but ${allowed} are allowed (${sum})`];
+}
+
+/** A connection is sent one file at a time, however many it asks for. */
+function judgeFiles({ peers, openFiles }: Height): string[] {
+  return openFiles <= peers ? [] : [`the server had ${openFiles} files open for ${peers} hostile peers`];
 }
 
 function judgeEndings(

@@ -3,11 +3,13 @@ import type { HonestReport } from '../honest/honest-ledger.ts';
 import type { CrowdReport } from '../hostile/hostile-crowd.ts';
 import type { Left } from '../processes/calls.ts';
 
-/** The memory that the server held at a height of an attack, in addition to the memory before it. */
+/** What the server held at a height of an attack: memory in addition to the memory before it, and open files. */
 export interface Height {
   /** Hostile peers at that moment. */
   readonly peers: number;
   readonly heldBytes: number;
+  /** Files that the server had open to serve them. */
+  readonly openFiles: number;
   /** The bound for one peer. */
   readonly bound: Bound;
 }

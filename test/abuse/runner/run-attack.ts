@@ -47,11 +47,12 @@ const options = { execArgv: [...INVENTORY_OPTIONS, '--import', 'tsx'] };
 async function measureHighest(measure: () => Promise<Held>): Promise<Held> {
   let highest = await measure();
   for (let i = 1; i < MAX_MEASUREMENTS; i++) {
-    const { residentBytes, usedBytes } = await measure();
+    const { residentBytes, usedBytes, openFiles } = await measure();
     const grown = Math.max(residentBytes - highest.residentBytes, usedBytes - highest.usedBytes);
     highest = {
       residentBytes: Math.max(residentBytes, highest.residentBytes),
       usedBytes: Math.max(usedBytes, highest.usedBytes),
+      openFiles: Math.max(openFiles, highest.openFiles),
     };
     if (grown < GROWTH_BYTES) break;
   }
@@ -91,7 +92,7 @@ export async function runAttack(
   const hostile = new Remote<HostileCalls>(program('hostile'), options);
   try {
     const limits = limitsOf(attack.settings);
-    const port = await server.ask('start', { settings: attack.settings, without, fault });
+    const port = await server.ask('start', { settings: attack.settings, web: attack.web ?? {}, without, fault });
     const target = { port, localAddress: HOSTILE_ADDRESS };
     await honest.ask('start', { port, clients: honestClients });
     await honest.ask('enter', 'measuring');
@@ -112,10 +113,10 @@ export async function runAttack(
     const task = { ...target, name, limits, peers, pressMs, patienceMs };
     let step: AttackStep = await hostile.ask('begin', task);
     while (step.state === 'height') {
-      const { residentBytes, usedBytes } = step.isBusy ? await measure() : await measureHighest(measure);
+      const { residentBytes, usedBytes, openFiles } = step.isBusy ? await measure() : await measureHighest(measure);
       // Neither figure is enough alone: unwritten buffers have no resident memory, and V8 does not count all memory.
       const heldBytes = Math.max(residentBytes - before.residentBytes, usedBytes - before.usedBytes, 0);
-      heights.push({ peers: step.peers, heldBytes, bound: boundOf(attack, limits, step) });
+      heights.push({ peers: step.peers, heldBytes, openFiles, bound: boundOf(attack, limits, step) });
       step = await hostile.ask('goOn', null);
     }
     const honestReport = await honest.ask('stop', null);

@@ -8,8 +8,8 @@ test('a row shows the height that is closest to its bound', () => {
     { name: 'resets' },
     {
       heights: [
-        { peers: 1000, heldBytes: 1000 * 1_048_576, bound: { bytes: 8 * 1_048_576, formula: '' } },
-        { peers: 400, heldBytes: 400 * 80 * 1024, bound: { bytes: 65_536, formula: '' } },
+        { peers: 1000, heldBytes: 1000 * 1_048_576, openFiles: 0, bound: { bytes: 8 * 1_048_576, formula: '' } },
+        { peers: 400, heldBytes: 400 * 80 * 1024, openFiles: 0, bound: { bytes: 65_536, formula: '' } },
       ],
       hostile: { peers: 500, mostSockets: 400, endings: { reset: 100, '1008': 400 } },
       honest: {

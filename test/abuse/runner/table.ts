@@ -44,8 +44,8 @@ export function toTableRow({ name }: Pick<Attack, 'name'>, outcome: Outcome, pro
 }
 
 /** Describes an attack: what its peers do, the sum behind its bound, and the settings that are not the default. */
-export function toLegend({ name, title, bound, peers, settings }: Attack): string {
-  const set = Object.entries(settings).map(([option, value]) => `${option} ${JSON.stringify(value)}`);
+export function toLegend({ name, title, bound, peers, settings, web }: Attack): string {
+  const set = Object.entries({ ...settings, ...web }).map(([option, value]) => `${option} ${JSON.stringify(value)}`);
   const { formula } = bound(limitsOf(settings), peers);
   return `${name}: they ${title}. Bound: ${formula}${set.length === 0 ? '' : `. Set: ${set.join(', ')}`}`;
 }
