@@ -1,3 +1,5 @@
+import { setImmediate } from './clock.ts';
+
 import { type Deadline, timers } from './timers.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 const END = '\r\n\r\n';
 
-/** A client's upgrade request, as `event.request` shows it. Its objects have no prototype. */
+/** A client's upgrade request, as `event.request` shows it. Its objects are frozen and have no prototype. */
 export interface RequestInfo {
   /** The target as it stands in the request line, for example `/status?name=ryan`. */
   readonly url: string;
@@ -42,8 +42,10 @@ export function toRequestInfo(
   pattern?: PathPattern,
 ): RequestInfo {
   const allHeaders = rawHeaders === undefined ? (headers as RequestInfo['headers']) : collectHeaders(rawHeaders);
-  const params = pattern?.isLiteral === false ? (pattern.match(readRequestPath(url)) ?? NO_PARAMS) : NO_PARAMS;
-  return { url, query: parseQuery(url), params, headers: allHeaders, remoteAddress };
+  const params =
+    pattern?.isLiteral === false ? (Object.freeze(pattern.match(readRequestPath(url))) ?? NO_PARAMS) : NO_PARAMS;
+  const query = Object.freeze(parseQuery(url));
+  return Object.freeze({ url, query, params, headers: Object.freeze(allHeaders), remoteAddress });
 }
 
 /**

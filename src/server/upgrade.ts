@@ -142,7 +142,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     try {
       const { client } = upgrade.facts;
       const request = toRequestInfo(upgrade.facts.request, client.address, this.#settings.path);
-      const event: ConnectionEvent = { type: 'connection', request };
+      const event: ConnectionEvent = Object.freeze({ type: 'connection', request });
       const { handler, subject } = this.#server;
       const answer =
         this.#settings.origins.check(request, client) ?? callHandler(handler, 'onConnection', subject, event);

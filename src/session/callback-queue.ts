@@ -170,7 +170,10 @@ export class CallbackQueue {
   #call(event: QueuedEvent): PromiseLike<void> | undefined {
     const isMessage = event.type === 'message';
     if (this.#isMuted && (isMessage || event.type === 'drain')) return undefined;
-    if (!isMessage) this.#owner.onBeforeCallback(event);
+    if (!isMessage) {
+      this.#owner.onBeforeCallback(event);
+      freezeEvent(event);
+    }
     try {
       const result = callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
       if (isThenable(result)) return this.#finishLater(event, result);
@@ -200,4 +203,13 @@ export class CallbackQueue {
     this.#owner.onCallbackFailed(event, thrown);
     this.#finish(event);
   }
+}
+
+/**
+ * Makes an event read-only, as it is in 4D. Events of messages stay as they are, because freezing takes 0.3 µs,
+ * a third of the time of a short echo.
+ */
+function freezeEvent(event: QueuedEvent): void {
+  if (event.type === 'error') Object.freeze(event.errors);
+  Object.freeze(event);
 }

@@ -724,6 +724,12 @@ export const rules: readonly Rule[] = [
       'A hundred clients on one AbortSignal raise no warning; 1xx answers before the 200 of CONNECT are skipped.',
   },
   {
+    id: '211',
+    area: 'Handlers and calls',
+    statement:
+      'Events of open, connection, terminate, error, drain and reconnect cannot be changed, and neither can errors, request.headers, request.query and request.params; events of messages are not frozen.',
+  },
+  {
     id: '212',
     area: 'Handlers and calls',
     statement:

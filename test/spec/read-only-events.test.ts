@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { type ConnectionEvent, FourDError } from '../../src/index.ts';
+import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
+import { mainWorker } from '../../src/workers/worker.ts';
+import { startUnixServer } from '../helpers/library-server.ts';
+import { connectPeer } from '../helpers/peer.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { sides } from '../helpers/sides.ts';
+
+describe.each(sides)('4D-211 events on the $name side', (side) => {
+  test('cannot be changed, but for those of messages', async () => {
+    const { handler, send, end } = await side.connectRaw();
+    // The second frame has a reserved bit.
+    send(['81', '74657874'], ['c1', '74657874']);
+    end();
+    await handler.terminated;
+    expect(handler.calls.all.map(({ name, event }) => [name, Object.isFrozen(event)])).toEqual([
+      ['onOpen', true],
+      ['onMessage', false],
+      ['onError', true],
+      ['onTerminate', true],
+    ]);
+    const { errors } = handler.errors[0]!;
+    expect(() => (errors as unknown[]).push('more')).toThrow(TypeError);
+  });
+});
+
+test('4D-211 the event of onConnection and its request cannot be changed', async () => {
+  const events: ConnectionEvent[] = [];
+  const url = await startUnixServer<never>(
+    (_, event) => {
+      events.push(event);
+      return new RecordingHandler();
+    },
+    { path: '/rooms/:room' },
+  );
+  await connectPeer(`${url}:/rooms/lobby?name=ryan`);
+  const { request } = events[0]!;
+  expect(request).toMatchObject({ params: { room: 'lobby' }, query: { name: 'ryan' } });
+  for (const each of [events[0]!, request, request.headers, request.query, request.params]) {
+    expect(Object.isFrozen(each)).toBe(true);
+  }
+});
+
+const EVENTS: readonly QueuedEvent[] = [
+  { type: 'open' },
+  { type: 'drain' },
+  { type: 'reconnect', attempt: 1 },
+  { type: 'terminate' },
+  { type: 'error', errors: [], error: new FourDError('ERR_CONNECTION_LOST', 'lost') },
+];
+
+test.each(EVENTS.map((event) => ({ event })))(
+  '4D-211 assigning to an event of type $event.type throws',
+  ({ event }) => {
+    const thrown: unknown[] = [];
+    const callback = (_subject: object, given: { type: string }): void => {
+      given.type = 'other';
+    };
+    const owner: CallbackOwner = {
+      subject: {},
+      handler: { onOpen: callback, onDrain: callback, onReconnect: callback, onTerminate: callback, onError: callback },
+      maxWaitingEvents: 16,
+      onBeforeCallback() {},
+      onAfterCallback() {},
+      onCallbackFailed: (_event, error) => void thrown.push(error),
+      onQueueFull() {},
+      onQueueIdle() {},
+    };
+    new CallbackQueue(owner, mainWorker).push(event);
+    expect(thrown).toEqual([expect.any(TypeError)]);
+  },
+);
