@@ -1,5 +1,4 @@
 import { setImmediate } from './clock.ts';
-
 import { type Deadline, timers } from './timers.ts';
 
 /**
