@@ -27,6 +27,8 @@ export interface LifeReport {
 const PATIENCE_MS = 5000;
 /** Before inventories are compared, each life is cut at every fifth of its moments. */
 const REHEARSAL_STEP = 5;
+/** Each problem takes the time of the patience. */
+const MAX_PROBLEMS = 2;
 /** What grows is compared again, because a few things are made only once. */
 const MAX_ROUNDS = 3;
 
@@ -79,6 +81,7 @@ async function cutLife(life: Life, step: number, counts: CutCounts): Promise<str
 async function cutGroup(lives: readonly Life[], step: number, problems: string[]): Promise<Record<string, CutCounts>> {
   const counts: Record<string, CutCounts> = {};
   for (const life of lives) {
+    if (problems.length === MAX_PROBLEMS) break;
     const lifeCounts = { cuts: 0, opened: 0 };
     counts[life.name] = lifeCounts;
     const problem = await cutLife(life, step, lifeCounts);

@@ -16,7 +16,6 @@ const HEAD_END = '\r\n\r\n';
 const LARGE_MESSAGE = Buffer.alloc(200_000, 'lives');
 const LARGE_COUNT = 25;
 
-const WORKER = 'a worker of clients';
 const CUTS = ['terminate()', 'an aborted signal', 'the end of its worker', 'the end of the peer', 'a lost peer'];
 const CUTS_ON_THE_WAY = ['terminate()', 'an aborted signal', 'a lost peer'];
 const MOMENTS = 20;
@@ -161,6 +160,7 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
   const socksProxyPort = await listen(socksProxy, onTcp);
 
   let controller = new AbortController();
+  let lastWorker = 0;
   const trusting: WebSocketOptions = { tls: { ca: certificate.cert } };
   const ways: Readonly<Record<string, readonly [origin: string, options?: WebSocketOptions]>> = {
     TLS: [`wss://${HOST}:${tlsPort}`, trusting],
@@ -196,17 +196,19 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
       onError: () => {},
       onTerminate: () => resolveEnded(),
     };
+    // A name of its own, so that a worker that stays after its end would be found.
+    const worker = `a worker of client ${++lastWorker}`;
     let ws: WebSocket | undefined;
     const create = (): void => {
       ws = new WebSocket(url, handler, { ...options, signal, compression: true, closeTimeoutMs: 60_000 });
     };
-    if (cut === 'the end of its worker') callWorker(WORKER, create);
+    if (cut === 'the end of its worker') callWorker(worker, create);
     else create();
     return {
       cut() {
         if (cut === 'terminate()') ws?.terminate();
         else if (cut === 'an aborted signal') controller.abort();
-        else if (cut === 'the end of its worker') killWorker(WORKER);
+        else if (cut === 'the end of its worker') killWorker(worker);
         else if (cut === 'the end of the peer') for (const socket of sockets) socket.end();
         else for (const socket of sockets) socket.destroy();
       },

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import {
   type WebSocketServerOptions,
 } from '../../../src/index.ts';
 import { makeCertificate } from '../../helpers/certificate.ts';
+import { createDeferred } from '../../helpers/deferred.ts';
 import { frame } from '../../helpers/frames.ts';
 import { handshakeRequest } from '../../helpers/handshake-request.ts';
 import { closeSocket, drip, type Life, split, turn, type World } from './life.ts';
@@ -160,7 +161,7 @@ export async function startServerWorld(onOpen: () => void): Promise<World> {
       ...Object.fromEntries(
         Object.entries(targets).map(([group, target]) => [group, Object.entries(PEERS).map(toLife(target))]),
       ),
-      'servers that end': [endingServer(echo)],
+      'servers that end': [endingServer(echo), endingServer(echo, other)],
     },
     countLeft: () => ({ connections: connections().length }),
     async stop() {
@@ -184,9 +185,11 @@ async function startWebServer(settings: ConstructorParameters<typeof WebServer>[
 function createWebSocketServer(
   handler: ConnectionHandler<Uint8Array>,
   options: WebSocketServerOptions,
+  onTerminate: () => void = () => {},
 ): WebSocketServer<Uint8Array> {
   return WebSocketServer.new(
     {
+      onTerminate,
       async onConnection(_, { request: { url, query } }) {
         if (url.startsWith('/slow')) await turn(4);
         return query['refuse'] === undefined ? handler : null;
@@ -196,31 +199,57 @@ function createWebSocketServer(
   )!;
 }
 
-/** A life of a whole server, with a client that talks to it. */
-function endingServer(handler: ConnectionHandler<Uint8Array>): Life {
-  const pieces = session('/', [HELLO, LARGE, HELLO, CLOSE_1000]);
+let lastServer = 0;
+
+/**
+ * A life of a server, in a worker of its own, with a client that talks.
+ *
+ * @param other - the HTTP server that it hangs on, undefined for a web server of its own
+ */
+function endingServer(handler: ConnectionHandler<Uint8Array>, other?: Server): Life {
+  const messages = [HELLO, LARGE, HELLO, CLOSE_1000];
   return {
-    name: 'a server with a client that talks',
-    cuts: ['terminate(0)', 'terminate(9)', 'drain()', 'stop()'],
-    moments: pieces.length + LATE_MOMENTS,
+    name: `a server ${other === undefined ? 'with a web server of its own' : 'on another server'}`,
+    cuts: [
+      'terminate(0)',
+      'terminate(9)',
+      'drain()',
+      'the end of its worker',
+      ...(other === undefined ? ['stop()'] : []),
+    ],
+    moments: session('/', messages).length + LATE_MOMENTS,
     waitFor: turn,
     async begin(cut) {
-      const web = await startWebServer({});
-      const server = createWebSocketServer(handler, { webServer: web });
-      const socket = connect({ host: HOST, port: web.HTTPPort });
+      // Names of its own, so that a path or a worker that stays after its end would be found.
+      const path = `/server-${++lastServer}`;
+      const worker = `a worker of ${path}`;
+      const web = other === undefined ? await startWebServer({}) : undefined;
+      const ended = createDeferred();
+      const server = await new Promise<WebSocketServer<Uint8Array>>((resolve) => {
+        callWorker(worker, () => {
+          resolve(createWebSocketServer(handler, { webServer: web ?? other, path }, () => ended.resolve()));
+        });
+      });
+      const socket = connect(
+        web === undefined ? { path: other!.address() as string } : { host: HOST, port: web.HTTPPort },
+      );
       socket.on('error', () => {});
+      socket.setNoDelay(true);
       socket.resume();
-      void drip(socket, pieces);
+      void drip(socket, session(path, messages));
       return {
         cut() {
           if (cut === 'drain()') void server.drain();
-          else if (cut === 'stop()') void web.stop();
+          else if (cut === 'stop()') void web?.stop();
+          else if (cut === 'the end of its worker') killWorker(worker);
           else server.terminate(cut === 'terminate(0)' ? 0 : 9);
         },
         async end() {
           await turn(3);
           await closeSocket(socket);
-          await web.stop();
+          await web?.stop();
+          await ended.promise;
+          killWorker(worker);
         },
       };
     },
