@@ -50,13 +50,15 @@ const EVENTS: readonly QueuedEvent[] = [
   { type: 'error', errors: [], error: new FourDError('ERR_CONNECTION_LOST', 'lost') },
 ];
 
+/** A callback that tries to change its event. */
+function callback(_subject: object, event: { type: string }): void {
+  event.type = 'other';
+}
+
 test.each(EVENTS.map((event) => ({ event })))(
   '4D-211 assigning to an event of type $event.type throws',
   ({ event }) => {
     const thrown: unknown[] = [];
-    const callback = (_subject: object, given: { type: string }): void => {
-      given.type = 'other';
-    };
     const owner: CallbackOwner = {
       subject: {},
       handler: { onOpen: callback, onDrain: callback, onReconnect: callback, onTerminate: callback, onError: callback },
