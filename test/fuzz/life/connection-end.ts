@@ -2,7 +2,7 @@ import type { ErrorEvent, MessageEvent, SendOptions, SendableMessage, TerminateE
 import type { SendStatus } from '../../../src/connection/connection.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 import { numberedMessage, numberOf, toSendable } from './message.ts';
-import type { Draft, Reaction } from './scenario.ts';
+import { type Draft, type Reaction, sendOptionsOf } from './scenario.ts';
 
 /** The members that `WebSocket` and `WebSocketConnection` have in common. */
 export interface Face {
@@ -126,7 +126,7 @@ export class ConnectionEnd {
     const n = ++lastNumber;
     const { value, spoil } = toSendable(numberedMessage(n, draft.bytes), draft.form);
     const before = this.face?.status;
-    const status = this.#try(() => this.face?.send(value, draft));
+    const status = this.#try(() => this.face?.send(value, sendOptionsOf(draft)));
     spoil();
     if (before === undefined) return;
     if (before !== 'Connected' && status !== 'dropped') this.#violate(`was ${before}, and send returned ${status}`);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { DataType, WebSocketServerOptions } from '../../../src/index.ts';
+import type { DataType, SendOptions, WebSocketServerOptions } from '../../../src/index.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 
 /** The form in which a message is passed to `send`. */
@@ -11,6 +11,11 @@ export interface Draft {
   readonly bytes: number;
   readonly compress: boolean | undefined;
   readonly droppable: boolean;
+}
+
+/** Returns the options with which a message is sent. */
+export function sendOptionsOf({ compress, droppable }: Draft): SendOptions {
+  return { compress, droppable };
 }
 
 /** The action of a callback when it is called. */

@@ -19,7 +19,7 @@ import { ManualClock } from './manual-clock.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { upgradeRequest } from '../upgrade-request.ts';
 import { numberedMessage, toSendable } from './message.ts';
-import type { Action, Decision, Draft, Scenario, Target } from './scenario.ts';
+import { type Action, type Decision, type Draft, type Scenario, sendOptionsOf, type Target } from './scenario.ts';
 
 /** Longest real time until everything has arrived. The threads of zlib need real time. */
 const MAX_SETTLE_NS = 5_000_000_000n;
@@ -235,7 +235,7 @@ export class World {
     const { value } = toSendable(numberedMessage(n, draft.bytes), draft.form);
     const spared = except === undefined ? undefined : this.connections[except % this.connections.length]?.server;
     const open = this.connections.filter(({ server }) => server.face?.status === 'Connected' && server !== spared);
-    const count = this.#wss.broadcast(value, { ...draft, except: spared?.face as never });
+    const count = this.#wss.broadcast(value, { ...sendOptionsOf(draft), except: spared?.face as never });
     if (count > open.length) this.violations.push(`a broadcast went to ${count} of ${open.length}`);
     for (const { server } of open) server.sent.push({ n, isOptional: count < open.length || draft.droppable });
     for (const { server } of open) server.mayHaveQueued();
