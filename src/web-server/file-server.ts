@@ -2,8 +2,12 @@ import type { ReadStream, Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { resolve } from 'node:path';
 import type sendFile from 'send';
+import { timers } from '../base/timers.ts';
 import { answer } from './plain-answer.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
+
+/** Longest wait for files to close. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 /**
  * Serves the files of `rootFolder`.
@@ -49,11 +53,23 @@ export class FileServer {
       .pipe(response);
   }
 
-  /** Resolves when no file is open any more. The connections must have ended before. */
+  /**
+   * Resolves when no file is open any more, or when {@link CLOSE_TIMEOUT_MS} have passed, because a file system may not
+   * answer. The connections must have ended before.
+   */
   async closed(): Promise<void> {
-    await Promise.all(
-      Array.from(this.#openFiles, (file) => new Promise<void>((closed) => file.once('close', () => closed()))),
-    );
+    if (this.#openFiles.size === 0) return;
+    await new Promise<void>((done) => {
+      const deadline = { onDeadline: done };
+      const ticket = timers.schedule(deadline, CLOSE_TIMEOUT_MS);
+      for (const file of this.#openFiles) {
+        file.once('close', () => {
+          if (this.#openFiles.size > 0) return;
+          timers.cancel(deadline, ticket);
+          done();
+        });
+      }
+    });
   }
 
   /** Closes a file with its answer, and ends the connection when the file turns out to be shorter than announced. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type RequestListener, type ServerOptions } from 'node:http';
+import { createServer as createHttpServer, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -53,12 +53,14 @@ export class HttpServers {
    */
   static async listen(settings: CheckedSettings): Promise<HttpServers> {
     const files = await FileServer.of(settings);
-    const hosts = new HostRule(settings.hosts, 'HTTP');
-    const listener = createRequestListener(settings, hosts, files);
-    const http = settings.HTTPEnabled ? createHttpServer(limitsOf(settings), listener) : undefined;
-    const https = settings.HTTPSEnabled ? await createSecureServer(settings, listener) : undefined;
+    const hosts = settings.hosts && new HostRule(settings.hosts, 'HTTP');
+    const http = settings.HTTPEnabled ? createHttpServer(limitsOf(settings)) : undefined;
+    const https = settings.HTTPSEnabled ? await createSecureServer(settings) : undefined;
     const servers = new HttpServers(http, https, settings, files);
-    for (const server of servers.all) UpgradeRouter.of(server).guard = (request) => refusalOf(hosts, request);
+    for (const server of servers.all) {
+      server.on('request', createRequestListener(server, settings, hosts, files));
+      if (hosts !== undefined) UpgradeRouter.of(server).guard = (request) => refusalOf(hosts, request);
+    }
     try {
       await servers.#listen(settings);
       return servers;
@@ -189,14 +191,14 @@ function portOf(server: UpgradableServer): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function createSecureServer(settings: CheckedSettings, listener: RequestListener): Promise<UpgradableServer> {
+async function createSecureServer(settings: CheckedSettings): Promise<UpgradableServer> {
   const folder = settings.certificateFolder ?? '';
   const minVersion = TLS_VERSIONS[settings.minTLSVersion];
   // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
     const [key, cert] = await Promise.all([readFile(join(folder, 'key.pem')), readFile(join(folder, 'cert.pem'))]);
-    const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers }, listener);
+    const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers });
     limitTlsHandshakes(server);
     return server;
   } catch (cause) {

@@ -35,7 +35,7 @@ export class OpenSockets {
     const listeners = server.listeners('connection') as ConnectionListener[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {
-      const network = toNetwork(socket.remoteAddress ?? '');
+      const network = this.#networkOf(socket);
       const refusal = this.#refusalOf(network);
       if (refusal !== undefined) {
         this.#refuse(socket, speaksPlainHttp ? refusal : undefined);
@@ -57,6 +57,12 @@ export class OpenSockets {
     this.destroyRefused();
   }
 
+  /** Returns the network that a connection counts for, `''` for none. */
+  #networkOf(socket: Socket): string {
+    // To learn the address takes a call of the system.
+    return this.#limits.maxConnectionsPerAddress === Infinity ? '' : toNetwork(socket.remoteAddress ?? '');
+  }
+
   #refusalOf(network: string): string | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (this.#sockets.size >= maxConnections) {
@@ -71,7 +77,7 @@ export class OpenSockets {
 
   #keep(socket: Socket, network: string): void {
     keepUntilClosed(socket, this.#sockets);
-    if (this.#limits.maxConnectionsPerAddress === Infinity || network === '') return;
+    if (network === '') return;
     this.#networks.add(network);
     socket.once('close', () => this.#networks.remove(network));
   }

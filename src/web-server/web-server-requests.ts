@@ -15,19 +15,21 @@ import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
 const MAX_WAITING_REQUESTS = 16;
 
 /**
- * Makes the function that answers plain HTTP requests: the host first, then CORS, then the files of `rootFolder`.
+ * Makes the function that answers the plain HTTP requests of a server: the host first, then CORS, then the files of `rootFolder`.
  *
+ * @param hosts - undefined when all hosts are allowed
  * @param files - undefined when there is no folder to serve
  */
 export function createRequestListener(
+  server: UpgradableServer,
   settings: CheckedSettings,
-  hosts: HostRule,
+  hosts: HostRule | undefined,
   files: FileServer | undefined,
 ): RequestListener {
-  function respond(server: UpgradableServer, request: IncomingMessage, response: ServerResponse): void {
+  function respond(request: IncomingMessage, response: ServerResponse): void {
     const lostHeaders = describeLostHeaders(server, request.rawHeaders);
     if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
-    else if (!asksForAllowedHost(hosts, request)) answer(response, 421, HOST_NOT_ALLOWED);
+    else if (hosts !== undefined && !asksForAllowedHost(hosts, request)) answer(response, 421, HOST_NOT_ALLOWED);
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
@@ -37,12 +39,10 @@ export function createRequestListener(
     else files.answer(request, response, pathOf(request));
   }
   // A connection has one answer in the making, and so at most one open file, however many requests it sends at once.
-  return function listener(this: unknown, request, response) {
-    // Node calls listeners with the server as `this`.
-    const server = this as UpgradableServer;
+  return (request, response) => {
     const pending = PendingAnswers.of(request.socket);
-    if (pending === undefined) respond(server, request, response);
-    else pending.onceFirst(response, () => respond(server, request, response));
+    if (pending === undefined) respond(request, response);
+    else pending.onceFirst(response, () => respond(request, response));
   };
 }
 

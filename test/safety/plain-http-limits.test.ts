@@ -8,6 +8,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type WebServer, type WebServerSettings, WebSocketServer } from '../../src/index.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { makeFolder } from '../helpers/folder.ts';
+import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { OpenedFiles } from '../helpers/opened-files.ts';
@@ -128,7 +129,7 @@ describe.each(['HTTP', 'HTTPS'])('over %s', (kind) => {
       ['one file', plainRequest('/big.bin')],
       ['a range', plainRequest('/big.bin', ['Range: bytes=9-'])],
       ['several files', plainRequest('/big.bin').repeat(5)],
-      ['an upgrade behind a file', plainRequest('/big.bin') + plainRequest('/', ['Upgrade: x', 'Connection: Upgrade'])],
+      ['an upgrade behind a file', plainRequest('/big.bin') + handshakeRequest()],
     ])('%s', async (_, text) => {
       const { web, connect } = await serve(kind, { responseStallMs: 100 });
       WebSocketServer.new({ onConnection: () => null }, { webServer: web, handshakeTimeoutMs: 500 });

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CORSRule, WebServer, WebServerSettings } from '../../src/index.ts';
@@ -228,6 +229,19 @@ describe('conditional requests', () => {
       });
     }
   });
+});
+
+test('the listener of the web server can be called by a listener of the user', async () => {
+  const { web, get } = await serve();
+  const [server] = web.httpServers;
+  const [ours] = server!.listeners('request') as [RequestListener];
+  server!.removeAllListeners('request');
+  server!.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === '/mine') response.end('mine');
+    else ours(request, response);
+  });
+  expect((await get('/mine')).body).toBe('mine');
+  expect((await get('/abc.txt')).body).toBe(TEXT);
 });
 
 test('a file that cannot be read gets 500 without the headers of a file', async () => {
