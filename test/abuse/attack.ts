@@ -22,6 +22,8 @@ export interface Attack {
   readonly settings: LimitSettings;
   /** Settings of the web server that differ from the defaults. */
   readonly web?: WebLimitSettings;
+  /** Whether the server's process also creates and ends servers at the path `/ending`, one after the other. */
+  readonly endsServers?: boolean;
   /** The documented memory that one of these peers may cost. */
   readonly bound: (limits: Limits, peers: number) => Bound;
   /** The documented endings of the peers; each of them must be seen at least once. */

@@ -3,6 +3,7 @@ import { compressedBombs } from './compressed-bombs.ts';
 import { connectionFlood } from './connection-flood.ts';
 import { emptyFragments } from './empty-fragments.ts';
 import { garbage } from './garbage.ts';
+import { endings } from './endings.ts';
 import { halfOpen } from './half-open.ts';
 import { hugeHeaders } from './huge-headers.ts';
 import { pingFlood } from './ping-flood.ts';
@@ -30,6 +31,7 @@ export const attacks: readonly Attack[] = [
   hugeHeaders,
   halfOpen,
   resets,
+  endings,
   garbage,
   connectionFlood,
   pipelinedFiles,

@@ -99,6 +99,11 @@ export class HostilePeer {
     this.#socket.resume();
   }
 
+  /** Ends this side of TCP. */
+  end(): void {
+    this.#socket.end();
+  }
+
   reset(): void {
     this.#ending ??= 'own reset';
     this.#socket.resetAndDestroy();

@@ -15,12 +15,16 @@ export interface Held {
   readonly openFiles: number;
 }
 
-/** Numbers of connections that are left at the server. */
+/** What is left at the server. */
 export interface Left {
   /** WebSocket connections. */
   readonly connections: number;
   /** TCP connections. */
   readonly sockets: number;
+  /** File descriptors of the process that were not open before the first client. 0 where the system does not tell. */
+  readonly descriptors: number;
+  /** Servers that were not over in their time. */
+  readonly lateServers: number;
 }
 
 /** Calls to the server's process. */
@@ -30,12 +34,14 @@ export interface ServerCalls {
    *
    * @param without - limits that are switched off
    * @param fault - the mistake to make for each connection that ends, undefined for none
+   * @param endsServers - whether servers at the path `/ending` are created and ended, one after the other
    */
   start(task: {
     readonly settings: LimitSettings;
     readonly web: WebLimitSettings;
     readonly without: readonly string[];
     readonly fault: FaultName | undefined;
+    readonly endsServers?: boolean | undefined;
   }): Promise<number>;
   measure(nothing: null): Promise<Held>;
   /** Waits until nothing is left, at most `patienceMs`. */

@@ -3,12 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerCalls } from '../../../bench/processes/answer-calls.ts';
-import { type ConnectionHandler, WebServer, WebSocketServer } from '../../../src/index.ts';
+import {
+  type Admission,
+  type ConnectionHandler,
+  refuse,
+  type RequestInfo,
+  WebServer,
+  WebSocketServer,
+} from '../../../src/index.ts';
 import { takeInventory } from '../../helpers/inventory.ts';
 import { commitFault, type FaultName } from '../../helpers/planted-faults.ts';
 import { applySettings, switchOff, switchOffWeb } from '../limits.ts';
 import { BIG_FILE, BIG_FILE_BYTES, SMALL_FILE } from '../served-files.ts';
 import type { ServerCalls } from './calls.ts';
+import { ENDING_PATH, EndingServers } from './ending-servers.ts';
+import { reactingHandler } from './reacting-handler.ts';
 
 /** Time that onConnection takes for a client with `?wait=briefly`. */
 const BRIEF_MS = 20;
@@ -35,12 +44,29 @@ writeFileSync(join(rootFolder, BIG_FILE), '');
 truncateSync(join(rootFolder, BIG_FILE), BIG_FILE_BYTES);
 
 const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', rootFolder });
+const endingServers = new EndingServers(web);
 let server: WebSocketServer | undefined;
+/** Descriptors that are open before the first client comes. */
+let ownDescriptors = 0;
 
 async function decide(wait: unknown): Promise<ConnectionHandler> {
   if (wait === 'forever') await new Promise(() => {});
   await sleep(BRIEF_MS);
   return echo;
+}
+
+/** Chooses the handler of a client by its URL. */
+function handlerFor({ url, query }: RequestInfo): Admission<string> | Promise<Admission<string>> {
+  const { wait, do: reaction } = query;
+  // Between two of the ending servers nobody has their path.
+  if (url === ENDING_PATH) return refuse(503);
+  if (wait !== undefined) return decide(wait);
+  return typeof reaction === 'string' ? reactingHandler(reaction) : echo;
+}
+
+/** Counts the open file descriptors of this process, on Linux. */
+function countDescriptors(): number {
+  return process.platform === 'linux' ? readdirSync(DESCRIPTORS).length : 0;
 }
 
 function countSockets(): Promise<number> {
@@ -63,14 +89,16 @@ function countOpenFiles(): number {
 }
 
 const calls: ServerCalls = {
-  async start({ settings, without, ...task }) {
+  async start({ settings, without, endsServers, ...task }) {
     fault = task.fault;
     const { success, errors } = await web.start(switchOffWeb(task.web, without));
     if (!success) throw new Error(errors?.[0]?.message);
     server = WebSocketServer.new(
-      { onConnection: (_, { request: { query } }) => (query['wait'] === undefined ? echo : decide(query['wait'])) },
+      { onConnection: (_, { request }) => handlerFor(request) },
       { ...applySettings(switchOff(settings, without)), dataType: 'text', webServer: web },
     )!;
+    ownDescriptors = countDescriptors();
+    if (endsServers === true) endingServers.start();
     return web.HTTPPort;
   },
   async measure() {
@@ -84,9 +112,16 @@ const calls: ServerCalls = {
   },
   async left(patienceMs) {
     const untilMs = performance.now() + patienceMs;
+    await endingServers.stop();
     for (;;) {
-      const left = { connections: server!.connections.length, sockets: await countSockets() };
-      if (left.connections + left.sockets === 0 || performance.now() > untilMs) return left;
+      const left = {
+        connections: server!.connections.length,
+        sockets: await countSockets(),
+        descriptors: Math.max(0, countDescriptors() - ownDescriptors),
+        lateServers: endingServers.late,
+      };
+      const isNothing = left.connections + left.sockets + left.descriptors === 0;
+      if (isNothing || performance.now() > untilMs) return left;
       await sleep(20);
     }
   },

@@ -19,7 +19,7 @@ const GOOD: Outcome = {
     broken: [],
     latencies: { before: { count: 50, p50Ms: 1, p99Ms: 2 }, during: { count: 50, p50Ms: 1, p99Ms: 2 } },
   },
-  left: { connections: 0, sockets: 0 },
+  left: { connections: 0, sockets: 0, descriptors: 0, lateServers: 0 },
   kept: [],
 };
 
@@ -69,8 +69,15 @@ describe('the verdict on an attack', () => {
     ]);
   });
 
+  test('is bad when descriptors are left open, or a server was not over in its time', () => {
+    expect(judge(ATTACK, { ...GOOD, left: { ...GOOD.left, descriptors: 3, lateServers: 1 } })).toEqual([
+      '3 descriptors were left open at the server',
+      '1 servers were not over in their time',
+    ]);
+  });
+
   test('is bad when connections are left at the server', () => {
-    expect(judge(ATTACK, { ...GOOD, left: { connections: 1, sockets: 2 } })).toEqual([
+    expect(judge(ATTACK, { ...GOOD, left: { ...GOOD.left, connections: 1, sockets: 2, descriptors: 2 } })).toEqual([
       '1 connections and 2 sockets were left at the server',
     ]);
   });

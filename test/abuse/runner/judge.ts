@@ -50,8 +50,13 @@ function judgeEndings(
   ];
 }
 
-function judgeLeft({ left: { connections, sockets } }: Outcome): string[] {
-  return connections + sockets === 0
-    ? []
-    : [`${connections} connections and ${sockets} sockets were left at the server`];
+function judgeLeft({ left: { connections, sockets, descriptors, lateServers } }: Outcome): string[] {
+  const problems = [];
+  if (connections + sockets > 0) {
+    problems.push(`${connections} connections and ${sockets} sockets were left at the server`);
+  }
+  // The descriptors of sockets that are left are known.
+  if (descriptors > sockets) problems.push(`${descriptors} descriptors were left open at the server`);
+  if (lateServers > 0) problems.push(`${lateServers} servers were not over in their time`);
+  return problems;
 }

@@ -19,7 +19,7 @@ export interface Outcome {
   readonly heights: readonly Height[];
   readonly hostile: CrowdReport;
   readonly honest: HonestReport;
-  /** Connections at the server in the end, when every honest client has gone too. */
+  /** What the server has left in the end, when every honest client has gone too. */
   readonly left: Left;
   /** What the server keeps of peers that have gone, when the attack is repeated: a sentence for each figure. */
   readonly kept: readonly string[];

@@ -92,7 +92,8 @@ export async function runAttack(
   const hostile = new Remote<HostileCalls>(program('hostile'), options);
   try {
     const limits = limitsOf(attack.settings);
-    const port = await server.ask('start', { settings: attack.settings, web: attack.web ?? {}, without, fault });
+    const { settings, web = {}, endsServers } = attack;
+    const port = await server.ask('start', { settings, web, without, fault, endsServers });
     const target = { port, localAddress: HOSTILE_ADDRESS };
     await honest.ask('start', { port, clients: honestClients });
     await honest.ask('enter', 'measuring');

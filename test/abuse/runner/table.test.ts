@@ -21,7 +21,7 @@ test('a row shows the height that is closest to its bound', () => {
         broken: [],
         latencies: { before: latency, during: { ...latency, p99Ms: 99 } },
       },
-      left: { connections: 0, sockets: 0 },
+      left: { connections: 0, sockets: 0, descriptors: 0, lateServers: 0 },
       kept: [],
     },
     ['a problem'],
