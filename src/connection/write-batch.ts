@@ -49,7 +49,7 @@ process.on('exit', flushAll);
 
 /** Hears that a batch cannot send what it was given. */
 export interface WriteBatchListener {
-  /** The transport has taken some bytes, and is blocked now. */
+  /** The transport is blocked at the end of a turn in which something was written. */
   onBlocked(): void;
   /**
    * The memory of a large message is gone. The batch has dropped the message, and all that was written behind it.
@@ -176,6 +176,7 @@ export class WriteBatch implements FrameOutput {
     if (this.#isClosed) return;
     if (this.#transport.isBlocked) {
       this.#moveOutOfSlabs();
+      this.#listener.onBlocked();
       return;
     }
     if (this.#collectedBytes > 0) this.#write();
@@ -201,7 +202,7 @@ export class WriteBatch implements FrameOutput {
     if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
     this.#clear();
     if (hasLeft) recycleBuffer(buffer);
-    if (this.#transport.isBlocked) this.#listener.onBlocked();
+    if (this.#transport.isBlocked) this.#schedule();
   }
 
   /** Writes pieces among which are borrowed frames, until the transport is blocked. */
@@ -235,7 +236,7 @@ export class WriteBatch implements FrameOutput {
     }
     if (next === pieces.length) this.#clear();
     else pieces.splice(0, next);
-    if (this.#transport.isBlocked) this.#listener.onBlocked();
+    if (this.#transport.isBlocked) this.#schedule();
   }
 
   #hand(pieces: readonly Buffer[], copies: readonly Buffer[]): void {
