@@ -23,6 +23,7 @@ const SINK = {
   onPing: ignore,
   onPong: ignore,
   onClose: ignore,
+  onQueuedMessageFramed: ignore,
   onCompressed: ignore,
   partialMessageStaleMs: 0,
   onInflating: ignore,

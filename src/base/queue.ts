@@ -12,6 +12,11 @@ export class Queue<T> {
     return this.#incoming.length + this.#outgoing.length;
   }
 
+  /** The first item, undefined when the queue is empty. */
+  get first(): T | undefined {
+    return this.#outgoing.at(-1) ?? this.#incoming[0];
+  }
+
   /** Adds an item at the end. */
   push(item: T): void {
     this.#incoming.push(item);

@@ -139,7 +139,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     const { compression } = this.#limits;
     const agreedCompression = compression && deflate && new CompressionFactory('client', compression).create(deflate);
     const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreedCompression };
-    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits));
+    const keepsUnsent = this.#reconnector !== undefined;
+    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits, keepsUnsent));
   }
 
   onConnectFailed(error: FourDError): void {

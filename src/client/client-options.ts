@@ -16,8 +16,9 @@ export interface WebSocketOptions extends CommonOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
-   * {@link ReconnectOptions}. The first attempt is not repeated. Messages that were sent and had not arrived when the
-   * connection broke are lost: only your own protocol can detect that.
+   * {@link ReconnectOptions}. The first attempt is not repeated. Messages that a lost connection had not handed to the
+   * system are sent on the next one, in order and once. Those that it had handed over may have arrived or not, which only
+   * your own protocol can tell: `uncertainMessages` of the events counts them.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /**

@@ -1,5 +1,6 @@
 import { setImmediate } from '../base/clock.ts';
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
+import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY } from '../protocol/constants.ts';
@@ -113,7 +114,8 @@ export class ClientSession extends Session implements WorkerResource {
   protected override announceOpen(event: OpenEvent): void {
     this.#openCallbackCount++;
     if (this.#hasConnected && this.#reconnector !== undefined) {
-      this.queue.push({ type: 'reconnect', attempt: this.#reconnector.attempt });
+      const { attempt, lostUncertainCount } = this.#reconnector;
+      this.queue.push({ type: 'reconnect', attempt, uncertainMessages: lostUncertainCount });
     } else {
       this.#hasConnected = true;
       this.queue.pushFirst(event);
@@ -166,7 +168,10 @@ export class ClientSession extends Session implements WorkerResource {
     while (!connection.isBlocked) {
       const message = reconnector.shift();
       if (message === undefined) break;
-      connection.send(message.data, message.compress);
+      if (connection.send(message.data, message.compress) !== 'dropped') continue;
+      // The connection has just failed. The message waits for the next one.
+      reconnector.putBack(message);
+      break;
     }
     this.#isSendingQueue = reconnector.queuedCount > 0;
   }
@@ -189,10 +194,11 @@ export class ClientSession extends Session implements WorkerResource {
     else super.onError(error);
   }
 
-  override onTerminated(ending: Ending): void {
+  override onTerminated(ending: Ending, leftovers?: Leftovers): void {
     this.setStatus('Closing');
     const lossError = this.#lossError;
     this.#lossError = undefined;
+    if (leftovers !== undefined) this.#reconnector?.takeOver(leftovers, ending);
     if (this.#reconnector?.reconnectAfterLoss(ending, lossError) === true) {
       this.#reconnector.addFigures(ending);
       this.#isSendingQueue = false;
@@ -231,13 +237,14 @@ export class ClientSession extends Session implements WorkerResource {
     const event = super.toTerminateEvent(ending);
     const reconnector = this.#reconnector;
     if (reconnector === undefined) return event;
-    const { stopReason, attempt } = reconnector;
+    const { stopReason, attempt, uncertainCount } = reconnector;
     return {
       ...event,
       message: stopReason === undefined ? event.message : `${event.message}; ${stopReason}`,
       ...reconnector.addFigures(ending),
       reconnectAttempts: attempt,
       unsentMessages: reconnector.takeUnsent(),
+      uncertainMessages: uncertainCount,
     };
   }
 

@@ -14,6 +14,11 @@ export interface ConnectionLoss {
   readonly error: FourDError | undefined;
   /** Number of the attempt that would follow, from 1. */
   readonly attempt: number;
+  /**
+   * Messages of the lost connection that may have arrived or not: the system was given all of their bytes. 0 for a failed
+   * attempt.
+   */
+  readonly uncertainMessages: number;
   /** Whether another attempt may succeed: the decision without `shouldReconnect`. */
   readonly isTemporary: boolean;
 }
@@ -37,7 +42,10 @@ export interface ReconnectOptions {
    * lasted `maxDelayMs`.
    */
   readonly maxAttempts?: number | undefined;
-  /** Messages that may wait for a connection; `send` returns `'dropped'` for one more. Default 1 000; 0 keeps none. */
+  /**
+   * Messages that may wait for a connection; `send` returns `'dropped'` for one more. Default 1 000; 0 keeps none.
+   * Messages that a lost connection could not send any more wait beyond this limit too, and count for it.
+   */
   readonly maxQueuedMessages?: number | undefined;
   /** Bytes (of text: UTF-16 units) that may wait for a connection. Default 1 048 576. */
   readonly maxQueuedBytes?: number | undefined;

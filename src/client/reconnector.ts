@@ -4,6 +4,7 @@ import { callbackFailed, type EndCause, type EndPhase, FourDError, textOfThrown 
 import { reportError } from '../workers/error-handling.ts';
 import { isThenable, type Worker } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
+import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import { type BacklogMessage, SendBacklog } from '../connection/send-backlog.ts';
@@ -46,6 +47,8 @@ export class Reconnector implements Deadline {
   readonly #owner: ReconnectorOwner;
   readonly #queue = new SendBacklog();
   #queuedCount = 0;
+  #lostUncertainCount = 0;
+  #uncertainCount = 0;
   #attempt = 0;
   #ticket: number | undefined;
   /** Number of the preparation that is running, undefined for none. The result of any other preparation is ignored. */
@@ -86,6 +89,16 @@ export class Reconnector implements Deadline {
     return this.#queue.bytes;
   }
 
+  /** Messages that may have arrived or not, of the connection that has ended last. */
+  get lostUncertainCount(): number {
+    return this.#lostUncertainCount;
+  }
+
+  /** Messages that may have arrived or not, of all connections that have ended. */
+  get uncertainCount(): number {
+    return this.#uncertainCount;
+  }
+
   /** Adds the figures of one more connection, and returns the sums. */
   addFigures({ bytesReceived, bytesSent, openMs }: Figures): Figures {
     const before = this.#figures;
@@ -107,11 +120,29 @@ export class Reconnector implements Deadline {
     return 'queued';
   }
 
+  /**
+   * Takes over the messages of a connection that has ended: those that it has not sent wait in front of all others, also
+   * beyond the limits of the queue.
+   */
+  takeOver({ unsent, uncertainCount }: Leftovers, { wasClean, cause }: Ending): void {
+    this.#queue.prepend(unsent);
+    this.#queuedCount += unsent.length;
+    // A peer that has answered our close frame has read all that came before.
+    this.#lostUncertainCount = wasClean && cause !== 'peer-closed' ? 0 : uncertainCount;
+    this.#uncertainCount += this.#lostUncertainCount;
+  }
+
   /** Takes the oldest queued message, undefined when the queue is empty. */
   shift(): BacklogMessage | undefined {
     const message = this.#queue.shift();
     if (message !== undefined) this.#queuedCount--;
     return message;
+  }
+
+  /** Queues a message that {@link shift} has taken again, in front of all others. */
+  putBack(message: BacklogMessage): void {
+    this.#queue.prepend([message]);
+    this.#queuedCount++;
   }
 
   /** Takes all queued messages, for `unsentMessages` of onTerminate. */
@@ -133,14 +164,16 @@ export class Reconnector implements Deadline {
     const { code, reason, cause, phase, openMs } = ending;
     // Resetting the count when a connection opens would let a server that drops at once be called without a pause.
     if (openMs >= this.#settings.maxDelayMs) this.#attempt = 0;
-    return this.#scheduleAttempt({ code, reason, cause, phase, error });
+    const uncertainMessages = this.#lostUncertainCount;
+    return this.#scheduleAttempt({ code, reason, cause, phase, error, uncertainMessages });
   }
 
   /**
    * Schedules an attempt after one has failed, as {@link reconnectAfterLoss} does. The first connection is not retried.
    */
   reconnectAfterFailure(error: FourDError, cause: EndCause, phase: EndPhase): boolean {
-    return this.#attempt > 0 && this.#scheduleAttempt({ code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error });
+    const loss = { code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error, uncertainMessages: 0 };
+    return this.#attempt > 0 && this.#scheduleAttempt(loss);
   }
 
   /** Makes no further attempt. Queued messages stay until {@link takeUnsent}. */

@@ -8,7 +8,8 @@ import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { ClosingState, type Ending, type ClosingListener } from './closing-state.ts';
-import { SendBacklog } from './send-backlog.ts';
+import { Handover, type Leftovers } from './handover.ts';
+import { type BacklogMessage, SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
 import { unsentBudget, type UnsentHolder } from './unsent-budget.ts';
 import { PingQueue } from './ping-queue.ts';
@@ -16,6 +17,8 @@ import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor
 import { WriteBatch, type WriteBatchListener } from './write-batch.ts';
 
 const NO_PAYLOAD = Buffer.alloc(0);
+/** Messages of this length leave at once, not at the end of the turn: see {@link WriteBatch}. */
+const LONG_BYTES = 65_536;
 
 /**
  * The result of a send. `'sent'`: the message leaves with this turn of the event loop. `'queued'`: the message
@@ -41,6 +44,11 @@ export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly maxBufferedBytes: number;
   /** The effect of a send while more than `maxBufferedBytes` wait. */
   readonly bufferPolicy: BufferPolicy;
+  /**
+   * Whether messages are kept until the system has been given all of their bytes, and messages for a blocked peer are not
+   * framed before it takes them. Only on clients. Default false.
+   */
+  readonly keepsUnsent?: boolean | undefined;
 }
 
 /**
@@ -55,8 +63,12 @@ export interface ConnectionListener {
   onError(error: FourDError): void;
   /** The connection can send again after {@link Connection.isBlocked} was true. */
   onWritable(): void;
-  /** The connection is over. */
-  onTerminated(ending: Ending): void;
+  /**
+   * The connection is over.
+   *
+   * @param leftovers - what became of the messages; undefined unless the connection {@link ConnectionOptions.keepsUnsent}
+   */
+  onTerminated(ending: Ending, leftovers: Leftovers | undefined): void;
 }
 
 /**
@@ -80,10 +92,11 @@ export class Connection
   #isInflating = false;
   /** Defined once the connection begins to end: from then on bytes of the peer are read and dropped. */
   #closing: ClosingState | undefined;
-  /** Messages that are not framed yet, so that `'drop-oldest'` can still drop them. */
+  /** Messages that are not framed yet, so that they can still be dropped, or sent by another connection. */
   #backlog: SendBacklog | undefined;
   /** Created with the first ping of the user. */
   #pings: PingQueue | undefined;
+  readonly #handover: Handover | undefined;
   #bytesReceived = 0;
   /** Whole milliseconds, because V8 stores a fraction as an extra object: see `TimerWheel.nowMs`. */
   readonly #openedAtMs: number = Math.floor(monotonicMs());
@@ -96,6 +109,7 @@ export class Connection
     this.#batch = new WriteBatch(transport, this);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
     this.#monitor = new PeerMonitor(this, options);
+    if (options.keepsUnsent === true) this.#handover = new Handover(() => this.#handedBytes);
   }
 
   /** Begins to report to `listener`. Reading begins with {@link resume}. */
@@ -156,7 +170,8 @@ export class Connection
   send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable = false): SendStatus {
     if (this.#protocol.isClosing) return 'dropped';
     if (this.isBlocked) return this.#sendBlocked(data, compress, isDroppable);
-    this.#write(data, compress);
+    if (this.#handover === undefined) this.#write(data, compress);
+    else this.#writeAndKeep(this.#handover, data, compress);
     // The message may have filled the batch, and the memory of an earlier message may be gone.
     if (this.#protocol.isClosing) return 'dropped';
     return this.#protocol.waitingBytes === 0 ? 'sent' : this.#countQueued();
@@ -230,8 +245,13 @@ export class Connection
   }
 
   onPong(payload: Buffer): void {
+    this.#handover?.onPong(payload);
     this.#monitor.countControlFrame();
     this.#pings?.onPong(payload);
+  }
+
+  onQueuedMessageFramed(): void {
+    this.#handover?.frameNext(this.#batch.acceptedBytes);
   }
 
   onCompressed(): void {
@@ -292,6 +312,7 @@ export class Connection
 
   onWritable(): void {
     this.#batch.flush();
+    this.#handover?.forget();
     this.#protocol.onOutputWritable();
     this.#frameBacklog(true);
     this.#reportWritable();
@@ -315,19 +336,20 @@ export class Connection
     this.#pings?.end();
     this.#monitor.stop();
     this.#batch.close();
-    this.#backlog = undefined;
+    const leftovers = this.#takeLeftovers();
     unsentBudget.remove(this);
     this.#protocol.abandon();
-    this.#listener.onTerminated({
+    const ending = {
       code: closing.code,
       reason: closing.reason,
       wasClean: closing.outcome === 'close-frame',
       cause: closing.cause ?? 'local',
       phase: closing.phase,
       bytesReceived: this.#bytesReceived,
-      bytesSent: this.#batch.bytesWritten,
+      bytesSent: this.#handedBytes,
       openMs: Math.round(monotonicMs() - this.#openedAtMs),
-    });
+    };
+    this.#listener.onTerminated(ending, leftovers);
   }
 
   // MonitoredPeer
@@ -341,7 +363,7 @@ export class Connection
   }
 
   sendPing(): void {
-    this.#protocol.sendPing(NO_PAYLOAD);
+    this.#protocol.sendPing(this.#handover?.toPingPayload() ?? NO_PAYLOAD);
   }
 
   sendPong(): void {
@@ -428,6 +450,36 @@ export class Connection
     this.#protocol.fail(new FourDError(code, message, { componentSignature, side: 'remote', endCause, cause }));
   }
 
+  /** Bytes that the system was given: those that the transport has not dropped. */
+  get #handedBytes(): number {
+    return this.#batch.bytesWritten - this.#transport.droppedBytes;
+  }
+
+  /** Writes a message of the user, and keeps a copy until the system has been given all of it. */
+  #writeAndKeep(handover: Handover, data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {
+    this.#write(data, compress);
+    // Most of a long message has left already. When the rest leaves too, no copy is needed.
+    if (Buffer.isBuffer(data) && data.length >= LONG_BYTES) this.#batch.flush();
+    if (this.#protocol.isClosing) return;
+    if (!this.#protocol.isDeflating && this.#batch.acceptedBytes === this.#handedBytes) handover.countHanded();
+    else this.#keep(handover, this.#toBacklogMessage(data, compress));
+  }
+
+  #keep(handover: Handover, message: BacklogMessage): void {
+    if (this.#protocol.isDeflating) handover.addUnframed(message);
+    else handover.addFramed(message, this.#batch.acceptedBytes);
+  }
+
+  #takeLeftovers(): Leftovers | undefined {
+    const backlog = this.#backlog;
+    this.#backlog = undefined;
+    const leftovers = this.#handover?.take();
+    if (leftovers === undefined || backlog === undefined) return leftovers;
+    const unsent = [...leftovers.unsent];
+    for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) unsent.push(message);
+    return { ...leftovers, unsent };
+  }
+
   #write(data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {
     if (typeof data === 'string') this.#protocol.sendText(data, compress);
     else if (Buffer.isBuffer(data)) this.#protocol.sendBinary(data, compress);
@@ -448,25 +500,29 @@ export class Connection
       this.#failBufferFull(this.bufferedBytes);
       return 'dropped';
     }
-    if (bufferPolicy !== 'drop-oldest') {
+    if (bufferPolicy !== 'drop-oldest' && this.#handover === undefined) {
       this.#write(data, compress);
       return this.#countQueued();
     }
     this.#backlog ??= new SendBacklog();
+    this.#backlog.push(this.#toBacklogMessage(data, compress), isDroppable);
+    return this.#countQueued();
+  }
+
+  #toBacklogMessage(data: string | Buffer | PreparedMessage, compress: boolean | undefined): BacklogMessage {
     const isBytes = Buffer.isBuffer(data);
     const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
     // The bytes are copied where framing would copy them: all of a client, and short ones of a server.
     const isCopied = isBytes && (this.#options.role === 'client' || bytes < LARGE_PAYLOAD_BYTES);
-    const ownData = isCopied ? Buffer.from(data) : data;
-    this.#backlog.push({ data: ownData, compress, bytes }, isDroppable);
-    return this.#countQueued();
+    return { data: isCopied ? Buffer.from(data) : data, compress, bytes };
   }
 
   /** Counts a message that has been queued in the budget of all connections, which may end this connection. */
   #countQueued(): SendStatus {
     // Writing the message may have ended this connection already.
     if (!this.#protocol.isClosing) unsentBudget.update(this, this.bufferedBytes);
-    return this.#protocol.isClosing ? 'dropped' : 'queued';
+    // A message that is kept is still sent: by the next connection.
+    return this.#protocol.isClosing && this.#handover === undefined ? 'dropped' : 'queued';
   }
 
   #failBufferFull(waitingBytes: number): void {
@@ -486,6 +542,8 @@ export class Connection
     const backlog = this.#backlog;
     if (backlog === undefined) return;
     for (;;) {
+      // The connection has failed, or the peer has closed it.
+      if (this.#protocol.isClosing) return;
       if (stopsWhenBlocked && (this.#batch.isBlocked || this.#protocol.waitingBytes > 0)) return;
       const message = backlog.shift();
       if (message === undefined) break;
@@ -494,6 +552,10 @@ export class Connection
         return;
       }
       this.#write(message.data, message.compress);
+      if (this.#handover === undefined) continue;
+      // A message that cannot be compressed has ended the connection.
+      if (this.#protocol.isClosing) backlog.prepend([message]);
+      else this.#keep(this.#handover, message);
     }
     this.#backlog = undefined;
   }

@@ -29,6 +29,14 @@ export class SendBacklog {
     if (isDroppable) this.#droppable.add(message);
   }
 
+  /** Puts messages in front of all others. They cannot be dropped any more. */
+  prepend(messages: readonly BacklogMessage[]): void {
+    for (const message of messages.toReversed()) {
+      this.#messages.unshift(message);
+      this.#bytes += message.bytes;
+    }
+  }
+
   /** Drops the oldest droppable message. Returns false when there is none. */
   dropOldest(): boolean {
     for (const message of this.#droppable) {

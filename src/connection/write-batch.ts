@@ -110,6 +110,11 @@ export class WriteBatch implements FrameOutput {
     return this.#collectedBytes + this.#transport.bufferedBytes;
   }
 
+  /** Bytes that were written to the batch so far. Only while it is not closed. */
+  get acceptedBytes(): number {
+    return this.#bytesWritten + this.#collectedBytes;
+  }
+
   /** Bytes that were handed to the transport so far. */
   get bytesWritten(): number {
     return this.#bytesWritten;

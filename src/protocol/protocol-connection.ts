@@ -95,6 +95,11 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     return this.#assembler?.storedBytes ?? 0;
   }
 
+  /** True while a message is being compressed. Messages that are sent meanwhile wait behind it. */
+  get isDeflating(): boolean {
+    return this.#deflateQueue?.isDeflating === true;
+  }
+
   /** Payload bytes of the message that is being compressed and of all messages behind it. */
   get waitingBytes(): number {
     return this.#deflateQueue?.waitingBytes ?? 0;
@@ -133,7 +138,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     const shared = this.#isClient ? undefined : sharedMessage(text);
     const compresses = this.#compresses(text.length, compress);
     if (shared !== undefined) this.#sendShared(shared, compresses);
-    else if (compresses || this.#isDeflating) {
+    else if (compresses || this.isDeflating) {
       this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
     } else if (text.length <= SHORT_TEXT_LENGTH) writeShortText(this.#output, text, this.#isClient);
     else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'));
@@ -148,7 +153,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#state !== 'open') return;
     const compresses = this.#compresses(bytes.length, compress);
-    if (compresses || this.#isDeflating) {
+    if (compresses || this.isDeflating) {
       // The bytes wait, or another thread reads them: the user may change them meanwhile, or give their memory away.
       this.#sendInOrder({ opcode: OPCODE_BINARY, payload: Buffer.from(bytes), compresses, shared: undefined });
     } else writeFrame(this.#output, FIN_BIT | OPCODE_BINARY, bytes, this.#isClient, true);
@@ -309,6 +314,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   onDeflated(firstByte: number, payload: Buffer): void {
     this.#writeFrame(firstByte, payload);
+    this.#sink.onQueuedMessageFramed();
   }
 
   onDeflatedClose(payload: Buffer): void {
@@ -327,10 +333,6 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   get #isClient(): boolean {
     return this.#options.role === 'client';
-  }
-
-  get #isDeflating(): boolean {
-    return this.#deflateQueue?.isDeflating === true;
   }
 
   /** True while the assembler holds an unfinished message. */
@@ -416,7 +418,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   #sendShared(shared: PreparedMessage, compresses: boolean): void {
-    if (compresses || this.#isDeflating) {
+    if (compresses || this.isDeflating) {
       this.#sendInOrder({ opcode: shared.opcode, payload: shared.payload, compresses, shared });
     } else this.#output.appendShared(shared.frame);
   }

@@ -30,6 +30,8 @@ export interface ProtocolSink {
    * @param code - the code of the peer, 1005 when the close frame was empty
    */
   onClose(code: number, reason: string | undefined): void;
+  /** A message has been framed that had been compressed, or had waited behind such a message. */
+  onQueuedMessageFramed(): void;
   /** All messages have been compressed and framed: {@link ProtocolConnection.waitingBytes} is 0 again. */
   onCompressed(): void;
   /**

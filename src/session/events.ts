@@ -53,10 +53,16 @@ export interface TerminateEvent {
   /** Only with the option `reconnect`: attempts to connect again that the client made in a row before it gave up. */
   readonly reconnectAttempts?: number;
   /**
-   * Only with the option `reconnect`: messages for which `send` returned `'queued'` while there was no connection, and
-   * that were not sent. An object is given as its JSON.
+   * Only with the option `reconnect`: messages for which `send` did not return `'dropped'`, and that were not sent: the
+   * system was not given all of their bytes. In order; an object is given as its JSON.
    */
   readonly unsentMessages?: readonly (string | Uint8Array)[];
+  /**
+   * Only with the option `reconnect`: messages that may have arrived or not, on all connections of the client. The system
+   * was given all of their bytes, and then the connection was lost, or the server closed it. Messages in front of an
+   * answered ping, and those of a connection that this client closed and the server agreed to close, do not count.
+   */
+  readonly uncertainMessages?: number;
 }
 
 /** Nothing waits for the peer any more, after a `send` that returned `'queued'`. */
@@ -69,6 +75,8 @@ export interface ReconnectEvent {
   readonly type: 'reconnect';
   /** Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`. */
   readonly attempt: number;
+  /** Messages of the lost connection that may have arrived or not: the system was given all of their bytes. */
+  readonly uncertainMessages: number;
 }
 
 /** The server is over: its last connection has ended. */

@@ -22,14 +22,20 @@ export interface OpenTransport {
  */
 const sharedOptions = new WeakMap<CheckedOptions | Compression, ConnectionOptions>();
 
-/** Creates the connection over a transport whose opening handshake is complete. */
+/**
+ * Creates the connection over a transport whose opening handshake is complete.
+ *
+ * @param keepsUnsent - see {@link ConnectionOptions.keepsUnsent}
+ */
 export function openConnection(
   { transport, head, answer, compression }: OpenTransport,
   role: Role,
   dataType: DataType,
   limits: CheckedOptions,
+  keepsUnsent = false,
 ): Connection {
-  const connection = new Connection(transport, head, toConnectionOptions(role, dataType, limits, compression));
+  const options = toConnectionOptions(role, dataType, limits, compression, keepsUnsent);
+  const connection = new Connection(transport, head, options);
   if (answer !== '') connection.writeHead(answer);
   return connection;
 }
@@ -39,12 +45,13 @@ function toConnectionOptions(
   dataType: DataType,
   limits: CheckedOptions,
   compression: Compression | undefined,
+  keepsUnsent: boolean,
 ): ConnectionOptions {
   const decodesText = dataType !== 'blob';
   const known = sharedOptions.get(compression ?? limits);
-  // Clients with the same limits may have different data types.
-  if (known?.decodesText === decodesText && known.role === role) return known;
-  const options = { ...limits, role, decodesText, compression };
+  // Clients with the same limits may have different data types, and reconnect or not.
+  if (known?.decodesText === decodesText && known.role === role && known.keepsUnsent === keepsUnsent) return known;
+  const options = { ...limits, role, decodesText, compression, keepsUnsent };
   if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);
   return options;
 }

@@ -15,6 +15,7 @@ export class MemoryTransport implements Transport {
   /** Chunks written at this end that the peer has not read. */
   #sent: Buffer[] = [];
   #sentBytes = 0;
+  #droppedBytes = 0;
   #isReading = false;
   #isBlocked = false;
   #hasEnded = false;
@@ -35,6 +36,10 @@ export class MemoryTransport implements Transport {
     return this.#sentBytes;
   }
 
+  get droppedBytes(): number {
+    return this.#droppedBytes;
+  }
+
   get isBlocked(): boolean {
     return this.#isBlocked;
   }
@@ -45,8 +50,11 @@ export class MemoryTransport implements Transport {
   }
 
   write(pieces: readonly Buffer[]): boolean {
-    if (this.#isClosed || this.#hasEnded) return true;
     const chunk = Buffer.concat(pieces);
+    if (this.#isClosed || this.#hasEnded) {
+      this.#droppedBytes += chunk.length;
+      return true;
+    }
     this.#sent.push(chunk);
     this.#sentBytes += chunk.length;
     if (this.#sentBytes >= HIGH_WATER_MARK_BYTES) this.#isBlocked = true;

@@ -29,6 +29,7 @@ export class SocketTransport implements Transport {
   #listener: TransportListener | undefined;
   #error: Error | undefined;
   #isEndHeldBack = false;
+  #droppedBytes = 0;
 
   constructor(socket: Duplex) {
     ignoreErrors(socket);
@@ -40,6 +41,10 @@ export class SocketTransport implements Transport {
 
   get bufferedBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  get droppedBytes(): number {
+    return this.#droppedBytes;
   }
 
   get isBlocked(): boolean {
@@ -70,7 +75,10 @@ export class SocketTransport implements Transport {
   write(pieces: readonly Buffer[]): boolean {
     const socket = this.#socket;
     // A write after the end is an error in Node, also when other code has ended the stream.
-    if (!socket.writable) return true;
+    if (!socket.writable) {
+      for (const { length } of pieces) this.#droppedBytes += length;
+      return true;
+    }
     if (pieces.length === 1) {
       socket.write(pieces[0]);
     } else {

@@ -6,6 +6,8 @@
 export interface Transport {
   /** The number of bytes handed to {@link write} that have not been sent yet. */
   readonly bufferedBytes: number;
+  /** The number of bytes that {@link write} has dropped. */
+  readonly droppedBytes: number;
   /** True while the peer reads more slowly than this end writes: {@link TransportListener.onWritable} follows. */
   readonly isBlocked: boolean;
   /** Starts to report events to the listener. Reading starts with {@link resume}. */

@@ -42,6 +42,20 @@ describe('a queue', () => {
     expect(shiftAll(queue)).toEqual([2, 3]);
   });
 
+  test('shows its first item', () => {
+    const queue = new Queue<number>();
+    expect(queue.first).toBeUndefined();
+    queue.push(1);
+    queue.push(2);
+    expect(queue.first).toBe(1);
+    queue.unshift(0);
+    expect(queue.first).toBe(0);
+    queue.shift();
+    queue.shift();
+    expect(queue.first).toBe(2);
+    expect(queue.length).toBe(1);
+  });
+
   test('puts an unshifted item in front of all others', () => {
     const queue = new Queue<number>();
     queue.unshift(1);

@@ -102,7 +102,7 @@ describe('a client that reconnects', () => {
     ws.terminate();
     expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true, unsentMessages: [] });
     expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
-    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1 }]);
+    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
   });
 
   test.each([1001, 1011, 1012, 1013])('reconnects after close code %i', async (code) => {

@@ -43,3 +43,13 @@ test('does not drop a message that was taken', () => {
   expect(backlog.dropOldest()).toBe(false);
   expect(backlog.bytes).toBe(4);
 });
+
+test('puts messages in front of all others, which then cannot be dropped', () => {
+  const backlog = backlogOf(['c', true], ['d', false]);
+  const [a, b] = ['a', 'b'].map((data) => ({ data, compress: undefined, bytes: 1 }));
+  backlog.prepend([a!, b!]);
+  expect(backlog.bytes).toBe(4);
+  expect([backlog.dropOldest(), backlog.dropOldest()]).toEqual([true, false]);
+  expect(takeAll(backlog)).toEqual(['a', 'b', 'd']);
+  expect(backlog.bytes).toBe(0);
+});

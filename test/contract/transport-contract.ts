@@ -165,6 +165,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     right.end();
     await Promise.all([closed(leftHeard), closed(rightHeard)]);
     expect(rightHeard.bytes.toString()).toBe('before');
+    expect([left.droppedBytes, right.droppedBytes]).toEqual([10, 0]);
     expect([leftHeard.error, rightHeard.error]).toEqual([undefined, undefined]);
   });
 
@@ -256,6 +257,7 @@ export function testTransportContract(makePair: () => Promise<readonly [Transpor
     for (const transport of [left, right]) {
       transport.write([Buffer.from('late')]);
       transport.write([Buffer.from('late'), Buffer.from('r')]);
+      expect(transport.droppedBytes).toBe(9);
       transport.pause();
       transport.resume();
       transport.end();

@@ -12,9 +12,9 @@ export class RawServer {
   readonly url: string;
   readonly connections = new Inbox<RawConnection>();
 
-  constructor(port: number) {
+  constructor(port: number, path?: string) {
     this.port = port;
-    this.url = `ws://127.0.0.1:${port}`;
+    this.url = path === undefined ? `ws://127.0.0.1:${port}` : `ws+unix:${path}`;
   }
 
   /** Resolves to the next connection, as soon as its request is complete. */
@@ -113,12 +113,13 @@ export class RawConnection {
   }
 }
 
-export async function startRawServer(): Promise<RawServer> {
+/** @param path - path of a Unix socket, whose buffers in the system are small; by default a port of 127.0.0.1 */
+export async function startRawServer(path?: string): Promise<RawServer> {
   // Half-open sockets let a test play a server that does not end its side.
   const tcp = createServer({ allowHalfOpen: true });
-  tcp.listen(0, '127.0.0.1');
+  tcp.listen(path === undefined ? { port: 0, host: '127.0.0.1' } : { path });
   await once(tcp, 'listening');
-  const server = new RawServer((tcp.address() as AddressInfo).port);
+  const server = path === undefined ? new RawServer((tcp.address() as AddressInfo).port) : new RawServer(0, path);
   tcp.on('connection', (socket) => server.connections.push(new RawConnection(socket)));
   onTestFinished(async () => {
     for (const { socket } of server.connections.all) socket.destroy();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FourDError } from '../../src/errors.ts';
 import type { Ending } from '../../src/connection/closing-state.ts';
 import type { ConnectionListener } from '../../src/connection/connection.ts';
+import type { Leftovers } from '../../src/connection/handover.ts';
 
 /** Describes bytes as hex, or by length and hash when there are more than 64. */
 export function describeBytes(bytes: Buffer): string {
@@ -21,6 +22,8 @@ export class RecordingConnectionListener implements ConnectionListener {
   writableCount = 0;
   /** The ending that onTerminated got. */
   terminatedWith: Ending | undefined;
+  /** The leftovers that onTerminated got. */
+  leftovers: Leftovers | undefined;
   /** Runs within each call, after the call was recorded. */
   onEvent: ((event: string) => void) | undefined;
   #waiting: { isFulfilled: () => boolean; resolve: () => void }[] = [];
@@ -60,7 +63,8 @@ export class RecordingConnectionListener implements ConnectionListener {
     this.writableCount++;
   }
 
-  onTerminated(ending: Ending): void {
+  onTerminated(ending: Ending, leftovers: Leftovers | undefined): void {
+    this.leftovers = leftovers;
     const { code, reason, wasClean } = ending;
     this.terminatedWith = ending;
     const quoted = reason === undefined ? '' : ` ${JSON.stringify(reason)}`;

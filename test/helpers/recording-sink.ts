@@ -10,6 +10,8 @@ export class RecordingSink implements ProtocolSink {
   readonly events: string[] = [];
   readonly messages: (string | Buffer)[] = [];
   readonly errors: FourDError[] = [];
+  /** Number of calls of onQueuedMessageFramed. */
+  framed = 0;
   /** Number of calls of onCompressed. */
   compressed = 0;
   readonly inflating: boolean[] = [];
@@ -32,6 +34,10 @@ export class RecordingSink implements ProtocolSink {
 
   onClose(code: number, reason: string | undefined): void {
     this.#record(reason === undefined ? `close ${code}` : `close ${code} ${JSON.stringify(reason)}`);
+  }
+
+  onQueuedMessageFramed(): void {
+    this.framed++;
   }
 
   onCompressed(): void {

@@ -4,6 +4,7 @@ import type { Transport, TransportListener } from '../../src/transport/transport
 export class RecordingTransport implements Transport {
   isBlocked = false;
   bufferedBytes = 0;
+  droppedBytes = 0;
   /** The result of write(). */
   takesAtOnce = true;
   listener: TransportListener | undefined;

@@ -741,4 +741,10 @@ export const rules: readonly Rule[] = [
     statement:
       'destroy() ends a client or connection at once: no close frame, a reset where possible, onTerminate with 1006 and the cause "local", no onError. ping() sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
   },
+  {
+    id: '226',
+    area: 'Client: reconnecting',
+    statement:
+      'What was not handed to the system when a connection ended is sent on the next one, in order and never twice, or is in unsentMessages; what was handed over is uncertain and counted in event.uncertainMessages.',
+  },
 ];

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { ClientSession } from '../../src/client/client-session.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
+import { type CheckedReconnect, checkReconnect } from '../../src/client/reconnect-options.ts';
+import { Reconnector } from '../../src/client/reconnector.ts';
+import type { SendStatus } from '../../src/connection/connection.ts';
+import { mainWorker } from '../../src/workers/worker.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+
+test('a queued message that a failing connection drops goes back to the front of the queue', async () => {
+  const reconnector = new Reconnector(checkReconnect(true) as CheckedReconnect, mainWorker, 10_000, {
+    onAttempt: () => {},
+    onConnectFailed: () => {},
+  });
+  const handler = new RecordingHandler();
+  const owner = {
+    subject: handler,
+    connectPhase: 'connecting',
+    giveUpConnecting: () => {},
+    onOpened: () => {},
+    onFinished: () => {},
+  } as const;
+  const settings = { dataType: 'text', worker: mainWorker, limits: parseClientOptions({}).limits } as const;
+  const session = new ClientSession(owner, handler, settings, reconnector);
+  for (const text of ['a', 'b', 'c']) expect(session.send(text)).toBe('queued');
+  const sent: unknown[] = [];
+  // The second message cannot be compressed, which ends the connection within the call.
+  const send = (data: unknown): SendStatus => {
+    sent.push(data);
+    return sent.length === 2 ? 'dropped' : 'sent';
+  };
+  session.open({
+    bufferedBytes: 0,
+    isBlocked: false,
+    start: () => {},
+    pause: () => {},
+    resume: () => {},
+    send,
+    close: () => {},
+    fail: () => true,
+    destroy: () => {},
+  });
+  expect(sent).toEqual(['a', 'b']);
+  session.stayClosed();
+  const figures = { bytesReceived: 0, bytesSent: 0, openMs: 0 };
+  session.onTerminated(
+    { code: 1011, reason: undefined, wasClean: false, cause: 'limit', phase: 'open', ...figures },
+    { unsent: [], uncertainCount: 1 },
+  );
+  expect(await handler.terminated).toMatchObject({ unsentMessages: ['b', 'c'], uncertainMessages: 1 });
+});
