@@ -9,10 +9,12 @@ import { limitLaws } from './laws/limits.ts';
 import { pageLaws } from './laws/pages.ts';
 import { connectionLaws } from './laws/protocol-connection.ts';
 import { lifeLaw } from './life/life-law.ts';
+import { reconnectLaw } from './life/reconnect-law.ts';
 
 /** The laws that `npm run fuzz` tries besides the streams. */
 export const allLaws: readonly Law[] = [
   lifeLaw,
+  reconnectLaw,
   ...connectionLaws,
   ...byteLaws,
   ...compressionLaws,

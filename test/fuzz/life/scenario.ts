@@ -65,7 +65,7 @@ export interface Scenario {
   readonly ending: 'clients' | 'server' | 'drain';
 }
 
-const draft: fc.Arbitrary<Draft> = fc.record({
+export const draft: fc.Arbitrary<Draft> = fc.record({
   form: fc.constantFrom<MessageForm>('text', 'object', 'bytes', 'view', 'buffer'),
   bytes: fc.oneof(
     { weight: 8, arbitrary: fc.nat(60) },
