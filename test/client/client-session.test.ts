@@ -37,8 +37,10 @@ test('a queued message that a failing connection drops goes back to the front of
     resume: () => {},
     send,
     close: () => {},
+    ping: () => Promise.resolve(undefined),
     fail: () => true,
     destroy: () => {},
+    cut: () => {},
   });
   expect(sent).toEqual(['a', 'b']);
   session.stayClosed();

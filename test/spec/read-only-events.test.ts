@@ -45,7 +45,7 @@ test('4D-211 the event of onConnection and its request cannot be changed', async
 const EVENTS: readonly QueuedEvent[] = [
   { type: 'open' },
   { type: 'drain' },
-  { type: 'reconnect', attempt: 1 },
+  { type: 'reconnect', attempt: 1, uncertainMessages: 0 },
   { type: 'terminate' },
   { type: 'error', errors: [], error: new FourDError('ERR_CONNECTION_LOST', 'lost') },
 ];

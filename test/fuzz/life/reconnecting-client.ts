@@ -119,7 +119,8 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
   }
 
   onConnectFailed(error: FourDError): void {
-    if (!this.#reconnector.reconnectAfterFailure(error)) this.session.failToOpen(error);
+    const isRetried = this.#reconnector.reconnectAfterFailure(error, 'connect', 'connecting');
+    if (!isRetried) this.session.failToOpen(error, 'connect', 'connecting');
   }
 
   giveUpConnecting(cause: 'local'): void {
