@@ -76,8 +76,9 @@ export class PathPattern {
   /** Compares two patterns that match the same request: a negative number when this one decides. */
   compare(other: PathPattern): number {
     for (const [index, { kind }] of this.#segments.entries()) {
-      const otherKind = other.#segments[index]?.kind;
-      if (otherKind !== kind) return RANKS[kind] - (otherKind === undefined ? -1 : RANKS[otherKind]);
+      // A shorter pattern for the same request ends with a rest, where the kinds differ at the latest.
+      const { kind: otherKind } = other.#segments[index] as Segment;
+      if (otherKind !== kind) return RANKS[kind] - RANKS[otherKind];
     }
     return 0;
   }

@@ -284,7 +284,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void {
     const componentSignature: ComponentSignature = this.#isClient ? 'HTCL' : 'HTTP';
-    this.fail(new FourDError(code, message, { ...details, componentSignature, side: 'remote' }));
+    this.fail(new FourDError(code, message, { side: 'remote', ...details, componentSignature }));
   }
 
   get staleMs(): number {

@@ -134,3 +134,7 @@ test.each([
 ])('the problem of %s is: %s', (path, problem) => {
   expect(findPatternProblem(path)).toBe(problem);
 });
+
+test('a segment whose bytes are no UTF-8 is read as ISO-8859-1', () => {
+  expect(match('/:name', '/caf\u00e9')).toEqual({ name: 'caf\u00e9' });
+});

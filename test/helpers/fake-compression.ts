@@ -17,10 +17,12 @@ export class FakeCompression implements Compression {
   /** Number of messages that were compressed. */
   deflated = 0;
   readonly inflater: Inflater = {
-    inflate: (compressed, maxBytes, done) => this.#do(() => inflate(compressed, maxBytes, done)),
+    inflate: (compressed, maxBytes, done) => this.#do(() => this.#inflate(compressed, maxBytes, done)),
   };
   /** The error of each deflating from now on. */
   deflateError: Error | undefined;
+  /** The error of each inflating from now on. */
+  inflateError: Error | undefined;
   isAtOnce: boolean;
   readonly #jobs: (() => void)[] = [];
 
@@ -49,6 +51,11 @@ export class FakeCompression implements Compression {
   #do(job: () => void): void {
     if (this.isAtOnce) job();
     else this.#jobs.push(job);
+  }
+
+  #inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void {
+    if (this.inflateError !== undefined) done(this.inflateError, NOTHING);
+    else inflate(compressed, maxBytes, done);
   }
 
   #deflate(payload: Buffer, done: TransformDone): void {

@@ -557,6 +557,23 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sent()).toEqual(['88 03ef']);
     });
 
+    test('without memory to inflate or to compress, the connection fails with 1011', () => {
+      const noMemory = Object.assign(new Error('no memory'), { code: 'Z_MEM_ERROR' });
+      const compression = new FakeCompression(isAtOnce);
+      const receiving = openConnection(role, { compression });
+      compression.inflateError = noMemory;
+      receiving.receive('c2 6401');
+      compression.finishJobs();
+      const sending = openConnection(role, { compression });
+      compression.deflateError = noMemory;
+      sending.connection.sendText('a');
+      compression.finishJobs();
+      for (const { sink } of [receiving, sending]) {
+        expect(sink.events).toEqual(['fail ERR_COMPRESSION_FAILED 1011']);
+        expect(sink.errors[0]).toMatchObject({ side: 'local', cause: noMemory });
+      }
+    });
+
     test('RFC 7692 6.1: RSV1 on a continuation, a control frame or with RSV2 fails with 1002', () => {
       for (const frames of [['41 64', 'c0 61'], ['c9'], ['e1 64']]) {
         const { sink, receive } = openConnection(role, { compression: new FakeCompression(isAtOnce) });
