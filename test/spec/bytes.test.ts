@@ -198,34 +198,37 @@ async function harmOnServer(
   return { handler, peer };
 }
 
-describe.each(MISHAPS)('4D-181 bytes of a server that are %s right after the call', (name, make, harm) => {
+describe.each(MISHAPS)('bytes of a server that are %s right after the call', (name, make, harm) => {
   test.each<[what: string, size: number, options: CommonOptions, broadcasts: boolean]>([
     ['under 16 KiB', 16_383, {}, false],
     ['compressed', 200_000, { compression: true }, false],
     ['broadcast', 200_000, {}, true],
     ['broadcast and compressed', 200_000, { compression: true }, true],
-  ])('arrive as they were when they are %s', async (_, size, options, broadcasts) => {
+  ])('4D-181 arrive as they were when they are %s', async (_, size, options, broadcasts) => {
     const { peer } = await harmOnServer(make, harm, size, options, broadcasts);
     const [first, second] = await peer.messages.atLeast(2);
     expect(first!.bytes.equals(fill(new Uint8Array(size), 1))).toBe(true);
     expect(String(second!.bytes)).toBe('behind');
   });
 
-  test.each([16_384, 20_000, 60_000])('change that message, or end the connection, when %i wait', async (size) => {
-    const { handler, peer } = await harmOnServer(make, harm, size);
-    if (name === 'filled anew') {
-      const [first, second] = await peer.messages.atLeast(2);
-      expect(first!.bytes.equals(Buffer.alloc(size))).toBe(true);
-      expect(String(second!.bytes)).toBe('behind');
-    } else {
-      expect(await peer.closed).toMatchObject({ code: 1011 });
-      expect(peer.messages.all).toEqual([]);
-      expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_MESSAGE_DETACHED']);
-      expect((await handler.terminated).code).toBe(1011);
-    }
-  });
+  test.each([16_384, 20_000, 60_000])(
+    '4D-181 change that message, or end the connection, when %i wait',
+    async (size) => {
+      const { handler, peer } = await harmOnServer(make, harm, size);
+      if (name === 'filled anew') {
+        const [first, second] = await peer.messages.atLeast(2);
+        expect(first!.bytes.equals(Buffer.alloc(size))).toBe(true);
+        expect(String(second!.bytes)).toBe('behind');
+      } else {
+        expect(await peer.closed).toMatchObject({ code: 1011 });
+        expect(peer.messages.all).toEqual([]);
+        expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_MESSAGE_DETACHED']);
+        expect((await handler.terminated).code).toBe(1011);
+      }
+    },
+  );
 
-  test('change that message, or cut the connection, when a part of a long one has left', async () => {
+  test('4D-181 change that message, or cut the connection, when a part of a long one has left', async () => {
     const size = 64 * 1_048_576;
     const handler = new RecordingHandler();
     const { web } = await startServerOf(handler, { maxBufferedBytes: 2 * size });
@@ -261,7 +264,7 @@ describe.each(MISHAPS)('4D-181 bytes of a server that are %s right after the cal
   });
 });
 
-describe('4D-182', () => {
+describe('messages that cannot be sent', () => {
   const detached = new Uint8Array(8);
   structuredClone(detached.buffer, { transfer: [detached.buffer] });
   const shrunk = resizable(16);
@@ -281,7 +284,7 @@ describe('4D-182', () => {
     ['a generator', (function* () {})(), /pass an array/],
     ['the iterator of a Map', new Map().entries(), /pass an array/],
     ['a Response', new Response('a'), /arrayBuffer\(\)/],
-  ])('%s is ERR_INVALID_MESSAGE, and the connection goes on', async (_, message, advice) => {
+  ])('4D-182 %s is ERR_INVALID_MESSAGE, and the connection goes on', async (_, message, advice) => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler);
     const ws = (await WebSocket.new(url))!;
@@ -298,7 +301,7 @@ describe('4D-182', () => {
     expect(await handler.nextMessage()).toBe('still here');
   });
 
-  test('empty views, iterables that are no iterators, and objects that say what to send go out', async () => {
+  test('4D-182 empty views, iterables that are no iterators, and objects that say what to send go out', async () => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler);
     const ws = (await WebSocket.new(url))!;
@@ -341,8 +344,8 @@ test.each(['ws', 'wss'])(
   },
 );
 
-describe('4D-184 a compression that fails', () => {
-  test.each(['throw', 'error'] as const)('by %s ends its connection, and no other', async (kind) => {
+describe('a compression that fails', () => {
+  test.each(['throw', 'error'] as const)('4D-184 by %s ends its connection, and no other', async (kind) => {
     const handler = new RecordingHandler();
     const { url } = await startServerOf(handler, { compression: true });
     // More than the pool has places, one after the other: a place that was not given back would be missing.
@@ -363,7 +366,7 @@ describe('4D-184 a compression that fails', () => {
     expect(await handler.nextMessage()).toBe('y'.repeat(100_000));
   });
 
-  test.each(['throw', 'error'] as const)('by %s lets a broadcast go out as it is', async (kind) => {
+  test.each(['throw', 'error'] as const)('4D-184 by %s lets a broadcast go out as it is', async (kind) => {
     const handler = new RecordingHandler();
     const { url, wss } = await startServerOf(handler, { compression: true });
     const received = new RecordingHandler();

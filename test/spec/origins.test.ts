@@ -22,7 +22,7 @@ async function ask(
   return (await client.answered).status;
 }
 
-describe('4D-196 an Origin is read kindly', () => {
+describe('an Origin is read kindly', () => {
   test.each([
     ['https://a.example/', 101],
     ['wss://a.example', 101],
@@ -30,11 +30,11 @@ describe('4D-196 an Origin is read kindly', () => {
     ['ws://a.example', 403],
     ['https://a.example//', 403],
     ['https://a.example/path', 403],
-  ])('%s gives %i where https://a.example is listed', async (origin, status) => {
+  ])('4D-196 %s gives %i where https://a.example is listed', async (origin, status) => {
     expect(await ask(origin, { options: { origins: ['https://a.example'] } })).toBe(status);
   });
 
-  test.each(['http://h.example/', 'ws://h.example'])('%s is a page of the same host', async (origin) => {
+  test.each(['http://h.example/', 'ws://h.example'])('4D-196 %s is a page of the same host', async (origin) => {
     expect(await ask(origin, { host: 'h.example' })).toBe(101);
   });
 });
@@ -79,28 +79,28 @@ describe('a page of the same host and port', () => {
   });
 });
 
-describe('4D-197 a page of this machine', () => {
+describe('a page of this machine', () => {
   test.each([
     'http://localhost:5173',
     'http://127.0.0.1:3000',
     'http://127.9.9.9',
     'http://[::1]:5173',
     'https://app.localhost:5173',
-  ])('on %s may connect to any port of it', async (origin) => {
+  ])('4D-197 on %s may connect to any port of it', async (origin) => {
     for (const host of ['localhost:PORT', '127.0.0.1:PORT', '[::1]:PORT', 'api.localhost']) {
       expect(await ask(origin, { host })).toBe(101);
     }
   });
 
   test.each(['http://evil.example', 'http://localhost.evil.example', 'http://127.0.0.1.evil.example', 'null'])(
-    'is not one on %s',
+    '4D-197 is not one on %s',
     async (origin) => {
       expect(await ask(origin)).toBe(403);
     },
   );
 
   test.each(['example.com', 'evil.example:PORT', '192.168.1.5:PORT'])(
-    'may not connect when it asks for the host %s',
+    '4D-197 may not connect when it asks for the host %s',
     async (host) => {
       expect(await ask('http://localhost:5173', { host })).toBe(403);
     },
@@ -111,13 +111,13 @@ describe('4D-197 a page of this machine', () => {
     'X-Forwarded-For: 127.0.0.1',
     'X-Forwarded-Host: localhost',
     'Via: 1.1 proxy',
-  ])('may not connect through a proxy: %s', async (header) => {
+  ])('4D-197 may not connect through a proxy: %s', async (header) => {
     expect(await ask('http://localhost:5173', { headers: [header] })).toBe(403);
     const options = { trustedProxies: ['127.0.0.1'] };
     expect(await ask('http://localhost:5173', { headers: [header], options })).toBe(403);
   });
 
-  test.each([[], ['http://localhost:3000']])('is no exception where origins are %j', async (...origins) => {
+  test.each([[], ['http://localhost:3000']])('4D-197 is no exception where origins are %j', async (...origins) => {
     expect(await ask('http://localhost:5173', { options: { origins: origins.flat() } })).toBe(403);
   });
 });

@@ -34,11 +34,11 @@ async function startPaths(paths: readonly (string | undefined)[]) {
   };
 }
 
-describe('4D-192 a request whose Upgrade is not websocket', () => {
+describe('a request whose Upgrade is not websocket', () => {
   const H2C = 'Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n';
 
   test.each(upgradeWays.filter(({ name }) => !name.includes('lenient')))(
-    'is answered as if no WebSocketServer were attached: $name',
+    '4D-192 is answered as if no WebSocketServer were attached: $name',
     async ({ start }) => {
       const { server, port, ca } = await start();
       const own = server.listeners('request');
@@ -82,7 +82,7 @@ describe('4D-192 a request whose Upgrade is not websocket', () => {
   );
 
   test.each(upgradeWays.filter(({ name }) => !name.includes('lenient')))(
-    'leaves WebSockets on the same server alone, and the server as it was afterwards: $name',
+    '4D-192 leaves WebSockets on the same server alone, and the server as it was afterwards: $name',
     async ({ start }) => {
       const { server, port, ca } = await start();
       const before = (server as { shouldUpgradeCallback?: unknown }).shouldUpgradeCallback;
@@ -96,7 +96,7 @@ describe('4D-192 a request whose Upgrade is not websocket', () => {
   );
 });
 
-describe('4D-193 a path is compared as what it means', () => {
+describe('a path is compared as what it means', () => {
   test.each([
     ['/café', '/caf%C3%A9'],
     ['/caf%c3%a9', '/caf%C3%A9?x=1'],
@@ -104,7 +104,7 @@ describe('4D-193 a path is compared as what it means', () => {
     ['/my%20chat/', '/my%20chat'],
     ['/a%2Fb', '/a%2fb'],
     ['/%zz', '/%zz'],
-  ])('%s answers %s', async (path, target) => {
+  ])('4D-193 %s answers %s', async (path, target) => {
     const { answers } = await startPaths([path]);
     expect(await answers(target)).toEqual([path, {}]);
   });
@@ -113,7 +113,7 @@ describe('4D-193 a path is compared as what it means', () => {
     ['/a/b', '/a%2Fb'],
     ['/Chat', '/chat'],
     ['/b', '/a/../b'],
-  ])('%s does not answer %s', async (path, target) => {
+  ])('4D-193 %s does not answer %s', async (path, target) => {
     const { answers } = await startPaths([path]);
     expect(await answers(target)).toBe(404);
   });
@@ -123,7 +123,7 @@ describe('4D-193 a path is compared as what it means', () => {
     ['/my chat', 'my%20chat/'],
     ['/rooms/:room', '/rooms/:id'],
     ['', undefined],
-  ])('%s and %s are duplicates', async (one, other) => {
+  ])('4D-193 %s and %s are duplicates', async (one, other) => {
     const web = await startWebServer();
     const create = (path: string | undefined) =>
       WebSocketServer.new({ onConnection: () => null }, { webServer: web, path });
@@ -131,7 +131,7 @@ describe('4D-193 a path is compared as what it means', () => {
     expect(() => create(other)).toThrow(expect.objectContaining({ errCode: -10_718 }));
   });
 
-  test('the client reaches a path as its user writes it', async () => {
+  test('4D-193 the client reaches a path as its user writes it', async () => {
     const { port } = await startPaths(['/café/my chat']);
     const ws = await WebSocket.new(`ws://127.0.0.1:${port}/café/my chat`);
     expect(ws?.status).toBe('Connected');
@@ -139,8 +139,8 @@ describe('4D-193 a path is compared as what it means', () => {
   });
 });
 
-describe('4D-194 a path may be a pattern', () => {
-  test('its parameters are decoded, and the first segment that differs decides', async () => {
+describe('a path may be a pattern', () => {
+  test('4D-194 its parameters are decoded, and the first segment that differs decides', async () => {
     const paths = ['/rooms/lobby', '/rooms/:room', '/rooms/:room/:user', '/rooms/*', '/*', undefined];
     const { answers } = await startPaths(paths);
     expect(await answers('/rooms/lobby')).toEqual(['/rooms/lobby', {}]);
@@ -151,7 +151,7 @@ describe('4D-194 a path may be a pattern', () => {
     expect(await answers('/')).toEqual([undefined, {}]);
   });
 
-  test('.path shows what was passed, and connection.request has the parameters too', async () => {
+  test('4D-194 .path shows what was passed, and connection.request has the parameters too', async () => {
     const web = await startWebServer();
     const wss = WebSocketServer.new({ onConnection: () => ({ onMessage() {} }) }, { webServer: web, path: 'r/:id' })!;
     await RawClient.open(web.HTTPPort, { path: '/r/7' });
@@ -160,7 +160,7 @@ describe('4D-194 a path may be a pattern', () => {
     expect(Object.getPrototypeOf(wss.connections[0]!.request.params)).toBeNull();
   });
 
-  test.each(['/:a/:a', '/{room}', '/a?', '/(a)', '/a+'])('%s is ERR_INVALID_OPTION', async (path) => {
+  test.each(['/:a/:a', '/{room}', '/a?', '/(a)', '/a+'])('4D-194 %s is ERR_INVALID_OPTION', async (path) => {
     const web = await startWebServer();
     expect(() => WebSocketServer.new({ onConnection: () => null }, { webServer: web, path })).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
@@ -181,8 +181,8 @@ async function startBeside(
   return web.HTTPPort;
 }
 
-describe('4D-195 beside another upgrade listener', () => {
-  test('a request that nobody has answered within 30 s gets 404', async () => {
+describe('beside another upgrade listener', () => {
+  test('4D-195 a request that nobody has answered within 30 s gets 404', async () => {
     const clock = useFakeClock();
     const port = await startBeside({ path: '/mine' }, (url, socket) => {
       if (url === '/written') socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
@@ -203,7 +203,7 @@ describe('4D-195 beside another upgrade listener', () => {
   test.each([
     [undefined, 1],
     ['/a', 0],
-  ])('a server with the path %s warns %i times', async (path, count) => {
+  ])('4D-195 a server with the path %s warns %i times', async (path, count) => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     onTestFinished(() => warn.mockRestore());
     const port = await startBeside({ path }, () => {});

@@ -3,15 +3,15 @@ import { WebSocket } from '../../src/index.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { sides } from '../helpers/sides.ts';
 
-describe.each(sides)('4D-217 ping() on the $name side', (side) => {
-  test('resolves to the time until its pong', async () => {
+describe.each(sides)('ping() on the $name side', (side) => {
+  test('4D-217 resolves to the time until its pong', async () => {
     const { ws } = await side.connect();
     const [first, second] = await Promise.all([ws.ping(), ws.ping()]);
     expect(first).toBeGreaterThanOrEqual(0);
     expect(second).toBeGreaterThanOrEqual(0);
   });
 
-  test('has a payload of its own, and a pong for a later ping answers earlier ones', async () => {
+  test('4D-217 has a payload of its own, and a pong for a later ping answers earlier ones', async () => {
     const { ws, send, frames } = await side.connectRaw();
     const answered: number[] = [];
     const pings = [0, 1, 2].map(async (index) => {
@@ -29,7 +29,7 @@ describe.each(sides)('4D-217 ping() on the $name side', (side) => {
     expect(answered).toEqual([0, 1, 2]);
   });
 
-  test('is undefined when the connection ends first, and when it is not open', async () => {
+  test('4D-217 is undefined when the connection ends first, and when it is not open', async () => {
     const { ws, handler, end } = await side.connectRaw();
     const pinged = ws.ping();
     end();
@@ -38,7 +38,7 @@ describe.each(sides)('4D-217 ping() on the $name side', (side) => {
     expect(await ws.ping()).toBeUndefined();
   });
 
-  test('counts as the ping of the heartbeat', async () => {
+  test('4D-217 counts as the ping of the heartbeat', async () => {
     const clock = useFakeClock();
     const { ws, handler } = await side.connectRaw({}, { pingIntervalMs: 60_000, pongTimeoutMs: 1000 });
     const pinged = ws.ping();

@@ -7,8 +7,8 @@ import { connectPeer } from '../helpers/peer.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 
-describe.each(sides)('4D-211 events on the $name side', (side) => {
-  test('cannot be changed, but for those of messages', async () => {
+describe.each(sides)('events on the $name side', (side) => {
+  test('4D-211 cannot be changed, but for those of messages', async () => {
     const { handler, send, end } = await side.connectRaw();
     // The second frame has a reserved bit.
     send(['81', '74657874'], ['c1', '74657874']);

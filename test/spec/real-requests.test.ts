@@ -5,9 +5,9 @@ import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 
-describe('4D-196 what real peers send is read kindly', () => {
+describe('what real peers send is read kindly', () => {
   test.each(['Sec-WebSocket-Protocol: ', 'Sec-WebSocket-Protocol: ,chat,, ', 'Sec-WebSocket-Protocol: ,'])(
-    'a server reads "%s"',
+    '4D-196 a server reads "%s"',
     async (header) => {
       const { web } = await startServerOf({ onMessage() {} }, { protocols: ['chat'] });
       const client = await RawClient.open(web.HTTPPort, { headers: [header] });
@@ -22,7 +22,7 @@ describe('4D-196 what real peers send is read kindly', () => {
     [',', undefined],
     ['permessage-deflate;', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'],
     [', permessage-deflate,,', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'],
-  ])('a server reads the extensions "%s"', async (offer, answer) => {
+  ])('4D-196 a server reads the extensions "%s"', async (offer, answer) => {
     const { web } = await startServerOf({ onMessage() {} }, { compression: true });
     const client = await RawClient.open(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${offer}`] });
     const { headers, status } = await client.answered;
@@ -31,7 +31,7 @@ describe('4D-196 what real peers send is read kindly', () => {
   });
 
   test.each(['Sec-WebSocket-Protocol: ', 'Sec-WebSocket-Extensions: ', 'Sec-WebSocket-Extensions: ,'])(
-    'a client reads "%s" in the answer',
+    '4D-196 a client reads "%s" in the answer',
     async (header) => {
       const server = await startRawServer();
       const client = new WebSocket(server.url, {}, { compression: true });
@@ -42,7 +42,7 @@ describe('4D-196 what real peers send is read kindly', () => {
     },
   );
 
-  test('a byte order mark in front of JSON', async () => {
+  test('4D-196 a byte order mark in front of JSON', async () => {
     const handler = new RecordingHandler({ dataType: 'object' });
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const ws = (await WebSocket.new(url))!;

@@ -6,8 +6,8 @@ import { startExample } from '../helpers/program.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 
-describe('4D-188 fake timers that are installed when the library is loaded', () => {
-  test('neither stop it nor see its timer', async () => {
+describe('fake timers that are installed when the library is loaded', () => {
+  test('4D-188 neither stop it nor see its timer', async () => {
     const testClock = currentClock();
     replaceClock(undefined);
     vi.useFakeTimers();
@@ -28,7 +28,7 @@ describe('4D-188 fake timers that are installed when the library is loaded', () 
     ws.terminate();
   });
 
-  test.each(['node:test', 'without-immediate'])('of %s', async (how) => {
+  test.each(['node:test', 'without-immediate'])('4D-188 of %s', async (how) => {
     const program = await startExample('test/processes/fake-timers.ts', { args: [how] });
     expect(await program.ended).toMatchObject({ code: 0 });
     expect(program.lines.filter((line) => !line.includes('ExperimentalWarning') && !line.startsWith('(Use'))).toEqual([
