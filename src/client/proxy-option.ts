@@ -1,5 +1,7 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import type { FourDError } from '../errors.ts';
+import { parseAuthority, withoutFinalDot } from '../handshake/authority.ts';
+import { AddressRanges } from '../session/address-ranges.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { DialTarget } from './dial.ts';
 import type { Proxy } from './proxy-tunnel.ts';
@@ -80,44 +82,29 @@ function proxyOfEnvironment(target: DialTarget, environment: NodeJS.ProcessEnv):
 
 /**
  * Tells whether NO_PROXY lists a target: `*`, hosts with or without a port, and ranges of addresses (`10.0.0.0/8`),
- * separated by commas or blanks. A host stands for its subdomains too.
+ * separated by commas or blanks. An entry that cannot be read lists nothing.
  */
 function isExcepted(target: DialTarget, noProxy: string): boolean {
-  const { port } = target;
-  const host = withoutDot(target.host.toLowerCase());
-  return noProxy.split(/[\s,]/).some((element) => {
-    let entry = element.toLowerCase();
-    if (entry === '*') return true;
-    if (entry.includes('/')) return isInRange(host, entry);
-    const colon = entry.lastIndexOf(':');
-    const isBareIPv6 = entry.indexOf(':') !== colon && !entry.includes(']');
-    if (colon > entry.lastIndexOf(']') && !isBareIPv6) {
-      if (entry.slice(colon + 1) !== String(port)) return false;
-      entry = entry.slice(0, colon);
-    }
-    if (entry.startsWith('[') && entry.endsWith(']')) entry = entry.slice(1, -1);
-    if (entry.startsWith('*')) entry = entry.slice(1);
-    if (entry.startsWith('.')) entry = entry.slice(1);
-    entry = withoutDot(entry);
-    return entry !== '' && (host === entry || host.endsWith(`.${entry}`));
-  });
+  return noProxy.split(/[\s,]+/).some((entry) => isListed(target, entry));
 }
 
-/** Tells whether an address lies in a range. A range that cannot be read holds no address. */
+function isListed({ host, port }: DialTarget, entry: string): boolean {
+  if (entry === '*') return true;
+  if (entry.includes('/') || isIPv6(entry)) return isInRange(host, entry);
+  // `*.example.com` and `.example.com` mean the same as `example.com`, which stands for its subdomains too.
+  const listed = parseAuthority(entry.replace(/^\*?\.?/, ''));
+  if (listed === undefined || (listed.port !== '' && Number(listed.port) !== port)) return false;
+  // An address has no subdomains: `2.3` must not list 10.1.2.3.
+  if (isIP(host) !== 0) return isInRange(host, listed.host);
+  const name = withoutFinalDot(listed.host);
+  const asked = withoutFinalDot(host);
+  return asked === name || asked.endsWith(`.${name}`);
+}
+
+/** @param range - an address or a range; IPv6 addresses may stand in brackets */
 function isInRange(host: string, range: string): boolean {
-  const family = isIP(host);
-  const [network = '', prefix = ''] = range.split('/');
-  if (family === 0 || isIP(network) !== family || !/^\d{1,3}$/.test(prefix)) return false;
-  if (Number(prefix) > (family === 4 ? 32 : 128)) return false;
-  const type = family === 4 ? 'ipv4' : 'ipv6';
-  const ranges = new BlockList();
-  ranges.addSubnet(network, Number(prefix), type);
-  return ranges.check(host, type);
-}
-
-/** The name of a host may end with a dot, which makes it absolute. */
-function withoutDot(host: string): string {
-  return host.endsWith('.') ? host.slice(0, -1) : host;
+  const ranges = new AddressRanges();
+  return ranges.add(range.replace(/^\[(.*)\]/, '$1')) && ranges.has(host);
 }
 
 function invalid(problem: string): FourDError {

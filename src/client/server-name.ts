@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { withoutFinalDot } from '../handshake/authority.ts';
 
 /**
  * The name of a host as TLS sends it (RFC 6066 section 3): without the dot that makes it absolute.
@@ -6,6 +7,5 @@ import { isIP } from 'node:net';
  * @returns `''`, which sends no name, for an address
  */
 export function toServerName(host: string): string {
-  if (isIP(host) !== 0) return '';
-  return host.endsWith('.') ? host.slice(0, -1) : host;
+  return isIP(host) === 0 ? withoutFinalDot(host) : '';
 }

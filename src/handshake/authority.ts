@@ -1,4 +1,5 @@
 import { domainToASCII } from 'node:url';
+import { decodeHeaderValue } from './header-grammar.ts';
 
 /** A host, and the port behind it. */
 export interface Authority {
@@ -31,6 +32,24 @@ export function parseAuthority(text: string): Authority | undefined {
   const port = colon < 0 ? '' : text.slice(colon + 1);
   const isPort = port.length <= MAX_PORT_DIGITS && isDigits(port) && (colon < 0 || port !== '');
   return host === '' || !isPort ? undefined : { host, port };
+}
+
+/**
+ * Reads the header Host. Its port may be empty (RFC 9110 section 4.2.3: `example.com:` is `example.com`), and some
+ * programs send a name as it was typed, in UTF-8.
+ *
+ * @param value - the bytes of the header as Latin-1
+ */
+export function parseHostHeader(value: string): Authority | undefined {
+  const text = decodeHeaderValue(value);
+  if (!text.endsWith(':')) return parseAuthority(text);
+  const authority = parseAuthority(text.slice(0, -1));
+  return authority?.port === '' ? authority : undefined;
+}
+
+/** Returns a host without the dot at its end, which makes a name absolute: DNS finds the same host without it. */
+export function withoutFinalDot(host: string): string {
+  return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
 /** The port of an origin that names none, by scheme. */

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { withoutFinalDot } from '../handshake/authority.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** Headers that a proxy adds: with one of them, the client may be on another machine. */
@@ -12,7 +13,8 @@ export function isLoopbackAddress(address: string): boolean {
 
 /** Tells whether a host, as `parseAuthority` gives it, names this machine: `localhost`, `*.localhost`, `127.0.0.0/8`, `[::1]`. */
 export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || isLoopbackAddress(host);
+  const name = withoutFinalDot(host);
+  return name === 'localhost' || name.endsWith('.localhost') || host === '[::1]' || isLoopbackAddress(host);
 }
 
 /** Tells whether a request has come through a proxy that says so. */

@@ -1,6 +1,6 @@
 import { callbackFailed } from '../errors.ts';
 import { ignoreRejection } from '../base/promises.ts';
-import { DEFAULT_PORTS, normalizeOrigin, parseAuthority } from '../handshake/authority.ts';
+import { DEFAULT_PORTS, normalizeOrigin, parseAuthority, parseHostHeader } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
 import { isLoopbackHost } from './loopback.ts';
@@ -113,7 +113,7 @@ function checkListed(origin: unknown): string {
 function isSameHost(origin: string, { host, isSecure }: ClientFacts): boolean {
   const scheme = origin.toLowerCase().startsWith('https:') ? 'https' : 'http';
   if (isSecure && scheme !== 'https') return false;
-  const target = parseAuthority(decodeHeaderValue(host));
+  const target = parseHostHeader(host);
   if (target === undefined) return false;
   const port = target.port || DEFAULT_PORTS[scheme];
   return normalizeOrigin(origin) === `${scheme}://${target.host}:${port}`;
@@ -128,6 +128,6 @@ function isLocalPage(origin: string, { host, isLocal }: ClientFacts): boolean {
   if (!isLocal) return false;
   const end = origin.indexOf('://');
   const page = end < 1 ? undefined : parseAuthority(origin.slice(end + '://'.length));
-  const target = parseAuthority(decodeHeaderValue(host));
+  const target = parseHostHeader(host);
   return page !== undefined && target !== undefined && isLoopbackHost(page.host) && isLoopbackHost(target.host);
 }

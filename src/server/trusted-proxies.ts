@@ -1,9 +1,9 @@
-import { BlockList, SocketAddress } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
 import { authorityOf } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
+import { AddressRanges, parseAddress, toPlainAddress } from '../session/address-ranges.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
 import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 import { hasProxyHeaders, isLoopbackAddress } from './loopback.ts';
@@ -20,15 +20,12 @@ export interface ClientFacts {
   readonly isLocal: boolean;
 }
 
-/** Length of the longest IP address. */
-const MAX_ADDRESS_CHARACTERS = 45;
-
 /**
  * Finds out who the client is when proxies stand between. Only headers of trusted proxies count, because a client can
  * send any header itself.
  */
 export class TrustedProxies {
-  readonly #ranges: BlockList | undefined;
+  readonly #ranges: AddressRanges | undefined;
 
   /**
    * @param ranges - addresses, or ranges such as `10.0.0.0/8`; undefined or empty when no proxy is trusted
@@ -39,8 +36,10 @@ export class TrustedProxies {
     const list = readList('trustedProxies', ranges, 'HTTP');
     if (list === undefined) throw invalidRange();
     if (list.length === 0) return;
-    this.#ranges = new BlockList();
-    for (const range of list) addRange(this.#ranges, range);
+    this.#ranges = new AddressRanges();
+    for (const range of list) {
+      if (typeof range !== 'string' || !this.#ranges.add(range)) throw invalidRange();
+    }
   }
 
   /**
@@ -87,32 +86,8 @@ export class TrustedProxies {
   }
 
   #isTrusted(address: string): boolean {
-    if (this.#ranges === undefined || address === '') return false;
-    const known = parseAddress(address);
-    return known !== undefined && this.#ranges.check(known);
+    return this.#ranges?.has(address) === true;
   }
-}
-
-/** Brings an address into the form that is shown: an IPv4 address mapped to IPv6 as IPv4, `''` for none. */
-export function toPlainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
-}
-
-function addRange(ranges: BlockList, range: unknown): void {
-  if (typeof range !== 'string') throw invalidRange();
-  const slash = range.indexOf('/');
-  const address = parseAddress(slash < 0 ? range : range.slice(0, slash));
-  if (address === undefined) throw invalidRange();
-  const bits = address.family === 'ipv4' ? 32 : 128;
-  const prefix = slash < 0 ? bits : toPrefix(range.slice(slash + 1), bits);
-  ranges.addSubnet(address, prefix);
-}
-
-function toPrefix(text: string, bits: number): number {
-  const prefix = Number(text);
-  if (text !== String(prefix) || !Number.isInteger(prefix) || prefix < 0 || prefix > bits) throw invalidRange();
-  return prefix;
 }
 
 /** Parses a node identifier (RFC 7239 section 6), which may have a port. Returns `''` when it is no address. */
@@ -125,17 +100,7 @@ function parseNode(text: string): string {
     const colon = node.indexOf(':');
     if (colon >= 0 && colon === node.lastIndexOf(':')) address = node.slice(0, colon);
   }
-  return toPlainAddress(parseAddress(address)?.address);
-}
-
-function parseAddress(text: string): SocketAddress | undefined {
-  if (text === '' || text.length > MAX_ADDRESS_CHARACTERS) return undefined;
-  const plain = toPlainAddress(text);
-  try {
-    return new SocketAddress({ address: plain, family: plain.includes(':') ? 'ipv6' : 'ipv4' });
-  } catch {
-    return undefined;
-  }
+  return parseAddress(address)?.address ?? '';
 }
 
 function toFor(element: ForwardedElement): string {

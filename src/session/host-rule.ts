@@ -1,7 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ComponentSignature } from '../errors.ts';
-import { parseAuthority } from '../handshake/authority.ts';
-import { decodeHeaderValue } from '../handshake/header-grammar.ts';
+import { type Authority, parseAuthority, parseHostHeader, withoutFinalDot } from '../handshake/authority.ts';
 import { invalidOption } from './option-checks.ts';
 
 /** The body of the 421 answer to a request whose host is not allowed. */
@@ -49,7 +48,7 @@ export class HostRule {
   /** Tells whether a request with this Host header is allowed. A missing or malformed header is allowed by no list. */
   allows(hostHeader: string | undefined): boolean {
     if (this.#patterns === undefined) return true;
-    const asked = hostHeader === undefined ? undefined : readAsked(decodeHeaderValue(hostHeader));
+    const asked = hostHeader === undefined ? undefined : toAsked(parseHostHeader(hostHeader));
     return asked !== undefined && this.#patterns.some((pattern) => matches(pattern, asked));
   }
 }
@@ -67,7 +66,7 @@ function parsePattern(pattern: unknown, component: ComponentSignature): Asked {
     const isWildcard = pattern.startsWith(WILDCARD);
     const text = isWildcard ? pattern.slice(WILDCARD.length) : pattern;
     // An address needs its brackets only where a port may follow.
-    const asked = readAsked(isIPv6(text) ? `[${text}]` : text);
+    const asked = toAsked(parseAuthority(isIPv6(text) ? `[${text}]` : text));
     if (asked !== undefined && !isWildcard) return asked;
     if (asked !== undefined && !isAddress(asked.host)) return { ...asked, host: WILDCARD + asked.host };
   }
@@ -79,11 +78,10 @@ function parsePattern(pattern: unknown, component: ComponentSignature): Asked {
   );
 }
 
-function readAsked(text: string): Asked | undefined {
-  const authority = parseAuthority(text);
+function toAsked(authority: Authority | undefined): Asked | undefined {
   if (authority === undefined) return undefined;
   const { host, port } = authority;
-  const name = host.endsWith('.') ? host.slice(0, -1) : host;
+  const name = withoutFinalDot(host);
   if (name.split('.').includes('')) return undefined;
   return { host: name, port: port === '' ? undefined : Number(port) };
 }

@@ -46,6 +46,7 @@ describe('by default only pages of the same host connect', () => {
     ['http://BÜCHER.example', 'xn--bcher-kva.example'],
     ['http://b\xc3\xbccher.example', 'b\xfccher.example'],
     ['http://[0:0::1]:8080', '[::1]:8080'],
+    ['http://example.com', 'example.com:'],
   ])('%s connects to %s', (origin, host) => {
     expect(isAllowed(undefined, { origin, host })).toBe(true);
   });

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { type ClientFacts, toPlainAddress, TrustedProxies } from '../../src/server/trusted-proxies.ts';
+import { type ClientFacts, TrustedProxies } from '../../src/server/trusted-proxies.ts';
+import { toPlainAddress } from '../../src/session/address-ranges.ts';
 
 interface Request {
   readonly from?: string;
@@ -161,6 +162,11 @@ describe('ranges', () => {
     ['0.0.0.0/0', '::1', false],
     ['10.0.0.0/8', '::ffff:10.0.0.1', true],
     ['::ffff:10.0.0.1', '10.0.0.1', true],
+    ['::ffff:10.0.0.0/104', '10.9.9.9', true],
+    ['::ffff:10.0.0.0/104', '11.0.0.1', false],
+    ['::ffff:a00:0/104', '10.9.9.9', true],
+    ['::/0', '10.0.0.1', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
     ['::1', '::1', true],
     ['fd00::/8', 'fd12::1', true],
     ['fd00::/8', 'fe00::1', false],
@@ -187,6 +193,8 @@ describe('ranges', () => {
     ['10.0.0.0/8/8'],
     ['10.0.0.0/ 8'],
     ['::/129'],
+    ['::ffff:10.0.0.0/95'],
+    ['::ffff:10.0.0.0/129'],
     ['::/1e1'],
     ['fine', '10.0.0.1'],
   ])('%j is refused', (ranges) => {
