@@ -64,8 +64,14 @@ export function backoffDelayMs(
 export function parseRetryAfterMs(value: string | readonly string[] | undefined, nowMs: number): number {
   if (typeof value !== 'string' || value.length > 64) return 0;
   const text = value.trim();
-  const waitMs = isDigits(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
+  const waitMs = isDigits(text) ? Number(text) * 1000 : parseHttpDate(text) - nowMs;
   return waitMs > 0 ? Math.min(waitMs, MAX_RETRY_AFTER_MS) : 0;
+}
+
+/** Parses a date in one of the three forms of RFC 9110 section 5.6.7. Returns NaN for what is none. */
+function parseHttpDate(text: string): number {
+  // The oldest form ends with the year, names no zone, and means UTC: `Sun Nov  6 08:49:37 1994`.
+  return Date.parse(isDigits(text.slice(-4)) ? `${text} GMT` : text);
 }
 
 function isDigits(text: string): boolean {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { backoffDelayMs, isTemporary, parseRetryAfterMs } from '../../src/client/reconnect-policy.ts';
 import { type EndPhase, type ErrorCode, FourDError } from '../../src/errors.ts';
 
@@ -78,8 +78,14 @@ describe('parseRetryAfterMs', () => {
     ['Wed, 21 Oct 2015 07:28:30 GMT', 30_000],
     ['Wed, 21 Oct 2015 07:27:30 GMT', 0],
     ['Fri, 31 Dec 2099 23:59:59 GMT', 600_000],
+    ['Wednesday, 21-Oct-15 07:28:30 GMT', 30_000],
+    ['Wed Oct 21 07:28:30 2015', 30_000],
+    ['Wed, 21 Oct 2015 07:28:30 +0000', 30_000],
     [['1', '2'], 0],
-  ])('reads %j as %i ms', (value, expected) => {
+  ])('reads %j as %i ms, wherever the client runs', (value, expected) => {
+    // A date without a zone means UTC, and not the time zone of this process.
+    vi.stubEnv('TZ', 'America/New_York');
+    onTestFinished(() => void vi.unstubAllEnvs());
     expect(parseRetryAfterMs(value, now)).toBe(expected);
   });
 });
