@@ -9,8 +9,10 @@ import {
   checkUpgradeResponse,
   type HandshakeAgreement,
   type HandshakeOffer,
+  MAX_INTERIM_ANSWERS,
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { toNodeError } from './node-error.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
@@ -153,6 +155,12 @@ export class Dial implements Deadline {
       },
     });
     request.on('error', (error) => this.#onError(error));
+    let interimAnswers = 0;
+    request.on('information', () => {
+      if (++interimAnswers > MAX_INTERIM_ANSWERS) {
+        this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: more than ${MAX_INTERIM_ANSWERS} 1xx answers`);
+      }
+    });
     request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head));
     request.on('response', (response) => this.#onResponse(response));
     request.end();
@@ -224,7 +232,7 @@ export class Dial implements Deadline {
   /** Builds the error of a refusal, with the part of its body that has arrived. */
   #toRefusalError(refusal: IncomingMessage): FourDError {
     const status = refusal.statusCode ?? 0;
-    const refused = `handshake refused: HTTP ${status} ${refusal.statusMessage ?? ''}`.trim();
+    const refused = `handshake refused: HTTP ${status} ${decodeHeaderValue(refusal.statusMessage ?? '')}`.trim();
     const message = `${refused}${hintForStatus(status)}`;
     return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
       componentSignature: 'HTCL',
@@ -271,7 +279,9 @@ function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | un
   const socket = connectReading((onread) => {
     if (!target.isSecure) return connectTcp({ ...address, onread });
     const options: ConnectionOptions = {
-      ...(tunnel ? { socket: tunnel } : address),
+      // In a tunnel, node:tls does not connect to the host, but checks the certificate against it where the host is an
+      // address, and so has no server name.
+      ...(tunnel ? { socket: tunnel, host } : address),
       servername: toServerName(host),
       ALPNProtocols: ['http/1.1'],
       ...tls,

@@ -5,6 +5,8 @@ import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, req
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError, type ErrorDetails } from '../errors.ts';
+import { MAX_INTERIM_ANSWERS } from '../handshake/client-handshake.ts';
+import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 
@@ -94,6 +96,7 @@ function openHttpTunnel(socket: Socket, proxy: Proxy, host: string, port: number
 /**
  * Awaits the final answer to a CONNECT request on a socket.
  *
+ * @param interimAnswers - how many 1xx answers have come
  * @returns the request; until its `end()` nothing is written to the socket
  */
 function awaitTunnel(
@@ -101,6 +104,7 @@ function awaitTunnel(
   authority: string,
   headers: OutgoingHttpHeaders,
   listener: TunnelListener,
+  interimAnswers = 0,
 ): ClientRequest {
   const request = httpRequest({
     method: 'CONNECT',
@@ -112,10 +116,15 @@ function awaitTunnel(
   request.on('connect', (response, _socket, head: Buffer) => {
     const { statusCode: httpStatus = 0 } = response;
     if (httpStatus < 200 && httpStatus !== SWITCHING_PROTOCOLS) {
+      if (interimAnswers === MAX_INTERIM_ANSWERS) {
+        const message = `proxy failed: it sent more than ${MAX_INTERIM_ANSWERS} 1xx answers`;
+        listener.onTunnelFailed(proxyError('ERR_PROXY_FAILED', message));
+        return;
+      }
       // Node takes any answer to CONNECT for the final one. Behind a 1xx answer (RFC 9110 section 15.2) another request,
       // which is never sent, reads the next one.
       socket.unshift(head);
-      awaitTunnel(socket, authority, headers, listener);
+      awaitTunnel(socket, authority, headers, listener, interimAnswers + 1);
     } else if (httpStatus < 200 || httpStatus > 299) {
       listener.onTunnelFailed(toRefusalError(response));
     } else if (head.length > 0) {
@@ -138,7 +147,7 @@ function awaitTunnel(
 
 /** Builds the error for an answer to CONNECT that opens no tunnel. */
 function toRefusalError({ statusCode: httpStatus = 0, statusMessage = '', headers }: IncomingMessage): FourDError {
-  const status = `proxy refused: HTTP ${httpStatus} ${statusMessage}`.trim();
+  const status = `proxy refused: HTTP ${httpStatus} ${decodeHeaderValue(statusMessage)}`.trim();
   const message = httpStatus === 407 ? `${status}${hintForStatus(httpStatus)}` : status;
   const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
   return proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders });

@@ -2,6 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { ignoreRejection, onRejection } from '../base/promises.ts';
+import { withoutFinalDot } from '../handshake/authority.ts';
 import { invalidOption, readGuarded } from '../session/option-checks.ts';
 import { toNodeError } from './node-error.ts';
 
@@ -18,7 +19,8 @@ export function checkTls(value: unknown): TlsOptions {
   if (value === undefined || value === null) return {};
   if (typeof value !== 'object') throw invalidOption('tls must be an object', 'HTCL');
   const tls: TlsOptions = readGuarded('tls', () => ({ ...value }), 'HTCL');
-  const { checkServerIdentity, lookup, pskCallback } = tls;
+  const { checkServerIdentity, lookup, pskCallback, servername } = tls;
+  if (typeof servername === 'string') tls.servername = withoutFinalDot(servername);
   if (typeof checkServerIdentity === 'function') tls.checkServerIdentity = guardIdentityCheck(checkServerIdentity);
   if (typeof lookup === 'function') tls.lookup = guardLookup(lookup);
   if (typeof pskCallback === 'function') tls.pskCallback = guardPskCallback(pskCallback);

@@ -3,6 +3,12 @@ import { listHasToken } from './header-grammar.ts';
 import { nextMaskingKey } from '../protocol/mask.ts';
 import { buildOffer, checkAnswer, type DeflateParameters } from './permessage-deflate.ts';
 
+/**
+ * Most 1xx answers that may come before the final one (RFC 9110 section 15.2). Servers send one or two; without a limit, a
+ * peer could send them as long as the client waits.
+ */
+export const MAX_INTERIM_ANSWERS = 100;
+
 /** Returns a new random value of `Sec-WebSocket-Key`: 16 bytes in base64 (RFC 6455 section 4.1). */
 export function newHandshakeKey(): string {
   const key = Buffer.allocUnsafe(16);

@@ -20,7 +20,7 @@ export type Answer = (socket: Socket, request: SeenRequest) => void;
 /** Starts a TCP server for which the test writes each HTTP answer. Returns the port. */
 export function startAnsweringServer(
   answer: Answer,
-  options: { tls?: TlsOptions; path?: string } = {},
+  options: { tls?: TlsOptions; path?: string; host?: string } = {},
 ): Promise<number> {
   const onConnection = (socket: Socket): void => {
     socket.on('error', () => {});
@@ -37,7 +37,8 @@ export function startAnsweringServer(
   const server: Server =
     options.tls === undefined ? createServer(onConnection) : createTlsServer(options.tls, onConnection);
   server.on('tlsClientError', () => {});
-  return listen(server, options.path === undefined ? undefined : { path: options.path });
+  const { path, host = '127.0.0.1' } = options;
+  return listen(server, path === undefined ? { host } : { path });
 }
 
 /** Builds a 101 answer. `changes` replaces headers; undefined leaves a header out. */

@@ -28,9 +28,14 @@ function join(client: Socket, host: string, port: number, onConnected: () => voi
   for (const socket of [client, server]) socket.on('error', end).on('close', end);
 }
 
-/** Starts an HTTP proxy. With `refusal` it answers with that text instead of opening a tunnel. */
-export async function startHttpProxy(options: { tls?: SelfSigned; refusal?: string } = {}): Promise<TestProxy> {
-  const { tls, refusal } = options;
+/**
+ * Starts an HTTP proxy. With `refusal` it answers with that text instead of opening a tunnel; with `toHost` all tunnels lead
+ * to that host.
+ */
+export async function startHttpProxy(
+  options: { tls?: SelfSigned; refusal?: string; toHost?: string } = {},
+): Promise<TestProxy> {
+  const { tls, refusal, toHost } = options;
   const server = tls === undefined ? createHttpServer() : createHttpsServer(tls);
   const requests: ProxyRequest[] = [];
   server.on('connect', (request, socket: Socket) => {
@@ -39,7 +44,7 @@ export async function startHttpProxy(options: { tls?: SelfSigned; refusal?: stri
     const colon = target.lastIndexOf(':');
     if (refusal !== undefined) socket.end(refusal);
     else {
-      join(socket, target.slice(0, colon), Number(target.slice(colon + 1)), () =>
+      join(socket, toHost ?? target.slice(0, colon), Number(target.slice(colon + 1)), () =>
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n'),
       );
     }

@@ -721,7 +721,7 @@ export const rules: readonly Rule[] = [
     id: '205',
     area: 'Client: connecting',
     statement:
-      'A hundred clients on one AbortSignal raise no warning; 1xx answers before the 200 of CONNECT are skipped.',
+      'A hundred clients on one AbortSignal raise no warning; NO_PROXY takes CIDR ranges, blanks as separators, a trailing dot; up to a hundred 1xx answers before the 200 of CONNECT or the 101 are skipped; raw UTF-8 in Location is read as UTF-8; SNI has no trailing dot, and the certificate is checked against the name without it, or against the address, through a proxy too.',
   },
   {
     id: '211',
