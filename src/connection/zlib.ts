@@ -9,6 +9,8 @@ import {
 } from '../protocol/compression.ts';
 import type { DeflateParameters } from '../handshake/permessage-deflate.ts';
 import { Queue } from '../base/queue.ts';
+import { History } from './history.ts';
+import { lenientBudget, LenientInflater } from './lenient-inflater.ts';
 
 /** How a side compresses. */
 export interface ZlibSettings {
@@ -57,30 +59,58 @@ export class CompressionFactory {
   readonly #inflaters = new Map<number, Inflater>();
   /** Compressions without context takeover in either direction, by the window bits of both. */
   readonly #compressions = new Map<number, Compression>();
+  /** The same for peers that may disobey. Each connection has an inflater of its own. */
+  readonly #lenientCompressions = new Map<number, Compression>();
 
   constructor(role: Role, settings: ZlibSettings) {
     this.#role = role;
     this.#settings = settings;
   }
 
-  /** Creates the compression of a connection from the parameters that the handshake agreed on. */
-  create(agreed: DeflateParameters): Compression {
+  /**
+   * Creates the compression of a connection from the parameters that the handshake agreed on.
+   *
+   * @param mayDisobey - whether the peer may keep its context although the parameters forbid it
+   */
+  create(agreed: DeflateParameters, mayDisobey = false): Compression {
     const { thresholdBytes, level } = this.#settings;
     const server = { bits: agreed.serverMaxWindowBits, isContextFree: agreed.serverNoContextTakeover };
     const client = { bits: agreed.clientMaxWindowBits, isContextFree: agreed.clientNoContextTakeover };
     const [outgoing, incoming] = this.#role === 'server' ? [server, client] : [client, server];
+    const isLenient = mayDisobey && incoming.isContextFree;
+    const deflater = outgoing.isContextFree
+      ? getOrCreate(this.#deflaters, outgoing.bits, () => new ZlibDeflater(outgoing.bits, level, undefined))
+      : new ZlibDeflater(outgoing.bits, level, new History(outgoing.bits));
     const isShared = outgoing.isContextFree && incoming.isContextFree;
-    const build = (): Compression => ({
-      isShared,
-      thresholdBytes,
-      deflater: outgoing.isContextFree
-        ? getOrCreate(this.#deflaters, outgoing.bits, () => new ZlibDeflater(outgoing.bits, level, undefined))
-        : new ZlibDeflater(outgoing.bits, level, new History(outgoing.bits)),
-      inflater: incoming.isContextFree
-        ? getOrCreate(this.#inflaters, incoming.bits, () => new ZlibInflater(incoming.bits, undefined))
-        : new ZlibInflater(incoming.bits, new History(incoming.bits)),
-    });
-    return isShared ? getOrCreate(this.#compressions, outgoing.bits * 16 + incoming.bits, build) : build();
+    const build = (): Compression => {
+      if (isLenient) {
+        const createInflater = (): Inflater => this.#createLenient(incoming.bits);
+        return {
+          isShared,
+          thresholdBytes,
+          deflater,
+          // Most connections with compression never receive a compressed message, and need no inflater of their own.
+          get inflater(): Inflater {
+            return createInflater();
+          },
+        };
+      }
+      const inflater = incoming.isContextFree
+        ? this.#contextFreeInflater(incoming.bits)
+        : new ZlibInflater(incoming.bits, new History(incoming.bits));
+      return { isShared, thresholdBytes, deflater, inflater };
+    };
+    const key = outgoing.bits * 16 + incoming.bits;
+    return isShared ? getOrCreate(isLenient ? this.#lenientCompressions : this.#compressions, key, build) : build();
+  }
+
+  #contextFreeInflater(windowBits: number): Inflater {
+    return getOrCreate(this.#inflaters, windowBits, () => new ZlibInflater(windowBits, undefined));
+  }
+
+  #createLenient(windowBits: number): LenientInflater {
+    const history = new History(windowBits, lenientBudget);
+    return new LenientInflater(this.#contextFreeInflater(windowBits), new ZlibInflater(windowBits, history), history);
   }
 }
 
@@ -88,28 +118,6 @@ function getOrCreate<T>(known: Map<number, T>, key: number, create: () => T): T 
   const result = known.get(key) ?? create();
   known.set(key, result);
   return result;
-}
-
-/** The last bytes of one direction with context takeover. */
-class History {
-  /** Only valid until the next message changes it. */
-  bytes: Buffer = EMPTY;
-  readonly #windowBytes: number;
-
-  constructor(windowBits: number) {
-    this.#windowBytes = 2 ** windowBits;
-  }
-
-  add(payload: Buffer): void {
-    const previous = this.bytes;
-    const length = Math.min(this.#windowBytes, previous.length + payload.length);
-    const added = Math.min(length, payload.length);
-    const keptBytes = length - added;
-    // The bytes are copied: a slice would keep the memory of a large message, or of a pool.
-    if (length > previous.length) this.bytes = Buffer.allocUnsafeSlow(length);
-    previous.copy(this.bytes, 0, previous.length - keptBytes);
-    payload.copy(this.bytes, keptBytes, payload.length - added);
-  }
 }
 
 class ZlibDeflater implements Deflater {

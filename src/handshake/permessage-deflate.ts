@@ -27,17 +27,22 @@ interface ReadParameters {
 const MIN_DEFLATE_WINDOW_BITS = 9;
 const MAX_WINDOW_BITS = 15;
 
+/** An offer that the server has accepted. */
+export interface AcceptedOffer {
+  readonly parameters: DeflateParameters;
+  /** The header value of the answer. */
+  readonly answer: string;
+  /** Whether the client itself offered to compress each message on its own, so that the answer tells it nothing new. */
+  readonly clientOfferedNoContext: boolean;
+}
+
 /**
  * Accepts the first of a client's offers that the server can meet (RFC 7692 section 7.1).
  *
  * @param wanted - the server's own settings
- * @returns the agreed parameters and the header value of the answer; undefined when the server can meet no offer: the
- *   connection is then not compressed
+ * @returns undefined when the server can meet no offer: the connection is then not compressed
  */
-export function acceptOffer(
-  offers: readonly ExtensionOffer[],
-  wanted: DeflateParameters,
-): { readonly parameters: DeflateParameters; readonly answer: string } | undefined {
+export function acceptOffer(offers: readonly ExtensionOffer[], wanted: DeflateParameters): AcceptedOffer | undefined {
   for (const offer of offers) {
     const read = offer.name === NAME ? readParameters(offer) : undefined;
     if (read === undefined) continue;
@@ -57,7 +62,11 @@ export function acceptOffer(
     const answer = formatParameters(parameters);
     // RFC 7692 section 7.1.2.1: the answer must name a requested limit, even that of the largest window.
     const mustNameLimit = read.serverMaxWindowBits !== undefined && serverMaxWindowBits === MAX_WINDOW_BITS;
-    return { parameters, answer: mustNameLimit ? `${answer}; server_max_window_bits=${MAX_WINDOW_BITS}` : answer };
+    return {
+      parameters,
+      answer: mustNameLimit ? `${answer}; server_max_window_bits=${MAX_WINDOW_BITS}` : answer,
+      clientOfferedNoContext: read.clientNoContextTakeover,
+    };
   }
   return undefined;
 }

@@ -29,6 +29,8 @@ export interface Inflater {
    * @param maxBytes - the longest result; as soon as it is exceeded, inflating must stop with a RangeError
    */
   inflate(compressed: Buffer, maxBytes: number, done: TransformDone): void;
+  /** Frees what is kept for the connection, which is over. Results that come later keep nothing. */
+  end?(): void;
 }
 
 /** Both directions of a negotiated permessage-deflate extension. */
@@ -38,5 +40,6 @@ export interface Compression {
   /** Messages shorter than this are sent uncompressed, unless the sender asks for compression. */
   readonly thresholdBytes: number;
   readonly deflater: Deflater;
+  /** A connection reads this once and keeps the result: it may be an inflater for this connection alone. */
   readonly inflater: Inflater;
 }

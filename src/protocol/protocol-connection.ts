@@ -14,7 +14,7 @@ import {
 import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
 import type { FrameOutput } from './frame-output.ts';
-import type { Compression } from './compression.ts';
+import type { Compression, Inflater } from './compression.ts';
 import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './deflate-queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
@@ -59,6 +59,8 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   #parser: FrameParser | undefined;
   /** The assembler, which exists only while a message is compressed or incomplete. */
   #assembler: MessageAssembler | undefined;
+  /** The inflater of this connection, read with the first message that needs an assembler. */
+  #inflater: Inflater | undefined;
   #state: ProtocolState = 'open';
   #isPaused = false;
   #inflating: Inflating | undefined;
@@ -342,7 +344,8 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   #createAssembler(): MessageAssembler {
     const { decodesText, compression } = this.#options;
-    return new MessageAssembler(this, this.#options, decodesText, compression?.inflater);
+    this.#inflater ??= compression?.inflater;
+    return new MessageAssembler(this, this.#options, decodesText, this.#inflater);
   }
 
   /** Reports a message whose bytes are all in `bytes[start..end)`. */
@@ -387,6 +390,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   /** Ends parsing, and drops incoming and outgoing messages that are not complete. */
   #finish(): void {
+    this.#inflater?.end?.();
     this.#state = 'done';
     this.#parser?.stop();
     this.#parser = undefined;

@@ -226,7 +226,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
       transport: new SocketTransport(socket),
       head,
       answer: buildUpgradeResponse(handshake.key, protocol, agreed?.answer ?? '', headerLines),
-      compression: agreed && this.#compression?.create(agreed.parameters),
+      compression: agreed && this.#compression?.create(agreed.parameters, !agreed.clientOfferedNoContext),
       handler,
       protocol,
       request: new StoredRequest(request, client.address, this.#settings.path),

@@ -25,7 +25,10 @@ export interface CompressionOptions {
    * memory per connection.
    */
   readonly serverNoContextTakeover?: boolean | undefined;
-  /** Whether the client compresses each message on its own. Default true. See serverNoContextTakeover. */
+  /**
+   * Whether the client compresses each message on its own. Default true. See serverNoContextTakeover. A server also reads
+   * clients that do not obey, within limits.
+   */
   readonly clientNoContextTakeover?: boolean | undefined;
   /** Largest window of the server's compressor, 8 to 15: 2^8 to 2^15 bytes. Default 15. zlib uses 9 for 8. */
   readonly serverMaxWindowBits?: number | undefined;

@@ -80,12 +80,20 @@ describe('RFC 7692 7.1: the server chooses', () => {
     ).toBe('permessage-deflate; server_max_window_bits=10');
   });
 
+  test('RFC 7692 7.1.1.2: tells whether the client itself offered to keep no context', () => {
+    const offered = (offer: string): boolean | undefined =>
+      acceptOffer(parseExtensions(offer)!, OPEN)?.clientOfferedNoContext;
+    expect(offered('permessage-deflate; client_no_context_takeover')).toBe(true);
+    expect(offered('permessage-deflate; server_no_context_takeover')).toBe(false);
+  });
+
   test('the stricter of both sides is agreed on', () => {
     const strict = { ...ALONE, serverMaxWindowBits: 10, clientMaxWindowBits: 11 };
     expect(acceptOffer(parseExtensions('permessage-deflate; client_max_window_bits')!, strict)).toEqual({
       parameters: strict,
       answer:
         'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; client_max_window_bits=11',
+      clientOfferedNoContext: false,
     });
     expect(answerTo('permessage-deflate; server_max_window_bits=9; client_max_window_bits=9', strict)).toBe(
       'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=9',
@@ -100,6 +108,7 @@ describe('RFC 7692 7.1: the server chooses', () => {
     expect(acceptOffer(parseExtensions('permessage-deflate')!, small)).toEqual({
       parameters: { ...OPEN, clientNoContextTakeover: true },
       answer: 'permessage-deflate; client_no_context_takeover',
+      clientOfferedNoContext: false,
     });
     expect(acceptOffer(parseExtensions('permessage-deflate; client_max_window_bits')!, small)?.parameters).toEqual(
       small,

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { NOT_COMPRESSED } from '../../src/protocol/compression.ts';
 import { type ErrorCode, errorTable, FourDError } from '../../src/errors.ts';
 import { forgetSharedMessage, PreparedMessage } from '../../src/protocol/prepared-message.ts';
+import type { Compression, Inflater } from '../../src/protocol/compression.ts';
 import { FakeCompression } from '../helpers/fake-compression.ts';
 import { frame, hex, otherRole, readFrames, ROLES } from '../helpers/frames.ts';
 import { heldBytes } from '../helpers/memory.ts';
@@ -444,6 +445,28 @@ describe.each(ROLES)('the %s', (role) => {
       expect(connection.isClosing).toBe(true);
       expect(sink.events).toEqual([]);
       expect(sent()).toEqual([]);
+    });
+
+    test('has the inflater free what it keeps, and every message before was inflated by this one', () => {
+      const opened: string[] = [];
+      const fake = new FakeCompression(true);
+      const compression: Compression = {
+        thresholdBytes: 0,
+        isShared: true,
+        deflater: fake.deflater,
+        get inflater(): Inflater {
+          opened.push('opened');
+          return { ...fake.inflater, end: () => opened.push('ended') };
+        },
+      };
+      const { connection, sink, receive } = openConnection(role, { compression });
+      receive('81 61');
+      expect(opened).toEqual([]);
+      receive('c1 6462', 'c1 6463');
+      expect(sink.events).toEqual(['text a', 'text b', 'text c']);
+      expect(opened).toEqual(['opened']);
+      connection.abandon();
+      expect(opened).toEqual(['opened', 'ended']);
     });
 
     test('within onMessage discards the rest of the chunk', () => {
