@@ -11,8 +11,9 @@ import { turns } from '../helpers/turns.ts';
 const MESSAGE = Buffer.from('{"type":"greeting","text":"good morning"}');
 const REFERRING = deflateMessage(MESSAGE, { dictionary: MESSAGE });
 
+const onMessage = (ws: WebSocketConnection, { data }: { data: unknown }): unknown => ws.send(data as string);
+
 async function openClient(offer: string, compression: true | CompressionOptions): Promise<RawClient> {
-  const onMessage = (ws: WebSocketConnection, { data }: { data: unknown }): unknown => ws.send(data as string);
   const { web } = await startServerOf({ onMessage }, { compression });
   return RawClient.open(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${offer}`] });
 }

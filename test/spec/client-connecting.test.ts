@@ -114,7 +114,7 @@ async function open(
   }, tls && { tls });
   const got: string[] = [];
   const url = `${tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/`;
-  const ws = (await WebSocket.new(url, { onMessage: (_ws, { data }) => got.push(data as string) }, { tls: trust }))!;
+  const ws = (await WebSocket.new(url, { onMessage: (_ws, { data }) => got.push(data) }, { tls: trust }))!;
   while (got.length === 0) await turns(1);
   const { status } = ws;
   ws.destroy();
@@ -138,10 +138,10 @@ describe.each([
   });
 });
 
-describe('NO_PROXY', () => {
-  const isDirect = (url: string, noProxy: string): boolean =>
-    checkProxy('environment', { ALL_PROXY: 'http://p', no_proxy: noProxy })(parseWebSocketUrl(url)) === undefined;
+const isDirect = (url: string, noProxy: string): boolean =>
+  checkProxy('environment', { ALL_PROXY: 'http://p', no_proxy: noProxy })(parseWebSocketUrl(url)) === undefined;
 
+describe('NO_PROXY', () => {
   test.each<[what: string, noProxy: string, url: string]>([
     ['everything', '*', 'ws://a'],
     ['everything, beside something else', 'x,*', 'ws://a'],
@@ -352,8 +352,9 @@ describe('Location', () => {
 });
 
 test('4D-205 the reason of a refusal is read as UTF-8', async () => {
-  const refuse = (socket: Socket): void => void socket.end(Buffer.from('HTTP/1.1 403 Verbotenß\r\n\r\n'));
-  const port = await startAnsweringServer(refuse);
+  const port = await startAnsweringServer((socket) => {
+    socket.end(Buffer.from('HTTP/1.1 403 Verbotenß\r\n\r\n'));
+  });
   const error = await rejectionOf(WebSocket.new(`ws://127.0.0.1:${port}/`));
   expect(error.message).toContain('handshake refused: HTTP 403 Verbotenß');
   const options: WebSocketOptions = { proxy: `http://127.0.0.1:${port}` };
