@@ -12,7 +12,6 @@ export const slowHandshake: Attack = {
   settings: {},
   bound: () => ({ bytes: HANDSHAKE_BYTES, formula: 'connection + 2 x 16 KiB of headers (Node)' }),
   endings: ['HTTP 408', 'HTTP 503'],
-  // The web server checks every 5 s for requests that have taken 10 s.
   patienceMs: 20_000,
   async run(crowd) {
     const peers = await crowd.gather(async (index) => {
