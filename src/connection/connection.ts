@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { type ComponentSignature, type EndCause, FourDError, withEnding } from '../errors.ts';
 import { CLOSE_ABNORMAL, type Role } from '../protocol/constants.ts';
@@ -17,6 +18,8 @@ import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor
 import { WriteBatch, type WriteBatchListener } from './write-batch.ts';
 
 const NO_PAYLOAD = Buffer.alloc(0);
+/** Length of the payload of a ping whose pong must be told from others. */
+const PROOF_BYTES = 8;
 /** Messages of this length leave at once, not at the end of the turn: see {@link WriteBatch}. */
 const LONG_BYTES = 65_536;
 
@@ -182,6 +185,7 @@ export class Connection
     if (this.#protocol.isClosing) return Promise.resolve(undefined);
     this.#pings ??= new PingQueue();
     const { payload, answered } = this.#pings.create();
+    this.#handover?.notePing(payload);
     this.#protocol.sendPing(payload);
     this.#monitor.onPingSent();
     return answered;
@@ -363,7 +367,10 @@ export class Connection
   }
 
   sendPing(): void {
-    this.#protocol.sendPing(this.#handover?.toPingPayload() ?? NO_PAYLOAD);
+    // The payload tells the pong from others, as an answer that proves what the peer has read.
+    const payload = this.#handover === undefined ? NO_PAYLOAD : randomFillSync(Buffer.alloc(PROOF_BYTES));
+    this.#handover?.notePing(payload);
+    this.#protocol.sendPing(payload);
   }
 
   sendPong(): void {

@@ -29,8 +29,8 @@ export class Handover {
   readonly #framed = new Queue<FramedMessage>();
   /** Messages that are not kept any more, because the system has been given all of their bytes. */
   #handedCount = 0;
-  /** Messages in front of the last ping. */
-  #countAtPing = 0;
+  /** The payload of the last ping, and how many messages are in front of it. */
+  #lastPing: { readonly payload: Buffer; readonly count: number } | undefined;
   /** Messages that the peer has read, as far as known. */
   #readCount = 0;
   #isForgetting = false;
@@ -74,17 +74,14 @@ export class Handover {
     }
   }
 
-  /** Returns the payload of a ping that is about to be written. */
-  toPingPayload(): Buffer {
-    this.#countAtPing = this.#handedCount + this.#framed.length;
-    const payload = Buffer.alloc(8);
-    payload.writeDoubleBE(this.#countAtPing);
-    return payload;
+  /** Notes that a ping is about to be written. Its payload tells its pong from others. */
+  notePing(payload: Buffer): void {
+    this.#lastPing = { payload, count: this.#handedCount + this.#framed.length };
   }
 
   /** Takes the payload of a pong: the answer to the last ping proves that the peer has read all messages before it. */
   onPong(payload: Buffer): void {
-    if (payload.length === 8 && payload.readDoubleBE() === this.#countAtPing) this.#readCount = this.#countAtPing;
+    if (this.#lastPing?.payload.equals(payload) === true) this.#readCount = this.#lastPing.count;
   }
 
   /** Takes all messages, because the connection is over. */

@@ -61,17 +61,25 @@ describe('the messages of a connection that ends', () => {
   test('are certain when they lie in front of a ping that was answered', () => {
     const { handed, handover, take } = setUp();
     handover.addFramed(message('a'), 10);
-    const early = handover.toPingPayload();
+    const [early, late] = [Buffer.from('early'), Buffer.from('late')];
+    handover.notePing(early);
     handover.addFramed(message('b'), 20);
-    const late = handover.toPingPayload();
+    handover.notePing(late);
     handover.addFramed(message('c'), 30);
     handed.bytes = 30;
-    // Neither an earlier ping nor a pong that nobody asked for counts.
     handover.onPong(early);
-    handover.onPong(Buffer.alloc(0));
-    handover.onPong(Buffer.alloc(7));
-    handover.onPong(Buffer.alloc(8, 0xff));
     handover.onPong(late);
+    expect(take()).toEqual({ unsent: [], uncertainCount: 1 });
+  });
+
+  test('stay uncertain behind a pong that answers an earlier ping, or none', () => {
+    const { handed, handover, take } = setUp();
+    handover.onPong(Buffer.from('before any ping'));
+    handover.notePing(Buffer.from('early'));
+    handover.addFramed(message('a'), 10);
+    handover.notePing(Buffer.from('late'));
+    handed.bytes = 10;
+    for (const payload of ['early', '', 'later', 'lat']) handover.onPong(Buffer.from(payload));
     expect(take()).toEqual({ unsent: [], uncertainCount: 1 });
   });
 });

@@ -159,6 +159,19 @@ describe('messages of a client that reconnects', () => {
     expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([1]);
   });
 
+  test('4D-226 messages in front of a ping() that the server has answered are not uncertain', async () => {
+    const { ws, losses, peer, connectAgain } = await connect();
+    for (const text of ['a', 'b']) ws.send(text);
+    const answered = ws.ping();
+    ws.send('c');
+    const [, , ping] = await peer.frames.atLeast(4);
+    peer.socket.write(frame('server', '8a', ping!.slice(3)));
+    expect(await answered).toBeDefined();
+    peer.socket.destroy();
+    await connectAgain();
+    expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([1]);
+  });
+
   test('4D-226 what waits for the server when it closes goes to the next connection', async () => {
     const { ws, peer, connectAgain, block } = await connect();
     await block();
