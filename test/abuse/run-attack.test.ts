@@ -40,7 +40,7 @@ describe('npm run abuse in short', () => {
     async () => {
       const outcome = await runAttack({ ...pingFlood, peers: 20 }, { ...PLAN, fault: 'buffer' });
       expect(judge(pingFlood, outcome)).toContainEqual(
-        expect.stringMatching(/^after all peers have gone: each of \d+ connections left \S+ objects behind/),
+        expect.stringMatching(/^after all peers have gone: objects grow by /),
       );
     },
     TIMEOUT_MS,

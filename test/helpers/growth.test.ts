@@ -35,9 +35,9 @@ describe('growth', () => {
     expect(findGrowth(series([100, 180, 90, 190]), 200)).toEqual([]);
   });
 
-  test('is told with the part of each connection, and the figures', () => {
+  test('is told with the limit and the figures', () => {
     expect(findGrowth(series([100, 300, 490, 700]), 200)).toEqual([
-      'each of 200 connections left 1 objects behind: 100, 300, 490, 700',
+      'objects grow by 200 a round (at most 20 for 200 connections): 100, 300, 490, 700',
     ]);
   });
 
@@ -55,15 +55,15 @@ test.each(['deadlineTicks', 'partialMessageBytes', 'takenPlaces', 'warnings'] as
 
 /** A part of the sentence that each fault must lead to. */
 const EXPECTED: Readonly<Record<(typeof FAULT_NAMES)[number], string>> = {
-  buffer: 'bytes outside of the heap behind',
-  text: 'bytes in the heap behind',
-  closure: 'left 1 objects behind',
-  address: 'left 1 entries of Maps and Sets behind',
-  timer: 'left 1 resources that keep the process alive behind',
-  'unreferenced timer': 'objects behind',
+  buffer: 'bytes outside of the heap grow by',
+  text: 'bytes in the heap grow by',
+  closure: 'objects grow by',
+  address: 'entries of Maps and Sets grow by',
+  timer: 'resources that keep the process alive grow by',
+  'unreferenced timer': 'objects grow by',
   deadline: 'ticks with deadlines are left',
   listener: 'warnings came from the process',
-  descriptor: 'left 1 open files and sockets behind',
+  descriptor: 'open files and sockets grow by',
   'partial message': 'bytes of unfinished messages are left',
   place: 'places in the thread pool for compression are not given back',
 };

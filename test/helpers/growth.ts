@@ -26,7 +26,7 @@ const MUST_NOT_GROW = {
  * @remarks The growth is the median of all pairs of inventories: what is made only once, such as the code of a function,
  * does not count, and what each connection leaves behind does.
  * @param inventories - taken after rounds of the same connections, when all of these had ended
- * @param connectionCount - connections that ended between one inventory and the next
+ * @param connectionCount - connections that ended between one inventory and the next, or those of them that are alike
  * @returns a sentence for each figure that is too high, empty when nothing is kept
  */
 export function findGrowth(inventories: readonly Inventory[], connectionCount: number): string[] {
@@ -37,9 +37,11 @@ export function findGrowth(inventories: readonly Inventory[], connectionCount: n
   const grown = entriesOf(MUST_NOT_GROW).flatMap(([key, { name, each, noise }]) => {
     const figures = inventories.map((inventory) => inventory[key]);
     const growth = medianGrowth(figures);
-    if (growth <= Math.max(each * connectionCount, noise / (inventories.length - 1))) return [];
-    const kept = Number((growth / connectionCount).toPrecision(3));
-    return [`each of ${connectionCount} connections left ${kept} ${name} behind: ${figures.join(', ')}`];
+    const limit = Math.ceil(Math.max(each * connectionCount, noise / (inventories.length - 1)));
+    if (growth <= limit) return [];
+    return [
+      `${name} grow by ${growth} a round (at most ${limit} for ${connectionCount} connections): ${figures.join(', ')}`,
+    ];
   });
   return [...left, ...grown];
 }
