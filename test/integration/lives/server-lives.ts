@@ -54,6 +54,7 @@ function session(path: string, messages: readonly Buffer[] = []): readonly Buffe
 
 /** What peers do, and what they send meanwhile. */
 const PEERS: Readonly<Record<string, readonly Buffer[]>> = {
+  'sends nothing': [],
   'talks, and leaves a message unfinished': session('/echo', [...TALK, ...split(UNFINISHED, 4)]),
   'talks, and closes': session('/echo', [...TALK, CLOSE_1000]),
   'waits for onConnection': session('/slow', [HELLO, HELLO]),
@@ -152,8 +153,8 @@ export async function startServerWorld(onOpen: () => void): Promise<World> {
       },
     });
   const targets: Readonly<Record<string, Target>> = {
-    'clients over TCP': { connect: () => connect({ host: HOST, port: web.HTTPPort }), canReset: true },
-    'clients over TLS': { connect: () => connect({ host: HOST, port: web.HTTPSPort }), canReset: false, ca: cert },
+    'clients over TCP': { connect: () => connectFromNewAddress(web.HTTPPort), canReset: true },
+    'clients over TLS': { connect: () => connectFromNewAddress(web.HTTPSPort), canReset: false, ca: cert },
     'clients over Unix sockets': { connect: () => connect({ path: socketPath }), canReset: false },
   };
   return {
@@ -173,6 +174,16 @@ export async function startServerWorld(onOpen: () => void): Promise<World> {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+let lastAddress = 0;
+
+/** Connects from another address each time, so that a count by address that stays would be found. */
+function connectFromNewAddress(port: number): Socket {
+  const number = ++lastAddress;
+  // Linux has all of 127.0.0.0/8, other systems have one address of it.
+  const localAddress = process.platform === 'linux' ? `127.1.${number >> 8}.${number & 0xff}` : HOST;
+  return connect({ host: HOST, port, localAddress });
 }
 
 async function startWebServer(settings: ConstructorParameters<typeof WebServer>[0]): Promise<WebServer> {
