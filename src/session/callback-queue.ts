@@ -127,9 +127,16 @@ export class CallbackQueue {
     if (this.#isBusy) this.#next();
   }
 
-  /** Stops delivering message and drain events, also those that wait. */
+  /** Stops delivering message and drain events. Those that wait are dropped now: the callback before may hang for ever. */
   mute(): void {
     this.#isMuted = true;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (let event = waiting?.shift(); event !== undefined; event = waiting?.shift()) {
+      if (isMutable(event)) continue;
+      this.#waiting ??= new Queue();
+      this.#waiting.push(event);
+    }
   }
 
   /** Delivers the events that wait, in a loop: a thousand events must not need a thousand stack frames. */
@@ -168,9 +175,8 @@ export class CallbackQueue {
 
   /** Calls the handler. Returns a promise that never rejects, or undefined when the callback is over. */
   #call(event: QueuedEvent): PromiseLike<void> | undefined {
-    const isMessage = event.type === 'message';
-    if (this.#isMuted && (isMessage || event.type === 'drain')) return undefined;
-    if (!isMessage) {
+    if (this.#isMuted && isMutable(event)) return undefined;
+    if (event.type !== 'message') {
       this.#owner.onBeforeCallback(event);
       freezeEvent(event);
     }
@@ -212,4 +218,9 @@ export class CallbackQueue {
 function freezeEvent(event: QueuedEvent): void {
   if (event.type === 'error') Object.freeze(event.errors);
   Object.freeze(event);
+}
+
+/** Tells whether a queue that is muted drops the event. */
+function isMutable({ type }: QueuedEvent): boolean {
+  return type === 'message' || type === 'drain';
 }

@@ -241,13 +241,24 @@ describe('in the main process', () => {
     const owner = new Owner();
     const gate = createDeferred();
     const queue = makeQueue(owner, gatedHandler(owner, { a: gate }));
-    for (const name of ['a', 'b', 'c']) queue.push(message(name));
+    for (const event of [message('a'), message('b'), OPEN, { type: 'drain' } as const, TERMINATE]) queue.push(event);
     queue.mute();
-    queue.push(message('d'));
-    queue.push({ type: 'terminate' });
+    queue.push(message('c'));
     gate.resolve();
     await turns();
-    expect(owner.log).toEqual(['a begins', 'a ends', 'before terminate', 'after terminate']);
+    expect(owner.log.slice(2)).toEqual(['before open', 'after open', 'before terminate', 'after terminate']);
+  });
+
+  test('mute() lets go of messages that wait, although the callback before them never settles', () => {
+    const owner = new Owner();
+    const queue = makeQueue(owner, { onMessage: () => new Promise(() => {}) }, mainWorker, 2);
+    for (const name of ['never over', 'waits']) queue.push(message(name));
+    queue.mute();
+    // Two events that wait would fill the queue.
+    queue.push(TERMINATE);
+    expect(owner.log).toEqual([]);
+    queue.push(TERMINATE);
+    expect(owner.log).toEqual(['full']);
   });
 
   test.each([
