@@ -84,6 +84,8 @@ export class EndDeadline implements Deadline {
   /** What the end waits for, until the next deadline. */
   #awaited: 'peers' | 'callbacks' | 'onTerminate' | 'nothing' = 'peers';
   #cause: EndCause = 'shutdown';
+  /** When the time of the peers ends, by the clock of the timer wheel. */
+  #dueMs = Infinity;
   #ticket: number | undefined;
 
   constructor(server: EndingServer) {
@@ -98,18 +100,17 @@ export class EndDeadline implements Deadline {
    */
   set(timeoutMs: number, cause: EndCause): void {
     if (this.#awaited !== 'peers' || timeoutMs === Infinity) return;
-    const ticket = timers.schedule(this, timeoutMs);
-    if (this.#ticket === undefined || ticket < this.#ticket) {
-      this.#clearTicket();
-      this.#ticket = ticket;
-      this.#cause = cause;
-    } else if (ticket > this.#ticket) timers.cancel(this, ticket);
+    const dueMs = timers.nowMs + timeoutMs;
+    if (dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    this.#cause = cause;
+    this.#schedule(timeoutMs);
   }
 
   /** Ends the time of the peers now. */
   pass(cause: EndCause): void {
     if (this.#awaited !== 'peers') return;
-    this.#clearTicket();
+    this.#clear();
     this.#cause = cause;
     this.#passOver();
   }
@@ -117,11 +118,11 @@ export class EndDeadline implements Deadline {
   /** The server has ended. */
   cancel(): void {
     this.#awaited = 'nothing';
-    this.#clearTicket();
+    this.#clear();
   }
 
   onDeadline(): void {
-    this.#ticket = undefined;
+    this.#clear();
     const awaited = this.#awaited;
     // A busy program may have ends to read: the event loop reads them before an immediate runs.
     setImmediate(() => {
@@ -134,12 +135,12 @@ export class EndDeadline implements Deadline {
     switch (this.#awaited) {
       case 'peers':
         this.#awaited = 'callbacks';
-        this.#ticket = timers.schedule(this, GRACE_MS);
+        this.#schedule(GRACE_MS);
         this.#server.cutConnections(this.#cause);
         break;
       case 'callbacks':
         this.#awaited = 'onTerminate';
-        this.#ticket = timers.schedule(this, GRACE_MS);
+        this.#schedule(GRACE_MS);
         this.#server.stopWaiting();
         break;
       case 'onTerminate':
@@ -150,9 +151,18 @@ export class EndDeadline implements Deadline {
     }
   }
 
-  #clearTicket(): void {
-    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+  #schedule(delayMs: number): void {
+    this.#clear();
+    this.#ticket = timers.schedule(this, delayMs);
+    // When all sockets are gone and a callback hangs, only this timer keeps the process alive until the end is over.
+    timers.ref();
+  }
+
+  #clear(): void {
+    if (this.#ticket === undefined) return;
+    timers.cancel(this, this.#ticket);
     this.#ticket = undefined;
+    timers.unref();
   }
 }
 

@@ -16,6 +16,7 @@ import { startLibraryServer, startWebServer } from '../helpers/library-server.ts
 import { startPeerServer } from '../helpers/peer.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
+import { startExample } from '../helpers/program.ts';
 import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { RecordingServerHandler, type ServerAdditions } from '../helpers/recording-server-handler.ts';
 import { sides } from '../helpers/sides.ts';
@@ -211,6 +212,25 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
     expect(timers.pendingTicks).toBe(0);
   });
 });
+
+/** Ends a server in a process of its own, where nothing else keeps the process alive. */
+async function endInProcess(way: string): Promise<unknown> {
+  const program = await startExample('test/processes/hanging-callback.ts', { args: [way] });
+  return [await program.ended, program.lines];
+}
+
+test(
+  '4D-186 keeps the process alive until the end is over, although nothing else does',
+  { timeout: 60_000 },
+  async () => {
+    // The time of each end is real, up to the 5 s of web.stop(), so they run side by side.
+    expect(await Promise.all(['stop', 'drain', 'terminate'].map(endInProcess))).toEqual([
+      [{ code: 0, signal: null }, ['onTerminate', 'stopped']],
+      [{ code: 0, signal: null }, ['onTerminate', 'dropped 1', 'stopped']],
+      [{ code: 0, signal: null }, ['onTerminate', 'stopped']],
+    ]);
+  },
+);
 
 test('4D-186 drain() counts a connection whose callback has not settled as dropped', async () => {
   const gate = createDeferred();

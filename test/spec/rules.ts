@@ -654,7 +654,7 @@ export const rules: readonly Rule[] = [
     id: '186',
     area: 'Order, time and context',
     statement:
-      'wss.terminate(n), terminate(0), drain({ deadlineMs }) and web.stop() are over by their time even when a callback never settles: onTerminate of the server has run, terminated is true, the path is free and the promise has resolved; onTerminate of the connection comes when its callback ends, once. What a killed worker owns is closed 2 s after the call even while its message runs; its onTerminate callbacks and a successor wait for the message. terminate() without a time waits.',
+      'wss.terminate(n), terminate(0), drain({ deadlineMs }) and web.stop() are over by their time even when a callback never settles: onTerminate of the server has run, terminated is true, the path is free and the promise has resolved, and the process lives until then; onTerminate of the connection comes when its callback ends, once. What a killed worker owns is closed 2 s after the call even while its message runs; its onTerminate callbacks and a successor wait for the message. terminate() without a time waits.',
   },
   {
     id: '187',
