@@ -135,20 +135,21 @@ export class EndDeadline implements Deadline {
     switch (this.#awaited) {
       case 'peers':
         this.#awaited = 'callbacks';
-        this.#schedule(GRACE_MS);
         this.#server.cutConnections(this.#cause);
         break;
       case 'callbacks':
         this.#awaited = 'onTerminate';
-        this.#schedule(GRACE_MS);
         this.#server.stopWaiting();
         break;
       case 'onTerminate':
+        this.#awaited = 'nothing';
         this.#server.finish();
         break;
       case 'nothing':
         break;
     }
+    // The time begins when all is done: to cut a hundred thousand connections takes seconds.
+    if (this.#awaited === 'callbacks' || this.#awaited === 'onTerminate') this.#schedule(GRACE_MS);
   }
 
   #schedule(delayMs: number): void {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkDrainOptions, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
@@ -37,12 +37,15 @@ describe('checkDrainOptions', () => {
   });
 });
 
-/** Creates a deadline, and a server that logs what it is told. */
-function setUpDeadline() {
+/** Creates a deadline, and a server that logs what it is told, and takes `cuttingMs` to cut its connections. */
+function setUpDeadline(cuttingMs = 0) {
   const clock = useFakeClock();
   const log: string[] = [];
   const server: EndingServer = {
-    cutConnections: (cause) => void log.push(`cut ${cause}`),
+    cutConnections: (cause) => {
+      log.push(`cut ${cause}`);
+      vi.advanceTimersByTime(cuttingMs);
+    },
     stopWaiting: () => void log.push('stop waiting'),
     finish: () => {
       log.push('finish');
@@ -97,6 +100,16 @@ describe('EndDeadline', () => {
     expect(log).toEqual(['cut worker', 'stop waiting']);
     await clock.advance(151);
     expect(log).toEqual(['cut worker', 'stop waiting', 'finish']);
+  });
+
+  test('gives callbacks their time from the end of the cut on, however long the cut takes', async () => {
+    const { clock, log, deadline } = setUpDeadline(700);
+    deadline.pass('shutdown');
+    await clock.advance(99);
+    expect(log).toEqual(['cut shutdown']);
+    await clock.advance(51);
+    expect(log).toEqual(['cut shutdown', 'stop waiting']);
+    deadline.cancel();
   });
 
   test('does nothing after cancel(), even when its time has come in this turn', async () => {
