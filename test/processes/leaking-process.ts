@@ -9,7 +9,8 @@ import { commitFault, FAULT_NAMES } from '../helpers/planted-faults.ts';
 /** The problems by the name of the fault; those without a fault have the name `none`. */
 export type LeakReport = Readonly<Record<string, readonly string[]>>;
 
-const FAULT_COUNT = 400;
+/** Enough for two kilobytes of each fault to be far more than the noise of the heap. */
+const FAULT_COUNT = 800;
 
 // The first inventory makes things of its own that stay.
 await takeInventory();
