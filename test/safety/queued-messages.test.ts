@@ -27,6 +27,11 @@ const compressInPool = promisify<Uint8Array, Buffer>(deflateRaw);
 
 /** How many messages are sent when nothing moves any more. */
 const QUEUED = 20;
+/**
+ * How many of these may leave all the same: TCP takes more when the system acknowledges late, after up to 40 ms. A Unix
+ * socket has no such timers.
+ */
+const LATE_OVER_TCP = 10;
 const FILLING = Array.from({ length: 9000 }, (_, i) => `${(i * 2_654_435_761) % 1e9}`.padEnd(10)).join('');
 
 const numberOf = (data: unknown): number => Number.parseInt(Buffer.from(data as Uint8Array).toString('latin1'), 10);
@@ -164,7 +169,7 @@ describe.each([
       while (next.numbers.at(-1) !== count - 1) await turns(1);
       const [begin] = next.numbers as [number];
       expect(next.numbers).toEqual(range(begin, count));
-      expect(begin).toBeLessThanOrEqual(firstQueued);
+      expect(begin).toBeLessThanOrEqual(firstQueued + (isSecure ? LATE_OVER_TCP : 0));
       // All that was not sent again had been handed to the system.
       expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([begin]);
       expect(handler.reconnects.all[0]).toMatchObject({ uncertainMessages: begin });
@@ -183,7 +188,7 @@ describe.each([
       const unsent = unsentMessages!.map((data) => Number.parseInt(Buffer.from(data as string).toString('latin1'), 10));
       const [begin] = unsent as [number];
       expect(unsent).toEqual(range(begin, count));
-      expect(begin).toBeLessThanOrEqual(firstQueued);
+      expect(begin).toBeLessThanOrEqual(firstQueued + (isSecure ? LATE_OVER_TCP : 0));
       expect(uncertainMessages).toBe(begin);
     });
   },
