@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isUint8Array } from 'node:util/types';
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -65,7 +66,7 @@ function tokensOfOffers(offers: string | readonly string[] | undefined): string[
 }
 
 function isSecret(value: unknown): value is string | Uint8Array {
-  return (typeof value === 'string' || value instanceof Uint8Array) && value.length > 0;
+  return (typeof value === 'string' || isUint8Array(value)) && value.length > 0;
 }
 
 function digest(secret: string | Uint8Array): Buffer {

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ComponentSignature } from '../errors.ts';
 import { type Authority, parseAuthority, parseHostHeader, withoutFinalDot } from '../handshake/authority.ts';
-import { invalidOption } from './option-checks.ts';
+import { invalidOption, readList } from './option-checks.ts';
 
 /** The body of the 421 answer to a request whose host is not allowed. */
 export const HOST_NOT_ALLOWED: string =
@@ -39,10 +39,11 @@ export class HostRule {
    */
   constructor(hosts: unknown, component: ComponentSignature) {
     if (hosts === undefined) return;
-    if (!Array.isArray(hosts) || hosts.length === 0) {
+    const list = readList('hosts', hosts, component);
+    if (list === undefined || list.length === 0) {
       throw invalidOption('hosts must be an array of hosts such as "example.com"; leave it out for all', component);
     }
-    this.#patterns = hosts.map((host: unknown) => parsePattern(host, component));
+    this.#patterns = list.map((host) => parsePattern(host, component));
   }
 
   /** Tells whether a request with this Host header is allowed. A missing or malformed header is allowed by no list. */

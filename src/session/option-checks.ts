@@ -95,8 +95,13 @@ export function readOptions<T extends object>(
  * @returns undefined when the value is no array
  * @throws FourDError `ERR_INVALID_OPTION` when reading throws
  */
-export function readList(name: string, value: unknown, component: ComponentSignature): unknown[] | undefined {
-  return readGuarded(name, () => (Array.isArray(value) ? Array.from<unknown>(value) : undefined), component);
+export function readList(
+  name: string,
+  value: unknown,
+  component: ComponentSignature,
+  noun?: string,
+): unknown[] | undefined {
+  return readGuarded(name, () => (Array.isArray(value) ? Array.from<unknown>(value) : undefined), component, noun);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { HostRule } from '../session/host-rule.ts';
-import { invalidOption, readGuarded, readOptions } from '../session/option-checks.ts';
+import { invalidOption, readGuarded, readList, readOptions } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
 export interface CORSRule {
@@ -142,9 +142,10 @@ const SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(CHECKS));
  */
 export function readSettings(given: WebServerSettings): WebServerSettings {
   const settings = readOptions(given, SETTING_NAMES, 'HTTP', { noun: 'setting' });
-  const { CORSSettings: rules } = settings;
-  const copy = readGuarded('CORSSettings', () => copyRules(rules), 'HTTP', 'setting');
-  return copy === undefined ? settings : { ...settings, CORSSettings: copy };
+  const { CORSSettings: rules, hosts } = settings;
+  const ownRules = readGuarded('CORSSettings', () => copyRules(rules), 'HTTP', 'setting');
+  const ownHosts = readList('hosts', hosts, 'HTTP', 'setting') as string[] | undefined;
+  return { ...settings, ...(ownRules && { CORSSettings: ownRules }), ...(ownHosts && { hosts: ownHosts }) };
 }
 
 /** Returns undefined for a value that is no array, which the check refuses, as it does with a rule that is no object. */
@@ -180,7 +181,8 @@ export function checkSettings(...layers: readonly WebServerSettings[]): CheckedS
   if (checked.HTTPSEnabled === true && checked.certificateFolder === undefined) {
     throw invalidSetting('HTTPSEnabled needs certificateFolder, the folder of key.pem and cert.pem');
   }
-  if (checked.hosts !== undefined) checked.hosts = checkHosts(checked.hosts as readonly unknown[]);
+  // The rule throws when it cannot understand a host.
+  if (checked.hosts !== undefined) void new HostRule(Object.freeze(checked.hosts), 'HTTP');
   return Object.freeze(checked) as unknown as CheckedSettings;
 }
 
@@ -215,14 +217,6 @@ function isCorsSettings(value: unknown): boolean {
         ((rule as CORSRule).methods === undefined || isText((rule as CORSRule).methods)),
     )
   );
-}
-
-/** Returns a copy of the hosts, which the caller cannot change any more. */
-function checkHosts(hosts: readonly unknown[]): readonly unknown[] {
-  const copy = Object.freeze([...hosts]);
-  // The rule throws when it cannot understand a host.
-  void new HostRule(copy, 'HTTP');
-  return copy;
 }
 
 function invalidSetting(problem: string): FourDError {

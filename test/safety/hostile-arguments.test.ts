@@ -14,6 +14,7 @@ import {
   killWorker,
   type ReconnectOptions,
   refuse,
+  secretsEqual,
   type SendOptions,
   setGlobalLimits,
   WebServer,
@@ -127,8 +128,8 @@ async function sendBoth(options: SendOptions): Promise<void> {
 const SEND_KEYS = ['compress', 'droppable'] as const satisfies readonly (keyof SendOptions)[];
 const COMMON_KEYS = ['handshakeTimeoutMs', 'maxMessageBytes', 'bufferPolicy', 'protocols', 'compression'] as const;
 const CLIENT_KEYS = [...COMMON_KEYS, 'tls', 'reconnect', 'signal', 'proxy', 'followRedirects'] as const;
-const SERVER_KEYS = [...COMMON_KEYS, 'path', 'dataType', 'origins', 'trustedProxies', 'webServer'] as const;
-const SETTINGS = ['name', 'HTTPPort', 'rootFolder', 'CORSSettings'] as const;
+const SERVER_KEYS = [...COMMON_KEYS, 'path', 'dataType', 'origins', 'hosts', 'trustedProxies', 'webServer'] as const;
+const SETTINGS = ['name', 'HTTPPort', 'rootFolder', 'CORSSettings', 'hosts', 'requestTimeoutMs'] as const;
 
 /** A call that takes options. */
 interface Taker {
@@ -254,12 +255,29 @@ hostileTable(world, 'a value as an option', hostileValues, [
 test.each<[name: string, call: (make: () => unknown) => unknown]>([
   ['an element of protocols', (make) => connect({ protocols: withElement(make) })],
   ['an element of origins', (make) => createServer({ origins: withElement(make) })],
+  ['an element of hosts', (make) => createServer({ hosts: withElement(make) })],
+  ['an element of hosts of a web server', (make) => new WebServer({ hosts: withElement(make) })],
   ['an element of trustedProxies', (make) => createServer({ trustedProxies: withElement(make) })],
   ['an element of CORSSettings', (make) => new WebServer({ CORSSettings: withElement(make) })],
   ['a member of an element of CORSSettings', (make) => new WebServer({ CORSSettings: [withGetter('host', make)] })],
   ['an element of except', (make) => world.wss.broadcast('text', { except: withElement(make) })],
 ])('a getter of %s that throws', async (_, call) => {
   for (const { make } of hostileValues) await expectError(() => call(make), 'ERR_INVALID_OPTION');
+  await world.check();
+});
+
+test('a getter of hosts is not read again by start() and stop()', async () => {
+  let count = 0;
+  const hosts = Object.defineProperty(['localhost'], 0, {
+    get() {
+      if (++count > 1) throw new Error('read again');
+      return '127.0.0.1';
+    },
+  });
+  const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', hosts });
+  expect(await web.start()).toEqual({ success: true });
+  await web.stop();
+  expect(web.isRunning).toBe(false);
   await world.check();
 });
 
@@ -662,6 +680,14 @@ hostileTable(world, 'an argument', hostileValues, [
       connection?.terminate(value as number);
       await wss.drain();
       await ended.promise;
+    },
+  },
+  {
+    name: 'secretsEqual()',
+    meet(make) {
+      const value = ignored(make) as string;
+      expect(secretsEqual(value, 'secret')).toBe(false);
+      expect(secretsEqual('secret', value)).toBe(false);
     },
   },
   {
