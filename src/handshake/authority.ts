@@ -82,7 +82,10 @@ export function isHostValue(text: string): boolean {
   return true;
 }
 
-/** Returns the authority of a request target that is a whole URL (RFC 9112 section 3.2.2), undefined for a path. */
+/**
+ * Returns the authority of a request target that is a whole URL, undefined for a path. A client must send the same in
+ * the header Host (RFC 9112 sections 3.2 and 3.2.2).
+ */
 export function authorityOf(target: string): string | undefined {
   const start = target.startsWith('/') ? -1 : target.indexOf('://');
   if (start < 0) return undefined;

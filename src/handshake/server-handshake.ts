@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { isHostValue } from './authority.ts';
+import { authorityOf, isHostValue } from './authority.ts';
 import {
   type ExtensionOffer,
   isAlphanumericCode,
@@ -62,12 +62,8 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   if (request.httpVersion === '1.0') return refuse(505, 'a WebSocket handshake needs HTTP/1.1');
   // Node also accepts HTTP/2.0 in a request line, and a request line without a version, which is HTTP/0.9.
   if (request.httpVersion !== '1.1') return refuse(400, 'a WebSocket handshake needs HTTP/1.1');
-  // Node checks the Host header of plain requests only, not of upgrade requests (RFC 9112 section 3.2).
-  const host = single(headers.host);
-  if (host === undefined) return refuse(400, 'a WebSocket handshake needs a Host header');
-  if (isRepeated(request, 'host') || !isHostValue(host)) {
-    return refuse(400, 'a WebSocket handshake needs one Host header with one host');
-  }
+  const hostProblem = describeHostProblem(request);
+  if (hostProblem !== undefined) return refuse(400, hostProblem);
   if (hasBody(headers)) {
     return refuse(400, 'a WebSocket handshake has no body: leave out Content-Length and Transfer-Encoding');
   }
@@ -93,6 +89,22 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   const protocols = offered === undefined ? [] : parseTokenList(offered);
   if (protocols === undefined) return refuse(400, 'Sec-WebSocket-Protocol must be a list of distinct tokens');
   return { isValid: true, key, protocols, extensions };
+}
+
+/**
+ * Finds out what is wrong with the host that a request asks for: a proxy in front of the server may understand another
+ * one (RFC 9112 section 3.2).
+ *
+ * @remarks Node demands the Host header of plain requests only, and shows the first of several.
+ * @returns the text of a refusal with 400; undefined when nothing is wrong
+ */
+export function describeHostProblem(request: UpgradeRequest): string | undefined {
+  const host = single(request.headers.host);
+  if (host === undefined) return request.httpVersion === '1.1' ? 'a request needs a Host header' : undefined;
+  if (isRepeated(request, 'host') || !isHostValue(host)) return 'a request needs one Host header with one host';
+  const targetHost = authorityOf(request.url ?? '/') ?? host;
+  if (targetHost.toLowerCase() === host.toLowerCase()) return undefined;
+  return 'the Host header contradicts the host in the request target';
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
-import { authorityOf } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
 import { AddressRanges, parseAddress, toPlainAddress } from '../session/address-ranges.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
@@ -48,13 +47,12 @@ export class TrustedProxies {
    * @returns undefined when the headers are malformed or contradict each other: the client may have forged one of them
    */
   clientOf(request: UpgradeRequest, socket: Duplex): ClientFacts | undefined {
-    const { url, headers } = request;
+    const { headers } = request;
     const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
     const address = toPlainAddress(remoteAddress);
     const direct = {
       address,
-      // In a target that is a whole URL, the host stands there (RFC 9112 section 3.2.2).
-      host: authorityOf(url ?? '/') ?? single(headers.host) ?? '',
+      host: single(headers.host) ?? '',
       isSecure: encrypted === true,
       isLocal: isLoopbackAddress(address) && !hasProxyHeaders(request),
     };

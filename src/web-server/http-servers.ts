@@ -6,15 +6,14 @@ import { join } from 'node:path';
 import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
-import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { PendingAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { type UpgradeRefusal, UpgradeRouter } from '../http/upgrade-router.ts';
-import { HOST_NOT_ALLOWED, HostRule } from '../session/host-rule.ts';
+import { UpgradeRouter } from '../http/upgrade-router.ts';
+import { HostRule } from '../session/host-rule.ts';
 import { FileServer } from './file-server.ts';
 import { OpenSockets } from './open-sockets.ts';
 import { limitTlsHandshakes } from './tls-handshakes.ts';
-import { asksForAllowedHost, createRequestListener, limitPipelining } from './web-server-requests.ts';
+import { createRequestListener, limitPipelining, refusalOfHost } from './web-server-requests.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
 
 /** Time for the head of a request while no WebSocket server says otherwise, in milliseconds. */
@@ -59,7 +58,7 @@ export class HttpServers {
     const servers = new HttpServers(http, https, settings, files);
     for (const server of servers.all) {
       server.on('request', createRequestListener(server, settings, hosts, files));
-      if (hosts !== undefined) UpgradeRouter.of(server).guard = (request) => refusalOf(hosts, request);
+      if (hosts !== undefined) UpgradeRouter.of(server).guard = (request) => refusalOfHost(hosts, request);
     }
     try {
       await servers.#listen(settings);
@@ -180,11 +179,6 @@ function cutOffStalledClients(server: UpgradableServer, stallMs: number): void {
     const isIdle = PendingAnswers.of(socket)?.count === 0;
     if (isStalled || isIdle) socket.destroy();
   });
-}
-
-/** Returns the refusal of an upgrade request that asks for a host which is not allowed. */
-function refusalOf(hosts: HostRule, request: UpgradeRequest): UpgradeRefusal | undefined {
-  return asksForAllowedHost(hosts, request) ? undefined : { status: 421, text: HOST_NOT_ALLOWED };
 }
 
 function portOf(server: UpgradableServer): number {

@@ -2,10 +2,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { TLSSocket } from 'node:tls';
 import { normalizeOrigin } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
-import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import { describeHostProblem, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 import { describeLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { UpgradeRefusal } from '../http/upgrade-router.ts';
 import { HOST_NOT_ALLOWED, type HostRule } from '../session/host-rule.ts';
 import type { FileServer } from './file-server.ts';
 import { answer } from './plain-answer.ts';
@@ -28,8 +29,9 @@ export function createRequestListener(
 ): RequestListener {
   function respond(request: IncomingMessage, response: ServerResponse): void {
     const lostHeaders = describeLostHeaders(server, request.rawHeaders);
-    if (lostHeaders !== undefined) answer(response, 431, lostHeaders, { Connection: 'close' });
-    else if (hosts !== undefined && !asksForAllowedHost(hosts, request)) answer(response, 421, HOST_NOT_ALLOWED);
+    const refusal =
+      lostHeaders === undefined ? refusalOfHost(hosts, request) : ({ status: 431, text: lostHeaders } as const);
+    if (refusal !== undefined) answer(response, refusal.status, refusal.text, { Connection: 'close' });
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
@@ -120,30 +122,23 @@ function allowsMethod(rule: CORSRule, method: string): boolean {
 }
 
 /**
- * Tells whether a request asks for an allowed host, in its Host header and in its target, which may be a whole URL (RFC
- * 9112 section 3.2.2).
+ * Returns the refusal of a request for no host, for two, or for one that is not allowed; undefined when its host is right.
+ *
+ * @param hosts - undefined when all hosts are allowed
  */
-export function asksForAllowedHost(hosts: HostRule, { url = '', headers, rawHeaders }: UpgradeRequest): boolean {
-  // Node shows the first of several Host headers. A request that the fast path has read has no repeated headers.
-  const isRepeated = (rawHeaders ?? []).filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1;
-  const host = isRepeated || typeof headers.host !== 'string' ? undefined : headers.host;
-  const { authority } = splitTarget(url);
-  return hosts.allows(host) && (authority === undefined || hosts.allows(authority));
+export function refusalOfHost(hosts: HostRule | undefined, request: UpgradeRequest): UpgradeRefusal | undefined {
+  const problem = describeHostProblem(request);
+  if (problem !== undefined) return { status: 400, text: problem };
+  if (hosts === undefined || hosts.allows(single(request.headers.host))) return undefined;
+  return { status: 421, text: HOST_NOT_ALLOWED };
 }
 
-/** Returns the path of a request's target, without the query. */
-function pathOf(request: IncomingMessage): string {
-  return splitTarget(request.url ?? '/').path;
-}
-
-/** Splits a request's target, which may be a whole URL. A path has no authority. */
-function splitTarget(target: string): { readonly authority: string | undefined; readonly path: string } {
+/** Returns the path of a request's target, which may be a whole URL, without the query. */
+function pathOf({ url: target = '/' }: IncomingMessage): string {
   const query = target.indexOf('?');
   const withoutQuery = query < 0 ? target : target.slice(0, query);
   const scheme = withoutQuery.startsWith('/') ? -1 : withoutQuery.indexOf('://');
-  if (scheme < 0) return { authority: undefined, path: withoutQuery };
-  const start = scheme + '://'.length;
-  const path = withoutQuery.indexOf('/', start);
-  if (path < 0) return { authority: withoutQuery.slice(start), path: '/' };
-  return { authority: withoutQuery.slice(start, path), path: withoutQuery.slice(path) };
+  if (scheme < 0) return withoutQuery;
+  const path = withoutQuery.indexOf('/', scheme + '://'.length);
+  return path < 0 ? '/' : withoutQuery.slice(path);
 }

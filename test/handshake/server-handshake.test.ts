@@ -4,6 +4,7 @@ import {
   buildUpgradeResponse,
   checkUpgradeRequest,
   chooseProtocol,
+  describeHostProblem,
   type HandshakeHeaders,
   joined,
   single,
@@ -84,7 +85,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     expect(check({ host }, request)).toEqual({
       isValid: false,
       status: 400,
-      reason: 'a WebSocket handshake needs one Host header with one host',
+      reason: 'a request needs one Host header with one host',
     });
   });
 
@@ -92,6 +93,27 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     for (const host of ['a', '']) {
       expect(statusOf({ host }, { rawHeaders: ['X', 'Host', 'host', host, 'X-Host', 'b'] })).toBe(101);
     }
+  });
+
+  test.each([
+    ['/', 'a', 101],
+    ['/http://b/', 'a', 101],
+    [undefined, 'a', 101],
+    ['http://a', 'a', 101],
+    ['http://A:80/x?y', 'a:80', 101],
+    ['http://b/', 'a', 400],
+    ['http://a:81/', 'a', 400],
+    ['http://a/', '', 400],
+    ['http://u@a/', 'a', 400],
+  ])('RFC 9112 3.2: the target %s with the Host %j gets %d', (url, host, status) => {
+    expect(statusOf({ host }, { url })).toBe(status);
+  });
+
+  test.each([
+    ['1.1', 'a request needs a Host header'],
+    ['1.0', undefined],
+  ])('RFC 9112 3.2: HTTP/%s without Host has the problem %s', (httpVersion, problem) => {
+    expect(describeHostProblem({ httpVersion, headers: {} })).toBe(problem);
   });
 
   test.each([
@@ -114,7 +136,7 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     expect(check({ host: undefined })).toEqual({
       isValid: false,
       status: 400,
-      reason: 'a WebSocket handshake needs a Host header',
+      reason: 'a request needs a Host header',
     });
   });
 

@@ -128,6 +128,8 @@ describe('a request that two parties may read differently', () => {
     ['a Host with a path', { without: ['Host'], headers: ['Host: localhost/a'] }],
     ['a Host with a user', { without: ['Host'], headers: ['Host: evil.example@localhost'] }],
     ['no Host', { without: ['Host'] }],
+    ['another Host than in the target', { path: 'http://evil.example/' }],
+    ['another port than in the target', { path: 'http://localhost:81/' }],
     ['HTTP/2.0', { version: ' HTTP/2.0' }],
     ['HTTP/0.9', { version: ' HTTP/0.9' }],
     ['no version', { version: '' }],
@@ -146,6 +148,7 @@ describe('a request that two parties may read differently', () => {
   ];
   const accepted: typeof refused = [
     ['one Host', {}],
+    ['the Host of the target', { path: 'http://LOCALHOST/' }],
     ['an empty Host, as RFC 9112 3.2 demands where a URI has none', { without: ['Host'], headers: ['Host:'] }],
     ['a length of zero', { headers: ['Content-Length: 0'] }],
     ['a length of zeros', { headers: ['Content-Length: 000'] }],

@@ -62,11 +62,12 @@ describe('paths', () => {
 
   test('are taken from a request target that is a whole URL', async () => {
     const { get } = await serve();
-    expect((await get('http://localhost/abc.txt?x=1')).body).toBe(TEXT);
-    expect((await get('http://localhost/')).body).toBe('home');
-    expect((await get('http://localhost')).body).toBe('home');
-    expect((await get('http://localhost?x=/abc.txt')).body).toBe('home');
-    expect((await get('http://localhost/../abc.txt')).status).toBe(404);
+    const headers = { Host: 'localhost' };
+    expect((await get('http://localhost/abc.txt?x=1', { headers })).body).toBe(TEXT);
+    expect((await get('http://localhost/', { headers })).body).toBe('home');
+    expect((await get('http://localhost', { headers })).body).toBe('home');
+    expect((await get('http://localhost?x=/abc.txt', { headers })).body).toBe('home');
+    expect((await get('http://localhost/../abc.txt', { headers })).status).toBe(404);
     expect((await get('*')).status).toBe(404);
   });
 
