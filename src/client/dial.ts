@@ -154,6 +154,8 @@ export class Dial implements Deadline {
         return undefined;
       },
     });
+    // By default Node drops the headers of an answer behind the 1 000th in silence. Node's limit in bytes remains.
+    request.maxHeadersCount = 0;
     request.on('error', (error) => this.#onError(error));
     let interimAnswers = 0;
     request.on('information', () => {

@@ -113,6 +113,8 @@ function awaitTunnel(
     headers,
     createConnection: () => socket,
   });
+  // By default Node drops the headers of an answer behind the 1 000th in silence.
+  request.maxHeadersCount = 0;
   request.on('connect', (response, _socket, head: Buffer) => {
     const { statusCode: httpStatus = 0 } = response;
     if (httpStatus < 200 && httpStatus !== SWITCHING_PROTOCOLS) {

@@ -12,6 +12,7 @@ import {
   parseExtensions,
   parseTokenList,
 } from '../../src/handshake/header-grammar.ts';
+import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
 import { frame } from '../helpers/frames.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
@@ -96,6 +97,57 @@ describe('too many headers (ws CVE-2024-37890: a handshake header that Node had 
       const client = await RawClient.request(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${value}`] });
       expect((await client.answered).status).toBe(400);
     }
+  });
+});
+
+/** Connects to a server with this answer. Resolves to the client, or to the error. */
+async function connectTo(toAnswer: (acceptValue: string) => string): Promise<unknown> {
+  const port = await startAnsweringServer((socket, request) => void socket.write(toAnswer(request.accept)));
+  return WebSocket.new(`ws://127.0.0.1:${port}`).catch((error: unknown) => error);
+}
+
+describe('headers of an answer that vanish behind others (by default Node keeps 1 000 and drops the rest in silence)', () => {
+  const junk = 'a:\r\n'.repeat(3500);
+  const behindJunk = (answer: string, line: string): string => answer.replace('\r\n\r\n', `\r\n${junk}${line}\r\n\r\n`);
+
+  test.each([
+    ['Sec-WebSocket-Protocol: a', 'Sec-WebSocket-Protocol names a subprotocol that was not offered'],
+    ['Sec-WebSocket-Extensions: a', 'Sec-WebSocket-Extensions'],
+  ])('are seen: %s in a 101', async (line, violation) => {
+    const error = await connectTo((value) => behindJunk(switchingProtocols(value), line));
+    expect(error).toMatchObject({
+      code: 'ERR_HANDSHAKE_INVALID',
+      message: expect.stringContaining(violation) as string,
+    });
+  });
+
+  test('are no reason to refuse a 101 that is right', async () => {
+    const ws = (await connectTo((value) => behindJunk(switchingProtocols(value), 'b: c'))) as WebSocket;
+    expect(ws.status).toBe('Connected');
+    ws.destroy();
+  });
+
+  test('are in the error of a refusal', async () => {
+    const error = await connectTo(() => behindJunk('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n', 'Retry-After: 7'));
+    expect(error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpHeaders: { 'retry-after': '7' } });
+  });
+
+  test('are in the error of a proxy that refuses', async () => {
+    const port = await startAnsweringServer((socket) => {
+      socket.write(behindJunk('HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n', 'Retry-After: 7'));
+    });
+    const error: unknown = await WebSocket.new('ws://127.0.0.1:1', {}, { proxy: `http://127.0.0.1:${port}` }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ code: 'ERR_PROXY_REFUSED', httpHeaders: { 'retry-after': '7' } });
+  });
+
+  test('are too many where they are longer than Node reads', async () => {
+    const error = await connectTo((value) => behindJunk(switchingProtocols(value), 'a:\r\n'.repeat(1000)));
+    expect(error).toMatchObject({
+      code: 'ERR_HANDSHAKE_INVALID',
+      message: expect.stringMatching(/^invalid handshake answer: .*Header overflow/) as string,
+    });
   });
 });
 
