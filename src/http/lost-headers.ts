@@ -12,6 +12,9 @@ interface HeaderCounting {
  * than `maxHeadersCount`; older ones keep that many and drop the rest in silence, among them perhaps what a proxy has
  * written at the end, or the Origin of a page.
  *
+ * @remarks The parser of an open connection keeps the setting that it began with. Where a program has raised it since,
+ * headers beyond the old limit are lost unnoticed in those versions: Node does not show the setting of a parser. Where
+ * a program has lowered it, the new setting counts, because a connection that begins now has it.
  * @param rawHeaders - names and values in turn; undefined when another parser than Node's has read the request
  * @returns the text of a refusal with 431, undefined when all headers are there
  */
