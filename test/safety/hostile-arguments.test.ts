@@ -3,16 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { ignoreRejection } from '../../src/base/promises.ts';
 import {
   accept,
-  type AcceptOptions,
-  type BroadcastOptions,
   callWorker,
-  type DrainOptions,
   ek,
   type ErrorCode,
   FourDError,
-  type GlobalLimits,
   killWorker,
-  type ReconnectOptions,
   refuse,
   secretsEqual,
   type SendOptions,
@@ -25,6 +20,10 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from '../../src/index.ts';
+import { parseClientOptions } from '../../src/client/client-options.ts';
+import { parseServerOptions } from '../../src/server/server-options.ts';
+import { checkDrainOptions } from '../../src/server/shutdown.ts';
+import { readSendOptions } from '../../src/session/data-type.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { hostileObjects, hostileValues, revokedProxy, throwingProxy } from '../helpers/hostile-values.ts';
@@ -125,71 +124,92 @@ async function sendBoth(options: SendOptions): Promise<void> {
   }
 }
 
-const SEND_KEYS = ['compress', 'droppable'] as const satisfies readonly (keyof SendOptions)[];
-const COMMON_KEYS = ['handshakeTimeoutMs', 'maxMessageBytes', 'bufferPolicy', 'protocols', 'compression'] as const;
-const CLIENT_KEYS = [...COMMON_KEYS, 'tls', 'reconnect', 'signal', 'proxy', 'followRedirects'] as const;
-const SERVER_KEYS = [...COMMON_KEYS, 'path', 'dataType', 'origins', 'hosts', 'trustedProxies', 'webServer'] as const;
-const SETTINGS = ['name', 'HTTPPort', 'rootFolder', 'CORSSettings', 'hosts', 'requestTimeoutMs'] as const;
+/** Returns the names of the options that a call reads. */
+async function namesReadBy(call: (options: object) => unknown): Promise<readonly string[]> {
+  const names = new Set<string>();
+  const options = new Proxy({}, { get: (_target, name) => void names.add(String(name)) });
+  await failureOf(() => call(options));
+  return Array.from(names).toSorted();
+}
 
 /** A call that takes options. */
 interface Taker {
   readonly name: string;
-  /** Some of the options. */
+  /** The names of all options: derived from the code that reads them, so that a new one is met too. */
   readonly keys: readonly string[];
   readonly call: (options: object) => unknown;
+  /** As {@link call}, with what else it needs to succeed. Undefined where another taker has the same options. */
+  readonly callWith: ((options: object) => unknown) | undefined;
+  /** In which errors the call may end, beside `ERR_INVALID_OPTION`, when an option is a hostile value. */
+  readonly codes?: readonly ErrorCode[];
+}
+
+const CLIENT_KEYS = await namesReadBy((options) => parseClientOptions(options));
+const SERVER_KEYS = await namesReadBy((options) => parseServerOptions(options));
+const SETTINGS = await namesReadBy((settings) => new WebServer(settings));
+const SEND_KEYS = await namesReadBy((options) => readSendOptions(options, 'host'));
+
+/** A taker that needs nothing else. */
+function taker(
+  name: string,
+  keys: readonly string[],
+  call: (options: object) => unknown,
+  ...codes: readonly ErrorCode[]
+): Taker {
+  return { name, keys, call, callWith: call, codes };
 }
 
 const TAKERS: readonly Taker[] = [
-  { name: 'WebSocket.new()', keys: CLIENT_KEYS satisfies readonly (keyof WebSocketOptions)[], call: connect },
-  { name: 'new WebSocket()', keys: CLIENT_KEYS, call: construct },
-  {
-    name: 'the option reconnect',
-    keys: ['minDelayMs', 'factor', 'url', 'headers', 'shouldReconnect'] satisfies (keyof ReconnectOptions)[],
-    call: (reconnect) => connect({ reconnect }),
-  },
-  { name: 'the option compression', keys: ['level'], call: (compression) => connect({ compression }) },
-  { name: 'the option tls', keys: [], call: (tls) => connect({ tls }) },
+  taker('WebSocket.new()', CLIENT_KEYS, connect, 'ERR_CONNECT_FAILED', 'ERR_HANDSHAKE_TIMEOUT'),
+  { name: 'new WebSocket()', keys: CLIENT_KEYS, call: construct, callWith: undefined },
+  taker('the option reconnect', await namesReadBy((reconnect) => parseClientOptions({ reconnect })), (reconnect) =>
+    connect({ reconnect }),
+  ),
+  taker(
+    'the option compression',
+    await namesReadBy((compression) => parseClientOptions({ compression })),
+    (compression) => connect({ compression }),
+  ),
+  taker('the option tls', [], (tls) => connect({ tls })),
   {
     name: 'WebSocketServer.new()',
-    keys: SERVER_KEYS satisfies readonly (keyof WebSocketServerOptions)[],
+    keys: SERVER_KEYS,
     // Without a path and a web server, the default web server is missing.
     call: (options) => WebSocketServer.new(acceptsAll, options),
+    callWith: (options) => createServer(options).terminate(),
+    codes: ['ERR_INVALID_DATA_TYPE', 'ERR_WEB_SERVER_NOT_STARTED'],
   },
-  {
-    name: 'new WebServer()',
-    keys: SETTINGS satisfies readonly (keyof WebServerSettings)[],
-    call: (settings) => new WebServer(settings),
-  },
-  { name: 'start() of a web server', keys: SETTINGS, call: start },
-  { name: 'send()', keys: SEND_KEYS, call: sendBoth },
-  {
-    name: 'broadcast()',
-    keys: ['except', ...SEND_KEYS] satisfies (keyof BroadcastOptions)[],
-    call: (options) => world.wss.broadcast('text', options),
-  },
-  {
-    name: 'accept()',
-    keys: ['headers', 'protocol', 'data'] satisfies (keyof AcceptOptions)[],
-    call: (options) => accept({ onMessage() {} }, options),
-  },
-  {
-    name: 'drain()',
-    keys: ['deadlineMs', 'code'] satisfies (keyof DrainOptions)[],
-    async call(options) {
-      const wss = createServer();
-      try {
-        await wss.drain(options);
-      } finally {
-        wss.terminate();
-      }
-    },
-  },
-  {
-    name: 'setGlobalLimits()',
-    keys: ['maxIncompleteBytes'] satisfies (keyof GlobalLimits)[],
-    call: (limits) => setGlobalLimits(limits),
-  },
+  taker('new WebServer()', SETTINGS, (settings) => new WebServer(settings)),
+  { name: 'start() of a web server', keys: SETTINGS, call: start, callWith: undefined },
+  taker('send()', SEND_KEYS, sendBoth),
+  taker('broadcast()', ['except', ...SEND_KEYS].toSorted(), (options) => world.wss.broadcast('text', options)),
+  taker(
+    'accept()',
+    await namesReadBy((options) => accept({ onMessage() {} }, options)),
+    (options) => accept({ onMessage() {} }, options),
+    'ERR_INVALID_HEADER',
+  ),
+  taker('drain()', await namesReadBy(checkDrainOptions), async (options) => {
+    const wss = createServer();
+    try {
+      await wss.drain(options);
+    } finally {
+      wss.terminate();
+    }
+  }),
+  taker('setGlobalLimits()', await namesReadBy(setGlobalLimits), (limits) => {
+    try {
+      setGlobalLimits(limits);
+    } finally {
+      setGlobalLimits({});
+    }
+  }),
 ];
+
+test.each(TAKERS)('all options of $name are met', async ({ keys, call }) => {
+  expect(await namesReadBy(call)).toEqual(keys);
+  await world.check();
+});
 
 describe.each(TAKERS)('options of $name', ({ keys, call }) => {
   test.each(keys)('a getter of %s that throws', async (key) => {
@@ -225,32 +245,20 @@ hostileTable(
   })),
 );
 
-hostileTable(world, 'a value as an option', hostileValues, [
-  ...CLIENT_KEYS.map((key) => ({
-    name: `${key} of a client`,
-    meet(make: () => unknown) {
-      const value = make();
-      ignoreRejection(value);
-      return expectNoOther(() => connect({ [key]: value }), 'ERR_INVALID_OPTION', 'ERR_CONNECT_FAILED');
-    },
-  })),
-  ...SERVER_KEYS.map((key) => ({
-    name: `${key} of a server`,
-    meet(make: () => unknown) {
-      const value = make();
-      ignoreRejection(value);
-      return expectNoOther(
-        () => {
-          const wss = createServer({ [key]: value });
-          wss.terminate();
-        },
-        'ERR_INVALID_OPTION',
-        'ERR_INVALID_DATA_TYPE',
-        'ERR_WEB_SERVER_NOT_STARTED',
-      );
-    },
-  })),
-]);
+hostileTable(
+  world,
+  'a value as an option',
+  hostileValues,
+  TAKERS.flatMap(({ name, keys, callWith, codes = [] }) =>
+    callWith === undefined
+      ? []
+      : keys.map((key) => ({
+          name: `${key} of ${name}`,
+          meet: (make: () => unknown) =>
+            expectIgnoring(make, (value) => callWith({ [key]: value }), 'ERR_INVALID_OPTION', ...codes),
+        })),
+  ),
+);
 
 test.each<[name: string, call: (make: () => unknown) => unknown]>([
   ['an element of protocols', (make) => connect({ protocols: withElement(make) })],
@@ -259,7 +267,8 @@ test.each<[name: string, call: (make: () => unknown) => unknown]>([
   ['an element of hosts of a web server', (make) => new WebServer({ hosts: withElement(make) })],
   ['an element of trustedProxies', (make) => createServer({ trustedProxies: withElement(make) })],
   ['an element of CORSSettings', (make) => new WebServer({ CORSSettings: withElement(make) })],
-  ['a member of an element of CORSSettings', (make) => new WebServer({ CORSSettings: [withGetter('host', make)] })],
+  ['a host of CORSSettings', (make) => new WebServer({ CORSSettings: [withGetter('host', make)] })],
+  ['methods of CORSSettings', (make) => new WebServer({ CORSSettings: [withGetter('methods', make)] })],
   ['an element of except', (make) => world.wss.broadcast('text', { except: withElement(make) })],
 ])('a getter of %s that throws', async (_, call) => {
   for (const { make } of hostileValues) await expectError(() => call(make), 'ERR_INVALID_OPTION');
