@@ -1,4 +1,6 @@
 import { currentClock, monotonicMs } from './clock.ts';
+import { runInOwnContext } from './own-context.ts';
+
 /** Deadlines are rounded up to a multiple of one tick, so that thousands of them share one system timer. */
 const TICK_MS = 50;
 /** A longer turn of the event loop counts as this long: a stall of this process is not the delay of a peer. */
@@ -114,7 +116,7 @@ export class TimerWheel {
   #startTimer(): void {
     currentClock().clearTimeout(this.#timeout);
     const delayMs = (this.#lastTick + 1) * TICK_MS - this.#elapsedMs();
-    this.#timeout = currentClock().setTimeout(() => this.#onTimer(), Math.ceil(delayMs));
+    this.#timeout = runInOwnContext(() => currentClock().setTimeout(() => this.#onTimer(), Math.ceil(delayMs)));
     if (this.#refCount === 0) this.#timeout.unref();
   }
 

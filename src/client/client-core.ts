@@ -9,7 +9,7 @@ import { checkDataType, type DataType } from '../session/data-type.ts';
 import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
-import { currentContext } from '../workers/worker.ts';
+import { CallScope } from '../workers/call-scope.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
 import type { DialListener } from './dial.ts';
@@ -40,6 +40,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
+  /** Where the user's code runs. */
+  readonly #scope = new CallScope('4D-WebSocket', false);
   readonly #signal: SignalOption | undefined;
   readonly #reconnector: Reconnector | undefined;
   #dial: RedirectingDial | undefined;
@@ -76,7 +78,15 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       const offer = { protocols, deflate: compression };
       connect = (newUrl, newHeaders) => {
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        const dialOptions = { headers: requestHeaders, offer, handshakeTimeoutMs, tls, chooseProxy, followRedirects };
+        const dialOptions = {
+          headers: requestHeaders,
+          offer,
+          handshakeTimeoutMs,
+          tls,
+          chooseProxy,
+          followRedirects,
+          scope: this.#scope,
+        };
         return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), dialOptions, this);
       };
     } catch (thrown) {
@@ -84,13 +94,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         throw thrown;
       };
     }
-    const { worker } = currentContext();
     const { limits, reconnect, signal } = settings;
     this.#limits = limits;
     this.#connect = connect;
     this.#signal = signal;
-    this.#reconnector = reconnect && new Reconnector(reconnect, worker, limits.handshakeTimeoutMs, this);
-    this.session = new ClientSession(this, handler ?? {}, { dataType, worker, limits }, this.#reconnector);
+    this.#reconnector = reconnect && new Reconnector(reconnect, this.#scope, limits.handshakeTimeoutMs, this);
+    this.session = new ClientSession(this, handler ?? {}, { dataType, scope: this.#scope, limits }, this.#reconnector);
     this.onAttempt();
   }
 
@@ -169,12 +178,15 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onFinished(): void {
     this.#signal?.forget();
+    this.#scope.end();
     this.#resolveFinished();
   }
 
   /** Ends a session that nobody holds yet, without a callback. */
   #cancel(): void {
-    this.#signal?.forget();
+    // The signal may be an object of the user.
+    this.#scope.run(() => this.#signal?.forget());
+    this.#scope.end();
     this.session.cancel();
   }
 
@@ -186,15 +198,17 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   #abort(): void {
-    // No callback may run within the caller's abort().
-    setImmediate(() => {
-      if (this.#hasOpened || this.session.status !== 'Connecting') {
-        this.#end(CLOSE_NORMAL, '', 'aborted');
-        return;
-      }
-      this.#dial?.abort();
-      this.onConnectFailed(aborted(this.#signal as SignalOption));
-    });
+    // No callback may run within the caller's abort(), nor in its contexts.
+    setImmediate(() => this.#scope.run(() => this.#endAborted()));
+  }
+
+  #endAborted(): void {
+    if (this.#hasOpened || this.session.status !== 'Connecting') {
+      this.#end(CLOSE_NORMAL, '', 'aborted');
+      return;
+    }
+    this.#dial?.abort();
+    this.onConnectFailed(aborted(this.#signal as SignalOption));
   }
 }
 

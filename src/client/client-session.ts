@@ -51,7 +51,7 @@ export class ClientSession extends Session implements WorkerResource {
     super(handler, settings);
     this.#owner = owner;
     this.#reconnector = reconnector;
-    settings.worker.own(this);
+    settings.scope.worker.own(this);
   }
 
   get subject(): object {
@@ -91,7 +91,7 @@ export class ClientSession extends Session implements WorkerResource {
   cancel(): void {
     this.stayClosed();
     this.setStatus('Closed');
-    this.settings.worker.disown(this);
+    this.settings.scope.worker.disown(this);
   }
 
   /** Turns reconnecting off: the present connection is the last one. */
@@ -102,7 +102,7 @@ export class ClientSession extends Session implements WorkerResource {
   onWorkerEnding(): void {
     if (this.connection === undefined) this.#owner.giveUpConnecting('worker');
     else this.close(CLOSE_GOING_AWAY, '', Infinity, 'worker');
-    if (this.status === 'Closing' && !this.hasEnded) this.settings.worker.endingOrder?.expect(this);
+    if (this.status === 'Closing' && !this.hasEnded) this.settings.scope.worker.endingOrder?.expect(this);
   }
 
   onWorkerOverdue(): void {
@@ -214,7 +214,7 @@ export class ClientSession extends Session implements WorkerResource {
   // The end of the session
 
   protected override deliverEnd(deliver: () => void): void {
-    const { endingOrder } = this.settings.worker;
+    const { endingOrder } = this.settings.scope.worker;
     if (endingOrder === undefined) deliver();
     else endingOrder.add(this, deliver);
   }
@@ -249,7 +249,7 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   protected override onFinished(): void {
-    this.settings.worker.disown(this);
+    this.settings.scope.worker.disown(this);
     this.#owner.onFinished();
   }
 }

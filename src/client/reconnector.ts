@@ -2,7 +2,8 @@ import { wallMs } from '../base/clock.ts';
 import { follow, ignoreRejection, onRejection } from '../base/promises.ts';
 import { callbackFailed, type EndCause, type EndPhase, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
-import { isThenable, type Worker } from '../workers/worker.ts';
+import type { CallScope } from '../workers/call-scope.ts';
+import { isThenable } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
@@ -42,7 +43,7 @@ export class Reconnector implements Deadline {
   /** Sums over the connections that have ended. */
   #figures = NO_FIGURES;
   readonly #settings: CheckedReconnect;
-  readonly #worker: Worker;
+  readonly #scope: CallScope;
   readonly #handshakeTimeoutMs: number;
   readonly #owner: ReconnectorOwner;
   readonly #queue = new SendBacklog();
@@ -57,9 +58,9 @@ export class Reconnector implements Deadline {
   #isOver = false;
   #stopReason: string | undefined;
 
-  constructor(settings: CheckedReconnect, worker: Worker, handshakeTimeoutMs: number, owner: ReconnectorOwner) {
+  constructor(settings: CheckedReconnect, scope: CallScope, handshakeTimeoutMs: number, owner: ReconnectorOwner) {
     this.#settings = settings;
-    this.#worker = worker;
+    this.#scope = scope;
     this.#handshakeTimeoutMs = handshakeTimeoutMs;
     this.#owner = owner;
   }
@@ -187,7 +188,8 @@ export class Reconnector implements Deadline {
     this.#ticket = undefined;
     timers.unref();
     if (this.#preparation === undefined) {
-      this.#prepare();
+      // The user's functions, and code of the user that the attempt runs, such as `tls.lookup`.
+      this.#scope.run(() => this.#prepare());
       return;
     }
     this.#preparation = undefined;
@@ -231,10 +233,14 @@ export class Reconnector implements Deadline {
 
   #isWanted(event: ConnectionLoss): boolean {
     const { shouldReconnect } = this.#settings;
-    if (shouldReconnect === undefined) return event.isTemporary;
-    const report = (thrown: unknown): void => reportError(callbackFailed('shouldReconnect', thrown), this.#worker);
+    return shouldReconnect === undefined ? event.isTemporary : this.#scope.run(() => this.#ask(shouldReconnect, event));
+  }
+
+  #ask(shouldReconnect: NonNullable<CheckedReconnect['shouldReconnect']>, event: ConnectionLoss): boolean {
+    const report = (thrown: unknown): void =>
+      reportError(callbackFailed('shouldReconnect', thrown), this.#scope.worker);
     try {
-      const decision: unknown = this.#worker.enter(() => shouldReconnect(event));
+      const decision: unknown = shouldReconnect(event);
       // A promise is truthy whatever it resolves to, so only `true` counts.
       onRejection(decision, report);
       return decision === true;
@@ -244,7 +250,7 @@ export class Reconnector implements Deadline {
     }
   }
 
-  /** Calls the user's `url()` and `headers()`, then makes the attempt. */
+  /** Calls the user's `url()` and `headers()`, then makes the attempt. In the scope of the client. */
   #prepare(): void {
     const { url, headers } = this.#settings;
     if (url === undefined && headers === undefined) {
@@ -260,7 +266,7 @@ export class Reconnector implements Deadline {
       this.#clearDeadline();
       report();
     };
-    const both = this.#worker.enter(() => [callLater(url), callLater(headers)]);
+    const both = [callLater(url), callLater(headers)];
     // Promise.all tells the first failure alone.
     for (const each of both) ignoreRejection(each);
     Promise.all(both).then(

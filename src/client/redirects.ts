@@ -4,6 +4,7 @@ import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from './dial.ts';
 import { timers } from '../base/timers.ts';
+import type { CallScope } from '../workers/call-scope.ts';
 import { isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import type { ProxyChoice } from './proxy-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
@@ -31,6 +32,8 @@ const ORIGIN_TLS_OPTIONS: ReadonlySet<string> = new Set([
 /** How to connect, and how many redirects to follow. */
 export interface RedirectingDialOptions extends Omit<DialOptions, 'proxy' | 'remainingMs'> {
   readonly followRedirects: number;
+  /** Where functions of the user run, such as `tls.lookup`. Node calls them where the dial was made. */
+  readonly scope: CallScope;
   readonly chooseProxy: ProxyChoice;
 }
 
@@ -100,9 +103,10 @@ export class RedirectingDial implements DialListener {
   }
 
   #open(): Dial {
-    const { chooseProxy, handshakeTimeoutMs } = this.#options;
+    const { chooseProxy, handshakeTimeoutMs, scope } = this.#options;
     const remainingMs = Math.max(0, handshakeTimeoutMs - (timers.nowMs - this.#startMs));
-    return new Dial(this.#target, { ...this.#options, remainingMs, proxy: chooseProxy(this.#target) }, this);
+    const options = { ...this.#options, remainingMs, proxy: chooseProxy(this.#target) };
+    return scope.run(() => new Dial(this.#target, options, this));
   }
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from '../base/clock.ts';
+import { runInOwnContext } from '../base/own-context.ts';
 import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
@@ -42,6 +43,10 @@ function flushAll(): void {
   if (dirtyBatches.length === 0) arena.recycle();
   forgetSharedMessage();
   forgetSharedFrames();
+}
+
+function scheduleFlush(): void {
+  setImmediate(flushAll);
 }
 
 // No immediate runs after process.exit(): what was sent in the same turn is handed to the kernel here, as far as it takes it.
@@ -272,7 +277,7 @@ export class WriteBatch implements FrameOutput {
     dirtyBatches.push(this);
     if (isFlushScheduled) return;
     isFlushScheduled = true;
-    setImmediate(flushAll);
+    runInOwnContext(scheduleFlush);
   }
 
   #finishPiece(): void {

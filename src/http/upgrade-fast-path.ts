@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { maxHeaderSize, type Server } from 'node:http';
 import { Socket } from 'node:net';
 import { MAX_FAST_UPGRADE_BYTES, readFastUpgradeRequest } from '../handshake/fast-upgrade-request.ts';
@@ -45,6 +46,11 @@ export class UpgradeFastPath implements Deadline {
   /** Sockets of clients that have sent nothing yet, with the time of their connecting, oldest first. */
   readonly #waiting = new Map<FreshSocket, number>();
   #ticket: number | undefined;
+  /**
+   * The `AsyncLocalStorage` contexts in which Node would get the connections: those in which the server was made to
+   * listen. Listeners for requests run in them.
+   */
+  readonly #resource = new AsyncResource('4D-WebSocket-Connections');
 
   /**
    * Creates a fast path and puts it in front of Node's listener for connections.
@@ -70,14 +76,14 @@ export class UpgradeFastPath implements Deadline {
 
   /** Hands all clients that have sent nothing over to Node, so that Node counts and closes them with its own. */
   release(): void {
-    for (const socket of this.#waiting.keys()) this.#handOver(socket);
+    for (const socket of this.#waiting.keys()) this.#handOverInContext(socket);
   }
 
   onDeadline(): void {
     this.#ticket = undefined;
     for (const [socket, sinceMs] of this.#waiting) {
       if (timers.tickMs - sinceMs < this.#firstByteTimeoutMs) break;
-      this.#handOver(socket);
+      this.#handOverInContext(socket);
     }
     if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, this.#firstByteTimeoutMs);
   }
@@ -142,6 +148,11 @@ export class UpgradeFastPath implements Deadline {
   /** A tenth of the time that the server gives a client for the head of its request, so that it adds little to it. */
   get #firstByteTimeoutMs(): number {
     return Math.min(MAX_FIRST_BYTE_TIMEOUT_MS, this.#server.headersTimeout / 10 || Infinity);
+  }
+
+  /** Hands a socket over when no event of this socket has led here. */
+  #handOverInContext(socket: FreshSocket): void {
+    this.#resource.runInAsyncScope(() => this.#handOver(socket));
   }
 
   #handOver(socket: FreshSocket): void {

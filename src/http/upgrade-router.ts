@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ignoreRejection } from '../base/promises.ts';
@@ -217,7 +218,8 @@ class HeldUpgrade implements Deadline {
 
   constructor(socket: Duplex, proceed: () => void) {
     this.#socket = socket;
-    this.#proceed = proceed;
+    // The end of an earlier answer leads to it, in the `AsyncLocalStorage` contexts of the listener that gave the answer.
+    this.#proceed = AsyncResource.bind(proceed);
   }
 
   wait(pending: PendingAnswers, timeoutMs: number): void {

@@ -11,7 +11,8 @@ import { openConnection } from '../session/open-connection.ts';
 import { readGuarded } from '../session/option-checks.ts';
 import type { SessionSettings } from '../session/session.ts';
 import { reportError } from '../workers/error-handling.ts';
-import { currentContext, type Worker, type WorkerResource } from '../workers/worker.ts';
+import { CallScope } from '../workers/call-scope.ts';
+import type { WorkerResource } from '../workers/worker.ts';
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
@@ -43,7 +44,7 @@ export class ServerCore<Connection extends object>
 {
   readonly subject: object;
   readonly handler: object;
-  readonly worker: Worker;
+  readonly scope: CallScope = new CallScope('4D-WebSocketServer', true);
   readonly settings: ServerSettings;
   readonly maxWaitingEvents: number = Infinity;
   #state: ServerState = 'opening';
@@ -73,16 +74,15 @@ export class ServerCore<Connection extends object>
     this.settings = settings;
     this.#routers = routers;
     this.#createConnection = createConnection;
-    this.worker = currentContext().worker;
-    this.#sessionSettings = { dataType: settings.dataType, worker: this.worker, limits: settings.limits };
+    this.#sessionSettings = { dataType: settings.dataType, scope: this.scope, limits: settings.limits };
     this.#upgrades = new ServerUpgrades(this, settings);
-    this.#queue = new CallbackQueue(this, this.worker);
+    this.#queue = new CallbackQueue(this, this.scope);
     // The HTTP server may be an object of the user, whose code throws: then nothing owns this server yet.
     const listen = (): void => {
       for (const router of routers) router.add(settings.path, this.#upgrades);
     };
     readGuarded('webServer', listen, 'HTTP');
-    this.worker.own(this);
+    this.scope.worker.own(this);
     // onOpen runs in a later turn, when the user's variable for the server is set.
     setImmediate(() => this.#queue.push({ type: 'open' }));
   }
@@ -147,7 +147,7 @@ export class ServerCore<Connection extends object>
     // No callback may run after onTerminate.
     const hasListener = this.#state !== 'terminating' && this.#state !== 'over' && hasCallback(this.handler, 'onError');
     if (hasListener) this.#queue.push({ type: 'error', errors: [itemOfThrown(error)], error });
-    else reportError(error, this.worker);
+    else reportError(error, this.scope.worker);
   }
 
   // SessionServer
@@ -231,7 +231,9 @@ export class ServerCore<Connection extends object>
     this.#unfinishedCount--;
     this.#endIfFinished();
     // The last callback may run after the end: see stopWaiting().
-    if (this.#unfinishedCount === 0) this.worker.disown(this);
+    if (this.#unfinishedCount > 0) return;
+    this.scope.worker.disown(this);
+    this.scope.end();
   }
 
   #endIfFinished(): void {
@@ -256,7 +258,7 @@ export class ServerCore<Connection extends object>
     this.#endingOrder?.deliverAll();
     this.#queue.stopWaiting();
     // onTerminate that runs already has had its time, and a worker that is busy will not run it soon.
-    const isFinishing = this.#state === 'over' || (!this.worker.isMain && this.worker.isBusy);
+    const isFinishing = this.#state === 'over' || (!this.scope.worker.isMain && this.scope.worker.isBusy);
     this.#terminate();
     if (isFinishing) this.finish();
   }
@@ -266,7 +268,10 @@ export class ServerCore<Connection extends object>
     this.#state = 'over';
     this.#deadline.cancel();
     this.#waves?.stop();
-    for (const router of this.#routers) router.remove(this.settings.path);
+    // The HTTP servers may be objects of the user.
+    this.scope.run(() => {
+      for (const router of this.#routers) router.remove(this.settings.path);
+    });
     const listeners = this.#endListeners;
     this.#endListeners = undefined;
     for (const listener of listeners) listener();
@@ -290,7 +295,7 @@ export class ServerCore<Connection extends object>
   }
 
   onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
-    reportError(callbackFailed(CALLBACK_NAMES[event.type], thrown), this.worker);
+    reportError(callbackFailed(CALLBACK_NAMES[event.type], thrown), this.scope.worker);
   }
 
   onQueueFull(): void {}

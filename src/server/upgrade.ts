@@ -16,7 +16,8 @@ import { callHandler, hasCallback } from '../session/call-handler.ts';
 import { HOST_NOT_ALLOWED } from '../session/host-rule.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
-import { isThenable, type Worker } from '../workers/worker.ts';
+import type { CallScope } from '../workers/call-scope.ts';
+import { isThenable } from '../workers/worker.ts';
 import { type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
@@ -42,7 +43,8 @@ export interface UpgradeServer {
   /** First parameter of the server's callbacks. */
   readonly subject: object;
   readonly handler: object;
-  readonly worker: Worker;
+  /** Where the callbacks of the server and its connections run. */
+  readonly scope: CallScope;
   /** `opening`: clients wait for the server's onOpen. `open`: clients are admitted. Otherwise they are refused. */
   readonly state: ServerState;
   /** Connections whose socket is open. */
@@ -119,7 +121,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
     else this.#wait(upgrade);
   }
 
-  // Step 2: ask onConnection, in the worker of the server.
+  // Step 2: ask onConnection, in the scope of the server.
 
   /** Asks about the clients that waited for the onOpen of the server. */
   decideAll(): void {
@@ -127,12 +129,13 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 
   #decide(upgrade: PendingUpgrade): void {
-    const { worker } = this.#server;
-    if (worker.isMain) {
-      worker.enter(() => this.#ask(upgrade));
+    const { scope } = this.#server;
+    const ask = (): PromiseLike<void> | undefined => scope.run(() => this.#ask(upgrade));
+    if (scope.worker.isMain) {
+      ask();
     } else {
       this.#wait(upgrade);
-      worker.runTask(() => this.#ask(upgrade));
+      scope.worker.runTask(ask);
     }
   }
 

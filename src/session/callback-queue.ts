@@ -1,6 +1,7 @@
 import { follow } from '../base/promises.ts';
 import { Queue } from '../base/queue.ts';
-import { isThenable, type Worker } from '../workers/worker.ts';
+import type { CallScope } from '../workers/call-scope.ts';
+import { isThenable } from '../workers/worker.ts';
 import type {
   DrainEvent,
   ErrorEvent,
@@ -53,14 +54,14 @@ export const CALLBACK_NAMES = {
 } as const;
 
 /**
- * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the worker that
- * owns the socket or server.
+ * Runs the callbacks of one socket or server in the order of their events and never two at a time, in the
+ * scope of the socket or server: its worker, and the `AsyncLocalStorage` contexts in which it was created.
  *
  * @remarks In the main process an event that finds the queue idle is delivered within the call of {@link push}.
  */
 export class CallbackQueue {
   readonly #owner: CallbackOwner;
-  readonly #worker: Worker;
+  readonly #scope: CallScope;
   /** Created when the first event has to wait, which never happens with synchronous callbacks. */
   #waiting: Queue<QueuedEvent> | undefined;
   #isBusy = false;
@@ -69,9 +70,9 @@ export class CallbackQueue {
   #isIdleAwaited = false;
   #isMuted = false;
 
-  constructor(owner: CallbackOwner, worker: Worker) {
+  constructor(owner: CallbackOwner, scope: CallScope) {
     this.#owner = owner;
-    this.#worker = worker;
+    this.#scope = scope;
   }
 
   /** Delivers an event: now, or after the events before it. */
@@ -86,7 +87,7 @@ export class CallbackQueue {
       return;
     }
     this.#isBusy = true;
-    if (this.#worker.isMain ? this.#runHere(event) : this.#runInWorker(event)) this.#next();
+    if (this.#scope.worker.isMain ? this.#runHere(event) : this.#runInWorker(event)) this.#next();
   }
 
   /**
@@ -98,7 +99,7 @@ export class CallbackQueue {
    */
   pushFirst(event: QueuedEvent): void {
     this.#isBusy = true;
-    const isHere = this.#worker.isMain || this.#worker.isBusy;
+    const isHere = this.#scope.worker.isMain || this.#scope.worker.isBusy;
     if (isHere ? this.#runHere(event) : this.#runInWorker(event, true)) this.#next();
   }
 
@@ -122,7 +123,7 @@ export class CallbackQueue {
    * @remarks Has no effect in a worker, where one task at a time runs whatever happens.
    */
   stopWaiting(): void {
-    if (!this.#worker.isMain || !this.#waitsForPromises) return;
+    if (!this.#scope.worker.isMain || !this.#waitsForPromises) return;
     this.#waitsForPromises = false;
     if (this.#isBusy) this.#next();
   }
@@ -142,7 +143,7 @@ export class CallbackQueue {
   /** Delivers the events that wait, in a loop: a thousand events must not need a thousand stack frames. */
   #next(): void {
     for (let event = this.#waiting?.shift(); event !== undefined; event = this.#waiting?.shift()) {
-      if (!(this.#worker.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
+      if (!(this.#scope.worker.isMain ? this.#runHere(event) : this.#runInWorker(event))) return;
     }
     this.#isBusy = false;
     if (!this.#isIdleAwaited) return;
@@ -152,8 +153,7 @@ export class CallbackQueue {
 
   /** Returns whether the callback is over; if not, {@link #next} runs when it is. */
   #runHere(event: QueuedEvent): boolean {
-    // A program without workers needs no closure here and no change of context.
-    const result = this.#worker.isCurrent ? this.#call(event) : this.#worker.enter(() => this.#call(event));
+    const result = this.#scope.run(this.#call, this, event);
     if (!isThenable(result) || !this.#waitsForPromises) return true;
     result.then(() => this.#next());
     return false;
@@ -162,13 +162,13 @@ export class CallbackQueue {
   #runInWorker(event: QueuedEvent, isFirst = false): boolean {
     let isOver = false;
     let isLater = false;
-    const run = (): unknown => this.#call(event);
+    const run = (): unknown => this.#scope.run(this.#call, this, event);
     const done = (): void => {
       isOver = true;
       if (isLater) this.#next();
     };
-    if (isFirst) this.#worker.runTaskFirst(run, done);
-    else this.#worker.runTask(run, done);
+    if (isFirst) this.#scope.worker.runTaskFirst(run, done);
+    else this.#scope.worker.runTask(run, done);
     isLater = true;
     return isOver;
   }

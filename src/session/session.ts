@@ -13,7 +13,7 @@ import type { Ending } from '../connection/closing-state.ts';
 import type { ConnectionListener, SendStatus } from '../connection/connection.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
-import type { Worker } from '../workers/worker.ts';
+import type { CallScope } from '../workers/call-scope.ts';
 import { hasCallback } from './call-handler.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import type { CheckedOptions } from './common-options.ts';
@@ -59,7 +59,8 @@ export interface SessionConnection {
 /** Settings of a session. All connections of a server share one object. */
 export interface SessionSettings {
   readonly dataType: DataType;
-  readonly worker: Worker;
+  /** Where callbacks run. */
+  readonly scope: CallScope;
   readonly limits: CheckedOptions;
 }
 
@@ -89,7 +90,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   constructor(handler: object, settings: SessionSettings) {
     this.handler = handler;
     this.settings = settings;
-    this.queue = new CallbackQueue(this, settings.worker);
+    this.queue = new CallbackQueue(this, settings.scope);
   }
 
   /** The object that callbacks get as their first parameter. */
@@ -217,7 +218,9 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     // Nothing can be sent on a connection that is ending, and onError may have run.
     if (!this.#isDrainDue || this.#status !== 'Connected') return;
     this.#isDrainDue = false;
-    if (hasCallback(this.handler, 'onDrain')) this.queue.push(DRAIN_EVENT);
+    // A getter of the handler is the user's code too.
+    const isAwaited = this.settings.scope.run(() => hasCallback(this.handler, 'onDrain'));
+    if (isAwaited) this.queue.push(DRAIN_EVENT);
   }
 
   onClosing(): void {
@@ -225,12 +228,15 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   onError(error: FourDError): void {
-    // The user's shouldReconnect has seen the error, and may have changed it.
-    this.#errorMessage = textOfThrown(error);
+    // The user's shouldReconnect has seen the error, and may have changed it: to read it may run code of the user.
+    const event = this.settings.scope.run(() => {
+      this.#errorMessage = textOfThrown(error);
+      return toErrorEvent(error);
+    });
     // onError has run for a callback that failed while the connection was closing. Now the closing handshake fails too.
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.queue.push(toErrorEvent(error));
+    this.queue.push(event);
   }
 
   onTerminated(ending: Ending): void {
@@ -348,7 +354,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
       isOnErrorDue = true;
     }
     // An error that no onError receives is reported: a mistake in user code must not go unnoticed.
-    if (!isOnErrorDue || !hasCallback(this.handler, 'onError')) reportError(error, this.settings.worker);
+    if (!isOnErrorDue || !hasCallback(this.handler, 'onError')) reportError(error, this.settings.scope.worker);
   }
 
   protected generateMisuse(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { follow } from '../base/promises.ts';
 import { codeFailed, FourDError } from '../errors.ts';
 import { generateError, generateInvalidArgument, reportError } from './error-handling.ts';
@@ -14,9 +15,10 @@ const MAIN_PROCESS_NUMBER = 1;
  * worker of that name.
  *
  * @remarks Messages of one worker run in order and never overlap; a promise that `fn` returns is awaited before the
- * next message. Arguments are passed by reference. Errors that `fn` throws go to the worker's error handler ({@link
- * onErrCall}), else to the console, with the errCode of a FourDError that was thrown, else -1. A message that a killed worker sends to itself is dropped; a message that others
- * send to a killed worker goes to its successor.
+ * next message. Arguments are passed by reference. As with `setImmediate`, `fn` sees the values that `AsyncLocalStorage`
+ * gives the caller. Errors that `fn` throws go to the worker's error handler ({@link onErrCall}), else to the console,
+ * with the errCode of a FourDError that was thrown, else -1. A message that a killed worker sends to itself is dropped; a
+ * message that others send to a killed worker goes to its successor.
  * @param name - name of the worker, case-sensitive; 1 is the main process
  * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_ARGUMENT` when `fn` is no function,
  *   `ERR_INVALID_WORKER` when `name` cannot name a worker
@@ -37,9 +39,14 @@ export function callWorker<Args extends readonly unknown[]>(
     return;
   }
   const target = workerNamed(name) ?? createWorker(name as string);
-  const message = (): unknown => runMessage(target, () => fn(...args));
-  if (!target.isEnding) target.post(message);
-  else if (currentContext().worker !== target) target.messagesForSuccessor.push(() => fn(...args));
+  // The messages of a worker share one turn, and the one that was sent first has asked for it.
+  const caller = new AsyncResource('4D-WorkerMessage');
+  if (!target.isEnding) {
+    const run = (): unknown => runMessage(target, () => fn(...args));
+    target.post(() => caller.runInAsyncScope(() => target.enter(run)));
+  } else if (currentContext().worker !== target) {
+    target.messagesForSuccessor.push(() => caller.runInAsyncScope(() => callWorker(name, fn, ...args)));
+  }
 }
 
 /**
@@ -85,7 +92,7 @@ function workerNamed(name: string | 1): Worker | undefined {
 function createWorker(name: string): Worker {
   const worker: Worker = new Worker(name, () => {
     workers.delete(name);
-    for (const message of worker.messagesForSuccessor) callWorker(name, message);
+    for (const call of worker.messagesForSuccessor) call();
   });
   workers.set(name, worker);
   return worker;

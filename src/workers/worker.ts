@@ -70,7 +70,7 @@ export class Worker implements Deadline {
   /** True while an error handler runs: the handler is not called for its own errors. */
   isHandlingError = false;
   lastErrors: readonly ErrorItem[] | null = null;
-  /** Messages that others sent while this worker was ending. Its successor runs them first. */
+  /** Calls that send what others sent while this worker was ending. Its successor runs these messages first. */
   messagesForSuccessor: (() => unknown)[] = [];
   /** The context of code that runs in this worker, outside any `tryExpr`. */
   readonly context: ExecutionContext = { worker: this, tryScope: undefined };

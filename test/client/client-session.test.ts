@@ -5,10 +5,11 @@ import { type CheckedReconnect, checkReconnect } from '../../src/client/reconnec
 import { Reconnector } from '../../src/client/reconnector.ts';
 import type { SendStatus } from '../../src/connection/connection.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 test('a queued message that a failing connection drops goes back to the front of the queue', async () => {
-  const reconnector = new Reconnector(checkReconnect(true) as CheckedReconnect, mainWorker, 10_000, {
+  const reconnector = new Reconnector(checkReconnect(true) as CheckedReconnect, scopeIn(mainWorker), 10_000, {
     onAttempt: () => {},
     onConnectFailed: () => {},
   });
@@ -20,7 +21,7 @@ test('a queued message that a failing connection drops goes back to the front of
     onOpened: () => {},
     onFinished: () => {},
   } as const;
-  const settings = { dataType: 'text', worker: mainWorker, limits: parseClientOptions({}).limits } as const;
+  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits: parseClientOptions({}).limits } as const;
   const session = new ClientSession(owner, handler, settings, reconnector);
   for (const text of ['a', 'b', 'c']) expect(session.send(text)).toBe('queued');
   const sent: unknown[] = [];

@@ -46,7 +46,7 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
   // Of `node:url` only `domainToASCII`, a function of texts: names of hosts are compared in their ASCII form.
   ['handshake', ['node:buffer', 'node:crypto', 'node:url']],
-  ['base', ['node:perf_hooks', 'node:timers']],
+  ['base', ['node:async_hooks', 'node:perf_hooks', 'node:timers']],
 ]);
 
 /** The dependencies of the package, and the one room that uses each. */

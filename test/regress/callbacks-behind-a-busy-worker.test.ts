@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type CallbackOwner, CallbackQueue } from '../../src/session/callback-queue.ts';
 import { Worker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { Inbox } from '../helpers/inbox.ts';
 
@@ -24,7 +25,7 @@ test('thousands of sockets get the messages that waited for their busy worker, i
   const seen = new Inbox<string>();
   for (let n = 0; n < SOCKETS; n++) {
     const handler = { onMessage: (_: object, { data }: { data: number }) => seen.push(`${data} of ${n}`) };
-    const queue = new CallbackQueue({ ...owner, handler }, worker);
+    const queue = new CallbackQueue({ ...owner, handler }, scopeIn(worker));
     for (const data of [1, 2]) queue.push({ type: 'message', data });
   }
   expect(seen.all).toEqual([]);

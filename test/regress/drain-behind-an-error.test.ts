@@ -3,6 +3,7 @@ import { parseClientOptions } from '../../src/client/client-options.ts';
 import { ClientSession } from '../../src/client/client-session.ts';
 import { openConnection } from '../../src/session/open-connection.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { turns } from '../helpers/turns.ts';
@@ -16,7 +17,7 @@ test('only onTerminate follows onError, even when the peer catches up', async ()
     onTerminate: () => calls.push('onTerminate'),
   };
   const limits = parseClientOptions({ maxBufferedBytes: 100_000 }).limits;
-  const settings = { dataType: 'text', worker: mainWorker, limits } as const;
+  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits } as const;
   const owner = {
     subject: {},
     connectPhase: 'handshake',

@@ -7,6 +7,7 @@ import { parseServerOptions, type WebSocketServerOptions } from '../../src/serve
 import type { ServerState } from '../../src/server/server-state.ts';
 import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from '../../src/server/upgrade.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { turns } from '../helpers/turns.ts';
@@ -27,7 +28,7 @@ class FakeSocket extends Duplex {
 class FakeServer implements UpgradeServer {
   readonly subject: object = {};
   readonly handler: object;
-  readonly worker = mainWorker;
+  readonly scope = scopeIn(mainWorker);
   state: ServerState = 'open';
   connectionCount = 0;
   readonly opened: AcceptedUpgrade[] = [];

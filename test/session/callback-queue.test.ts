@@ -4,6 +4,7 @@ import { currentContext, type Worker, mainWorker } from '../../src/workers/worke
 import { callWorker, currentProcessName } from '../../src/workers/commands.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
 import { turns } from '../helpers/turns.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
 const OPEN: QueuedEvent = { type: 'open' };
@@ -57,7 +58,7 @@ function gatedHandler(owner: Owner, gates: Readonly<Record<string, Deferred<void
 function makeQueue(owner: Owner, handler: object, worker: Worker = mainWorker, maxWaiting = 16): CallbackQueue {
   owner.handler = handler;
   owner.maxWaitingEvents = maxWaiting;
-  return new CallbackQueue(owner, worker);
+  return new CallbackQueue(owner, scopeIn(worker));
 }
 
 /** Creates the worker of this name. Resolves when the worker is idle. */

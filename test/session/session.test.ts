@@ -8,6 +8,7 @@ import type { WebSocket } from '../../src/client/web-socket.ts';
 import { FourDError } from '../../src/errors.ts';
 import { throwError } from '../../src/workers/error-handling.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -68,7 +69,7 @@ function make(role: Role, additions: Additions = {}, options: CommonOptions = {}
   const owner = new Owner();
   const handler = new RecordingHandler(additions);
   const { limits } = parseClientOptions(options);
-  const settings = { dataType: additions.dataType ?? 'text', worker: mainWorker, limits };
+  const settings = { dataType: additions.dataType ?? 'text', scope: scopeIn(mainWorker), limits };
   const session =
     role === 'client'
       ? new ClientSession(owner, handler, settings, undefined)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type ConnectionEvent, FourDError } from '../../src/index.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { scopeIn } from '../helpers/scope-in.ts';
 import { startUnixServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -69,7 +70,7 @@ test.each(EVENTS.map((event) => ({ event })))(
       onQueueFull() {},
       onQueueIdle() {},
     };
-    new CallbackQueue(owner, mainWorker).push(event);
+    new CallbackQueue(owner, scopeIn(mainWorker)).push(event);
     expect(thrown).toEqual([expect.any(TypeError)]);
   },
 );

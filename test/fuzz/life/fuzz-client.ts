@@ -4,6 +4,7 @@ import { ClientSession, type ClientSessionOwner } from '../../../src/client/clie
 import { openConnection } from '../../../src/session/open-connection.ts';
 import type { DataType } from '../../../src/index.ts';
 import { mainWorker } from '../../../src/workers/worker.ts';
+import { scopeIn } from '../../helpers/scope-in.ts';
 import { parseExtensions } from '../../../src/handshake/header-grammar.ts';
 import { checkAnswer, type DeflateParameters } from '../../../src/handshake/permessage-deflate.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
@@ -28,7 +29,7 @@ export class FuzzClient implements ClientSessionOwner {
 
   constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
     const { limits } = parseClientOptions(options);
-    const session = new ClientSession(this, end, { dataType, worker: mainWorker, limits }, undefined);
+    const session = new ClientSession(this, end, { dataType, scope: scopeIn(mainWorker), limits }, undefined);
     this.session = session;
     this.subject = {
       get status() {

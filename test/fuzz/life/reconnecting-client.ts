@@ -11,6 +11,7 @@ import type { SendableMessage } from '../../../src/session/data-type.ts';
 import { openConnection } from '../../../src/session/open-connection.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { mainWorker } from '../../../src/workers/worker.ts';
+import { scopeIn } from '../../helpers/scope-in.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { numberOf } from './message.ts';
 
@@ -75,9 +76,10 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
     sizes: readonly number[],
     onReconnect: () => void,
   ) {
+    const scope = scopeIn(mainWorker);
     this.#sizes = sizes;
     this.#limits = parseClientOptions(options).limits;
-    this.#reconnector = new Reconnector(checkReconnect(reconnect) as CheckedReconnect, mainWorker, 10_000, this);
+    this.#reconnector = new Reconnector(checkReconnect(reconnect) as CheckedReconnect, scope, 10_000, this);
     const handler = {
       onReconnect: (_: unknown, event: ReconnectEvent) => {
         this.reconnects.push(event);
@@ -87,7 +89,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
         this.terminated = event;
       },
     };
-    const settings = { dataType: 'text', worker: mainWorker, limits: this.#limits } as const;
+    const settings = { dataType: 'text', scope, limits: this.#limits } as const;
     this.session = new ClientSession(this, handler, settings, this.#reconnector);
     this.#open();
   }
