@@ -47,8 +47,8 @@ export class UpgradeFastPath implements Deadline {
   readonly #waiting = new Map<FreshSocket, number>();
   #ticket: number | undefined;
   /**
-   * The `AsyncLocalStorage` contexts in which Node would get the connections: those in which the server was made to
-   * listen. Listeners for requests run in them.
+   * The `AsyncLocalStorage` contexts in which Node would get the connections: those of the code that made the server
+   * listen. Listeners for requests run in the contexts in which Node gets their connection.
    */
   readonly #resource = new AsyncResource('4D-WebSocket-Connections');
 
@@ -76,14 +76,14 @@ export class UpgradeFastPath implements Deadline {
 
   /** Hands all clients that have sent nothing over to Node, so that Node counts and closes them with its own. */
   release(): void {
-    for (const socket of this.#waiting.keys()) this.#handOverInContext(socket);
+    for (const socket of this.#waiting.keys()) this.#handOver(socket);
   }
 
   onDeadline(): void {
     this.#ticket = undefined;
     for (const [socket, sinceMs] of this.#waiting) {
       if (timers.tickMs - sinceMs < this.#firstByteTimeoutMs) break;
-      this.#handOverInContext(socket);
+      this.#handOver(socket);
     }
     if (this.#waiting.size > 0) this.#ticket = timers.schedule(this, this.#firstByteTimeoutMs);
   }
@@ -150,14 +150,9 @@ export class UpgradeFastPath implements Deadline {
     return Math.min(MAX_FIRST_BYTE_TIMEOUT_MS, this.#server.headersTimeout / 10 || Infinity);
   }
 
-  /** Hands a socket over when no event of this socket has led here. */
-  #handOverInContext(socket: FreshSocket): void {
-    this.#resource.runInAsyncScope(() => this.#handOver(socket));
-  }
-
   #handOver(socket: FreshSocket): void {
     this.forget(socket);
-    this.#listener.call(this.#server, socket);
+    this.#resource.runInAsyncScope(this.#listener, this.#server, socket);
   }
 }
 

@@ -651,6 +651,12 @@ export const rules: readonly Rule[] = [
     statement: 'A compression that fails ends its connection and gives its place in the pool back.',
   },
   {
+    id: '185',
+    area: 'Order, time and context',
+    statement:
+      'No callback runs in the AsyncLocalStorage context of another connection: those of a client run in the context in which it was created, those of a server and its connections in the one in which the server was created, also after timeouts, heartbeats, reconnections, onDrain and large compressed messages.',
+  },
+  {
     id: '186',
     area: 'Order, time and context',
     statement:
