@@ -60,6 +60,10 @@ export const CALLBACK_NAMES = {
  * @remarks In the main process an event that finds the queue idle is delivered within the call of {@link push}.
  */
 export class CallbackQueue {
+  /** {@link #call} as a function, which needs no closure for each event. */
+  static readonly #callIn = (queue: CallbackQueue, event: QueuedEvent): PromiseLike<void> | undefined =>
+    queue.#call(event);
+
   readonly #owner: CallbackOwner;
   readonly #scope: CallScope;
   /** Created when the first event has to wait, which never happens with synchronous callbacks. */
@@ -153,7 +157,7 @@ export class CallbackQueue {
 
   /** Returns whether the callback is over; if not, {@link #next} runs when it is. */
   #runHere(event: QueuedEvent): boolean {
-    const result = this.#scope.run(this.#call, this, event);
+    const result = this.#scope.run(CallbackQueue.#callIn, this, event);
     if (!isThenable(result) || !this.#waitsForPromises) return true;
     result.then(() => this.#next());
     return false;
@@ -162,7 +166,7 @@ export class CallbackQueue {
   #runInWorker(event: QueuedEvent, isFirst = false): boolean {
     let isOver = false;
     let isLater = false;
-    const run = (): unknown => this.#scope.run(this.#call, this, event);
+    const run = (): unknown => this.#scope.run(CallbackQueue.#callIn, this, event);
     const done = (): void => {
       isOver = true;
       if (isLater) this.#next();

@@ -35,11 +35,11 @@ export class CallScope {
 
   /** Calls `code` in the worker and in the contexts of this scope, at once. */
   run<T>(code: () => T): T;
-  run<This, A, T>(code: (this: This, argument: A) => T, self: This, argument: A): T;
-  run(code: (argument?: unknown) => unknown, self?: unknown, argument?: unknown): unknown {
+  run<A, B, T>(code: (first: A, second: B) => T, first: A, second: B): T;
+  run(code: (first?: unknown, second?: unknown) => unknown, first?: unknown, second?: unknown): unknown {
     // A copy by inheritance: what is set on it is gone with it.
     const resource = this.#usesCopies ? (Object.create(this.#resource) as AsyncResource) : this.#resource;
-    return resource.runInAsyncScope(code, self, argument);
+    return resource.runInAsyncScope(code, undefined, first, second);
   }
 
   /** Tells tools that watch resources that no code will run here any more. */

@@ -76,7 +76,7 @@ await wss!.drain();
 http.close();
 // The end of a resource is told in a later turn.
 await sleep(20);
-console.log(
+process.stdout.write(
   JSON.stringify({
     created,
     left,
