@@ -21,7 +21,8 @@ import type { Status } from '../session/session.ts';
  *
  * @remarks Callbacks are looked up when their event fires, and called with `this` = the handler. Order: onOpen once,
  * onMessage any number of times, onError at most once, onTerminate exactly once and last; callbacks never overlap. A
- * callback that throws or rejects ends its own connection with 1011, and no other.
+ * callback that throws or rejects ends its own connection with 1011, and no other. Callbacks see the values that an
+ * `AsyncLocalStorage` had when the client was created.
  * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", a type of yours for "object"
  * @see the 4D page of the WebSocket class, connectionHandler parameter
  */

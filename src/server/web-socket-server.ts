@@ -43,7 +43,8 @@ export type Admission<T, Data = unknown> =
  *
  * @remarks onOpen runs once, onConnection for each client, onError for each upgrade that failed in user code,
  * onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
- * for each other.
+ * for each other. Callbacks of the server and of its connections see the values that an `AsyncLocalStorage` had when the
+ * server was created.
  * @see the 4D page of the WebSocketServer class, WSSHandler parameter
  */
 export interface ServerHandler<T = string, Data = unknown> {
