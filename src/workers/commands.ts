@@ -39,13 +39,10 @@ export function callWorker<Args extends readonly unknown[]>(
     return;
   }
   const target = workerNamed(name) ?? createWorker(name as string);
-  // The messages of a worker share one turn, and the one that was sent first has asked for it.
-  const caller = new AsyncResource('4D-WorkerMessage');
-  if (!target.isEnding) {
-    const run = (): unknown => runMessage(target, () => fn(...args));
-    target.post(() => caller.runInAsyncScope(() => target.enter(run)));
-  } else if (currentContext().worker !== target) {
-    target.messagesForSuccessor.push(() => caller.runInAsyncScope(() => callWorker(name, fn, ...args)));
+  if (!target.isEnding) target.post(() => runMessage(target, () => fn(...args)));
+  else if (currentContext().worker !== target) {
+    const call = (): void => callWorker(name, fn, ...args);
+    target.messagesForSuccessor.push(AsyncResource.bind(call));
   }
 }
 

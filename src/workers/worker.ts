@@ -1,5 +1,5 @@
 import { setImmediate } from '../base/clock.ts';
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { ErrorItem } from '../errors.ts';
 import { EndingOrder } from '../base/ending-order.ts';
 import { Queue } from '../base/queue.ts';
@@ -45,8 +45,12 @@ interface Task {
   readonly run: () => unknown;
   /** Called when the task is over, whether it succeeded or failed. */
   readonly done: (() => void) | undefined;
-  /** Messages are dropped when the worker is killed; socket callbacks are not. */
-  readonly isMessage: boolean;
+  /**
+   * The code that sent a message, whose `AsyncLocalStorage` contexts the message gets: messages share a turn of the event
+   * loop, and the first one of them has asked for it. Undefined for socket callbacks, which have a scope of their own.
+   * Messages are dropped when the worker is killed; socket callbacks are not.
+   */
+  readonly sender: AsyncResource | undefined;
 }
 
 /**
@@ -106,7 +110,7 @@ export class Worker implements Deadline {
 
   /** Queues a message, which runs in a later turn of the event loop. */
   post(run: () => unknown): void {
-    this.#add({ run, done: undefined, isMessage: true });
+    this.#add({ run, done: undefined, sender: new AsyncResource('4D-WorkerMessage') });
     this.#schedule();
   }
 
@@ -117,13 +121,13 @@ export class Worker implements Deadline {
    * @param done - called when the task is over
    */
   runTask(run: () => unknown, done?: () => void): void {
-    this.#add({ run, done, isMessage: false });
+    this.#add({ run, done, sender: undefined });
     if (!this.#isBusy && !this.#isScheduled) this.#runTasks();
   }
 
   /** As {@link runTask}, but in front of all tasks that wait. Only while the worker is not busy: see {@link isBusy}. */
   runTaskFirst(run: () => unknown, done: () => void): void {
-    this.#run({ run, done, isMessage: false });
+    this.#run({ run, done, sender: undefined });
   }
 
   /** Whether a task is running, or waits for a promise. */
@@ -167,7 +171,8 @@ export class Worker implements Deadline {
     const tasks = this.#tasks;
     this.#tasks = new Queue();
     this.#taskCount = 0;
-    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) if (!task.isMessage) this.#add(task);
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift())
+      if (task.sender === undefined) this.#add(task);
     if (this.isMain) return;
     // A second kill from outside is meant for the successor; a worker that kills itself does not know of a successor.
     if (currentContext().worker !== this) this.messagesForSuccessor = [];
@@ -228,7 +233,8 @@ export class Worker implements Deadline {
 
   #run(task: Task): void {
     this.#isBusy = true;
-    const result = this.enter(task.run);
+    const enter = (): unknown => this.enter(task.run);
+    const result = task.sender === undefined ? enter() : task.sender.runInAsyncScope(enter);
     const finish = (): void => {
       this.#isBusy = false;
       task.done?.();

@@ -12,6 +12,7 @@ import { WriteBatch } from '../../src/connection/write-batch.ts';
 import {
   callWorker,
   type ConnectionEvent,
+  type FourDError,
   killWorker,
   onErrCall,
   refuse,
@@ -190,7 +191,7 @@ test('4D-185 a client that loses its connection runs all further callbacks and f
     const note = (what: string): void => witness.seen.push(`${what} in ${tenant.getStore()}`);
     const decide = ({ error }: { readonly error: unknown }): boolean => {
       note('shouldReconnect');
-      return error === undefined;
+      return (error as FourDError | undefined)?.code !== 'ERR_HANDSHAKE_TIMEOUT';
     };
     const reconnect = {
       minDelayMs: 1,
@@ -204,7 +205,8 @@ test('4D-185 a client that loses its connection runs all further callbacks and f
         },
       })),
     };
-    const ws = connectIn(name, server.url, witness.handler(), { reconnect, pingIntervalMs: 1000, pongTimeoutMs: 1000 });
+    const options = { reconnect, handshakeTimeoutMs: 1000, pingIntervalMs: 1000, pongTimeoutMs: 1000 };
+    const ws = connectIn(name, server.url, witness.handler(), options);
     return { name, ws, witness };
   });
   for (const _ of NAMES) {
@@ -221,13 +223,14 @@ test('4D-185 a client that loses its connection runs all further callbacks and f
     peer.socket.write(frame('server', '81', '6869'));
   }
   for (const { witness } of witnesses) await witness.until('onMessage');
-  // Nobody answers the pings of the heartbeat.
+  // Nobody answers the pings of the heartbeat, and then the request of the next attempt.
   for (let i = 0; i < 60; i++) await advanceElsewhere(clock, 100);
   for (const { name, witness } of witnesses) {
     await witness.until('onTerminate');
-    const before = ['onOpen', 'shouldReconnect', 'url', 'headers', 'getter of a header', 'onReconnect', 'onMessage'];
-    const after = ['shouldReconnect', 'onError', 'onTerminate'];
-    expect(witness.seen.all).toEqual([...before, ...after].map((each) => `${each} in ${name}`));
+    const attempt = ['shouldReconnect', 'url', 'headers', 'getter of a header'];
+    const second = [...attempt, 'onReconnect', 'onMessage'];
+    const last = [...attempt, 'shouldReconnect', 'onError', 'onTerminate'];
+    expect(witness.seen.all).toEqual(linesOf(['onOpen', ...second, ...last], name));
   }
 });
 
@@ -256,13 +259,18 @@ test('4D-185 members that the user has put into an error are read in the context
     return 'changed';
   };
   const shouldReconnect = ({ error }: { readonly error: unknown }): boolean => {
-    Object.defineProperty(error, 'message', { get });
-    return false;
+    if (error !== undefined) Object.defineProperty(error, 'message', { get });
+    return error === undefined;
   };
-  const options = { reconnect: { shouldReconnect }, pingIntervalMs: 1000, pongTimeoutMs: 1000 };
-  connectIn('ann', server.url, witness.handler(), options);
-  await server.open();
-  for (let i = 0; i < 60; i++) await advanceElsewhere(clock, 100);
+  connectIn('ann', server.url, witness.handler(), {
+    reconnect: { minDelayMs: 1, maxDelayMs: 50, shouldReconnect },
+    handshakeTimeoutMs: 1000,
+  });
+  const peer = await server.open();
+  await turns();
+  peer.socket.end(frame('server', '88', '03e8'));
+  // Nobody answers the second request.
+  for (let i = 0; i < 30; i++) await advanceElsewhere(clock, 50);
   await witness.until('onTerminate');
   expect([...readers]).toEqual(['ann']);
 });
@@ -337,6 +345,33 @@ test('4D-185 a connection that cannot be made is told in the context of the clie
     ...['ann', 'bob', 'carl'].flatMap((name) => linesOf(['onError', 'onTerminate'], name)),
     'onTerminate in dan',
   ]);
+});
+
+test('4D-185 members of a signal that the user has made are used in the context of the client', async () => {
+  const silent = await startRawServer();
+  const used: string[] = [];
+  class Signal extends EventTarget {
+    readonly aborted = false;
+    get reason(): string {
+      used.push(`reason in ${tenant.getStore()}`);
+      return 'on purpose';
+    }
+    override removeEventListener(...parameters: Parameters<EventTarget['removeEventListener']>): void {
+      used.push(`removeEventListener in ${tenant.getStore()}`);
+      super.removeEventListener(...parameters);
+    }
+  }
+  const signals = NAMES.map(() => new Signal());
+  const options = signals.map((signal) => ({ signal: signal as object as AbortSignal }));
+  const ann = connectIn('ann', silent.url, {}, options[0]);
+  const bob = tenant.run('bob', () => WebSocket.new(silent.url, {}, options[1]));
+  tenant.run('somebody else', () => {
+    for (const signal of signals) signal.dispatchEvent(new Event('abort'));
+  });
+  await expect(bob).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+  expect(await ann.ready).toBeNull();
+  const members = ['reason', 'removeEventListener'];
+  expect(new Set(used)).toEqual(new Set(NAMES.flatMap((name) => linesOf(members, name))));
 });
 
 test('4D-185 clients whose messages leave in one flush run onDrain in their own contexts', async () => {
