@@ -59,6 +59,8 @@ export interface ConnectionOptions extends MessageLimits, PeerLimits {
  * once.
  */
 export interface ConnectionListener {
+  /** Calls `receive` with the other two, at once. It leads to {@link onMessage} for each message in the bytes. */
+  runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void;
   onMessage(data: string | Buffer, isText: boolean): void;
   /** The peer has sent a close frame, or the connection has failed: nothing can be sent any more. */
   onClosing(): void;
@@ -84,6 +86,9 @@ export class Connection
   implements ProtocolSink, TransportListener, ClosingListener, MonitoredPeer, WriteBatchListener, UnsentHolder
 {
   readonly #transport: Transport;
+  /** {@link #receive} as a function, which needs no closure for each chunk. */
+  static readonly #receiveIn = (connection: Connection, chunk: Buffer): void => connection.#receive(chunk);
+
   #listener!: ConnectionListener;
   readonly #options: ConnectionOptions;
   readonly #batch: WriteBatch;
@@ -307,6 +312,10 @@ export class Connection
   // TransportListener
 
   onBytes(chunk: Buffer): void {
+    this.#listener.runReading(Connection.#receiveIn, this, chunk);
+  }
+
+  #receive(chunk: Buffer): void {
     this.#bytesReceived += chunk.length;
     // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit could destroy
     // the transport before the close frame has reached the peer.

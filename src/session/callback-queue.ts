@@ -95,6 +95,24 @@ export class CallbackQueue {
   }
 
   /**
+   * Calls `read` with the other two, which pushes any number of messages.
+   *
+   * @remarks Their callbacks do not enter the scope one by one, which would take 20 to 40 ns each: a tenth of the time that
+   * the library needs for a short echo. Only messages of this queue are that near: what callbacks cause elsewhere enters
+   * the scope, because `enterWith` may have changed the contexts.
+   */
+  pushAll<A, B>(read: (first: A, second: B) => void, first: A, second: B): void {
+    const scope = this.#scope;
+    const outer = scope.reader;
+    scope.reader = this;
+    try {
+      scope.run(read, first, second);
+    } finally {
+      scope.reader = outer;
+    }
+  }
+
+  /**
    * Delivers an event within the message that the worker is running, instead of behind that message.
    *
    * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates the client.
@@ -157,7 +175,8 @@ export class CallbackQueue {
 
   /** Returns whether the callback is over; if not, {@link #next} runs when it is. */
   #runHere(event: QueuedEvent): boolean {
-    const result = this.#scope.run(CallbackQueue.#callIn, this, event);
+    const isInside = this.#scope.reader === this && event.type === 'message';
+    const result = isInside ? this.#call(event) : this.#scope.run(CallbackQueue.#callIn, this, event);
     if (!isThenable(result) || !this.#waitsForPromises) return true;
     result.then(() => this.#next());
     return false;

@@ -10,7 +10,7 @@ import {
   withEnding,
 } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
-import type { ConnectionListener, SendStatus } from '../connection/connection.ts';
+import type { Connection, ConnectionListener, SendStatus } from '../connection/connection.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
@@ -198,6 +198,10 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   // ConnectionListener
+
+  runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void {
+    this.queue.pushAll(receive, connection, chunk);
+  }
 
   onMessage(data: string | Buffer, isText: boolean): void {
     let value: unknown = data;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FourDError } from '../../src/errors.ts';
 import type { Ending } from '../../src/connection/closing-state.ts';
-import type { ConnectionListener } from '../../src/connection/connection.ts';
+import type { Connection, ConnectionListener } from '../../src/connection/connection.ts';
 import type { Leftovers } from '../../src/connection/handover.ts';
 
 /** Describes bytes as hex, or by length and hash when there are more than 64. */
@@ -43,6 +43,10 @@ export class RecordingConnectionListener implements ConnectionListener {
   /** All events but messages. */
   get ending(): string[] {
     return this.events.filter((event) => !/^(?:text|bytes)/.test(event));
+  }
+
+  runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void {
+    receive(connection, chunk);
   }
 
   onMessage(data: string | Buffer, isText: boolean): void {

@@ -23,6 +23,8 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from '../../src/index.ts';
+import { type CallbackOwner, CallbackQueue } from '../../src/session/callback-queue.ts';
+import { CallScope } from '../../src/workers/call-scope.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
@@ -479,6 +481,34 @@ test('4D-185 enterWith in a callback of one connection changes no callback of an
     'onMessage in the server',
     'onMessage in the server',
   ]);
+});
+
+test('4D-185 enterWith in a callback changes none that the callback causes on another connection', () => {
+  const scope = tenant.run('the server', () => new CallScope('test', true));
+  const seen: string[] = [];
+  const makeQueue = (onMessage: () => void): CallbackQueue => {
+    const owner: CallbackOwner = {
+      subject: {},
+      handler: { onMessage },
+      maxWaitingEvents: 1,
+      onBeforeCallback() {},
+      onAfterCallback() {},
+      onCallbackFailed() {},
+      onQueueFull() {},
+      onQueueIdle() {},
+    };
+    return new CallbackQueue(owner, scope);
+  };
+  const other = makeQueue(() => seen.push(`other in ${tenant.getStore()}`));
+  const first = makeQueue(() => {
+    seen.push(`first in ${tenant.getStore()}`);
+    tenant.enterWith('the first connection');
+    other.push({ type: 'message', data: '' });
+  });
+  const read = (queue: CallbackQueue, data: string): void => queue.push({ type: 'message', data });
+  tenant.run('somebody else', () => first.pushAll(read, first, ''));
+  other.pushAll(read, other, '');
+  expect(seen).toEqual(['first in the server', 'other in the server', 'other in the server']);
 });
 
 test('4D-185 an error handler runs in the context of the client or server whose callback failed', async () => {

@@ -37,6 +37,10 @@ export class ServerSide implements ConnectionListener {
     this.connection.close(code, '', 1000);
   }
 
+  runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void {
+    receive(connection, chunk);
+  }
+
   onMessage(data: string | Buffer): void {
     this.received.push(numberOf(data));
   }

@@ -82,6 +82,10 @@ class Listener implements ConnectionListener {
   ending: Ending | undefined;
   afterMessage = (): void => {};
 
+  runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void {
+    receive(connection, chunk);
+  }
+
   onMessage(data: string | Buffer): void {
     this.messages.push(describeMessage(data));
     this.afterMessage();
