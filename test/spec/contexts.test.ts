@@ -100,6 +100,10 @@ async function serveIn<T>(
   return { wss: wss!, url: `ws://127.0.0.1:${web.HTTPPort}`, port: web.HTTPPort };
 }
 
+function pushMessage(queue: CallbackQueue, data: string): void {
+  queue.push({ type: 'message', data });
+}
+
 function throwOnPurpose(): never {
   throw new Error('on purpose');
 }
@@ -505,9 +509,8 @@ test('4D-185 enterWith in a callback changes none that the callback causes on an
     tenant.enterWith('the first connection');
     other.push({ type: 'message', data: '' });
   });
-  const read = (queue: CallbackQueue, data: string): void => queue.push({ type: 'message', data });
-  tenant.run('somebody else', () => first.pushAll(read, first, ''));
-  other.pushAll(read, other, '');
+  tenant.run('somebody else', () => first.pushAll(pushMessage, first, ''));
+  other.pushAll(pushMessage, other, '');
   expect(seen).toEqual(['first in the server', 'other in the server', 'other in the server']);
 });
 
