@@ -115,7 +115,8 @@ export class TimerWheel {
 
   #startTimer(): void {
     currentClock().clearTimeout(this.#timeout);
-    const delayMs = (this.#lastTick + 1) * TICK_MS - this.#elapsedMs();
+    // The deadlines of this tick may have taken longer than a tick. Node warns of a negative delay.
+    const delayMs = Math.max(0, (this.#lastTick + 1) * TICK_MS - this.#elapsedMs());
     this.#timeout = runInOwnContext(() => currentClock().setTimeout(() => this.#onTimer(), Math.ceil(delayMs)));
     if (this.#refCount === 0) this.#timeout.unref();
   }
