@@ -354,6 +354,7 @@ test('4D-185 a connection that cannot be made is told in the context of the clie
 });
 
 test('4D-185 members of a signal that the user has made are used in the context of the client', async () => {
+  const clock = useFakeClock();
   const silent = await startRawServer();
   const used: string[] = [];
   class Signal extends EventTarget {
@@ -367,17 +368,23 @@ test('4D-185 members of a signal that the user has made are used in the context 
       super.removeEventListener(...parameters);
     }
   }
-  const signals = NAMES.map(() => new Signal());
+  const signals = [...NAMES, 'carl'].map(() => new Signal());
   const options = signals.map((signal) => ({ signal: signal as object as AbortSignal }));
   const ann = connectIn('ann', silent.url, {}, options[0]);
   const bob = tenant.run('bob', () => WebSocket.new(silent.url, {}, options[1]));
   tenant.run('somebody else', () => {
-    for (const signal of signals) signal.dispatchEvent(new Event('abort'));
+    for (const signal of signals.slice(0, 2)) signal.dispatchEvent(new Event('abort'));
   });
   await expect(bob).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   expect(await ann.ready).toBeNull();
+  // carl's attempt takes too long, and nobody holds the object yet.
+  const carl = tenant.run('carl', () => WebSocket.new(silent.url, {}, { ...options[2], handshakeTimeoutMs: 1000 }));
+  const failure = expect(carl).rejects.toMatchObject({ code: 'ERR_HANDSHAKE_TIMEOUT' });
+  await advanceElsewhere(clock, 1100);
+  await failure;
   const members = ['reason', 'removeEventListener'];
-  expect(new Set(used)).toEqual(new Set(NAMES.flatMap((name) => linesOf(members, name))));
+  const expected = [...NAMES.flatMap((name) => linesOf(members, name)), 'removeEventListener in carl'];
+  expect(new Set(used)).toEqual(new Set(expected));
 });
 
 test('4D-185 clients whose messages leave in one flush run onDrain in their own contexts', async () => {
