@@ -113,8 +113,7 @@ export function watchAnswers(server: Server, onRequest: RequestListener = () => 
 function onRequestStart(message: unknown): void {
   const { server, socket, response } = message as RequestStart;
   const watchers = watchersByServer.get(server);
-  // Node goes on with the requests of a chunk after the socket is destroyed.
-  if (watchers === undefined || socket.destroyed) return;
+  if (watchers === undefined) return;
   let pending = pendingBySocket.get(socket);
   if (pending === undefined) {
     pending = new PendingAnswers(socket);

@@ -28,6 +28,7 @@ afterAll(() => expectNoOpenSockets());
 class NamedAcceptor implements UpgradeAcceptor {
   readonly name: string;
   readonly requests: UpgradeRequest[] = [];
+  readonly sockets: Duplex[] = [];
 
   constructor(name: string) {
     this.name = name;
@@ -35,6 +36,7 @@ class NamedAcceptor implements UpgradeAcceptor {
 
   accept(request: UpgradeRequest, socket: Duplex): void {
     this.requests.push(request);
+    this.sockets.push(socket);
     refuseUpgrade(socket, 403, this.name);
   }
 }
@@ -284,6 +286,8 @@ describe('an upgrade behind pending answers', () => {
     await client.closed;
     expect(client.statuses).toEqual([200, 403]);
     expect(client.text.lastIndexOf('~') - client.text.indexOf('~')).toBeGreaterThanOrEqual(9_999_999);
+    // The connection may live for days, and keeps nothing of the wait.
+    expect(acceptor.sockets.map((socket) => socket.listenerCount('drain'))).toEqual([0]);
   });
 
   test.each(['TLS', 'a listener of its own that answers'])('waits also on a server with %s', async (kind) => {
@@ -348,6 +352,19 @@ describe('an upgrade behind pending answers', () => {
     await clock.advance(10_000);
     await clients[2]!.closed;
     expect([acceptor.requests, clients.map(({ text }) => text)]).toEqual([[], ['', '', '']]);
+  });
+
+  test('goes on as plain HTTP, once, when it asks for another protocol', async () => {
+    const { port, answers } = await startManual();
+    const other = plainRequest('/2', ['Connection: Upgrade', 'Upgrade: h2c']);
+    const client = await PlainClient.send(port, plainRequest('/1'), other);
+    (await answers.next()).end('first');
+    (await answers.next()).end('second');
+    await client.until('second');
+    client.socket.write(plainRequest('/3', ['Connection: close']));
+    (await answers.next()).end('third');
+    await client.closed;
+    expect(answers.all.map(({ req }) => req.url)).toEqual(['/1', '/2', '/3']);
   });
 
   test('gets 404 when its acceptor has gone meanwhile', async () => {

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import fs, { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { WebServer } from '../../src/index.ts';
+import { createDeferred } from '../helpers/deferred.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { startWebServer } from '../helpers/library-server.ts';
@@ -68,9 +69,24 @@ describe('pipelined requests', () => {
     await turns(100);
     await files.allClosed();
     expect(files.all.length).toBeLessThanOrEqual(1);
+    expect(files.lookedUp).toHaveLength(1);
     // Others are served.
     const other = await PlainClient.send(web.HTTPPort, plainRequest('/a.txt'));
     await other.until('aaaa');
+  });
+
+  test('behind an answer that ends the connection are not looked up', async () => {
+    const { web } = await serve();
+    const files = new OpenedFiles();
+    // Node may have lost some of these headers, so the answer is a refusal.
+    const lost = plainRequest(
+      '/a.txt',
+      Array.from({ length: 1000 }, () => 'a:'),
+    );
+    const client = await PlainClient.send(web.HTTPPort, lost, plainRequest('/b.txt').repeat(3));
+    await client.closed;
+    await turns(50);
+    expect([client.statuses, files.lookedUp]).toEqual([[431], []]);
   });
 
   test('more than 16 end the connection also when a listener of the user answers', async () => {
@@ -147,6 +163,31 @@ async function serveOdd(): Promise<WebServer> {
   });
   return web;
 }
+
+test('no file is opened for a client that has gone while it was looked up', async () => {
+  const { web } = await serve();
+  const files = new OpenedFiles();
+  const { stat } = fs;
+  const lookUp = createDeferred<() => Promise<void>>();
+  vi.spyOn(fs, 'stat').mockImplementationOnce(((path: string, done: (...result: unknown[]) => void) => {
+    const look = (resolve: () => void): void =>
+      stat(path, (...result) => {
+        done(...result);
+        resolve();
+      });
+    lookUp.resolve(() => new Promise(look));
+  }) as never);
+  const [[socket], client] = await Promise.all([
+    once(web.httpServers[0]!, 'connection') as Promise<[Socket]>,
+    sendUnread(web.HTTPPort, plainRequest('/big.txt')),
+  ]);
+  const look = await lookUp.promise;
+  const closed = once(socket, 'close');
+  client.socket.resetAndDestroy();
+  await closed.catch(() => {});
+  await look();
+  expect(files.all).toEqual([]);
+});
 
 describe('only regular files are served', () => {
   test.skipIf(process.platform === 'win32').each([
