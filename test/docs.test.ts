@@ -38,6 +38,11 @@ describe.each(documentationFiles(root))('%s', (path) => {
   });
 });
 
+test.each(documentationFiles(root))('%s names tests that exist', (path) => {
+  const named = Array.from(read(path).matchAll(/`(test\/[\w./-]+)`/g), ([, file]) => file as string);
+  expect(named.filter((file) => !existsSync(join(root, file)))).toEqual([]);
+});
+
 describe('quoteExamples', () => {
   test('replaces the code behind a marker and nothing else', () => {
     const page = 'a\n<!-- file: x.ts -->\n```ts\nold\n```\nb';
