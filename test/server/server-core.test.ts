@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { callWorker, currentProcessName, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
@@ -343,6 +345,38 @@ describe('terminate', () => {
     await clock.advance(1050);
     await server.terminated;
     expect(server.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
+    expect(timers.pendingTicks).toBe(0);
+  });
+
+  test('onTerminate of a connection comes before that of the server, also where an earlier connection hangs', async () => {
+    const clock = useFakeClock();
+    const log: string[] = [];
+    let count = 0;
+    const onConnection = (): object => {
+      const name = `connection ${++count}`;
+      return { onMessage() {}, onTerminate: () => log.push(name) };
+    };
+    const server = new RecordingServerHandler({ onConnection, onTerminate: () => void log.push('server') });
+    const { web, wss } = await startLibraryServer(server);
+    const closes: (() => void)[] = [];
+    for (let i = 0; i < 2; i++) {
+      const connected = once(web.httpServers[0]!, 'connection') as Promise<[Socket]>;
+      await RawClient.open(web.HTTPPort);
+      const [socket] = await connected;
+      // The system takes its time to close the socket.
+      const close = Reflect.get(socket, '_destroy') as (...parameters: unknown[]) => void;
+      Reflect.set(socket, '_destroy', (...parameters: unknown[]) => closes.push(() => close.apply(socket, parameters)));
+    }
+    wss.terminate(0);
+    await clock.advance(90);
+    closes[1]!();
+    await turns();
+    expect(log).toEqual([]);
+    await clock.advance(10);
+    expect(log).toEqual(['connection 2', 'server']);
+    closes[0]!();
+    await turns();
+    expect(log).toEqual(['connection 2', 'server', 'connection 1']);
     expect(timers.pendingTicks).toBe(0);
   });
 
