@@ -39,6 +39,9 @@ describe('cross-site hijacking (webpack-dev-server CVE-2018-14732, vite CVE-2025
     ['http://xn--bcher-kva.example', 'xn--bcher-kva.example', ['http://bücher.example'], 101],
     ['http://xn--bcher-kva.example', 'bücher.example', undefined, 101],
     ['http://b\xfccher.example', 'xn--bcher-kva.example', undefined, 101],
+    // UTF-8, byte by byte.
+    ['http://xn--bcher-kva.example', 'b\xc3\xbccher.example', undefined, 101],
+    ['http://b\xc3\xbccher.example', 'xn--bcher-kva.example', undefined, 101],
     ['http://xn--bcher-kva.example', 'other.example', undefined, 403],
     ['http://xn--bcher-kva.example', 'bucher.example', ['http://bucher.example'], 403],
     ['http://xn--bcher-kva.example:81', 'bücher.example', ['http://bücher.example'], 403],
