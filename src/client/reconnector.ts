@@ -298,5 +298,6 @@ export class Reconnector implements Deadline {
 /** Calls a function of the user. What it throws becomes a rejection, so that no other promise is left unawaited. */
 async function callLater(act: (() => unknown) | undefined): Promise<unknown> {
   const result = act?.();
-  return isThenable(result) ? follow(result) : result;
+  // Without await, the `then` of the promise would be called, which user code may have replaced.
+  return isThenable(result) ? await follow(result) : result;
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from '../base/clock.ts';
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { isPromise } from 'node:util/types';
 import type { ErrorItem } from '../errors.ts';
 import { EndingOrder } from '../base/ending-order.ts';
 import { Queue } from '../base/queue.ts';
@@ -293,7 +294,8 @@ export function runInContext<T>(context: ExecutionContext, run: () => T): T {
   return storage.run(context, run);
 }
 
-/** Tells whether the result of a callback must be awaited. */
+/** Tells whether the result of a callback must be awaited. A promise must, whatever user code has made of its `then`. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  if (typeof value !== 'object' || value === null) return false;
+  return isPromise(value) || typeof (value as { then?: unknown }).then === 'function';
 }

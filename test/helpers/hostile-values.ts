@@ -49,6 +49,11 @@ export function thenable(
   return withMember('then', then);
 }
 
+/** Returns a promise that looks like no thenable. */
+export function withoutThen(promise: Promise<unknown>): object {
+  return Object.assign(promise, withMember('then', undefined));
+}
+
 class ErrorWithThrowingItem extends FourDError {
   override get item(): never {
     return boom();
@@ -123,6 +128,10 @@ export const hostileObjects: readonly HostileValue[] = [
     make: () => withThrowingGetter({}, name),
   })),
   { name: 'a promise that rejects', make: () => Promise.reject(new Error('hostile')) },
+  {
+    name: 'a promise that rejects, without then',
+    make: () => withoutThen(Promise.reject(new Error('hostile'))),
+  },
   {
     name: 'a promise whose own then throws',
     make: () => Object.assign(Promise.resolve(), withMember('then', boom)),

@@ -610,6 +610,14 @@ hostileTable(
   ),
 );
 
+test('a signal whose methods reject', async () => {
+  for (const { make } of hostileValues) {
+    const reject = (): Promise<never> => Promise.reject(make());
+    await construct({ signal: { aborted: false, addEventListener: reject, removeEventListener: reject } as never });
+  }
+  await world.check();
+});
+
 // Moments
 
 /** A Date whose time cannot be read. */

@@ -58,7 +58,7 @@ const WAYS: readonly { readonly way: string; readonly fail: (make: () => unknown
 const FAILED = ['ERR_CONNECT_FAILED'];
 
 /** Values whose rejection is not the business of the place that they are passed to. */
-const settledValues = hostileValues.filter(({ name }) => name !== 'a promise that rejects');
+const settledValues = hostileValues.filter(({ name }) => !name.startsWith('a promise that rejects'));
 
 describe.each(WAYS)('a function of the option tls $way', ({ fail }) => {
   test('checkServerIdentity', async () => {

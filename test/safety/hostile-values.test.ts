@@ -32,6 +32,7 @@ import {
   type HostileValue,
   hostileValues,
   thrownValues,
+  withoutThen,
   withThrowingGetter,
 } from '../helpers/hostile-values.ts';
 import { turns } from '../helpers/turns.ts';
@@ -56,6 +57,7 @@ const WAYS: Readonly<Record<string, (make: () => unknown) => unknown>> = {
     throw make();
   },
   rejects: (make) => Promise.reject(make()),
+  'returns a promise that rejects, without then': (make) => withoutThen(Promise.reject(make())),
   'returns a thenable that rejects': (make) => thenable((_resolve, reject) => reject(make())),
   'returns a thenable that settles twice': (make) =>
     thenable((resolve, reject) => {
@@ -224,6 +226,10 @@ hostileTable(world, 'a decision about a client', hostileValues, [
     },
   },
   {
+    name: 'accept() gets the value as handler, and options that are wrong',
+    meet: (make) => expectError(() => accept(make() as never, { protocol: ' ' }), 'ERR_INVALID_OPTION'),
+  },
+  {
     name: 'accept() gets the value as data',
     async meet(make) {
       const data = make();
@@ -237,6 +243,14 @@ hostileTable(world, 'a decision about a client', hostileValues, [
     meet: (make) => expectFailure(checkOriginWith(make)),
   },
 ]);
+
+test('a handler whose prototype cannot be read is a handler', async () => {
+  const handler = { onMessage() {} };
+  world.onConnection = () => new Proxy(handler, { getPrototypeOf: () => expect.unreachable() });
+  expect(await ask()).toBe(101);
+  world.onConnection = () => accept(new Proxy(handler, { getPrototypeOf: () => expect.unreachable() }));
+  expect(await ask()).toBe(101);
+});
 
 // Callbacks of a server
 
