@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import fs, { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { WebServer } from '../../src/index.ts';
+import type { WebServer, WebServerSettings } from '../../src/index.ts';
+import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
@@ -21,10 +23,10 @@ const BIG_BYTES = 10_000_000;
 const MAX_WAITING_REQUESTS = 16;
 
 /** Serves small files, and the file `big.txt` of {@link BIG_BYTES} zeros. */
-async function serve(): Promise<{ web: WebServer; folder: string }> {
+async function serve(settings: WebServerSettings = {}): Promise<{ web: WebServer; folder: string }> {
   const folder = makeFolder({ 'a.txt': 'aaaa', 'b.txt': 'bb', 'big.txt': '', 'empty.txt': '' });
   truncateSync(join(folder, 'big.txt'), BIG_BYTES);
-  return { web: await startWebServer({ rootFolder: folder }), folder };
+  return { web: await startWebServer({ rootFolder: folder, ...settings }), folder };
 }
 
 /** Sends requests and reads nothing. */
@@ -73,6 +75,19 @@ describe('pipelined requests', () => {
     // Others are served.
     const other = await PlainClient.send(web.HTTPPort, plainRequest('/a.txt'));
     await other.until('aaaa');
+  });
+
+  test('more than 16 end the connection over TLS too', async () => {
+    const { certificateFolder, ca } = makeCertificateFolder();
+    const { web } = await serve({ HTTPEnabled: false, HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
+    const files = new OpenedFiles();
+    const socket = connectTls({ host: '127.0.0.1', port: web.HTTPSPort, ca, servername: 'localhost' });
+    onTestFinished(() => void socket.destroy());
+    const client = new PlainClient(socket);
+    socket.write(plainRequest('/big.txt').repeat(2 + MAX_WAITING_REQUESTS));
+    await client.closed;
+    await files.allClosed();
+    expect(files.all.length).toBeLessThanOrEqual(1);
   });
 
   test('behind an answer that ends the connection are not looked up', async () => {
