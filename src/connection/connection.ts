@@ -415,8 +415,6 @@ export class Connection
   }
 
   onMessageDetached(hasBegun: boolean): void {
-    // No frame can follow a part of one.
-    if (hasBegun) this.#batch.close();
     this.fail(
       new FourDError(
         'ERR_MESSAGE_DETACHED',
@@ -425,6 +423,7 @@ export class Connection
         { componentSignature: this.component },
       ),
     );
+    // No frame can follow a part of one: the close frame that waits does not leave.
     if (hasBegun) this.#transport.destroy();
   }
 

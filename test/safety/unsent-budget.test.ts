@@ -4,7 +4,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { setGlobalLimits, WebSocket, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import {
+  setGlobalLimits,
+  WebSocket,
+  type WebSocketConnection,
+  WebSocketServer,
+  type WebSocketServerOptions,
+} from '../../src/index.ts';
 import { unsentBudget } from '../../src/connection/unsent-budget.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -213,6 +219,38 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
     gate.resolve();
     for (const ws of clients) ws!.terminate();
     await Promise.all(handlers.map(({ terminated }) => terminated));
+  });
+
+  test('broadcasts of one turn are counted at once', async () => {
+    const { path, handlers } = await startServer(() => new RecordingHandler());
+    for (let i = 0; i < 4; i++) {
+      const { socket } = await RawClient.open({ path });
+      socket.pause();
+    }
+    const [{ wss }] = (await Promise.all(handlers.map(({ opened }) => opened))) as [WebSocketConnection];
+    wss.broadcast(randomBytes(SYSTEM_BYTES));
+    await turns();
+    for (let bytes = 0; bytes < LIMIT_BYTES / 2; bytes += 4 * MESSAGE_BYTES)
+      wss.broadcast(randomBytes(4 * MESSAGE_BYTES));
+    expect(unsentBudget.totalBytes).toBeLessThan(LIMIT_BYTES * (1 + 1 / 64) + 4 * MESSAGE_BYTES);
+    // What the socket holds is free in the next turn, and the rest already now.
+    for (const { calls } of handlers.filter(({ errors }) => errors.length > 0)) {
+      expect((calls.all[0]!.ws as WebSocketConnection).bufferedBytes).toBeLessThan(2 * SYSTEM_BYTES);
+    }
+    expectBudgetEnds(handlers);
+  });
+
+  test('a connection whose peer has read all holds nothing any more', async () => {
+    const { path, handlers } = await startServer(() => new RecordingHandler());
+    const { socket } = await RawClient.open({ path });
+    socket.pause();
+    const connection = await handlers[0]!.opened;
+    connection.send(randomBytes(2 * SYSTEM_BYTES));
+    await turns();
+    expect(unsentBudget.totalBytes).toBeGreaterThan(SYSTEM_BYTES);
+    socket.resume();
+    await (connection as WebSocketConnection).drained();
+    expect(unsentBudget.totalBytes).toBe(0);
   });
 
   test('a connection that is closing is ended too, and frees what it holds', async () => {
