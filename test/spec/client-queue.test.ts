@@ -26,11 +26,14 @@ class Handler extends RecordingHandler {
 }
 
 /** Connects a client to a server whose frames the test writes, over a Unix socket, and records its losses. */
-async function connect(reconnect: ReconnectOptions = {}, then?: (ws: WebSocket) => unknown) {
+async function connect(
+  reconnect: ReconnectOptions = {},
+  then?: (ws: WebSocket, server: Awaited<ReturnType<typeof startRawServer>>) => unknown,
+) {
   const clock = useFakeClock();
   const server = await startRawServer(`${makeFolder()}/socket`);
   const losses: ConnectionLoss[] = [];
-  const handler = new Handler(then);
+  const handler = new Handler((client) => then?.(client, server));
   const ws = new WebSocket(server.url, handler, {
     reconnect: {
       minDelayMs: 1,
@@ -93,6 +96,21 @@ describe('messages of a client that reconnects', () => {
     const next = await connectAgain();
     expect(await textsUntil(next, 'c')).toEqual([LONG, 'a', 'b', 'c']);
     expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([1]);
+  });
+
+  test('4D-226 a message that is sent while others still wait for the next connection goes behind them', async () => {
+    const { ws, peer, connectAgain } = await connect({}, (_ws, server) =>
+      server.connections.all.at(-1)!.socket.pause(),
+    );
+    peer.socket.destroy();
+    while (ws.status !== 'Connecting') await turns(1);
+    for (const text of [LONG, LONG, 'a']) expect(ws.send(text)).toBe('queued');
+    const next = await connectAgain();
+    await turns();
+    expect(ws.bufferedBytes).toBeGreaterThan(LONG.length);
+    expect(ws.send('b')).toBe('queued');
+    next.socket.resume();
+    expect(await textsUntil(next, 'b')).toEqual([LONG, LONG, 'a', 'b']);
   });
 
   test('4D-226 messages of the turn in which the connection is lost go to the next one', async () => {
