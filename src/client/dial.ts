@@ -92,7 +92,7 @@ export class Dial implements Deadline {
     try {
       this.#request(target);
     } catch (thrown) {
-      setImmediate(() => this.#onError(toNodeError(thrown)));
+      setImmediate(() => this.#onOptionRefused(toNodeError(thrown)));
     }
   }
 
@@ -143,7 +143,7 @@ export class Dial implements Deadline {
               this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
             } catch (thrown) {
               // Destroying the tunnel, which is still the socket, is part of reporting the failure.
-              this.#onError(toNodeError(thrown));
+              this.#onOptionRefused(toNodeError(thrown));
               return;
             }
             this.#onConnect(target, this.#socket);
@@ -217,9 +217,21 @@ export class Dial implements Deadline {
     response.on('close', () => this.#reportFailure(this.#toRefusalError(response)));
   }
 
+  /** Node cannot use an option of the user: every other attempt would fail in the same way. */
+  #onOptionRefused(error: NodeJS.ErrnoException): void {
+    const message = `cannot connect: ${messageOf(error)}${hintForError(error, this.#phase)}`;
+    const details = { componentSignature: 'HTCL', endCause: 'invalid', phase: this.#phase, cause: error } as const;
+    this.#reportFailure(new FourDError('ERR_CONNECT_FAILED', message, details));
+  }
+
   #onError(error: NodeJS.ErrnoException): void {
     // 'close' of the refusal follows, when the part of its body that has arrived was read.
     if (this.#refusal !== undefined) return;
+    // Node also reports options in this way. Nothing has been sent yet.
+    if (this.#phase === 'preparing') {
+      this.#onOptionRefused(error);
+      return;
+    }
     if (error.code?.startsWith('HPE_') === true) {
       // The error of Node's parser holds the bytes of the peer, so it does not become the cause.
       this.#fail(

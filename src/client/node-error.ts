@@ -11,7 +11,8 @@ export function toNodeError(thrown: unknown): NodeJS.ErrnoException {
   return error;
 }
 
-function codeOf(thrown: unknown): string | undefined {
+/** Returns the code of an error, undefined when it has none, or none that can be read. */
+export function codeOf(thrown: unknown): string | undefined {
   try {
     const { code } = thrown as { readonly code?: unknown };
     return typeof code === 'string' ? code : undefined;

@@ -1,4 +1,5 @@
 import type { EndPhase, FourDError } from '../errors.ts';
+import { codeOf } from './node-error.ts';
 
 /** The longest wait that a server can ask for with `Retry-After`. */
 const MAX_RETRY_AFTER_MS = 600_000;
@@ -14,14 +15,25 @@ const TEMPORARY_CLOSE_CODES: ReadonlySet<number> = new Set([1001, 1006, 1011, 10
 /** HTTP statuses below 500 that allow another attempt: Request Timeout, Too Early, Too Many Requests. */
 const TEMPORARY_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
+/**
+ * Codes of Node and OpenSSL for a TLS handshake that fails again the next time: a certificate that is not trusted, has
+ * expired or is for another host, a rejected client certificate, a port that does not speak TLS. Those of the network,
+ * such as ECONNRESET, begin with an E.
+ */
+const LASTING_TLS_CODE = /^(?:ERR_(?:SSL|TLS|OSSL)_|ERROR_IN_|EPROTO$|[^E])/;
+
+/** Phases of an attempt in which Node may report an error of TLS. */
+const TLS_PHASES: ReadonlySet<EndPhase> = new Set(['proxy', 'tls', 'handshake']);
+
 /** Tells whether another attempt may succeed after a lost connection or a failed attempt. */
 export function isTemporary(code: number, phase: EndPhase, error: FourDError | undefined): boolean {
   if (phase === 'open' || phase === 'closing') return TEMPORARY_CLOSE_CODES.has(code);
   switch (error?.code) {
-    case 'ERR_CONNECT_FAILED':
     case 'ERR_HANDSHAKE_TIMEOUT':
-    case 'ERR_PROXY_FAILED':
       return true;
+    case 'ERR_CONNECT_FAILED':
+    case 'ERR_PROXY_FAILED':
+      return error.endCause !== 'invalid' && !(TLS_PHASES.has(phase) && isLastingTlsFailure(error.cause, phase));
     case 'ERR_PROXY_REFUSED':
     case 'ERR_HANDSHAKE_REFUSED': {
       // The replies 3 to 6 of a SOCKS proxy say that the server cannot be reached (RFC 1928 section 6).
@@ -32,6 +44,13 @@ export function isTemporary(code: number, phase: EndPhase, error: FourDError | u
     default:
       return false;
   }
+}
+
+/** @param cause - an error of Node, or one that a function of the option `tls` made */
+function isLastingTlsFailure(cause: unknown, phase: EndPhase): boolean {
+  const code = codeOf(cause);
+  // The user's own check of the server's identity reports an error without a code.
+  return code === undefined ? phase === 'tls' : LASTING_TLS_CODE.test(code);
 }
 
 /** The reconnect options that {@link backoffDelayMs} uses. */

@@ -77,11 +77,12 @@ class Caller implements DialListener {
     return outcome;
   }
 
-  async failed(): Promise<FourDError> {
+  /** @param side - who is to blame: the network, or an option of the program */
+  async failed(side: 'remote' | 'local' = 'remote'): Promise<FourDError> {
     await this.#done.promise;
     const outcome = this.outcomes[0]!;
     expect(outcome).toBeInstanceOf(FourDError);
-    expect(outcome).toMatchObject({ componentSignature: 'HTCL', side: 'remote', errCode: 1006 });
+    expect(outcome).toMatchObject({ componentSignature: 'HTCL', side, errCode: 1006 });
     return outcome as FourDError;
   }
 }
@@ -432,8 +433,8 @@ describe('what Node refuses to send or use is reported, not thrown', () => {
   ])('%s', async (_, target, options, message) => {
     const port = await startAnsweringServer(() => {});
     const caller = new Caller({ port, ...target }, options);
-    const error = await caller.failed();
-    expect(error.code).toBe('ERR_CONNECT_FAILED');
+    const error = await caller.failed('local');
+    expect(error).toMatchObject({ code: 'ERR_CONNECT_FAILED', endCause: 'invalid' });
     expect(error.message).toMatch(message);
     await turns();
     expect(caller.outcomes).toHaveLength(1);

@@ -37,6 +37,41 @@ describe('isTemporary', () => {
     expect(isTemporary(1006, 'connecting', new FourDError(code, ''))).toBe(expected);
   });
 
+  test.each<[phase: EndPhase, code: string | undefined, expected: boolean]>([
+    ['resolving', 'ENOTFOUND', true],
+    ['resolving', 'EAI_AGAIN', true],
+    ['connecting', 'ECONNREFUSED', true],
+    ['connecting', 'ENOENT', true],
+    ['connecting', undefined, true],
+    ['tls', 'ECONNRESET', true],
+    ['tls', 'ETIMEDOUT', true],
+    ['tls', undefined, false],
+    ['tls', 'EPROTO', false],
+    ['tls', 'CERT_HAS_EXPIRED', false],
+    ['tls', 'DEPTH_ZERO_SELF_SIGNED_CERT', false],
+    ['tls', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', false],
+    ['tls', 'ERROR_IN_CERT_NOT_AFTER_FIELD', false],
+    ['tls', 'ERR_TLS_CERT_ALTNAME_INVALID', false],
+    ['tls', 'ERR_SSL_WRONG_VERSION_NUMBER', false],
+    ['proxy', 'ECONNREFUSED', true],
+    ['proxy', 'SELF_SIGNED_CERT_IN_CHAIN', false],
+    ['proxy', undefined, true],
+    ['handshake', 'ECONNRESET', true],
+    ['handshake', 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', false],
+    // The user's url() or headers() has failed, for whatever reason.
+    ['preparing', 'ERR_SSL_WRONG_VERSION_NUMBER', true],
+  ])('of an attempt that failed in the phase %s with %s is %s', (phase, code, expected) => {
+    const cause = Object.assign(new Error('of Node'), code !== undefined && { code });
+    for (const name of ['ERR_CONNECT_FAILED', 'ERR_PROXY_FAILED'] satisfies ErrorCode[]) {
+      expect(isTemporary(1006, phase, new FourDError(name, '', { phase, cause }))).toBe(expected);
+    }
+  });
+
+  test('of an option that Node refuses is false', () => {
+    const error = new FourDError('ERR_CONNECT_FAILED', '', { phase: 'preparing', endCause: 'invalid' });
+    expect(isTemporary(1006, 'preparing', error)).toBe(false);
+  });
+
   test.each<[httpStatus: number, expected: boolean]>([
     [200, false],
     [301, false],
