@@ -225,6 +225,13 @@ export const errorTable = {
     cause: 'timeout',
     meaning: 'The opening handshake took longer than handshakeTimeoutMs.',
   },
+  ERR_CONNECT_TIMEOUT: {
+    errCode: 1006,
+    closeCode: 1006,
+    cause: 'timeout',
+    meaning:
+      'The client was not connected within connectTimeoutMs, however often it tried. The error of the last failed attempt is the cause; httpStatus, httpHeaders and httpBody are its own.',
+  },
   ERR_HANDSHAKE_REFUSED: {
     errCode: 1006,
     closeCode: 1006,
@@ -298,6 +305,10 @@ export const errorTable = {
     errCode: -20016,
     meaning:
       'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result.',
+  },
+  ERR_RECONNECT_OFF: {
+    errCode: -20017,
+    meaning: 'reconnect() was called on a client without the option reconnect: create it with reconnect: true.',
   },
   ERR_THROWN: {
     errCode: -1,

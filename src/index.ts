@@ -15,6 +15,7 @@ export { type AcceptOptions, type AnswerHeaders, type Refusal } from './server/a
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
 export {
+  type DisconnectEvent,
   type DrainEvent,
   type ErrorEvent,
   type MessageEvent,

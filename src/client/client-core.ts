@@ -10,8 +10,12 @@ import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CallScope } from '../workers/call-scope.ts';
+import { generateError } from '../workers/error-handling.ts';
+import { type Attempt, FailedAttempt } from './attempt.ts';
+import { ClientLife } from './client-life.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
+import { ConnectDeadline } from './connect-deadline.ts';
 import type { DialListener } from './dial.ts';
 import { checkHeaders } from './headers.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
@@ -27,56 +31,188 @@ interface HandlerSettings {
 
 const DEFAULT_SETTINGS: ClientSettings = parseClientOptions({});
 
-/** Opens the connection of one client, reconnects, and reports the outcome to the session. */
+/** Begins an attempt; throws when the URL or the headers of a function of the user cannot be used. */
+type Connect = (newUrl: unknown, newHeaders: unknown) => Attempt;
+
+/** What {@link ClientCore} makes of its arguments. */
+interface Arguments {
+  readonly settings: ClientSettings;
+  readonly dataType: DataType;
+  /** The error of an argument that cannot be used stands for every attempt. */
+  readonly connect: Connect | FourDError;
+}
+
+/** Opens the connections of one client, one after the other, and reports the outcome to its session. */
 export class ClientCore implements ClientSessionOwner, DialListener, ReconnectorOwner {
   readonly subject: object;
-  readonly session: ClientSession;
-  /** Resolves to undefined when onOpen has run, or to the error when connecting has failed. Never rejects. */
-  readonly result: Promise<FourDError | undefined>;
-  /** Resolves when onTerminate has run. */
-  readonly finished: Promise<void>;
+  /** Unique in this Node process. */
+  readonly id: number;
   /** The subprotocol that the server chose, `''` for none. */
   protocol = '';
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
-  /** Where the user's code runs. */
-  readonly #scope = new CallScope('4D-WebSocket', false);
+  /** Where the user's code runs, in the present life. */
+  #scope = new CallScope('4D-WebSocket', false);
   readonly #signal: SignalOption | undefined;
-  readonly #reconnector: Reconnector | undefined;
-  #dial: RedirectingDial | undefined;
-  /**
-   * Begins an attempt; throws when an argument of the user cannot be used. Undefined when there will be no other
-   * attempt.
-   */
-  #connect: ((newUrl?: unknown, newHeaders?: unknown) => RedirectingDial) | undefined;
-  #hasOpened = false;
-  #resolve!: (error: FourDError | undefined) => void;
-  #resolveFinished!: () => void;
+  /** Undefined, like {@link #connect}, when there will be no other attempt. */
+  #settings: ClientSettings | undefined;
+  #connect: Connect | FourDError | undefined;
+  #session: ClientSession;
+  #life = new ClientLife();
+  /** Begins when onTerminate of the present life has run. */
+  #nextLife: ClientLife | undefined;
+  #attempt: Attempt | undefined;
+  /** Undefined once there was a connection. */
+  #deadline: ConnectDeadline | undefined;
+  #hasConnected = false;
 
   constructor(subject: object, url: string, handler: object, options: WebSocketOptions) {
     this.subject = subject;
-    this.result = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
-    this.finished = new Promise((resolve) => {
-      this.#resolveFinished = resolve;
-    });
+    const { settings, dataType, connect } = this.#read(url, handler, options);
+    this.#settings = settings;
+    this.#connect = connect;
+    this.#limits = settings.limits;
+    this.#signal = settings.signal;
+    const ofSession = { dataType, scope: this.#scope, limits: settings.limits };
+    this.#session = new ClientSession(this, handler ?? {}, ofSession, this.#createReconnector(), false);
+    this.id = this.#session.id;
+    this.#begin();
+  }
+
+  get session(): ClientSession {
+    return this.#session;
+  }
+
+  /** See {@link ClientLife}. Of the next life, as soon as it is sure to come. */
+  get result(): Promise<FourDError | undefined> {
+    return (this.#nextLife ?? this.#life).result;
+  }
+
+  /** See {@link ClientLife}. */
+  get finished(): Promise<void> {
+    return this.#life.finished;
+  }
+
+  /** Closes the connection with a closing handshake, or gives up connecting. */
+  terminate(code: number, reason: string): void {
+    this.#end(code, reason, 'local');
+  }
+
+  /** Ends the connection without a closing handshake, or gives up connecting. */
+  destroy(): void {
+    this.#cancelNextLife('local');
+    if (this.session.status === 'Connecting') this.giveUpConnecting('local');
+    else this.session.destroy('local');
+  }
+
+  /**
+   * Connects again now. A client that is about to end does so when its onTerminate has run. Does nothing when the signal
+   * was aborted or the worker is ending, because the connection would end at once.
+   */
+  reconnect(): void {
+    try {
+      if (this.#settings?.reconnect === undefined) throw reconnectOff();
+      if (!this.#mayBegin) return;
+    } catch (thrown) {
+      generateError(thrown as FourDError, undefined);
+      return;
+    }
+    if (this.session.isFinished) this.#beginAgain(new ClientLife());
+    else if (this.session.reconnectNow()) {
+      this.#endAttempt();
+      this.#startDeadline();
+    } else this.#nextLife ??= new ClientLife();
+  }
+
+  /** Gives up connecting. Does nothing when connecting has failed already. */
+  giveUpConnecting(cause: EndCause): void {
+    if (this.session.status !== 'Connecting') return;
+    const phase = this.connectPhase;
+    this.#endAttempt();
+    this.#stopDeadline();
+    if (this.isSilent) this.#cancel();
+    else this.session.giveUp(cause, phase);
+    this.#life.resolve(gaveUp(cause, phase));
+  }
+
+  // ReconnectorOwner
+
+  onAttempt(newUrl?: unknown, newHeaders?: unknown): void {
+    if (typeof this.#connect !== 'function') return;
+    try {
+      this.#attempt = this.#connect(newUrl, newHeaders);
+    } catch (thrown) {
+      this.#attempt = new FailedAttempt(toArgumentError(thrown), this);
+    }
+  }
+
+  // DialListener
+
+  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
+    this.#attempt = undefined;
+    this.#stopDeadline();
+    const keepsUnsent = this.#settings?.reconnect !== undefined;
+    if (!keepsUnsent) {
+      // URL, headers and TLS options, which only another attempt needs.
+      this.#connect = undefined;
+      this.#settings = undefined;
+    }
+    this.protocol = protocol;
+    this.#hasConnected = true;
+    // From onOpen on the user holds the object.
+    this.isSilent = false;
+    const { compression } = this.#limits;
+    const agreedCompression = compression && deflate && new CompressionFactory('client', compression).create(deflate);
+    const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreedCompression };
+    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits, keepsUnsent));
+  }
+
+  onConnectFailed(error: FourDError): void {
+    if (this.session.status !== 'Connecting') return;
+    const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
+    this.#attempt = undefined;
+    this.#deadline?.noteFailure(error);
+    if (this.session.retryAfterFailure(error, endCause, phase)) return;
+    // The user's shouldReconnect may have called terminate().
+    if (this.session.status === 'Connecting') this.#fail(error, endCause, phase);
+  }
+
+  // ClientSessionOwner
+
+  get connectPhase(): EndPhase {
+    return this.#attempt?.phase ?? 'preparing';
+  }
+
+  onOpened(): void {
+    this.#life.resolve(undefined);
+  }
+
+  onFinished(): void {
+    this.#signal?.forget();
+    this.#scope.end();
+    this.#life.finish();
+    const next = this.#nextLife;
+    this.#nextLife = undefined;
+    if (next === undefined) return;
+    if (this.session.isWorkerEnding) next.resolve(gaveUp('worker', 'preparing'));
+    else this.#beginAgain(next);
+  }
+
+  /** Checks the arguments of the user. */
+  #read(url: string, handler: object, options: WebSocketOptions): Arguments {
     let settings = DEFAULT_SETTINGS;
     let dataType: DataType = 'text';
-    let connect: (newUrl?: unknown, newHeaders?: unknown) => RedirectingDial;
     try {
+      settings = parseClientOptions(options);
       parseWebSocketUrl(url);
       const given = readHandler(handler);
-      settings = parseClientOptions(options);
       dataType = checkDataType(given.dataType, 'HTCL');
       const headers = checkHeaders(given.headers);
-      if (settings.signal?.isAborted === true) throw aborted(settings.signal);
-      settings.signal?.listen(() => this.#abort());
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };
-      connect = (newUrl, newHeaders) => {
+      const connect: Connect = (newUrl, newHeaders) => {
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
         const dialOptions = {
           headers: requestHeaders,
@@ -89,97 +225,79 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         };
         return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), dialOptions, this);
       };
+      return { settings, dataType, connect };
     } catch (thrown) {
-      connect = () => {
-        throw thrown;
-      };
+      return { settings, dataType, connect: toArgumentError(thrown) };
     }
-    const { limits, reconnect, signal } = settings;
-    this.#limits = limits;
-    this.#connect = connect;
-    this.#signal = signal;
-    this.#reconnector = reconnect && new Reconnector(reconnect, this.#scope, limits.handshakeTimeoutMs, this);
-    this.session = new ClientSession(this, handler ?? {}, { dataType, scope: this.#scope, limits }, this.#reconnector);
-    this.onAttempt();
   }
 
-  /** Closes the connection with a closing handshake, or gives up connecting. */
-  terminate(code: number, reason: string): void {
-    this.#end(code, reason, 'local');
+  #createReconnector(): Reconnector | undefined {
+    const reconnect = this.#settings?.reconnect;
+    return reconnect && new Reconnector(reconnect, this.#scope, this.#limits.handshakeTimeoutMs, this);
   }
 
-  /** Ends the connection without a closing handshake, or gives up connecting. */
-  destroy(): void {
-    if (this.session.status === 'Connecting') this.giveUpConnecting('local');
-    else this.session.destroy('local');
+  /** Makes the first attempt of the first life. */
+  #begin(): void {
+    if (this.#prepare()) this.onAttempt();
   }
 
-  /** Gives up connecting. Does nothing when connecting has failed already. */
-  giveUpConnecting(cause: EndCause): void {
-    if (this.session.status !== 'Connecting') return;
-    this.#dial?.abort();
-    const phase = this.connectPhase;
-    if (this.isSilent) this.#cancel();
-    else this.session.giveUp(cause, phase);
-    const message = endingText({ cause, phase, code: CLOSE_ABNORMAL });
-    const details = { componentSignature: 'HTCL', endCause: cause, phase } as const;
-    this.#resolve(new FourDError('ERR_CONNECT_FAILED', message, details));
+  /** Begins another life, with a session of its own. */
+  #beginAgain(life: ClientLife): void {
+    this.#life = life;
+    // The scope of the life before is over. The contexts are still those in which the client was created.
+    this.#scope = this.#scope.run(() => new CallScope('4D-WebSocket', false));
+    this.#session = this.#session.createSuccessor(this.#scope, this.#createReconnector(), this.#hasConnected);
+    if (this.#prepare()) this.#session.reconnectNow();
   }
 
-  // ReconnectorOwner
-
-  onAttempt(newUrl?: unknown, newHeaders?: unknown): void {
+  /** Prepares for the first attempt of a life. Returns false when no attempt can be made, which is told in a later turn. */
+  #prepare(): boolean {
     try {
-      this.#dial = this.#connect?.(newUrl, newHeaders);
+      if (isFourDError(this.#connect)) throw this.#connect;
+      if (this.#signal?.isAborted === true) throw aborted(this.#signal);
+      this.#signal?.listen(() => this.#abort());
     } catch (thrown) {
-      const error = isFourDError(thrown) ? thrown : invalidHandler(textOfThrown(thrown), thrown);
-      // Like every other failure this one is reported in a later turn, when the caller has the object.
-      setImmediate(() => this.onConnectFailed(error));
+      // Every other attempt would end in the same way.
+      this.session.stayClosed();
+      this.#attempt = new FailedAttempt(thrown as FourDError, this);
+      return false;
     }
+    this.#startDeadline();
+    return true;
   }
 
-  // DialListener
-
-  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
-    this.#dial = undefined;
-    // The closure holds URL, headers and TLS options, which only another attempt needs.
-    if (this.#reconnector === undefined) this.#connect = undefined;
-    this.protocol = protocol;
-    const { compression } = this.#limits;
-    const agreedCompression = compression && deflate && new CompressionFactory('client', compression).create(deflate);
-    const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreedCompression };
-    const keepsUnsent = this.#reconnector !== undefined;
-    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits, keepsUnsent));
+  /** Whether a new connection would not end at once. @throws FourDError when the signal cannot be read */
+  get #mayBegin(): boolean {
+    return !this.session.isWorkerEnding && this.#signal?.isAborted !== true;
   }
 
-  onConnectFailed(error: FourDError): void {
-    if (this.session.status !== 'Connecting') return;
-    const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
-    this.#dial = undefined;
-    if (this.#reconnector?.reconnectAfterFailure(error, endCause, phase) === true) return;
-    // The user's shouldReconnect may have called terminate().
-    if (this.session.status !== 'Connecting') return;
+  #startDeadline(): void {
+    this.#stopDeadline();
+    const connectTimeoutMs = this.#settings?.connectTimeoutMs ?? Infinity;
+    if (this.#hasConnected || connectTimeoutMs === Infinity) return;
+    this.#deadline = new ConnectDeadline(connectTimeoutMs, (deadline) => {
+      const phase = this.connectPhase;
+      this.#endAttempt();
+      this.#fail(deadline.toError(phase), 'timeout', phase);
+    });
+  }
+
+  #stopDeadline(): void {
+    this.#deadline?.stop();
+    this.#deadline = undefined;
+  }
+
+  #endAttempt(): void {
+    this.#attempt?.abort();
+    this.#attempt = undefined;
+  }
+
+  /** Ends a client that has no connection, because of an error. */
+  #fail(error: FourDError, cause: EndCause, phase: EndPhase): void {
+    this.#stopDeadline();
     if (this.isSilent) this.#cancel();
-    else this.session.failToOpen(error, endCause, phase);
-    this.#resolve(error);
-  }
-
-  // ClientSessionOwner
-
-  get connectPhase(): EndPhase {
-    return this.#dial?.phase ?? 'preparing';
-  }
-
-  onOpened(): void {
-    this.#hasOpened = true;
-    this.isSilent = false;
-    this.#resolve(undefined);
-  }
-
-  onFinished(): void {
-    this.#signal?.forget();
-    this.#scope.end();
-    this.#resolveFinished();
+    else this.session.failToOpen(error, cause, phase);
+    this.#life.resolve(error);
   }
 
   /** Ends a session that nobody holds yet, without a callback. */
@@ -191,10 +309,14 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   #end(code: number, reason: string, cause: EndCause): void {
-    const { status } = this.session;
-    if (status === 'Connecting') this.giveUpConnecting(cause);
-    else if (status === 'Connected') this.session.close(code, reason, undefined, cause);
-    else this.session.stayClosed();
+    this.#cancelNextLife(cause);
+    if (this.session.status === 'Connecting') this.giveUpConnecting(cause);
+    else this.session.close(code, reason, undefined, cause);
+  }
+
+  #cancelNextLife(cause: EndCause): void {
+    this.#nextLife?.resolve(gaveUp(cause, 'preparing'));
+    this.#nextLife = undefined;
   }
 
   #abort(): void {
@@ -203,11 +325,11 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   #endAborted(): void {
-    if (this.#hasOpened || this.session.status !== 'Connecting') {
+    if (this.#hasConnected || this.session.status !== 'Connecting') {
       this.#end(CLOSE_NORMAL, '', 'aborted');
       return;
     }
-    this.#dial?.abort();
+    this.#attempt?.abort();
     this.onConnectFailed(aborted(this.#signal as SignalOption));
   }
 }
@@ -221,6 +343,20 @@ function readHandler(handler: unknown): HandlerSettings {
   } catch (thrown) {
     throw invalidHandler(textOfThrown(thrown), thrown);
   }
+}
+
+function toArgumentError(thrown: unknown): FourDError {
+  return isFourDError(thrown) ? thrown : invalidHandler(textOfThrown(thrown), thrown);
+}
+
+function gaveUp(cause: EndCause, phase: EndPhase): FourDError {
+  const message = endingText({ cause, phase, code: CLOSE_ABNORMAL });
+  return new FourDError('ERR_CONNECT_FAILED', message, { componentSignature: 'HTCL', endCause: cause, phase });
+}
+
+function reconnectOff(): FourDError {
+  const message = 'cannot reconnect: the client was created without the option reconnect';
+  return new FourDError('ERR_RECONNECT_OFF', message, { componentSignature: 'HTCL' });
 }
 
 function aborted(signal: SignalOption): FourDError {

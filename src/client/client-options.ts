@@ -1,6 +1,6 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
-import { checkNumber, readOptions } from '../session/option-checks.ts';
+import { checkNumber, DURATION, readOptions } from '../session/option-checks.ts';
 import { checkProxy, type ProxyChoice } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect, type ReconnectOptions } from './reconnect-options.ts';
 import { SignalOption } from './signal-option.ts';
@@ -16,11 +16,17 @@ export interface WebSocketOptions extends CommonOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
-   * {@link ReconnectOptions}. The first attempt is not repeated. Messages that a lost connection had not handed to the
+   * {@link ReconnectOptions}. The first connection is tried again too, for {@link connectTimeoutMs}. Messages that a lost connection had not handed to the
    * system are sent on the next one, in order and once. Those that it had handed over may have arrived or not, which only
    * your own protocol can tell: `uncertainMessages` of the events counts them.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
+  /**
+   * Longest time in milliseconds until the first connection is open, over all attempts, or Infinity. Default 60 000 with
+   * the option `reconnect`, otherwise Infinity: the only attempt ends with `handshakeTimeoutMs`. When the time is over,
+   * connecting fails with `ERR_CONNECT_TIMEOUT`, whose cause is the error of the last attempt.
+   */
+  readonly connectTimeoutMs?: number | undefined;
   /**
    * A signal that ends the socket when it is aborted. Before onOpen, connecting fails with `ERR_ABORTED`. Afterwards
    * the socket ends as with `terminate()`: code 1000, no error, no reconnecting. Default none.
@@ -46,10 +52,14 @@ const CLIENT_KEYS: ReadonlySet<string> = new Set([
   ...COMMON_KEYS,
   'tls',
   'reconnect',
+  'connectTimeoutMs',
   'signal',
   'proxy',
   'followRedirects',
 ]);
+
+/** Default of `connectTimeoutMs` for clients that reconnect. */
+const CONNECT_TIMEOUT_MS = 60_000;
 
 const REDIRECT_RANGE = { min: 0, max: 20 } as const;
 
@@ -59,6 +69,7 @@ export interface ClientSettings {
   readonly tls: TlsOptions;
   /** Undefined when the client does not reconnect. */
   readonly reconnect: CheckedReconnect | undefined;
+  readonly connectTimeoutMs: number;
   readonly signal: SignalOption | undefined;
   readonly chooseProxy: ProxyChoice;
   readonly followRedirects: number;
@@ -71,10 +82,13 @@ export interface ClientSettings {
  */
 export function parseClientOptions(given: WebSocketOptions): ClientSettings {
   const options = readOptions(given, CLIENT_KEYS, 'HTCL');
+  const reconnect = checkReconnect(options.reconnect);
+  const { connectTimeoutMs = reconnect === undefined ? Infinity : CONNECT_TIMEOUT_MS } = options;
   return {
     limits: checkCommon(options, 'HTCL'),
     tls: checkTls(options.tls),
-    reconnect: checkReconnect(options.reconnect),
+    reconnect,
+    connectTimeoutMs: checkNumber('connectTimeoutMs', connectTimeoutMs, DURATION, 'HTCL'),
     signal: options.signal === undefined ? undefined : new SignalOption(options.signal),
     chooseProxy: checkProxy(options.proxy),
     followRedirects: checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL'),

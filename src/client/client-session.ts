@@ -3,14 +3,18 @@ import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
-import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { QueuedEvent } from '../session/callback-queue.ts';
 import { readSendOptions, type SendableMessage, type SendOptions, toSendError, toWire } from '../session/data-type.ts';
-import type { OpenEvent, TerminateEvent } from '../session/events.ts';
+import type { OpenEvent, ReconnectEvent, TerminateEvent } from '../session/events.ts';
 import { Session, type SessionSettings } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
+import type { CallScope } from '../workers/call-scope.ts';
 import type { WorkerResource } from '../workers/worker.ts';
-import { NO_FIGURES, type Reconnector } from './reconnector.ts';
+import { type NextAttempt, NO_FIGURES, type Reconnector } from './reconnector.ts';
+
+/** How long the server has to answer the close frame of `reconnect()`: whoever calls it may have lost the network. */
+const RECONNECT_CLOSE_TIMEOUT_MS = 1000;
 
 /** Opens the connections of a client, and is notified of the life of its session. */
 export interface ClientSessionOwner {
@@ -20,7 +24,7 @@ export interface ClientSessionOwner {
   readonly connectPhase: EndPhase;
   /** Gives up connecting, because the worker ended or a callback failed while there is no connection. */
   giveUpConnecting(cause: EndCause): void;
-  /** onOpen has run, or has failed. */
+  /** The first callback of the session, onOpen or onReconnect, has run, or has failed. */
   onOpened(): void;
   /** onTerminate has run. */
   onFinished(): void;
@@ -29,11 +33,15 @@ export interface ClientSessionOwner {
 /**
  * The {@link Session} of a client: waits for its connection, and with the option `reconnect` goes on with the next
  * connection when one is lost. Messages that are sent without a connection wait in the {@link Reconnector}.
+ *
+ * @remarks A session ends with onTerminate. A client that connects again after that has a new session.
  */
 export class ClientSession extends Session implements WorkerResource {
   readonly #owner: ClientSessionOwner;
   /** Undefined without the option `reconnect`. */
   readonly #reconnector: Reconnector | undefined;
+  /** Whether onOpen ran in an earlier session: then all connections of this one are announced by onReconnect. */
+  readonly #isLater: boolean;
   #hasConnected = false;
   /** How many calls of onOpen and onReconnect are waiting or running. */
   #openCallbackCount = 0;
@@ -47,8 +55,10 @@ export class ClientSession extends Session implements WorkerResource {
     handler: object,
     settings: SessionSettings,
     reconnector: Reconnector | undefined,
+    isLater = false,
   ) {
     super(handler, settings);
+    this.#isLater = isLater;
     this.#owner = owner;
     this.#reconnector = reconnector;
     settings.scope.worker.own(this);
@@ -94,6 +104,41 @@ export class ClientSession extends Session implements WorkerResource {
     this.settings.scope.worker.disown(this);
   }
 
+  /** Asks for another attempt after one has failed. Returns whether there will be one. */
+  retryAfterFailure(error: FourDError, cause: EndCause, phase: EndPhase): boolean {
+    const next = this.#reconnector?.reconnectAfterFailure(error, cause, phase);
+    if (next === undefined) return false;
+    this.#announceLoss(cause, next);
+    return true;
+  }
+
+  /**
+   * Connects again now: ends the present connection, or the wait for the next one. The owner ends an attempt that is under
+   * way.
+   *
+   * @returns false when this session is about to end, or has ended
+   */
+  reconnectNow(): boolean {
+    const { connection } = this;
+    if (this.#reconnector?.isOver !== false || this.hasEnded) return false;
+    this.#reconnector.attemptNow(connection !== undefined);
+    if (connection === undefined) return true;
+    this.setStatus('Closing');
+    const timeoutMs = Math.min(RECONNECT_CLOSE_TIMEOUT_MS, this.settings.limits.closeTimeoutMs);
+    connection.close(CLOSE_NORMAL, '', timeoutMs, 'local');
+    return true;
+  }
+
+  /** Creates the session of the same client for its life after the end of this one. */
+  createSuccessor(scope: CallScope, reconnector: Reconnector | undefined, hasConnected: boolean): ClientSession {
+    const { handler, settings } = this;
+    return new ClientSession(this.#owner, handler, { ...settings, scope }, reconnector, hasConnected);
+  }
+
+  get isWorkerEnding(): boolean {
+    return this.settings.scope.worker.isEnding;
+  }
+
   /** Turns reconnecting off: the present connection is the last one. */
   stayClosed(): void {
     this.#reconnector?.end();
@@ -113,18 +158,23 @@ export class ClientSession extends Session implements WorkerResource {
 
   protected override announceOpen(event: OpenEvent): void {
     this.#openCallbackCount++;
-    if (this.#hasConnected && this.#reconnector !== undefined) {
-      const { attempt, lostUncertainCount } = this.#reconnector;
-      this.queue.push({ type: 'reconnect', attempt, uncertainMessages: lostUncertainCount });
-    } else {
-      this.#hasConnected = true;
-      this.queue.pushFirst(event);
-    }
+    const isFirst = !this.#hasConnected;
+    this.#hasConnected = true;
+    const announced = isFirst && !this.#isLater ? event : this.#toReconnectEvent();
+    if (isFirst) this.queue.pushFirst(announced);
+    else this.queue.push(announced);
+  }
+
+  #toReconnectEvent(): ReconnectEvent {
+    const { attempt = 0, lostUncertainCount = 0 } = this.#reconnector ?? {};
+    return { type: 'reconnect', attempt, uncertainMessages: lostUncertainCount };
   }
 
   override onAfterCallback(event: QueuedEvent): void {
-    if (event.type === 'reconnect') this.startReading();
-    else super.onAfterCallback(event);
+    if (event.type === 'reconnect') {
+      this.onOpened();
+      this.startReading();
+    } else super.onAfterCallback(event);
   }
 
   protected override onOpened(): void {
@@ -199,16 +249,26 @@ export class ClientSession extends Session implements WorkerResource {
     const lossError = this.#lossError;
     this.#lossError = undefined;
     if (leftovers !== undefined) this.#reconnector?.takeOver(leftovers, ending);
-    if (this.#reconnector?.reconnectAfterLoss(ending, lossError) === true) {
-      this.#reconnector.addFigures(ending);
+    const next = this.#reconnector?.reconnectAfterLoss(ending, lossError);
+    if (next !== undefined) {
+      this.#reconnector?.addFigures(ending);
       this.#isSendingQueue = false;
       this.connection = undefined;
       this.setStatus('Connecting');
       if (!this.isBlocked) this.resolveDrained();
+      this.#announceLoss(ending.cause, next);
       return;
     }
     if (lossError !== undefined) super.onError(lossError);
     super.onTerminated(ending);
+  }
+
+  /**
+   * Delivers onDisconnect. Nothing is lost before the first connection of a session; a callback in front of onOpen could
+   * also make it wait behind a message of its worker that waits for the client.
+   */
+  #announceLoss(cause: EndCause, { attempt, delayMs }: NextAttempt): void {
+    if (this.#hasConnected) this.queue.push({ type: 'disconnect', cause, attempt, delayMs });
   }
 
   // The end of the session

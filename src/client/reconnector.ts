@@ -1,10 +1,10 @@
-import { wallMs } from '../base/clock.ts';
+import { setImmediate, wallMs } from '../base/clock.ts';
 import { follow, ignoreRejection, onRejection } from '../base/promises.ts';
 import { callbackFailed, type EndCause, type EndPhase, FourDError, textOfThrown } from '../errors.ts';
 import { reportError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
-import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
@@ -13,6 +13,20 @@ import { type Deadline, timers } from '../base/timers.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
 import { backoffDelayMs, isTemporary, parseRetryAfterMs } from './reconnect-policy.ts';
+
+/** An attempt that is due. */
+export interface NextAttempt {
+  /** Number of the attempt, from 1. */
+  readonly attempt: number;
+  readonly delayMs: number;
+}
+
+/**
+ * `idle`: the connection is open, or an attempt is being made. `deciding`: the user's `shouldReconnect` runs. `waiting`:
+ * an attempt is due later. `preparing`: the user's `url()` and `headers()` have been called. `over`: there will be no
+ * further attempt.
+ */
+type ReconnectorState = 'idle' | 'deciding' | 'waiting' | 'preparing' | 'over';
 
 /** Causes by which this program itself ended the connection. */
 const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
@@ -52,10 +66,11 @@ export class Reconnector implements Deadline {
   #uncertainCount = 0;
   #attempt = 0;
   #ticket: number | undefined;
-  /** Number of the preparation that is running, undefined for none. The result of any other preparation is ignored. */
-  #preparation: number | undefined;
-  #lastPreparation = 0;
-  #isOver = false;
+  #state: ReconnectorState = 'idle';
+  /** Counts the changes of the state: what an earlier state has begun is ignored. */
+  #stateCount = 0;
+  /** True when the user wants another connection as soon as the present one is over. */
+  #isAttemptWanted = false;
   #stopReason: string | undefined;
 
   constructor(settings: CheckedReconnect, scope: CallScope, handshakeTimeoutMs: number, owner: ReconnectorOwner) {
@@ -67,7 +82,7 @@ export class Reconnector implements Deadline {
 
   /** Whether there will be no further attempt. */
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#state === 'over';
   }
 
   /** A text that tells why there is no further attempt; undefined when the ending of the connection tells it. */
@@ -125,11 +140,13 @@ export class Reconnector implements Deadline {
    * Takes over the messages of a connection that has ended: those that it has not sent wait in front of all others, also
    * beyond the limits of the queue.
    */
-  takeOver({ unsent, uncertainCount }: Leftovers, { wasClean, cause }: Ending): void {
+  takeOver({ unsent, uncertainCount }: Leftovers, { wasClean, cause, code }: Ending): void {
     this.#queue.prepend(unsent);
     this.#queuedCount += unsent.length;
-    // A peer that has answered our close frame has read all that came before.
-    this.#lostUncertainCount = wasClean && cause !== 'peer-closed' ? 0 : uncertainCount;
+    // A peer that has answered our close frame has read all that came before. An answer repeats the code; another code
+    // shows that the peer has closed at the same moment as reconnect().
+    const isAnswer = cause !== 'peer-closed' && !(this.#isAttemptWanted && code !== CLOSE_NORMAL);
+    this.#lostUncertainCount = wasClean && isAnswer ? 0 : uncertainCount;
     this.#uncertainCount += this.#lostUncertainCount;
   }
 
@@ -159,9 +176,9 @@ export class Reconnector implements Deadline {
    * Schedules an attempt after a connection has ended, if another connection is to follow.
    *
    * @param error - the error that ended the connection, undefined after a closing handshake by the peer
-   * @returns whether an attempt is scheduled; {@link ReconnectorOwner.onAttempt} then follows
+   * @returns the attempt that is scheduled, for which {@link ReconnectorOwner.onAttempt} follows; undefined for none
    */
-  reconnectAfterLoss(ending: Ending, error: FourDError | undefined): boolean {
+  reconnectAfterLoss(ending: Ending, error: FourDError | undefined): NextAttempt | undefined {
     const { code, reason, cause, phase, openMs } = ending;
     // Resetting the count when a connection opens would let a server that drops at once be called without a pause.
     if (openMs >= this.#settings.maxDelayMs) this.#attempt = 0;
@@ -169,71 +186,107 @@ export class Reconnector implements Deadline {
     return this.#scheduleAttempt({ code, reason, cause, phase, error, uncertainMessages });
   }
 
+  /** Schedules an attempt after one has failed, the first included, as {@link reconnectAfterLoss} does. */
+  reconnectAfterFailure(error: FourDError, cause: EndCause, phase: EndPhase): NextAttempt | undefined {
+    return this.#scheduleAttempt({
+      code: CLOSE_ABNORMAL,
+      reason: undefined,
+      cause,
+      phase,
+      error,
+      uncertainMessages: 0,
+    });
+  }
+
   /**
-   * Schedules an attempt after one has failed, as {@link reconnectAfterLoss} does. The first connection is not retried.
+   * Makes an attempt in the next turn, whatever it waits for, and counts from 1 again. While the client has a connection,
+   * and while `shouldReconnect` decides, the attempt follows the end of that connection or decision, whatever they say.
    */
-  reconnectAfterFailure(error: FourDError, cause: EndCause, phase: EndPhase): boolean {
-    const loss = { code: CLOSE_ABNORMAL, reason: undefined, cause, phase, error, uncertainMessages: 0 };
-    return this.#attempt > 0 && this.#scheduleAttempt(loss);
+  attemptNow(hasConnection: boolean): void {
+    if (hasConnection || this.#state === 'deciding') this.#isAttemptWanted = true;
+    else this.#startWanted();
   }
 
   /** Makes no further attempt. Queued messages stay until {@link takeUnsent}. */
   end(): void {
-    this.#isOver = true;
-    this.#preparation = undefined;
-    this.#clearDeadline();
+    this.#isAttemptWanted = false;
+    this.#enter('over');
   }
 
   onDeadline(): void {
     this.#ticket = undefined;
     timers.unref();
-    if (this.#preparation === undefined) {
+    if (this.#state === 'waiting') {
       // The user's functions, and code of the user that the attempt runs, such as `tls.lookup`.
       this.#scope.run(() => this.#prepare());
       return;
     }
-    this.#preparation = undefined;
+    this.#enter('idle');
     const limit = `${this.#handshakeTimeoutMs} ms (handshakeTimeoutMs)`;
     const message = `reconnect.url or reconnect.headers timed out after ${limit}`;
     this.#owner.onConnectFailed(new FourDError('ERR_HANDSHAKE_TIMEOUT', message, PREPARING));
   }
 
-  #scheduleAttempt(loss: Omit<ConnectionLoss, 'attempt' | 'isTemporary'>): boolean {
+  #scheduleAttempt(loss: Omit<ConnectionLoss, 'attempt' | 'isTemporary'>): NextAttempt | undefined {
+    if (this.#isAttemptWanted) return this.#startWanted();
     const { code, cause, phase, error } = loss;
     const { maxAttempts } = this.#settings;
     const attempt = this.#attempt + 1;
     const isOwn = OWN_CAUSES.has(cause);
     const event: ConnectionLoss = { ...loss, attempt, isTemporary: !isOwn && isTemporary(code, phase, error) };
     const retryAfterMs = parseRetryAfterMs(error?.httpHeaders?.['retry-after'], wallMs());
-    if (isOwn || this.#isOver) return this.#giveUp(undefined);
+    if (isOwn || this.isOver) return this.#giveUp(undefined);
     if (attempt > maxAttempts) {
       return this.#giveUp(
         `gave up reconnecting after ${this.#attempt} attempts (reconnect.maxAttempts ${maxAttempts})`,
       );
     }
-    if (!this.#isWanted(event)) {
+    const isWanted = this.#isWanted(event);
+    // The user's shouldReconnect may have called reconnect() or terminate().
+    if (this.#isAttemptWanted) return this.#startWanted();
+    if (!isWanted) {
       const reason = this.#settings.shouldReconnect
         ? 'reconnect.shouldReconnect did not return true'
         : 'this end is not temporary (reconnect.shouldReconnect can decide otherwise)';
       return this.#giveUp(`not reconnecting: ${reason}`);
     }
-    // The user's shouldReconnect may have called terminate().
-    if (this.#isOver) return this.#giveUp(undefined);
+    if (this.isOver) return this.#giveUp(undefined);
     this.#attempt = attempt;
     // With Retry-After alone, all clients would come back at the same moment.
-    this.#setDeadline(retryAfterMs + backoffDelayMs(attempt, this.#settings, Math.random()));
-    return true;
+    const delayMs = retryAfterMs + backoffDelayMs(attempt, this.#settings, Math.random());
+    this.#enter('waiting');
+    this.#setDeadline(delayMs);
+    return { attempt, delayMs };
   }
 
-  #giveUp(stopReason: string | undefined): false {
+  /** Makes the attempt that the user wants, in the next turn, because it calls functions of the user. */
+  #startWanted(): NextAttempt {
+    this.#isAttemptWanted = false;
+    this.#attempt = 1;
+    const stateCount = this.#enter('waiting');
+    setImmediate(() => {
+      if (this.#stateCount === stateCount) this.#scope.run(() => this.#prepare());
+    });
+    return { attempt: 1, delayMs: 0 };
+  }
+
+  #giveUp(stopReason: string | undefined): undefined {
     this.#stopReason ??= stopReason;
     this.end();
-    return false;
+  }
+
+  /** Changes the state, and drops what the state before it has begun. Returns the count of states. */
+  #enter(state: ReconnectorState): number {
+    this.#clearDeadline();
+    this.#state = state;
+    return ++this.#stateCount;
   }
 
   #isWanted(event: ConnectionLoss): boolean {
     const { shouldReconnect } = this.#settings;
-    return shouldReconnect === undefined ? event.isTemporary : this.#scope.run(() => this.#ask(shouldReconnect, event));
+    if (shouldReconnect === undefined) return event.isTemporary;
+    this.#state = 'deciding';
+    return this.#scope.run(() => this.#ask(shouldReconnect, event));
   }
 
   #ask(shouldReconnect: NonNullable<CheckedReconnect['shouldReconnect']>, event: ConnectionLoss): boolean {
@@ -247,6 +300,8 @@ export class Reconnector implements Deadline {
     } catch (thrown) {
       report(thrown);
       return false;
+    } finally {
+      if (this.#state === 'deciding') this.#state = 'idle';
     }
   }
 
@@ -254,16 +309,15 @@ export class Reconnector implements Deadline {
   #prepare(): void {
     const { url, headers } = this.#settings;
     if (url === undefined && headers === undefined) {
+      this.#enter('idle');
       this.#owner.onAttempt(undefined, undefined);
       return;
     }
-    const preparation = ++this.#lastPreparation;
-    this.#preparation = preparation;
+    const stateCount = this.#enter('preparing');
     if (this.#handshakeTimeoutMs !== Infinity) this.#setDeadline(this.#handshakeTimeoutMs);
     const finish = (report: () => void): void => {
-      if (this.#preparation !== preparation) return;
-      this.#preparation = undefined;
-      this.#clearDeadline();
+      if (this.#stateCount !== stateCount) return;
+      this.#enter('idle');
       report();
     };
     const both = [callLater(url), callLater(headers)];

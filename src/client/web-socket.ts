@@ -5,6 +5,7 @@ import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import type {
+  DisconnectEvent,
   DrainEvent,
   ErrorEvent,
   MessageEvent,
@@ -36,6 +37,11 @@ export interface WebSocketHandler<T = string> {
   /** Runs after a `send` that returned `'queued'`, when the server has taken all waiting messages. */
   onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
   /**
+   * Runs when the connection is lost, or an attempt to connect again has failed, and another attempt follows; with the
+   * option `reconnect` only. Attempts of a client that has not been open yet are not told, nor is an end for good.
+   */
+  onDisconnect?(ws: WebSocket<T>, event: DisconnectEvent): CallbackResult;
+  /**
    * Runs when there is a new connection, with the option `reconnect` only. The client sends the messages that waited
    * for the connection, and begins to read, when this callback is over.
    */
@@ -52,7 +58,11 @@ export interface WebSocketHandler<T = string> {
  * @see the 4D page of the WebSocket class
  */
 export interface WebSocket<T = string> {
-  /** Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. */
+  /**
+   * Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. After a
+   * {@link reconnect} of a client that has ended, the promise is another one, for the connection that follows: onReconnect
+   * takes the place of onOpen when the client has been open before.
+   */
   readonly ready: Promise<WebSocket<T> | null>;
   /** The URL as it was passed. */
   readonly url: string;
@@ -121,6 +131,17 @@ export interface WebSocket<T = string> {
    * again. While Connecting, the call gives up connecting. While Closed it has no effect.
    */
   destroy(): void;
+  /**
+   * Connects again now, and counts the attempts from 1 again. Only with the option `reconnect`.
+   *
+   * @remarks While the client waits for its next attempt, the attempt is made at once; one that is under way begins anew.
+   * While Connected, the connection is closed with 1000 (a server that does not answer within a second is not waited for),
+   * and another one follows. A client that is ending, by `terminate` for example, has its onTerminate first; one that has
+   * ended begins a new life, with onReconnect (onOpen when it was never open) and onTerminate once more. Never runs a
+   * callback within the call. Does nothing when the signal was aborted or the worker that owns the client was killed.
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_RECONNECT_OFF`
+   */
+  reconnect(): void;
 }
 
 /**
@@ -180,7 +201,8 @@ class WebSocketClient<T> implements WebSocket<T> {
   readonly #url: string;
   readonly #handler: WebSocketHandler<T>;
   readonly #core: ClientCore;
-  #ready: Promise<WebSocket<T> | null> | undefined;
+  /** The promise {@link ready}, and the result of the core that it follows. */
+  #ready: { readonly result: object; readonly promise: Promise<WebSocket<T> | null> } | undefined;
 
   static async new<T>(
     url: string,
@@ -200,8 +222,11 @@ class WebSocketClient<T> implements WebSocket<T> {
   }
 
   get ready(): Promise<WebSocket<T> | null> {
-    this.#ready ??= this.#core.result.then((error) => (error === undefined ? this : null));
-    return this.#ready;
+    const { result } = this.#core;
+    if (this.#ready?.result !== result) {
+      this.#ready = { result, promise: result.then((error) => (error === undefined ? this : null)) };
+    }
+    return this.#ready.promise;
   }
 
   get url(): string {
@@ -213,7 +238,7 @@ class WebSocketClient<T> implements WebSocket<T> {
   }
 
   get id(): number {
-    return this.#core.session.id;
+    return this.#core.id;
   }
 
   get dataType(): DataType {
@@ -250,9 +275,9 @@ class WebSocketClient<T> implements WebSocket<T> {
   }
 
   terminate(code: number = CLOSE_NORMAL, reason = ''): void {
-    const { session } = this.#core;
-    if (session.status === 'Closing' || session.status === 'Closed') {
-      session.stayClosed();
+    const { status } = this.#core.session;
+    if (status === 'Closing' || status === 'Closed') {
+      this.#core.terminate(CLOSE_NORMAL, '');
       return;
     }
     const isCode = Number.isInteger(code) && (code === CLOSE_NORMAL || (code >= 3000 && code <= 4999));
@@ -271,6 +296,10 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   destroy(): void {
     this.#core.destroy();
+  }
+
+  reconnect(): void {
+    this.#core.reconnect();
   }
 }
 

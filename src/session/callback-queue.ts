@@ -3,6 +3,7 @@ import { Queue } from '../base/queue.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
 import type {
+  DisconnectEvent,
   DrainEvent,
   ErrorEvent,
   MessageEvent,
@@ -18,6 +19,7 @@ export type QueuedEvent =
   | OpenEvent
   | MessageEvent<unknown>
   | DrainEvent
+  | DisconnectEvent
   | ReconnectEvent
   | ErrorEvent
   | TerminateEvent
@@ -49,6 +51,7 @@ export const CALLBACK_NAMES = {
   message: 'onMessage',
   error: 'onError',
   drain: 'onDrain',
+  disconnect: 'onDisconnect',
   reconnect: 'onReconnect',
   terminate: 'onTerminate',
 } as const;
@@ -115,8 +118,8 @@ export class CallbackQueue {
   /**
    * Delivers an event within the message that the worker is running, instead of behind that message.
    *
-   * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates the client.
-   * Behind the running message, onOpen would wait for the very message that waits for the connection. For the same
+   * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates the client, or
+   * that connects it again after its end. Behind the running message, onOpen would wait for the very message that waits for the connection. For the same
    * reason the event goes in front of messages that wait.
    */
   pushFirst(event: QueuedEvent): void {

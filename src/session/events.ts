@@ -70,10 +70,24 @@ export interface DrainEvent {
   readonly type: 'drain';
 }
 
+/** A client has lost its connection, or an attempt to connect again has failed, and a new attempt follows. */
+export interface DisconnectEvent {
+  readonly type: 'disconnect';
+  /** Why the connection ended, or the attempt failed; `'local'` after `reconnect()` on an open connection. */
+  readonly cause: EndCause;
+  /** Number of the attempt that follows, from 1. */
+  readonly attempt: number;
+  /** Milliseconds until that attempt. */
+  readonly delayMs: number;
+}
+
 /** A client that had lost its connection has a new one. */
 export interface ReconnectEvent {
   readonly type: 'reconnect';
-  /** Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`. */
+  /**
+   * Number of the attempt that succeeded, counted from the last connection that lasted `maxDelayMs`, or from the last
+   * `reconnect()`.
+   */
   readonly attempt: number;
   /** Messages of the lost connection that may have arrived or not: the system was given all of their bytes. */
   readonly uncertainMessages: number;

@@ -13,6 +13,17 @@ describe('parseClientOptions', () => {
     expect(parseClientOptions(own).limits).toEqual(parseClientOptions({}).limits);
   });
 
+  test.each<[given: object, connectTimeoutMs: number]>([
+    [{}, Infinity],
+    [{ reconnect: false }, Infinity],
+    [{ reconnect: true }, 60_000],
+    [{ reconnect: {}, connectTimeoutMs: undefined }, 60_000],
+    [{ reconnect: true, connectTimeoutMs: Infinity }, Infinity],
+    [{ connectTimeoutMs: 5 }, 5],
+  ])('%j bounds the time to the first connection by %d ms', (given, connectTimeoutMs) => {
+    expect(parseClientOptions(given).connectTimeoutMs).toBe(connectTimeoutMs);
+  });
+
   test('returns one shared object for equal options, and another for different ones', () => {
     const first = parseClientOptions({ maxMessageBytes: 1000 }).limits;
     expect(parseClientOptions({ maxMessageBytes: 1000, maxFragments: 1024 }).limits).toBe(first);

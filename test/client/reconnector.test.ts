@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   type ConnectionLoss,
   currentProcessName,
-  type ReconnectEvent,
   type ReconnectOptions,
   killWorker,
   type TerminateEvent,
@@ -11,31 +10,14 @@ import {
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
-import { Inbox } from '../helpers/inbox.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { startPeerServer } from '../helpers/peer.ts';
-import { findClosedPort, type RawConnection, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { type RawConnection, startRawServer } from '../helpers/raw-server.ts';
+import { ReconnectingHandler as Handler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
 afterEach(() => expectNoDeadlines());
-
-/** A recording handler that records onReconnect too. */
-class Handler extends RecordingHandler {
-  readonly reconnects = new Inbox<ReconnectEvent>();
-  readonly #then: ((ws: WebSocket) => unknown) | undefined;
-
-  constructor(then?: (ws: WebSocket) => unknown) {
-    super();
-    this.#then = then;
-  }
-
-  onReconnect(ws: WebSocket, event: ReconnectEvent): unknown {
-    this.reconnects.push(event);
-    return this.#then?.(ws);
-  }
-}
 
 /** Makes each random wait half of the longest wait: 500 ms before the first attempt. */
 function useHalfOfWaits(): void {
@@ -169,15 +151,6 @@ describe('a client that reconnects', () => {
     expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'callback' });
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error.code).toBe('ERR_CALLBACK_FAILED');
-  });
-
-  test('does not repeat a first attempt that failed', async () => {
-    const url = `ws://127.0.0.1:${await findClosedPort()}`;
-    const handler = new Handler();
-    const ws = new WebSocket(url, handler, { reconnect: true });
-    expect(await ws.ready).toBeNull();
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
-    await expect(WebSocket.new(url, {}, { reconnect: true })).rejects.toMatchObject({ code: 'ERR_CONNECT_FAILED' });
   });
 
   test('waits longer before each attempt, and gives up after maxAttempts with the last error', async () => {
@@ -408,7 +381,10 @@ describe('url and headers', () => {
 
 describe('a message that is sent without a connection', () => {
   test('waits, and leaves in order behind the messages of onReconnect', async () => {
-    const { clock, server, handler, ws, peer } = await connect(true, new Handler((again) => again.send('login')));
+    const { clock, server, handler, ws, peer } = await connect(
+      true,
+      new Handler({ onReconnect: (again) => again.send('login') }),
+    );
     peer.cut();
     await until(() => ws.status === 'Connecting');
     const bytes = Buffer.from('two');
@@ -519,7 +495,7 @@ describe('in a worker', () => {
     const name = workerName();
     const names: string[] = [];
     const note = (): void => void names.push(currentProcessName());
-    const handler = new Handler(note);
+    const handler = new Handler({ onReconnect: note });
     const ws = (await runInWorker(name, () =>
       WebSocket.new(server.url, handler, {
         reconnect: {

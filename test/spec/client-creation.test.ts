@@ -191,7 +191,8 @@ test('4D-007 a plain object with function-valued properties works as handler', a
   expect(log).toEqual(['open', 'hello', 'error', 'terminate']);
 });
 
-test('4D-008 a refused port gives null and generates an error', async () => {
+// Rule 200 narrows 008 and 011 to clients without the option reconnect: the others try again.
+test('4D-008 without reconnect a refused port gives null and generates an error', async () => {
   const url = await refusedUrl();
   const calls = recordErrors();
   expect(await WebSocket.new(url, {})).toBeNull();
@@ -224,7 +225,7 @@ test('4D-010 without any error handler a refused port rejects with a FourDError'
   expect(error.code).toBe('ERR_CONNECT_FAILED');
 });
 
-test('4D-011 a refused port through WebSocket.new() runs no callback', async () => {
+test('4D-011 without reconnect a refused port through WebSocket.new() runs no callback', async () => {
   const handler = new RecordingHandler();
   recordErrors();
   expect(await WebSocket.new(await refusedUrl(), handler)).toBeNull();
@@ -232,7 +233,7 @@ test('4D-011 a refused port through WebSocket.new() runs no callback', async () 
   expect(handler.names).toEqual([]);
 });
 
-test('4D-011 a refused port through new WebSocket() runs onError, then onTerminate with 1006, and ready gives null', async () => {
+test('4D-011 without reconnect a refused port through new WebSocket() runs onError, then onTerminate with 1006, and ready gives null', async () => {
   const errors = recordErrors();
   const handler = new RecordingHandler();
   const ws = new WebSocket(await refusedUrl(), handler);

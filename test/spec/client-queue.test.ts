@@ -3,27 +3,11 @@ import { type ConnectionLoss, type ReconnectEvent, type ReconnectOptions, WebSoc
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { frame } from '../helpers/frames.ts';
-import { Inbox } from '../helpers/inbox.ts';
 import { type RawConnection, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { ReconnectingHandler as Handler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const LONG = 'x'.repeat(400_000);
-
-class Handler extends RecordingHandler {
-  readonly reconnects = new Inbox<ReconnectEvent>();
-  readonly #then: ((ws: WebSocket) => unknown) | undefined;
-
-  constructor(then?: (ws: WebSocket) => unknown) {
-    super();
-    this.#then = then;
-  }
-
-  onReconnect(ws: WebSocket, event: ReconnectEvent): unknown {
-    this.reconnects.push(event);
-    return this.#then?.(ws);
-  }
-}
 
 /** Connects a client to a server whose frames the test writes, over a Unix socket, and records its losses. */
 async function connect(
@@ -33,7 +17,7 @@ async function connect(
   const clock = useFakeClock();
   const server = await startRawServer(`${makeFolder()}/socket`);
   const losses: ConnectionLoss[] = [];
-  const handler = new Handler((client) => then?.(client, server));
+  const handler = new Handler(then && { onReconnect: (client) => then(client, server) });
   const ws = new WebSocket(server.url, handler, {
     reconnect: {
       minDelayMs: 1,

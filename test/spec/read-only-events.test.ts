@@ -46,6 +46,7 @@ test('4D-211 the event of onConnection and its request cannot be changed', async
 const EVENTS: readonly QueuedEvent[] = [
   { type: 'open' },
   { type: 'drain' },
+  { type: 'disconnect', cause: 'peer-reset', attempt: 1, delayMs: 0 },
   { type: 'reconnect', attempt: 1, uncertainMessages: 0 },
   { type: 'terminate' },
   { type: 'error', errors: [], error: new FourDError('ERR_CONNECTION_LOST', 'lost') },
@@ -62,7 +63,14 @@ test.each(EVENTS.map((event) => ({ event })))(
     const thrown: unknown[] = [];
     const owner: CallbackOwner = {
       subject: {},
-      handler: { onOpen: callback, onDrain: callback, onReconnect: callback, onTerminate: callback, onError: callback },
+      handler: {
+        onOpen: callback,
+        onDrain: callback,
+        onDisconnect: callback,
+        onReconnect: callback,
+        onTerminate: callback,
+        onError: callback,
+      },
       maxWaitingEvents: 16,
       onBeforeCallback() {},
       onAfterCallback() {},

@@ -31,7 +31,11 @@ export const rules: readonly Rule[] = [
     statement: 'A handler with onMessage and onTerminate alone causes no failure when the socket opens or fails.',
   },
   { id: '007', area: 'Client: creation', statement: 'A plain object with function-valued properties is a handler.' },
-  { id: '008', area: 'Client: creation', statement: 'A refused port gives null and generates an error.' },
+  {
+    id: '008',
+    area: 'Client: creation',
+    statement: 'Without reconnect (see 200), a refused port gives null and generates an error.',
+  },
   {
     id: '009',
     area: 'Client: creation',
@@ -47,7 +51,7 @@ export const rules: readonly Rule[] = [
     id: '011',
     area: 'Client: creation',
     statement:
-      'A refused port through WebSocket.new() runs neither onError nor onTerminate; through new WebSocket() it runs onError, then onTerminate with 1006, and ready resolves to null.',
+      'Without reconnect (see 200), a refused port through WebSocket.new() runs neither onError nor onTerminate; through new WebSocket() it runs onError, then onTerminate with 1006, and ready resolves to null.',
   },
   {
     id: '012',
@@ -724,6 +728,12 @@ export const rules: readonly Rule[] = [
       'By default an origin on a loopback name or address, any port, counts as the same host when the Host is one too, the client runs on this machine and no proxy header is there; origins: [] turns it off.',
   },
   {
+    id: '200',
+    area: 'Client: connecting',
+    statement:
+      'With reconnect, the first connection is tried again too when the failure may pass (network, DNS, 408, 425, 429, 5xx, timeout), and every other failure ends the client at once; shouldReconnect decides for the first attempt too. connectTimeoutMs (60 000 with reconnect) bounds the time to onOpen; signal, terminate(), destroy() and killWorker() end the waiting.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:
@@ -733,7 +743,7 @@ export const rules: readonly Rule[] = [
     id: '211',
     area: 'Handlers and calls',
     statement:
-      'Events of open, connection, terminate, error, drain and reconnect cannot be changed, and neither can errors, request.headers, request.query and request.params; events of messages are not frozen.',
+      'Events of open, connection, terminate, error, drain, disconnect and reconnect cannot be changed, and neither can errors, request.headers, request.query and request.params; events of messages are not frozen.',
   },
   {
     id: '212',
@@ -746,6 +756,12 @@ export const rules: readonly Rule[] = [
     area: 'Handlers and calls',
     statement:
       'destroy() ends a client or connection at once: no close frame, a reset where possible, onTerminate with 1006 and the cause "local", no onError. ping() sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
+  },
+  {
+    id: '223',
+    area: 'Client: reconnecting',
+    statement:
+      'reconnect() connects again now, also after giving up, and counts the attempts from 1 again; onDisconnect hears each loss that a new attempt follows, with cause, attempt and delayMs.',
   },
   {
     id: '226',

@@ -2,10 +2,12 @@
 import { expectTypeOf } from 'vitest';
 import {
   type DataType,
+  type DisconnectEvent,
   type ErrorEvent,
   type ErrorItem,
   type MessageEvent,
   type OpenEvent,
+  type ReconnectEvent,
   type Status,
   type TerminateEvent,
   WebSocket,
@@ -171,6 +173,8 @@ export const anyResult = new WebSocket(url, {
 });
 
 export const events = new WebSocket(url, {
+  onDisconnect: (_ws, event) => expectTypeOf(event).toEqualTypeOf<DisconnectEvent>(),
+  onReconnect: (_ws, event) => expectTypeOf(event).toEqualTypeOf<ReconnectEvent>(),
   onOpen: (_ws, event) => expectTypeOf(event).toEqualTypeOf<OpenEvent>(),
   onError: (_ws, event) => expectTypeOf(event).toEqualTypeOf<ErrorEvent>(),
   onTerminate: (_ws, event) => expectTypeOf(event).toEqualTypeOf<TerminateEvent>(),
