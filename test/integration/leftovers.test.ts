@@ -15,7 +15,7 @@ const GROUPS = {
   'servers that end': [],
   'clients by the answer': ['asks for /silent', 'asks for /refuse', 'asks for /nonsense'],
   'clients by the way': [],
-  'clients that connect again': [],
+  'clients that connect again': ['connects again to /refuse'],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Both ends, and all cuts, run in one process. */

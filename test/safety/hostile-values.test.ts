@@ -9,6 +9,7 @@ import {
   lastErrors,
   onErrCall,
   type ReconnectOptions,
+  refuse,
   type TerminateEvent,
   throwError,
   tryExpr,
@@ -478,14 +479,14 @@ describe('a function of the option reconnect returns a value', () => {
     await world.check();
   });
 
-  test('onReconnect fails', async () => {
+  test.each(['onReconnect', 'onDisconnect'])('%s fails', async (name) => {
     world.onConnection = () => ({ onOpen: (ws: WebSocketConnection) => ws.terminate(4001), onMessage() {} });
     const clients = await Promise.all(
       thrownValues.map(async ({ make }) => {
         const codes: string[] = [];
         const ended = createDeferred();
         const handler = {
-          onReconnect() {
+          [name]() {
             throw make();
           },
           onError: (_ws: unknown, { error }: ErrorEvent) => void codes.push(error.code),
@@ -500,6 +501,63 @@ describe('a function of the option reconnect returns a value', () => {
     for (const codes of clients) expect(codes).toEqual(['ERR_CALLBACK_FAILED']);
     await world.check();
   });
+});
+
+describe('the first attempt', () => {
+  test.each(plainWays)('shouldReconnect $way: the client ends, and both errors are reported', async ({ fail }) => {
+    const reported = recordErrors(ek.global);
+    world.onConnection = () => refuse(503);
+    const clients = await Promise.all(
+      thrownValues.map(({ make }) =>
+        WebSocket.new(world.url('/text'), {}, { reconnect: { shouldReconnect: () => fail(make) as boolean } }),
+      ),
+    );
+    expect(clients).toEqual(thrownValues.map(() => null));
+    const messages = reported.map(([item]) => item!.message);
+    for (const beginning of ['shouldReconnect failed: ', 'handshake refused: HTTP 503']) {
+      expect(messages.filter((text) => text.startsWith(beginning))).toHaveLength(thrownValues.length);
+    }
+    await world.check();
+  });
+
+  test('an error that shouldReconnect has changed is the cause when the time is over', async () => {
+    world.onConnection = () => refuse(503);
+    const members = ['message', 'httpStatus', 'httpHeaders', 'httpBody', 'endCause', 'phase', 'cause', 'stack'];
+    await Promise.all(
+      members.map(async (member) => {
+        const shouldReconnect = ({ error }: { readonly error: FourDError | undefined }): boolean => {
+          if (error !== undefined) withThrowingGetter(error, member);
+          return true;
+        };
+        const options = { reconnect: { minDelayMs: 1, maxDelayMs: 1, shouldReconnect }, connectTimeoutMs: 200 };
+        const failure = await failureOf(() => WebSocket.new(world.url('/text'), {}, options));
+        expect(failure?.thrown).toMatchObject({ code: 'ERR_CONNECT_TIMEOUT', httpStatus: 503 });
+      }),
+    );
+    await world.check();
+  });
+});
+
+test('reconnect() after the end of a client whose callbacks and functions fail', async () => {
+  world.onConnection = () => ({ onOpen: (ws: WebSocketConnection) => ws.terminate(4001), onMessage() {} });
+  const reported = recordErrors(ek.global);
+  await Promise.all(
+    thrownValues.map(async ({ make }) => {
+      const ended = createDeferred();
+      let count = 0;
+      const handler = {
+        onTerminate(ws: WebSocket) {
+          if (++count === 2) ended.resolve();
+          else ws.reconnect();
+          throw make();
+        },
+      };
+      await WebSocket.new(world.url('/text'), handler, { reconnect: true });
+      await ended.promise;
+    }),
+  );
+  expect(reported).toHaveLength(2 * thrownValues.length);
+  await world.check();
 });
 
 test('an error that shouldReconnect has changed', async () => {

@@ -17,6 +17,7 @@ type Step =
   | { readonly does: 'stall' | 'flow' | 'cut' | 'reset' | 'pause' | 'read'; readonly on: 'client' | 'server' }
   | { readonly does: 'close'; readonly code: number }
   | { readonly does: 'refuse'; readonly attempts: number }
+  | { readonly does: 'reconnect' }
   | { readonly does: 'fill the process' };
 
 interface Plan {
@@ -57,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ does: fc.constant('refuse' as const), attempts: fc.integer({ min: 1, max: 3 }) }),
   },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('fill the process' as const) }) },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('reconnect' as const) }) },
 );
 
 const plan: fc.Arbitrary<Plan> = fc.record({
@@ -162,6 +164,9 @@ class Trial {
         break;
       case 'refuse':
         this.client.attemptsToFail = each.attempts;
+        break;
+      case 'reconnect':
+        this.client.reconnect();
         break;
       case 'fill the process': {
         const { limitBytes } = unsentBudget;

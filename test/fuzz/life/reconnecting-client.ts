@@ -71,7 +71,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
   readonly reconnects: ReconnectEvent[] = [];
   readonly #sizes: readonly number[];
   readonly #limits: CheckedOptions;
-  readonly #reconnector: Reconnector;
+  #attemptCount = 0;
 
   /** @param onReconnect - runs within the callback of that name */
   constructor(
@@ -83,7 +83,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
     const scope = scopeIn(mainWorker);
     this.#sizes = sizes;
     this.#limits = parseClientOptions(options).limits;
-    this.#reconnector = new Reconnector(checkReconnect(reconnect) as CheckedReconnect, scope, 10_000, this);
+    const reconnector = new Reconnector(checkReconnect(reconnect) as CheckedReconnect, scope, 10_000, this);
     const handler = {
       onReconnect: (_: unknown, event: ReconnectEvent) => {
         this.reconnects.push(event);
@@ -94,7 +94,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
       },
     };
     const settings = { dataType: 'text', scope, limits: this.#limits } as const;
-    this.session = new ClientSession(this, handler, settings, this.#reconnector);
+    this.session = new ClientSession(this, handler, settings, reconnector);
     this.#open();
   }
 
@@ -112,10 +112,16 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
     else this.session.stayClosed();
   }
 
+  /** Connects again now, as `ClientCore` does: an attempt that is under way is given up. */
+  reconnect(): void {
+    if (this.session.reconnectNow()) this.#attemptCount++;
+  }
+
   onAttempt(): void {
+    const attempt = ++this.#attemptCount;
     // A network reports the outcome in a later turn.
     setImmediate(() => {
-      if (this.session.status !== 'Connecting') return;
+      if (this.session.status !== 'Connecting' || attempt !== this.#attemptCount) return;
       if (this.attemptsToFail === 0) this.#open();
       else {
         this.attemptsToFail--;
@@ -125,7 +131,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
   }
 
   onConnectFailed(error: FourDError): void {
-    const isRetried = this.#reconnector.reconnectAfterFailure(error, 'connect', 'connecting');
+    const isRetried = this.session.retryAfterFailure(error, 'connect', 'connecting');
     if (!isRetried) this.session.failToOpen(error, 'connect', 'connecting');
   }
 

@@ -233,14 +233,14 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
     begin: (cut) => begin(url, options, cut),
   });
   const tcpOrigin = `ws://${HOST}:${tcpPort}`;
-  const reconnect = {
+  const reconnectTo = (path: string) => ({
     minDelayMs: 1,
     maxDelayMs: 1,
     async url() {
       await turn(2);
-      return `${tcpOrigin}/drop`;
+      return tcpOrigin + path;
     },
-  };
+  });
   return {
     lives: {
       'clients by the answer': Object.keys(ANSWERS).map((path) =>
@@ -249,13 +249,12 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
       'clients by the way': Object.entries(ways).map(([way, [origin, options]]) =>
         toLife(`connects over ${way}`, `${origin}/talk`, options, CUTS_ON_THE_WAY),
       ),
-      'clients that connect again': [
-        {
-          ...toLife('connects again', `${tcpOrigin}/drop`, { reconnect }),
+      'clients that connect again': ['/drop', '/refuse'].map((path) =>
+        Object.assign(toLife(`connects again to ${path}`, tcpOrigin + path, { reconnect: reconnectTo(path) }), {
           moments: RECONNECTING_MOMENTS,
           waitFor: (moment: number) => sleep(moment * RECONNECTING_INTERVAL_MS),
-        },
-      ],
+        }),
+      ),
     },
     countLeft: () => ({ 'listeners of the signal': getEventListeners(controller.signal, 'abort').length }),
     async stop() {
