@@ -1,7 +1,7 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
-/** Describes a lost connection, or a failed attempt to reconnect. */
+/** Describes a lost connection, or a failed attempt to connect, the first included. */
 export interface ConnectionLoss {
   /** The close code, as in the event of onTerminate: the peer's, or 1006 when none came. 1006 for a failed attempt. */
   readonly code: number;
@@ -26,7 +26,7 @@ export interface ConnectionLoss {
 /** Headers of a handshake request. An array sends the header once per element. */
 export type RequestHeaders = Readonly<Record<string, string | readonly string[]>>;
 
-/** How a client reconnects after its connection is lost. */
+/** How a client connects again after its connection is lost, or after an attempt has failed. */
 export interface ReconnectOptions {
   /**
    * The first attempt waits a random time between 0 and this many milliseconds. Default 1 000. The time is random
@@ -38,8 +38,8 @@ export interface ReconnectOptions {
   /** Factor by which the longest wait grows from one attempt to the next, 1 to 10. Default 2. */
   readonly factor?: number | undefined;
   /**
-   * Attempts in a row before the client gives up. Default Infinity. The count starts anew after a connection that
-   * lasted `maxDelayMs`.
+   * Further attempts in a row before the client gives up. Default Infinity. The count starts anew after a connection that
+   * lasted `maxDelayMs`, and after `reconnect()`.
    */
   readonly maxAttempts?: number | undefined;
   /**
@@ -54,9 +54,9 @@ export interface ReconnectOptions {
   /** Returns the headers of each further attempt. Default: the headers of the handler. */
   readonly headers?: (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /**
-   * Decides whether to reconnect: only `true` counts, so a promise is no decision. Default: `isTemporary` of its event.
+   * Decides whether to connect again, after the first attempt too: only `true` counts, so a promise is no decision. Default: `isTemporary` of its event.
    * The function is not called when this program ended the connection: by `terminate`, a failing callback, or the end
-   * of the worker. What it throws, and the rejection of a promise that it returns, goes to the error handler
+   * of the worker, or when an argument of the client cannot be used. What it throws, and the rejection of a promise that it returns, goes to the error handler
    * (`onErrCall`), else to the console.
    */
   readonly shouldReconnect?: ((event: ConnectionLoss) => boolean) | undefined;
