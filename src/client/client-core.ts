@@ -107,8 +107,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   /**
-   * Connects again now. A client that is about to end does so when its onTerminate has run. Does nothing when the signal
-   * was aborted or the worker is ending, because the connection would end at once.
+   * Connects again now. A client that is about to end does so when its onTerminate has run. Does nothing when the
+   * signal was aborted or the worker is ending, because the connection would end at once.
    */
   reconnect(): void {
     try {
@@ -250,7 +250,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     if (this.#prepare()) this.#session.reconnectNow();
   }
 
-  /** Prepares for the first attempt of a life. Returns false when no attempt can be made, which is told in a later turn. */
+  /**
+   * Prepares for the first attempt of a life. Returns false when no attempt can be made, which is told in a later
+   * turn.
+   */
   #prepare(): boolean {
     try {
       if (isFourDError(this.#connect)) throw this.#connect;

@@ -2,7 +2,9 @@ import type { FourDError } from '../errors.ts';
 
 /** The promises of a client's life: from the call that makes it connect to the end of its onTerminate. */
 export class ClientLife {
-  /** Resolves to undefined when the first callback has run, or to the error when connecting has failed. Never rejects. */
+  /**
+   * Resolves to undefined when the first callback has run, or to the error when connecting has failed. Never rejects.
+   */
   readonly result: Promise<FourDError | undefined>;
   /** Resolves when onTerminate has run. */
   readonly finished: Promise<void>;

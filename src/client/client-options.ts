@@ -16,15 +16,15 @@ export interface WebSocketOptions extends CommonOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Whether to connect again when the connection is lost. Default false. `true` takes the defaults of
-   * {@link ReconnectOptions}. The first connection is tried again too, for {@link connectTimeoutMs}. Messages that a lost connection had not handed to the
-   * system are sent on the next one, in order and once. Those that it had handed over may have arrived or not, which only
-   * your own protocol can tell: `uncertainMessages` of the events counts them.
+   * {@link ReconnectOptions}. The first connection is tried again too, for {@link connectTimeoutMs}. Messages that a
+   * lost connection had not handed to the system are sent on the next one, in order and once. Those that it had handed
+   * over may have arrived or not, which only your own protocol can tell: `uncertainMessages` of the events counts them.
    */
   readonly reconnect?: boolean | ReconnectOptions | undefined;
   /**
-   * Longest time in milliseconds until the first connection is open, over all attempts, or Infinity. Default 60 000 with
-   * the option `reconnect`, otherwise Infinity: the only attempt ends with `handshakeTimeoutMs`. When the time is over,
-   * connecting fails with `ERR_CONNECT_TIMEOUT`, whose cause is the error of the last attempt.
+   * Longest time in milliseconds until the first connection is open, over all attempts, or Infinity. Default 60 000
+   * with the option `reconnect`, otherwise Infinity: the only attempt ends with `handshakeTimeoutMs`. When the time is
+   * over, connecting fails with `ERR_CONNECT_TIMEOUT`, whose cause is the error of the last attempt.
    */
   readonly connectTimeoutMs?: number | undefined;
   /**

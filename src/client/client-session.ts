@@ -113,8 +113,8 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   /**
-   * Connects again now: ends the present connection, or the wait for the next one. The owner ends an attempt that is under
-   * way.
+   * Connects again now: ends the present connection, or the wait for the next one. The owner ends an attempt that is
+   * under way.
    *
    * @returns false when this session is about to end, or has ended
    */
@@ -264,8 +264,8 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   /**
-   * Delivers onDisconnect. Nothing is lost before the first connection of a session; a callback in front of onOpen could
-   * also make it wait behind a message of its worker that waits for the client.
+   * Delivers onDisconnect. Nothing is lost before the first connection of a session; a callback in front of onOpen
+   * could also make it wait behind a message of its worker that waits for the client.
    */
   #announceLoss(cause: EndCause, { attempt, delayMs }: NextAttempt): void {
     if (this.#hasConnected) this.queue.push({ type: 'disconnect', cause, attempt, delayMs });

@@ -38,8 +38,8 @@ export interface ReconnectOptions {
   /** Factor by which the longest wait grows from one attempt to the next, 1 to 10. Default 2. */
   readonly factor?: number | undefined;
   /**
-   * Further attempts in a row before the client gives up. Default Infinity. The count starts anew after a connection that
-   * lasted `maxDelayMs`, and after `reconnect()`.
+   * Further attempts in a row before the client gives up. Default Infinity. The count starts anew after a connection
+   * that lasted `maxDelayMs`, and after `reconnect()`.
    */
   readonly maxAttempts?: number | undefined;
   /**
@@ -54,10 +54,11 @@ export interface ReconnectOptions {
   /** Returns the headers of each further attempt. Default: the headers of the handler. */
   readonly headers?: (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /**
-   * Decides whether to connect again, after the first attempt too: only `true` counts, so a promise is no decision. Default: `isTemporary` of its event.
-   * The function is not called when this program ended the connection: by `terminate`, a failing callback, or the end
-   * of the worker, or when an argument of the client cannot be used. What it throws, and the rejection of a promise that it returns, goes to the error handler
-   * (`onErrCall`), else to the console.
+   * Decides whether to connect again, after the first attempt too: only `true` counts, so a promise is no decision.
+   * Default: `isTemporary` of its event. The function is not called when this program ended the connection: by
+   * `terminate`, a failing callback, or the end of the worker, or when an argument of the client cannot be used. What
+   * it throws, and the rejection of a promise that it returns, goes to the error handler (`onErrCall`), else to the
+   * console.
    */
   readonly shouldReconnect?: ((event: ConnectionLoss) => boolean) | undefined;
 }

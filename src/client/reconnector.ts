@@ -22,9 +22,9 @@ export interface NextAttempt {
 }
 
 /**
- * `idle`: the connection is open, or an attempt is being made. `deciding`: the user's `shouldReconnect` runs. `waiting`:
- * an attempt is due later. `preparing`: the user's `url()` and `headers()` have been called. `over`: there will be no
- * further attempt.
+ * `idle`: the connection is open, or an attempt is being made. `deciding`: the user's `shouldReconnect` runs.
+ * `waiting`: an attempt is due later. `preparing`: the user's `url()` and `headers()` have been called. `over`: there
+ * will be no further attempt.
  */
 type ReconnectorState = 'idle' | 'deciding' | 'waiting' | 'preparing' | 'over';
 
@@ -199,8 +199,9 @@ export class Reconnector implements Deadline {
   }
 
   /**
-   * Makes an attempt in the next turn, whatever it waits for, and counts from 1 again. While the client has a connection,
-   * and while `shouldReconnect` decides, the attempt follows the end of that connection or decision, whatever they say.
+   * Makes an attempt in the next turn, whatever it waits for, and counts from 1 again. While the client has a
+   * connection, and while `shouldReconnect` decides, the attempt follows the end of that connection or decision,
+   * whatever they say.
    */
   attemptNow(hasConnection: boolean): void {
     if (hasConnection || this.#state === 'deciding') this.#isAttemptWanted = true;

@@ -60,8 +60,8 @@ export interface WebSocketHandler<T = string> {
 export interface WebSocket<T = string> {
   /**
    * Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. After a
-   * {@link reconnect} of a client that has ended, the promise is another one, for the connection that follows: onReconnect
-   * takes the place of onOpen when the client has been open before.
+   * {@link reconnect} of a client that has ended, the promise is another one, for the connection that follows:
+   * onReconnect takes the place of onOpen when the client has been open before.
    */
   readonly ready: Promise<WebSocket<T> | null>;
   /** The URL as it was passed. */
@@ -134,11 +134,12 @@ export interface WebSocket<T = string> {
   /**
    * Connects again now, and counts the attempts from 1 again. Only with the option `reconnect`.
    *
-   * @remarks While the client waits for its next attempt, the attempt is made at once; one that is under way begins anew.
-   * While Connected, the connection is closed with 1000 (a server that does not answer within a second is not waited for),
-   * and another one follows. A client that is ending, by `terminate` for example, has its onTerminate first; one that has
-   * ended begins a new life, with onReconnect (onOpen when it was never open) and onTerminate once more. Never runs a
-   * callback within the call. Does nothing when the signal was aborted or the worker that owns the client was killed.
+   * @remarks While the client waits for its next attempt, the attempt is made at once; one that is under way begins
+   * anew. While Connected, the connection is closed with 1000 (a server that does not answer within a second is not
+   * waited for), and another one follows. A client that is ending, by `terminate` for example, has its onTerminate
+   * first; one that has ended begins a new life, with onReconnect (onOpen when it was never open) and onTerminate once
+   * more. Never runs a callback within the call. Does nothing when the signal was aborted or the worker that owns the
+   * client was killed.
    * @throws FourDError (or what `onErrCall` makes of it) `ERR_RECONNECT_OFF`
    */
   reconnect(): void;

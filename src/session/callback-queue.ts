@@ -119,8 +119,8 @@ export class CallbackQueue {
    * Delivers an event within the message that the worker is running, instead of behind that message.
    *
    * @remarks Only for the first event of a queue: onOpen of a client belongs to the call that creates the client, or
-   * that connects it again after its end. Behind the running message, onOpen would wait for the very message that waits for the connection. For the same
-   * reason the event goes in front of messages that wait.
+   * that connects it again after its end. Behind the running message, onOpen would wait for the very message that waits
+   * for the connection. For the same reason the event goes in front of messages that wait.
    */
   pushFirst(event: QueuedEvent): void {
     this.#isBusy = true;
