@@ -298,9 +298,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** Ends a client that has no connection, because of an error. */
   #fail(error: FourDError, cause: EndCause, phase: EndPhase): void {
     this.#stopDeadline();
+    // Before the callbacks, whose reconnect() may begin the next life.
+    this.#life.resolve(error);
     if (this.isSilent) this.#cancel();
     else this.session.failToOpen(error, cause, phase);
-    this.#life.resolve(error);
   }
 
   /** Ends a session that nobody holds yet, without a callback. */

@@ -281,6 +281,29 @@ describe('reconnect()', () => {
     await end(ws);
   });
 
+  test.each(['onError', 'onTerminate'] as const)(
+    '4D-223 in %s of a failed connection keeps each promise',
+    async (name) => {
+      useClock();
+      const server = await startRawServer();
+      let failures = 0;
+      const handler = {
+        [name](ws: WebSocket) {
+          if (++failures === 1) ws.reconnect();
+        },
+      };
+      const ws = new WebSocket(server.url, handler, { reconnect: true });
+      const { ready } = ws;
+      await refuse(server, 404);
+      expect(await ready).toBeNull();
+      const again = ws.ready;
+      expect(again).not.toBe(ready);
+      await server.open();
+      expect(await again).toBe(ws);
+      await end(ws);
+    },
+  );
+
   test('4D-223 after terminate() runs onTerminate first, and onReconnect when that is over', async () => {
     const isOver = createDeferred();
     const { server, handler, ws } = await connect();
