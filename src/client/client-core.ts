@@ -63,6 +63,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** Begins when onTerminate of the present life has run. */
   #nextLife: ClientLife | undefined;
   #attempt: Attempt | undefined;
+  /** Counts the calls that end an attempt. */
+  #endCount = 0;
   /** Undefined once there was a connection. */
   #deadline: ConnectDeadline | undefined;
   #hasConnected = false;
@@ -140,11 +142,16 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onAttempt(newUrl?: unknown, newHeaders?: unknown): void {
     if (typeof this.#connect !== 'function') return;
+    const endCount = this.#endCount;
+    let attempt: Attempt;
     try {
-      this.#attempt = this.#connect(newUrl, newHeaders);
+      attempt = this.#connect(newUrl, newHeaders);
     } catch (thrown) {
-      this.#attempt = new FailedAttempt(toArgumentError(thrown), this);
+      attempt = new FailedAttempt(toArgumentError(thrown), this);
     }
+    // A function of the user, such as `tls.lookup`, may have ended the attempt while it began.
+    if (this.#endCount === endCount) this.#attempt = attempt;
+    else attempt.abort();
   }
 
   // DialListener
@@ -291,6 +298,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   #endAttempt(): void {
+    this.#endCount++;
     this.#attempt?.abort();
     this.#attempt = undefined;
   }

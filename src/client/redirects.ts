@@ -52,6 +52,7 @@ export class RedirectingDial implements DialListener {
   #url: string;
   #target: DialTarget;
   #dial: Dial;
+  #isAborted = false;
 
   /** @throws FourDError `ERR_INVALID_URL`, or `ERR_INVALID_OPTION` for the proxy of the environment */
   constructor(url: string, options: RedirectingDialOptions, listener: DialListener) {
@@ -70,6 +71,7 @@ export class RedirectingDial implements DialListener {
 
   /** Gives up without a call to the listener. */
   abort(): void {
+    this.#isAborted = true;
     this.#dial.abort();
   }
 
@@ -100,6 +102,8 @@ export class RedirectingDial implements DialListener {
     this.#target = { ...parseWebSocketUrl(url), authorization: isSameOrigin ? authorization : undefined };
     if (!isSameOrigin) this.#options = withoutSecrets(this.#options);
     this.#dial = this.#open();
+    // A function of the user, such as `tls.lookup`, may have called abort() while the dial began.
+    if (this.#isAborted) this.#dial.abort();
   }
 
   #open(): Dial {

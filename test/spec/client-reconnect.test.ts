@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type DisconnectEvent,
   killWorker,
@@ -7,6 +10,7 @@ import {
   WebSocket,
   type WebSocketOptions,
 } from '../../src/index.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -18,6 +22,8 @@ import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
 afterEach(() => expectNoDeadlines());
+
+const certificate = makeCertificate();
 
 /** Waits are half of the longest wait: 500 ms before the first attempt, then 1 000 ms, 2 000 ms, … */
 function useClock() {
@@ -542,5 +548,65 @@ describe('onDisconnect', () => {
     await clock.advance(60_000);
     expect([ws.status, server.connections.all.length]).toEqual(['Closed', 1]);
     expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+  });
+});
+
+describe('tls.lookup, which Node calls while an attempt begins,', () => {
+  /** Starts a server that sends all clients to another one. */
+  async function startRedirect(location: string): Promise<string> {
+    const server = createServer(certificate, (_request, response) => response.writeHead(302, { location }).end());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    return `wss://localhost:${(server.address() as AddressInfo).port}/`;
+  }
+
+  /** Connects a client whose `act` runs in the lookup of the given number. */
+  async function connectLooking(url: string, lookupNumber: number, act: (ws: WebSocket) => void) {
+    let lookups = 0;
+    const handler = new Handler();
+    const tls: NonNullable<WebSocketOptions['tls']> = {
+      ca: certificate.cert,
+      lookup(_host, _options, done) {
+        if (++lookups === lookupNumber) act(ws);
+        done(null, [{ address: '127.0.0.1', family: 4 }]);
+      },
+    };
+    const ws = new WebSocket(url, handler, { reconnect: true, followRedirects: 1, tls });
+    expect(await ws.ready).toBe(ws);
+    return { handler, ws };
+  }
+
+  /** An attempt that goes on although it was ended would be open before the client that this function connects. */
+  async function countPeers(server: Awaited<ReturnType<typeof startPeerServer>>, url: string): Promise<number> {
+    const { ws } = await connectLooking(url, 0, () => {});
+    const count = server.peers.all.length - 1;
+    await end(ws);
+    return count;
+  }
+
+  test.each([
+    { where: 'the server', redirects: false },
+    { where: 'a redirect', redirects: true },
+  ])('4D-223 may end the attempt or begin it anew, with $where', async ({ redirects }) => {
+    const server = await startPeerServer({ tls: certificate });
+    const target = server.url.replace('127.0.0.1', 'localhost');
+    const url = redirects ? await startRedirect(target) : target;
+    const lookupNumber = redirects ? 4 : 2;
+    for (const stop of ['terminate', 'destroy'] as const) {
+      const { handler, ws } = await connectLooking(url, lookupNumber, (each) => each[stop]());
+      const before = server.peers.all.length;
+      ws.reconnect();
+      await handler.terminated;
+      expect(await countPeers(server, url)).toBe(before);
+      expect([ws.status, handler.names]).toEqual(['Closed', ['onOpen', 'onTerminate']]);
+    }
+    const { handler, ws } = await connectLooking(url, lookupNumber, (each) => each.reconnect());
+    const before = server.peers.all.length;
+    ws.reconnect();
+    await handler.reconnects.next();
+    expect(await countPeers(server, url)).toBe(before + 1);
+    expect(handler.reconnects.all).toHaveLength(1);
+    await end(ws);
   });
 });
