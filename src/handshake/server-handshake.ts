@@ -64,6 +64,8 @@ export function checkUpgradeRequest(request: UpgradeRequest): ValidUpgrade | Inv
   if (request.httpVersion !== '1.1') return refuse(400, 'a WebSocket handshake needs HTTP/1.1');
   const hostProblem = describeHostProblem(request);
   if (hostProblem !== undefined) return refuse(400, hostProblem);
+  // Node accepts `*` in front of anything. A proxy may take `*/admin` for another path than a server does.
+  if (request.url?.startsWith('*') === true) return refuse(400, 'the request target must be a path or a URL');
   if (hasBody(headers)) {
     return refuse(400, 'a WebSocket handshake has no body: leave out Content-Length and Transfer-Encoding');
   }

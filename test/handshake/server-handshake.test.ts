@@ -109,6 +109,10 @@ describe('RFC 6455 4.2.1: what the server demands of a handshake', () => {
     expect(statusOf({ host }, { url })).toBe(status);
   });
 
+  test.each(['*', '*/admin', '*admin', '*?a'])('RFC 9112 3.2.4: the target %s is refused with 400', (url) => {
+    expect(statusOf({}, { url })).toBe(400);
+  });
+
   test.each([
     ['1.1', 'a request needs a Host header'],
     ['1.0', undefined],
