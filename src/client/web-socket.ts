@@ -38,8 +38,8 @@ export interface WebSocketHandler<T = string> {
   onDrain?(ws: WebSocket<T>, event: DrainEvent): CallbackResult;
   /**
    * Runs when the connection is lost, or an attempt to connect again has failed, and another attempt follows; with the
-   * option `reconnect` only. Attempts before the first connection are not told, also of the life that {@link WebSocket.reconnect}
-   * begins after an end, nor is an end for good.
+   * option `reconnect` only. Attempts before the first connection are not told, also of the life that
+   * {@link WebSocket.reconnect} begins after an end, nor is an end for good.
    */
   onDisconnect?(ws: WebSocket<T>, event: DisconnectEvent): CallbackResult;
   /**

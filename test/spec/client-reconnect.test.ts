@@ -551,40 +551,40 @@ describe('onDisconnect', () => {
   });
 });
 
+/** Starts a server that sends all clients to another one. */
+async function startRedirect(location: string): Promise<string> {
+  const server = createServer(certificate, (_request, response) => response.writeHead(302, { location }).end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return `wss://localhost:${(server.address() as AddressInfo).port}/`;
+}
+
+/** Connects a client whose `act` runs in the lookup of the given number. */
+async function connectLooking(url: string, lookupNumber: number, act: (ws: WebSocket) => void) {
+  let lookups = 0;
+  const handler = new Handler();
+  const tls: NonNullable<WebSocketOptions['tls']> = {
+    ca: certificate.cert,
+    lookup(_host, _options, done) {
+      if (++lookups === lookupNumber) act(ws);
+      done(null, [{ address: '127.0.0.1', family: 4 }]);
+    },
+  };
+  const ws = new WebSocket(url, handler, { reconnect: true, followRedirects: 1, tls });
+  expect(await ws.ready).toBe(ws);
+  return { handler, ws };
+}
+
+/** An attempt that goes on although it was ended would be open before the client that this function connects. */
+async function countPeers(server: Awaited<ReturnType<typeof startPeerServer>>, url: string): Promise<number> {
+  const { ws } = await connectLooking(url, 0, () => {});
+  const count = server.peers.all.length - 1;
+  await end(ws);
+  return count;
+}
+
 describe('tls.lookup, which Node calls while an attempt begins,', () => {
-  /** Starts a server that sends all clients to another one. */
-  async function startRedirect(location: string): Promise<string> {
-    const server = createServer(certificate, (_request, response) => response.writeHead(302, { location }).end());
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    onTestFinished(() => void server.close());
-    return `wss://localhost:${(server.address() as AddressInfo).port}/`;
-  }
-
-  /** Connects a client whose `act` runs in the lookup of the given number. */
-  async function connectLooking(url: string, lookupNumber: number, act: (ws: WebSocket) => void) {
-    let lookups = 0;
-    const handler = new Handler();
-    const tls: NonNullable<WebSocketOptions['tls']> = {
-      ca: certificate.cert,
-      lookup(_host, _options, done) {
-        if (++lookups === lookupNumber) act(ws);
-        done(null, [{ address: '127.0.0.1', family: 4 }]);
-      },
-    };
-    const ws = new WebSocket(url, handler, { reconnect: true, followRedirects: 1, tls });
-    expect(await ws.ready).toBe(ws);
-    return { handler, ws };
-  }
-
-  /** An attempt that goes on although it was ended would be open before the client that this function connects. */
-  async function countPeers(server: Awaited<ReturnType<typeof startPeerServer>>, url: string): Promise<number> {
-    const { ws } = await connectLooking(url, 0, () => {});
-    const count = server.peers.all.length - 1;
-    await end(ws);
-    return count;
-  }
-
   test.each([
     { where: 'the server', redirects: false },
     { where: 'a redirect', redirects: true },
