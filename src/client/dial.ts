@@ -1,6 +1,6 @@
 import { toServerName } from './server-name.ts';
 import { setImmediate } from '../base/clock.ts';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { type EndPhase, FourDError } from '../errors.ts';
@@ -13,8 +13,11 @@ import {
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
+import { writePlainRequest } from '../handshake/plain-request.ts';
+import type { HandshakeHeaders } from '../handshake/server-handshake.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { toNodeError } from './node-error.ts';
+import { PlainUpgrade, type PlainUpgradeListener } from './plain-upgrade.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
 import { connectReading } from '../transport/shared-read-buffer.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
@@ -69,12 +72,14 @@ export interface DialListener {
 /**
  * One opening handshake on the client (RFC 6455 section 4.1), from DNS to the checked 101.
  */
-export class Dial implements Deadline {
+export class Dial implements Deadline, PlainUpgradeListener {
   readonly #listener: DialListener;
   readonly #options: DialOptions;
   readonly #key: string = newHandshakeKey();
   readonly #ticket: number | undefined;
   #socket: Socket | undefined;
+  /** Undefined when node:http sends the request. */
+  #upgrade: PlainUpgrade | undefined;
   #isOver = false;
   #phase: EndPhase = 'preparing';
   /** An answer of the server other than 101. */
@@ -90,7 +95,7 @@ export class Dial implements Deadline {
     const { handshakeTimeoutMs, remainingMs = handshakeTimeoutMs } = options;
     this.#ticket = remainingMs === Infinity ? undefined : timers.schedule(this, remainingMs);
     try {
-      this.#request(target);
+      this.#begin(target);
     } catch (thrown) {
       setImmediate(() => this.#onOptionRefused(toNodeError(thrown)));
     }
@@ -117,43 +122,71 @@ export class Dial implements Deadline {
     );
   }
 
-  #request(target: DialTarget): void {
-    const { headers, offer, tls, proxy } = this.#options;
+  #begin(target: DialTarget): void {
+    const { headers: given, offer } = this.#options;
+    const headers = {
+      ...(target.authorization !== undefined && { Authorization: target.authorization }),
+      ...given,
+      Host: target.hostHeader,
+      ...buildHandshakeHeaders(this.#key, offer),
+    };
+    const text = writePlainRequest(target.path, headers);
+    if (text === undefined) {
+      this.#sendByNode(target, headers as OutgoingHttpHeaders);
+      return;
+    }
+    const upgrade = new PlainUpgrade(text, this);
+    this.#upgrade = upgrade;
+    const socket = this.#open(target, (tunnel) => upgrade.watch(tunnel));
+    if (socket !== undefined) upgrade.watch(socket);
+  }
+
+  /** Sends a request that node:http may refuse, or writes in a way of its own. */
+  #sendByNode(target: DialTarget, headers: OutgoingHttpHeaders): void {
     const request = httpRequest({
       method: 'GET',
       path: target.path,
       setHost: false,
-      headers: {
-        ...(target.authorization !== undefined && { Authorization: target.authorization }),
-        ...(headers as Record<string, string | string[]>),
-        Host: target.hostHeader,
-        ...buildHandshakeHeaders(this.#key, offer),
-      },
-      createConnection: (_options, done) => {
-        if (proxy === undefined) {
-          this.#socket = connect(target, tls, undefined);
-          this.#trackPhase(target, this.#socket);
-          return this.#socket;
-        }
-        this.#phase = 'proxy';
-        this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
-          onTunnel: (tunnel) => {
-            if (this.#isOver) return;
-            try {
-              this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
-            } catch (thrown) {
-              // Destroying the tunnel, which is still the socket, is part of reporting the failure.
-              this.#onOptionRefused(toNodeError(thrown));
-              return;
-            }
-            this.#onConnect(target, this.#socket);
-            done(null, this.#socket);
-          },
-          onTunnelFailed: (error) => this.#reportFailure(error),
-        });
-        return undefined;
-      },
+      headers,
+      createConnection: (_options, done) => this.#open(target, (socket) => done(null, socket)),
     });
+    this.#awaitAnswer(request);
+    request.end();
+  }
+
+  /**
+   * Opens the connection.
+   *
+   * @param onTunnel - gets the socket when it goes through a proxy
+   * @returns the socket when it goes to the server directly
+   */
+  #open(target: DialTarget, onTunnel: (socket: Socket) => void): Socket | undefined {
+    const { tls, proxy } = this.#options;
+    if (proxy === undefined) {
+      this.#socket = connect(target, tls, undefined);
+      this.#trackPhase(target, this.#socket);
+      return this.#socket;
+    }
+    this.#phase = 'proxy';
+    this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
+      onTunnel: (tunnel) => {
+        if (this.#isOver) return;
+        try {
+          this.#socket = target.isSecure ? connect(target, tls, tunnel) : tunnel;
+        } catch (thrown) {
+          // Destroying the tunnel, which is still the socket, is part of reporting the failure.
+          this.#onOptionRefused(toNodeError(thrown));
+          return;
+        }
+        onTunnel(this.#socket);
+        this.#onConnect(target, this.#socket);
+      },
+      onTunnelFailed: (error) => this.#reportFailure(error),
+    });
+    return undefined;
+  }
+
+  #awaitAnswer(request: ClientRequest): void {
     // By default Node drops the headers of an answer behind the 1 000th in silence. Node's limit in bytes remains.
     request.maxHeadersCount = 0;
     request.on('error', (error) => this.#onError(error));
@@ -163,9 +196,8 @@ export class Dial implements Deadline {
         this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: more than ${MAX_INTERIM_ANSWERS} 1xx answers`);
       }
     });
-    request.on('upgrade', (response, socket, head) => this.#onUpgrade(response, socket, head));
+    request.on('upgrade', (response, _socket, head) => this.#onUpgrade(response.headers, head));
     request.on('response', (response) => this.#onResponse(response));
-    request.end();
   }
 
   /** Tracks the phase of a connection without a proxy. */
@@ -181,23 +213,49 @@ export class Dial implements Deadline {
   }
 
   #onConnect(target: DialTarget, socket: Socket): void {
-    this.#phase = target.isSecure ? 'tls' : 'handshake';
-    if (!target.isSecure) return;
-    socket.once('secureConnect', () => {
-      this.#phase = 'handshake';
-    });
+    if (!target.isSecure) {
+      this.#onReady();
+      return;
+    }
+    this.#phase = 'tls';
+    socket.once('secureConnect', () => this.#onReady());
   }
 
-  #onUpgrade(response: IncomingMessage, socket: Socket, head: Buffer): void {
+  /** Sends the request. */
+  #onReady(): void {
+    this.#phase = 'handshake';
+    this.#upgrade?.send();
+  }
+
+  // PlainUpgradeListener
+
+  onPlainAnswer(headers: HandshakeHeaders, head: Buffer): void {
+    this.#onUpgrade(headers, head);
+  }
+
+  onOtherAnswer(chunk: Buffer): void {
+    const socket = this.#socket as Socket;
+    socket.unshift(chunk);
+    // The request is never ended, so node:http sends nothing and only reads the answer.
+    const request = httpRequest({ setHost: false, createConnection: () => socket });
+    this.#awaitAnswer(request);
+    request.once('socket', () => socket.resume());
+  }
+
+  onUpgradeFailed(error: Error): void {
+    this.#onError(error);
+  }
+
+  #onUpgrade(headers: HandshakeHeaders, head: Buffer): void {
     // The first final answer counts. Node 20 reports a 101 behind another answer all the same.
     if (this.#isOver || this.#refusal !== undefined) return;
-    const result = checkUpgradeResponse(response.headers, this.#key, this.#options.offer);
+    const result = checkUpgradeResponse(headers, this.#key, this.#options.offer);
     if ('violation' in result) {
       this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: ${result.violation}`);
       return;
     }
     this.#finish();
-    this.#listener.onConnected(socket, head, result);
+    this.#listener.onConnected(this.#socket as Socket, head, result);
   }
 
   #onResponse(response: IncomingMessage): void {

@@ -1,19 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
-import { maxHeaderSize, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { Socket } from 'node:net';
-import { MAX_FAST_UPGRADE_BYTES, readFastUpgradeRequest } from '../handshake/fast-upgrade-request.ts';
+import { readFastUpgradeRequest } from '../handshake/fast-upgrade-request.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
+import { bytesBehind, headOf } from './plain-head.ts';
 import { UpgradeRouter } from './upgrade-router.ts';
 
 /** A client that sends nothing for once to twice this time is left to Node, whose own time limits begin then. */
 const MAX_FIRST_BYTE_TIMEOUT_MS = 500;
-
-const MAX_HEAD_BYTES: number = Math.min(MAX_FAST_UPGRADE_BYTES, maxHeaderSize);
-
-const NO_BYTES = Buffer.alloc(0);
-/** CR LF CR LF. */
-const EMPTY_LINE = 0x0d_0a_0d_0a;
 
 /** The property of a socket that holds its fast path, so that all sockets share one set of listeners. */
 const FAST_PATH: unique symbol = Symbol('fast path');
@@ -100,8 +95,7 @@ export class UpgradeFastPath implements Deadline {
     }
     this.forget(socket);
     socket.pause();
-    const headBytes = request.text.length;
-    this.#router.route(request, socket, headBytes === chunk.length ? NO_BYTES : chunk.subarray(headBytes));
+    this.#router.route(request, socket, bytesBehind(request.text, chunk));
   }
 
   /** Reports the error as Node does: to 'clientError', and without a listener the socket is destroyed. */
@@ -154,16 +148,6 @@ export class UpgradeFastPath implements Deadline {
     this.forget(socket);
     this.#resource.runInAsyncScope(this.#listener, this.#server, socket);
   }
-}
-
-/**
- * Returns the bytes up to and including an empty line; undefined when there is no empty line or the head is too long.
- */
-function headOf(chunk: Buffer): string | undefined {
-  // Usually the chunk ends with the request. If the chunk holds more, readFastUpgradeRequest refuses it.
-  const isWhole = chunk.length >= 4 && chunk.readInt32BE(chunk.length - 4) === EMPTY_LINE;
-  const end = isWhole ? chunk.length : chunk.indexOf('\r\n\r\n', 0, 'latin1') + 4;
-  return end < 4 || end > MAX_HEAD_BYTES ? undefined : chunk.toString('latin1', 0, end);
 }
 
 function onData(this: FreshSocket, chunk: Buffer): void {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_FAST_UPGRADE_BYTES, readFastUpgradeRequest } from '../../src/handshake/fast-upgrade-request.ts';
+import { readFastUpgradeRequest } from '../../src/handshake/fast-upgrade-request.ts';
+import { MAX_PLAIN_HEAD_BYTES } from '../../src/handshake/plain-headers.ts';
 
 const START = 'GET /chat?a=1 HTTP/1.1';
 const LINES = [
@@ -174,7 +175,7 @@ describe('is left to Node', () => {
   });
 
   test('more than 8 192 bytes', () => {
-    const rest = MAX_FAST_UPGRADE_BYTES - requestOf([...LINES, 'Cookie: ']).length;
+    const rest = MAX_PLAIN_HEAD_BYTES - requestOf([...LINES, 'Cookie: ']).length;
     expect(readFastUpgradeRequest(requestOf([...LINES, `Cookie: ${'c'.repeat(rest)}`]))).toBeDefined();
     expect(readFastUpgradeRequest(requestOf([...LINES, `Cookie: ${'c'.repeat(rest + 1)}`]))).toBeUndefined();
   });
