@@ -212,7 +212,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     let dataType: DataType = 'text';
     try {
       settings = parseClientOptions(options);
-      parseWebSocketUrl(url);
+      const target = parseWebSocketUrl(url);
       const given = readHandler(handler);
       dataType = checkDataType(given.dataType, 'HTCL');
       const headers = checkHeaders(given.headers);
@@ -230,7 +230,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
           followRedirects,
           scope: this.#scope,
         };
-        return new RedirectingDial(newUrl === undefined ? url : (newUrl as string), dialOptions, this);
+        return newUrl === undefined
+          ? new RedirectingDial(url, dialOptions, this, target)
+          : new RedirectingDial(newUrl as string, dialOptions, this);
       };
       return { settings, dataType, connect };
     } catch (thrown) {

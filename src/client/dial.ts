@@ -13,7 +13,7 @@ import {
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
-import { writePlainRequest } from '../handshake/plain-request.ts';
+import { type RequestHeaders, writePlainRequest } from '../handshake/plain-request.ts';
 import type { HandshakeHeaders } from '../handshake/server-handshake.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { toNodeError } from './node-error.ts';
@@ -123,16 +123,20 @@ export class Dial implements Deadline, PlainUpgradeListener {
   }
 
   #begin(target: DialTarget): void {
-    const { headers: given, offer } = this.#options;
-    const headers = {
-      ...(target.authorization !== undefined && { Authorization: target.authorization }),
-      ...given,
-      Host: target.hostHeader,
-      ...buildHandshakeHeaders(this.#key, offer),
-    };
-    const text = writePlainRequest(target.path, headers);
+    const { headers, offer } = this.#options;
+    const { authorization, hostHeader, path } = target;
+    const parts: readonly RequestHeaders[] = [
+      authorization === undefined ? {} : { Authorization: authorization },
+      headers,
+      { Host: hostHeader },
+      buildHandshakeHeaders(this.#key, offer),
+    ];
+    const text = writePlainRequest(path, parts);
     if (text === undefined) {
-      this.#sendByNode(target, headers as OutgoingHttpHeaders);
+      this.#sendByNode(
+        target,
+        Object.fromEntries(parts.flatMap((part) => Object.entries(part))) as OutgoingHttpHeaders,
+      );
       return;
     }
     const upgrade = new PlainUpgrade(text, this);
@@ -162,11 +166,17 @@ export class Dial implements Deadline, PlainUpgradeListener {
    */
   #open(target: DialTarget, onTunnel: (socket: Socket) => void): Socket | undefined {
     const { tls, proxy } = this.#options;
-    if (proxy === undefined) {
-      this.#socket = connect(target, tls, undefined);
-      this.#trackPhase(target, this.#socket);
-      return this.#socket;
+    if (proxy !== undefined) {
+      this.#openTunnel(proxy, target, onTunnel);
+      return undefined;
     }
+    this.#socket = connect(target, tls, undefined);
+    this.#trackPhase(target, this.#socket);
+    return this.#socket;
+  }
+
+  #openTunnel(proxy: Proxy, target: DialTarget, onTunnel: (socket: Socket) => void): void {
+    const { tls } = this.#options;
     this.#phase = 'proxy';
     this.#socket = openTunnel(proxy, target.host, target.port, tls.ca, {
       onTunnel: (tunnel) => {
@@ -183,7 +193,6 @@ export class Dial implements Deadline, PlainUpgradeListener {
       },
       onTunnelFailed: (error) => this.#reportFailure(error),
     });
-    return undefined;
   }
 
   #awaitAnswer(request: ClientRequest): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { readFastUpgradeAnswer } from '../handshake/fast-upgrade-answer.ts';
 import { bytesBehind, headOf } from '../http/plain-head.ts';
+import { pauseQueue } from '../transport/socket-transport.ts';
 
 /** The property of a socket that holds its upgrade, so that all sockets share one set of listeners. */
 const UPGRADE: unique symbol = Symbol('plain upgrade');
@@ -64,7 +65,7 @@ export class PlainUpgrade {
 
   onData(socket: AskingSocket, chunk: Buffer): void {
     forget(socket);
-    socket.pause();
+    pauseQueue(socket);
     const head = headOf(chunk);
     const headers = head === undefined ? undefined : readFastUpgradeAnswer(head);
     if (head === undefined || headers === undefined) this.#listener.onOtherAnswer(chunk);

@@ -54,13 +54,21 @@ export class RedirectingDial implements DialListener {
   #dial: Dial;
   #isAborted = false;
 
-  /** @throws FourDError `ERR_INVALID_URL`, or `ERR_INVALID_OPTION` for the proxy of the environment */
-  constructor(url: string, options: RedirectingDialOptions, listener: DialListener) {
+  /**
+   * @param target - what the URL means, when it has been read already
+   * @throws FourDError `ERR_INVALID_URL`, or `ERR_INVALID_OPTION` for the proxy of the environment
+   */
+  constructor(
+    url: string,
+    options: RedirectingDialOptions,
+    listener: DialListener,
+    target: DialTarget = parseWebSocketUrl(url),
+  ) {
     this.#listener = listener;
     this.#options = options;
     this.#redirectsLeft = options.followRedirects;
     this.#url = url;
-    this.#target = parseWebSocketUrl(url);
+    this.#target = target;
     this.#dial = this.#open();
   }
 
@@ -107,9 +115,10 @@ export class RedirectingDial implements DialListener {
   }
 
   #open(): Dial {
-    const { chooseProxy, handshakeTimeoutMs, scope } = this.#options;
+    const { headers, offer, handshakeTimeoutMs, tls, chooseProxy, scope } = this.#options;
     const remainingMs = Math.max(0, handshakeTimeoutMs - (timers.nowMs - this.#startMs));
-    const options = { ...this.#options, remainingMs, proxy: chooseProxy(this.#target) };
+    const proxy = chooseProxy(this.#target);
+    const options = { headers, offer, handshakeTimeoutMs, tls, proxy, remainingMs };
     return scope.run(() => new Dial(this.#target, options, this));
   }
 }

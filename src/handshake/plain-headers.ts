@@ -73,9 +73,9 @@ export function upgradesToWebSocket({ upgrade, connection }: Readonly<Record<str
   );
 }
 
-/** Tells whether node:http writes a header with this name, in lower case, as it is and without a thought of its own. */
+/** Tells whether node:http writes a header with this name as it is, and without a thought of its own. */
 export function isPlainName(name: string): boolean {
-  return name !== '' && endOfName(name, 0) === name.length && !HEADERS_LEFT_TO_NODE.has(name);
+  return name !== '' && endOfName(name, 0) === name.length && !HEADERS_LEFT_TO_NODE.has(name.toLowerCase());
 }
 
 /** Returns the offset of the first character that is not printable ASCII. */

@@ -60,7 +60,7 @@ export class SocketTransport implements Transport {
     // The call is skipped where there is no timeout, because it adds a property to each socket.
     if (socket.timeout !== undefined && socket.timeout > 0) socket.setTimeout?.(0);
     socket.setNoDelay?.(true);
-    socket.pause();
+    pauseQueue(socket);
     socket.on('data', onData);
     if (socket instanceof Socket) socket.push = pushPastQueue;
     socket.on('drain', onDrain);
@@ -159,6 +159,15 @@ export class SocketTransport implements Transport {
  */
 export function ignoreErrors(socket: EventEmitter): void {
   if (!socket.listeners('error').includes(onError)) socket.on('error', onError);
+}
+
+/**
+ * Pauses a stream for a moment. Unlike `socket.pause()`, this makes no system call: Node reads on until the queue of the
+ * stream is full.
+ */
+export function pauseQueue(socket: Duplex): void {
+  // Only sockets with the option `onread` have a pause() of their own that does more.
+  Duplex.prototype.pause.call(socket);
 }
 
 /** Keeps a new socket in a set until it is closed. The transport uses the same 'close' listener. */
