@@ -11,7 +11,7 @@ export type RequestHeaders = Readonly<Record<string, string | readonly string[]>
 /**
  * Writes a GET request as node:http does, byte for byte.
  *
- * @param headers - the headers, in parts that are sent one behind the other
+ * @param headers - the headers, `Connection` among them, in parts that are sent one behind the other
  * @returns undefined when node:http must write the request, because it may refuse it or change it
  */
 export function writePlainRequest(path: string, headers: readonly RequestHeaders[]): string | undefined {

@@ -4,6 +4,7 @@ import { answerLaws } from './laws/answers.ts';
 import { byteLaws } from './laws/bytes.ts';
 import { compressionLaws } from './laws/compression.ts';
 import { handshakeLaws } from './laws/handshake.ts';
+import { clientUpgradeLaws } from './laws/client-upgrade.ts';
 import { fastUpgradeLaws } from './laws/fast-upgrade-request.ts';
 import { limitLaws } from './laws/limits.ts';
 import { pageLaws } from './laws/pages.ts';
@@ -20,6 +21,7 @@ export const allLaws: readonly Law[] = [
   ...compressionLaws,
   ...handshakeLaws,
   ...fastUpgradeLaws,
+  ...clientUpgradeLaws,
   ...addressLaws,
   ...pageLaws,
   ...limitLaws,

@@ -9,7 +9,7 @@ import { defineLaw, type Law } from '../law.ts';
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
 /** Generates mostly the right value, and sometimes another one. */
-function mostly<T>(right: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> {
+export function mostly<T>(right: T, other: fc.Arbitrary<T>): fc.Arbitrary<T> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: other });
 }
 
@@ -45,7 +45,8 @@ const oddValue = fc.string({
   maxLength: 6,
 });
 
-const headerLine = fc
+/** Generates lines of headers, most of them right. */
+export const headerLine: fc.Arbitrary<string> = fc
   .tuple(
     fc.constantFrom(...NAMES),
     mostly(': ', fc.constantFrom(':', ' : ', ':  ', ':\t', '')),
