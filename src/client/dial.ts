@@ -222,18 +222,13 @@ export class Dial implements Deadline, PlainUpgradeListener {
   }
 
   #onConnect(target: DialTarget, socket: Socket): void {
-    if (!target.isSecure) {
-      this.#onReady();
-      return;
-    }
-    this.#phase = 'tls';
-    socket.once('secureConnect', () => this.#onReady());
-  }
-
-  /** Sends the request. */
-  #onReady(): void {
-    this.#phase = 'handshake';
+    this.#phase = target.isSecure ? 'tls' : 'handshake';
+    // node:tls keeps the request until the server is trusted.
     this.#upgrade?.send();
+    if (!target.isSecure) return;
+    socket.once('secureConnect', () => {
+      this.#phase = 'handshake';
+    });
   }
 
   // PlainUpgradeListener

@@ -1,4 +1,4 @@
-import { MAX_PLAIN_HEAD_BYTES, readPlainHeaders, upgradesToWebSocket } from './plain-headers.ts';
+import { readPlainHeaders, upgradesToWebSocket } from './plain-headers.ts';
 
 const REQUEST_START = 'GET /';
 const VERSION = ' HTTP/1.1\r\n';
@@ -27,7 +27,7 @@ export interface FastUpgradeRequest {
  * @returns undefined when the request does not have this form: Node's parser must read it
  */
 export function readFastUpgradeRequest(text: string): FastUpgradeRequest | undefined {
-  if (!text.startsWith(REQUEST_START) || text.length > MAX_PLAIN_HEAD_BYTES) return undefined;
+  if (!text.startsWith(REQUEST_START)) return undefined;
   const urlEnd = endOfTarget(text, 'GET '.length);
   if (!text.startsWith(VERSION, urlEnd)) return undefined;
   const headers = readPlainHeaders(text, urlEnd + VERSION.length);

@@ -5,7 +5,10 @@ import { isAlphanumericCode } from './header-grammar.ts';
  * digits and hyphens, each value of printable ASCII without outer spaces.
  */
 
-/** Longest head of a request or answer that is read in its plain form. */
+/**
+ * Longest head of a request or answer that is read in its plain form. A browser's request with some cookies has 500 to
+ * 2 000 bytes.
+ */
 export const MAX_PLAIN_HEAD_BYTES = 8192;
 const MAX_HEADERS = 64;
 
@@ -43,9 +46,11 @@ const isNameCode: readonly boolean[] = Array.from(
  * @remarks Each character is read once or twice.
  * @param text - the head of a request or answer as Latin-1
  * @param start - the offset of the first header
- * @returns values by header name in lower case, without a prototype; undefined when a header is not plain
+ * @returns values by header name in lower case, without a prototype; undefined when a header is not plain, or the head is
+ *   too long
  */
 export function readPlainHeaders(text: string, start: number): Readonly<Record<string, string>> | undefined {
+  if (text.length > MAX_PLAIN_HEAD_BYTES) return undefined;
   const headers = Object.create(null) as Record<string, string>;
   let offset = start;
   for (let count = 0; text.charCodeAt(offset) !== CR; count++) {

@@ -182,10 +182,12 @@ const COMPRESSION_RANGES = {
 } as const;
 
 /**
- * The options that were checked last, as they were given, and what they mean. Clients that are opened with the same
- * options share one object, which saves 1.2 KB and the checks for each of them.
+ * The options that were checked last. Clients that are opened with the same options share one object, which saves 1.2
+ * KB for each of them.
  */
-let last: { readonly given: CommonOptions; readonly checked: CheckedOptions } | undefined;
+let lastChecked: CheckedOptions | undefined;
+/** The same options as they were given: undefined when one of them is an object, which may change. */
+let lastGiven: CommonOptions | undefined;
 
 /**
  * Checks the options that clients and servers share, and fills in the defaults.
@@ -194,7 +196,7 @@ let last: { readonly given: CommonOptions; readonly checked: CheckedOptions } | 
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkCommon(options: CommonOptions, component: ComponentSignature): CheckedOptions {
-  if (last !== undefined && COMMON_KEYS.every((key) => options[key] === last?.given[key])) return last.checked;
+  if (lastChecked !== undefined && lastGiven !== undefined && isRepeated(options, lastGiven)) return lastChecked;
   const numbers = checkNumbers(options, NUMBERS, component);
   const protocols = readList('protocols', options.protocols ?? [], component);
   if (protocols?.every(isProtocol) !== true) {
@@ -207,19 +209,31 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, component);
   }
-  const checked = Object.freeze({ ...numbers, bufferPolicy, compression, protocols: Object.freeze(protocols) });
-  last = toRepeatable(options, checked);
-  return checked;
+  const checked: CheckedOptions = { ...numbers, bufferPolicy, compression, protocols };
+  if (lastChecked === undefined || !isSame(checked, lastChecked)) {
+    lastChecked = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
+  }
+  lastGiven = toRepeatable(options);
+  return lastChecked;
 }
 
-/** Returns undefined for options that are objects: they may change while they remain the same object. */
-function toRepeatable(options: CommonOptions, checked: CheckedOptions): typeof last {
+function isRepeated(options: CommonOptions, given: CommonOptions): boolean {
+  return COMMON_KEYS.every((key) => options[key] === given[key]);
+}
+
+function toRepeatable(options: CommonOptions): CommonOptions | undefined {
   const given = Object.fromEntries(COMMON_KEYS.map((key) => [key, options[key]]));
-  return Object.values(given).some((value) => typeof value === 'object') ? undefined : { given, checked };
+  return Object.values(given).some((value) => typeof value === 'object') ? undefined : given;
 }
 
 function isProtocol(value: unknown): value is string {
   return typeof value === 'string' && isToken(value);
+}
+
+/** Tells whether two sets of options are the same. Options with subprotocols, which are arrays, count as different. */
+function isSame(one: CheckedOptions, other: CheckedOptions): boolean {
+  if (one.protocols.length > 0 || other.protocols.length > 0) return false;
+  return COMMON_KEYS.every((key) => key === 'protocols' || one[key] === other[key]);
 }
 
 /**

@@ -42,6 +42,19 @@ describe('parseClientOptions', () => {
     expect(checked.map(({ compression }) => compression !== undefined)).toEqual([false, false, true, false, false]);
   });
 
+  test('reads options that are objects each time', () => {
+    const protocols = ['a'];
+    expect(parseClientOptions({ protocols }).limits.protocols).toEqual(['a']);
+    protocols.push('b');
+    expect(parseClientOptions({ protocols }).limits.protocols).toEqual(['a', 'b']);
+    expect(parseClientOptions({}).limits.protocols).toEqual([]);
+    const compression = { level: 1 };
+    expect(parseClientOptions({ compression }).limits.compression?.level).toBe(1);
+    compression.level = 2;
+    expect(parseClientOptions({ compression }).limits.compression?.level).toBe(2);
+    expect(parseClientOptions({}).limits.compression).toBeUndefined();
+  });
+
   test('refuses the options that only a server has', () => {
     for (const name of ['path', 'dataType', 'hosts', 'origins', 'trustedProxies', 'webServer', 'maxConnections']) {
       expect(() => parseClientOptions({ [name]: undefined }).limits).toThrow(

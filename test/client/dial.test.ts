@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer as createTcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HandshakeAgreement } from '../../src/handshake/client-handshake.ts';
@@ -202,6 +202,16 @@ describe('a handshake that succeeds', () => {
     });
     expect(String(more)).toBe('more bytes');
     expect(caller.outcomes).toHaveLength(1);
+  });
+
+  test('leaves no listener on the socket but the one for errors', async () => {
+    const port = await startAnsweringServer((socket, request) => socket.write(switchingProtocols(request.accept)));
+    const { socket } = await new Caller({ port }).connected();
+    const fresh = new Socket();
+    ignoreErrors(fresh);
+    for (const event of ['connect', 'data', 'end', 'error', 'close']) {
+      expect([event, socket.listenerCount(event)]).toEqual([event, fresh.listenerCount(event)]);
+    }
   });
 
   test('may come after informational answers', async () => {
@@ -440,6 +450,31 @@ describe('what Node refuses to send or use is reported, not thrown', () => {
     await turns();
     expect(caller.outcomes).toHaveLength(1);
     await expectNoOpenSockets('TCPSocket');
+  });
+});
+
+describe('a connection that fails', () => {
+  // node:http writes requests with an underscore in the name of a header.
+  const BY_NODE = { headers: { X_A: 'x' } };
+
+  test.each<[string, boolean, (socket: Socket) => void]>([
+    ['ends at once', false, (socket) => socket.end()],
+    ['is reset behind the request', false, (socket) => socket.once('data', () => socket.resetAndDestroy())],
+    ['ends behind the request', false, (socket) => socket.once('data', () => socket.end())],
+    ['ends in the TLS handshake', true, (socket) => socket.once('data', () => socket.end())],
+    ['is reset in the TLS handshake', true, (socket) => socket.once('data', () => socket.resetAndDestroy())],
+    ['does not speak TLS', true, (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ])('because the server %s fails the same with and without node:http', async (_, isSecure, end) => {
+    const port = await startTcpServer(end);
+    const [own, byNode] = await Promise.all([
+      new Caller({ isSecure, port }).failed(),
+      new Caller({ isSecure, port }, BY_NODE).failed(),
+    ]);
+    const learn = ({ code, message, phase, cause }: FourDError): object => {
+      const { code: causeCode, message: causeMessage } = cause as NodeJS.ErrnoException;
+      return { code, message, phase, causeCode, causeMessage };
+    };
+    expect(learn(own)).toEqual(learn(byNode));
   });
 });
 
