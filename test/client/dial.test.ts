@@ -96,6 +96,11 @@ function headersOf(request: SeenRequest, name: string): string[] {
   return request.headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
 }
 
+function toFacts({ code, message, phase, cause }: FourDError): object {
+  const { code: causeCode, message: causeMessage } = cause as NodeJS.ErrnoException;
+  return { code, message, phase, causeCode, causeMessage };
+}
+
 async function captureRequest(target: Partial<DialTarget>, options: Partial<DialOptions>): Promise<SeenRequest> {
   let seen: SeenRequest | undefined;
   const port = await startAnsweringServer((socket, request) => {
@@ -470,11 +475,7 @@ describe('a connection that fails', () => {
       new Caller({ isSecure, port }).failed(),
       new Caller({ isSecure, port }, BY_NODE).failed(),
     ]);
-    const learn = ({ code, message, phase, cause }: FourDError): object => {
-      const { code: causeCode, message: causeMessage } = cause as NodeJS.ErrnoException;
-      return { code, message, phase, causeCode, causeMessage };
-    };
-    expect(learn(own)).toEqual(learn(byNode));
+    expect(toFacts(own)).toEqual(toFacts(byNode));
   });
 });
 
