@@ -3,6 +3,10 @@ import { writePlainRequest } from '../../src/handshake/plain-request.ts';
 
 const END = { Host: 'a', Connection: 'Upgrade' };
 
+function headersOf(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'x']));
+}
+
 describe('RFC 9112 3: a plain request', () => {
   test('is written with its headers in order, an array as several lines', () => {
     expect(writePlainRequest('/a?b=%20', [{}, { 'X-One': '1', 'x-two': ['a', '', 'b'], 'X-None': [] }, END])).toBe(
@@ -44,9 +48,7 @@ describe('is left to Node', () => {
   });
 
   test('more than 64 names', () => {
-    const names = (count: number): Record<string, string> =>
-      Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'x']));
-    expect(writePlainRequest('/', [names(62), END])).toBeDefined();
-    expect(writePlainRequest('/', [names(63), END])).toBeUndefined();
+    expect(writePlainRequest('/', [headersOf(62), END])).toBeDefined();
+    expect(writePlainRequest('/', [headersOf(63), END])).toBeUndefined();
   });
 });
