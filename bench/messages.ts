@@ -3,6 +3,10 @@ export interface MessageShape {
   readonly kind: 'text' | 'binary' | 'object';
   /** Size of the uncompressed payload. */
   readonly bytes: number;
+  /** Whether a text is German, with letters of two bytes, instead of English. */
+  readonly isWide?: boolean;
+  /** Size of the frames in which a load sends the message; by default the message is one frame. */
+  readonly fragmentBytes?: number;
   /** Whether both sides compress each message on its own. */
   readonly isCompressed?: boolean;
 }
@@ -17,6 +21,7 @@ const FIRST_MARK = 'A'.charCodeAt(0);
 const FIRST_ID = 4711;
 
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
+const WIDE_SENTENCE = 'Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. ';
 
 /**
  * Returns the number of different messages that a load sends in turns. If all were equal, a server could save work that
@@ -31,10 +36,18 @@ export function countVariants({ bytes }: MessageShape): number {
  *
  * @param variant - number of the message, 0 to {@link countVariants} - 1; all variants have the same size
  */
-export function payloadOf({ kind, bytes }: MessageShape, variant = 0): Buffer {
+export function payloadOf({ kind, bytes, isWide }: MessageShape, variant = 0): Buffer {
   if (kind === 'object') return Buffer.from(JSON.stringify(objectOf(bytes, FIRST_ID + variant)));
-  const payload = kind === 'text' ? Buffer.alloc(bytes, SENTENCE) : noise(bytes);
+  const payload = kind === 'binary' ? noise(bytes) : textOf(bytes, isWide === true ? WIDE_SENTENCE : SENTENCE);
   return payload.fill(FIRST_MARK + variant, 0, Math.min(MARK_BYTES, bytes));
+}
+
+/** Makes text of `bytes` bytes, which ends between two characters. */
+function textOf(bytes: number, sentence: string): Buffer {
+  const text = Buffer.alloc(bytes, sentence);
+  // A letter of two bytes may be cut at the end.
+  if ((text.at(-1) as number) >= 0xc0) text.fill(' ', bytes - 1);
+  return text;
 }
 
 /** Makes pseudo-random bytes, few of which look like text, with the generator of Numerical Recipes. */

@@ -11,8 +11,10 @@ export function createPeer(): ClientPeer {
     return new Promise((resolve, reject) => {
       const socket = new WebSocket(url, { perMessageDeflate: shape.isCompressed === true && COMPRESSION });
       const isObject = shape.kind === 'object';
-      // Text stays bytes, which is the cheapest form that ws offers.
-      socket.on('message', (data: Buffer) => onMessage(isObject ? JSON.parse(data.toString()) : data));
+      const isText = shape.kind === 'text';
+      socket.on('message', (data: Buffer) => {
+        onMessage(isObject ? JSON.parse(data.toString()) : isText ? data.toString() : data);
+      });
       socket.on('error', reject);
       socket.on('close', onLost);
       socket.on('open', () => {

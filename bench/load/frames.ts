@@ -5,6 +5,8 @@ import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
 
 const FIN_TEXT = 0x81;
 const FIN_BINARY = 0x82;
+const FIN_BIT = 0x80;
+const OPCODE_CONTINUATION = 0;
 const RSV1 = 0x40;
 const MASK_BIT = 0x80;
 /** The bytes that are cut off a compressed message (RFC 7692 section 7.2.1). */
@@ -17,8 +19,22 @@ const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 /** Builds the frame of a message: masked for a client, unmasked for a server. */
 export function buildFrame(shape: MessageShape, isMasked: boolean, variant = 0): Buffer {
   const payload = payloadOf(shape, variant);
+  if (isMasked && shape.fragmentBytes !== undefined)
+    return fragmentsOf(payload, shape.fragmentBytes, firstByteOf(shape));
   const windowBits = isMasked ? CLIENT_WINDOW_BITS : SERVER_WINDOW_BITS;
   return frameOf(shape.isCompressed === true ? deflate(payload, windowBits) : payload, firstByteOf(shape), isMasked);
+}
+
+/** Builds the masked frames of a message in fragments. */
+function fragmentsOf(payload: Buffer, fragmentBytes: number, firstByte: number): Buffer {
+  const frames: Buffer[] = [];
+  for (let start = 0; start < payload.length; start += fragmentBytes) {
+    const end = Math.min(payload.length, start + fragmentBytes);
+    const finBit = end === payload.length ? FIN_BIT : 0;
+    const opcode = start === 0 ? firstByte & ~FIN_BIT : OPCODE_CONTINUATION;
+    frames.push(frameOf(payload.subarray(start, end), finBit | opcode, true));
+  }
+  return Buffer.concat(frames);
 }
 
 /** Builds the frames of all variants of a message, in their order. */

@@ -132,6 +132,8 @@ class ScratchOutput {
 
   append(): void {}
 
+  appendPieces(): void {}
+
   appendBorrowed(): void {}
 
   appendShared(): void {}

@@ -17,7 +17,7 @@ export function utf8Cases({ utf8: { Utf8Validator } }: Modules): readonly MicroC
         name: `utf8 ${size} B ${title}`,
         bytes: size,
         run(times) {
-          for (let i = 0; i < times; i++) new Utf8Validator().push(buffer, 0, size);
+          for (let i = 0; i < times; i++) new Utf8Validator().push(buffer, 0, size, false);
         },
       };
       const inTwo: MicroCase = {
@@ -26,8 +26,8 @@ export function utf8Cases({ utf8: { Utf8Validator } }: Modules): readonly MicroC
         run(times) {
           for (let i = 0; i < times; i++) {
             const validator = new Utf8Validator();
-            validator.push(buffer, 0, cut);
-            validator.push(buffer, cut, size);
+            validator.push(buffer, 0, cut, false);
+            validator.push(buffer, cut, size, false);
           }
         },
       };

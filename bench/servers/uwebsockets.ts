@@ -33,9 +33,7 @@ function serve(uws: Uws, { behaviour, shape }: ServerWorkload): Promise<number> 
   const onMessage =
     behaviour !== 'echo'
       ? (_socket: UwsSocket, message: ArrayBuffer, isBinary: boolean) => app.publish(TOPIC, message, isBinary)
-      : shape.kind === 'object'
-        ? echoObject
-        : echo;
+      : ECHOES[shape.kind];
   app.ws('/*', {
     compression: uws.DISABLED,
     idleTimeout: 0,
@@ -53,9 +51,15 @@ function serve(uws: Uws, { behaviour, shape }: ServerWorkload): Promise<number> 
   });
 }
 
-/** Echoes text as bytes, which is the cheapest form that uWebSockets.js offers. */
-function echo(socket: UwsSocket, message: ArrayBuffer, isBinary: boolean): void {
-  socket.send(message, isBinary);
+const ECHOES = { text: echoText, binary: echoBinary, object: echoObject };
+
+/** Echoes a text as a string, as this library gives it to its user. */
+function echoText(socket: UwsSocket, message: ArrayBuffer): void {
+  socket.send(Buffer.from(message).toString(), false);
+}
+
+function echoBinary(socket: UwsSocket, message: ArrayBuffer): void {
+  socket.send(message, true);
 }
 
 function echoObject(socket: UwsSocket, message: ArrayBuffer): void {

@@ -45,7 +45,7 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
     perMessageDeflate: shape.isCompressed === true && COMPRESSION,
     maxPayload: MAX_MESSAGE_BYTES,
   });
-  const onMessage = behaviour !== 'echo' ? sendToAll(server) : shape.kind === 'object' ? echoObject : echo;
+  const onMessage = behaviour === 'echo' ? ECHOES[shape.kind] : sendToAll(server);
   server.on('connection', (socket) => {
     socket.on('error', ignore);
     socket.on('message', onMessage);
@@ -58,9 +58,15 @@ function serve(ws: typeof Ws, { behaviour, shape }: ServerWorkload): Promise<num
 
 function ignore(): void {}
 
-/** Echoes text as bytes, which is the cheapest form that ws offers. */
-function echo(this: Ws.WebSocket, data: Buffer, isBinary: boolean): void {
-  this.send(data, { binary: isBinary });
+const ECHOES = { text: echoText, binary: echoBinary, object: echoObject };
+
+/** Echoes a text as a string, as this library gives it to its user. */
+function echoText(this: Ws.WebSocket, data: Buffer): void {
+  this.send(data.toString());
+}
+
+function echoBinary(this: Ws.WebSocket, data: Buffer): void {
+  this.send(data);
 }
 
 function echoObject(this: Ws.WebSocket, data: Buffer): void {

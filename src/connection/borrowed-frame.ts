@@ -1,5 +1,4 @@
-/** Most payload bytes that are copied at a time: the size of the reused memory that they are copied into. */
-export const MAX_PIECE_BYTES = 65_536;
+import { MAX_PIECE_BYTES } from '../protocol/send-memory.ts';
 
 /**
  * A large frame of a server whose payload is still memory of the user. It is copied piece by piece when the transport

@@ -324,7 +324,7 @@ export class Connection
   }
 
   onWritable(): void {
-    this.#batch.flush();
+    this.#batch.onWritable();
     this.#handover?.forget();
     this.#protocol.onOutputWritable();
     this.#frameBacklog(true);

@@ -3,20 +3,14 @@ import { runInOwnContext } from '../base/own-context.ts';
 import type { FrameOutput } from '../protocol/frame-output.ts';
 import { MAX_HEADER_BYTES } from '../protocol/constants.ts';
 import { forgetSharedMessage } from '../protocol/prepared-message.ts';
-import { BorrowedFrame, MAX_PIECE_BYTES } from './borrowed-frame.ts';
+import { givePieceBack, takePiece } from '../protocol/send-memory.ts';
+import { BorrowedFrame } from './borrowed-frame.ts';
 import { forgetSharedFrames, SharedFrames } from './shared-frames.ts';
 import { copyOutOfArena, WriteArena } from './write-arena.ts';
 import type { Transport } from '../transport/transport.ts';
 
-/**
- * Smallest buffer outside of the arena. A batch takes one while its transport is blocked, or for a write that is longer
- * than this.
- */
-const MIN_BUFFER_BYTES = 16_384;
-/** Size of buffers for large messages, which stay out of the arena: a slow write would retain all slabs of its turn. */
-const LARGE_BUFFER_BYTES: number = MAX_PIECE_BYTES + 128;
-/** Large buffers kept for the next message: 4 MiB. */
-const MAX_FREE_LARGE_BUFFERS = 64;
+/** Size of a buffer outside of the arena, which a batch takes while its transport is blocked. */
+const BUFFER_BYTES = 16_384;
 /** Longer shared frames are written as pieces of their own; copying a shorter one is cheaper than one more piece. */
 const MAX_COPIED_FRAME_BYTES = 4096;
 /** Pieces of large frames that are copied and handed to the transport in one write. */
@@ -27,7 +21,6 @@ const MAX_BATCH_BYTES = 65_536;
 const EMPTY = Buffer.alloc(0);
 
 const arena = new WriteArena();
-const freeLargeBuffers: Buffer[] = [];
 
 /** Batches to flush at the end of this turn of the event loop. */
 let dirtyBatches: WriteBatch[] = [];
@@ -79,6 +72,10 @@ export class WriteBatch implements FrameOutput {
    */
   #pieces: (Buffer | BorrowedFrame)[] | undefined;
   #pieceBytes = 0;
+  /** Those of the pieces whose memory goes back when they have been sent. */
+  #reusedPieces: Buffer[] | undefined;
+  /** Pieces that the transport was given, and still reads from. */
+  #unsentPieces: Buffer[] | undefined;
   /** Whether some of the pieces are {@link BorrowedFrame}s. */
   #hasBorrowedFrames = false;
   /** Small frames that other batches share. They follow {@link #pieces}; {@link buffer} holds nothing meanwhile. */
@@ -142,6 +139,14 @@ export class WriteBatch implements FrameOutput {
     this.#onGrown();
   }
 
+  appendPieces(pieces: readonly Buffer[]): void {
+    this.#finishPiece();
+    for (const piece of pieces) this.#addPiece(piece);
+    if (this.#reusedPieces === undefined) this.#reusedPieces = [...pieces];
+    else this.#reusedPieces.push(...pieces);
+    this.#onGrown();
+  }
+
   appendBorrowed(header: Buffer, payload: Buffer): void {
     this.#finishPiece();
     const frame = new BorrowedFrame(header, payload);
@@ -197,8 +202,13 @@ export class WriteBatch implements FrameOutput {
     }
   }
 
+  /** Takes note that the transport has sent all that it was given, and writes what was collected. */
+  onWritable(): void {
+    this.#giveBack([]);
+    this.flush();
+  }
+
   #write(): void {
-    const buffer = this.#buffer;
     this.#finishPiece();
     if (this.#hasBorrowedFrames) {
       this.#writeBorrowed();
@@ -208,10 +218,10 @@ export class WriteBatch implements FrameOutput {
     // Bytes behind a full transport may wait for long: as parts of slabs, a few of them would keep a whole slab each
     // time.
     if (this.#transport.bufferedBytes > 0) this.#copyOutOfSlabs();
-    const hasLeft = this.#transport.write((this.#pieces ?? []) as Buffer[]);
-    if (this.#hasSlabPieces && !hasLeft) arena.retainTurn();
+    this.#transport.write((this.#pieces ?? []) as Buffer[]);
+    if (this.#hasSlabPieces && this.#transport.writtenMemory !== 'free') arena.retainTurn();
+    if (this.#reusedPieces !== undefined) this.#giveBack(this.#reusedPieces);
     this.#clear();
-    if (hasLeft) recycleBuffer(buffer);
     if (this.#transport.isBlocked) this.#schedule();
   }
 
@@ -230,7 +240,7 @@ export class WriteBatch implements FrameOutput {
         if (piece instanceof BorrowedFrame) {
           detached = piece.isIntact ? undefined : piece;
           if (detached !== undefined) break;
-          const copy = allocateBuffer(LARGE_BUFFER_BYTES);
+          const copy = takePiece();
           copies.push(copy);
           ready.push(copy.subarray(0, piece.copyNext(copy)));
           if (piece.remainingBytes > 0) continue;
@@ -244,8 +254,10 @@ export class WriteBatch implements FrameOutput {
         return;
       }
     }
-    if (next === pieces.length) this.#clear();
-    else pieces.splice(0, next);
+    if (next === pieces.length) {
+      if (this.#reusedPieces !== undefined) this.#giveBack(this.#reusedPieces);
+      this.#clear();
+    } else pieces.splice(0, next);
     if (this.#transport.isBlocked) this.#schedule();
   }
 
@@ -254,7 +266,21 @@ export class WriteBatch implements FrameOutput {
     for (const { length } of pieces) byteCount += length;
     this.#bytesWritten += byteCount;
     this.#pieceBytes -= byteCount;
-    if (this.#transport.write(pieces)) copies.forEach(recycleBuffer);
+    this.#transport.write(pieces);
+    this.#giveBack(copies);
+  }
+
+  /** Gives the memory of pieces that were written back: now, or when the transport has sent all that it was given. */
+  #giveBack(pieces: readonly Buffer[]): void {
+    const { writtenMemory } = this.#transport;
+    if (writtenMemory === 'in use') {
+      if (this.#unsentPieces === undefined) this.#unsentPieces = [...pieces];
+      else this.#unsentPieces.push(...pieces);
+    } else if (writtenMemory === 'free') {
+      for (const piece of pieces) givePieceBack(piece);
+      if (this.#unsentPieces !== undefined) for (const piece of this.#unsentPieces) givePieceBack(piece);
+      this.#unsentPieces = undefined;
+    }
   }
 
   get #collectedBytes(): number {
@@ -319,10 +345,10 @@ export class WriteBatch implements FrameOutput {
       : this.#buffer.length - this.#endOffset >= byteCount;
     if (hasRoom) return;
     this.#finishPiece();
-    this.#isSlab = byteCount <= MIN_BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
+    this.#isSlab = byteCount <= BUFFER_BYTES + MAX_HEADER_BYTES && !this.#transport.isBlocked;
     this.#startOffset = this.#isSlab ? arena.reserve(byteCount) : 0;
     this.#endOffset = this.#startOffset;
-    this.#buffer = this.#isSlab ? arena.current : allocateBuffer(byteCount);
+    this.#buffer = this.#isSlab ? arena.current : Buffer.allocUnsafeSlow(Math.max(byteCount, BUFFER_BYTES));
   }
 
   #advance(byteCount: number): void {
@@ -348,6 +374,7 @@ export class WriteBatch implements FrameOutput {
   #clear(): void {
     this.#pieces = undefined;
     this.#pieceBytes = 0;
+    this.#reusedPieces = undefined;
     this.#hasBorrowedFrames = false;
     this.#sharedFrames = undefined;
     this.#hasSlabPieces = false;
@@ -360,17 +387,4 @@ export class WriteBatch implements FrameOutput {
     this.#startOffset = 0;
     this.#endOffset = 0;
   }
-}
-
-/** Keeps a large buffer, which nobody reads any more, for the next large message. */
-function recycleBuffer(buffer: Buffer): void {
-  if (buffer.length === LARGE_BUFFER_BYTES && freeLargeBuffers.length < MAX_FREE_LARGE_BUFFERS) {
-    freeLargeBuffers.push(buffer);
-  }
-}
-
-function allocateBuffer(byteCount: number): Buffer {
-  if (byteCount <= MIN_BUFFER_BYTES) return Buffer.allocUnsafeSlow(MIN_BUFFER_BYTES);
-  if (byteCount > LARGE_BUFFER_BYTES) return Buffer.allocUnsafeSlow(byteCount);
-  return freeLargeBuffers.pop() ?? Buffer.allocUnsafeSlow(LARGE_BUFFER_BYTES);
 }

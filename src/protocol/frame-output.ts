@@ -20,6 +20,10 @@ export interface FrameOutput {
   appendShared(frame: Buffer): void;
   /** Sends `bytes` after the committed bytes, without a copy: they must not change until they have been sent. */
   append(bytes: Buffer): void;
+  /**
+   * Sends pieces of memory of `takePiece` after the committed bytes, and gives the memory back once they have been sent.
+   */
+  appendPieces(pieces: readonly Buffer[]): void;
   /** Sends a frame whose large payload is memory of the user, which may change or go away at any time. */
   appendBorrowed(header: Buffer, payload: Buffer): void;
 }

@@ -2,8 +2,9 @@ import type { ErrorCode, ErrorDetails } from '../errors.ts';
 import { FIN_BIT, OPCODE_CONTINUATION, OPCODE_TEXT, RSV1_BIT } from './constants.ts';
 import type { Inflater } from './compression.ts';
 import { partialMessageBudget, type PartialMessageHolder, PartialMessageMemory } from './partial-message-budget.ts';
+import { allocateMessageMemory, giveAssemblyMemoryBack, takeAssemblyMemory } from './assembly-memory.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
-import { Utf8Validator } from './utf8.ts';
+import { decodeText, Utf8Validator } from './utf8.ts';
 
 /** The largest first buffer for an announced size. A larger message gets its memory as its bytes arrive. */
 const MAX_FIRST_BUFFER_BYTES = 1_048_576;
@@ -132,7 +133,7 @@ export class MessageAssembler implements PartialMessageHolder {
     }
     if (isText && !this.#isCompressed) {
       this.#utf8 ??= new Utf8Validator();
-      if (!this.#utf8.push(bytes, start, end) || (isEnd && !this.#utf8.isComplete)) {
+      if (!this.#utf8.push(bytes, start, end, isAscii) || (isEnd && !this.#utf8.isComplete)) {
         this.#refuseUtf8();
         return;
       }
@@ -142,10 +143,8 @@ export class MessageAssembler implements PartialMessageHolder {
 
   /** Frees the memory of an unfinished message. */
   clear(): void {
-    if (this.#memory !== undefined) partialMessageBudget.remove(this.#memory);
-    this.#memory = undefined;
-    this.#buffer = undefined;
-    this.#utf8 = undefined;
+    const buffer = this.#release();
+    if (buffer !== undefined) this.#giveBack(buffer);
   }
 
   onBudgetExceeded(limitBytes: number, observedBytes: number): void {
@@ -157,19 +156,24 @@ export class MessageAssembler implements PartialMessageHolder {
   }
 
   #finish(isText: boolean): void {
-    const payload = (this.#buffer as Buffer).subarray(0, this.#bufferedBytes);
+    const isAscii = this.#utf8?.isAscii === true;
+    const buffer = this.#release() as Buffer;
     this.#opcode = 0;
-    this.clear();
-    if (this.#isCompressed) this.#inflate(payload, isText);
-    // The validator has checked the text piece by piece.
-    else this.#listener.onAssembledMessage(isText && this.#decodesText ? payload.toString('utf8') : payload, isText);
+    if (this.#isCompressed) this.#inflate(buffer, this.#bufferedBytes, isText);
+    else if (isText && this.#decodesText) {
+      // The validator has checked the text piece by piece.
+      const text = decodeText(buffer, 0, this.#bufferedBytes, isAscii);
+      giveAssemblyMemoryBack(buffer);
+      this.#listener.onAssembledMessage(text, true);
+    } else this.#listener.onAssembledMessage(buffer.subarray(0, this.#bufferedBytes), isText);
   }
 
-  #inflate(compressed: Buffer, isText: boolean): void {
+  #inflate(buffer: Buffer, byteCount: number, isText: boolean): void {
     const { maxMessageBytes } = this.#limits;
     this.#listener.onInflating();
     // There is an inflater: the frame parser accepts RSV1 only when compression was negotiated.
-    (this.#inflater as Inflater).inflate(compressed, maxMessageBytes, (error, result) => {
+    (this.#inflater as Inflater).inflate(buffer.subarray(0, byteCount), maxMessageBytes, (error, result) => {
+      giveAssemblyMemoryBack(buffer);
       this.#listener.onInflated(() => {
         if (error instanceof RangeError) this.#refuseSize(undefined);
         else if (error !== undefined && isOutOfMemory(error)) {
@@ -201,12 +205,34 @@ export class MessageAssembler implements PartialMessageHolder {
       const sizeBytes = Math.min(growBytes(buffer, neededBytes, this.#announcedBytes), maxBytes);
       this.#memory ??= new PartialMessageMemory(this);
       if (!partialMessageBudget.update(this.#memory, sizeBytes)) return false;
-      this.#buffer = Buffer.allocUnsafeSlow(sizeBytes);
-      if (buffer !== undefined) buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
+      this.#buffer = this.#isMemoryReused ? takeAssemblyMemory(sizeBytes) : allocateMessageMemory(sizeBytes);
+      if (buffer !== undefined) {
+        buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
+        this.#giveBack(buffer);
+      }
     }
     bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);
     this.#bufferedBytes = neededBytes;
     return true;
+  }
+
+  /** Whether the receiver gets something else than the memory of the message. */
+  get #isMemoryReused(): boolean {
+    return this.#isCompressed || (this.#opcode === OPCODE_TEXT && this.#decodesText);
+  }
+
+  #giveBack(buffer: Buffer): void {
+    if (this.#isMemoryReused) giveAssemblyMemoryBack(buffer);
+  }
+
+  /** Takes the memory of the message away from this assembler and out of the budget. */
+  #release(): Buffer | undefined {
+    const buffer = this.#buffer;
+    if (this.#memory !== undefined) partialMessageBudget.remove(this.#memory);
+    this.#memory = undefined;
+    this.#buffer = undefined;
+    this.#utf8 = undefined;
+    return buffer;
   }
 
   #refuseUtf8(): void {

@@ -1,5 +1,6 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii as isAsciiOnly, isUtf8 } from 'node:buffer';
 import { markAsUntransferable } from 'node:worker_threads';
+import { decodeText } from './utf8.ts';
 
 /** The error message for a text that {@link readMessage} refuses. */
 export const INVALID_UTF8 = 'invalid text message: not valid UTF-8';
@@ -26,9 +27,13 @@ export function readMessage(
   decodesText: boolean,
 ): string | Buffer | undefined {
   if (!isText) return copyBytes(bytes, start, end);
-  if (!isAscii && !isUtf8(bytes.subarray(start, end))) return undefined;
-  if (!decodesText) return copyBytes(bytes, start, end);
-  return bytes.toString(isAscii ? 'latin1' : 'utf8', start, end);
+  let isKnownAscii = isAscii;
+  if (!isKnownAscii) {
+    const text = bytes.subarray(start, end);
+    isKnownAscii = isAsciiOnly(text);
+    if (!isKnownAscii && !isUtf8(text)) return undefined;
+  }
+  return decodesText ? decodeText(bytes, start, end, isKnownAscii) : copyBytes(bytes, start, end);
 }
 
 /** Copies bytes, because a slice would keep the whole read buffer in memory. */

@@ -19,7 +19,7 @@ import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './de
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import type { ProtocolSink } from './sink.ts';
-import { SHORT_TEXT_LENGTH, writeFrame, writeShortText } from './frame-writer.ts';
+import { SHORT_TEXT_LENGTH, writeFrame, writeLongText, writeShortText } from './frame-writer.ts';
 
 /** The options of a {@link ProtocolConnection}. */
 export interface ProtocolOptions extends MessageLimits {
@@ -143,7 +143,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     else if (compresses || this.isDeflating) {
       this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
     } else if (text.length <= SHORT_TEXT_LENGTH) writeShortText(this.#output, text, this.#isClient);
-    else this.#writeFrame(FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'));
+    else writeLongText(this.#output, text, this.#isClient);
   }
 
   /**

@@ -1,4 +1,24 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii as isAsciiOnly, isUtf8, transcode } from 'node:buffer';
+import { NODE_MAJOR } from '../base/node-version.ts';
+
+/** From this size on, Node 20 and 22 decode text that is not ASCII faster by way of UTF-16. */
+const MIN_TRANSCODED_BYTES = 1024;
+/**
+ * Whether to decode by way of UTF-16: 64 KiB of German took 27 microseconds instead of 127 on Node 20, 47 instead of 183 on
+ * Node 22, and 26 instead of 11 on Node 24. A Node without ICU has no `transcode`.
+ */
+const DECODES_BY_UTF16 = NODE_MAJOR < 24 && typeof transcode === 'function';
+
+/**
+ * Decodes text that is valid UTF-8.
+ *
+ * @param isAscii - true when all bytes are known to be ASCII: 1 MiB then takes 73 microseconds instead of 657 on Node 20
+ */
+export function decodeText(bytes: Buffer, start: number, end: number, isAscii: boolean): string {
+  if (isAscii) return bytes.toString('latin1', start, end);
+  if (!DECODES_BY_UTF16 || end - start < MIN_TRANSCODED_BYTES) return bytes.toString('utf8', start, end);
+  return transcode(bytes.subarray(start, end), 'utf8', 'utf16le').toString('utf16le');
+}
 
 /**
  * Checks that a text arriving in pieces is valid UTF-8, and refuses the first piece that makes it invalid.
@@ -13,9 +33,21 @@ export class Utf8Validator {
   /** The lowest and highest valid value of the next byte of that sequence. */
   #lowest = 0x80;
   #highest = 0xbf;
+  #isAscii = true;
 
-  /** Checks the next piece. Returns false when the text is invalid whatever follows. */
-  push(bytes: Buffer, start: number, end: number): boolean {
+  /** True while all bytes have been ASCII. */
+  get isAscii(): boolean {
+    return this.#isAscii;
+  }
+
+  /**
+   * Checks the next piece. Returns false when the text is invalid whatever follows.
+   *
+   * @param isAscii - true when the piece is known to be ASCII, false when that is not known
+   */
+  push(bytes: Buffer, start: number, end: number, isAscii: boolean): boolean {
+    this.#isAscii &&= isAscii || isAsciiOnly(bytes.subarray(start, end));
+    if (this.#isAscii) return true;
     let i = start;
     while (this.#missingBytes > 0 && i < end) {
       if (!this.#continueSequence(bytes[i++] as number)) return false;

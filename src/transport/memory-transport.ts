@@ -44,22 +44,26 @@ export class MemoryTransport implements Transport {
     return this.#isBlocked;
   }
 
+  /** Bytes are copied when they are written. */
+  get writtenMemory(): 'free' {
+    return 'free';
+  }
+
   start(listener: TransportListener): void {
     this.#listener = listener;
     if (this.#isClosed) setImmediate(() => this.#reportClosed(undefined));
   }
 
-  write(pieces: readonly Buffer[]): boolean {
+  write(pieces: readonly Buffer[]): void {
     const chunk = Buffer.concat(pieces);
     if (this.#isClosed || this.#hasEnded) {
       this.#droppedBytes += chunk.length;
-      return true;
+      return;
     }
     this.#sent.push(chunk);
     this.#sentBytes += chunk.length;
     if (this.#sentBytes >= HIGH_WATER_MARK_BYTES) this.#isBlocked = true;
     this.#schedule();
-    return true;
   }
 
   pause(): void {

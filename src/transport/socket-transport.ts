@@ -72,12 +72,21 @@ export class SocketTransport implements Transport {
     if (socket.closed) setImmediate(() => this.onClose());
   }
 
-  write(pieces: readonly Buffer[]): boolean {
+  get writtenMemory(): 'free' | 'in use' | 'kept' {
+    const socket = this.#socket;
+    // Other streams may keep the memory, and a destroyed socket may still read from it.
+    if (!(socket instanceof Socket) || socket.destroyed) return 'kept';
+    // Node subtracts what the kernel took before write() returns, so a length of zero means that the memory is free. A
+    // TLS socket reports zero only in a later turn, when all is encrypted and sent.
+    return socket.writableLength === 0 ? 'free' : 'in use';
+  }
+
+  write(pieces: readonly Buffer[]): void {
     const socket = this.#socket;
     // A write after the end is an error in Node, also when other code has ended the stream.
     if (!socket.writable) {
       for (const { length } of pieces) this.#droppedBytes += length;
-      return true;
+      return;
     }
     if (pieces.length === 1) {
       socket.write(pieces[0]);
@@ -86,9 +95,6 @@ export class SocketTransport implements Transport {
       for (const piece of pieces) socket.write(piece);
       socket.uncork();
     }
-    // Node subtracts what the kernel took before write() returns, so a length of zero means that the memory is free. A
-    // TLS socket reports zero only in a later turn, when all is encrypted and sent. Other streams may keep the memory.
-    return socket.writableLength === 0 && socket instanceof Socket;
   }
 
   pause(): void {

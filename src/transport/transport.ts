@@ -10,14 +10,15 @@ export interface Transport {
   readonly droppedBytes: number;
   /** True while the peer reads more slowly than this end writes: {@link TransportListener.onWritable} follows. */
   readonly isBlocked: boolean;
+  /**
+   * Whether the memory of the pieces handed to {@link write} may be used again: `'free'` when all have been sent, `'in use'`
+   * until then, `'kept'` when nobody can know.
+   */
+  readonly writtenMemory: 'free' | 'in use' | 'kept';
   /** Starts to report events to the listener. Reading starts with {@link resume}. */
   start(listener: TransportListener): void;
-  /**
-   * Sends the pieces in one write. Drops the pieces after {@link end} or when the connection is over.
-   *
-   * @returns true when all bytes have been sent, so that their memory may be used again at once
-   */
-  write(pieces: readonly Buffer[]): boolean;
+  /** Sends the pieces in one write. Drops the pieces after {@link end} or when the connection is over. */
+  write(pieces: readonly Buffer[]): void;
   /** Stops reading from the peer and reporting bytes until {@link resume}. */
   pause(): void;
   /** Starts reading for the first time, and again after {@link pause}. */

@@ -1,11 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
+import { NODE_MAJOR } from '../base/node-version.ts';
 import { currentContext, type Worker } from './worker.ts';
 
 /**
  * Whether `enterWith` of an `AsyncLocalStorage` changes the resource in whose scope it is called, and so all later calls
  * in that scope. In Node 24 and later it ends with the call.
  */
-const KEEPS_ENTERED_STORES = Number.parseInt(process.versions.node, 10) < 24;
+const KEEPS_ENTERED_STORES = NODE_MAJOR < 24;
 
 /**
  * Where the user's code of one client or server runs: in the worker, and in the `AsyncLocalStorage` contexts, of the code

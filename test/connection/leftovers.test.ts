@@ -106,7 +106,7 @@ function start(role: Role, reads: boolean): { world: World; heard: RecordingConn
   if (reads) there.resume();
   connection.resume();
   const send: World['send'] = (first, payload, options) =>
-    void there.write([frame(otherRole(role), first, payload, options)]);
+    there.write([frame(otherRole(role), first, payload, options)]);
   return { world: { connection, there, send }, heard };
 }
 

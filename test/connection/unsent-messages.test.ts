@@ -16,13 +16,13 @@ class BlockingTransport extends RecordingTransport {
   /** Whether the stream has ended, so that writes are dropped. */
   isEnded = false;
 
-  override write(pieces: readonly Buffer[]): boolean {
+  override write(pieces: readonly Buffer[]): void {
     if (this.isEnded) {
       for (const { length } of pieces) this.droppedBytes += length;
-      return true;
+      return;
     }
     if (this.blocksAtWrite) this.isBlocked = true;
-    return super.write(pieces.map((piece) => Buffer.from(piece)));
+    super.write(pieces.map((piece) => Buffer.from(piece)));
   }
 
   unblock(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { WriteBatch } from '../../src/connection/write-batch.ts';
+import { takePiece } from '../../src/protocol/send-memory.ts';
 import { NEVER_DETACHED } from '../helpers/never-detached.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { RecordingTransport } from '../helpers/recording-transport.ts';
@@ -366,7 +367,7 @@ describe('the memory of the arena', () => {
 
   test('is not used again while the transport still reads it', async () => {
     const slow = open();
-    slow.transport.takesAtOnce = false;
+    slow.transport.writtenMemory = 'in use';
     put(slow.batch, 'not sent yet');
     const { buffer } = slow.batch;
     await turns(1);
@@ -415,7 +416,7 @@ describe('the memory of the arena', () => {
 
   test('is left by bytes that wait behind buffered bytes of the transport', async () => {
     const slow = open();
-    slow.transport.takesAtOnce = false;
+    slow.transport.writtenMemory = 'in use';
     slow.transport.bufferedBytes = 10;
     put(slow.batch, 'a little');
     const { buffer } = slow.batch;
@@ -452,5 +453,81 @@ describe('the memory of the arena', () => {
     put(batch, text);
     await turns(1);
     expect(transport.calls).toEqual([`x${text}`]);
+  });
+});
+
+/** Appends a piece that ends the batch early, and returns its memory. */
+function appendPiece(batch: WriteBatch): Buffer {
+  const piece = takePiece().fill('p');
+  batch.appendPieces([piece.subarray(0, EARLY_FLUSH_BYTES)]);
+  return piece;
+}
+
+/** Takes all free pieces, and tells whether a piece is among them. */
+function isFree(piece: Buffer): boolean {
+  return Array.from(Array(100), takePiece).includes(piece);
+}
+
+describe('the memory of pieces', () => {
+  test('goes back when the transport has sent all at once', () => {
+    const { batch } = open();
+    expect(isFree(appendPiece(batch))).toBe(true);
+  });
+
+  test('goes back with the end of a turn when little was written', async () => {
+    const { batch, transport } = open();
+    const piece = takePiece();
+    put(batch, 'in front');
+    batch.appendPieces([piece.subarray(0, piece.write('piece'))]);
+    put(batch, 'behind');
+    expect(isFree(piece)).toBe(false);
+    await turns(1);
+    expect([transport.calls, isFree(piece)]).toEqual([['in frontpiecebehind'], true]);
+  });
+
+  test('goes back when the transport becomes writable, and not before', () => {
+    const { batch, transport } = open();
+    transport.writtenMemory = 'in use';
+    const pieces = [appendPiece(batch), appendPiece(batch)];
+    expect(pieces.map(isFree)).toEqual([false, false]);
+    batch.onWritable();
+    expect(pieces.map(isFree)).toEqual([false, false]);
+    transport.writtenMemory = 'free';
+    batch.onWritable();
+    expect(Array.from(Array(100), takePiece)).toEqual(expect.arrayContaining(pieces));
+  });
+
+  test('goes back with a later write that has been sent', () => {
+    const { batch, transport } = open();
+    transport.writtenMemory = 'in use';
+    const first = appendPiece(batch);
+    transport.writtenMemory = 'free';
+    const second = appendPiece(batch);
+    const free = new Set(Array.from(Array(100), takePiece));
+    expect([free.has(first), free.has(second)]).toEqual([true, true]);
+  });
+
+  test('is never used again when the transport may keep it, or is gone', () => {
+    const { batch, transport } = open();
+    transport.writtenMemory = 'kept';
+    const piece = appendPiece(batch);
+    transport.writtenMemory = 'free';
+    batch.onWritable();
+    expect(isFree(piece)).toBe(false);
+    transport.writtenMemory = 'in use';
+    const pending = appendPiece(batch);
+    batch.close();
+    expect(isFree(pending)).toBe(false);
+  });
+
+  test('of a piece behind a borrowed frame goes back when all has been sent', () => {
+    const { batch, transport } = open();
+    batch.appendBorrowed(Buffer.from('h'), Buffer.alloc(20_000, 'b'));
+    transport.isBlocked = true;
+    const piece = appendPiece(batch);
+    expect(isFree(piece)).toBe(false);
+    transport.isBlocked = false;
+    batch.flush();
+    expect([transport.calls.join(''), isFree(piece)]).toEqual([`h${'b'.repeat(20_000)}${'p'.repeat(65_536)}`, true]);
   });
 });

@@ -1,4 +1,5 @@
 import type { FrameOutput } from '../../src/protocol/frame-output.ts';
+import { givePieceBack } from '../../src/protocol/send-memory.ts';
 
 /** The byte in memory that was reserved and not written yet. */
 const UNWRITTEN = 0xaa;
@@ -38,6 +39,15 @@ export class RecordingOutput implements FrameOutput {
   append(bytes: Buffer): void {
     this.#pieces.push(bytes);
     this.appended.push(bytes);
+    this.#invalidate();
+  }
+
+  appendPieces(pieces: readonly Buffer[]): void {
+    // The memory is given back at once, as an output may do.
+    for (const piece of pieces) {
+      this.#pieces.push(Buffer.from(piece));
+      givePieceBack(piece);
+    }
     this.#invalidate();
   }
 

@@ -5,8 +5,7 @@ export class RecordingTransport implements Transport {
   isBlocked = false;
   bufferedBytes = 0;
   droppedBytes = 0;
-  /** The result of write(). */
-  takesAtOnce = true;
+  writtenMemory: Transport['writtenMemory'] = 'free';
   listener: TransportListener | undefined;
   /** Calls in order: the text of each write, and `<end>`, `<destroy>` and `<reset>`. */
   readonly calls: string[] = [];
@@ -17,10 +16,9 @@ export class RecordingTransport implements Transport {
     this.listener = listener;
   }
 
-  write(pieces: readonly Buffer[]): boolean {
+  write(pieces: readonly Buffer[]): void {
     this.writes.push(pieces);
     this.calls.push(Buffer.concat(pieces).toString('latin1'));
-    return this.takesAtOnce;
   }
 
   pause(): void {}

@@ -1,7 +1,30 @@
 import { describe, expect, test } from 'vitest';
-import { LARGE_PAYLOAD_BYTES, SHORT_TEXT_LENGTH, writeFrame, writeShortText } from '../../src/protocol/frame-writer.ts';
+import {
+  LARGE_PAYLOAD_BYTES,
+  SHORT_TEXT_LENGTH,
+  writeFrame,
+  writeLongText,
+  writeShortText,
+} from '../../src/protocol/frame-writer.ts';
 import { otherRole, readFrames, ROLES } from '../helpers/frames.ts';
 import { RecordingOutput } from '../helpers/recording-output.ts';
+
+/** The longest slice of a text that is encoded at a time: a third of a piece. */
+const SLICE = 21_845;
+
+const LONG_TEXTS: readonly (readonly [string, string])[] = [
+  ...[SHORT_TEXT_LENGTH + 1, SLICE, 57_343, 65_535, 65_536, 65_537, 131_072, 200_001, 1_048_576].map(
+    (length) => [`${Math.ceil(length)} ASCII characters`, 'abcdefg'.repeat(length / 7 + 1).slice(0, length)] as const,
+  ),
+  ['characters of two bytes', 'ä'.repeat(100_000)],
+  ['characters of three bytes', '€'.repeat(100_000)],
+  ...[0, 1, 2, 3].map((n) => [`pairs of surrogates behind ${n} letters`, 'a'.repeat(n) + '😀'.repeat(70_000)] as const),
+  ...[-2, -1, 0].map(
+    (n) => [`a lone surrogate at ${SLICE + n}`, `${'a'.repeat(SLICE + n)}\ud83d${'b'.repeat(100_000)}`] as const,
+  ),
+  ['nothing but lone surrogates', '\ud83d'.repeat(50_000)],
+  ['ASCII and others in turns', 'abcdé€😀'.repeat(30_000)],
+];
 
 describe.each(ROLES)('RFC 6455 5.2: frames of a %s', (role) => {
   const isMasked = role === 'client';
@@ -31,4 +54,36 @@ describe.each(ROLES)('RFC 6455 5.2: frames of a %s', (role) => {
       expect(() => readFrames(output.bytes, otherRole(role))).toThrow('wrong mask bit');
     },
   );
+
+  describe.each([false, true])('when the output is blocked: %s', (isBlocked) => {
+    test.each([...LONG_TEXTS])('writeLongText() writes %s', (_, text) => {
+      const output = new RecordingOutput();
+      output.isBlocked = isBlocked;
+      writeLongText(output, text, isMasked);
+      writeShortText(output, '!', isMasked);
+      const [long, short, ...others] = readFrames(output.bytes, role);
+      expect([long!.first, long!.payload.equals(Buffer.from(text)), short!.payload.toString()]).toEqual([
+        0x81,
+        true,
+        '!',
+      ]);
+      expect(others).toEqual([]);
+    });
+
+    test('writeFrame() writes a large payload', () => {
+      const output = new RecordingOutput();
+      output.isBlocked = isBlocked;
+      const payload = Buffer.alloc(200_001, 'abcdefg');
+      writeFrame(output, 0x82, payload, isMasked);
+      expect(readFrames(output.bytes, role)[0]!.payload.equals(payload)).toBe(true);
+    });
+  });
+
+  test('a long text that waits for a blocked peer takes no more memory than it needs', () => {
+    const output = new RecordingOutput();
+    output.isBlocked = true;
+    writeLongText(output, 'x'.repeat(20_000), isMasked);
+    for (const { buffer } of output.appended) expect(buffer.byteLength).toBeLessThan(20_020);
+    expect(output.appended.length).toBeGreaterThan(0);
+  });
 });

@@ -377,6 +377,55 @@ describe('RFC 7692 6.2: compressed messages', () => {
   });
 });
 
+/** Feeds a message of 100 000 bytes in two pieces. */
+function feedLarge({ assembler }: Setup, opcode: number, letter: string): void {
+  const payload = Buffer.alloc(100_000, letter);
+  assembler.begin(0x80 | opcode, payload.length);
+  assembler.take(payload, 0, 60_000, false, false);
+  assembler.take(payload, 60_000, payload.length, false, true);
+}
+
+describe('memory that is used again', () => {
+  test('does not mix texts of connections whose pieces come in turns', () => {
+    const setups = ['a', 'é', 'c'].map((letter) =>
+      Object.assign(setUp(), { payload: Buffer.from(letter.repeat(90_000)) }),
+    );
+    for (let round = 0; round < 3; round++) {
+      for (const { assembler, payload } of setups) assembler.begin(0x81, payload.length);
+      for (let start = 0; start < 180_000; start += 30_000) {
+        for (const { assembler, payload } of setups) {
+          const end = Math.min(start + 30_000, payload.length);
+          if (start < end) assembler.take(payload, start, end, false, end === payload.length);
+        }
+      }
+    }
+    for (const { listener, payload } of setups) {
+      expect(listener.messages.map((message) => message === payload.toString())).toEqual([true, true, true]);
+    }
+  });
+
+  test('is never the memory of a message that its receiver gets as bytes', () => {
+    const [binary, undecoded] = [setUp(), setUp({}, false)];
+    for (const letter of ['a', 'b']) {
+      feedLarge(binary, 2, letter);
+      feedLarge(undecoded, 1, letter);
+      feedLarge(setUp(), 1, 'x');
+    }
+    for (const { listener } of [binary, undecoded]) {
+      const texts = listener.messages.map((message) => message.toString());
+      expect(texts.map((text) => text === text[0]!.repeat(100_000) && text[0])).toEqual(['a', 'b']);
+    }
+  });
+
+  test('is not used again while a compressed message is inflated', () => {
+    const setup = setUp();
+    feedLarge(setup, 0x42, 'z');
+    feedLarge(setUp(), 1, 'x');
+    setup.inflater.requests[0]!.done(undefined, Buffer.from('inflated'));
+    expect(setup.inflater.requests[0]!.compressed).toBe(Buffer.alloc(100_000, 'z').toString('hex'));
+  });
+});
+
 describe('clear()', () => {
   test('frees the memory of an unfinished message', () => {
     const { assembler } = setUp({ maxMessageBytes: 100_000_000 });

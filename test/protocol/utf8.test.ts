@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Utf8Validator } from '../../src/protocol/utf8.ts';
+import { decodeText, Utf8Validator } from '../../src/protocol/utf8.ts';
 import { hex } from '../helpers/frames.ts';
 
 /** The first and last sequence of every row of the syntax in RFC 3629 section 4. */
@@ -62,7 +62,7 @@ function validate(pieces: readonly Uint8Array[]): string {
   for (const [i, piece] of pieces.entries()) {
     // Invalid bytes around the range show that the validator looks at its range only.
     const bytes = Buffer.concat([hex('ff'), piece, hex('ff')]);
-    if (!validator.push(bytes, 1, bytes.length - 1)) return `refused with piece ${i + 1}`;
+    if (!validator.push(bytes, 1, bytes.length - 1, false)) return `refused with piece ${i + 1}`;
   }
   return validator.isComplete ? 'complete' : 'cut';
 }
@@ -108,5 +108,33 @@ describe('RFC 6455 8.1: invalid text is refused with the piece that makes it inv
   test('a sequence interrupted by another byte is refused in any pieces', () => {
     expect(validate([hex('f09f98'), hex('41')])).toBe('refused with piece 2');
     expect(validate([hex('41f09f'), hex('98'), hex('80'), hex('80')])).toBe('refused with piece 4');
+  });
+});
+
+test('isAscii tells whether all pieces were ASCII, whether they were known to be or not', () => {
+  const ascii = Buffer.from('abc');
+  const other = Buffer.from('é');
+  const seen = [[ascii], [ascii, ascii], [ascii, other], [other, ascii], [other]].map((pieces) =>
+    [true, false].map((isKnown) => {
+      const validator = new Utf8Validator();
+      for (const piece of pieces) expect(validator.push(piece, 0, piece.length, isKnown && piece === ascii)).toBe(true);
+      return validator.isAscii;
+    }),
+  );
+  expect(seen).toEqual([true, true, false, false, false].map((isAscii) => [isAscii, isAscii]));
+});
+
+test('an ASCII piece inside a sequence is refused, though it is known to be ASCII', () => {
+  const validator = new Utf8Validator();
+  expect(validator.push(Buffer.from([0xc3]), 0, 1, false)).toBe(true);
+  expect(validator.push(Buffer.from('a'), 0, 1, true)).toBe(false);
+});
+
+describe.each([1, 50, 400, 30_000])('decodeText(), %i times', (count) => {
+  test.each(['a', 'ä', '€', '😀', '\uFEFFa', 'aä€😀', '\u0000', '\uFFFD', '\u{10FFFF}'])('decodes %j', (part) => {
+    const text = part.repeat(count);
+    const bytes = Buffer.concat([hex('ff'), Buffer.from(text), hex('ff')]);
+    expect(decodeText(bytes, 1, bytes.length - 1, false)).toBe(text);
+    if (Buffer.byteLength(text) === text.length) expect(decodeText(bytes, 1, bytes.length - 1, true)).toBe(text);
   });
 });

@@ -105,7 +105,7 @@ function open(role: Role, additions?: Additions, options?: CommonOptions, head: 
   return {
     ...made,
     peer,
-    send: (...frames) => void peer.write(frames.map(([first, payload]) => frame(otherRole(role), first, payload))),
+    send: (...frames) => peer.write(frames.map(([first, payload]) => frame(otherRole(role), first, payload))),
     get sent() {
       return describeFrames(listener.bytes, role);
     },

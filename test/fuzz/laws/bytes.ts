@@ -57,7 +57,7 @@ export const byteLaws: readonly Law[] = [
         // Empty pieces are allowed, but every eighth piece has a byte.
         const size = i % 8 === 7 ? 1 : sizes[i % sizes.length]!;
         const end = Math.min(offset + size, bytes.length);
-        isValid = validator.push(bytes, offset, end);
+        isValid = validator.push(bytes, offset, end, false);
         expect(isValid).toBe(isPrefixOfText(bytes.subarray(0, end)));
         offset = end;
       }

