@@ -13,6 +13,9 @@ const freeBySize: Buffer[][] = [];
 let freeBytes = 0;
 let isAllocatorTaught = false;
 
+/** Memory that holds another message sooner or later, also while it is free. */
+const reused = new WeakSet<ArrayBufferLike>();
+
 /**
  * Allocates memory for a message that its receiver gets and may keep.
  *
@@ -24,8 +27,8 @@ export function allocateMessageMemory(byteCount: number): Buffer {
 }
 
 /**
- * Takes memory in which a message is put together that its receiver does not get: a text, which becomes a string, or a
- * compressed message.
+ * Takes memory in which a message is put together that its receiver does not keep: a text, which becomes a string, a
+ * compressed message, or bytes that are only lent to the user.
  *
  * @remarks Two thirds of the time of a text of 1 MiB were page faults of memory that was thrown away after the message.
  * @returns at least `byteCount` bytes, which may hold bytes of earlier messages
@@ -35,12 +38,20 @@ export function takeAssemblyMemory(byteCount: number): Buffer {
   teachAllocator();
   const exponent = exponentOf(byteCount);
   const memory = freeBySize[exponent]?.pop();
-  if (memory === undefined) return Buffer.allocUnsafeSlow(2 ** exponent);
+  if (memory === undefined) return allocateReused(2 ** exponent);
   freeBytes -= memory.length;
   return memory;
 }
 
-/** Gives memory of {@link takeAssemblyMemory} back. The caller must not use it any more. */
+/** Takes memory as {@link takeAssemblyMemory} does, for a message of any size that is lent to the user. */
+export function takeLentMemory(byteCount: number): Buffer {
+  return takeAssemblyMemory(Math.max(byteCount, MIN_KEPT_BYTES));
+}
+
+/**
+ * Gives memory of {@link takeAssemblyMemory} back. The caller must not use it any more. Memory that the user has
+ * transferred away has no length any more, and is not kept.
+ */
 export function giveAssemblyMemoryBack(memory: Buffer): void {
   const { length } = memory;
   if (length < MIN_KEPT_BYTES || length > MAX_KEPT_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
@@ -63,6 +74,26 @@ function teachAllocator(): void {
   if (isAllocatorTaught) return;
   isAllocatorTaught = true;
   Buffer.allocUnsafeSlow(LESSON_BYTES);
+}
+
+/** Marks the memory of bytes as one that changes when the user does not expect it: see {@link isReused}. */
+export function markAsReused(bytes: Buffer): void {
+  reused.add(bytes.buffer);
+}
+
+/**
+ * Whether bytes that the user sends lie in memory that another message may overwrite. They must be copied at the call.
+ *
+ * @param bytes - a Buffer of the library, which has no members of the user
+ */
+export function isReused(bytes: Buffer): boolean {
+  return reused.has(bytes.buffer);
+}
+
+function allocateReused(byteCount: number): Buffer {
+  const memory = Buffer.allocUnsafeSlow(byteCount);
+  markAsReused(memory);
+  return memory;
 }
 
 function exponentOf(byteCount: number): number {

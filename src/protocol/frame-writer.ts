@@ -1,6 +1,7 @@
 import { FIN_BIT, MAX_HEADER_BYTES, OPCODE_TEXT } from './constants.ts';
 import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 import { applyMask, copyMasked, nextMaskingKey, rotateKey } from './mask.ts';
+import { isReused } from './assembly-memory.ts';
 import { MAX_PIECE_BYTES, takePiece } from './send-memory.ts';
 import type { FrameOutput } from './frame-output.ts';
 
@@ -10,6 +11,8 @@ export const LARGE_PAYLOAD_BYTES = 16_384;
 export const SHORT_TEXT_LENGTH: number = LARGE_PAYLOAD_BYTES / 3;
 /** A piece of a text with less room than this is full. */
 const MIN_ROOM_BYTES = 8192;
+/** Pieces of a copied payload that a server writes at a time. */
+const PIECES_PER_WRITE = 16;
 
 /**
  * Writes a frame to the output.
@@ -17,7 +20,7 @@ const MIN_ROOM_BYTES = 8192;
  * @param firstByte - FIN, RSV bits and opcode
  * @param payload - copied when masked or shorter than {@link LARGE_PAYLOAD_BYTES}, otherwise sent without a copy
  * @param isMasked - true for the frames of a client (RFC 6455 section 5.3)
- * @param isBorrowed - true when the payload is memory of the user
+ * @param isBorrowed - true when the payload is memory of the user. It is copied when that memory was only lent to the user
  */
 export function writeFrame(
   output: FrameOutput,
@@ -27,11 +30,15 @@ export function writeFrame(
   isBorrowed = false,
 ): void {
   if (isMasked) {
-    writeMaskedFrame(output, firstByte, payload, nextMaskingKey());
+    writeCopiedFrame(output, firstByte, payload, nextMaskingKey());
     return;
   }
   const headerBytes = frameHeaderBytes(payload.length, false);
   if (payload.length >= LARGE_PAYLOAD_BYTES) {
+    if (isBorrowed && isReused(payload)) {
+      writeCopiedFrame(output, firstByte, payload, undefined);
+      return;
+    }
     const header = Buffer.allocUnsafe(headerBytes);
     writeFrameHeader(header, 0, firstByte, payload.length, undefined);
     if (isBorrowed) {
@@ -129,14 +136,18 @@ function maskPieces(memory: readonly Buffer[], ends: readonly number[], firstKey
   }
 }
 
-/** Writes a masked frame. Masking needs a copy, so even a large payload is copied, piece by piece. */
-function writeMaskedFrame(output: FrameOutput, firstByte: number, payload: Buffer, key: number): void {
+/**
+ * Writes a frame whose payload is copied at the call, piece by piece when it is large.
+ *
+ * @param key - the masking key, undefined for a frame that is not masked
+ */
+function writeCopiedFrame(output: FrameOutput, firstByte: number, payload: Buffer, key: number | undefined): void {
   const { length } = payload;
-  const headerBytes = frameHeaderBytes(length, true);
+  const headerBytes = frameHeaderBytes(length, key !== undefined);
   if (length < LARGE_PAYLOAD_BYTES) {
     const offset = output.reserve(headerBytes + length);
     writeFrameHeader(output.buffer, offset, firstByte, length, key);
-    copyMasked(payload, 0, length, output.buffer, offset + headerBytes, key);
+    copyPayload(payload, 0, length, output.buffer, offset + headerBytes, key);
     output.commit(headerBytes + length);
     return;
   }
@@ -144,18 +155,37 @@ function writeMaskedFrame(output: FrameOutput, firstByte: number, payload: Buffe
     // What waits for the peer should take no more memory than it needs.
     const frame = Buffer.allocUnsafeSlow(headerBytes + length);
     writeFrameHeader(frame, 0, firstByte, length, key);
-    copyMasked(payload, 0, length, frame, headerBytes, key);
+    copyPayload(payload, 0, length, frame, headerBytes, key);
     output.append(frame);
     return;
   }
+  // A client writes piece by piece, so that the rest stays here, and can be sent by the next connection, once the transport
+  // is blocked.
+  const piecesPerWrite = key === undefined ? PIECES_PER_WRITE : 1;
+  let pieces: Buffer[] = [];
   for (let start = 0; start < length; start += MAX_PIECE_BYTES) {
     const piece = takePiece();
     const end = Math.min(length, start + MAX_PIECE_BYTES);
     const begin = start === 0 ? headerBytes : 0;
     // The size of a piece is a multiple of 4, so the key needs no rotation.
-    copyMasked(payload, start, end, piece, begin, key);
+    copyPayload(payload, start, end, piece, begin, key);
     if (start === 0) writeFrameHeader(piece, 0, firstByte, length, key);
-    // Piece by piece, so that the rest stays here, and can be sent by the next connection, once the transport is blocked.
-    output.appendPieces([piece.subarray(0, begin + end - start)]);
+    pieces.push(piece.subarray(0, begin + end - start));
+    if (pieces.length < piecesPerWrite && end < length) continue;
+    output.appendPieces(pieces);
+    pieces = [];
   }
+}
+
+/** Copies `payload[start..end)` to `target`, masked when there is a key. */
+function copyPayload(
+  payload: Buffer,
+  start: number,
+  end: number,
+  target: Buffer,
+  offset: number,
+  key: number | undefined,
+): void {
+  if (key === undefined) payload.copy(target, offset, start, end);
+  else copyMasked(payload, start, end, target, offset, key);
 }

@@ -25,7 +25,10 @@ export interface MessageLimits {
 export interface MessageListener {
   /** How long the unfinished message has stood still: see {@link PartialMessageHolder.staleMs}. */
   readonly staleMs: number;
-  /** A whole message: text as a string (as bytes when `decodesText` is false), binary data as a copy of the bytes. */
+  /**
+   * A whole message: text as a string (as bytes when `decodesText` is false), binary data as a copy of the bytes, which is
+   * valid only within the call when the assembler `lendsBytes`.
+   */
   onAssembledMessage(data: string | Buffer, isText: boolean): void;
   /** The message breaks a rule or a limit. The assembler must not be called again. */
   onMessageViolation(code: ErrorCode, message: string, details?: ErrorDetails): void;
@@ -45,6 +48,7 @@ export class MessageAssembler implements PartialMessageHolder {
   readonly #listener: MessageListener;
   readonly #limits: MessageLimits;
   readonly #decodesText: boolean;
+  readonly #lendsBytes: boolean;
   readonly #inflater: Inflater | undefined;
   /** The opcode of the unfinished message, 0 when there is none. */
   #opcode = 0;
@@ -59,10 +63,17 @@ export class MessageAssembler implements PartialMessageHolder {
   #memory: PartialMessageMemory | undefined;
   #utf8: Utf8Validator | undefined;
 
-  constructor(listener: MessageListener, limits: MessageLimits, decodesText: boolean, inflater: Inflater | undefined) {
+  constructor(
+    listener: MessageListener,
+    limits: MessageLimits,
+    decodesText: boolean,
+    inflater: Inflater | undefined,
+    lendsBytes = false,
+  ) {
     this.#listener = listener;
     this.#limits = limits;
     this.#decodesText = decodesText;
+    this.#lendsBytes = lendsBytes;
     this.#inflater = inflater;
   }
 
@@ -165,7 +176,10 @@ export class MessageAssembler implements PartialMessageHolder {
       const text = decodeText(buffer, 0, this.#bufferedBytes, isAscii);
       giveAssemblyMemoryBack(buffer);
       this.#listener.onAssembledMessage(text, true);
-    } else this.#listener.onAssembledMessage(buffer.subarray(0, this.#bufferedBytes), isText);
+    } else {
+      this.#listener.onAssembledMessage(buffer.subarray(0, this.#bufferedBytes), isText);
+      if (this.#lendsBytes) giveAssemblyMemoryBack(buffer);
+    }
   }
 
   #inflate(buffer: Buffer, byteCount: number, isText: boolean): void {
@@ -216,9 +230,9 @@ export class MessageAssembler implements PartialMessageHolder {
     return true;
   }
 
-  /** Whether the receiver gets something else than the memory of the message. */
+  /** Whether the receiver gets something else than the memory of the message, or must not keep it. */
   get #isMemoryReused(): boolean {
-    return this.#isCompressed || (this.#opcode === OPCODE_TEXT && this.#decodesText);
+    return this.#lendsBytes || this.#isCompressed || (this.#opcode === OPCODE_TEXT && this.#decodesText);
   }
 
   #giveBack(buffer: Buffer): void {

@@ -16,6 +16,7 @@ const ARENA_BYTES = 32_768;
  *
  * @param isAscii - true when all bytes are known to be ASCII, false when that is not known
  * @param decodesText - true when text becomes a string, false when text stays bytes
+ * @param memory - where bytes are copied to, undefined for memory that belongs to the receiver
  * @returns undefined when a text is not valid UTF-8
  */
 export function readMessage(
@@ -25,20 +26,21 @@ export function readMessage(
   isText: boolean,
   isAscii: boolean,
   decodesText: boolean,
+  memory?: Buffer,
 ): string | Buffer | undefined {
-  if (!isText) return copyBytes(bytes, start, end);
+  if (!isText) return copyBytes(bytes, start, end, memory);
   let isKnownAscii = isAscii;
   if (!isKnownAscii) {
     const text = bytes.subarray(start, end);
     isKnownAscii = isAsciiOnly(text);
     if (!isKnownAscii && !isUtf8(text)) return undefined;
   }
-  return decodesText ? decodeText(bytes, start, end, isKnownAscii) : copyBytes(bytes, start, end);
+  return decodesText ? decodeText(bytes, start, end, isKnownAscii) : copyBytes(bytes, start, end, memory);
 }
 
 /** Copies bytes, because a slice would keep the whole read buffer in memory. */
-function copyBytes(bytes: Buffer, start: number, end: number): Buffer {
-  const copy = allocate(end - start);
+function copyBytes(bytes: Buffer, start: number, end: number, memory: Buffer | undefined): Buffer {
+  const copy = memory === undefined ? allocate(end - start) : memory.subarray(0, end - start);
   bytes.copy(copy, 0, start, end);
   return copy;
 }

@@ -17,6 +17,7 @@ import type { FrameOutput } from './frame-output.ts';
 import type { Compression, Inflater } from './compression.ts';
 import { type DeflatableMessage, type DeflateListener, DeflateQueue } from './deflate-queue.ts';
 import { type PreparedMessage, sharedMessage } from './prepared-message.ts';
+import { giveAssemblyMemoryBack, takeLentMemory } from './assembly-memory.ts';
 import { INVALID_UTF8, readMessage } from './message-reader.ts';
 import type { ProtocolSink } from './sink.ts';
 import { SHORT_TEXT_LENGTH, writeFrame, writeLongText, writeShortText } from './frame-writer.ts';
@@ -26,6 +27,8 @@ export interface ProtocolOptions extends MessageLimits {
   readonly role: Role;
   /** True when text messages arrive as strings, false when they arrive as bytes. */
   readonly decodesText: boolean;
+  /** Whether the bytes of messages are valid only within `onMessage` of the sink. Default false: the receiver keeps them. */
+  readonly lendsBytes?: boolean | undefined;
   /** The negotiated compression, undefined when none was negotiated. */
   readonly compression?: Compression | undefined;
 }
@@ -150,7 +153,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    * Sends a binary message. Does nothing once the connection is closing.
    *
    * @param bytes - copied at the call. A server copies uncompressed bytes from 16 KiB on piece by piece, when the output
-   *   takes them
+   *   takes them, unless they lie in memory that was lent to the user
    */
   sendBinary(bytes: Buffer, compress?: boolean): void {
     if (this.#state !== 'open') return;
@@ -343,16 +346,21 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   #createAssembler(): MessageAssembler {
-    const { decodesText, compression } = this.#options;
+    const { decodesText, compression, lendsBytes } = this.#options;
     this.#inflater ??= compression?.inflater;
-    return new MessageAssembler(this, this.#options, decodesText, this.#inflater);
+    return new MessageAssembler(this, this.#options, decodesText, this.#inflater, lendsBytes);
   }
 
   /** Reports a message whose bytes are all in `bytes[start..end)`. */
   #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isAscii: boolean): void {
-    const data = readMessage(bytes, start, end, isText, isAscii, this.#options.decodesText);
+    const { decodesText, lendsBytes } = this.#options;
+    // The user gets no slice of the chunk: whoever transferred the memory of a chunk away, would take it from the socket
+    // that reads into it. A copy to memory that is in the cache takes 0.3 microseconds for 16 KiB, where new memory takes 3.
+    const memory = lendsBytes === true ? takeLentMemory(end - start) : undefined;
+    const data = readMessage(bytes, start, end, isText, isAscii, decodesText, memory);
     if (data === undefined) this.onMessageViolation('ERR_INVALID_UTF8', INVALID_UTF8);
     else this.onAssembledMessage(data, isText);
+    if (memory !== undefined) giveAssemblyMemoryBack(memory);
   }
 
   #endInflating({ isReported }: Inflating): void {

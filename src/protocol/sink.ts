@@ -14,7 +14,7 @@ export interface ProtocolSink {
    * A whole message arrived.
    *
    * @param data - a string for text (checked UTF-8 bytes when `decodesText` is false), a copy of the bytes for binary
-   *   data
+   *   data. Bytes are valid only within the call when the connection `lendsBytes`
    */
   onMessage(data: string | Buffer, isText: boolean): void;
   /**

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { giveAssemblyMemoryBack, takeAssemblyMemory } from '../../src/protocol/assembly-memory.ts';
+import {
+  giveAssemblyMemoryBack,
+  isReused,
+  markAsReused,
+  takeAssemblyMemory,
+  takeLentMemory,
+} from '../../src/protocol/assembly-memory.ts';
 
 /** Takes all free memory of one size. */
 function takeAll(byteCount: number): Set<Buffer> {
@@ -38,4 +44,37 @@ test('at most 8 MiB of free memory are kept', () => {
   for (const memory of taken.flat()) giveAssemblyMemoryBack(memory);
   const again = new Set(sizes.flatMap((size) => Array.from(takeAll(size))));
   expect(taken.map((list) => list.filter((memory) => again.has(memory)).length)).toEqual([16, 7]);
+});
+
+test.each([
+  [0, 32_768],
+  [1, 32_768],
+  [32_769, 65_536],
+])('memory to lend %i bytes has %i bytes, and is taken again', (byteCount, length) => {
+  takeAll(length);
+  const memory = takeLentMemory(byteCount);
+  giveAssemblyMemoryBack(memory);
+  expect([memory.length, takeLentMemory(byteCount) === memory]).toEqual([length, true]);
+});
+
+test('memory that is taken again is told from other memory by any part of it, also while it is free', () => {
+  const memory = takeLentMemory(10);
+  const part = Buffer.from(memory.buffer, 100, 5);
+  expect(isReused(part)).toBe(true);
+  giveAssemblyMemoryBack(memory);
+  expect(isReused(part)).toBe(true);
+  const others = [Buffer.alloc(10), takeAssemblyMemory(100), takeLentMemory(4_194_305)];
+  expect(others.map((other) => isReused(other))).toEqual([false, false, false]);
+  const marked = Buffer.allocUnsafeSlow(10);
+  markAsReused(marked.subarray(2));
+  expect(isReused(marked)).toBe(true);
+});
+
+test('memory that the user has transferred away is not taken again', () => {
+  takeAll(32_768);
+  const memory = takeLentMemory(10);
+  const buffer = memory.buffer as ArrayBuffer;
+  structuredClone(buffer, { transfer: [buffer] });
+  giveAssemblyMemoryBack(memory);
+  expect(takeLentMemory(10).length).toBe(32_768);
 });

@@ -6,6 +6,7 @@ import {
   writeLongText,
   writeShortText,
 } from '../../src/protocol/frame-writer.ts';
+import { markAsReused } from '../../src/protocol/assembly-memory.ts';
 import { otherRole, readFrames, ROLES } from '../helpers/frames.ts';
 import { RecordingOutput } from '../helpers/recording-output.ts';
 
@@ -69,6 +70,22 @@ describe.each(ROLES)('RFC 6455 5.2: frames of a %s', (role) => {
       ]);
       expect(others).toEqual([]);
     });
+
+    test.each([100, 16_383, 16_384, 65_526, 65_536, 65_537, 1_048_576, 1_048_577, 3_000_000])(
+      'writeFrame() copies a payload of %i bytes in memory that was lent to the user',
+      (length) => {
+        const output = new RecordingOutput();
+        output.isBlocked = isBlocked;
+        const payload = Buffer.from(new ArrayBuffer(length)).fill('abcdefg');
+        markAsReused(payload);
+        writeFrame(output, 0x82, payload, isMasked, true);
+        payload.fill(0);
+        writeFrame(output, 0x8a, Buffer.from('!'), isMasked);
+        const [first, second] = readFrames(output.bytes, role);
+        expect([first!.first, first!.payload.equals(Buffer.alloc(length, 'abcdefg'))]).toEqual([0x82, true]);
+        expect(second!.payload.toString()).toBe('!');
+      },
+    );
 
     test('writeFrame() writes a large payload', () => {
       const output = new RecordingOutput();

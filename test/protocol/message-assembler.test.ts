@@ -488,3 +488,58 @@ describe('RFC 6455 10.4: unfinished messages', () => {
     expect(two.listener.calls).toEqual([expect.stringMatching(/^violation ERR_INCOMPLETE_BUDGET: /)]);
   });
 });
+
+describe('with lendsBytes', () => {
+  /** Assembles a message of 40 000 bytes in two pieces, and tells what `onMessage` gets. */
+  function assemble(value: number, onMessage: (data: Buffer) => void, opcode = 0x82): void {
+    const listener = new RecordingListener();
+    listener.onAssembledMessage = (data) => onMessage(data as Buffer);
+    const limits = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
+    const assembler = new MessageAssembler(listener, limits, false, undefined, true);
+    const piece = Buffer.alloc(20_000, value);
+    assembler.begin(opcode, 40_000);
+    take(assembler, Buffer.from(piece), false);
+    take(assembler, Buffer.from(piece), true);
+  }
+
+  test.each([
+    ['bytes', 0x82],
+    ['text as bytes', 0x81],
+  ])('%s are valid within the call, and their memory holds the next message', (_, opcode) => {
+    const seen: Buffer[] = [];
+    for (const value of [1, 2, 3]) {
+      assemble(
+        value,
+        (data) => {
+          expect(data.equals(Buffer.alloc(40_000, value))).toBe(true);
+          seen.push(data);
+        },
+        opcode,
+      );
+    }
+    expect(new Set(seen.map(({ buffer }) => buffer)).size).toBe(1);
+    expect(seen[0]!.equals(Buffer.alloc(40_000, 3))).toBe(true);
+  });
+
+  test('a message that comes within the call has other memory', () => {
+    let outer: Buffer | undefined;
+    assemble(1, (data) => {
+      outer = data;
+      assemble(2, (inner) => expect(inner.buffer === data.buffer).toBe(false));
+      expect(data.equals(Buffer.alloc(40_000, 1))).toBe(true);
+    });
+    expect(outer).toBeDefined();
+  });
+});
+
+test('without lendsBytes the memory of bytes is not used again', () => {
+  const limits = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
+  const { listener, assembler } = setUp(limits);
+  for (const value of [1, 2]) {
+    assembler.begin(0x82, 40_000);
+    take(assembler, Buffer.alloc(20_000, value), false);
+    take(assembler, Buffer.alloc(20_000, value), true);
+  }
+  const [first, second] = listener.messages as Buffer[];
+  expect([first!.equals(Buffer.alloc(40_000, 1)), second!.equals(Buffer.alloc(40_000, 2))]).toEqual([true, true]);
+});

@@ -46,3 +46,16 @@ test('a message retains at most 64 times its size', () => {
     expect((read(Buffer.alloc(length), false) as Buffer).buffer.byteLength).toBeLessThanOrEqual(64 * length);
   }
 });
+
+test('bytes are copied to the beginning of memory that is passed', () => {
+  const memory = Buffer.alloc(10, 'x');
+  const chunk = Buffer.from('<Hello>');
+  const messages = [false, true].map((isText) => readMessage(chunk, 1, 6, isText, false, false, memory) as Buffer);
+  chunk.fill(0);
+  expect(messages.map(String)).toEqual(['Hello', 'Hello']);
+  expect(messages.map(({ buffer, byteOffset }) => [buffer === memory.buffer, byteOffset])).toEqual([
+    [true, memory.byteOffset],
+    [true, memory.byteOffset],
+  ]);
+  expect(memory.toString()).toBe('Helloxxxxx');
+});

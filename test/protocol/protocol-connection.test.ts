@@ -41,6 +41,33 @@ describe.each(ROLES)('the %s', (role) => {
       expect(sink.events).toEqual(['ping 01', 'pong 02', 'text Hi', 'close 1000']);
     });
 
+    test('with lendsBytes they are valid within the call, and their memory holds the next message', () => {
+      const { sink, receive } = openConnection(role, { decodesText: false, lendsBytes: true });
+      const seen: string[] = [];
+      sink.onEvent = () => void seen.push((sink.messages.at(-1) as Buffer).toString());
+      receive('82 616161', '81 626262', '82', '02 63', '80 6363');
+      expect(seen).toEqual(['aaa', 'bbb', '', 'ccc']);
+      const [first, second] = sink.messages as Buffer[];
+      expect([first!.buffer === second!.buffer, String(first)]).toEqual([true, 'bbb']);
+    });
+
+    test('with lendsBytes no message shares memory with the chunk', () => {
+      const { connection, sink } = openConnection(role, { decodesText: false, lendsBytes: true });
+      const chunk = peerFrames(role, '82 616161');
+      sink.onEvent = () => {
+        chunk.fill(0);
+        expect(String(sink.messages[0])).toBe('aaa');
+      };
+      connection.receive(chunk);
+      expect(sink.events).toEqual(['bytes 616161']);
+    });
+
+    test('with lendsBytes a text that is not UTF-8 fails', () => {
+      const { sink, receive } = openConnection(role, { decodesText: false, lendsBytes: true });
+      receive('81 ff');
+      expect(sink.events).toEqual(['fail ERR_INVALID_UTF8 1007']);
+    });
+
     test('the bytes of a message do not change when the chunk is used again', () => {
       const { connection, sink } = openConnection(role);
       const chunk = peerFrames(role, '82 010203');
