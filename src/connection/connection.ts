@@ -7,6 +7,7 @@ import type { Compression } from '../protocol/compression.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { ProtocolConnection } from '../protocol/protocol-connection.ts';
 import type { ProtocolSink } from '../protocol/sink.ts';
+import { isReused } from '../protocol/assembly-memory.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { ClosingState, type Ending, type ClosingListener } from './closing-state.ts';
 import { Handover, type Leftovers } from './handover.ts';
@@ -40,6 +41,8 @@ export type BufferPolicy = 'close' | 'drop-newest' | 'drop-oldest';
 export interface ConnectionOptions extends MessageLimits, PeerLimits {
   readonly role: Role;
   readonly decodesText: boolean;
+  /** Whether the bytes of messages are valid only within {@link ConnectionListener.onMessage}. Default false. */
+  readonly lendsBytes?: boolean | undefined;
   readonly compression?: Compression | undefined;
   /** Longest time for the peer to answer a close frame and to end TCP. */
   readonly closeTimeoutMs: number;
@@ -527,8 +530,9 @@ export class Connection
   #toBacklogMessage(data: string | Buffer | PreparedMessage, compress: boolean | undefined): BacklogMessage {
     const isBytes = Buffer.isBuffer(data);
     const bytes = typeof data === 'string' || isBytes ? data.length : data.payload.length;
-    // The bytes are copied where framing would copy them: all of a client, and short ones of a server.
-    const isCopied = isBytes && (this.#options.role === 'client' || bytes < LARGE_PAYLOAD_BYTES);
+    // The bytes are copied where framing would copy them: all of a client, and of a server short ones and those that were
+    // lent to the user.
+    const isCopied = isBytes && (this.#options.role === 'client' || bytes < LARGE_PAYLOAD_BYTES || isReused(data));
     return { data: isCopied ? Buffer.from(data) : data, compress, bytes };
   }
 
