@@ -4,7 +4,7 @@ import { type EndCause, type EndPhase, FourDError, isFourDError, textOfThrown, w
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
-import type { CheckedOptions } from '../session/common-options.ts';
+import { checkBorrowed, type CheckedOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
@@ -215,6 +215,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       const target = parseWebSocketUrl(url);
       const given = readHandler(handler);
       dataType = checkDataType(given.dataType, 'HTCL');
+      checkBorrowed(settings.limits, dataType, 'HTCL');
       const headers = checkHeaders(given.headers);
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;

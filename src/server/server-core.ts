@@ -279,6 +279,12 @@ export class ServerCore<Connection extends object>
 
   // CallbackOwner
 
+  get spoilsBytes(): boolean {
+    return false;
+  }
+
+  onWaiting(): void {}
+
   onBeforeCallback(event: QueuedEvent): void {
     if (event.type === 'terminate') this.#state = 'over';
   }

@@ -1,7 +1,13 @@
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { findPatternProblem, PathPattern } from '../handshake/path-pattern.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
+import {
+  checkBorrowed,
+  checkCommon,
+  COMMON_KEYS,
+  type CheckedOptions,
+  type CommonOptions,
+} from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { HostRule } from '../session/host-rule.ts';
 import {
@@ -133,6 +139,7 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
     throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
   }
   const dataType = checkDataType(options.dataType, 'HTTP');
+  checkBorrowed(checked, dataType, 'HTTP');
   // The server answers with the subprotocol that it chose, and a token must not appear in an answer.
   if (checked.protocols.some(isBearerSubprotocol)) {
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');

@@ -13,6 +13,7 @@ import type {
   TerminateEvent,
 } from './events.ts';
 import { callHandler } from './call-handler.ts';
+import { SpoiltBytes } from './spoilt-bytes.ts';
 
 /** An event that a queue delivers. */
 export type QueuedEvent =
@@ -33,6 +34,10 @@ export interface CallbackOwner {
   readonly handler: object;
   /** Number of events that wait behind a callback when {@link onQueueFull} is called. */
   readonly maxWaitingEvents: number;
+  /** Whether the bytes of a message are spoilt when its callback has returned, to show who keeps them. */
+  readonly spoilsBytes: boolean;
+  /** Called when the callback of an event cannot run within {@link CallbackQueue.push}. */
+  onWaiting(event: QueuedEvent): void;
   /** Called before each callback other than onMessage. */
   onBeforeCallback(event: QueuedEvent): void;
   /** Called after each callback other than onMessage, also when the handler has no such callback. */
@@ -87,6 +92,7 @@ export class CallbackQueue {
     if (this.#isBusy) {
       this.#waiting ??= new Queue();
       this.#waiting.push(event);
+      this.#owner.onWaiting(event);
       if (this.#waiting.length >= this.#owner.maxWaitingEvents && !this.#isIdleAwaited) {
         this.#isIdleAwaited = true;
         this.#owner.onQueueFull();
@@ -186,15 +192,20 @@ export class CallbackQueue {
   }
 
   #runInWorker(event: QueuedEvent, isFirst = false): boolean {
+    let hasBegun = false;
     let isOver = false;
     let isLater = false;
-    const run = (): unknown => this.#scope.run(CallbackQueue.#callIn, this, event);
+    const run = (): unknown => {
+      hasBegun = true;
+      return this.#scope.run(CallbackQueue.#callIn, this, event);
+    };
     const done = (): void => {
       isOver = true;
       if (isLater) this.#next();
     };
     if (isFirst) this.#scope.worker.runTaskFirst(run, done);
     else this.#scope.worker.runTask(run, done);
+    if (!hasBegun) this.#owner.onWaiting(event);
     isLater = true;
     return isOver;
   }
@@ -207,7 +218,7 @@ export class CallbackQueue {
       freezeEvent(event);
     }
     try {
-      const result = callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
+      const result = this.#owner.spoilsBytes ? this.#callSpoiling(event) : this.#callHandler(event);
       if (isThenable(result)) return this.#finishLater(event, result);
     } catch (thrown) {
       this.#fail(event, thrown);
@@ -215,6 +226,19 @@ export class CallbackQueue {
     }
     this.#finish(event);
     return undefined;
+  }
+
+  #callHandler(event: QueuedEvent): unknown {
+    return callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
+  }
+
+  #callSpoiling(event: QueuedEvent): unknown {
+    const bytes = event.type === 'message' && Buffer.isBuffer(event.data) ? new SpoiltBytes(event.data) : undefined;
+    try {
+      return this.#callHandler(event);
+    } finally {
+      bytes?.spoil();
+    }
   }
 
   async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>): Promise<void> {

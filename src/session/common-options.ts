@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import type { ComponentSignature } from '../errors.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../connection/connection.ts';
+import type { DataType } from './data-type.ts';
 import {
   checkNumber,
   checkNumbers,
@@ -115,6 +116,17 @@ export interface CommonOptions {
    */
   readonly bufferPolicy?: BufferPolicy | undefined;
   /**
+   * Whether the bytes of a message are only lent to `onMessage`, with `dataType` `"blob"`. Default false: they belong to
+   * your program for ever. With `true` they are valid **until the callback returns**, an asynchronous one until its first
+   * `await`: afterwards the same memory holds other messages, also those of other connections. Saves the memory of each
+   * message, and so most of the time that a long one takes.
+   *
+   * Danger: a callback that keeps `event.data`, or a view of it, reads or passes on what other clients sent. Copy what you
+   * keep: `Uint8Array.from(event.data)`. `send` and `broadcast` copy by themselves. `'poison'` shows such mistakes while
+   * you develop: the bytes are lent in the same way, and become 0xDB when the callback has returned.
+   */
+  readonly borrowed?: boolean | 'poison' | undefined;
+  /**
    * Compression of messages (permessage-deflate, RFC 7692) where the peer agrees. Default false. `true` takes the
    * defaults of {@link CompressionOptions}. Compression costs time for each message. An attacker who chooses the text
    * that is sent beside a secret can guess the secret from the sizes (CRIME, BREACH): leave compression off for such
@@ -133,7 +145,7 @@ export type CheckedOptions = Readonly<
   Required<{ [K in Exclude<keyof CommonOptions, 'compression'>]: Exclude<CommonOptions[K], undefined> }>
 > & { readonly compression: CheckedCompression | undefined };
 
-type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy'>;
+type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy' | 'borrowed'>;
 
 /** Default and range of each number. A message cannot be longer than the longest string of this JavaScript engine. */
 const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
@@ -157,6 +169,7 @@ const BUFFER_POLICIES: readonly BufferPolicy[] = ['close', 'drop-newest', 'drop-
 export const COMMON_KEYS: readonly (keyof CommonOptions)[] = [
   ...(Object.keys(NUMBERS) as NumberOption[]),
   'bufferPolicy',
+  'borrowed',
   'compression',
   'protocols',
 ];
@@ -209,7 +222,11 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   if (!BUFFER_POLICIES.includes(bufferPolicy)) {
     throw invalidOption(`bufferPolicy must be one of ${BUFFER_POLICIES.join(', ')}`, component);
   }
-  const checked: CheckedOptions = { ...numbers, bufferPolicy, compression, protocols };
+  const { borrowed = false } = options;
+  if (borrowed !== true && borrowed !== false && borrowed !== 'poison') {
+    throw invalidOption('borrowed must be true, false or "poison"', component);
+  }
+  const checked: CheckedOptions = { ...numbers, bufferPolicy, borrowed, compression, protocols };
   if (lastChecked === undefined || !isSame(checked, lastChecked)) {
     lastChecked = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
   }
@@ -224,6 +241,20 @@ function isRepeated(options: CommonOptions, given: CommonOptions): boolean {
 function toRepeatable(options: CommonOptions): CommonOptions | undefined {
   const given = Object.fromEntries(COMMON_KEYS.map((key) => [key, options[key]]));
   return Object.values(given).some((value) => typeof value === 'object') ? undefined : given;
+}
+
+/**
+ * Checks that messages can be lent in the form in which they arrive.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkBorrowed({ borrowed }: CheckedOptions, dataType: DataType, component: ComponentSignature): void {
+  if (borrowed === false || dataType === 'blob') return;
+  const form = dataType === 'text' ? 'a string' : 'an object';
+  throw invalidOption(
+    `borrowed needs dataType "blob": with "${dataType}" a message is ${form}, which has no bytes to lend`,
+    component,
+  );
 }
 
 function isProtocol(value: unknown): value is string {

@@ -9,7 +9,8 @@ export interface OpenEvent {
 export interface MessageEvent<T = string> {
   readonly type: 'message';
   /**
-   * The message in the form that `dataType` asks for. Its bytes belong to the receiver.
+   * The message in the form that `dataType` asks for. Its bytes belong to the receiver; with the option `borrowed` they are
+   * valid only until the callback returns.
    *
    * @remarks As with any `Buffer` of Node, the memory behind bytes may hold other messages as well, also messages of
    * other connections: send or keep `data`, never `data.buffer`. To move bytes to another thread, copy them:

@@ -51,7 +51,8 @@ function toConnectionOptions(
   const known = sharedOptions.get(compression ?? limits);
   // Clients with the same limits may have different data types, and reconnect or not.
   if (known?.decodesText === decodesText && known.role === role && known.keepsUnsent === keepsUnsent) return known;
-  const options = { ...limits, role, decodesText, compression, keepsUnsent };
+  const lendsBytes = limits.borrowed === true;
+  const options = { ...limits, role, decodesText, lendsBytes, compression, keepsUnsent };
   if (compression?.isShared !== false) sharedOptions.set(compression ?? limits, options);
   return options;
 }

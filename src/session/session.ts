@@ -11,6 +11,7 @@ import {
 } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { Connection, ConnectionListener, SendStatus } from '../connection/connection.ts';
+import { isReused } from '../protocol/assembly-memory.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
@@ -253,6 +254,16 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   // CallbackOwner
+
+  get spoilsBytes(): boolean {
+    return this.settings.limits.borrowed === 'poison';
+  }
+
+  onWaiting(event: QueuedEvent): void {
+    if (event.type !== 'message' || !Buffer.isBuffer(event.data) || !isReused(event.data)) return;
+    // The bytes are lent for the time of this call only.
+    (event as { data: unknown }).data = Buffer.from(event.data);
+  }
 
   onBeforeCallback(event: QueuedEvent): void {
     if (event.type !== 'terminate') return;

@@ -10,6 +10,8 @@ const SOCKETS = 20_000;
 const owner: Omit<CallbackOwner, 'handler'> = {
   subject: {},
   maxWaitingEvents: 16,
+  spoilsBytes: false,
+  onWaiting() {},
   onBeforeCallback() {},
   onAfterCallback() {},
   onCallbackFailed() {},

@@ -19,8 +19,15 @@ class Owner implements CallbackOwner {
   readonly subject = { name: 'subject' };
   handler: object = {};
   maxWaitingEvents = 16;
+  spoilsBytes = false;
+  /** The data of the messages that could not be delivered within push(). */
+  readonly waited: unknown[] = [];
   readonly log: string[] = [];
   readonly thrown: unknown[] = [];
+
+  onWaiting(event: QueuedEvent): void {
+    if (event.type === 'message') this.waited.push(event.data);
+  }
 
   onBeforeCallback(event: QueuedEvent): void {
     this.log.push(`before ${event.type}`);
@@ -467,5 +474,94 @@ describe('in a worker', () => {
     gate.resolve();
     await turns();
     expect(owner.log.join(', ')).toBe('a begins, full, a ends, b begins, b ends, c begins, c ends, idle');
+  });
+});
+
+describe('messages that wait', () => {
+  test('are told to the owner within push(), those that wait for no one are not', async () => {
+    const owner = new Owner();
+    const gate = createDeferred();
+    const queue = makeQueue(owner, gatedHandler(owner, { a: gate }));
+    queue.push(message('a'));
+    expect(owner.waited).toEqual([]);
+    queue.push(message('b'));
+    expect(owner.waited).toEqual(['b']);
+    gate.resolve();
+    await turns();
+    queue.push(message('c'));
+    expect(owner.waited).toEqual(['b']);
+    await turns();
+    expect(owner.log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
+  });
+
+  test('are told to the owner when the worker is busy', async () => {
+    const owner = new Owner();
+    const worker = await workerOf(workerName());
+    const queue = makeQueue(owner, gatedHandler(owner, {}), worker);
+    queue.push(message('a'));
+    expect([owner.waited, owner.log]).toEqual([[], ['a begins']]);
+    await turns();
+    const gate = createDeferred();
+    worker.runTask(() => gate.promise);
+    queue.push(message('b'));
+    expect(owner.waited).toEqual(['b']);
+    gate.resolve();
+    await turns();
+    expect(owner.log.slice(2)).toEqual(['b begins', 'b ends']);
+  });
+});
+
+describe('spoilsBytes', () => {
+  const POISONED = Buffer.alloc(3, 0xdb);
+
+  function spoilingQueue(onMessage: (_: object, event: { data: Buffer }) => unknown): CallbackQueue {
+    const owner = new Owner();
+    owner.spoilsBytes = true;
+    return makeQueue(owner, { onMessage });
+  }
+
+  test('overwrites the bytes of a message when its callback has returned', () => {
+    const seen: string[] = [];
+    const bytes = Buffer.from('abc');
+    spoilingQueue((_, { data }) => void seen.push(data.toString())).push(message(bytes));
+    expect([seen, bytes]).toEqual([['abc'], POISONED]);
+  });
+
+  test('overwrites the bytes when the callback throws, and when it returns its promise', () => {
+    const [thrown, promised] = [Buffer.from('abc'), Buffer.from('abc')];
+    spoilingQueue(() => {
+      throw new Error('failed');
+    }).push(message(thrown));
+    spoilingQueue(() => new Promise(() => {})).push(message(promised));
+    expect([thrown, promised]).toEqual([POISONED, POISONED]);
+  });
+
+  test('leaves what the callback has put in the event, and the members that it has put on the bytes, alone', () => {
+    const bytes = Buffer.from('abc');
+    const own = Buffer.from('own');
+    spoilingQueue((_, event) => {
+      const fail = (): never => {
+        throw new Error('called');
+      };
+      Object.defineProperties(event.data, { fill: { value: fail }, length: { get: fail }, buffer: { get: fail } });
+      event.data = own;
+    }).push(message(bytes));
+    expect([own.toString(), bytes[0]]).toEqual(['own', 0xdb]);
+  });
+
+  test('does nothing to bytes that the callback has transferred away, nor to texts', () => {
+    const moved: ArrayBuffer[] = [];
+    const owner = new Owner();
+    owner.spoilsBytes = true;
+    const queue = makeQueue(owner, {
+      onMessage: (_: object, { data }: { data: Buffer }) => {
+        const buffer = data.buffer as ArrayBuffer;
+        if (Buffer.isBuffer(data)) moved.push(structuredClone(buffer, { transfer: [buffer] }));
+      },
+    });
+    queue.push(message(Buffer.from(new Uint8Array([1, 2]).buffer)));
+    queue.push(message('text'));
+    expect(moved.map((buffer) => [...new Uint8Array(buffer)])).toEqual([[1, 2]]);
+    expect(owner.thrown).toEqual([]);
   });
 });

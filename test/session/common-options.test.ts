@@ -19,6 +19,7 @@ const commonDefaults = {
   maxWaitingMessages: 16,
   maxBufferedBytes: 16_777_216,
   bufferPolicy: 'close',
+  borrowed: false,
   compression: undefined,
   protocols: [],
 };
@@ -51,6 +52,20 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
         code: 'ERR_INVALID_OPTION',
         componentSignature,
         message: 'invalid option: bufferPolicy must be one of close, drop-newest, drop-oldest',
+      });
+    }
+  });
+
+  test('borrowed accepts its three values only', () => {
+    const form = { dataType: 'blob' } as const;
+    for (const borrowed of [false, true, 'poison']) {
+      expect(check(side === 'server' ? { ...form, borrowed } : { borrowed })).toEqual({ ...defaults, borrowed });
+    }
+    for (const borrowed of ['', 'true', null, 0, 1]) {
+      expect(errorOf(() => check({ borrowed }))).toMatchObject({
+        code: 'ERR_INVALID_OPTION',
+        componentSignature,
+        message: 'invalid option: borrowed must be true, false or "poison"',
       });
     }
   });
@@ -137,4 +152,23 @@ test('refuses the options of the other side', () => {
   );
   expect(parseClientOptions({ tls: { rejectUnauthorized: true } }).limits).toEqual(commonDefaults);
   expect(parseServerOptions({ path: '/', dataType: 'blob', webServer: createServer() }).limits).toEqual(serverDefaults);
+});
+
+test.each([
+  ['text', 'a string'],
+  ['object', 'an object'],
+] as const)('borrowed cannot be had with dataType "%s"', (dataType, form) => {
+  for (const borrowed of [true, 'poison'] as const) {
+    expect(errorOf(() => parseServerOptions({ dataType, borrowed }))).toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      componentSignature: 'HTTP',
+      message: `invalid option: borrowed needs dataType "blob": with "${dataType}" a message is ${form}, which has no bytes to lend`,
+    });
+  }
+  expect(parseServerOptions({ dataType, borrowed: false }).limits.borrowed).toBe(false);
+});
+
+test('clients with the same limits share one object only when they borrow alike', () => {
+  const [one, same, other] = [true, true, false].map((borrowed) => parseClientOptions({ borrowed }).limits);
+  expect([one === same, one === other]).toEqual([true, false]);
 });

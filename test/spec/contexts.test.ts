@@ -502,6 +502,8 @@ test('4D-185 enterWith in a callback changes none that the callback causes on an
       subject: {},
       handler: { onMessage },
       maxWaitingEvents: 1,
+      spoilsBytes: false,
+      onWaiting() {},
       onBeforeCallback() {},
       onAfterCallback() {},
       onCallbackFailed() {},

@@ -72,6 +72,8 @@ test.each(EVENTS.map((event) => ({ event })))(
         onError: callback,
       },
       maxWaitingEvents: 16,
+      spoilsBytes: false,
+      onWaiting() {},
       onBeforeCallback() {},
       onAfterCallback() {},
       onCallbackFailed: (_event, error) => void thrown.push(error),
