@@ -489,19 +489,19 @@ describe('RFC 6455 10.4: unfinished messages', () => {
   });
 });
 
-describe('with lendsBytes', () => {
-  /** Assembles a message of 40 000 bytes in two pieces, and tells what `onMessage` gets. */
-  function assemble(value: number, onMessage: (data: Buffer) => void, opcode = 0x82): void {
-    const listener = new RecordingListener();
-    listener.onAssembledMessage = (data) => onMessage(data as Buffer);
-    const limits = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
-    const assembler = new MessageAssembler(listener, limits, false, undefined, true);
-    const piece = Buffer.alloc(20_000, value);
-    assembler.begin(opcode, 40_000);
-    take(assembler, Buffer.from(piece), false);
-    take(assembler, Buffer.from(piece), true);
-  }
+/** Assembles a message of 40 000 bytes in two pieces, and tells what `onMessage` gets. */
+function assemble(value: number, onMessage: (data: Buffer) => void, opcode = 0x82): void {
+  const listener = new RecordingListener();
+  listener.onAssembledMessage = (data) => onMessage(data as Buffer);
+  const limits = { maxMessageBytes: 1_048_576, maxFragments: 1024 };
+  const assembler = new MessageAssembler(listener, limits, false, undefined, true);
+  const piece = Buffer.alloc(20_000, value);
+  assembler.begin(opcode, 40_000);
+  take(assembler, Buffer.from(piece), false);
+  take(assembler, Buffer.from(piece), true);
+}
 
+describe('with lendsBytes', () => {
   test.each([
     ['bytes', 0x82],
     ['text as bytes', 0x81],

@@ -100,7 +100,7 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
     const { key, cert } = makeCertificate();
     const https = createServer({ key, cert });
     const port = await listen(https);
-    const wss = WebSocketServer.new<unknown>(
+    const wss = WebSocketServer.new(
       { onConnection: () => ({ onMessage: (ws, event) => void ws.send(event.data as Uint8Array) }) },
       { ...optionsOf(lending), dataType: 'blob' as 'object', webServer: https },
     )!;
@@ -280,21 +280,21 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
   });
 });
 
-describe('bytes that a callback keeps', () => {
-  /** Returns what a callback has kept of one message of each length, after a second one has come. */
-  async function keep(borrowed: WebSocketServerOptions['borrowed']): Promise<Buffer[]> {
-    const kept: Buffer[] = [];
-    const handler = new RecordingHandler({ onMessage: (_face, data) => void kept.push(data as Buffer) });
-    const { url } = await startServerOf(handler, { borrowed, dataType: 'blob' });
-    const ws = (await WebSocket.new(url))!;
-    onTestFinished(() => ws.terminate());
-    for (const length of [100, 5000, 40_000]) {
-      for (const value of [1, 2]) ws.send(Buffer.alloc(length, value));
-    }
-    await handler.messagesAtLeast(6);
-    return kept;
+/** Returns what a callback has kept of one message of each length, after a second one has come. */
+async function keep(borrowed: WebSocketServerOptions['borrowed']): Promise<Buffer[]> {
+  const kept: Buffer[] = [];
+  const handler = new RecordingHandler({ onMessage: (_face, data) => void kept.push(data as Buffer) });
+  const { url } = await startServerOf(handler, { borrowed, dataType: 'blob' });
+  const ws = (await WebSocket.new(url))!;
+  onTestFinished(() => ws.terminate());
+  for (const length of [100, 5000, 40_000]) {
+    for (const value of [1, 2]) ws.send(Buffer.alloc(length, value));
   }
+  await handler.messagesAtLeast(6);
+  return kept;
+}
 
+describe('bytes that a callback keeps', () => {
   test('belong to it by default', async () => {
     const kept = await keep(undefined);
     expect(kept.map((bytes, i) => bytes.every((byte) => byte === 1 + (i % 2)))).toEqual(Array(6).fill(true));

@@ -49,6 +49,15 @@ export const blob = WebSocketServer.new(
 );
 expectTypeOf(blob).toEqualTypeOf<WebSocketServer<Uint8Array> | null>();
 
+export const borrowing = [true, false, 'poison' as const, undefined].map((borrowed) =>
+  WebSocketServer.new(
+    { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Uint8Array>() }) },
+    { dataType: 'blob', borrowed },
+  ),
+);
+// @ts-expect-error borrowed is true, false or 'poison'
+WebSocketServer.new({ onConnection: () => null }, { dataType: 'blob', borrowed: 'spoil' });
+
 export const object = WebSocketServer.new(
   { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toBeUnknown() }) },
   { dataType: 'object', path: '/objects' },
