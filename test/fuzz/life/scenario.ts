@@ -189,6 +189,7 @@ const options: fc.Arbitrary<WebSocketServerOptions> = fc.record({
     }),
   ),
   bufferPolicy: fc.constantFrom('close' as const, 'drop-newest' as const, 'drop-oldest' as const),
+  borrowed: fc.constantFrom(false, true, 'poison' as const),
   maxBufferedBytes: fc.constantFrom(1, 30_000, 100_000, 16_777_216, 16_777_216),
   maxWaitingMessages: fc.constantFrom(1, 2, 16),
   closeTimeoutMs: fc.constantFrom(100, 10_000, Infinity),

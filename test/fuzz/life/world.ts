@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
   type Admission,
+  type CommonOptions,
   type ConnectionHandler,
   ek,
   type ErrorEvent,
@@ -88,7 +89,12 @@ export class World {
           throw new Error(BOOM);
         },
       },
-      { ...scenario.options, dataType: scenario.dataType as 'object', webServer: this.#http },
+      {
+        ...scenario.options,
+        borrowed: borrowedOf(scenario),
+        dataType: scenario.dataType as 'object',
+        webServer: this.#http,
+      },
     ) as WebSocketServer<unknown>;
   }
 
@@ -202,6 +208,7 @@ export class World {
     const clientSession = new FuzzClient(clientSocket, client, dataType, {
       compression: shared.compression,
       bufferPolicy: shared.bufferPolicy,
+      borrowed: borrowedOf(this.#scenario),
       maxBufferedBytes: shared.maxBufferedBytes,
       maxWaitingMessages: shared.maxWaitingMessages,
       closeTimeoutMs: shared.closeTimeoutMs,
@@ -339,4 +346,9 @@ export class World {
 
 function isOver({ face, terminated, isBusy }: ConnectionEnd): boolean {
   return face === undefined || (terminated !== undefined && !isBusy);
+}
+
+/** Only bytes can be borrowed. */
+function borrowedOf({ options, dataType }: Scenario): CommonOptions['borrowed'] {
+  return dataType === 'blob' ? options.borrowed : false;
 }
