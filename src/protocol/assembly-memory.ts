@@ -49,13 +49,14 @@ export function takeLentMemory(byteCount: number): Buffer {
 }
 
 /**
- * Gives memory of {@link takeAssemblyMemory} back. The caller must not use it any more. Memory that the user has
- * transferred away has no length any more, and is not kept.
+ * Gives memory of {@link takeAssemblyMemory} back. The caller must not use it any more. Other memory is not kept, nor is
+ * memory that the user has transferred away, which has no length any more.
  */
 export function giveAssemblyMemoryBack(memory: Buffer): void {
   const { length } = memory;
-  if (length < MIN_KEPT_BYTES || length > MAX_KEPT_BYTES || freeBytes + length > MAX_FREE_BYTES) return;
   const exponent = exponentOf(length);
+  if (length < MIN_KEPT_BYTES || length > MAX_KEPT_BYTES || length !== 2 ** exponent) return;
+  if (freeBytes + length > MAX_FREE_BYTES) return;
   freeBySize[exponent] ??= [];
   freeBySize[exponent].push(memory);
   freeBytes += length;

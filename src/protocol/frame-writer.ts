@@ -83,8 +83,10 @@ export function writeShortText(output: FrameOutput, text: string, isMasked: bool
  */
 export function writeLongText(output: FrameOutput, text: string, isMasked: boolean): void {
   if (output.isBlocked) {
-    // What waits for the peer should take no more memory than it needs.
-    writeFrame(output, FIN_BIT | OPCODE_TEXT, Buffer.from(text, 'utf8'), isMasked);
+    // What waits for the peer should take no more memory than it needs, and keep no pool of Node's.
+    const payload = Buffer.allocUnsafeSlow(Buffer.byteLength(text, 'utf8'));
+    payload.write(text, 'utf8');
+    writeFrame(output, FIN_BIT | OPCODE_TEXT, payload, isMasked);
     return;
   }
   const memory: Buffer[] = [];

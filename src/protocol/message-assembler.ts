@@ -155,7 +155,7 @@ export class MessageAssembler implements PartialMessageHolder {
   /** Frees the memory of an unfinished message. */
   clear(): void {
     const buffer = this.#release();
-    if (buffer !== undefined) this.#giveBack(buffer);
+    if (buffer !== undefined) giveAssemblyMemoryBack(buffer);
   }
 
   onBudgetExceeded(limitBytes: number, observedBytes: number): void {
@@ -222,7 +222,7 @@ export class MessageAssembler implements PartialMessageHolder {
       this.#buffer = this.#isMemoryReused ? takeAssemblyMemory(sizeBytes) : allocateMessageMemory(sizeBytes);
       if (buffer !== undefined) {
         buffer.copy(this.#buffer, 0, 0, this.#bufferedBytes);
-        this.#giveBack(buffer);
+        giveAssemblyMemoryBack(buffer);
       }
     }
     bytes.copy(this.#buffer as Buffer, this.#bufferedBytes, start, end);
@@ -233,10 +233,6 @@ export class MessageAssembler implements PartialMessageHolder {
   /** Whether the receiver gets something else than the memory of the message, or must not keep it. */
   get #isMemoryReused(): boolean {
     return this.#lendsBytes || this.#isCompressed || (this.#opcode === OPCODE_TEXT && this.#decodesText);
-  }
-
-  #giveBack(buffer: Buffer): void {
-    if (this.#isMemoryReused) giveAssemblyMemoryBack(buffer);
   }
 
   /** Takes the memory of the message away from this assembler and out of the budget. */

@@ -37,6 +37,13 @@ test.each([0, 1, 32_767, 4_194_305])('memory for %i bytes has exactly this size,
   expect([memory.length, isFree(memory)]).toEqual([byteCount, false]);
 });
 
+test('memory of another size is not kept, and so never taken for more than it has', () => {
+  takeAll(131_072);
+  const foreign = Buffer.alloc(100_000);
+  giveAssemblyMemoryBack(foreign);
+  expect(isFree(foreign, 131_072)).toBe(false);
+});
+
 test('at most 8 MiB of free memory are kept', () => {
   const sizes = [65_536, 1_048_576];
   for (const size of sizes) takeAll(size);

@@ -100,7 +100,8 @@ describe.each(ROLES)('RFC 6455 5.2: frames of a %s', (role) => {
     const output = new RecordingOutput();
     output.isBlocked = true;
     writeLongText(output, 'x'.repeat(20_000), isMasked);
-    for (const { buffer } of output.appended) expect(buffer.byteLength).toBeLessThan(20_020);
-    expect(output.appended.length).toBeGreaterThan(0);
+    // A header of its own lies in the pool of Node.
+    const pieces = output.appended.filter(({ length }) => length > 14);
+    expect(pieces.map(({ buffer }) => buffer.byteLength < 20_020)).toEqual([true]);
   });
 });

@@ -90,3 +90,9 @@ describe('sharedMessage()', () => {
     expect(sharedMessage('a')).toBeUndefined();
   });
 });
+
+test('a long text that is sent twice is not compared with the last one, and so not shared', () => {
+  const [long, longer] = [65_536, 65_537].map((length) => 'x'.repeat(length));
+  expect([sharedMessage(long!), sharedMessage(long!)?.payload.length]).toEqual([undefined, 65_536]);
+  expect([sharedMessage(longer!), sharedMessage(longer!)]).toEqual([undefined, undefined]);
+});

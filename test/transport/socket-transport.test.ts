@@ -193,6 +193,17 @@ describe('write()', () => {
   });
 });
 
+test('a socket that is destroyed keeps the memory of a pending write', async () => {
+  const [left] = toTransports(await socketPairs.tcp());
+  RecordingListener.on(left);
+  // The other side does not read, so the kernel cannot take all of it.
+  left.write([Buffer.alloc(20_000_000)]);
+  expect(left.writtenMemory).toBe('in use');
+  left.destroy();
+  await turns();
+  expect(left.writtenMemory).toBe('kept');
+});
+
 test('start() sets noDelay and allowHalfOpen, and clears the timeout', () => {
   const socket = new Socket({ allowHalfOpen: false });
   const setNoDelay = vi.spyOn(socket, 'setNoDelay');
