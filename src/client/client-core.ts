@@ -370,7 +370,8 @@ function gaveUp(cause: EndCause, phase: EndPhase): FourDError {
 }
 
 function reconnectOff(): FourDError {
-  const message = 'cannot reconnect: the client was not created with the option reconnect, or another option was refused';
+  const message =
+    'cannot reconnect: the client was not created with the option reconnect, or another option was refused';
   return new FourDError('ERR_RECONNECT_OFF', message, { componentSignature: 'HTCL' });
 }
 
