@@ -4,6 +4,8 @@ import type { Benchmark } from './benchmark.ts';
 export const LIBRARY = '4d-websocket';
 /** Name of the peer that every ratio compares with. */
 export const BASELINE = 'ws';
+/** Name of the peer that is the floor: sockets of Node without any WebSocket. */
+export const BARE_SOCKETS = 'node:net';
 
 /** A program that is measured. The data is plain, because it is sent to other processes. */
 export interface Peer {
@@ -27,7 +29,7 @@ const PEERS: readonly Peer[] = [
   // undici inflates messages that it receives, but compresses none that it sends.
   { name: 'undici', module: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', module: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
-  { name: 'node:net', module: 'raw', sides: ['server', 'client'] },
+  { name: BARE_SOCKETS, module: 'raw', sides: ['server', 'client'] },
 ];
 
 /**

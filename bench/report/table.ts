@@ -1,5 +1,5 @@
 import type { Busy, Metric } from '../benchmark.ts';
-import { BASELINE } from '../peers.ts';
+import { BASELINE, BARE_SOCKETS, LIBRARY } from '../peers.ts';
 import { DISTURBED } from '../quiet.ts';
 import type { BenchmarkResult, PeerResult } from './results.ts';
 
@@ -19,16 +19,26 @@ export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metri
   return [result.title, head, ...rows, ...notes(result), ''].join('\n');
 }
 
-/** Formats one line per benchmark: how many times better than the baseline each peer is. */
+/**
+ * Formats one line per benchmark: how many times better than the baseline each peer is, and which share of the floor, bare
+ * sockets, this library reaches.
+ */
 export function formatSummary(results: readonly BenchmarkResult[], peers: readonly string[]): string {
   const width = Math.max(...results.map(({ title }) => title.length));
   const widths = peers.map((peer) => Math.max(peer.length, 6));
-  const head = `${''.padEnd(width)}  ${peers.map((peer, i) => peer.padStart(widths[i] ?? 0)).join('  ')}`;
+  const hasShare = peers.includes(LIBRARY) && peers.includes(BARE_SOCKETS);
+  const share = hasShare ? `  of ${BARE_SOCKETS}` : '';
+  const head = `${''.padEnd(width)}  ${peers.map((peer, i) => peer.padStart(widths[i] ?? 0)).join('  ')}${share}`;
   const rows = results.map(({ title, headline, peers: measured, failures }) => {
-    const cells = peers.map((name, i) => {
-      const ratio = measured.find(({ peer }) => peer === name)?.summaries[headline]?.ratio;
-      return (failures.length > 0 ? 'failed' : formatRatio(ratio)).padStart(widths[i] ?? 0);
-    });
+    const ratioOf = (name: string): number | undefined =>
+      measured.find(({ peer }) => peer === name)?.summaries[headline]?.ratio;
+    const cells = peers.map((name, i) =>
+      (failures.length > 0 ? 'failed' : formatRatio(ratioOf(name))).padStart(widths[i] ?? 0),
+    );
+    if (hasShare) {
+      const reached = (ratioOf(LIBRARY) ?? Number.NaN) / (ratioOf(BARE_SOCKETS) ?? Number.NaN);
+      cells.push((Number.isNaN(reached) ? '-' : reached.toFixed(2)).padStart(share.length - 2));
+    }
     return `${title.padEnd(width)}  ${cells.join('  ')}`;
   });
   return [head, ...rows].join('\n');

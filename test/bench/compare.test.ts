@@ -61,6 +61,16 @@ describe('a comparison', () => {
     expect(formatSummary([result], [LIBRARY, 'ws', 'undici'])).toMatch(/4\.00× +1\.00× +-$/);
   });
 
+  test('tells which share of bare sockets this library reaches', async () => {
+    const taking = selectPeers([LIBRARY, 'ws', 'node:net'], []);
+    const { result } = await run(({ name }) => {
+      const cpu = name === LIBRARY ? 2 : name === 'ws' ? 8 : 1.5;
+      return Promise.resolve({ figures: { throughput: 1, cpu } });
+    }, taking);
+    const [head, row] = formatSummary([result], [LIBRARY, 'ws', 'node:net']).split('\n');
+    expect([head, row]).toEqual([expect.stringMatching(/ of node:net$/), expect.stringMatching(/ 5\.33× +0\.75$/)]);
+  });
+
   test('is refused when a peer failed in any round', async () => {
     let calls = 0;
     const { table, result } = await run((peer) =>
