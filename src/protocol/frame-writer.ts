@@ -2,15 +2,13 @@ import { FIN_BIT, MAX_HEADER_BYTES, OPCODE_TEXT } from './constants.ts';
 import { frameHeaderBytes, writeFrameHeader } from './frame-header.ts';
 import { applyMask, copyMasked, nextMaskingKey, rotateKey } from './mask.ts';
 import { isReused } from './assembly-memory.ts';
-import { MAX_PIECE_BYTES, takePiece } from './send-memory.ts';
+import { MAX_PIECE_BYTES, MAX_PIECE_UNITS, takePiece } from './send-memory.ts';
 import type { FrameOutput } from './frame-output.ts';
 
 /** Payloads from this size on are sent without a copy. Smaller ones are cheaper to copy than to send as a piece. */
 export const LARGE_PAYLOAD_BYTES = 16_384;
 /** Texts up to this length are encoded directly into the output: a UTF-16 code unit takes at most 3 bytes of UTF-8. */
 export const SHORT_TEXT_LENGTH: number = LARGE_PAYLOAD_BYTES / 3;
-/** A piece of a text with less room than this is full. */
-const MIN_ROOM_BYTES = 8192;
 /** Pieces of a copied payload that a server writes at a time. */
 const PIECES_PER_WRITE = 16;
 
@@ -95,17 +93,9 @@ export function writeLongText(output: FrameOutput, text: string, isMasked: boole
   for (let read = 0; read < text.length;) {
     const piece = takePiece();
     const begin = memory.length === 0 ? MAX_HEADER_BYTES : 0;
-    let end = begin;
-    // A code unit takes at most 3 bytes. Most take one, so the rest of a piece has room for more of them.
-    for (
-      let room = MAX_PIECE_BYTES;
-      room >= MIN_ROOM_BYTES && read < text.length;
-      room = begin + MAX_PIECE_BYTES - end
-    ) {
-      const next = endOfCharacters(text, read + Math.floor(room / 3));
-      end += piece.write(text.slice(read, next), end, 'utf8');
-      read = next;
-    }
+    const next = endOfCharacters(text, read + MAX_PIECE_UNITS);
+    const end = begin + piece.write(text.slice(read, next), begin, 'utf8');
+    read = next;
     memory.push(piece);
     ends.push(end);
     payloadBytes += end - begin;
