@@ -49,6 +49,9 @@ describe.each(['client', 'server'] as const)(
       const handler = new RecordingHandler();
       const peer = await open(role, handler);
       await handler.opened;
+      // The first message in several chunks allocates a block from which the C library learns, once in a process.
+      peer.write('82', Buffer.alloc(100_000));
+      await handler.messagesAtLeast(1);
       const before = heldBytes();
       let mostHeld = 0;
       for (const [first, payload] of cut(BOMB)) peer.write(first, payload);
@@ -58,7 +61,7 @@ describe.each(['client', 'server'] as const)(
       }
       expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 1_048_576 });
       expect(await peer.frames.next()).toBe('88 03f1');
-      expect(handler.messages).toEqual([]);
+      expect(handler.messages).toHaveLength(1);
       // The bound covers the limit, its doubling, and the bomb itself.
       expect(mostHeld).toBeLessThan(8_000_000);
       peer.end();

@@ -232,6 +232,11 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
     waitFor: turn,
     begin: (cut) => begin(url, options, cut),
   });
+  /** The lookup of a name takes any number of turns, so half of the moments count from the arrival at the server. */
+  const waitBehindLookup = async (moment: number): Promise<void> => {
+    if (moment % 2 === 1) while (sockets.size === 0) await turn();
+    await turn(moment);
+  };
   const tcpOrigin = `ws://${HOST}:${tcpPort}`;
   const reconnectTo = (path: string) => ({
     minDelayMs: 1,
@@ -247,7 +252,10 @@ export async function startClientWorld(onOpen: () => void): Promise<World> {
         toLife(`asks for ${path}`, tcpOrigin + path, { followRedirects: 1 }),
       ),
       'clients by the way': Object.entries(ways).map(([way, [origin, options]]) =>
-        toLife(`connects over ${way}`, `${origin}/talk`, options, CUTS_ON_THE_WAY),
+        Object.assign(
+          toLife(`connects over ${way}`, `${origin}/talk`, options, CUTS_ON_THE_WAY),
+          way === 'a host name' && { waitFor: waitBehindLookup },
+        ),
       ),
       'clients that connect again': ['/drop', '/refuse'].map((path) =>
         Object.assign(toLife(`connects again to ${path}`, tcpOrigin + path, { reconnect: reconnectTo(path) }), {
