@@ -68,9 +68,9 @@ export function giveAssemblyMemoryBack(memory: Buffer): void {
  * @remarks glibc returns the end of its heap to the system as soon as 128 KiB of it are free, and gets it back page by page
  * with the next message. When it frees a block of its own mapping, it learns to keep twice the size of that block
  * (mallopt(3), M_MMAP_THRESHOLD). The garbage collector frees the block below, whose pages are never touched. Then an echo
- * of 64 KiB of text had 0.3 page faults instead of 12.6, and took 89 microseconds instead of 118; a client's message of
- * 1 MiB 0.4 instead of 237, and 807 microseconds instead of 1 463 (with a block of 16 MiB 1 463 too). The process may keep
- * 62 MiB more. Other C libraries learn nothing.
+ * of 64 KiB of text had 0.3 page faults instead of 12.6; a client's message of 1 MiB had 0.4 instead of 237, and took 807
+ * microseconds instead of 1 463, as it did with a block of 16 MiB. The process may keep 62 MiB more. Other C libraries
+ * learn nothing.
  */
 function teachAllocator(): void {
   if (isAllocatorTaught) return;
