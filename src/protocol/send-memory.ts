@@ -1,7 +1,7 @@
 /** Most payload bytes in one piece: a multiple of 4, so that the masking key needs no rotation behind a full piece. */
 export const MAX_PIECE_BYTES = 65_536;
 /** Most UTF-16 code units of a text in one piece: each takes at most 3 bytes. */
-export const MAX_PIECE_UNITS: number = MAX_PIECE_BYTES;
+export const MAX_PIECE_UNITS = 65_536;
 /** The size of the memory of a piece, which has room for the header of a frame too. What is not used costs no memory. */
 const PIECE_MEMORY_BYTES = MAX_PIECE_UNITS * 3 + 128;
 /** Free pieces that are kept: 6 MiB, 2 MiB of which are used while texts are ASCII. */
