@@ -72,7 +72,7 @@ export class WriteBatch implements FrameOutput {
    */
   #pieces: (Buffer | BorrowedFrame)[] | undefined;
   #pieceBytes = 0;
-  /** Those of the pieces whose memory goes back when they have been sent. */
+  /** The pieces whose memory goes back when they have been sent. */
   #reusedPieces: Buffer[] | undefined;
   /** Pieces that the transport was given, and still reads from. */
   #unsentPieces: Buffer[] | undefined;
