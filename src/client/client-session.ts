@@ -248,7 +248,7 @@ export class ClientSession extends Session implements WorkerResource {
     this.setStatus('Closing');
     const lossError = this.#lossError;
     this.#lossError = undefined;
-    if (leftovers !== undefined) this.#reconnector?.takeOver(leftovers, ending);
+    if (leftovers !== undefined) this.#reconnector?.takeOver(leftovers);
     const next = this.#reconnector?.reconnectAfterLoss(ending, lossError);
     if (next !== undefined) {
       this.#reconnector?.addFigures(ending);

@@ -4,7 +4,7 @@ import { callbackFailed, type EndCause, type EndPhase, FourDError, textOfThrown 
 import { reportError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
-import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/connection.ts';
@@ -140,14 +140,11 @@ export class Reconnector implements Deadline {
    * Takes over the messages of a connection that has ended: those that it has not sent wait in front of all others, also
    * beyond the limits of the queue.
    */
-  takeOver({ unsent, uncertainCount }: Leftovers, { wasClean, cause, code }: Ending): void {
+  takeOver({ unsent, uncertainCount }: Leftovers): void {
     this.#queue.prepend(unsent);
     this.#queuedCount += unsent.length;
-    // A peer that has answered our close frame has read all that came before. An answer repeats the code; another code
-    // shows that the peer has closed at the same moment as reconnect().
-    const isAnswer = cause !== 'peer-closed' && !(this.#isAttemptWanted && code !== CLOSE_NORMAL);
-    this.#lostUncertainCount = wasClean && isAnswer ? 0 : uncertainCount;
-    this.#uncertainCount += this.#lostUncertainCount;
+    this.#lostUncertainCount = uncertainCount;
+    this.#uncertainCount += uncertainCount;
   }
 
   /** Takes the oldest queued message, undefined when the queue is empty. */

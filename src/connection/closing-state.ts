@@ -31,6 +31,8 @@ export interface ClosingListener {
 export class ClosingState implements Deadline {
   code: number = CLOSE_ABNORMAL;
   reason: string | undefined;
+  /** The code of the close frame that this side sent first, undefined until then. */
+  sentCode: number | undefined;
   /** Why the connection ends, undefined until that is known. */
   cause: EndCause | undefined;
   phase: EndPhase = 'open';
@@ -50,6 +52,14 @@ export class ClosingState implements Deadline {
   /** Whether the closing handshake is over, completed or failed: only TCP is left to end. */
   get isHandshakeOver(): boolean {
     return this.outcome === 'close-frame' || this.outcome === 'failure';
+  }
+
+  /**
+   * Whether the peer has answered our close frame, and so has read all that came before it. An answer repeats the code;
+   * another code shows that the peer has closed at the same moment.
+   */
+  get isAnswered(): boolean {
+    return this.outcome === 'close-frame' && this.code === this.sentCode;
   }
 
   /** Ends the connection after this time at the latest. An earlier deadline stays. */

@@ -209,6 +209,7 @@ export class Connection
     if (closing.isOver) return;
     this.#frameBacklog(false);
     closing.cause ??= cause;
+    if (closing.outcome === undefined) closing.sentCode ??= code;
     this.#protocol.close(code, reason);
     closing.setDeadline(timeoutMs);
     this.#discard();
@@ -352,7 +353,7 @@ export class Connection
     this.#pings?.end();
     this.#monitor.stop();
     this.#batch.close();
-    const leftovers = this.#takeLeftovers();
+    const leftovers = this.#takeLeftovers(closing.isAnswered);
     unsentBudget.remove(this);
     this.#protocol.abandon();
     const ending = {
@@ -488,14 +489,15 @@ export class Connection
     else handover.addFramed(message, this.#batch.acceptedBytes);
   }
 
-  #takeLeftovers(): Leftovers | undefined {
+  /** @param isAnswered - whether the peer has read all that was handed to the system */
+  #takeLeftovers(isAnswered: boolean): Leftovers | undefined {
     const backlog = this.#backlog;
     this.#backlog = undefined;
     const leftovers = this.#handover?.take();
-    if (leftovers === undefined || backlog === undefined) return leftovers;
+    if (leftovers === undefined) return undefined;
     const unsent = [...leftovers.unsent];
-    for (let message = backlog.shift(); message !== undefined; message = backlog.shift()) unsent.push(message);
-    return { ...leftovers, unsent };
+    for (let message = backlog?.shift(); message !== undefined; message = backlog?.shift()) unsent.push(message);
+    return { unsent, uncertainCount: isAnswered ? 0 : leftovers.uncertainCount };
   }
 
   #write(data: string | Buffer | PreparedMessage, compress: boolean | undefined): void {

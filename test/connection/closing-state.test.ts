@@ -28,6 +28,18 @@ test.each([
   expect(end.isHandshakeOver).toBe(isOver);
 });
 
+test.each([
+  ['the same code', 1000, 'close-frame', true],
+  ['another code, as of a peer that closes at the same moment', 1009, 'close-frame', false],
+  ['none, because the connection has failed', 1000, 'failure', false],
+] as const)('with %s, isAnswered is right', (_, code, outcome, isAnswered) => {
+  const { end } = setUp();
+  Object.assign(end, { code, outcome });
+  expect(end.isAnswered).toBe(false);
+  end.sentCode = 1000;
+  expect(end.isAnswered).toBe(isAnswered);
+});
+
 test('reports a timeout once, at the earliest of several deadlines, and keeps the shortest time', () => {
   const { end, timeouts } = setUp();
   end.setDeadline(1000);

@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-// The library reads the globals that this clock replaces; `npm run fuzz` has no other code that sees to it.
-import '../../helpers/test-clock.ts';
+import { useGlobalClock } from '../../helpers/test-clock.ts';
+
+// The library reads the globals that this clock replaces only when it is told to, and `npm run fuzz` has no setup file.
+useGlobalClock();
 
 /** Longest step: the timer wheel counts a longer one as a stalled event loop. */
 const STEP_MS = 200;
