@@ -1,6 +1,5 @@
 import { toServerName } from './server-name.ts';
 import { setImmediate } from '../base/clock.ts';
-import { lookup } from 'node:dns';
 import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
@@ -237,6 +236,8 @@ class SocksHandshake {
       this.#connect(this.#host);
       return;
     }
+    // An import would make every program load this module with the library, which takes a millisecond.
+    const { lookup } = process.getBuiltinModule('node:dns');
     lookup(this.#host, (error, address) => {
       if (this.#isOver) return;
       if (error === null) this.#connect(address);

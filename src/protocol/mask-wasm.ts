@@ -74,22 +74,26 @@ function maskPiece(offset: number): number[] {
 }
 
 /** Masks the byte at `START` with the lowest byte of the key, then rotates the key by one byte. */
-const MASK_BYTE = [
-  [get(START), get(START), I32_LOAD8, get(KEY), I32_XOR, constant(255), I32_AND, tee(BYTE), I32_STORE8],
-  [get(SEEN_BYTES), get(BYTE), I32_OR, set(SEEN_BYTES)],
-  [get(KEY), constant(8), I32_ROTR, set(KEY)],
-].flat(2);
+function maskByte(): number[] {
+  return [
+    [get(START), get(START), I32_LOAD8, get(KEY), I32_XOR, constant(255), I32_AND, tee(BYTE), I32_STORE8],
+    [get(SEEN_BYTES), get(BYTE), I32_OR, set(SEEN_BYTES)],
+    [get(KEY), constant(8), I32_ROTR, set(KEY)],
+  ].flat(2);
+}
 
-const BODY = [
-  // Three groups of local variables: two v128, two i32, one v128.
-  [3, 2, V128, 2, I32, 1, V128],
-  [get(KEY), I32X4_SPLAT, set(KEYS)].flat(),
-  whileLoop(hasBytes(64), [0, 16, 32, 48].flatMap(maskPiece), 64),
-  whileLoop(hasBytes(16), maskPiece(0), 16),
-  whileLoop([get(START), get(END), I32_LT].flat(), MASK_BYTE, 1),
-  [get(SEEN), I8X16_BITMASK, get(SEEN_BYTES), constant(128), I32_AND, I32_OR].flat(),
-  END_OF_BLOCK,
-].flat();
+function functionBody(): number[] {
+  return [
+    // Three groups of local variables: two v128, two i32, one v128.
+    [3, 2, V128, 2, I32, 1, V128],
+    [get(KEY), I32X4_SPLAT, set(KEYS)].flat(),
+    whileLoop(hasBytes(64), [0, 16, 32, 48].flatMap(maskPiece), 64),
+    whileLoop(hasBytes(16), maskPiece(0), 16),
+    whileLoop([get(START), get(END), I32_LT].flat(), maskByte(), 1),
+    [get(SEEN), I8X16_BITMASK, get(SEEN_BYTES), constant(128), I32_AND, I32_OR].flat(),
+    END_OF_BLOCK,
+  ].flat();
+}
 
 const nameOf = (name: string): number[] => [name.length, ...Buffer.from(name)];
 const section = (id: number, content: readonly number[]): number[] => [id, ...sizeOf(content), ...content];
@@ -97,17 +101,20 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...si
 const sizeOf = ({ length }: readonly number[]): number[] =>
   length < 128 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
 
-const CODE = Uint8Array.from(
-  [
-    [...Buffer.from('\0asm'), 1, 0, 0, 0],
-    // One type, (i32, i32, i32) -> i32; one function of that type; one memory of fixed size; the exports; the code.
-    section(1, [1, 0x60, 3, I32, I32, I32, 1, I32]),
-    section(3, [1, 0]),
-    section(5, [1, 1, PAGES, PAGES]),
-    section(7, [2, ...nameOf('mask'), 0, 0, ...nameOf('memory'), 2, 0]),
-    section(10, [1, ...sizeOf(BODY), ...BODY]),
-  ].flat(),
-);
+function moduleCode(): Uint8Array {
+  const body = functionBody();
+  return Uint8Array.from(
+    [
+      [...Buffer.from('\0asm'), 1, 0, 0, 0],
+      // One type, (i32, i32, i32) -> i32; one function of that type; one memory of fixed size; the exports; the code.
+      section(1, [1, 0x60, 3, I32, I32, I32, 1, I32]),
+      section(3, [1, 0]),
+      section(5, [1, 1, PAGES, PAGES]),
+      section(7, [2, ...nameOf('mask'), 0, 0, ...nameOf('memory'), 2, 0]),
+      section(10, [1, ...sizeOf(body), ...body]),
+    ].flat(),
+  );
+}
 
 /**
  * Creates the function that masks with vector instructions, which JavaScript can reach only through WebAssembly.
@@ -118,9 +125,11 @@ const CODE = Uint8Array.from(
  *   allocated
  */
 export function createWasmMask(wasm: WebAssemblyApi | undefined): WasmMask | undefined {
-  if (wasm?.validate(CODE) !== true) return undefined;
+  if (wasm === undefined) return undefined;
+  const code = moduleCode();
+  if (!wasm.validate(code)) return undefined;
   try {
-    const { exports } = new wasm.Instance(new wasm.Module(CODE));
+    const { exports } = new wasm.Instance(new wasm.Module(code));
     const { mask, memory } = exports as { mask: WasmMask['mask']; memory: { buffer: ArrayBuffer } };
     return { mask, memory: Buffer.from(memory.buffer) };
   } catch {

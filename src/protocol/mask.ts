@@ -19,7 +19,9 @@ const keyWord = new Int32Array(keyBytes.buffer);
 const pool = Buffer.alloc(POOL_BYTES);
 let poolOffset = POOL_BYTES;
 
-const wasmMask = createWasmMask((globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly);
+const wasm = (globalThis as { WebAssembly?: WebAssemblyApi }).WebAssembly;
+let wasmMask: WasmMask | undefined;
+let isWasmMaskCreated = false;
 let isWindowOpen = false;
 
 /**
@@ -30,11 +32,12 @@ let isWindowOpen = false;
  *   another chunk is being parsed
  */
 export function openMaskingWindow(chunk: Uint8Array): Buffer | undefined {
-  if (wasmMask === undefined || isWindowOpen) return undefined;
-  if (chunk.length < MIN_WINDOW_BYTES || chunk.length > WINDOW_BYTES) return undefined;
+  if (isWindowOpen || chunk.length < MIN_WINDOW_BYTES || chunk.length > WINDOW_BYTES) return undefined;
+  const masker = loadWasmMask();
+  if (masker === undefined) return undefined;
   isWindowOpen = true;
-  wasmMask.memory.set(chunk);
-  return wasmMask.memory;
+  masker.memory.set(chunk);
+  return masker.memory;
 }
 
 /** Releases the memory that {@link openMaskingWindow} returned. */
@@ -70,9 +73,10 @@ export function nextMaskingKey(): number {
 export function applyMask(bytes: Uint8Array, start: number, end: number, key: number): boolean {
   if (bytes === wasmMask?.memory) return wasmMask.mask(start, end, swapBytes(key)) === 0;
   if (end - start < LONG_BYTES) return applyMaskByBytes(bytes, start, end, key) < 0x80;
-  return wasmMask === undefined
+  const masker = loadWasmMask();
+  return masker === undefined
     ? applyMaskByWords(bytes, start, end, key)
-    : applyMaskByCopy(wasmMask, bytes, start, end, key);
+    : applyMaskByCopy(masker, bytes, start, end, key);
 }
 
 /**
@@ -91,11 +95,12 @@ export function copyMasked(
 ): void {
   const length = end - start;
   const bytes = length === source.length ? source : source.subarray(start, end);
-  if (wasmMask === undefined || length < LONG_BYTES || length > WINDOW_BYTES) {
+  const masker = length < LONG_BYTES || length > WINDOW_BYTES ? undefined : loadWasmMask();
+  if (masker === undefined) {
     target.set(bytes, offset);
     applyMask(target, offset, offset + length, key);
   } else {
-    maskThroughWindow(wasmMask, bytes, target, offset, key);
+    maskThroughWindow(masker, bytes, target, offset, key);
   }
 }
 
@@ -103,6 +108,18 @@ export function copyMasked(
 export function rotateKey(key: number, byteCount: number): number {
   const bits = (byteCount & 3) << 3;
   return bits === 0 ? key : (key << bits) | (key >>> (32 - bits));
+}
+
+/**
+ * Creates the masking by vector instructions when it is needed first, because that takes a millisecond: a twentieth of
+ * the time to load the library.
+ */
+function loadWasmMask(): WasmMask | undefined {
+  if (!isWasmMaskCreated) {
+    isWasmMaskCreated = true;
+    wasmMask = createWasmMask(wasm);
+  }
+  return wasmMask;
 }
 
 /** Masks byte by byte. Returns the bitwise OR of all resulting bytes. */
