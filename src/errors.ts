@@ -261,6 +261,10 @@ export const errorTable = {
     errCode: -20004,
     meaning: 'key.pem or cert.pem of certificateFolder is missing or cannot be used: see cause.',
   },
+  ERR_STATIC_FILES_UNAVAILABLE: {
+    errCode: -20018,
+    meaning: 'rootFolder needs the package "send", which cannot be loaded: run "npm install send".',
+  },
   ERR_INVALID_HANDLER: {
     errCode: -20005,
     meaning: 'A handler is not an object, or has no onConnection (server) or onMessage (connection).',

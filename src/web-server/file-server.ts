@@ -1,37 +1,49 @@
-import type { ReadStream, Stats } from 'node:fs';
+import { promises as fileSystem, type ReadStream, type Stats } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type sendFile from 'send';
 import { timers } from '../base/timers.ts';
+import { FourDError } from '../errors.ts';
 import { answer } from './plain-answer.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
 
 /** Longest wait for files to close. */
 const CLOSE_TIMEOUT_MS = 1000;
 
+interface FileOptions extends sendFile.SendOptions {
+  readonly root: string;
+  readonly index: string;
+}
+
 /**
  * Serves the files of `rootFolder`.
  *
  * @remarks The package `send` chooses the file and the headers, and reads the file. This class sees to it that only
- * regular files are opened, that a body is as long as announced, and that no file stays open behind its answer. `send`
- * follows symbolic links, also out of the folder: whoever can create a link in the folder decides which files are
- * served.
+ * regular files within the folder are opened, that a body is as long as announced, and that no file stays open behind its
+ * answer.
  */
 export class FileServer {
   readonly #send: typeof sendFile;
-  readonly #options: sendFile.SendOptions;
+  readonly #options: FileOptions;
+  /** Whether symbolic links may lead out of the folder. */
+  readonly #followsLinks: boolean;
   readonly #openFiles = new Set<ReadStream>();
 
-  /** Creates a file server; undefined without a folder. `send` is loaded only when there is a folder to serve. */
-  static async of({ rootFolder, defaultHomepage }: CheckedSettings): Promise<FileServer | undefined> {
+  /**
+   * Creates a file server; undefined without a folder. `send` is loaded only when there is a folder to serve.
+   *
+   * @throws FourDError `ERR_STATIC_FILES_UNAVAILABLE` when `send` is not installed
+   */
+  static async of({ rootFolder, defaultHomepage, followLinks }: CheckedSettings): Promise<FileServer | undefined> {
     if (rootFolder === undefined) return undefined;
     const options = { root: resolve(rootFolder), index: defaultHomepage, dotfiles: 'ignore' } as const;
-    return new FileServer((await import('send')).default, options);
+    return new FileServer(await loadSend(), options, followLinks);
   }
 
-  private constructor(send: typeof sendFile, options: sendFile.SendOptions) {
+  private constructor(send: typeof sendFile, options: FileOptions, followsLinks: boolean) {
     this.#send = send;
     this.#options = options;
+    this.#followsLinks = followsLinks;
   }
 
   /**
@@ -39,7 +51,11 @@ export class FileServer {
    *
    * @param path - as in the request target, without the query
    */
-  answer(request: IncomingMessage, response: ServerResponse, path: string): void {
+  async answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    if (!this.#followsLinks && (await this.#leadsOut(path))) {
+      refuse(response, 404);
+      return;
+    }
     this.#send(request, path, this.#options)
       .on('file', (_: string, stats: Stats) => {
         // To open a pipe waits for somebody who writes to it, and a device has no end. The client may have gone while
@@ -51,6 +67,20 @@ export class FileServer {
         if (!response.writableEnded) refuse(response, error.status);
       })
       .pipe(response);
+  }
+
+  /** Whether a path is that of a file outside of the folder, behind a symbolic link. The folder may be a link itself. */
+  async #leadsOut(path: string): Promise<boolean> {
+    const { root, index } = this.#options;
+    try {
+      const name = decodeURIComponent(path);
+      const file = join(root, name.endsWith('/') ? join(name, index) : name);
+      const [realRoot, realFile] = await Promise.all([fileSystem.realpath(root), fileSystem.realpath(file)]);
+      return realFile !== realRoot && !realFile.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep);
+    } catch {
+      // `send` answers requests for what does not exist, and paths that cannot be decoded.
+      return false;
+    }
   }
 
   /**
@@ -87,6 +117,15 @@ export class FileServer {
     file.once('end', () => {
       if (file.bytesRead < announcedBytes) response.destroy();
     });
+  }
+}
+
+async function loadSend(): Promise<typeof sendFile> {
+  try {
+    return (await import('send')).default;
+  } catch (error) {
+    const message = 'cannot serve rootFolder: the package "send" cannot be loaded: run "npm install send"';
+    throw new FourDError('ERR_STATIC_FILES_UNAVAILABLE', message, { componentSignature: 'HTTP', cause: error });
   }
 }
 

@@ -38,7 +38,7 @@ export function createRequestListener(
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     } else if (files === undefined) answer(response, 404, 'Not Found');
-    else files.answer(request, response, pathOf(request));
+    else void files.answer(request, response, pathOf(request));
   }
   // A connection has one answer in the making, and so at most one open file, however many requests it sends at once.
   return (request, response) => {

@@ -28,8 +28,16 @@ export interface WebServerSettings {
   readonly HTTPSPort?: number | undefined;
   /** Address to listen on, for example `127.0.0.1`. Default `''`: all addresses, so other machines can connect too. */
   readonly IPAddressToListen?: string | undefined;
-  /** Folder of the files to serve. Default none. All files in it are public, except names that begin with a dot. */
+  /**
+   * Folder of the files to serve. Default none. All files in it are public, except names that begin with a dot. Needs
+   * the package `send`: without it the start fails with `ERR_STATIC_FILES_UNAVAILABLE`.
+   */
   readonly rootFolder?: string | undefined;
+  /**
+   * Whether files are served that symbolic links in `rootFolder` point at outside of it. Default false: they get 404.
+   * With true, whoever can create a link in the folder decides which files of the machine are public.
+   */
+  readonly followLinks?: boolean | undefined;
   /** File of a folder that a request for the folder gets. Default `index.html`. */
   readonly defaultHomepage?: string | undefined;
   /** Folder with `key.pem` and `cert.pem`. */
@@ -93,6 +101,7 @@ const DEFAULTS: CheckedSettings = {
   HTTPSPort: 443,
   IPAddressToListen: '',
   rootFolder: undefined,
+  followLinks: false,
   defaultHomepage: 'index.html',
   certificateFolder: undefined,
   minTLSVersion: 3,
@@ -121,6 +130,7 @@ const CHECKS: Readonly<Record<keyof WebServerSettings, SettingCheck>> = {
   HTTPSPort: { accepts: isPort, wants: 'a whole number from 0 to 65535' },
   IPAddressToListen: { accepts: isText, wants: 'a string' },
   rootFolder: { accepts: isFilledText, wants: 'a string that is not empty' },
+  followLinks: { accepts: isBoolean, wants: 'true or false' },
   defaultHomepage: { accepts: isFilledText, wants: 'a string that is not empty' },
   certificateFolder: { accepts: isFilledText, wants: 'a string that is not empty' },
   minTLSVersion: { accepts: (value) => [1, 2, 3, 4].includes(value as number), wants: '1, 2, 3 or 4' },

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { mkdirSync, rmSync, utimesSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -101,18 +101,6 @@ describe('paths', () => {
     ]) {
       expect((await requestPath(web.HTTPPort, path)).status).toBe(404);
     }
-  });
-
-  test('follow symbolic links, also out of the folder', async () => {
-    const outside = makeFolder({ 'file.txt': 'outside', 'sub/deep.txt': 'deep' });
-    const { get, folder } = await serve();
-    symlinkSync(join(outside, 'file.txt'), join(folder, 'link.txt'));
-    symlinkSync(join(outside, 'sub'), join(folder, 'linked'));
-    symlinkSync(join(folder, 'nowhere'), join(folder, 'broken'));
-    expect((await get('/link.txt')).body).toBe('outside');
-    expect((await get('/linked/deep.txt')).body).toBe('deep');
-    expect((await get('/linked/../file.txt')).status).toBe(404);
-    expect((await get('/broken')).status).toBe(404);
   });
 
   test('are not found when rootFolder does not exist or is a file', async () => {

@@ -23,6 +23,7 @@ test('every setting has its default', () => {
     HTTPSPort: 443,
     IPAddressToListen: '',
     rootFolder: undefined,
+    followLinks: false,
     defaultHomepage: 'index.html',
     certificateFolder: undefined,
     minTLSVersion: 3,
