@@ -1,4 +1,4 @@
-import { promises as files } from 'node:fs';
+import { promises as fileSystem } from 'node:fs';
 import { createServer as createHttpServer, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -192,8 +192,8 @@ async function createSecureServer(settings: CheckedSettings): Promise<Upgradable
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
     const [key, cert] = await Promise.all([
-      files.readFile(join(folder, 'key.pem')),
-      files.readFile(join(folder, 'cert.pem')),
+      fileSystem.readFile(join(folder, 'key.pem')),
+      fileSystem.readFile(join(folder, 'cert.pem')),
     ]);
     const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers });
     limitTlsHandshakes(server);
