@@ -1,3 +1,5 @@
+import type { UpgradeRefusal } from './upgrade-refusal.ts';
+
 /** How many headers of a request Node keeps when the server does not say. */
 const DEFAULT_MAX_HEADERS = 1000;
 
@@ -16,16 +18,21 @@ interface HeaderCounting {
  * headers beyond the old limit are lost unnoticed in those versions: Node does not show the setting of a parser. Where
  * a program has lowered it, the new setting counts, because a connection that begins now has it.
  * @param rawHeaders - names and values in turn; undefined when another parser than Node's has read the request
- * @returns the text of a refusal with 431, undefined when all headers are there
+ * @returns the refusal, undefined when all headers are there
  */
-export function describeLostHeaders(
+export function refusalOfLostHeaders(
   server: HeaderCounting,
   rawHeaders: readonly string[] | undefined,
-): string | undefined {
+): UpgradeRefusal | undefined {
   const setting = server.maxHeadersCount;
   // Node shifts too, so that both see the same in an odd number.
   const maxEntries = typeof setting === 'number' ? setting << 1 : DEFAULT_MAX_HEADERS * 2;
   // Node counts in pieces of several headers: at the limit itself, headers may be lost already.
   if (maxEntries <= 0 || rawHeaders === undefined || rawHeaders.length < maxEntries) return undefined;
-  return `too many headers: some may be lost where there are ${maxEntries / 2} or more (maxHeadersCount)`;
+  return {
+    status: 431,
+    cause: 'handshake',
+    reason: `too many headers: some may be lost where there are ${maxEntries / 2} or more (maxHeadersCount)`,
+    advice: 'Raise maxHeadersCount of the HTTP server, or find out who adds so many headers.',
+  };
 }

@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ignoreRejection } from '../base/promises.ts';
 import { keyOfRequestPath, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
@@ -8,11 +7,9 @@ import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { asksForWebSocket, giveBack, restoreShouldUpgrade, setShouldUpgrade } from './other-upgrades.ts';
 import { PendingAnswers, watchAnswers } from './pending-answers.ts';
-import { describeLostHeaders } from './lost-headers.ts';
+import { refusalOfLostHeaders } from './lost-headers.ts';
 import type { UpgradableServer } from './upgradable-server.ts';
-
-/** Longest time for a refused client to read the answer and to end its side. */
-const LINGER_MS = 5000;
+import { type RefusalListener, refuseUpgrade, type UpgradeRefusal } from './upgrade-refusal.ts';
 
 /** Longest wait of an upgrade request for the answers before it, when its acceptor has no limit of its own. */
 const HELD_TIMEOUT_MS = 10_000;
@@ -20,8 +17,8 @@ const HELD_TIMEOUT_MS = 10_000;
 /** A request that another 'upgrade' listener should answer gets 404 when nobody has after this time. */
 const UNANSWERED_TIMEOUT_MS = 30_000;
 
-/** Receives the upgrade requests of one path. */
-export interface UpgradeAcceptor {
+/** Receives the upgrade requests of one path, and hears of those that are refused before it receives them. */
+export interface UpgradeAcceptor extends RefusalListener {
   /**
    * Longest time in milliseconds that a request may wait for the answers before it; Infinity for no limit. Default 10
    * 000.
@@ -31,11 +28,21 @@ export interface UpgradeAcceptor {
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
 
-/** The refusal of an upgrade request. */
-export interface UpgradeRefusal {
-  readonly status: number;
-  readonly text: string;
-}
+const UNKNOWN_PATH: UpgradeRefusal = {
+  status: 404,
+  cause: 'path',
+  reason: 'no WebSocket server has this path',
+  advice: 'Correct the path in the client, or pass it as the option path of a WebSocketServer.',
+};
+
+const HELD_TOO_LONG: UpgradeRefusal = {
+  status: 503,
+  cause: 'timeout',
+  reason: 'the answers to earlier requests of this connection took too long',
+  advice:
+    'The client sent this request behind others that are still being answered, so the connection was cut without an answer: ' +
+    'answer those sooner, or raise handshakeTimeoutMs.',
+};
 
 const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 
@@ -145,13 +152,13 @@ export class UpgradeRouter {
    */
   route(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     // The header Upgrade may be among those that Node has dropped.
-    const lostHeaders = describeLostHeaders(this.#server, request.rawHeaders);
+    const lostHeaders = refusalOfLostHeaders(this.#server, request.rawHeaders);
     const isWebSocket = lostHeaders !== undefined || asksForWebSocket(request);
     const acceptor = isWebSocket ? this.#acceptorOf(request) : undefined;
     if (this.#hasOtherListeners) {
       if (acceptor === undefined) {
         // The socket belongs to the other listener, if that one serves the path.
-        new UnansweredUpgrade(socket).wait();
+        new UnansweredUpgrade(request, socket).wait();
         return;
       }
       this.#warnOfOtherListeners(acceptor);
@@ -162,8 +169,16 @@ export class UpgradeRouter {
       else giveBack(this.#server, request, socket, head);
     };
     const pending = PendingAnswers.of(socket);
-    if (pending === undefined || pending.count === 0) proceed();
-    else new HeldUpgrade(socket, proceed).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
+    if (pending === undefined || pending.count === 0) {
+      proceed();
+    } else {
+      // No refusal can be written, because an earlier answer is being sent.
+      const giveUp = (): void => {
+        socket.destroy();
+        if (isWebSocket) refuseUpgrade(request, socket, HELD_TOO_LONG, this.#acceptorOf(request));
+      };
+      new HeldUpgrade(socket, proceed, giveUp).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
+    }
   }
 
   /** Finds the acceptor of a path: a literal one decides before patterns, and any pattern before the one without path. */
@@ -192,16 +207,16 @@ export class UpgradeRouter {
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     const refusal = this.guard?.(request);
     if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal.status, refusal.text);
+      refuseUpgrade(request, socket, refusal, acceptor);
       return;
     }
     if (acceptor === undefined) {
-      refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+      refuseUpgrade(request, socket, UNKNOWN_PATH, undefined);
       return;
     }
-    const lostHeaders = describeLostHeaders(this.#server, request.rawHeaders);
+    const lostHeaders = refusalOfLostHeaders(this.#server, request.rawHeaders);
     if (lostHeaders === undefined) acceptor.accept(request, socket, head);
-    else refuseUpgrade(socket, 431, lostHeaders);
+    else refuseUpgrade(request, socket, lostHeaders, acceptor);
   }
 }
 
@@ -214,10 +229,12 @@ export class UpgradeRouter {
 class HeldUpgrade implements Deadline {
   readonly #socket: Duplex;
   readonly #proceed: () => void;
+  readonly #giveUp: () => void;
   #ticket: number | undefined;
 
-  constructor(socket: Duplex, proceed: () => void) {
+  constructor(socket: Duplex, proceed: () => void, giveUp: () => void) {
     this.#socket = socket;
+    this.#giveUp = giveUp;
     // The end of an earlier answer leads to it, in the `AsyncLocalStorage` contexts of the listener that gave the answer.
     this.#proceed = AsyncResource.bind(proceed);
   }
@@ -230,20 +247,21 @@ class HeldUpgrade implements Deadline {
     });
   }
 
-  /** Ends the connection. No refusal can be written, because an earlier answer is being sent. */
   onDeadline(): void {
-    this.#socket.destroy();
+    this.#giveUp();
   }
 }
 
 /** An upgrade request that belongs to another 'upgrade' listener, which may not know it either. */
 class UnansweredUpgrade implements Deadline {
+  readonly #request: UpgradeRequest;
   readonly #socket: Duplex & { readonly bytesWritten?: number };
   readonly #bytesWritten: number | undefined;
   readonly #onClose = (): void => timers.cancel(this, this.#ticket);
   #ticket = 0;
 
-  constructor(socket: Duplex) {
+  constructor(request: UpgradeRequest, socket: Duplex) {
+    this.#request = request;
     this.#socket = socket;
     this.#bytesWritten = this.#socket.bytesWritten;
   }
@@ -258,44 +276,6 @@ class UnansweredUpgrade implements Deadline {
     socket.off('close', this.#onClose);
     const isRead = socket.listenerCount('data') + socket.listenerCount('readable') > 0;
     if (isRead || socket.bytesWritten !== this.#bytesWritten || socket.writableLength > 0) return;
-    refuseUpgrade(socket, 404, 'no WebSocket server has this path');
+    refuseUpgrade(this.#request, socket, UNKNOWN_PATH, undefined);
   }
-}
-
-/**
- * Answers an upgrade request with a plain HTTP response and closes the socket.
- *
- * @remarks A client that does not end its side is cut off after {@link LINGER_MS}.
- * @param text - the body of the answer, for a person to read
- */
-export function refuseUpgrade(
-  socket: Duplex,
-  status: number,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const lines = Object.entries({ 'Content-Type': 'text/plain; charset=utf-8', ...headers }).map(
-    ([name, value]) => `${name}: ${value}\r\n`,
-  );
-  answerUpgrade(socket, status, `${text}\n`, lines.join(''));
-}
-
-/**
- * Answers an upgrade request as {@link refuseUpgrade} does, with header lines that were checked.
- *
- * @param headerLines - header lines, each with its CRLF
- */
-export function answerUpgrade(socket: Duplex, status: number, body: string, headerLines: string): void {
-  if (socket.destroyed) return;
-  const head =
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\n${headerLines}\r\n`;
-  // Header values may be Latin-1; the body is UTF-8.
-  socket.end(Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body, 'utf8')]));
-  // The rest of the client's bytes is read and dropped: with unread bytes the system would send a reset, which
-  // overtakes the answer.
-  socket.resume();
-  const deadline = { onDeadline: () => socket.destroy() };
-  const ticket = timers.schedule(deadline, LINGER_MS);
-  socket.once('close', () => timers.cancel(deadline, ticket));
 }

@@ -1,3 +1,4 @@
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
 
 /** The limits on the connections of a server. Infinity means no limit. */
@@ -5,12 +6,6 @@ export interface ConnectionLimits {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   readonly maxPendingHandshakes: number;
-}
-
-/** The HTTP status and the text that refuse a client because of a limit. */
-export interface CountRefusal {
-  readonly status: number;
-  readonly reason: string;
 }
 
 /** Counts the connections of one server against its limits. */
@@ -39,20 +34,19 @@ export class ConnectionCounts {
    * @param pendingCount - clients that wait for the decision of `onConnection`
    * @returns the refusal, undefined when the client may stay
    */
-  refusalOf(network: string, openCount: number, pendingCount: number): CountRefusal | undefined {
+  refusalOf(network: string, openCount: number, pendingCount: number): UpgradeRefusal | undefined {
     const { maxConnections, maxConnectionsPerAddress, maxPendingHandshakes } = this.#limits;
     if (openCount + pendingCount >= maxConnections) {
-      return { status: 503, reason: `the server is full (maxConnections ${maxConnections}): try again later` };
+      return refusalOfLimit(503, 'maxConnections', maxConnections, 'the server is full', 'try again later');
     }
     if (pendingCount >= maxPendingHandshakes) {
-      return {
-        status: 503,
-        reason: `too many handshakes are pending (maxPendingHandshakes ${maxPendingHandshakes}): try again later`,
-      };
+      const problem = 'too many handshakes are pending';
+      return refusalOfLimit(503, 'maxPendingHandshakes', maxPendingHandshakes, problem, 'try again later');
     }
     if (this.#networks.countOf(network) >= maxConnectionsPerAddress) {
-      const limit = `maxConnectionsPerAddress ${maxConnectionsPerAddress}`;
-      return { status: 429, reason: `too many connections from your address (${limit}): close one of them first` };
+      const problem = 'too many connections from your address';
+      const clientAdvice = 'close one of them first';
+      return refusalOfLimit(429, 'maxConnectionsPerAddress', maxConnectionsPerAddress, problem, clientAdvice);
     }
     return undefined;
   }
@@ -71,4 +65,22 @@ export class ConnectionCounts {
   get networkCount(): number {
     return this.#networks.size;
   }
+}
+
+/** What the people who run a server can do about a limit that is reached. */
+const ADVICE: Readonly<Record<keyof ConnectionLimits, string>> = {
+  maxConnections: 'Raise maxConnections, if the server can hold more, or end connections that are not needed.',
+  maxPendingHandshakes: 'Make onConnection faster, or raise maxPendingHandshakes.',
+  maxConnectionsPerAddress:
+    'Raise maxConnectionsPerAddress; behind a proxy, name it in trustedProxies, or all its clients count as one.',
+};
+
+function refusalOfLimit(
+  status: number,
+  name: keyof ConnectionLimits,
+  limit: number,
+  problem: string,
+  clientAdvice: string,
+): UpgradeRefusal {
+  return { status, cause: 'limit', reason: `${problem} (${name} ${limit}): ${clientAdvice}`, advice: ADVICE[name] };
 }

@@ -2,10 +2,10 @@ import { callbackFailed } from '../errors.ts';
 import { ignoreRejection } from '../base/promises.ts';
 import { DEFAULT_PORTS, normalizeOrigin, parseAuthority, parseHostHeader } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
 import { isLoopbackHost } from './loopback.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
-import { Refusal } from './admission.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** Decides whether a page may connect, by its origin: true lets it in. `origin` is `"null"` for an opaque origin. */
@@ -50,23 +50,57 @@ export class OriginRule {
    * @returns the refusal, undefined when the client may connect
    * @throws FourDError when the user's function fails
    */
-  check(request: RequestInfo, client: ClientFacts): Refusal | undefined {
+  check(request: RequestInfo, client: ClientFacts): UpgradeRefusal | undefined {
     const { origin } = request.headers;
     // A request without Origin comes from a program: no browser adds a user's cookies to it.
     if (origin === undefined || this.#origins === '*') return undefined;
     // No browser repeats the header.
-    if (typeof origin !== 'string') return new Refusal(403, `${NOT_LISTED}\n`, undefined);
+    if (typeof origin !== 'string') return refusalOfOrigin(NOT_LISTED, REPEATED);
     const readable = readOrigin(origin);
     if (this.#origins === undefined) {
       const isAllowed = isSameHost(readable, client) || isLocalPage(readable, client);
-      return isAllowed ? undefined : new Refusal(403, `${OTHER_HOST}\n`, undefined);
+      return isAllowed ? undefined : refusalOfOrigin(OTHER_HOST, adviceOnOtherHost(readable));
     }
-    const isAllowed =
-      typeof this.#origins === 'function'
-        ? askCheck(this.#origins, origin, request)
-        : this.#origins.has(normalizeOrigin(readable) ?? '');
-    return isAllowed ? undefined : new Refusal(403, `${NOT_LISTED}\n`, undefined);
+    if (typeof this.#origins === 'function') {
+      return askCheck(this.#origins, origin, request) ? undefined : refusalOfOrigin(NOT_LISTED, DENIED);
+    }
+    const isAllowed = this.#origins.has(normalizeOrigin(readable) ?? '');
+    return isAllowed ? undefined : refusalOfOrigin(NOT_LISTED, `${adviceOnOrigin(readable)}.`);
   }
+}
+
+const REPEATED =
+  'The request has two Origin headers, as no browser sends it: correct the client, or the proxy in between.';
+const DENIED = 'The function origins returned false for this origin: let it return true to let the page in.';
+
+function refusalOfOrigin(reason: string, advice: string): UpgradeRefusal {
+  return { status: 403, cause: 'origin', reason, advice };
+}
+
+function adviceOnOtherHost(origin: string): string {
+  return (
+    `${adviceOnOrigin(origin)}; a list must name the own host too. If the page does come from this host, a proxy has changed ` +
+    'Host: let it pass on the Host of the client, or send X-Forwarded-Host and be named in trustedProxies.'
+  );
+}
+
+/** Says how to let a page in, in words that can be copied into the options. */
+function adviceOnOrigin(origin: string): string {
+  const normalized = normalizeOrigin(origin);
+  if (normalized !== undefined) return `To let this page in, pass origins: [${quote(withoutDefaultPort(normalized))}]`;
+  return 'The page has no origin of a host (a file, or a frame in a sandbox): only origins: "*" or a function lets it in';
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", '%27')}'`;
+}
+
+/** Undoes what {@link normalizeOrigin} adds, so that the origin looks as browsers write it. */
+function withoutDefaultPort(origin: string): string {
+  const end = origin.lastIndexOf(':');
+  const scheme = origin.slice(0, origin.indexOf('://'));
+  const port = origin.slice(end + 1);
+  return port === '' || port === DEFAULT_PORTS[scheme] ? origin.slice(0, end) : origin;
 }
 
 /**

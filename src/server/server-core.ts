@@ -17,7 +17,8 @@ import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndDeadline, type EndingServer } from './shutdown.ts';
-import { type AcceptedUpgrade, ServerUpgrades, SHUTTING_DOWN, type UpgradeServer } from './upgrade.ts';
+import { SHUTTING_DOWN } from './refusals.ts';
+import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from './upgrade.ts';
 
 /**
  * The parts of a server.
@@ -150,6 +151,9 @@ export class ServerCore<Connection extends object>
     else reportError(error, this.scope.worker);
   }
 
+  /** Nobody listens yet. */
+  onRefused(): void {}
+
   // SessionServer
 
   onSessionEnded(session: ServerSession): void {
@@ -224,7 +228,7 @@ export class ServerCore<Connection extends object>
   #beginEnd(): void {
     if (this.#state === 'opening' || this.#state === 'open') this.#state = 'ending';
     this.#endingOrder ??= new EndingOrder(Array.from(this.#sessions).filter(({ hasEnded }) => !hasEnded));
-    this.#upgrades.refuseAll(503, SHUTTING_DOWN);
+    this.#upgrades.refuseAll(SHUTTING_DOWN);
   }
 
   #finishOne(): void {

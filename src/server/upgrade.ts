@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { follow, ignoreRejection } from '../base/promises.ts';
 import { type Deadline, timers } from '../base/timers.ts';
@@ -11,22 +12,31 @@ import {
   type UpgradeRequest,
   type ValidUpgrade,
 } from '../handshake/server-handshake.ts';
-import { answerUpgrade, refuseUpgrade, type UpgradeAcceptor } from '../http/upgrade-router.ts';
+import { refuseUpgrade, type UpgradeRefusal } from '../http/upgrade-refusal.ts';
+import type { UpgradeAcceptor } from '../http/upgrade-router.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
-import { HOST_NOT_ALLOWED } from '../session/host-rule.ts';
+import { refusalOfForbiddenHost } from '../session/host-rule.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
+import { toPlainAddress } from '../session/address-ranges.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
 import { type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
 import { ConnectionCounts } from './connection-counts.ts';
+import {
+  NO_COMMON_PROTOCOL,
+  NO_HANDLER,
+  refusalOfHandshake,
+  refusalOfSlowDecision,
+  refusalOfUser,
+  SHUTTING_DOWN,
+  UNCLEAR_CLIENT,
+  USER_CODE_FAILED,
+} from './refusals.ts';
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { ServerState } from './server-state.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
-
-/** The text of a 503 answer while the server ends. */
-export const SHUTTING_DOWN = 'the server is shutting down: try again later';
 
 /** An accepted upgrade that the server is to open: the 101 answer is not written yet. */
 export interface AcceptedUpgrade extends OpenTransport {
@@ -52,6 +62,8 @@ export interface UpgradeServer {
   openConnection(upgrade: AcceptedUpgrade): void;
   /** Called when user code fails to decide about a client. */
   onUpgradeFailed(error: FourDError): void;
+  /** Called when a client is refused, after the answer was written. */
+  onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void;
 }
 
 /**
@@ -83,42 +95,41 @@ export class ServerUpgrades implements UpgradeAcceptor {
   // Step 1: check the request.
 
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    const checked = this.#check(request, socket, head);
+    if ('cause' in checked) {
+      refuseUpgrade(request, socket, checked, this);
+      return;
+    }
+    const upgrade = new PendingUpgrade(this, checked);
+    this.counts.add(checked.network);
+    this.#pending.add(upgrade);
+    if (this.#server.state === 'open') this.#decide(upgrade);
+    else this.#wait(upgrade);
+  }
+
+  #check(request: UpgradeRequest, socket: Duplex, head: Buffer): UpgradeFacts | UpgradeRefusal {
     const { proxies, hosts, limits } = this.#settings;
     const { state, connectionCount } = this.#server;
-    if (state !== 'opening' && state !== 'open') {
-      refuseUpgrade(socket, 503, SHUTTING_DOWN);
-      return;
-    }
+    if (state !== 'opening' && state !== 'open') return SHUTTING_DOWN;
     const client = proxies.clientOf(request, socket);
-    if (client === undefined) {
-      refuseUpgrade(socket, 400, 'the headers Forwarded and X-Forwarded-For are malformed or contradict each other');
-      return;
-    }
+    if (client === undefined) return UNCLEAR_CLIENT;
     const network = this.counts.networkOf(client.address);
     const refusal = this.counts.refusalOf(network, connectionCount, this.#pending.size);
-    if (refusal !== undefined) {
-      refuseUpgrade(socket, refusal.status, refusal.reason);
-      return;
-    }
+    if (refusal !== undefined) return refusal;
     const handshake = checkUpgradeRequest(request);
-    if (!handshake.isValid) {
-      refuseUpgrade(socket, handshake.status, handshake.reason, handshake.headers);
-      return;
-    }
-    if (!hosts.allows(client.host)) {
-      refuseUpgrade(socket, 421, HOST_NOT_ALLOWED);
-      return;
-    }
+    if (!handshake.isValid) return refusalOfHandshake(handshake);
+    if (!hosts.allows(client.host)) return refusalOfForbiddenHost(client.host);
     const protocol = chooseProtocol(limits.protocols, handshake.protocols);
-    if (protocol === undefined) {
-      refuseUpgrade(socket, 400, 'the server supports none of the offered subprotocols');
-      return;
-    }
-    const upgrade = new PendingUpgrade(this, { request, socket, head, handshake, protocol, client, network });
-    this.counts.add(network);
-    this.#pending.add(upgrade);
-    if (state === 'open') this.#decide(upgrade);
-    else this.#wait(upgrade);
+    return protocol === undefined
+      ? NO_COMMON_PROTOCOL
+      : { request, socket, head, handshake, protocol, client, network };
+  }
+
+  /** Tells the server of a refusal, whoever has refused. */
+  onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, socket: Duplex): void {
+    const { remoteAddress } = socket as Partial<Socket>;
+    const client = this.#settings.proxies.clientOf(request, socket);
+    this.#server.onRefused(refusal, request, client?.address ?? toPlainAddress(remoteAddress));
   }
 
   // Step 2: ask onConnection, in the scope of the server.
@@ -147,8 +158,12 @@ export class ServerUpgrades implements UpgradeAcceptor {
       const request = toRequestInfo(upgrade.facts.request, client.address, this.#settings.path);
       const event: ConnectionEvent = Object.freeze({ type: 'connection', request });
       const { handler, subject } = this.#server;
-      const answer =
-        this.#settings.origins.check(request, client) ?? callHandler(handler, 'onConnection', subject, event);
+      const refusal = this.#settings.origins.check(request, client);
+      if (refusal !== undefined) {
+        upgrade.refuse(refusal);
+        return undefined;
+      }
+      const answer = callHandler(handler, 'onConnection', subject, event);
       if (isThenable(answer)) {
         this.#wait(upgrade);
         return this.#answerLater(upgrade, answer);
@@ -176,9 +191,9 @@ export class ServerUpgrades implements UpgradeAcceptor {
 
   #answer(upgrade: PendingUpgrade, answer: unknown): void {
     if (upgrade.isSettled) return;
-    if (answer === null || answer === undefined) upgrade.refuse(403, 'the server refused the connection');
+    if (answer === null || answer === undefined) upgrade.refuse(NO_HANDLER);
     else if (typeof answer !== 'object' || !isAnswer(answer)) this.#accept(upgrade, acceptanceOf(answer));
-    else if (answer instanceof Refusal) upgrade.answerWith(answer);
+    else if (answer instanceof Refusal) upgrade.refuse(refusalOfUser(answer));
     else this.#accept(upgrade, answer);
   }
 
@@ -186,7 +201,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
    * Refuses the client and reports the error, even if the client has gone: no mistake in user code passes in silence.
    */
   #fail(upgrade: PendingUpgrade, thrown: unknown): void {
-    upgrade.refuse(500, 'the server failed while deciding about this connection');
+    upgrade.refuse(USER_CODE_FAILED);
     this.#server.onUpgradeFailed(isFourDError(thrown) ? thrown : callbackFailed('onConnection', thrown));
   }
 
@@ -207,8 +222,8 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 
   /** Refuses all clients that wait for an answer. */
-  refuseAll(status: number, text: string): void {
-    for (const upgrade of this.#pending) upgrade.refuse(status, text);
+  refuseAll(refusal: UpgradeRefusal): void {
+    for (const upgrade of this.#pending) upgrade.refuse(refusal);
   }
 
   /** Called when the upgrade is answered, or its client has gone. */
@@ -277,17 +292,13 @@ class PendingUpgrade implements Deadline {
   }
 
   onDeadline(): void {
-    this.refuse(503, 'the server took too long to decide about this connection: try again later');
+    this.refuse(refusalOfSlowDecision(this.#upgrades.handshakeTimeoutMs));
   }
 
-  /** Refuses the client with a status and a line of text. Does nothing when the upgrade is settled. */
-  refuse(status: number, text: string): void {
-    if (this.settle()) refuseUpgrade(this.facts.socket, status, text);
-  }
-
-  /** Refuses the client with the user's answer. Does nothing when the upgrade is settled. */
-  answerWith({ status, body, headerLines }: Refusal): void {
-    if (this.settle()) answerUpgrade(this.facts.socket, status, body, headerLines);
+  /** Refuses the client. Does nothing when the upgrade is settled. */
+  refuse(refusal: UpgradeRefusal): void {
+    const { request, socket } = this.facts;
+    if (this.settle()) refuseUpgrade(request, socket, refusal, this.#upgrades);
   }
 
   /** Ends the wait: removes the deadline and the listener. Returns false when the upgrade was settled already. */

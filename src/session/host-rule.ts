@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ComponentSignature } from '../errors.ts';
 import { type Authority, parseAuthority, parseHostHeader, withoutFinalDot } from '../handshake/authority.ts';
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import { invalidOption, readList } from './option-checks.ts';
 
-/** The body of the 421 answer to a request whose host is not allowed. */
-export const HOST_NOT_ALLOWED: string =
+const HOST_NOT_ALLOWED =
   'this host is not allowed: the option "hosts" of the server does not name the host of this request. ' +
   'The option keeps pages out that reach the server under a name of their own (DNS rebinding).';
 
@@ -52,6 +52,19 @@ export class HostRule {
     const asked = hostHeader === undefined ? undefined : toAsked(parseHostHeader(hostHeader));
     return asked !== undefined && this.#patterns.some((pattern) => matches(pattern, asked));
   }
+}
+
+/** The refusal of a request whose host no {@link HostRule} allows. */
+export function refusalOfForbiddenHost(hostHeader: string | undefined): UpgradeRefusal {
+  const asked = hostHeader === undefined ? undefined : parseHostHeader(hostHeader)?.host;
+  const action =
+    asked === undefined ? 'The client must name a host' : `Add ${JSON.stringify(asked)} to the option hosts`;
+  return {
+    status: 421,
+    cause: 'host',
+    reason: HOST_NOT_ALLOWED,
+    advice: `${action}, if it is a name of this server. A proxy in front must pass on Host, or be named in trustedProxies.`,
+  };
 }
 
 function matches(pattern: Asked, asked: Asked): boolean {

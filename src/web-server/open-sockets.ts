@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { refuseUpgrade } from '../http/upgrade-router.ts';
+import { writeRefusal } from '../http/upgrade-refusal.ts';
 import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
 import { ignoreErrors, keepUntilClosed } from '../transport/socket-transport.ts';
 
@@ -88,7 +88,7 @@ export class OpenSockets {
       socket.destroy();
     } else {
       keepUntilClosed(socket, this.#refused);
-      refuseUpgrade(socket, 503, text);
+      writeRefusal(socket, { status: 503, reason: text });
     }
   }
 }

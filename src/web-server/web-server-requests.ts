@@ -3,11 +3,11 @@ import type { TLSSocket } from 'node:tls';
 import { normalizeOrigin } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { describeHostProblem, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
-import { describeLostHeaders } from '../http/lost-headers.ts';
+import { refusalOfLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import type { UpgradeRefusal } from '../http/upgrade-router.ts';
-import { HOST_NOT_ALLOWED, type HostRule } from '../session/host-rule.ts';
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
+import { refusalOfForbiddenHost, type HostRule } from '../session/host-rule.ts';
 import type { FileServer } from './file-server.ts';
 import { answer } from './plain-answer.ts';
 import type { CORSRule, CheckedSettings } from './web-server-settings.ts';
@@ -28,10 +28,8 @@ export function createRequestListener(
   files: FileServer | undefined,
 ): RequestListener {
   function respond(request: IncomingMessage, response: ServerResponse): void {
-    const lostHeaders = describeLostHeaders(server, request.rawHeaders);
-    const refusal =
-      lostHeaders === undefined ? refusalOfHost(hosts, request) : ({ status: 431, text: lostHeaders } as const);
-    if (refusal !== undefined) answer(response, refusal.status, refusal.text, { Connection: 'close' });
+    const refusal = refusalOfLostHeaders(server, request.rawHeaders) ?? refusalOfHost(hosts, request);
+    if (refusal !== undefined) answer(response, refusal.status, refusal.reason, { Connection: 'close' });
     // TRACE would show scripts of a page headers that they must not see, such as cookies (RFC 9110 section 9.3.8).
     else if (request.method === 'TRACE') answer(response, 405, 'Method Not Allowed', { Allow: 'GET, HEAD' });
     else if (applyCors(settings, request, response)) return;
@@ -128,9 +126,16 @@ function allowsMethod(rule: CORSRule, method: string): boolean {
  */
 export function refusalOfHost(hosts: HostRule | undefined, request: UpgradeRequest): UpgradeRefusal | undefined {
   const problem = describeHostProblem(request);
-  if (problem !== undefined) return { status: 400, text: problem };
-  if (hosts === undefined || hosts.allows(single(request.headers.host))) return undefined;
-  return { status: 421, text: HOST_NOT_ALLOWED };
+  if (problem !== undefined) {
+    return {
+      status: 400,
+      cause: 'handshake',
+      reason: problem,
+      advice: 'The client, or a proxy in between, must be corrected.',
+    };
+  }
+  const host = single(request.headers.host);
+  return hosts === undefined || hosts.allows(host) ? undefined : refusalOfForbiddenHost(host);
 }
 
 /** Returns the path of a request's target, which may be a whole URL, without the query. */

@@ -7,7 +7,8 @@ import { PathPattern } from '../../src/handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { UpgradeFastPath } from '../../src/http/upgrade-fast-path.ts';
 import { timers } from '../../src/base/timers.ts';
-import { refuseUpgrade, UpgradeRouter } from '../../src/http/upgrade-router.ts';
+import { writeRefusal } from '../../src/http/upgrade-refusal.ts';
+import { UpgradeRouter } from '../../src/http/upgrade-router.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
@@ -57,7 +58,7 @@ async function start({ hasAcceptor = true } = {}): Promise<Setup> {
     accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
       taken.push({ request, socket, head: head.toString('latin1') });
       if (request.rawHeaders !== undefined) byNode.push(request as IncomingMessage);
-      refuseUpgrade(socket, 403, 'no');
+      writeRefusal(socket, { status: 403, reason: 'no' });
     },
   };
   if (hasAcceptor) {

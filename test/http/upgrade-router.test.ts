@@ -7,7 +7,8 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { timers } from '../../src/base/timers.ts';
-import { refuseUpgrade, type UpgradeAcceptor, UpgradeRouter } from '../../src/http/upgrade-router.ts';
+import { writeRefusal } from '../../src/http/upgrade-refusal.ts';
+import { type UpgradeAcceptor, UpgradeRouter } from '../../src/http/upgrade-router.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -37,7 +38,7 @@ class NamedAcceptor implements UpgradeAcceptor {
   accept(request: UpgradeRequest, socket: Duplex): void {
     this.requests.push(request);
     this.sockets.push(socket);
-    refuseUpgrade(socket, 403, this.name);
+    writeRefusal(socket, { status: 403, reason: this.name });
   }
 }
 
@@ -70,14 +71,16 @@ async function whoAnswers(port: number, path: string): Promise<string> {
 
 /** Starts a server that refuses everybody, and returns the refused socket. */
 async function startRefusing(
-  ...parameters: [status: number, text: string, headers?: Record<string, string>]
+  status: number,
+  reason: string,
+  headerLines = '',
 ): Promise<{ port: number; refused: Promise<Duplex>; closed: Promise<void> }> {
   const { router, port } = await startServer();
   const [refused, closed] = [createDeferred<Duplex>(), createDeferred()];
   router.add(undefined, {
     accept: (_, socket) => {
       socket.on('close', () => closed.resolve());
-      refuseUpgrade(socket, ...parameters);
+      writeRefusal(socket, { status, reason, headerLines });
       refused.resolve(socket);
     },
   });
@@ -398,7 +401,8 @@ describe('a guard', () => {
     const { router, port } = await startServer();
     const acceptor = new NamedAcceptor('chat');
     router.add(new PathPattern('/chat'), acceptor);
-    router.guard = ({ url }) => (url === '/chat?bad' ? { status: 421, text: 'bad' } : undefined);
+    router.guard = ({ url }) =>
+      url === '/chat?bad' ? { status: 421, cause: 'host', reason: 'bad', advice: '' } : undefined;
     expect(await ask(port, '/chat?bad')).toMatchObject({ status: 421, body: 'bad\n' });
     expect(acceptor.requests).toEqual([]);
     expect(await whoAnswers(port, '/chat')).toBe('chat');
@@ -407,10 +411,11 @@ describe('a guard', () => {
 
 describe('a refusal', () => {
   test('is a complete HTTP answer, after which the connection ends', async () => {
-    const { port, closed } = await startRefusing(426, 'spräche 13', {
-      'Sec-WebSocket-Version': '13',
-      Upgrade: 'websocket',
-    });
+    const { port, closed } = await startRefusing(
+      426,
+      'spräche 13',
+      'Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n',
+    );
     const answer = await ask(port, '/');
     expect(answer.lines).toEqual([
       'HTTP/1.1 426 Upgrade Required',
@@ -477,7 +482,7 @@ describe('a refusal', () => {
     socket.on('close', () => closed.resolve());
     client.socket.resetAndDestroy();
     await closed.promise;
-    expect(() => refuseUpgrade(socket, 403, 'no')).not.toThrow();
+    expect(() => writeRefusal(socket, { status: 403, reason: 'no' })).not.toThrow();
     await turns();
     expect(timers.pendingTicks).toBe(0);
   });

@@ -126,9 +126,9 @@ describe('by default only pages of the same host connect', () => {
       isSecure: false,
       isLocal: false,
     });
-    expect(refusal?.body).toBe(
+    expect(refusal?.reason).toBe(
       'this origin is not allowed: the page does not come from the host that it connects to. ' +
-        'To allow it, add it to the server\'s option "origins".\n',
+        'To allow it, add it to the server\'s option "origins".',
     );
   });
 });

@@ -4,6 +4,7 @@ import { timers } from '../../src/base/timers.ts';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { accept, refuse } from '../../src/index.ts';
 import { parseServerOptions, type WebSocketServerOptions } from '../../src/server/server-options.ts';
+import { SHUTTING_DOWN } from '../../src/server/refusals.ts';
 import type { ServerState } from '../../src/server/server-state.ts';
 import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from '../../src/server/upgrade.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
@@ -47,6 +48,8 @@ class FakeServer implements UpgradeServer {
   onUpgradeFailed(error: Error): void {
     this.failures.push(error.message);
   }
+
+  onRefused(): void {}
 
   /** Sends an upgrade request. The socket is destroyed with the test. */
   ask(headers: Readonly<Record<string, string>> = {}): FakeSocket {
@@ -209,7 +212,7 @@ test('onConnection does not run for a client that goes while the server opens, a
   socket.destroy();
   await turns(2);
   server.upgrades.decideAll();
-  server.upgrades.refuseAll(403, 'no');
+  server.upgrades.refuseAll(SHUTTING_DOWN);
   expect(asked).toEqual([]);
   expect(socket.written).toBe('');
   expect(timers.pendingTicks).toBe(before);
@@ -219,11 +222,11 @@ test('only the first refusal is sent', async () => {
   const decision = createDeferred<object>();
   const server = new FakeServer(() => decision.promise);
   const socket = server.ask();
-  server.upgrades.refuseAll(503, 'first');
+  server.upgrades.refuseAll(SHUTTING_DOWN);
   decision.resolve(refuse(403, 'second') as object);
   await turns(2);
   expect(socket.written).toContain('503 Service Unavailable');
-  expect(socket.written).toContain('first\n');
+  expect(socket.written).toContain('shutting down');
   expect(socket.written).not.toContain('second');
 });
 
