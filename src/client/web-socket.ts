@@ -191,7 +191,49 @@ export interface WebSocketConstructor {
     handler: WebSocketHandler<T>,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
+
+  /**
+   * Connects, and resolves to the object when onOpen has run: {@link WebSocketConstructor.new} for programs that do not
+   * come from 4D.
+   *
+   * @remarks A failure rejects, whatever `onErrCall` and `tryExpr` are set to, and `lastErrors` does not show it; no
+   * callback of the handler runs. Called on a class that extends WebSocket, it makes an object of that class.
+   * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`
+   * @param handler - callbacks, data type and headers; may be left out
+   * @returns the connected socket, never null
+   * @throws FourDError (as a rejection) with the codes of {@link WebSocketConstructor.new}
+   */
+  connect<This>(
+    this: This,
+    url: string,
+    handler?: TextHandler,
+    options?: WebSocketOptions,
+  ): Promise<Connected<This, WebSocket>>;
+  connect<T extends Uint8Array = Uint8Array, This = unknown>(
+    this: This,
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
+    options?: WebSocketOptions,
+  ): Promise<Connected<This, WebSocket<T>>>;
+  connect<T = unknown, This = unknown>(
+    this: This,
+    url: string,
+    handler: WebSocketHandler<T>,
+    options?: WebSocketOptions,
+  ): Promise<Connected<This, WebSocket<T>>>;
 }
+
+/**
+ * What `connect` of a class resolves to: an object of this class.
+ *
+ * @typeParam Class - the class that `connect` was called on: WebSocket, or a class that extends it
+ * @typeParam Own - the object where the class is WebSocket itself
+ */
+type Connected<Class, Own> = Class extends { readonly prototype: infer Instance }
+  ? WebSocket<unknown> extends Instance
+    ? Own
+    : Instance
+  : Own;
 
 /** A handler whose messages are texts. */
 type TextHandler = WebSocketHandler & { readonly dataType?: 'text' | undefined };
@@ -212,15 +254,35 @@ class WebSocketClient<T> implements WebSocket<T> {
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null> {
     const ws = new WebSocketClient<T>(url, handler, options);
-    ws.#core.isSilent = true;
-    const error = await ws.#core.result;
+    const error = await ws.#connected();
     return error === undefined ? ws : generateError(error, null);
+  }
+
+  static async connect<T>(
+    this: unknown,
+    url: string,
+    handler?: WebSocketHandler<T>,
+    options?: WebSocketOptions,
+  ): Promise<never> {
+    // The function may have been taken off its class, as in `const { connect } = WebSocket`.
+    const Class = typeof this === 'function' ? (this as typeof WebSocketClient) : WebSocketClient;
+    const ws = new Class<T>(url, handler, options);
+    const error = await ws.#connected();
+    if (error !== undefined) throw error;
+    // The type of the object depends on the class: see Connected.
+    return ws as never;
   }
 
   constructor(url: string, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
     this.#url = url;
     this.#handler = handler;
     this.#core = new ClientCore(this, url, handler, options);
+  }
+
+  /** Resolves to the error when connecting has failed, of which the handler hears nothing. */
+  #connected(): Promise<FourDError | undefined> {
+    this.#core.isSilent = true;
+    return this.#core.result;
   }
 
   get ready(): Promise<WebSocket<T> | null> {

@@ -73,6 +73,16 @@ export class PathPattern {
     return this.#segments.flatMap((segment) => (segment.kind === 'parameter' ? [segment.name] : []));
   }
 
+  /**
+   * The path up to the first segment that is not literal, as it stands in a URL: `/rooms/` of `/rooms/:room`.
+   */
+  get literalStart(): string {
+    const end = this.#segments.findIndex(({ kind }) => kind !== 'literal');
+    const literals = end < 0 ? this.#segments : this.#segments.slice(0, end);
+    const texts = literals.map((segment) => (segment.kind === 'literal' ? encodeURIComponent(segment.text) : ''));
+    return `/${[...texts, ...(end < 0 ? [] : [''])].join('/')}`;
+  }
+
   /** Compares two patterns that match the same request: a negative number when this one decides. */
   compare(other: PathPattern): number {
     for (const [index, { kind }] of this.#segments.entries()) {

@@ -114,7 +114,8 @@ const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
   maxPendingHandshakes: { default: Infinity, ...COUNT },
 };
 
-const SERVER_KEYS: ReadonlySet<string> = new Set([
+/** Names of the options of a server. */
+export const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...COMMON_KEYS,
   ...Object.keys(SERVER_NUMBERS),
   'path',

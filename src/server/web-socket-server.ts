@@ -6,13 +6,16 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
 import { type DataType, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
+import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
-import { parseServerOptions, type WebSocketServerOptions } from './server-options.ts';
+import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
+import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
+import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
@@ -55,7 +58,8 @@ export interface ServerHandler<T = string, Data = unknown> {
 }
 
 /**
- * A WebSocket server. It takes the upgrade requests of a web server and opens no port of its own.
+ * A WebSocket server. It takes the upgrade requests of a web server, and opens no port of its own unless {@link serve}
+ * has made it.
  *
  * @remarks The server stays alive until its onTerminate has run, even if no variable refers to it.
  * @typeParam T - type of `event.data`
@@ -65,6 +69,9 @@ export interface ServerHandler<T = string, Data = unknown> {
 export class WebSocketServer<T = string, Data = unknown> {
   readonly #core: ServerCore<WebSocketConnection>;
   readonly #path: string | undefined;
+  readonly #servers: readonly UpgradableServer[];
+  /** The HTTP server that {@link serve} has made, which ends with this server. */
+  #own: OwnHttpServer | undefined;
 
   /**
    * Creates and starts a server. Its onOpen runs in a later turn of the event loop.
@@ -98,15 +105,57 @@ export class WebSocketServer<T = string, Data = unknown> {
     }
   }
 
+  /**
+   * Listens on a port of its own and starts a server there, for programs that do not come from 4D. Resolves in the turn
+   * in which the server was created; its onOpen runs in a later one.
+   *
+   * @remarks A failure rejects, whatever `onErrCall` and `tryExpr` are set to, and `lastErrors` does not show it; nothing
+   * stays open then. When the server has ended and its onTerminate has run, it stops listening: {@link drain} and
+   * `await using` resolve after that.
+   * @param handler - must have onConnection
+   * @param options - port, host, tls, rootFolder, and all options of a server but `webServer`
+   * @returns the server, never null; its {@link url} tells where it listens
+   * @throws FourDError (as a rejection) `ERR_WEB_SERVER_LISTEN`, `ERR_WEB_SERVER_CERTIFICATE`, `ERR_INVALID_HANDLER`,
+   *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
+   */
+  static serve<Data = unknown>(
+    handler: ServerHandler<string, Data>,
+    options?: ServeOptions & { readonly dataType?: 'text' | undefined },
+  ): Promise<WebSocketServer<string, Data>>;
+  static serve<Data = unknown>(
+    handler: ServerHandler<Uint8Array, Data>,
+    options: ServeOptions & { readonly dataType: 'blob' },
+  ): Promise<WebSocketServer<Uint8Array, Data>>;
+  static serve<T = unknown, Data = unknown>(
+    handler: ServerHandler<T, Data>,
+    options: ServeOptions & { readonly dataType: 'object' },
+  ): Promise<WebSocketServer<T, Data>>;
+  static async serve<T, Data>(
+    handler: ServerHandler<T, Data>,
+    options: ServeOptions = {},
+  ): Promise<WebSocketServer<T, Data>> {
+    // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
+    const Class = typeof this === 'function' ? this : WebSocketServer;
+    const { http, server } = readServeOptions(options);
+    // Mistakes are told before a port is opened.
+    const { limits } = checkArguments(handler, server);
+    await findRootFolder(http);
+    const own = await OwnHttpServer.start(http);
+    own.setHandshakeTimeout(limits.handshakeTimeoutMs);
+    try {
+      const wss = new Class<T, Data>(handler, { ...server, webServer: own.server });
+      wss.#own = own;
+      wss.#core.onceEnded(() => void own.stop());
+      return wss;
+    } catch (error) {
+      await own.stop();
+      throw error;
+    }
+  }
+
   /** @throws nothing but FourDErrors */
   private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
-    if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
-      throw serverError(
-        'ERR_INVALID_HANDLER',
-        'invalid server handler: it must be an object with a method onConnection',
-      );
-    }
-    const settings = parseServerOptions(options);
+    const settings = checkArguments(handler, options);
     const host = settings.webServer ?? webServer();
     const web = host instanceof WebServer ? host : undefined;
     // A Proxy of a web server has no private members.
@@ -128,6 +177,7 @@ export class WebSocketServer<T = string, Data = unknown> {
       );
     }
     this.#path = settings.givenPath;
+    this.#servers = servers;
     this.#core = new ServerCore({
       subject: this,
       handler,
@@ -157,6 +207,15 @@ export class WebSocketServer<T = string, Data = unknown> {
   /** The path as it was passed; undefined for a server that answers on all paths. */
   get path(): string | undefined {
     return this.#path;
+  }
+
+  /**
+   * The URL that clients on this machine connect to, such as `ws://localhost:8080/chat`: `wss:` with TLS, `localhost`
+   * where the server listens on all addresses, and up to the first parameter of a path that is a pattern. Of a web server
+   * with HTTP and HTTPS, that of HTTPS. Undefined while the HTTP server does not listen, and on a Unix socket.
+   */
+  get url(): string | undefined {
+    return urlOf(this.#servers, this.#core.settings.path);
   }
 
   /** True when the server has ended: in its onTerminate and after, or when the time of {@link terminate} is up. */
@@ -195,7 +254,9 @@ export class WebSocketServer<T = string, Data = unknown> {
    * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainResult> {
-    return this.#core.drain(checkDrainOptions(options));
+    const result = await this.#core.drain(checkDrainOptions(options));
+    await this.#own?.stop();
+    return result;
   }
 
   /** Ends the server as {@link drain} does: for `await using`. */
@@ -263,6 +324,14 @@ function attempt<A>(make: () => A): A | null {
   } catch (error) {
     return generateError<A | null>(error as FourDError, null);
   }
+}
+
+/** @throws FourDError */
+function checkArguments(handler: unknown, options: WebSocketServerOptions): ServerSettings {
+  if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
+    throw serverError('ERR_INVALID_HANDLER', 'invalid server handler: it must be an object with a method onConnection');
+  }
+  return parseServerOptions(options);
 }
 
 function serverError(

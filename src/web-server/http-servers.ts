@@ -30,6 +30,13 @@ const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as
   SecureVersion
 >;
 
+/** A private key and its certificate, in PEM. */
+export interface Certificate {
+  readonly key: string | Uint8Array;
+  /** The certificate; those of its authorities may follow. */
+  readonly cert: string | Uint8Array;
+}
+
 /** The HTTP and HTTPS servers of one run of a web server, from its start to its stop, and their connections. */
 export class HttpServers {
   readonly all: readonly UpgradableServer[];
@@ -48,13 +55,14 @@ export class HttpServers {
   /**
    * Creates the servers and lets them listen.
    *
+   * @param certificate - takes the place of `certificateFolder`
    * @throws FourDError `ERR_WEB_SERVER_LISTEN` or `ERR_WEB_SERVER_CERTIFICATE`: then no port remains open
    */
-  static async listen(settings: CheckedSettings): Promise<HttpServers> {
+  static async listen(settings: CheckedSettings, certificate?: Certificate): Promise<HttpServers> {
     const files = await FileServer.of(settings);
     const hosts = settings.hosts && new HostRule(settings.hosts, 'HTTP');
     const http = settings.HTTPEnabled ? createHttpServer(limitsOf(settings)) : undefined;
-    const https = settings.HTTPSEnabled ? await createSecureServer(settings) : undefined;
+    const https = settings.HTTPSEnabled ? await createSecureServer(settings, certificate) : undefined;
     const servers = new HttpServers(http, https, settings, files);
     for (const server of servers.all) {
       server.on('request', createRequestListener(server, settings, hosts, files));
@@ -185,23 +193,36 @@ function portOf(server: UpgradableServer): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function createSecureServer(settings: CheckedSettings): Promise<UpgradableServer> {
-  const folder = settings.certificateFolder ?? '';
+async function createSecureServer(settings: CheckedSettings, given?: Certificate): Promise<UpgradableServer> {
   const minVersion = TLS_VERSIONS[settings.minTLSVersion];
   // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
-    const [key, cert] = await Promise.all([
-      fileSystem.readFile(join(folder, 'key.pem')),
-      fileSystem.readFile(join(folder, 'cert.pem')),
-    ]);
-    const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers });
+    const { key, cert } = given ?? (await readCertificate(settings.certificateFolder ?? ''));
+    const server = createHttpsServer({
+      ...limitsOf(settings),
+      key: toPem(key),
+      cert: toPem(cert),
+      minVersion,
+      ciphers,
+    });
     limitTlsHandshakes(server);
     return server;
   } catch (cause) {
-    const message = `cannot use key.pem and cert.pem of certificateFolder: ${textOfThrown(cause)}`;
+    const source = given === undefined ? 'key.pem and cert.pem of certificateFolder' : 'tls.key and tls.cert';
+    const message = `cannot use ${source}: ${textOfThrown(cause)}`;
     throw webError('ERR_WEB_SERVER_CERTIFICATE', message, cause);
   }
+}
+
+async function readCertificate(folder: string): Promise<Certificate> {
+  const [key, cert] = await Promise.all([fileSystem.readFile(join(folder, 'key.pem')), fileSystem.readFile(join(folder, 'cert.pem'))]);
+  return { key, cert };
+}
+
+/** Node's types take bytes as a Buffer only. */
+function toPem(value: string | Uint8Array): string | Buffer {
+  return typeof value === 'string' ? value : Buffer.from(value);
 }
 
 function listenError(cause: unknown, port: number, address: string): FourDError {

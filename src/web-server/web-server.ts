@@ -231,7 +231,8 @@ export function webServer(): WebServer {
   return defaultWebServer;
 }
 
-function toFourDError(error: unknown): FourDError {
+/** Returns the error of a start that failed, whatever was thrown. */
+export function toFourDError(error: unknown): FourDError {
   if (isFourDError(error)) return error;
   return new FourDError('ERR_WEB_SERVER_LISTEN', `cannot start: ${textOfThrown(error)}`, {
     componentSignature: 'HTTP',

@@ -1,0 +1,380 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  currentProcessName,
+  ek,
+  type ErrorItem,
+  FourDError,
+  lastErrors,
+  type ServeOptions,
+  tryExpr,
+  WebSocket,
+  WebSocketServer,
+} from '../../src/index.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
+import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { makeFolder } from '../helpers/folder.ts';
+import { startServerOf, startWebServer } from '../helpers/library-server.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { RecordingHandler } from '../helpers/recording-handler.ts';
+import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
+import { listen } from '../helpers/transport-pairs.ts';
+import { turns } from '../helpers/turns.ts';
+import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
+
+const echo = {
+  onConnection: () => ({ onMessage: (ws: { send(text: string): void }, { data }: { data: string }) => ws.send(data) }),
+};
+
+/** A server that ends with the test. */
+async function serve(handler: RecordingServerHandler, options: ServeOptions = {}): Promise<WebSocketServer<unknown>> {
+  const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'object' });
+  onTestFinished(() => void wss.terminate(0));
+  return wss;
+}
+
+function portOf(wss: WebSocketServer<unknown>): number {
+  return Number(new URL(wss.url!).port);
+}
+
+/** Listens on a port of all addresses for a moment. Rejects when the port is taken. */
+async function takePort(port: number): Promise<void> {
+  const server = createTcpServer();
+  await listen(server, { port });
+  server.close();
+  await once(server, 'close');
+}
+
+function listeningCount(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+}
+
+/** Returns the error of a promise that must reject with a FourDError, and that the error operation must not see. */
+async function rejectionOf(begin: () => Promise<unknown>): Promise<FourDError> {
+  const seen: ErrorItem[][][] = [recordErrors(), recordErrors(ek.global)];
+  let error: unknown;
+  const caught = async (): Promise<void> => {
+    await begin().catch((thrown: unknown) => {
+      error = thrown;
+    });
+    expect(lastErrors()).toBeNull();
+  };
+  await caught();
+  await tryExpr(caught);
+  expect(lastErrors()).toBeNull();
+  expect(seen).toEqual([[], []]);
+  expect(error).toBeInstanceOf(FourDError);
+  return error as FourDError;
+}
+
+describe('WebSocket.connect', () => {
+  test('4D-218 resolves to the connected socket when onOpen has run; the handler may be left out', async () => {
+    const { url } = await startServerOf({ onMessage() {} });
+    const handler = new RecordingHandler();
+    const ws = await WebSocket.connect(url, handler as object);
+    expect([ws.status, ws.handler, handler.names]).toEqual(['Connected', handler, ['onOpen']]);
+    const { connect } = WebSocket;
+    await using bare = await connect(url);
+    expect(bare).toBeInstanceOf(WebSocket);
+    ws.terminate();
+    await handler.terminated;
+  });
+
+  test('4D-218 a failure rejects with the error alone, and runs no callback', async () => {
+    const { url } = await startServerOf({ onMessage() {} }, { maxConnections: 1 });
+    await using _other = await WebSocket.connect(url);
+    const port = await closedPort();
+    const handler = new RecordingHandler();
+    const failures = [
+      ['ERR_CONNECT_FAILED', `ws://127.0.0.1:${port}/`, {}],
+      ['ERR_HANDSHAKE_REFUSED', url, {}],
+      ['ERR_INVALID_URL', 'http:', {}],
+      ['ERR_INVALID_OPTION', url, { pongTimeout: 1 }],
+      ['ERR_ABORTED', url, { signal: AbortSignal.abort() }],
+    ] as const;
+    for (const [code, target, options] of failures) {
+      expect((await rejectionOf(() => WebSocket.connect(target, handler as object, options as object))).code).toBe(
+        code,
+      );
+    }
+    await turns();
+    expect(handler.names).toEqual([]);
+  });
+
+  test('4D-218 rejects when its worker is killed meanwhile, and when the signal is aborted', async () => {
+    const server = createTcpServer();
+    const port = await listen(server, { port: 0, host: '127.0.0.1' }).then(
+      () => (server.address() as AddressInfo).port,
+    );
+    onTestFinished(() => void server.close());
+    const name = workerName();
+    const handler = new RecordingHandler();
+    const url = `ws://127.0.0.1:${port}/`;
+    const connecting = new Promise<unknown>((resolve) => {
+      void runInWorker(name, () => void WebSocket.connect(url, handler as object).catch(resolve));
+    });
+    const [first] = (await once(server, 'connection')) as [{ destroy(): void }];
+    await endWorker(name);
+    expect(await connecting).toMatchObject({ code: 'ERR_CONNECT_FAILED', endCause: 'worker' });
+    const aborting = new AbortController();
+    const aborted = WebSocket.connect(url, handler as object, { signal: aborting.signal });
+    const [second] = (await once(server, 'connection')) as [{ destroy(): void }];
+    aborting.abort();
+    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    for (const socket of [first, second]) socket.destroy();
+    expect(handler.names).toEqual([]);
+  });
+
+  test('4D-218 of a class that extends WebSocket makes an object of that class', async () => {
+    class Caller extends WebSocket {
+      call(): void {
+        this.send('ahoy');
+      }
+    }
+    const server = new RecordingHandler();
+    const { url } = await startServerOf(server);
+    await using caller = await Caller.connect(url);
+    caller.call();
+    expect(await server.nextMessage()).toBe('ahoy');
+  });
+});
+
+/** Returns a port that nothing listens on. */
+async function closedPort(): Promise<number> {
+  const server = createTcpServer();
+  await listen(server, { port: 0, host: '127.0.0.1' });
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe('WebSocketServer.serve', () => {
+  test('4D-218 listens on any free port of all addresses, and resolves before onOpen', async () => {
+    const handler = new RecordingServerHandler({ onOpen: (opened) => expect(opened).toBe(wss) });
+    const wss = await serve(handler);
+    expect(handler.names).toEqual([]);
+    await handler.opened;
+    expect(wss).toBeInstanceOf(WebSocketServer);
+    expect(wss.url).toMatch(/^ws:\/\/localhost:[1-9]\d*\/$/);
+    for (const host of ['localhost', '127.0.0.1', '127.0.0.2']) {
+      await using ws = await WebSocket.connect(`ws://${host}:${portOf(wss)}/any/path`);
+      expect(ws.status).toBe('Connected');
+    }
+  });
+
+  test('4D-218 takes port, host and the options of a server', async () => {
+    const port = await closedPort();
+    const handler = new RecordingServerHandler();
+    const given = { port, host: '127.0.0.1', path: '/chat', maxConnections: 1, handshakeTimeoutMs: 400 };
+    const wss = await serve(handler, given);
+    expect(wss.url).toBe(`ws://127.0.0.1:${port}/chat`);
+    await using ws = await WebSocket.connect(wss.url!);
+    ws.send('hello');
+    expect(await (await handler.nextHandler()).nextMessage()).toBe('hello');
+    await expect(WebSocket.connect(wss.url!)).rejects.toMatchObject({ httpStatus: 503 });
+    await expect(WebSocket.connect(`ws://127.0.0.1:${port}/`)).rejects.toMatchObject({ httpStatus: 404 });
+    await expect(WebSocket.connect(`ws://127.0.0.2:${port}/chat`)).rejects.toMatchObject({
+      code: 'ERR_CONNECT_FAILED',
+    });
+    // As on a WebServer, handshakeTimeoutMs bounds the wait for the request too.
+    const silent = await RawClient.connect(port);
+    silent.socket.write('GET /chat HTTP/1.1\r\n');
+    expect((await silent.answered).status).toBe(408);
+  });
+
+  test('4D-218 with tls it speaks wss, with rootFolder it serves files', async () => {
+    const { key, cert } = makeCertificate();
+    const rootFolder = makeFolder({ 'index.html': '<p>hello' });
+    const wss = await serve(new RecordingServerHandler(), { tls: { key, cert: Buffer.from(cert) } });
+    expect(wss.url).toMatch(/^wss:\/\/localhost:\d+\/$/);
+    await using _secure = await WebSocket.connect(wss.url!, {}, { tls: { ca: cert } });
+    const files = await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1' });
+    expect(await (await fetch(files.url!.replace('ws:', 'http:'))).text()).toBe('<p>hello');
+    await using _beside = await WebSocket.connect(files.url!);
+  });
+
+  test('4D-218 belongs to the worker and the contexts in which it was called', async () => {
+    const user = new AsyncLocalStorage<string>();
+    const name = workerName();
+    const seen = await new Promise<unknown>((resolve) => {
+      const onOpen = (): void => resolve([currentProcessName(), user.getStore()]);
+      void runInWorker(name, () => user.run('ada', () => void serve(new RecordingServerHandler({ onOpen }))));
+    });
+    expect(seen).toEqual([name, 'ada']);
+  });
+
+  test('4D-218 a start that fails rejects with the error alone, and leaves nothing open', async () => {
+    const { key, cert } = makeCertificate();
+    const foreign = makeCertificate();
+    const file = join(makeFolder({ 'a.txt': '' }), 'a.txt');
+    const taken = await serve(new RecordingServerHandler(), { host: '127.0.0.1' });
+    const before = listeningCount();
+    const failures: [code: string, words: string, options: object, handler?: object][] = [
+      ['ERR_WEB_SERVER_LISTEN', 'EADDRINUSE', { port: portOf(taken), host: '127.0.0.1' }],
+      ['ERR_WEB_SERVER_LISTEN', '192.0.2.1', { host: '192.0.2.1' }],
+      ['ERR_WEB_SERVER_CERTIFICATE', 'tls.key and tls.cert', { tls: { key: foreign.key, cert } }],
+      ['ERR_WEB_SERVER_CERTIFICATE', 'tls.key and tls.cert', { tls: { key: 'key', cert } }],
+      ['ERR_INVALID_OPTION', 'tls.cert must be', { tls: { key } }],
+      ['ERR_INVALID_OPTION', 'tls.ca', { tls: { key, cert, ca: cert } }],
+      ['ERR_INVALID_OPTION', 'tls must be', { tls: true }],
+      ['ERR_INVALID_OPTION', 'rootFolder cannot be served: ENOENT', { rootFolder: `${file}.d` }],
+      ['ERR_INVALID_OPTION', 'is no folder', { rootFolder: file }],
+      ['ERR_INVALID_OPTION', 'rootFolder must be', { rootFolder: '' }],
+      ['ERR_INVALID_OPTION', 'port must be a whole number, from 0 to 65535', { port: '8080' }],
+      ['ERR_INVALID_OPTION', 'port must be', { port: 65_536 }],
+      ['ERR_INVALID_OPTION', 'host must be', { host: 1 }],
+      ['ERR_INVALID_OPTION', 'WebSocketServer.new()', { webServer: createServer() }],
+      ['ERR_INVALID_OPTION', 'maxConnection', { maxConnection: 1 }],
+      ['ERR_INVALID_DATA_TYPE', 'json', { dataType: 'json' }],
+      ['ERR_INVALID_HANDLER', 'onConnection', {}, { onMessage() {} }],
+    ];
+    for (const [code, words, options, handler = echo] of failures) {
+      const error = await rejectionOf(() => WebSocketServer.serve(handler as typeof echo, options));
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(words)]);
+      await turns(5);
+      expect(listeningCount()).toBe(before);
+    }
+  });
+
+  test('4D-218 a class whose constructor throws leaves nothing open', async () => {
+    // @ts-expect-error -- the constructor is private
+    class Failing extends WebSocketServer {
+      constructor(handler: never, options: never) {
+        super(handler, options);
+        throw new Error('no');
+      }
+    }
+    const before = listeningCount();
+    await expect(Failing.serve(echo)).rejects.toThrow('no');
+    await turns(5);
+    expect(listeningCount()).toBe(before);
+  });
+
+  const endings: [name: string, end: (wss: WebSocketServer<unknown>) => unknown][] = [
+    ['terminate()', (wss) => wss.terminate()],
+    ['terminate(0)', (wss) => wss.terminate(0)],
+    ['drain()', (wss) => wss.drain()],
+    ['await using', (wss) => wss[Symbol.asyncDispose]()],
+  ];
+
+  test.each(endings)('4D-218 stops listening when onTerminate has run: %s', async (_, end) => {
+    let port = 0;
+    const handler = new RecordingServerHandler({
+      onTerminate: async (wss) => {
+        await turns();
+        expect(wss.url).toContain(`:${port}/`);
+      },
+    });
+    const wss = await serve(handler);
+    port = portOf(wss);
+    // An idle connection between two requests, and a socket that asks for nothing.
+    await fetch(`http://127.0.0.1:${port}/`);
+    const silent = await RawClient.connect(port);
+    const ws = await WebSocket.connect(wss.url!);
+    const ended = await end(wss);
+    if (ended === undefined && handler.names.at(-1) !== 'onTerminate') await handler.terminated;
+    else expect(handler.names.at(-1)).toBe('onTerminate');
+    if (ended === undefined) while (wss.url !== undefined) await turns();
+    expect(wss.url).toBeUndefined();
+    await takePort(port);
+    await silent.ended;
+    expect(['Closing', 'Closed']).toContain(ws.status);
+  });
+
+  test('4D-218 drain() resolves when the port is free, also while a refused client does not go', async () => {
+    const wss = await serve(new RecordingServerHandler({ onConnection: () => null }));
+    const port = portOf(wss);
+    const refused = await RawClient.request(port, { path: '/' });
+    expect((await refused.answered).status).toBe(403);
+    const before = performance.now();
+    expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
+    expect(performance.now() - before).toBeLessThan(2000);
+    await takePort(port);
+  });
+
+  test('4D-218 stops listening when it is terminated within onOpen', async () => {
+    const handler = new RecordingServerHandler({ onOpen: (wss) => wss.terminate() });
+    const wss = await serve(handler);
+    const port = portOf(wss);
+    await handler.terminated;
+    await wss.drain();
+    expect([handler.names, wss.url]).toEqual([['onOpen', 'onTerminate'], undefined]);
+    await takePort(port);
+  });
+
+  test('4D-218 stops listening when its worker is killed, also while it starts', async () => {
+    const name = workerName();
+    const handler = new RecordingServerHandler();
+    const wss = await runInWorker(name, () => serve(handler));
+    const port = portOf(wss);
+    await endWorker(name);
+    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    await wss.drain();
+    await takePort(port);
+
+    const starting = new Promise<WebSocketServer<unknown>>((resolve, reject) => {
+      void runInWorker(name, () => void serve(handler).then(resolve, reject));
+    });
+    await endWorker(name);
+    const late = await starting;
+    await late.drain();
+    expect(late.terminated).toBe(true);
+  });
+});
+
+describe('url', () => {
+  const newServer = (webServer: object, path?: string): WebSocketServer =>
+    WebSocketServer.new(echo, { webServer: webServer as ReturnType<typeof createServer>, path })!;
+
+  test('4D-218 of a WebServer tells the address, with HTTPS that of HTTPS', async () => {
+    const web = await startWebServer();
+    expect(newServer(web, '/a').url).toBe(`ws://127.0.0.1:${web.HTTPPort}/a`);
+    const everywhere = await startWebServer({ IPAddressToListen: '0.0.0.0' });
+    expect(newServer(everywhere).url).toBe(`ws://localhost:${everywhere.HTTPPort}/`);
+    const { certificateFolder } = makeCertificateFolder();
+    const both = await startWebServer({ HTTPSEnabled: true, HTTPSPort: 0, certificateFolder });
+    const wss = newServer(both);
+    expect(wss.url).toBe(`wss://127.0.0.1:${both.HTTPSPort}/`);
+    await both.stop();
+    expect(wss.url).toBeUndefined();
+  });
+
+  test('4D-218 has the literal start of a pattern, as it stands in a URL', async () => {
+    const web = await startWebServer();
+    const start = `ws://127.0.0.1:${web.HTTPPort}`;
+    const expected = {
+      'my chat/': '/my%20chat',
+      '/caf%C3%A9': '/caf%C3%A9',
+      '/a/:b/c': '/a/',
+      '/:x': '/',
+      '/f/*': '/f/',
+    };
+    for (const [path, url] of Object.entries(expected)) expect(newServer(web, path).url).toBe(`${start}${url}`);
+    await using _ws = await WebSocket.connect(`${start}/my%20chat`);
+    expect(newServer(web, '/a%2Fb/%zz').url).toBe(`${start}/a%2Fb/%25zz`);
+    await using _odd = await WebSocket.connect(`${start}/a%2Fb/%25zz`);
+  });
+
+  test('4D-218 of a server of Node is undefined until it listens, and on a Unix socket', async () => {
+    const http = createServer();
+    const wss = newServer(http, '/chat');
+    expect(wss.url).toBeUndefined();
+    await listen(http, { port: 0, host: '::1' });
+    expect(wss.url).toBe(`ws://[::1]:${(http.address() as AddressInfo).port}/chat`);
+    const unix = createServer();
+    await listen(unix, { path: join(makeFolder(), 'socket') });
+    expect(newServer(unix).url).toBeUndefined();
+    const broken = Object.assign(createServer(), {
+      address: () => {
+        throw new Error('no');
+      },
+    });
+    expect(newServer(broken).url).toBeUndefined();
+  });
+});
