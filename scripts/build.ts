@@ -4,7 +4,7 @@
  * The implementation is built once, as CommonJS, so that every way to load it gives the same classes: `instanceof` and
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
@@ -25,7 +25,9 @@ function toAscii(code: string): string {
 
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });
 
-execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit', shell: process.platform === 'win32' });
+const isWindows = process.platform === 'win32';
+const { status } = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit', shell: isWindows });
+if (status !== 0) process.exit(1);
 
 const bundle = await rolldown({ input: doors, platform: 'node', external: ['send'] });
 const { output } = await bundle.write({

@@ -1,9 +1,9 @@
 /**
  * Packs the library and checks the tarball as its users will see it: publint, the types in every module mode, and an
- * installation into an empty folder, where the package is imported and required: `npm run check:package`.
+ * installation into an empty folder, with and without the optional package for files: `npm run check:package`.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,16 +25,35 @@ function pack(): string {
   return join(folder, packed.filename);
 }
 
+/** Fails when a program in the folder does not print what it should. */
+function expectOutput(args: readonly string[], expected: string): void {
+  console.log(`> node ${args.join(' ')}`);
+  const output = execFileSync('node', args, { cwd: folder, encoding: 'utf8' });
+  if (output !== expected) throw new Error(`it printed:\n${output}\ninstead of:\n${expected}`);
+}
+
+const STATIC_FILES = `
+  const { WebServer } = require('4d-websocket');
+  const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', rootFolder: '.' });
+  web.start().then(({ success, errors }) => {
+    console.log(success, errors?.[0].errCode, errors?.[0].message.includes('npm install send'));
+    return web.stop();
+  });
+`;
+
 try {
   const tarball = pack();
   run('npx', ['publint', 'run', '--strict', tarball]);
-  // CommonJS users load the same files: Node 20.19, 22.12 and later can require() a module.
-  run('npx', ['attw', '--profile', 'esm-only', tarball]);
+  run('npx', ['attw', tarball]);
 
   writeFileSync(join(folder, 'package.json'), '{ "private": true }');
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], folder);
+  const packages = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+  if (packages.join() !== '4d-websocket') throw new Error(`the package installs others: ${packages.join(', ')}`);
   run('node', ['--input-type=module', '--eval', "await import('4d-websocket')"], folder);
-  run('node', ['--input-type=commonjs', '--eval', "require('4d-websocket')"], folder);
+  expectOutput(['--input-type=commonjs', '--eval', STATIC_FILES], 'false -20018 true\n');
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', 'send'], folder);
+  expectOutput(['--input-type=commonjs', '--eval', STATIC_FILES], 'true undefined undefined\n');
 } finally {
   rmSync(folder, { recursive: true });
 }

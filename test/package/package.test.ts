@@ -1,0 +1,88 @@
+/** The packed library in the tools that applications are built, tested and run with. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, inject, test } from 'vitest';
+import { run } from './installed-app.ts';
+
+const app = inject('appFolder');
+const tools = join(app, '../node_modules');
+
+function node(...args: readonly string[]): string {
+  return run(process.execPath, args, app);
+}
+
+function writeConfig(name: string, config: object): string {
+  writeFileSync(join(app, name), JSON.stringify(config));
+  return name;
+}
+
+test('import and require give the same classes', () => {
+  expect(node('both-ways.mjs')).toBe('');
+});
+
+test('loading the package loads one file', () => {
+  expect(node('loaded.cjs')).toBe('dist/index.js\n');
+});
+
+test.each(['node', 'jsdom'])('Jest runs it in its environment "%s"', (testEnvironment) => {
+  const config = writeConfig(`jest-${testEnvironment}.json`, { testEnvironment, testMatch: ['**/*.jest.js'] });
+  expect(() => node(join(tools, 'jest/bin/jest.js'), '--config', config)).not.toThrow();
+});
+
+test('ts-jest runs it', () => {
+  const config = writeConfig('ts-jest.json', {
+    testEnvironment: 'node',
+    testMatch: ['**/*.ts-jest.ts'],
+    transform: { '\\.ts$': ['ts-jest', { tsconfig: { module: 'commonjs', esModuleInterop: true, strict: true } }] },
+  });
+  expect(() => node(join(tools, 'jest/bin/jest.js'), '--config', config)).not.toThrow();
+});
+
+describe.each(['typescript', 'typescript-6', 'typescript-7'])('%s', (typescript) => {
+  const compilerOptions = {
+    target: 'es2022',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    types: ['node'],
+  };
+  const node10 = typescript === 'typescript-7' ? 'bundler' : 'node10';
+  const silenced = typescript === 'typescript-6' ? { ignoreDeprecations: '6.0' } : {};
+
+  test.each([
+    { module: 'commonjs', moduleResolution: node10, ...silenced },
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])('compiles it with module $module, and what comes out runs', (options) => {
+    const outDir = `${typescript}-${options.module}`;
+    const config = writeConfig(`${outDir}.json`, {
+      compilerOptions: { ...compilerOptions, ...options, outDir, rootDir: '.' },
+      files: ['types.ts'],
+    });
+    node(join(tools, typescript, 'bin/tsc'), '-p', config);
+    // Without a package.json the modules in it are read by their syntax, as bundlers do.
+    writeConfig(`${outDir}/package.json`, { type: options.module === 'esnext' ? 'module' : 'commonjs' });
+    expect(node(join(outDir, 'types.js'))).toBe('WELCOME\n');
+  });
+});
+
+test('a NestJS application compiled to CommonJS runs with it', () => {
+  const config = writeConfig('nest.json', {
+    compilerOptions: {
+      target: 'es2022',
+      module: 'commonjs',
+      moduleResolution: 'node10',
+      strict: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      esModuleInterop: true,
+      // The declarations of NestJS are not checked.
+      skipLibCheck: true,
+      outDir: 'nest-built',
+      rootDir: '.',
+    },
+    files: ['nest/main.ts'],
+  });
+  node(join(tools, 'typescript/bin/tsc'), '-p', config);
+  expect(node('nest-built/nest/main.js')).toBe('hello page\nhello client\n');
+});
