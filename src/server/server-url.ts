@@ -1,3 +1,4 @@
+import { Server as HttpsServer } from 'node:https';
 import { Server as TlsServer } from 'node:tls';
 import { ignoreRejection } from '../base/promises.ts';
 import type { PathPattern } from '../handshake/path-pattern.ts';
@@ -15,7 +16,8 @@ const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
  */
 export function urlOf(servers: readonly UpgradableServer[], path: PathPattern | undefined): string | undefined {
   try {
-    const secure = servers.find((server) => server instanceof TlsServer);
+    // HTTPS servers of Bun are no TLS servers, and HTTP/2 servers of Node are no HTTPS servers.
+    const secure = servers.find((server) => server instanceof HttpsServer || server instanceof TlsServer);
     const listening = (secure ?? servers[0])?.address();
     if (typeof listening !== 'object' || listening === null) return undefined;
     const { address, port } = listening;
