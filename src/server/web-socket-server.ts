@@ -90,6 +90,10 @@ export class WebSocketServer<T = string, Data = unknown> {
     handler: ServerHandler<Uint8Array, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'blob' },
   ): WebSocketServer<Uint8Array, Data> | null;
+  static new<Data = unknown>(
+    handler: ServerHandler<string | Uint8Array, Data>,
+    options: WebSocketServerOptions & { readonly dataType: 'auto' },
+  ): WebSocketServer<string | Uint8Array, Data> | null;
   static new<T = unknown, Data = unknown>(
     handler: ServerHandler<T, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'object' },
@@ -194,7 +198,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T, Data>[];
   }
 
-  /** `"text"`, `"blob"` or `"object"`. */
+  /** `"text"`, `"blob"`, `"object"` or `"auto"`. */
   get dataType(): DataType {
     return this.#core.settings.dataType;
   }

@@ -162,7 +162,7 @@ test.each([
     expect(errorOf(() => parseServerOptions({ dataType, borrowed }))).toMatchObject({
       code: 'ERR_INVALID_OPTION',
       componentSignature: 'HTTP',
-      message: `invalid option: borrowed needs dataType "blob": with "${dataType}" a message is ${form}, which has no bytes to lend`,
+      message: `invalid option: borrowed needs dataType "blob" or "auto": with "${dataType}" a message is ${form}, which has no bytes to lend`,
     });
   }
   expect(parseServerOptions({ dataType, borrowed: false }).limits.borrowed).toBe(false);

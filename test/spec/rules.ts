@@ -740,6 +740,12 @@ export const rules: readonly Rule[] = [
       'A hundred clients on one AbortSignal raise no warning; NO_PROXY takes CIDR ranges, blanks as separators, a trailing dot; up to a hundred 1xx answers before the 200 of CONNECT or the 101 are skipped; raw UTF-8 in Location is read as UTF-8; SNI has no trailing dot, and the certificate is checked against the name without it, or against the address, through a proxy too.',
   },
   {
+    id: '210',
+    area: 'Handlers and calls',
+    statement:
+      'event.isBinary tells how a message came, whatever dataType is; dataType "auto" gives a string for a text message and bytes for a binary one.',
+  },
+  {
     id: '211',
     area: 'Handlers and calls',
     statement:
