@@ -4,7 +4,8 @@ import { ignoreRejection } from '../base/promises.ts';
 import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, textOfThrown } from '../errors.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
-import { invalidOption } from './option-checks.ts';
+import { FOREIGN_OPTIONS } from './foreign-names.ts';
+import { invalidOption, unknownOption } from './option-checks.ts';
 
 /**
  * The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse, `"auto"` as
@@ -29,6 +30,9 @@ export interface SendOptions {
   readonly droppable?: boolean | undefined;
 }
 
+/** The options of `send`. */
+export const SEND_KEYS = ['compress', 'droppable'] as const satisfies readonly (keyof SendOptions)[];
+
 /**
  * Reads the options of `send` once, as `readOptions` does for options that are read less often.
  *
@@ -39,6 +43,11 @@ export function readSendOptions(
   component: ComponentSignature,
 ): SendOptions | undefined {
   if (options === undefined || options === null) return undefined;
+  if (typeof options !== 'object') {
+    const isCallback = typeof options === 'function';
+    const advice = isCallback ? ': send() takes no callback, see its result and drained()' : '';
+    throw invalidOption(`options must be an object${advice}`, component);
+  }
   let unknown: string | undefined;
   try {
     for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
@@ -47,7 +56,7 @@ export function readSendOptions(
   } catch (thrown) {
     throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
   }
-  throw invalidOption(`there is no option "${unknown}"`, component);
+  throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
 }
 
 /** Tells whether `value` is a {@link DataType}. */

@@ -758,6 +758,18 @@ export const rules: readonly Rule[] = [
       "onErrCall() with anything but a function, '' or null, and tryExpr() and callWorker() with anything but a function, are ERR_INVALID_ARGUMENT at once. What is thrown and is no FourDError has errCode -1 in tryExpr(), in onErrCall() and in a message of a worker; a failing callback of a socket stays 1011.",
   },
   {
+    id: '213',
+    area: 'Handlers and calls',
+    statement:
+      'The options of send, broadcast, accept, refuse and drain are checked at each call: an unknown one is an error that names the nearest.',
+  },
+  {
+    id: '214',
+    area: 'Handlers and calls',
+    statement:
+      'Names of other libraries are answered with the name here: an error for options, a warning for callbacks, once for each class and once in a process for plain objects; warnings: false silences it. The list is published.',
+  },
+  {
     id: '217',
     area: 'Handlers and calls',
     statement:
