@@ -273,7 +273,7 @@ export const errorTable = {
     errCode: -20006,
     meaning: 'A URL is not of the form ws://host[:port]path[?query], wss://… or ws+unix:/socket/path:/path[?query].',
   },
-  ERR_INVALID_DATA_TYPE: { errCode: -20007, meaning: 'dataType is not "text", "blob" or "object".' },
+  ERR_INVALID_DATA_TYPE: { errCode: -20007, meaning: 'dataType is not "text", "blob", "object" or "auto".' },
   ERR_INVALID_OPTION: { errCode: -20008, meaning: 'An option has the wrong type, is out of range or is unknown.' },
   ERR_INVALID_HEADER: {
     errCode: -20009,

@@ -4,6 +4,7 @@ import { type EndCause, type EndPhase, FourDError, isFourDError, textOfThrown, w
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
+import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { checkBorrowed, type CheckedOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { endingText } from '../session/ending-text.ts';
@@ -217,6 +218,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       dataType = checkDataType(given.dataType, 'HTCL');
       checkBorrowed(settings.limits, dataType, 'HTCL');
       const headers = checkHeaders(given.headers);
+      if (settings.limits.warnings) warnOfCallbacks(handler, 'client');
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };

@@ -1,5 +1,6 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkNumber, DURATION, readOptions } from '../session/option-checks.ts';
 import { checkProxy, type ProxyChoice } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect, type ReconnectOptions } from './reconnect-options.ts';
@@ -81,7 +82,7 @@ export interface ClientSettings {
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function parseClientOptions(given: WebSocketOptions): ClientSettings {
-  const options = readOptions(given, CLIENT_KEYS, 'HTCL');
+  const options = readOptions(given, CLIENT_KEYS, 'HTCL', { foreign: FOREIGN_OPTIONS.client });
   const reconnect = checkReconnect(options.reconnect);
   const { connectTimeoutMs = reconnect === undefined ? Infinity : CONNECT_TIMEOUT_MS } = options;
   return {

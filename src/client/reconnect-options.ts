@@ -1,4 +1,5 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
 /** Describes a lost connection, or a failed attempt to connect, the first included. */
@@ -94,7 +95,7 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   if (value === undefined || value === false) return undefined;
   const given = (value === true ? {} : value) as ReconnectOptions;
   if (typeof given !== 'object' || given === null) throw invalid('reconnect must be true, false or an object');
-  const options = readOptions(given, KEYS, 'HTCL', { prefix: 'reconnect.' });
+  const options = readOptions(given, KEYS, 'HTCL', { prefix: 'reconnect.', foreign: FOREIGN_OPTIONS.reconnect });
   const numbers = Object.fromEntries(
     Object.entries(NUMBERS).map(([name, range]) => [
       name,

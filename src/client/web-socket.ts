@@ -24,7 +24,8 @@ import type { Status } from '../session/session.ts';
  * onMessage any number of times, onError at most once, onTerminate exactly once and last; callbacks never overlap. A
  * callback that throws or rejects ends its own connection with 1011, and no other. Callbacks see the values that an
  * `AsyncLocalStorage` had when the client was created.
- * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", a type of yours for "object"
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", `string | Uint8Array` for
+ *   "auto", a type of yours for "object"
  * @see the 4D page of the WebSocket class, connectionHandler parameter
  */
 export interface WebSocketHandler<T = string> {
@@ -71,7 +72,7 @@ export interface WebSocket<T = string> {
   readonly handler: WebSocketHandler<T>;
   /** A whole number that is unique among the connections of this process. */
   readonly id: number;
-  /** `"text"`, `"blob"` or `"object"`. */
+  /** `"text"`, `"blob"`, `"object"` or `"auto"`. */
   readonly dataType: DataType;
   /** `"Connecting"`, `"Connected"`, `"Closing"` or `"Closed"`. */
   readonly status: Status;
@@ -167,6 +168,11 @@ export interface WebSocketConstructor {
     handler: WebSocketHandler<T> & { readonly dataType: D },
     options?: WebSocketOptions,
   ): WebSocket<T>;
+  new <T extends string | Uint8Array, D extends 'auto'>(
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: D },
+    options?: WebSocketOptions,
+  ): WebSocket<T>;
   new <T>(url: string, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
 
   /**
@@ -184,6 +190,11 @@ export interface WebSocketConstructor {
   'new'<T extends Uint8Array = Uint8Array>(
     url: string,
     handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
+    options?: WebSocketOptions,
+  ): Promise<WebSocket<T> | null>;
+  'new'<T extends string | Uint8Array = string | Uint8Array>(
+    url: string,
+    handler: WebSocketHandler<T> & { readonly dataType: 'auto' },
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
   'new'<T = unknown>(

@@ -3,6 +3,7 @@ import { ignoreRejection } from '../base/promises.ts';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { isToken } from '../handshake/header-grammar.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
 import { readOptions } from '../session/option-checks.ts';
 
@@ -63,7 +64,7 @@ export class AcceptAnswer<Handler, Data> implements Acceptance {
   readonly data: Data | undefined;
 
   constructor(handler: Handler, options: AcceptOptions<Data>) {
-    const { headers, protocol, data } = readOptions(options, ACCEPT_KEYS, 'HTTP');
+    const { headers, protocol, data } = readOptions(options, ACCEPT_KEYS, 'HTTP', { foreign: FOREIGN_OPTIONS.accept });
     if (protocol !== undefined && protocol !== '' && !isSelectable(protocol)) {
       throw new FourDError(
         'ERR_INVALID_OPTION',

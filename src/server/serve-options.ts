@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { type FourDError, textOfThrown } from '../errors.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 import type { Certificate } from '../web-server/http-servers.ts';
 import type { OwnHttpSettings } from '../web-server/own-http-server.ts';
@@ -39,7 +40,9 @@ const PORT_RANGE = { min: 0, max: 65_535 } as const;
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function readServeOptions(given: ServeOptions): CheckedServe {
-  const options: ServeOptions & WebSocketServerOptions = readOptions(given, SERVE_KEYS, 'HTTP');
+  const options: ServeOptions & WebSocketServerOptions = readOptions(given, SERVE_KEYS, 'HTTP', {
+    foreign: FOREIGN_OPTIONS.server,
+  });
   const { port = 0, host = '', tls, rootFolder, ...server } = options;
   if (server.webServer !== undefined) {
     const advice = 'serve() makes an HTTP server of its own, pass yours to WebSocketServer.new()';

@@ -9,6 +9,7 @@ import {
   type CommonOptions,
 } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { HostRule } from '../session/host-rule.ts';
 import {
   checkNumbers,
@@ -132,7 +133,7 @@ export const SERVER_KEYS: ReadonlySet<string> = new Set([
  * @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
  */
 export function parseServerOptions(given: WebSocketServerOptions): ServerSettings {
-  const options = readOptions(given, SERVER_KEYS, 'HTTP');
+  const options = readOptions(given, SERVER_KEYS, 'HTTP', { foreign: FOREIGN_OPTIONS.server });
   const checked = checkCommon(options, 'HTTP');
   const { path, webServer } = options;
   const pattern = parsePath(path);

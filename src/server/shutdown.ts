@@ -1,6 +1,7 @@
 import { setImmediate } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { EndCause } from '../errors.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { invalidOption, readOptions } from '../session/option-checks.ts';
 import type { Session } from '../session/session.ts';
 
@@ -39,7 +40,10 @@ export interface DrainResult {
 const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: 1001 };
 
 const DRAIN_KEYS: ReadonlySet<string> = new Set(Object.keys(DEFAULTS));
-const DRAIN_NAMES = { advice: `: drain() takes ${[...DRAIN_KEYS].join(', ')}` } as const;
+const DRAIN_NAMES = {
+  advice: `: drain() takes ${[...DRAIN_KEYS].join(', ')}`,
+  foreign: FOREIGN_OPTIONS.drain,
+} as const;
 const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
 
 /**

@@ -15,6 +15,7 @@ import {
 import { refuseUpgrade, type UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { UpgradeAcceptor } from '../http/upgrade-router.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
+import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { refusalOfForbiddenHost } from '../session/host-rule.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
 import { toPlainAddress } from '../session/address-ranges.ts';
@@ -216,6 +217,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
       const message = 'invalid protocol: accept() takes only a subprotocol that the client offered';
       this.#fail(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));
     } else {
+      if (this.#settings.limits.warnings) warnOfCallbacks(handler, 'connection');
       upgrade.settle();
       this.#open(upgrade.facts, handler, answer);
     }

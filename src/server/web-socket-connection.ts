@@ -12,7 +12,8 @@ import type { WebSocketServer } from './web-socket-server.ts';
  * Handles one connection of a server: any object with these methods. Several connections may share one object.
  *
  * @remarks The callbacks run in the same order as those of a client's `WebSocketHandler`, but onMessage is mandatory.
- * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", your own for "object"
+ * @typeParam T - type of `event.data`: string for dataType "text", Uint8Array for "blob", `string | Uint8Array` for
+ *   "auto", your own for "object"
  * @typeParam Data - type of `ws.data`
  * @see the 4D page of the WebSocketServer class, connectionHandler object
  */

@@ -4,9 +4,11 @@ import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
-import { type DataType, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
+import { warnOfCallbacks } from '../session/callback-warnings.ts';
+import { type DataType, SEND_KEYS, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
@@ -25,7 +27,7 @@ export interface BroadcastOptions extends SendOptions {
   readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
 }
 
-const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', 'compress', 'droppable']);
+const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...SEND_KEYS]);
 
 /** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
@@ -90,6 +92,10 @@ export class WebSocketServer<T = string, Data = unknown> {
     handler: ServerHandler<Uint8Array, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'blob' },
   ): WebSocketServer<Uint8Array, Data> | null;
+  static new<Data = unknown>(
+    handler: ServerHandler<string | Uint8Array, Data>,
+    options: WebSocketServerOptions & { readonly dataType: 'auto' },
+  ): WebSocketServer<string | Uint8Array, Data> | null;
   static new<T = unknown, Data = unknown>(
     handler: ServerHandler<T, Data>,
     options: WebSocketServerOptions & { readonly dataType: 'object' },
@@ -126,6 +132,10 @@ export class WebSocketServer<T = string, Data = unknown> {
     handler: ServerHandler<Uint8Array, Data>,
     options: ServeOptions & { readonly dataType: 'blob' },
   ): Promise<WebSocketServer<Uint8Array, Data>>;
+  static serve<Data = unknown>(
+    handler: ServerHandler<string | Uint8Array, Data>,
+    options: ServeOptions & { readonly dataType: 'auto' },
+  ): Promise<WebSocketServer<string | Uint8Array, Data>>;
   static serve<T = unknown, Data = unknown>(
     handler: ServerHandler<T, Data>,
     options: ServeOptions & { readonly dataType: 'object' },
@@ -156,6 +166,7 @@ export class WebSocketServer<T = string, Data = unknown> {
   /** @throws nothing but FourDErrors */
   private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
     const settings = checkArguments(handler, options);
+    if (settings.limits.warnings) warnOfCallbacks(handler, 'server');
     const host = settings.webServer ?? webServer();
     const web = host instanceof WebServer ? host : undefined;
     // A Proxy of a web server has no private members.
@@ -194,7 +205,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T, Data>[];
   }
 
-  /** `"text"`, `"blob"` or `"object"`. */
+  /** `"text"`, `"blob"`, `"object"` or `"auto"`. */
   get dataType(): DataType {
     return this.#core.settings.dataType;
   }
@@ -236,7 +247,9 @@ export class WebSocketServer<T = string, Data = unknown> {
    */
   broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
-      const { except, ...sendOptions } = readOptions(options, BROADCAST_KEYS, 'HTTP');
+      const { except, ...sendOptions } = readOptions(options, BROADCAST_KEYS, 'HTTP', {
+        foreign: FOREIGN_OPTIONS.broadcast,
+      });
       return this.#core.broadcast(message, readList('except', except, 'HTTP') ?? [except], sendOptions);
     } catch (thrown) {
       return generateError(toSendError(thrown, 'HTTP'), 0);

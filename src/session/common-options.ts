@@ -3,6 +3,7 @@ import type { ComponentSignature } from '../errors.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../connection/connection.ts';
 import type { DataType } from './data-type.ts';
+import { FOREIGN_OPTIONS } from './foreign-names.ts';
 import {
   checkNumber,
   checkNumbers,
@@ -116,7 +117,7 @@ export interface CommonOptions {
    */
   readonly bufferPolicy?: BufferPolicy | undefined;
   /**
-   * Whether the bytes of a message are only lent to `onMessage`, with `dataType` `"blob"`. Default false: they belong to
+   * Whether the bytes of a message are only lent to `onMessage`, with `dataType` `"blob"` or `"auto"`. Default false: they belong to
    * your program for ever. With `true` they are valid **until the callback returns**, an asynchronous one until its first
    * `await`: afterwards the same memory holds other messages, also those of other connections. Saves the memory of each
    * message, and up to a fifth of the processor time of one of 16 to 200 KiB.
@@ -138,6 +139,11 @@ export interface CommonOptions {
    * with 400 when the client offers only others.
    */
   readonly protocols?: readonly string[] | undefined;
+  /**
+   * Whether `process.emitWarning` tells of callbacks with a name that this library never calls, such as `onClose` or
+   * `onmessage`: once for each class of handlers, and once in a process for plain objects. Default true.
+   */
+  readonly warnings?: boolean | undefined;
 }
 
 /** Options with every default filled in. Frozen. */
@@ -145,7 +151,10 @@ export type CheckedOptions = Readonly<
   Required<{ [K in Exclude<keyof CommonOptions, 'compression'>]: Exclude<CommonOptions[K], undefined> }>
 > & { readonly compression: CheckedCompression | undefined };
 
-type NumberOption = Exclude<keyof CommonOptions, 'protocols' | 'compression' | 'bufferPolicy' | 'borrowed'>;
+type NumberOption = Exclude<
+  keyof CommonOptions,
+  'protocols' | 'compression' | 'bufferPolicy' | 'borrowed' | 'warnings'
+>;
 
 /** Default and range of each number. A message cannot be longer than the longest string of this JavaScript engine. */
 const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
@@ -172,6 +181,7 @@ export const COMMON_KEYS: readonly (keyof CommonOptions)[] = [
   'borrowed',
   'compression',
   'protocols',
+  'warnings',
 ];
 
 const COMPRESSION_DEFAULTS: CheckedCompression = {
@@ -226,7 +236,9 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   if (borrowed !== true && borrowed !== false && borrowed !== 'poison') {
     throw invalidOption('borrowed must be true, false or "poison"', component);
   }
-  const checked: CheckedOptions = { ...numbers, bufferPolicy, borrowed, compression, protocols };
+  const { warnings = true } = options;
+  if (typeof warnings !== 'boolean') throw invalidOption('warnings must be true or false', component);
+  const checked: CheckedOptions = { ...numbers, bufferPolicy, borrowed, compression, protocols, warnings };
   if (lastChecked === undefined || !isSame(checked, lastChecked)) {
     lastChecked = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
   }
@@ -249,10 +261,10 @@ function toRepeatable(options: CommonOptions): CommonOptions | undefined {
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkBorrowed({ borrowed }: CheckedOptions, dataType: DataType, component: ComponentSignature): void {
-  if (borrowed === false || dataType === 'blob') return;
+  if (borrowed === false || dataType === 'blob' || dataType === 'auto') return;
   const form = dataType === 'text' ? 'a string' : 'an object';
   throw invalidOption(
-    `borrowed needs dataType "blob": with "${dataType}" a message is ${form}, which has no bytes to lend`,
+    `borrowed needs dataType "blob" or "auto": with "${dataType}" a message is ${form}, which has no bytes to lend`,
     component,
   );
 }
@@ -279,7 +291,10 @@ function checkCompression(value: unknown, component: ComponentSignature): Checke
   if (typeof given !== 'object' || given === null) {
     throw invalidOption('compression must be true, false or an object', component);
   }
-  const options = readOptions(given, COMPRESSION_KEYS, component, { prefix: 'compression.' });
+  const options = readOptions(given, COMPRESSION_KEYS, component, {
+    prefix: 'compression.',
+    foreign: FOREIGN_OPTIONS.compression,
+  });
   const checked: Record<string, number | boolean> = { ...COMPRESSION_DEFAULTS };
   for (const [name, option] of Object.entries(options) as [string, unknown][]) {
     const range = COMPRESSION_RANGES[name as keyof typeof COMPRESSION_RANGES] as NumberRange | undefined;

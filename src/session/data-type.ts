@@ -4,10 +4,14 @@ import { ignoreRejection } from '../base/promises.ts';
 import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, textOfThrown } from '../errors.ts';
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
-import { invalidOption } from './option-checks.ts';
+import { FOREIGN_OPTIONS } from './foreign-names.ts';
+import { invalidOption, unknownOption } from './option-checks.ts';
 
-/** The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse. */
-export type DataType = 'text' | 'blob' | 'object';
+/**
+ * The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse, `"auto"` as
+ * they were sent: a string for a text message, bytes for a binary one.
+ */
+export type DataType = 'text' | 'blob' | 'object' | 'auto';
 
 /** A message for `send`: a string, bytes, or an object or array that is sent as JSON. */
 export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
@@ -26,6 +30,9 @@ export interface SendOptions {
   readonly droppable?: boolean | undefined;
 }
 
+/** The options of `send`. */
+export const SEND_KEYS = ['compress', 'droppable'] as const satisfies readonly (keyof SendOptions)[];
+
 /**
  * Reads the options of `send` once, as `readOptions` does for options that are read less often.
  *
@@ -36,6 +43,11 @@ export function readSendOptions(
   component: ComponentSignature,
 ): SendOptions | undefined {
   if (options === undefined || options === null) return undefined;
+  if (typeof options !== 'object') {
+    const isCallback = typeof options === 'function';
+    const advice = isCallback ? ': send() takes no callback, see its result and drained()' : '';
+    throw invalidOption(`options must be an object${advice}`, component);
+  }
   let unknown: string | undefined;
   try {
     for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
@@ -44,12 +56,12 @@ export function readSendOptions(
   } catch (thrown) {
     throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
   }
-  throw invalidOption(`there is no option "${unknown}"`, component);
+  throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
 }
 
 /** Tells whether `value` is a {@link DataType}. */
 export function isDataType(value: unknown): value is DataType {
-  return value === 'text' || value === 'blob' || value === 'object';
+  return value === 'text' || value === 'blob' || value === 'object' || value === 'auto';
 }
 
 const BYTE_ORDER_MARK = '\u{feff}';
@@ -62,7 +74,7 @@ const BYTE_ORDER_MARK = '\u{feff}';
 export function checkDataType(dataType: unknown, component: ComponentSignature): DataType {
   if (dataType === undefined) return 'text';
   if (isDataType(dataType)) return dataType;
-  throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob" or "object"', {
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'invalid dataType: it must be "text", "blob", "object" or "auto"', {
     componentSignature: component,
   });
 }
@@ -80,7 +92,7 @@ export function toEventData(
   isText: boolean,
   componentSignature: ComponentSignature,
 ): unknown {
-  if (dataType === 'blob') return data;
+  if (dataType === 'blob' || (dataType === 'auto' && !isText)) return data;
   let text: string;
   if (typeof data === 'string') {
     text = data;
@@ -89,7 +101,7 @@ export function toEventData(
   } else {
     throw invalidData('ERR_INVALID_UTF8', `invalid binary message: not valid UTF-8 (dataType "${dataType}")`);
   }
-  if (dataType === 'text') return text;
+  if (dataType !== 'object') return text;
   try {
     // Some peers put a byte order mark in front of JSON (RFC 8259 section 8.1 allows to ignore it).
     return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text) as unknown;

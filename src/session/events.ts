@@ -17,6 +17,8 @@ export interface MessageEvent<T = string> {
    * `Uint8Array.from(data)`.
    */
   readonly data: T;
+  /** Whether the message came as a binary one, in whatever form `data` is. */
+  readonly isBinary: boolean;
 }
 
 /** The connection ends, or an upgrade failed, because of an error. */

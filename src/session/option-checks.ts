@@ -1,4 +1,6 @@
 import { type ComponentSignature, FourDError, textOfThrown } from '../errors.ts';
+import type { ForeignNames } from './foreign-names.ts';
+import { nearestName } from './nearest-name.ts';
 
 /** Default and range of a number. */
 export interface NumberRange {
@@ -52,8 +54,10 @@ export interface OptionNames {
   readonly noun?: string;
   /** Stands in front of each name, such as `reconnect.`. */
   readonly prefix?: string;
-  /** Stands behind the name of an unknown option. */
+  /** Stands behind the name of an unknown option that is near to no other. */
   readonly advice?: string;
+  /** Names of other libraries, with what to write instead. */
+  readonly foreign?: ForeignNames;
 }
 
 /**
@@ -68,8 +72,9 @@ export function readOptions<T extends object>(
   given: T,
   keys: ReadonlySet<string>,
   component: ComponentSignature,
-  { noun = 'option', prefix = '', advice = '' }: OptionNames = {},
+  names: OptionNames = {},
 ): T {
+  const { noun = 'option', prefix = '' } = names;
   const whole = prefix === '' ? `${noun}s` : prefix.slice(0, -'.'.length);
   if (typeof given !== 'object' || given === null) throw invalidOption(`${whole} must be an object`, component, noun);
   const options: Record<string, unknown> = {};
@@ -85,8 +90,22 @@ export function readOptions<T extends object>(
   } catch (thrown) {
     throw unreadable(reading, thrown, component, noun);
   }
-  if (unknown !== undefined) throw invalidOption(`there is no ${noun} "${prefix}${unknown}"${advice}`, component, noun);
+  if (unknown !== undefined) throw unknownOption(unknown, keys, component, names);
   return options as T;
+}
+
+/** Builds the error of an option that does not exist: with what to write instead, where that can be told. */
+export function unknownOption(
+  name: string,
+  keys: Iterable<string>,
+  component: ComponentSignature,
+  { noun = 'option', prefix = '', advice = '', foreign = {} }: OptionNames,
+): FourDError {
+  const problem = `there is no ${noun} "${prefix}${name}"`;
+  if (Object.hasOwn(foreign, name)) return invalidOption(`${problem}: use ${foreign[name]}`, component, noun);
+  const nearest = nearestName(name, keys);
+  const hint = nearest === undefined ? advice : `: did you mean "${prefix}${nearest}"?`;
+  return invalidOption(`${problem}${hint}`, component, noun);
 }
 
 /**

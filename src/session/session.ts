@@ -214,7 +214,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
         return;
       }
     }
-    this.queue.push({ type: 'message', data: value });
+    this.queue.push({ type: 'message', data: value, isBinary: !isText });
   }
 
   onWritable(): void {

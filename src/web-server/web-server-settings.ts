@@ -1,5 +1,6 @@
 import type { FourDError } from '../errors.ts';
 import { HostRule } from '../session/host-rule.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { invalidOption, readGuarded, readList, readOptions } from '../session/option-checks.ts';
 
 /** One allowed host of `CORSSettings`. */
@@ -151,7 +152,10 @@ const SETTING_NAMES: ReadonlySet<string> = new Set(Object.keys(CHECKS));
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function readSettings(given: WebServerSettings): WebServerSettings {
-  const settings = readOptions(given, SETTING_NAMES, 'HTTP', { noun: 'setting' });
+  const settings = readOptions(given, SETTING_NAMES, 'HTTP', {
+    noun: 'setting',
+    foreign: FOREIGN_OPTIONS.webServer,
+  });
   const { CORSSettings: rules, hosts } = settings;
   const ownRules = readGuarded('CORSSettings', () => copyRules(rules), 'HTTP', 'setting');
   const ownHosts = readList('hosts', hosts, 'HTTP', 'setting') as string[] | undefined;

@@ -28,7 +28,7 @@ test('true and an empty object take the defaults, and given options replace them
 test.each<[value: unknown, message: string]>([
   [null, 'reconnect must be true, false or an object'],
   [5, 'reconnect must be true, false or an object'],
-  [{ delay: 1 }, 'there is no option "reconnect.delay"'],
+  [{ delay: 1 }, 'there is no option "reconnect.delay": use reconnect.minDelayMs'],
   [{ minDelayMs: 0 }, 'reconnect.minDelayMs must be a whole number, from 1 to 86400000; received 0'],
   [{ maxAttempts: 0 }, 'reconnect.maxAttempts must be a whole number, 1 or more, or Infinity; received 0'],
   [{ factor: 0.5 }, 'reconnect.factor must be a number from 1 to 10'],

@@ -1,4 +1,5 @@
 import type {
+  DataType,
   ErrorEvent,
   MessageEvent,
   OpenEvent,
@@ -29,7 +30,7 @@ export interface Call {
 
 /** Data type, headers and callbacks that a test adds to a recording handler. */
 export interface Additions {
-  readonly dataType?: 'text' | 'blob' | 'object';
+  readonly dataType?: DataType;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** Each function runs after the call was recorded, and the callback returns or throws what the function does. */
   onOpen?(ws: Face): unknown;
@@ -41,7 +42,7 @@ export interface Additions {
 /** A handler of a client or of a server's connection that records each call of its callbacks, in order. */
 export class RecordingHandler {
   readonly calls = new Inbox<Call>();
-  declare readonly dataType?: 'text' | 'blob' | 'object';
+  declare readonly dataType?: DataType;
   declare readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly #messages = new Inbox<unknown>();
   readonly #additions: Additions;

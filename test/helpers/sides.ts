@@ -40,21 +40,21 @@ export interface RawPair extends LibraryEnd {
 export interface Side {
   readonly name: 'client' | 'server';
   readonly component: ComponentSignature;
-  connect(additions?: Additions): Promise<PeerPair>;
+  connect(additions?: Additions, options?: CommonOptions): Promise<PeerPair>;
   connectRaw(additions?: Additions, options?: CommonOptions): Promise<RawPair>;
 }
 
-export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object'];
+export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object', 'auto'];
 
 /** Both sides, for tests of rules that hold on both. */
 export const sides: readonly Side[] = [
   {
     name: 'client',
     component: 'HTCL',
-    async connect(additions) {
-      const server = await startPeerServer();
+    async connect(additions, options) {
+      const server = await startPeerServer({ perMessageDeflate: options?.compression !== undefined });
       const handler = new RecordingHandler(additions);
-      const ws = await WebSocket.new(server.url, handler);
+      const ws = await WebSocket.new(server.url, handler, options);
       return { ws: ws!, handler, peer: await server.accept() };
     },
     async connectRaw(additions, options) {
@@ -77,9 +77,9 @@ export const sides: readonly Side[] = [
   {
     name: 'server',
     component: 'HTTP',
-    async connect(additions = {}) {
+    async connect(additions = {}, options = {}) {
       const handler = new RecordingHandler(additions);
-      const { url } = await startServerOf(handler, { dataType: additions.dataType });
+      const { url } = await startServerOf(handler, { ...options, dataType: additions.dataType });
       const peer = await connectPeer(url);
       return { ws: await handler.opened, handler, peer };
     },

@@ -28,7 +28,7 @@ test('thousands of sockets get the messages that waited for their busy worker, i
   for (let n = 0; n < SOCKETS; n++) {
     const handler = { onMessage: (_: object, { data }: { data: number }) => seen.push(`${data} of ${n}`) };
     const queue = new CallbackQueue({ ...owner, handler }, scopeIn(worker));
-    for (const data of [1, 2]) queue.push({ type: 'message', data });
+    for (const data of [1, 2]) queue.push({ type: 'message', data, isBinary: false });
   }
   expect(seen.all).toEqual([]);
   gate.resolve();

@@ -341,7 +341,7 @@ test('a client without dataType "blob" cannot borrow', async () => {
   expect(handler.errors.map(({ error }) => [error.code, error.message])).toEqual([
     [
       'ERR_INVALID_OPTION',
-      'invalid option: borrowed needs dataType "blob": with "text" a message is a string, which has no bytes to lend',
+      'invalid option: borrowed needs dataType "blob" or "auto": with "text" a message is a string, which has no bytes to lend',
     ],
   ]);
 });

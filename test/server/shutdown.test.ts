@@ -24,7 +24,7 @@ describe('checkDrainOptions', () => {
     [{ batchSize: 0 }, 'batchSize must be a whole number, 1 or more'],
     [{ deadlineMs: 1.5 }, 'deadlineMs must be a whole number, 1 or more'],
     [{ intervalMs: 'x' }, 'intervalMs must be a whole number, 1 or more'],
-    [{ timeout: 1 }, 'there is no option "timeout": drain() takes deadlineMs, batchSize, intervalMs, code'],
+    [{ seconds: 1 }, 'there is no option "seconds": drain() takes deadlineMs, batchSize, intervalMs, code'],
   ])('%j is refused', (options, problem) => {
     let error: unknown;
     try {

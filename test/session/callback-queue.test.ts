@@ -11,7 +11,7 @@ const OPEN: QueuedEvent = { type: 'open' };
 const TERMINATE: QueuedEvent = { type: 'terminate' };
 
 function message(data: unknown): QueuedEvent {
-  return { type: 'message', data };
+  return { type: 'message', data, isBinary: false };
 }
 
 /** An owner that logs its calls, in one log with what the callbacks do. */

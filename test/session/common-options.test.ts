@@ -22,6 +22,7 @@ const commonDefaults = {
   borrowed: false,
   compression: undefined,
   protocols: [],
+  warnings: true,
 };
 
 const serverDefaults = {
@@ -125,7 +126,7 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
 
   test('names an unknown option in the error', () => {
     expect(errorOf(() => check({ maxMessageByte: 5 })).message).toBe(
-      'invalid option: there is no option "maxMessageByte"',
+      'invalid option: there is no option "maxMessageByte": did you mean "maxMessageBytes"?',
     );
     expect(errorOf(() => check({ toString: 5 })).message).toBe('invalid option: there is no option "toString"');
     expect(errorOf(() => check(JSON.parse('{"__proto__":{"maxFragments":5}}') as object)).message).toBe(
@@ -162,7 +163,7 @@ test.each([
     expect(errorOf(() => parseServerOptions({ dataType, borrowed }))).toMatchObject({
       code: 'ERR_INVALID_OPTION',
       componentSignature: 'HTTP',
-      message: `invalid option: borrowed needs dataType "blob": with "${dataType}" a message is ${form}, which has no bytes to lend`,
+      message: `invalid option: borrowed needs dataType "blob" or "auto": with "${dataType}" a message is ${form}, which has no bytes to lend`,
     });
   }
   expect(parseServerOptions({ dataType, borrowed: false }).limits.borrowed).toBe(false);

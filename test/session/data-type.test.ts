@@ -69,7 +69,7 @@ function makeRevoked(): object {
 }
 
 describe('isDataType', () => {
-  test('accepts the three data types only', () => {
+  test('accepts the four data types only', () => {
     expect(['text', 'blob', 'object'].every(isDataType)).toBe(true);
     for (const value of ['Text', '', 'json', undefined, null, 0, ['text'], { toString: () => 'text' }]) {
       expect(isDataType(value)).toBe(false);
@@ -322,9 +322,9 @@ describe('toEventData', () => {
   });
 });
 
-test('checkDataType() accepts the three data types only', () => {
+test('checkDataType() accepts the four data types only', () => {
   expect(checkDataType(undefined, 'HTTP')).toBe('text');
-  for (const dataType of ['text', 'blob', 'object'] as const) {
+  for (const dataType of ['text', 'blob', 'object', 'auto'] as const) {
     expect(checkDataType(dataType, 'HTTP')).toBe(dataType);
     expect(parseServerOptions({ dataType }).limits).toEqual(parseServerOptions({}).limits);
   }
@@ -332,7 +332,7 @@ test('checkDataType() accepts the three data types only', () => {
     const error = errorOf(() => checkDataType(dataType, 'HTCL'));
     expect(error.code).toBe('ERR_INVALID_DATA_TYPE');
     expect(error.componentSignature).toBe('HTCL');
-    expect(error.message).toBe('invalid dataType: it must be "text", "blob" or "object"');
+    expect(error.message).toBe('invalid dataType: it must be "text", "blob", "object" or "auto"');
     expect(errorOf(() => parseServerOptions({ dataType: dataType as 'text' }).limits).componentSignature).toBe('HTTP');
   }
 });

@@ -106,7 +106,7 @@ test('4D-088 onMessage gets (conn, {type: "message", data})', async () => {
   expect(call.name).toBe('onMessage');
   expect(call.ws).toBe(conn);
   expect(call.self).toBe(handler);
-  expect(call.event).toEqual({ type: 'message', data: 'hello' });
+  expect(call.event).toEqual({ type: 'message', data: 'hello', isBinary: false });
   expect(call.parameterCount).toBe(2);
 });
 

@@ -101,7 +101,7 @@ async function serveIn<T>(
 }
 
 function pushMessage(queue: CallbackQueue, data: string): void {
-  queue.push({ type: 'message', data });
+  queue.push({ type: 'message', data, isBinary: false });
 }
 
 function throwOnPurpose(): never {
@@ -516,7 +516,7 @@ test('4D-185 enterWith in a callback changes none that the callback causes on an
   const first = makeQueue(() => {
     seen.push(`first in ${tenant.getStore()}`);
     tenant.enterWith('the first connection');
-    other.push({ type: 'message', data: '' });
+    other.push({ type: 'message', data: '', isBinary: false });
   });
   tenant.run('somebody else', () => first.pushAll(pushMessage, first, ''));
   other.pushAll(pushMessage, other, '');

@@ -141,13 +141,13 @@ describe.each(sides)('on the $name side', (side) => {
     expect(await handler.nextMessage()).toBe('hello');
   });
 
-  test('4D-121 the event of a message has a type and data, and nothing else', async () => {
+  test('4D-121 the event of a message has type, data and isBinary, and nothing else', async () => {
     const { peer, handler, ws } = await side.connect();
     peer.send('hello');
     await handler.nextMessage();
     const call = handler.calls.all.at(-1)!;
     expect(call.name).toBe('onMessage');
-    expect(call.event).toEqual({ type: 'message', data: 'hello' });
+    expect(call.event).toEqual({ type: 'message', data: 'hello', isBinary: false });
     expect(call.ws).toBe(ws);
   });
 
@@ -204,6 +204,34 @@ describe.each(sides)('on the $name side', (side) => {
       expect(Buffer.isBuffer(data)).toBe(true);
       expect(Buffer.from(text, 'utf8').equals(data as Buffer)).toBe(true);
     }
+  });
+
+  test.each(DATA_TYPES)('4D-210 with dataType "%s" isBinary tells how a message came', async (dataType) => {
+    const { peer, handler } = await side.connect({ dataType });
+    peer.send('1');
+    peer.send(Buffer.from('2'));
+    await handler.messagesAtLeast(2);
+    const events = handler.calls.all.filter(({ name }) => name === 'onMessage').map(({ event }) => event);
+    expect(events).toMatchObject([{ isBinary: false }, { isBinary: true }]);
+  });
+
+  test.each([
+    ['plain', {}],
+    ['compressed', { compression: { thresholdBytes: 0 } }],
+    ['borrowed', { borrowed: true }],
+  ] as const)('4D-210 with dataType "auto" data is a string or a Buffer, as sent: %s', async (_how, options) => {
+    const expected = TEXTS.flatMap((text) => [text, `bytes ${Buffer.from(text).toString('hex')}`]);
+    // Borrowed bytes are read while the callback runs.
+    const described: string[] = [];
+    const onMessage = (_ws: unknown, data: unknown): void =>
+      void described.push(Buffer.isBuffer(data) ? `bytes ${data.toString('hex')}` : (data as string));
+    const { peer, handler } = await side.connect({ dataType: 'auto', onMessage }, options);
+    for (const text of TEXTS) {
+      peer.send(text);
+      peer.send(Buffer.from(text));
+    }
+    await handler.messagesAtLeast(expected.length);
+    expect(described).toEqual(expected);
   });
 
   test('4D-126 with dataType "object" a binary frame that holds JSON is parsed', async () => {

@@ -740,6 +740,12 @@ export const rules: readonly Rule[] = [
       'A hundred clients on one AbortSignal raise no warning; NO_PROXY takes CIDR ranges, blanks as separators, a trailing dot; up to a hundred 1xx answers before the 200 of CONNECT or the 101 are skipped; raw UTF-8 in Location is read as UTF-8; SNI has no trailing dot, and the certificate is checked against the name without it, or against the address, through a proxy too.',
   },
   {
+    id: '210',
+    area: 'Handlers and calls',
+    statement:
+      'event.isBinary tells how a message came, whatever dataType is; dataType "auto" gives a string for a text message and bytes for a binary one.',
+  },
+  {
     id: '211',
     area: 'Handlers and calls',
     statement:
@@ -750,6 +756,18 @@ export const rules: readonly Rule[] = [
     area: 'Handlers and calls',
     statement:
       "onErrCall() with anything but a function, '' or null, and tryExpr() and callWorker() with anything but a function, are ERR_INVALID_ARGUMENT at once. What is thrown and is no FourDError has errCode -1 in tryExpr(), in onErrCall() and in a message of a worker; a failing callback of a socket stays 1011.",
+  },
+  {
+    id: '213',
+    area: 'Handlers and calls',
+    statement:
+      'The options of send, broadcast, accept, refuse and drain are checked at each call: an unknown one is an error that names the nearest.',
+  },
+  {
+    id: '214',
+    area: 'Handlers and calls',
+    statement:
+      'Names of other libraries are answered with the name here: an error for options, a warning for callbacks, once for each class and once in a process for plain objects; warnings: false silences it. The list is published.',
   },
   {
     id: '217',

@@ -1,0 +1,81 @@
+import { textOfThrown } from '../errors.ts';
+import { hasCallback } from './call-handler.ts';
+import { FOREIGN_CALLBACKS, type ForeignNames } from './foreign-names.ts';
+import { nearestName } from './nearest-name.ts';
+
+/** What has callbacks: a client, a connection of a server, or a server. */
+export type HandlerKind = keyof typeof FOREIGN_CALLBACKS;
+
+/** The callbacks that are called, by the handler that has them. */
+export const CALLBACKS = {
+  client: ['onOpen', 'onMessage', 'onDrain', 'onDisconnect', 'onReconnect', 'onError', 'onTerminate'],
+  connection: ['onOpen', 'onMessage', 'onDrain', 'onError', 'onTerminate'],
+  server: ['onOpen', 'onConnection', 'onRefuse', 'onError', 'onTerminate'],
+} as const satisfies Readonly<Record<HandlerKind, readonly string[]>>;
+
+/** Prototypes of the handlers that have been looked at, by their kind. */
+const seen: Readonly<Record<HandlerKind, WeakSet<object>>> = {
+  client: new WeakSet(),
+  connection: new WeakSet(),
+  server: new WeakSet(),
+};
+
+/** Whether a plain object was warned of. */
+let hasWarnedOfPlain = false;
+
+/**
+ * Warns of functions of a handler whose names are those of callbacks in other libraries, or differ from a callback in
+ * one letter or in case: once for each class, and once in the process for plain objects.
+ *
+ * @remarks Runs for each connection of a server, so a class that is known costs one look-up.
+ */
+export function warnOfCallbacks(handler: object, kind: HandlerKind): void {
+  try {
+    const prototype = Object.getPrototypeOf(handler) as object | null;
+    if (prototype === null || prototype === Object.prototype) {
+      if (!hasWarnedOfPlain) hasWarnedOfPlain = warnOf(handler, Object.keys(handler), kind, 'an object');
+      return;
+    }
+    if (seen[kind].has(prototype)) return;
+    seen[kind].add(prototype);
+    warnOf(handler, namesOf(handler), kind, `the class ${textOfThrown(prototype.constructor.name)}`);
+  } catch {
+    // A Proxy may refuse to be looked at. It is the user's, and may be a handler all the same.
+  }
+}
+
+/** Returns the names of all members, those of the classes included. */
+function namesOf(handler: object): Set<string> {
+  const names = new Set<string>();
+  let holder: object | null = handler;
+  while (holder !== null && holder !== Object.prototype) {
+    for (const name of Object.getOwnPropertyNames(holder)) names.add(name);
+    holder = Object.getPrototypeOf(holder) as object | null;
+  }
+  return names;
+}
+
+function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, owner: string): boolean {
+  const problems: string[] = [];
+  for (const name of names) {
+    const advice = adviceFor(name, kind);
+    if (advice !== undefined && hasCallback(handler, name)) problems.push(`${name} (use ${advice})`);
+  }
+  if (problems.length === 0) return false;
+  process.emitWarning(`a ${kind} handler, ${owner}, has callbacks that are never called: ${problems.join(', ')}`, {
+    type: '4dWebSocketWarning',
+    code: '4D_WEBSOCKET_UNKNOWN_CALLBACK',
+    detail: 'The option warnings: false turns this warning off.',
+  });
+  return true;
+}
+
+/** Tells what to write instead of a name; undefined for a callback, and for a name of the user's own. */
+function adviceFor(name: string, kind: HandlerKind): string | undefined {
+  const callbacks: readonly string[] = CALLBACKS[kind];
+  if (callbacks.includes(name)) return undefined;
+  const foreign: ForeignNames = FOREIGN_CALLBACKS[kind];
+  const sameName = Object.keys(foreign).find((key) => key.toLowerCase() === name.toLowerCase());
+  if (sameName !== undefined) return foreign[sameName];
+  return /^on/i.test(name) ? nearestName(name, callbacks, 1) : undefined;
+}
