@@ -216,7 +216,10 @@ async function createSecureServer(settings: CheckedSettings, given?: Certificate
 }
 
 async function readCertificate(folder: string): Promise<Certificate> {
-  const [key, cert] = await Promise.all([fileSystem.readFile(join(folder, 'key.pem')), fileSystem.readFile(join(folder, 'cert.pem'))]);
+  const [key, cert] = await Promise.all([
+    fileSystem.readFile(join(folder, 'key.pem')),
+    fileSystem.readFile(join(folder, 'cert.pem')),
+  ]);
   return { key, cert };
 }
 

@@ -33,7 +33,7 @@ const echo = {
 
 /** A server that ends with the test. */
 async function serve(handler: RecordingServerHandler, options: ServeOptions = {}): Promise<WebSocketServer<unknown>> {
-  const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'object' });
+  const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'text' as 'object' });
   onTestFinished(() => void wss.terminate(0));
   return wss;
 }
@@ -214,6 +214,7 @@ describe('WebSocketServer.serve', () => {
     const foreign = makeCertificate();
     const file = join(makeFolder({ 'a.txt': '' }), 'a.txt');
     const taken = await serve(new RecordingServerHandler(), { host: '127.0.0.1' });
+    await turns(5);
     const before = listeningCount();
     const failures: [code: string, words: string, options: object, handler?: object][] = [
       ['ERR_WEB_SERVER_LISTEN', 'EADDRINUSE', { port: portOf(taken), host: '127.0.0.1' }],
@@ -231,7 +232,7 @@ describe('WebSocketServer.serve', () => {
       ['ERR_INVALID_OPTION', 'host must be', { host: 1 }],
       ['ERR_INVALID_OPTION', 'WebSocketServer.new()', { webServer: createServer() }],
       ['ERR_INVALID_OPTION', 'maxConnection', { maxConnection: 1 }],
-      ['ERR_INVALID_DATA_TYPE', 'json', { dataType: 'json' }],
+      ['ERR_INVALID_DATA_TYPE', 'dataType', { dataType: 'json' }],
       ['ERR_INVALID_HANDLER', 'onConnection', {}, { onMessage() {} }],
     ];
     for (const [code, words, options, handler = echo] of failures) {
@@ -250,6 +251,7 @@ describe('WebSocketServer.serve', () => {
         throw new Error('no');
       }
     }
+    await turns(5);
     const before = listeningCount();
     await expect(Failing.serve(echo)).rejects.toThrow('no');
     await turns(5);
@@ -315,15 +317,17 @@ describe('WebSocketServer.serve', () => {
     const port = portOf(wss);
     await endWorker(name);
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
-    await wss.drain();
+    while (wss.url !== undefined) await turns();
     await takePort(port);
 
-    const starting = new Promise<WebSocketServer<unknown>>((resolve, reject) => {
-      void runInWorker(name, () => void serve(handler).then(resolve, reject));
+    let starting: Promise<WebSocketServer<unknown>> | undefined;
+    await runInWorker(name, () => {
+      starting = serve(handler);
     });
     await endWorker(name);
-    const late = await starting;
-    await late.drain();
+    const late = await starting!;
+    // Nobody ends it but the worker.
+    while (late.url !== undefined) await turns();
     expect(late.terminated).toBe(true);
   });
 });

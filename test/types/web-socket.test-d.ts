@@ -271,6 +271,37 @@ export function sending(ws: WebSocket): void {
   ws.terminate('3000');
 }
 
+export async function connecting(): Promise<void> {
+  expectTypeOf(await WebSocket.connect(url)).toEqualTypeOf<WebSocket>();
+  const text = await WebSocket.connect(url, {
+    onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<string>(),
+  });
+  expectTypeOf(text).toEqualTypeOf<WebSocket>();
+  const blob = await WebSocket.connect(url, {
+    dataType: 'blob',
+    onMessage(ws, event) {
+      expectTypeOf(event.data).toEqualTypeOf<Uint8Array>();
+      expectTypeOf(ws).toEqualTypeOf<WebSocket<Uint8Array>>();
+    },
+  });
+  expectTypeOf(blob).toEqualTypeOf<WebSocket<Uint8Array>>();
+  const own = await WebSocket.connect<Move>(url, {
+    dataType: 'object',
+    onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Move>(),
+  });
+  expectTypeOf(own).toEqualTypeOf<WebSocket<Move>>();
+  const { connect } = WebSocket;
+  expectTypeOf(await connect(url)).toEqualTypeOf<WebSocket>();
+
+  class Caller extends WebSocket<Move> {
+    move(x: number, y: number): void {
+      this.send({ x, y });
+    }
+  }
+  expectTypeOf(await Caller.connect(url)).toEqualTypeOf<Caller>();
+  expectTypeOf(await Caller.connect(url, { dataType: 'object' })).toEqualTypeOf<Caller>();
+}
+
 export function narrowing(value: unknown): void {
   if (value instanceof WebSocket) expectTypeOf(value.url).toBeString();
 }
