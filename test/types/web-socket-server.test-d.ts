@@ -109,19 +109,19 @@ class SlowDoor implements ServerHandler<Move> {
 expectTypeOf(WebSocketServer.new(new SlowDoor(), { dataType: 'object' })).toEqualTypeOf<WebSocketServer<Move> | null>();
 
 export async function serving(): Promise<void> {
-  const text = await WebSocketServer.serve(
+  const servedText = await WebSocketServer.serve(
     { onConnection: () => ({ onMessage: (ws, { data }) => ws.send(data.toUpperCase()) }) },
     { port: 8080, host: '127.0.0.1', tls: { key: '', cert: new Uint8Array() }, rootFolder: 'public', path: '/' },
   );
-  expectTypeOf(text).toEqualTypeOf<WebSocketServer>();
-  expectTypeOf(text.url).toEqualTypeOf<string | undefined>();
-  const own = await WebSocketServer.serve(new SlowDoor(), { dataType: 'object' });
-  expectTypeOf(own).toEqualTypeOf<WebSocketServer<Move>>();
-  const blob = await WebSocketServer.serve(
+  expectTypeOf(servedText).toEqualTypeOf<WebSocketServer>();
+  expectTypeOf(servedText.url).toEqualTypeOf<string | undefined>();
+  const servedOwn = await WebSocketServer.serve(new SlowDoor(), { dataType: 'object' });
+  expectTypeOf(servedOwn).toEqualTypeOf<WebSocketServer<Move>>();
+  const servedBlob = await WebSocketServer.serve(
     { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Uint8Array>() }) },
     { dataType: 'blob' },
   );
-  expectTypeOf(blob).toEqualTypeOf<WebSocketServer<Uint8Array>>();
+  expectTypeOf(servedBlob).toEqualTypeOf<WebSocketServer<Uint8Array>>();
   expectTypeOf(await WebSocketServer.serve(new CarefulDoor())).toEqualTypeOf<WebSocketServer<string, User>>();
   // @ts-expect-error -- serve() makes an HTTP server of its own
   await WebSocketServer.serve(new Door(), { webServer: createServer() });

@@ -273,25 +273,23 @@ export function sending(ws: WebSocket): void {
 
 export async function connecting(): Promise<void> {
   expectTypeOf(await WebSocket.connect(url)).toEqualTypeOf<WebSocket>();
-  const text = await WebSocket.connect(url, {
+  const connectedText = await WebSocket.connect(url, {
     onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<string>(),
   });
-  expectTypeOf(text).toEqualTypeOf<WebSocket>();
-  const blob = await WebSocket.connect(url, {
+  expectTypeOf(connectedText).toEqualTypeOf<WebSocket>();
+  const connectedBlob = await WebSocket.connect(url, {
     dataType: 'blob',
     onMessage(ws, event) {
       expectTypeOf(event.data).toEqualTypeOf<Uint8Array>();
       expectTypeOf(ws).toEqualTypeOf<WebSocket<Uint8Array>>();
     },
   });
-  expectTypeOf(blob).toEqualTypeOf<WebSocket<Uint8Array>>();
-  const own = await WebSocket.connect<Move>(url, {
+  expectTypeOf(connectedBlob).toEqualTypeOf<WebSocket<Uint8Array>>();
+  const connectedOwn = await WebSocket.connect<Move>(url, {
     dataType: 'object',
     onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Move>(),
   });
-  expectTypeOf(own).toEqualTypeOf<WebSocket<Move>>();
-  const { connect } = WebSocket;
-  expectTypeOf(await connect(url)).toEqualTypeOf<WebSocket>();
+  expectTypeOf(connectedOwn).toEqualTypeOf<WebSocket<Move>>();
 
   class Caller extends WebSocket<Move> {
     move(x: number, y: number): void {
