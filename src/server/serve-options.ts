@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { promises as fileSystem } from 'node:fs';
 import { type FourDError, textOfThrown } from '../errors.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
@@ -67,7 +67,7 @@ export async function findRootFolder({ rootFolder }: OwnHttpSettings): Promise<v
   if (rootFolder === undefined) return;
   let isFolder: boolean;
   try {
-    isFolder = (await stat(rootFolder)).isDirectory();
+    isFolder = (await fileSystem.stat(rootFolder)).isDirectory();
   } catch (cause) {
     throw unusableFolder(textOfThrown(cause), cause);
   }

@@ -5,7 +5,7 @@ import type { PathPattern } from '../handshake/path-pattern.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 
 /** Addresses that stand for all addresses of this machine. */
-const WILDCARDS: readonly string[] = ['0.0.0.0', '::'];
+const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
  * Returns the URL of a WebSocket server, as a client on this machine needs it. Never throws.
@@ -22,7 +22,7 @@ export function urlOf(servers: readonly UpgradableServer[], path: PathPattern | 
     if (typeof listening !== 'object' || listening === null) return undefined;
     const { address, port } = listening;
     const name = address.includes(':') ? `[${address}]` : address;
-    const host = WILDCARDS.includes(address) ? 'localhost' : name;
+    const host = WILDCARDS.has(address) ? 'localhost' : name;
     return `${secure === undefined ? 'ws' : 'wss'}://${host}:${port}${path?.literalStart ?? '/'}`;
   } catch (thrown) {
     // The server may be an object of the user.

@@ -776,6 +776,12 @@ export const rules: readonly Rule[] = [
       'destroy() ends a client or connection at once: no close frame, a reset where possible, onTerminate with 1006 and the cause "local", no onError. ping() sends a ping with a payload of its own, resolves to the round-trip time, to undefined when the connection ends first or is not open, and counts as the ping of the heartbeat.',
   },
   {
+    id: '218',
+    area: 'Handlers and calls',
+    statement:
+      'WebSocket.connect() and WebSocketServer.serve() reject with the FourDError, which onErrCall, tryExpr and lastErrors do not see, and a failing connect runs no callback. serve takes the options of a server but webServer, and port, host, tls, rootFolder; it resolves before onOpen, and leaves nothing open when it fails. When onTerminate has run, its HTTP server is stopped; drain and await using resolve after that. url tells ws or wss, the real port, localhost for wildcard addresses, the literal start of a pattern; undefined where nothing listens, and on a Unix socket.',
+  },
+  {
     id: '223',
     area: 'Client: reconnecting',
     statement:

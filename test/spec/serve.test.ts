@@ -13,6 +13,7 @@ import {
   type ServeOptions,
   tryExpr,
   WebSocket,
+  type WebSocketOptions,
   WebSocketServer,
 } from '../../src/index.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
@@ -33,8 +34,8 @@ const echo = {
 
 /** A server that ends with the test. */
 async function serve(handler: RecordingServerHandler, options: ServeOptions = {}): Promise<WebSocketServer<unknown>> {
-  const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'object' });
-  onTestFinished(() => void wss.terminate(0));
+  const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'text' as 'object' });
+  onTestFinished(() => wss.terminate(0));
   return wss;
 }
 
@@ -48,6 +49,12 @@ async function takePort(port: number): Promise<void> {
   await listen(server, { port });
   server.close();
   await once(server, 'close');
+}
+
+/** Fails when no client can connect. */
+async function expectOpen(url: string, options: WebSocketOptions = {}): Promise<void> {
+  await using ws = await WebSocket.connect(url, {}, options);
+  expect(ws.status).toBe('Connected');
 }
 
 function listeningCount(): number {
@@ -78,7 +85,7 @@ describe('WebSocket.connect', () => {
     const handler = new RecordingHandler();
     const ws = await WebSocket.connect(url, handler as object);
     expect([ws.status, ws.handler, handler.names]).toEqual(['Connected', handler, ['onOpen']]);
-    const { connect } = WebSocket;
+    const connect = Reflect.get(WebSocket, 'connect');
     await using bare = await connect(url);
     expect(bare).toBeInstanceOf(WebSocket);
     ws.terminate();
@@ -87,20 +94,19 @@ describe('WebSocket.connect', () => {
 
   test('4D-218 a failure rejects with the error alone, and runs no callback', async () => {
     const { url } = await startServerOf({ onMessage() {} }, { maxConnections: 1 });
-    await using _other = await WebSocket.connect(url);
+    await using other = await WebSocket.connect(url);
+    expect(other.status).toBe('Connected');
     const port = await closedPort();
     const handler = new RecordingHandler();
-    const failures = [
+    const failures: [code: string, url: string, options: object][] = [
       ['ERR_CONNECT_FAILED', `ws://127.0.0.1:${port}/`, {}],
       ['ERR_HANDSHAKE_REFUSED', url, {}],
       ['ERR_INVALID_URL', 'http:', {}],
       ['ERR_INVALID_OPTION', url, { pongTimeout: 1 }],
       ['ERR_ABORTED', url, { signal: AbortSignal.abort() }],
-    ] as const;
+    ];
     for (const [code, target, options] of failures) {
-      expect((await rejectionOf(() => WebSocket.connect(target, handler as object, options as object))).code).toBe(
-        code,
-      );
+      expect((await rejectionOf(() => WebSocket.connect(target, handler as object, options))).code).toBe(code);
     }
     await turns();
     expect(handler.names).toEqual([]);
@@ -163,8 +169,7 @@ describe('WebSocketServer.serve', () => {
     expect(wss).toBeInstanceOf(WebSocketServer);
     expect(wss.url).toMatch(/^ws:\/\/localhost:[1-9]\d*\/$/);
     for (const host of ['localhost', '127.0.0.1', '127.0.0.2']) {
-      await using ws = await WebSocket.connect(`ws://${host}:${portOf(wss)}/any/path`);
-      expect(ws.status).toBe('Connected');
+      await expectOpen(`ws://${host}:${portOf(wss)}/any/path`);
     }
   });
 
@@ -193,10 +198,10 @@ describe('WebSocketServer.serve', () => {
     const rootFolder = makeFolder({ 'index.html': '<p>hello' });
     const wss = await serve(new RecordingServerHandler(), { tls: { key, cert: Buffer.from(cert) } });
     expect(wss.url).toMatch(/^wss:\/\/localhost:\d+\/$/);
-    await using _secure = await WebSocket.connect(wss.url!, {}, { tls: { ca: cert } });
+    await expectOpen(wss.url!, { tls: { ca: cert } });
     const files = await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1' });
     expect(await (await fetch(files.url!.replace('ws:', 'http:'))).text()).toBe('<p>hello');
-    await using _beside = await WebSocket.connect(files.url!);
+    await expectOpen(files.url!);
   });
 
   test('4D-218 belongs to the worker and the contexts in which it was called', async () => {
@@ -214,6 +219,7 @@ describe('WebSocketServer.serve', () => {
     const foreign = makeCertificate();
     const file = join(makeFolder({ 'a.txt': '' }), 'a.txt');
     const taken = await serve(new RecordingServerHandler(), { host: '127.0.0.1' });
+    await turns(5);
     const before = listeningCount();
     const failures: [code: string, words: string, options: object, handler?: object][] = [
       ['ERR_WEB_SERVER_LISTEN', 'EADDRINUSE', { port: portOf(taken), host: '127.0.0.1' }],
@@ -231,7 +237,7 @@ describe('WebSocketServer.serve', () => {
       ['ERR_INVALID_OPTION', 'host must be', { host: 1 }],
       ['ERR_INVALID_OPTION', 'WebSocketServer.new()', { webServer: createServer() }],
       ['ERR_INVALID_OPTION', 'maxConnection', { maxConnection: 1 }],
-      ['ERR_INVALID_DATA_TYPE', 'json', { dataType: 'json' }],
+      ['ERR_INVALID_DATA_TYPE', 'dataType', { dataType: 'json' }],
       ['ERR_INVALID_HANDLER', 'onConnection', {}, { onMessage() {} }],
     ];
     for (const [code, words, options, handler = echo] of failures) {
@@ -250,6 +256,7 @@ describe('WebSocketServer.serve', () => {
         throw new Error('no');
       }
     }
+    await turns(5);
     const before = listeningCount();
     await expect(Failing.serve(echo)).rejects.toThrow('no');
     await turns(5);
@@ -315,23 +322,26 @@ describe('WebSocketServer.serve', () => {
     const port = portOf(wss);
     await endWorker(name);
     expect(handler.names).toEqual(['onOpen', 'onTerminate']);
-    await wss.drain();
+    while (wss.url !== undefined) await turns();
     await takePort(port);
 
-    const starting = new Promise<WebSocketServer<unknown>>((resolve, reject) => {
-      void runInWorker(name, () => void serve(handler).then(resolve, reject));
+    let starting: Promise<WebSocketServer<unknown>> | undefined;
+    await runInWorker(name, () => {
+      starting = serve(handler);
     });
     await endWorker(name);
-    const late = await starting;
-    await late.drain();
+    const late = await starting!;
+    // Nobody ends it but the worker.
+    while (late.url !== undefined) await turns();
     expect(late.terminated).toBe(true);
   });
 });
 
-describe('url', () => {
-  const newServer = (webServer: object, path?: string): WebSocketServer =>
-    WebSocketServer.new(echo, { webServer: webServer as ReturnType<typeof createServer>, path })!;
+function newServer(webServer: object, path?: string): WebSocketServer {
+  return WebSocketServer.new(echo, { webServer: webServer as ReturnType<typeof createServer>, path })!;
+}
 
+describe('url', () => {
   test('4D-218 of a WebServer tells the address, with HTTPS that of HTTPS', async () => {
     const web = await startWebServer();
     expect(newServer(web, '/a').url).toBe(`ws://127.0.0.1:${web.HTTPPort}/a`);
@@ -356,9 +366,9 @@ describe('url', () => {
       '/f/*': '/f/',
     };
     for (const [path, url] of Object.entries(expected)) expect(newServer(web, path).url).toBe(`${start}${url}`);
-    await using _ws = await WebSocket.connect(`${start}/my%20chat`);
+    await expectOpen(`${start}/my%20chat`);
     expect(newServer(web, '/a%2Fb/%zz').url).toBe(`${start}/a%2Fb/%25zz`);
-    await using _odd = await WebSocket.connect(`${start}/a%2Fb/%25zz`);
+    await expectOpen(`${start}/a%2Fb/%25zz`);
   });
 
   test('4D-218 of a server of Node is undefined until it listens, and on a Unix socket', async () => {

@@ -108,6 +108,25 @@ class SlowDoor implements ServerHandler<Move> {
 }
 expectTypeOf(WebSocketServer.new(new SlowDoor(), { dataType: 'object' })).toEqualTypeOf<WebSocketServer<Move> | null>();
 
+export async function serving(): Promise<void> {
+  const servedText = await WebSocketServer.serve(
+    { onConnection: () => ({ onMessage: (ws, { data }) => ws.send(data.toUpperCase()) }) },
+    { port: 8080, host: '127.0.0.1', tls: { key: '', cert: new Uint8Array() }, rootFolder: 'public', path: '/' },
+  );
+  expectTypeOf(servedText).toEqualTypeOf<WebSocketServer>();
+  expectTypeOf(servedText.url).toEqualTypeOf<string | undefined>();
+  const servedOwn = await WebSocketServer.serve(new SlowDoor(), { dataType: 'object' });
+  expectTypeOf(servedOwn).toEqualTypeOf<WebSocketServer<Move>>();
+  const servedBlob = await WebSocketServer.serve(
+    { onConnection: () => ({ onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Uint8Array>() }) },
+    { dataType: 'blob' },
+  );
+  expectTypeOf(servedBlob).toEqualTypeOf<WebSocketServer<Uint8Array>>();
+  expectTypeOf(await WebSocketServer.serve(new CarefulDoor())).toEqualTypeOf<WebSocketServer<string, User>>();
+  // @ts-expect-error -- serve() makes an HTTP server of its own
+  await WebSocketServer.serve(new Door(), { webServer: createServer() });
+}
+
 export const onServers = [
   WebSocketServer.new(new Door(), { webServer: new WebServer() }),
   WebSocketServer.new(new Door(), { webServer: createServer() }),

@@ -271,6 +271,35 @@ export function sending(ws: WebSocket): void {
   ws.terminate('3000');
 }
 
+export async function connecting(): Promise<void> {
+  expectTypeOf(await WebSocket.connect(url)).toEqualTypeOf<WebSocket>();
+  const connectedText = await WebSocket.connect(url, {
+    onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<string>(),
+  });
+  expectTypeOf(connectedText).toEqualTypeOf<WebSocket>();
+  const connectedBlob = await WebSocket.connect(url, {
+    dataType: 'blob',
+    onMessage(ws, event) {
+      expectTypeOf(event.data).toEqualTypeOf<Uint8Array>();
+      expectTypeOf(ws).toEqualTypeOf<WebSocket<Uint8Array>>();
+    },
+  });
+  expectTypeOf(connectedBlob).toEqualTypeOf<WebSocket<Uint8Array>>();
+  const connectedOwn = await WebSocket.connect<Move>(url, {
+    dataType: 'object',
+    onMessage: (_ws, event) => expectTypeOf(event.data).toEqualTypeOf<Move>(),
+  });
+  expectTypeOf(connectedOwn).toEqualTypeOf<WebSocket<Move>>();
+
+  class Caller extends WebSocket<Move> {
+    move(x: number, y: number): void {
+      this.send({ x, y });
+    }
+  }
+  expectTypeOf(await Caller.connect(url)).toEqualTypeOf<Caller>();
+  expectTypeOf(await Caller.connect(url, { dataType: 'object' })).toEqualTypeOf<Caller>();
+}
+
 export function narrowing(value: unknown): void {
   if (value instanceof WebSocket) expectTypeOf(value.url).toBeString();
 }
