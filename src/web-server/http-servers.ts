@@ -191,7 +191,10 @@ async function createSecureServer(settings: CheckedSettings): Promise<Upgradable
   // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;
   try {
-    const [key, cert] = await Promise.all([files.readFile(join(folder, 'key.pem')), files.readFile(join(folder, 'cert.pem'))]);
+    const [key, cert] = await Promise.all([
+      files.readFile(join(folder, 'key.pem')),
+      files.readFile(join(folder, 'cert.pem')),
+    ]);
     const server = createHttpsServer({ ...limitsOf(settings), key, cert, minVersion, ciphers });
     limitTlsHandshakes(server);
     return server;
