@@ -28,6 +28,9 @@ export interface UpgradeAcceptor extends RefusalListener {
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
 
+/** Most paths that a warning names. */
+const MAX_NAMED_PATHS = 20;
+
 const UNKNOWN_PATH: UpgradeRefusal = {
   status: 404,
   cause: 'path',
@@ -44,6 +47,12 @@ const HELD_TOO_LONG: UpgradeRefusal = {
     'answer those sooner, or raise handshakeTimeoutMs.',
 };
 
+/** A path, and who receives its upgrade requests. */
+interface AcceptedPath {
+  readonly pattern: PathPattern;
+  readonly acceptor: UpgradeAcceptor;
+}
+
 const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 
 /**
@@ -55,13 +64,14 @@ const routers = new WeakMap<UpgradableServer, UpgradeRouter>();
 export class UpgradeRouter {
   readonly #server: UpgradableServer;
   /** The acceptors of paths without parameters, by {@link PathPattern.key}. */
-  readonly #literals = new Map<string, UpgradeAcceptor>();
+  readonly #literals = new Map<string, AcceptedPath>();
   /** The acceptors of patterns, by {@link PathPattern.key}. */
-  readonly #patterns = new Map<string, { readonly pattern: PathPattern; readonly acceptor: UpgradeAcceptor }>();
+  readonly #patterns = new Map<string, AcceptedPath>();
   /** The acceptor of all paths that have no acceptor of their own. */
   #otherPaths: UpgradeAcceptor | undefined;
   #shouldUpgrade: ReturnType<typeof setShouldUpgrade>;
   #hasWarned = false;
+  #hasWarnedOfPath = false;
   #unwatch: (() => void) | undefined;
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
@@ -104,8 +114,7 @@ export class UpgradeRouter {
       this.#unwatch = watchAnswers(this.#server);
     }
     if (path === undefined) this.#otherPaths = acceptor;
-    else if (path.isLiteral) this.#literals.set(path.key, acceptor);
-    else this.#patterns.set(path.key, { pattern: path, acceptor });
+    else (path.isLiteral ? this.#literals : this.#patterns).set(path.key, { pattern: path, acceptor });
     return true;
   }
 
@@ -158,7 +167,7 @@ export class UpgradeRouter {
     if (this.#hasOtherListeners) {
       if (acceptor === undefined) {
         // The socket belongs to the other listener, if that one serves the path.
-        new UnansweredUpgrade(request, socket).wait();
+        new UnansweredUpgrade(socket, () => this.#refusePath(request, socket)).wait();
         return;
       }
       this.#warnOfOtherListeners(acceptor);
@@ -186,7 +195,7 @@ export class UpgradeRouter {
     if (this.#literals.size === 0 && this.#patterns.size === 0) return this.#otherPaths;
     const segments = readRequestPath(url);
     const literal = this.#literals.get(keyOfRequestPath(segments));
-    if (literal !== undefined) return literal;
+    if (literal !== undefined) return literal.acceptor;
     const [first] = Array.from(this.#patterns.values())
       .filter(({ pattern }) => pattern.match(segments) !== undefined)
       .toSorted((one, other) => one.pattern.compare(other.pattern));
@@ -204,6 +213,21 @@ export class UpgradeRouter {
     );
   }
 
+  /** Refuses a client whose path no server has, and tells once, because no server does. */
+  #refusePath(request: UpgradeRequest, socket: Duplex): void {
+    refuseUpgrade(request, socket, UNKNOWN_PATH, undefined);
+    const paths = [...this.#literals.values(), ...this.#patterns.values()].map(({ pattern }) => `"${pattern.text}"`);
+    if (this.#hasWarnedOfPath || paths.length === 0) return;
+    this.#hasWarnedOfPath = true;
+    const rest = paths.splice(MAX_NAMED_PATHS);
+    process.emitWarning(
+      'a client was refused with 404, because no WebSocketServer has the path that it asked for. The paths of this HTTP ' +
+        `server are ${paths.join(', ')}${rest.length === 0 ? '' : ` and ${rest.length} more`}. Further such clients are ` +
+        'refused without a warning.',
+      { type: '4dWebSocketWarning', code: '4D_WEBSOCKET_UNKNOWN_PATH' },
+    );
+  }
+
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
     const refusal = this.guard?.(request);
     if (refusal !== undefined) {
@@ -211,7 +235,7 @@ export class UpgradeRouter {
       return;
     }
     if (acceptor === undefined) {
-      refuseUpgrade(request, socket, UNKNOWN_PATH, undefined);
+      this.#refusePath(request, socket);
       return;
     }
     const lostHeaders = refusalOfLostHeaders(this.#server, request.rawHeaders);
@@ -254,14 +278,14 @@ class HeldUpgrade implements Deadline {
 
 /** An upgrade request that belongs to another 'upgrade' listener, which may not know it either. */
 class UnansweredUpgrade implements Deadline {
-  readonly #request: UpgradeRequest;
+  readonly #refuse: () => void;
   readonly #socket: Duplex & { readonly bytesWritten?: number };
   readonly #bytesWritten: number | undefined;
   readonly #onClose = (): void => timers.cancel(this, this.#ticket);
   #ticket = 0;
 
-  constructor(request: UpgradeRequest, socket: Duplex) {
-    this.#request = request;
+  constructor(socket: Duplex, refuse: () => void) {
+    this.#refuse = refuse;
     this.#socket = socket;
     this.#bytesWritten = this.#socket.bytesWritten;
   }
@@ -276,6 +300,6 @@ class UnansweredUpgrade implements Deadline {
     socket.off('close', this.#onClose);
     const isRead = socket.listenerCount('data') + socket.listenerCount('readable') > 0;
     if (isRead || socket.bytesWritten !== this.#bytesWritten || socket.writableLength > 0) return;
-    refuseUpgrade(this.#request, socket, UNKNOWN_PATH, undefined);
+    this.#refuse();
   }
 }

@@ -1,6 +1,8 @@
 import { setImmediate } from '../base/clock.ts';
 import { callbackFailed, type EndCause, type FourDError, itemOfThrown, withEnding } from '../errors.ts';
 import { EndingOrder } from '../base/ending-order.ts';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { PreparedMessage } from '../protocol/prepared-message.ts';
@@ -17,7 +19,9 @@ import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndDeadline, type EndingServer } from './shutdown.ts';
+import { RefusalReports } from './refusal-reports.ts';
 import { SHUTTING_DOWN } from './refusals.ts';
+import { type RequestInfo, toRequestInfo } from './request-info.ts';
 import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from './upgrade.ts';
 
 /**
@@ -64,6 +68,7 @@ export class ServerCore<Connection extends object>
   /** The order of the connections' onTerminate, while the server ends. */
   #endingOrder: EndingOrder<ServerSession> | undefined;
   readonly #deadline = new EndDeadline(this);
+  readonly #reports = new RefusalReports();
   /** The waves in which {@link drain} closes the connections. */
   #waves: DrainWaves | undefined;
   /** Listeners to call when the server has ended; undefined once it has. */
@@ -94,6 +99,11 @@ export class ServerCore<Connection extends object>
 
   get handshakeTimeoutMs(): number {
     return this.settings.limits.handshakeTimeoutMs;
+  }
+
+  /** Whether onTerminate is about to run, or has run. */
+  get #isOver(): boolean {
+    return this.#state === 'terminating' || this.#state === 'over';
   }
 
   get connectionCount(): number {
@@ -146,13 +156,20 @@ export class ServerCore<Connection extends object>
   onUpgradeFailed(error: FourDError): void {
     withEnding(error, 'handshake', 'invalid');
     // No callback may run after onTerminate.
-    const hasListener = this.#state !== 'terminating' && this.#state !== 'over' && hasCallback(this.handler, 'onError');
+    const hasListener = !this.#isOver && hasCallback(this.handler, 'onError');
     if (hasListener) this.#queue.push({ type: 'error', errors: [itemOfThrown(error)], error });
     else reportError(error, this.scope.worker);
   }
 
-  /** Nobody listens yet. */
-  onRefused(): void {}
+  onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void {
+    const { cause } = refusal;
+    // No server hears of a path that is not its own, and no callback may run after onTerminate.
+    if (cause === 'path' || this.#isOver || !hasCallback(this.handler, 'onRefuse')) return;
+    const describe = (): RequestInfo => toRequestInfo(request, remoteAddress, this.settings.path);
+    const event = this.#reports.report(refusal, cause, describe);
+    // onRefuse never runs within a call of the user, such as terminate(), and comes behind an onError of the same client.
+    if (event !== undefined) setImmediate(() => this.#queue.push(event));
+  }
 
   // SessionServer
 
@@ -291,6 +308,7 @@ export class ServerCore<Connection extends object>
 
   onBeforeCallback(event: QueuedEvent): void {
     if (event.type === 'terminate') this.#state = 'over';
+    else if (event.type === 'refuse') this.#reports.onDelivery();
   }
 
   onAfterCallback(event: QueuedEvent): void {

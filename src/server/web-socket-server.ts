@@ -13,6 +13,7 @@ import { attach, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
+import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
 import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
@@ -47,7 +48,7 @@ export type Admission<T, Data = unknown> =
  * Handles a server.
  *
  * @remarks onOpen runs once, onConnection for each client, onError for each upgrade that failed in user code,
- * onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
+ * onRefuse for each client that is refused, onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
  * for each other. Callbacks of the server and of its connections see the values that an `AsyncLocalStorage` had when the
  * server was created.
  * @see the 4D page of the WebSocketServer class, WSSHandler parameter
@@ -56,6 +57,11 @@ export interface ServerHandler<T = string, Data = unknown> {
   onConnection(wss: WebSocketServer<T, Data>, event: ConnectionEvent): Admission<T, Data> | Promise<Admission<T, Data>>;
   onOpen?(wss: WebSocketServer<T, Data>, event: OpenEvent): CallbackResult;
   onError?(wss: WebSocketServer<T, Data>, event: ErrorEvent): CallbackResult;
+  /**
+   * Hears of each client that is refused, after the answer was written: 100 calls a second at most. A promise that it
+   * returns is not waited for. What it throws goes to the error handler.
+   */
+  onRefuse?(wss: WebSocketServer<T, Data>, event: RefuseEvent): CallbackResult;
   onTerminate?(wss: WebSocketServer<T, Data>, event: ServerTerminateEvent): CallbackResult;
 }
 

@@ -15,6 +15,11 @@ import type {
 import { callHandler } from './call-handler.ts';
 import { SpoiltBytes } from './spoilt-bytes.ts';
 
+/** The event of `onRefuse`, of which a queue needs to know no more. */
+interface RefuseEvent {
+  readonly type: 'refuse';
+}
+
 /** An event that a queue delivers. */
 export type QueuedEvent =
   | OpenEvent
@@ -23,6 +28,7 @@ export type QueuedEvent =
   | DisconnectEvent
   | ReconnectEvent
   | ErrorEvent
+  | RefuseEvent
   | TerminateEvent
   | ServerTerminateEvent;
 
@@ -58,6 +64,7 @@ export const CALLBACK_NAMES = {
   drain: 'onDrain',
   disconnect: 'onDisconnect',
   reconnect: 'onReconnect',
+  refuse: 'onRefuse',
   terminate: 'onTerminate',
 } as const;
 
@@ -219,7 +226,11 @@ export class CallbackQueue {
     }
     try {
       const result = this.#owner.spoilsBytes ? this.#callSpoiling(event) : this.#callHandler(event);
-      if (isThenable(result)) return this.#finishLater(event, result);
+      if (isThenable(result)) {
+        const isOver = this.#finishLater(event, result);
+        // Refusals are news for people: nothing waits until they are told.
+        return event.type === 'refuse' ? undefined : isOver;
+      }
     } catch (thrown) {
       this.#fail(event, thrown);
       return undefined;

@@ -728,6 +728,12 @@ export const rules: readonly Rule[] = [
       'By default an origin on a loopback name or address, any port, counts as the same host when the Host is one too, the client runs on this machine and no proxy header is there; origins: [] turns it off.',
   },
   {
+    id: '198',
+    area: 'Requests and paths',
+    statement:
+      'onRefuse of the server handler hears of each client that is refused, with status, reason, cause, advice and request: after the answer, in the worker of the server, behind onError, not awaited, at most 100 times a second, with the number of those left out in suppressed. A path that no server has is told by one warning per HTTP server.',
+  },
+  {
     id: '200',
     area: 'Client: connecting',
     statement:
