@@ -27,7 +27,7 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/package/**', ...withRealPeers],
+          exclude: ['test/{browser,package,runtimes}/**', ...withRealPeers],
           testTimeout: 10_000,
           hookTimeout: 10_000,
         },
@@ -52,6 +52,15 @@ export default defineConfig({
           globalSetup: 'test/package/installed-app.ts',
           testTimeout: 60_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'runtimes',
+          include: ['test/runtimes/*.test.ts'],
+          testTimeout: 120_000,
         },
       },
       {

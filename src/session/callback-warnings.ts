@@ -4,14 +4,14 @@ import { FOREIGN_CALLBACKS, type ForeignNames } from './foreign-names.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** What has callbacks: a client, a connection of a server, or a server. */
-export type HandlerKind = keyof typeof FOREIGN_CALLBACKS;
+export type HandlerKind = 'client' | 'connection' | 'server';
 
 /** The callbacks that are called, by the handler that has them. */
-export const CALLBACKS = {
+export const CALLBACKS: Readonly<Record<HandlerKind, readonly string[]>> = {
   client: ['onOpen', 'onMessage', 'onDrain', 'onDisconnect', 'onReconnect', 'onError', 'onTerminate'],
   connection: ['onOpen', 'onMessage', 'onDrain', 'onError', 'onTerminate'],
   server: ['onOpen', 'onConnection', 'onRefuse', 'onError', 'onTerminate'],
-} as const satisfies Readonly<Record<HandlerKind, readonly string[]>>;
+};
 
 /** Prototypes of the handlers that have been looked at, by their kind. */
 const seen: Readonly<Record<HandlerKind, WeakSet<object>>> = {

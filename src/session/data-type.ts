@@ -31,7 +31,7 @@ export interface SendOptions {
 }
 
 /** The options of `send`. */
-export const SEND_KEYS = ['compress', 'droppable'] as const satisfies readonly (keyof SendOptions)[];
+export const SEND_KEYS: readonly (keyof SendOptions)[] = ['compress', 'droppable'];
 
 /**
  * Reads the options of `send` once, as `readOptions` does for options that are read less often.

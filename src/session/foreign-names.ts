@@ -45,8 +45,19 @@ const COMMON: ForeignNames = {
 /** TLS options that other clients take beside the rest. */
 const TLS_NAMES = ['ca', 'cert', 'checkServerIdentity', 'key', 'passphrase', 'pfx', 'rejectUnauthorized', 'servername'];
 
+type OptionTaker =
+  | 'client'
+  | 'server'
+  | 'webServer'
+  | 'reconnect'
+  | 'compression'
+  | 'send'
+  | 'broadcast'
+  | 'accept'
+  | 'drain';
+
 /** Options, by what takes them. */
-export const FOREIGN_OPTIONS = {
+export const FOREIGN_OPTIONS: Readonly<Record<OptionTaker, ForeignNames>> = {
   client: {
     ...COMMON,
     ...Object.fromEntries(TLS_NAMES.map((name) => [name, `tls: { ${name} }`])),
@@ -140,7 +151,7 @@ export const FOREIGN_OPTIONS = {
   },
   accept: { context: 'data', protocols: 'protocol', subprotocol: 'protocol', userData: 'data' },
   drain: { graceMs: 'deadlineMs', timeout: 'deadlineMs', timeoutMs: 'deadlineMs' },
-} as const satisfies Readonly<Record<string, ForeignNames>>;
+};
 
 /** Callbacks of both sides. */
 const COMMON_CALLBACKS = {
@@ -156,7 +167,7 @@ const COMMON_CALLBACKS = {
 } as const;
 
 /** Callbacks, by the handler that has them. Case does not count. */
-export const FOREIGN_CALLBACKS = {
+export const FOREIGN_CALLBACKS: Readonly<Record<'client' | 'connection' | 'server', ForeignNames>> = {
   client: {
     ...COMMON_CALLBACKS,
     onReconnected: 'onReconnect',
@@ -176,4 +187,4 @@ export const FOREIGN_CALLBACKS = {
     handleProtocols: 'the option protocols, or accept(handler, { protocol })',
     verifyClient: 'onConnection',
   },
-} as const satisfies Readonly<Record<string, ForeignNames>>;
+};

@@ -11,7 +11,7 @@ const LONGEST_NAME = 64;
 export function nearestName(
   given: string,
   known: Iterable<string>,
-  maxEdits = Math.min(3, Math.floor((given.length + 1) / 3)),
+  maxEdits: number = Math.min(3, Math.floor((given.length + 1) / 3)),
 ): string | undefined {
   if (given.length > LONGEST_NAME) return undefined;
   const wanted = given.toLowerCase();

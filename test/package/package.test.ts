@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
-import { run } from './installed-app.ts';
+import { run } from '../helpers/packed-library.ts';
 
 const app = inject('appFolder');
 const tools = join(app, '../node_modules');

@@ -15,7 +15,9 @@ function check(condition, problem) {
   if (!condition) throw new Error(problem);
 }
 
-const echo = { onConnection: () => ({ dataType: 'auto', onMessage: (connection, event) => void connection.send(event.data) }) };
+const echo = {
+  onConnection: () => ({ dataType: 'auto', onMessage: (connection, event) => void connection.send(event.data) }),
+};
 
 /** Sends messages through a client, and checks that they come back. */
 async function exchange(url, options, messages = MESSAGES) {
@@ -105,5 +107,6 @@ for (const [name, tryOut] of Object.entries(features)) {
     outcomes[name] = String(error.message ?? error);
   }
 }
-console.log(JSON.stringify(outcomes));
+const { bun, deno, node } = process.versions;
+console.log(JSON.stringify({ version: bun ?? deno ?? node, features: outcomes }));
 process.exit();

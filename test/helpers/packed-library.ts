@@ -1,0 +1,29 @@
+import { execFileSync, type SpawnSyncReturns } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Runs a program and returns what it printed. What a failing one printed is in the error. */
+export function run(command: string, args: readonly string[], cwd = process.cwd()): string {
+  try {
+    return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout, stderr } = error as SpawnSyncReturns<string>;
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: stderr });
+  }
+}
+
+/** Installs the packages of a folder of tests from its lockfile, once. */
+export function installTools(folder: string): void {
+  if (existsSync(join(folder, 'node_modules'))) return;
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
+}
+
+/** Packs the library as it is built, and installs it into the node_modules of an application. */
+export function installPackedLibrary(appFolder: string): void {
+  const library = join(appFolder, 'node_modules/4d-websocket');
+  mkdirSync(library, { recursive: true });
+  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', appFolder])) as {
+    filename: string;
+  }[];
+  run('tar', ['-xzf', join(appFolder, packed!.filename), '-C', library, '--strip-components=1']);
+}
