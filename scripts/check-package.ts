@@ -3,9 +3,14 @@
  * installation into an empty folder, with and without the optional package for files: `npm run check:package`.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+
+interface Packed {
+  readonly tarball: string;
+  readonly files: readonly string[];
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'package-'));
 
@@ -14,15 +19,26 @@ function run(command: string, args: readonly string[], cwd = process.cwd()): voi
   execFileSync(command, args, { cwd, stdio: 'inherit', shell: process.platform === 'win32' });
 }
 
-function pack(): string {
+function pack(): Packed {
   const output = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
     encoding: 'utf8',
     shell: process.platform === 'win32',
   });
   const [packed] = JSON.parse(output) as { filename: string; files: { path: string }[] }[];
   if (packed === undefined) throw new Error(`npm pack printed no package: ${output}`);
-  console.log(packed.files.map((file) => file.path).join('\n'));
-  return join(folder, packed.filename);
+  const files = packed.files.map((file) => file.path);
+  console.log(files.join('\n'));
+  return { tarball: join(folder, packed.filename), files };
+}
+
+/** Fails when a page links to a file that is not in the package. */
+function checkLinks(files: readonly string[]): void {
+  const targets = new Set(files.flatMap((file) => [file, dirname(file), `${dirname(file)}/`]));
+  for (const page of files.filter((file) => file.endsWith('.md'))) {
+    for (const [, link = ''] of readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#\s]+)/g)) {
+      if (!targets.has(join(dirname(page), link))) throw new Error(`${page} links to ${link}, which is not packed`);
+    }
+  }
 }
 
 /** Fails when a program in the folder does not print what it should. */
@@ -42,7 +58,8 @@ const STATIC_FILES = `
 `;
 
 try {
-  const tarball = pack();
+  const { tarball, files } = pack();
+  checkLinks(files);
   run('npx', ['publint', 'run', '--strict', tarball]);
   run('npx', ['attw', tarball]);
 

@@ -22,7 +22,7 @@ export function installTools(folder: string): void {
 export function installPackedLibrary(appFolder: string): void {
   const library = join(appFolder, 'node_modules/4d-websocket');
   mkdirSync(library, { recursive: true });
-  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', appFolder])) as {
+  const [packed] = JSON.parse(run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', appFolder])) as {
     filename: string;
   }[];
   run('tar', ['-xzf', join(appFolder, packed!.filename), '-C', library, '--strip-components=1']);
