@@ -1,8 +1,9 @@
 /** The packed library in the tools that applications are built, tested and run with. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import { run } from '../helpers/packed-library.ts';
+import { describePublicApi } from './public-api.ts';
 
 const app = inject('appFolder');
 const tools = join(app, '../node_modules');
@@ -18,6 +19,12 @@ function writeConfig(name: string, config: object): string {
 
 test('import and require give the same classes', () => {
   expect(node('both-ways.mjs')).toBe('');
+});
+
+test('the doors are these, and export this', async () => {
+  const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: object };
+  await expect(`${JSON.stringify(exports, undefined, 2)}\n`).toMatchFileSnapshot('doors.json');
+  await expect(describePublicApi('dist/index.d.ts')).toMatchFileSnapshot('index-declarations.txt');
 });
 
 test('loading the package loads one file', () => {
