@@ -1,0 +1,27 @@
+/** Measures how long it takes to load the library, and `ws`, each time in a new process: `npm run bench:import`. */
+import { execFileSync } from 'node:child_process';
+import { median } from './report/statistics.ts';
+
+const ROUNDS = 21;
+
+const loads = {
+  import: (name: string): string[] => ['--input-type=module', '--eval', timed(`await import('${name}')`)],
+  require: (name: string): string[] => ['--input-type=commonjs', '--eval', timed(`require('${name}')`)],
+};
+
+function timed(statement: string): string {
+  return `const start = performance.now(); ${statement}; console.log(performance.now() - start)`;
+}
+
+for (const [way, argumentsFor] of Object.entries(loads)) {
+  const times: Record<string, number[]> = { '4d-websocket': [], ws: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, found] of Object.entries(times)) {
+      found.push(Number(execFileSync(process.execPath, argumentsFor(name), { encoding: 'utf8' })));
+    }
+  }
+  const figures = Object.entries(times).map(([name, found]) => {
+    return `${name} ${median(found).toFixed(1)} ms (least ${Math.min(...found).toFixed(1)})`;
+  });
+  console.log(`${way.padEnd(8)}${figures.join(', ')}`);
+}
