@@ -20,6 +20,7 @@ import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { makeFolder } from '../helpers/folder.ts';
+import { requestPath } from '../helpers/http.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -202,6 +203,20 @@ describe('WebSocketServer.serve', () => {
     const files = await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1' });
     expect(await (await fetch(files.url!.replace('ws:', 'http:'))).text()).toBe('<p>hello');
     await expectOpen(files.url!);
+  });
+
+  test('4D-218 lets hosts hold for files too, but behind trusted proxies', async () => {
+    const rootFolder = makeFolder({ 'index.html': '<p>hello' });
+    const statusesOf = async (options: ServeOptions): Promise<unknown[]> => {
+      const port = portOf(await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1', ...options }));
+      const file = await requestPath(port, '/', { headers: { host: 'evil.example' } });
+      const upgrade = await RawClient.request(port, { without: ['Host'], headers: ['Host: evil.example'] });
+      return [file.status, (await upgrade.answered).status];
+    };
+    const hosts = ['localhost'];
+    expect(await statusesOf({})).toEqual([200, 101]);
+    expect(await statusesOf({ hosts })).toEqual([421, 421]);
+    expect(await statusesOf({ hosts, trustedProxies: ['10.0.0.1'] })).toEqual([200, 421]);
   });
 
   test('4D-218 belongs to the worker and the contexts in which it was called', async () => {
