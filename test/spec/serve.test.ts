@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -309,13 +309,21 @@ describe('WebSocketServer.serve', () => {
     expect(['Closing', 'Closed']).toContain(ws.status);
   });
 
-  test('4D-218 drain() resolves when the port is free, also while a refused client does not go', async () => {
-    const wss = await serve(new RecordingServerHandler({ onConnection: () => null }));
+  test('4D-218 drain() resolves when the HTTP server is closed, also while a refused client does not go', async () => {
+    const servers: Server[] = [];
+    const wss = await serve(
+      new RecordingServerHandler({
+        onConnection: (_, { request }) => void servers.push((request.socket as unknown as { server: Server }).server),
+      }),
+    );
     const port = portOf(wss);
-    const refused = await RawClient.request(port, { path: '/' });
+    const refused = await RawClient.request(port);
     expect((await refused.answered).status).toBe(403);
+    let isClosed = false;
+    servers[0]!.once('close', () => (isClosed = true));
     const before = performance.now();
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
+    expect(isClosed).toBe(true);
     expect(performance.now() - before).toBeLessThan(2000);
     await takePort(port);
   });
