@@ -14,7 +14,6 @@ import {
   type MessageEvent,
   refuse,
   secretsEqual,
-  WebServer,
   type WebSocketConnection,
   WebSocketServer,
 } from '4d-websocket';
@@ -49,9 +48,6 @@ class Door {
   }
 }
 
-const web = new WebServer({ HTTPPort: Number(process.env.PORT ?? 8080), IPAddressToListen: '127.0.0.1' });
-const { errors } = await web.start();
-if (errors !== undefined) throw new Error(errors[0]?.message);
-
-WebSocketServer.new(new Door(), { webServer: web, protocols: ['chat'] });
-console.log(`ws://127.0.0.1:${web.HTTPPort}/`);
+const port = Number(process.env.PORT ?? 8080);
+const wss = await WebSocketServer.serve(new Door(), { port, host: '127.0.0.1', protocols: ['chat'] });
+console.log(wss.url);

@@ -16,7 +16,7 @@ export interface ServeOptions extends Omit<WebSocketServerOptions, 'webServer'> 
   readonly tls?: Certificate | undefined;
   /**
    * Folder of files to serve over HTTP on the same port. Default none. All files in it are public, except names that
-   * begin with a dot.
+   * begin with a dot. `hosts` holds for them too, unless there are `trustedProxies`.
    */
   readonly rootFolder?: string | undefined;
 }
@@ -54,6 +54,8 @@ export function readServeOptions(given: ServeOptions): CheckedServe {
     host,
     certificate: tls === undefined ? undefined : checkTls(tls),
     rootFolder: checkRootFolder(rootFolder),
+    // Only a proxy knows which host its client has asked for.
+    hosts: server.trustedProxies === undefined ? server.hosts : undefined,
   };
   return { http, server };
 }

@@ -1,5 +1,6 @@
 import { type Deadline, timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { type Certificate, HttpServers } from './http-servers.ts';
 import { toFourDError } from './web-server.ts';
 import { checkSettings } from './web-server-settings.ts';
@@ -15,6 +16,8 @@ export interface OwnHttpSettings {
   /** With a certificate the server speaks HTTPS and no plain HTTP. */
   readonly certificate: Certificate | undefined;
   readonly rootFolder: string | undefined;
+  /** Hosts that requests for files may ask for; undefined for all. Upgrades are the matter of the WebSocket server. */
+  readonly hosts: readonly string[] | undefined;
 }
 
 /** The HTTP or HTTPS server of one `WebSocketServer`, which nobody else uses: it listens from its start to its stop. */
@@ -24,8 +27,8 @@ export class OwnHttpServer implements Deadline {
 
   /** @throws FourDError (as a rejection) when it cannot listen: then no port remains open */
   static async start(settings: OwnHttpSettings): Promise<OwnHttpServer> {
-    const { port, host, certificate, rootFolder } = settings;
-    const plain = checkSettings({ HTTPPort: port, IPAddressToListen: host, rootFolder });
+    const { port, host, certificate, rootFolder, hosts } = settings;
+    const plain = checkSettings({ HTTPPort: port, IPAddressToListen: host, rootFolder, hosts });
     const secure = { ...plain, HTTPEnabled: false, HTTPSEnabled: true, HTTPSPort: port };
     try {
       return new OwnHttpServer(await HttpServers.listen(certificate === undefined ? plain : secure, certificate));
@@ -36,6 +39,7 @@ export class OwnHttpServer implements Deadline {
 
   private constructor(servers: HttpServers) {
     this.#servers = servers;
+    UpgradeRouter.of(this.server).guard = undefined;
   }
 
   /** The server of Node. */

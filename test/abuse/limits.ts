@@ -5,7 +5,16 @@ import { partialMessageBudget } from '../../src/protocol/partial-message-budget.
 /** Limits of a server and its process that an attack may change: every limit that is a number, and compression. */
 export type LimitSettings = Omit<
   WebSocketServerOptions,
-  'path' | 'dataType' | 'webServer' | 'hosts' | 'origins' | 'trustedProxies' | 'protocols' | 'bufferPolicy' | 'borrowed' | 'warnings'
+  | 'path'
+  | 'dataType'
+  | 'webServer'
+  | 'hosts'
+  | 'origins'
+  | 'trustedProxies'
+  | 'protocols'
+  | 'bufferPolicy'
+  | 'borrowed'
+  | 'warnings'
 > & { readonly maxIncompleteBytes?: number | undefined };
 
 const WEB_NAMES = ['requestTimeoutMs', 'responseStallMs', 'maxConnections', 'maxConnectionsPerAddress'] as const;

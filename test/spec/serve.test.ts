@@ -20,6 +20,7 @@ import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { makeFolder } from '../helpers/folder.ts';
+import { requestPath } from '../helpers/http.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -57,8 +58,9 @@ async function expectOpen(url: string, options: WebSocketOptions = {}): Promise<
   expect(ws.status).toBe('Connected');
 }
 
-function listeningCount(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap').length;
+/** Counts what this process has open. */
+function countOf(kind: 'TCPServerWrap' | 'TCPSocketWrap'): number {
+  return process.getActiveResourcesInfo().filter((name) => name === kind).length;
 }
 
 /** Returns the error of a promise that must reject with a FourDError, and that the error operation must not see. */
@@ -204,6 +206,20 @@ describe('WebSocketServer.serve', () => {
     await expectOpen(files.url!);
   });
 
+  test('4D-218 lets hosts hold for files too, but behind trusted proxies', async () => {
+    const rootFolder = makeFolder({ 'index.html': '<p>hello' });
+    const statusesOf = async (options: ServeOptions): Promise<unknown[]> => {
+      const port = portOf(await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1', ...options }));
+      const file = await requestPath(port, '/', { headers: { host: 'evil.example' } });
+      const upgrade = await RawClient.request(port, { without: ['Host'], headers: ['Host: evil.example'] });
+      return [file.status, (await upgrade.answered).status];
+    };
+    const hosts = ['localhost'];
+    expect(await statusesOf({})).toEqual([200, 101]);
+    expect(await statusesOf({ hosts })).toEqual([421, 421]);
+    expect(await statusesOf({ hosts, trustedProxies: ['10.0.0.1'] })).toEqual([200, 421]);
+  });
+
   test('4D-218 belongs to the worker and the contexts in which it was called', async () => {
     const user = new AsyncLocalStorage<string>();
     const name = workerName();
@@ -220,7 +236,7 @@ describe('WebSocketServer.serve', () => {
     const file = join(makeFolder({ 'a.txt': '' }), 'a.txt');
     const taken = await serve(new RecordingServerHandler(), { host: '127.0.0.1' });
     await turns(5);
-    const before = listeningCount();
+    const before = countOf('TCPServerWrap');
     const failures: [code: string, words: string, options: object, handler?: object][] = [
       ['ERR_WEB_SERVER_LISTEN', 'EADDRINUSE', { port: portOf(taken), host: '127.0.0.1' }],
       ['ERR_WEB_SERVER_LISTEN', '192.0.2.1', { host: '192.0.2.1' }],
@@ -244,7 +260,7 @@ describe('WebSocketServer.serve', () => {
       const error = await rejectionOf(() => WebSocketServer.serve(handler as typeof echo, options));
       expect([error.code, error.message]).toEqual([code, expect.stringContaining(words)]);
       await turns(5);
-      expect(listeningCount()).toBe(before);
+      expect(countOf('TCPServerWrap')).toBe(before);
     }
   });
 
@@ -257,10 +273,10 @@ describe('WebSocketServer.serve', () => {
       }
     }
     await turns(5);
-    const before = listeningCount();
+    const before = countOf('TCPServerWrap');
     await expect(Failing.serve(echo)).rejects.toThrow('no');
     await turns(5);
-    expect(listeningCount()).toBe(before);
+    expect(countOf('TCPServerWrap')).toBe(before);
   });
 
   const endings: [name: string, end: (wss: WebSocketServer<unknown>) => unknown][] = [
@@ -294,14 +310,16 @@ describe('WebSocketServer.serve', () => {
     expect(['Closing', 'Closed']).toContain(ws.status);
   });
 
-  test('4D-218 drain() resolves when the port is free, also while a refused client does not go', async () => {
+  test('4D-218 drain() resolves when the HTTP server is closed, also while a refused client does not go', async () => {
     const wss = await serve(new RecordingServerHandler({ onConnection: () => null }));
     const port = portOf(wss);
-    const refused = await RawClient.request(port, { path: '/' });
+    const refused = await RawClient.request(port);
     expect((await refused.answered).status).toBe(403);
-    const before = performance.now();
+    const [sockets, start] = [countOf('TCPSocketWrap'), performance.now()];
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
-    expect(performance.now() - before).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(2000);
+    await turns(2);
+    expect(countOf('TCPSocketWrap')).toBeLessThan(sockets);
     await takePort(port);
   });
 
