@@ -3,6 +3,7 @@ import { generateError } from '../workers/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
+import { defineInspection, toPlainUrl } from '../session/inspection.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import type {
   DisconnectEvent,
@@ -258,6 +259,17 @@ class WebSocketClient<T> implements WebSocket<T> {
   readonly #core: ClientCore;
   /** The promise {@link ready}, and the result of the core that it follows. */
   #ready: { readonly result: object; readonly promise: Promise<WebSocket<T> | null> } | undefined;
+
+  static {
+    defineInspection(this, ({ id, status, url, dataType, protocol, bufferedBytes }) => ({
+      id,
+      status,
+      url: toPlainUrl(url),
+      dataType,
+      protocol: protocol === '' ? undefined : protocol,
+      bufferedBytes,
+    }));
+  }
 
   static async new<T>(
     url: string,

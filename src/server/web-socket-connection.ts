@@ -1,6 +1,7 @@
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { SendableMessage, SendOptions } from '../session/data-type.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
+import { defineInspection, toPlainPath } from '../session/inspection.ts';
 import type { DrainEvent, ErrorEvent, MessageEvent, OpenEvent, TerminateEvent } from '../session/events.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
@@ -53,6 +54,14 @@ export class WebSocketConnection<T = string, Data = unknown> {
   static {
     createConnection = (session, wss, protocol, request, data) =>
       new WebSocketConnection(session, wss, protocol, request, data);
+    defineInspection(this, ({ id, status, request, protocol, bufferedBytes }) => ({
+      id,
+      status,
+      path: toPlainPath(request.url),
+      remoteAddress: request.remoteAddress,
+      protocol: protocol === '' ? undefined : protocol,
+      bufferedBytes,
+    }));
   }
 
   private constructor(

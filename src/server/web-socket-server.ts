@@ -7,6 +7,7 @@ import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { type DataType, SEND_KEYS, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
+import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
@@ -80,6 +81,16 @@ export class WebSocketServer<T = string, Data = unknown> {
   readonly #servers: readonly UpgradableServer[];
   /** The HTTP server that {@link serve} has made, which ends with this server. */
   #own: OwnHttpServer | undefined;
+
+  static {
+    defineInspection(this, (wss) => ({
+      status: wss.#core.state,
+      path: wss.#path,
+      url: wss.url,
+      dataType: wss.dataType,
+      connections: wss.connections.length,
+    }));
+  }
 
   /**
    * Creates and starts a server. Its onOpen runs in a later turn of the event loop.

@@ -3,6 +3,7 @@ import { type ErrorItem, FourDError, isFourDError, textOfThrown } from '../error
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { defineInspection } from '../session/inspection.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
 import {
   type CheckedSettings,
@@ -56,6 +57,13 @@ export class WebServer {
         web.#applyHandshakeTimeout();
       };
     };
+    defineInspection(this, (web) => ({
+      name: web.name,
+      isRunning: web.isRunning,
+      HTTPPort: web.HTTPEnabled ? web.HTTPPort : undefined,
+      HTTPSPort: web.HTTPSEnabled ? web.HTTPSPort : undefined,
+      webSocketServers: web.#attached.size,
+    }));
   }
 
   /**

@@ -776,6 +776,12 @@ export const rules: readonly Rule[] = [
       'Names of other libraries are answered with the name here: an error for options, a warning for callbacks, once for each class and once in a process for plain objects; warnings: false silences it. The list is published.',
   },
   {
+    id: '216',
+    area: 'Handlers and calls',
+    statement:
+      'util.inspect of clients, connections, servers and web servers shows id, status, url or path, and counts; nothing secret, and it never throws.',
+  },
+  {
     id: '217',
     area: 'Handlers and calls',
     statement:
