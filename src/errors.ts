@@ -299,7 +299,8 @@ export const errorTable = {
   },
   ERR_INVALID_REFUSAL: {
     errCode: -20014,
-    meaning: 'refuse() takes a status from 400 to 599, and a body that is a string or that JSON.stringify accepts.',
+    meaning:
+      'refuse() takes a status from 400 to 599, a body that is a string or that JSON.stringify accepts, a closeCode of 1000 or 3000 to 4999, and a reason that is a string.',
   },
   ERR_INVALID_EXPIRY: {
     errCode: -20015,

@@ -11,7 +11,7 @@ export {
   type ErrorItem,
   FourDError,
 } from './errors.ts';
-export { type AcceptOptions, type AnswerHeaders, type Refusal } from './server/admission.ts';
+export { type AcceptOptions, type AnswerHeaders, type Refusal, type RefuseOptions } from './server/admission.ts';
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
 export {

@@ -1,4 +1,5 @@
 import { FourDError } from '../errors.ts';
+import { findCloseProblem } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { ClientCore } from './client-core.ts';
@@ -367,11 +368,8 @@ class WebSocketClient<T> implements WebSocket<T> {
       this.#core.terminate(CLOSE_NORMAL, '');
       return;
     }
-    const isCode = Number.isInteger(code) && (code === CLOSE_NORMAL || (code >= 3000 && code <= 4999));
-    if (!isCode || typeof reason !== 'string') {
-      const problem = isCode
-        ? 'the reason must be a string'
-        : 'the code must be 1000 or a whole number from 3000 to 4999';
+    const problem = findCloseProblem(code, reason);
+    if (problem !== undefined) {
       const error = new FourDError('ERR_INVALID_CLOSE_ARGUMENT', `cannot terminate: ${problem}`, {
         componentSignature: 'HTCL',
       });

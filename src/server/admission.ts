@@ -3,6 +3,7 @@ import { ignoreRejection } from '../base/promises.ts';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { isToken } from '../handshake/header-grammar.ts';
+import { findCloseProblem } from '../session/close-arguments.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
 import { readOptions } from '../session/option-checks.ts';
@@ -36,6 +37,24 @@ export interface AcceptOptions<Data = unknown> {
   /** Initial value of the connection's `data`. */
   readonly data?: Data | undefined;
 }
+
+/** How a client is refused that may be a page in a browser, which cannot read a status. */
+export interface RefuseOptions {
+  /**
+   * The close code for pages in browsers: 1000, or 3000 to 4999. A client that sends the header Origin, as all browsers do,
+   * is let in and closed with this code at once; no callback of a connection runs. Other clients get the status.
+   */
+  readonly closeCode: number;
+  /** The close reason, cut to 123 UTF-8 bytes. Default `''`. */
+  readonly reason?: string | undefined;
+  /** Body of the answer for other clients, as `refuse` takes it. Default: the reason, else the reason phrase. */
+  readonly body?: string | object | undefined;
+}
+
+const REFUSE_KEYS: ReadonlySet<string> = new Set<keyof RefuseOptions>(['closeCode', 'reason', 'body']);
+const REFUSE_NAMES = {
+  advice: `: beside closeCode, refuse() takes ${[...REFUSE_KEYS].slice(1).join(' and ')}`,
+} as const;
 
 /** All results of `accept` and `refuse`. */
 const answers = new WeakSet<object>();
@@ -86,20 +105,45 @@ export class Refusal {
   readonly status: number;
   readonly body: string;
   readonly headerLines: string;
+  /** How a page in a browser is closed; undefined when it gets the status too. */
+  readonly close: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(status: number, body: unknown, headers: AnswerHeaders | undefined) {
+  /** @param content - the body, or options, which have a closeCode */
+  constructor(status: number, content: unknown, headers: AnswerHeaders | undefined) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw invalidRefusal('the status must be a whole number from 400 to 599');
     }
+    let body = content;
+    if (isRefuseOptions(content)) {
+      const { closeCode, reason = '', body: given } = readOptions(content, REFUSE_KEYS, 'HTTP', REFUSE_NAMES);
+      const problem = findCloseProblem(closeCode, reason);
+      if (problem !== undefined) throw invalidRefusal(`with a closeCode, ${problem}`);
+      this.close = { code: closeCode, reason };
+      body = given ?? (reason === '' ? undefined : `${reason}\n`);
+    }
     const isText = body === undefined || typeof body === 'string';
     this.status = status;
-    this.body = isText ? (body ?? `${STATUS_CODES[status] ?? 'Refused'}\n`) : toJson(body);
+    this.body = isText ? ((body as string | undefined) ?? `${STATUS_CODES[status] ?? 'Refused'}\n`) : toJson(body);
     const lines = buildHeaderLines(headers);
     const hasType = lines.split('\r\n').some((line) => line.toLowerCase().startsWith('content-type:'));
     const type = isText ? 'text/plain; charset=utf-8' : 'application/json';
     this.headerLines = hasType ? lines : `Content-Type: ${type}\r\n${lines}`;
     Object.freeze(this);
     answers.add(this);
+  }
+}
+
+/**
+ * Tells options from an object that is the body: they have a closeCode. A misspelt one counts too, so that it is told
+ * and not sent to the client.
+ */
+function isRefuseOptions(content: unknown): content is RefuseOptions {
+  if (typeof content !== 'object' || content === null) return false;
+  try {
+    return Object.keys(content).some((key) => key.toLowerCase().replaceAll(/[-_]/gu, '') === 'closecode');
+  } catch {
+    // As a body it fails with the error of the code that throws.
+    return false;
   }
 }
 

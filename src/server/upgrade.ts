@@ -10,7 +10,6 @@ import {
   checkUpgradeRequest,
   chooseProtocol,
   type UpgradeRequest,
-  type ValidUpgrade,
 } from '../handshake/server-handshake.ts';
 import { refuseUpgrade, type UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { UpgradeAcceptor } from '../http/upgrade-router.ts';
@@ -23,6 +22,7 @@ import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
 import { type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
+import { closeAtOnce } from './close-at-once.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import {
   NO_COMMON_PROTOCOL,
@@ -37,7 +37,7 @@ import {
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { ServerState } from './server-state.ts';
-import type { ClientFacts } from './trusted-proxies.ts';
+import type { UpgradeFacts } from './upgrade-facts.ts';
 
 /** An accepted upgrade that the server is to open: the 101 answer is not written yet. */
 export interface AcceptedUpgrade extends OpenTransport {
@@ -194,8 +194,16 @@ export class ServerUpgrades implements UpgradeAcceptor {
     if (upgrade.isSettled) return;
     if (answer === null || answer === undefined) upgrade.refuse(NO_HANDLER);
     else if (typeof answer !== 'object' || !isAnswer(answer)) this.#accept(upgrade, acceptanceOf(answer));
-    else if (answer instanceof Refusal) upgrade.refuse(refusalOfUser(answer));
+    else if (answer instanceof Refusal) this.#refuse(upgrade, answer);
     else this.#accept(upgrade, answer);
+  }
+
+  #refuse(upgrade: PendingUpgrade, answer: Refusal): void {
+    const { close } = answer;
+    // Every browser sends Origin with a WebSocket handshake (Fetch standard, section 3.2), and hardly any program does.
+    const isPage = upgrade.facts.request.headers.origin !== undefined;
+    const write = close && isPage ? () => closeAtOnce(upgrade.facts, close, this.#settings) : undefined;
+    upgrade.refuse(refusalOfUser(answer), write);
   }
 
   /**
@@ -256,18 +264,6 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 }
 
-/** The facts about an upgrade request that is checked. */
-interface UpgradeFacts {
-  readonly request: UpgradeRequest;
-  readonly socket: Duplex;
-  readonly head: Buffer;
-  readonly handshake: ValidUpgrade;
-  /** The subprotocol that the option `protocols` selects, `''` for none. */
-  readonly protocol: string;
-  readonly client: ClientFacts;
-  readonly network: string;
-}
-
 /** A valid upgrade request that waits for its answer, with one deadline for it. */
 class PendingUpgrade implements Deadline {
   readonly facts: UpgradeFacts;
@@ -297,10 +293,14 @@ class PendingUpgrade implements Deadline {
     this.refuse(refusalOfSlowDecision(this.#upgrades.handshakeTimeoutMs));
   }
 
-  /** Refuses the client. Does nothing when the upgrade is settled. */
-  refuse(refusal: UpgradeRefusal): void {
+  /**
+   * Refuses the client. Does nothing when the upgrade is settled.
+   *
+   * @param write - answers in another way than with plain HTTP
+   */
+  refuse(refusal: UpgradeRefusal, write?: () => void): void {
     const { request, socket } = this.facts;
-    if (this.settle()) refuseUpgrade(request, socket, refusal, this.#upgrades);
+    if (this.settle()) refuseUpgrade(request, socket, refusal, this.#upgrades, write);
   }
 
   /** Ends the wait: removes the deadline and the listener. Returns false when the upgrade was settled already. */

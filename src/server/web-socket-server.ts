@@ -13,7 +13,7 @@ import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
-import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
+import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal, type RefuseOptions } from './admission.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
@@ -336,13 +336,21 @@ export function accept<T = string, Data = unknown>(
 /**
  * Makes an HTTP answer that refuses a client, for `onConnection` to return.
  *
- * @remarks Programs see the answer; a page in a browser only learns that the connection failed.
+ * @remarks Programs see the answer; a page in a browser only learns that the connection failed, with code 1006. With
+ * `refuse(401, { closeCode: 4401, reason: 'sign in' })` a page gets a close code and a reason instead: a client that
+ * sends the header Origin, as all browsers do, is let in (101) and closed at once. No callback of a connection runs, the
+ * client takes no place of `maxConnections`, and is cut off when it does not answer within `closeTimeoutMs`, at most 5 s.
+ * Its onopen runs in the browser before onclose.
  * @param status - 400 to 599; redirections are not allowed, because browsers do not follow them in a handshake
- * @param body - a string, or an object or array that is sent as JSON; default: the reason phrase of the status
- * @param headers - further headers, such as `retry-after` or `www-authenticate`
+ * @param body - a string, or an object or array that is sent as JSON; default: the reason phrase of the status. An object
+ *   with the key closeCode is {@link RefuseOptions}
+ * @param headers - further headers of the HTTP answer, such as `retry-after` or `www-authenticate`
  * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
- * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_REFUSAL` or `ERR_INVALID_HEADER`
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_REFUSAL`, `ERR_INVALID_HEADER` or
+ *   `ERR_INVALID_OPTION`
  */
+export function refuse(status: number, options: RefuseOptions, headers?: AnswerHeaders): Refusal | null;
+export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null;
 export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null {
   return attempt(() => new Refusal(status, body, headers));
 }

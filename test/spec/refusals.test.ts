@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createServer } from 'node:http';
 import { connect as connectSocket } from 'node:net';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   currentProcessName,
@@ -13,11 +14,13 @@ import {
 } from '../../src/index.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
+import { errorOf } from '../helpers/error-of.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { handshakeRequest, type RequestOptions } from '../helpers/handshake-request.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { startWebServer } from '../helpers/library-server.ts';
-import { RawClient } from '../helpers/raw-client.ts';
+import { expectNoDeadlines } from '../helpers/leftovers.ts';
+import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -350,5 +353,88 @@ describe('a path that no server has', () => {
     await clock.advance(30_100);
     expect((await forgotten.answered).status).toBe(404);
     expect(warn).toHaveBeenCalledOnce();
+  });
+});
+
+describe('refuse() with a closeCode', () => {
+  const ORIGIN = 'Origin: http://localhost';
+  const answer = refuse(401, { closeCode: 4401, reason: 'sign in' }, { 'x-why': 'no session' });
+
+  test('4D-224 lets a page in and closes it at once with code and reason, without any callback of a connection', async () => {
+    const { wss, port, events } = await start({ onConnection: () => answer }, { compression: true });
+    const client = await RawClient.open(port, {
+      headers: [ORIGIN, 'Sec-WebSocket-Extensions: permessage-deflate', 'Sec-WebSocket-Protocol: bearer.secret, chat'],
+      behind: Buffer.from('818000000000', 'hex'),
+    });
+    const { headers } = await client.answered;
+    // Chrome fails a connection without a subprotocol when it has offered some, and a token must not be repeated.
+    expect(headers.get('sec-websocket-protocol')).toBe('chat');
+    expect([headers.has('sec-websocket-extensions'), headers.has('x-why')]).toEqual([false, false]);
+    expect(await client.nextFrame()).toBe(`88 ${closePayload(4401, 'sign in')}`);
+    client.sendClose(4401);
+    await client.ended;
+    client.socket.end();
+    expect(await client.closed).toBeUndefined();
+    expect(await events.next()).toMatchObject({ status: 401, cause: 'handler', reason: 'sign in' });
+    expect(wss.connections).toEqual([]);
+  });
+
+  test('4D-224 gives other clients the status, with headers and body', async () => {
+    const onConnection = vi.fn(() => refuse(401, { closeCode: 4401, body: { error: 'who?' } }));
+    const { port } = await start({ onConnection: onConnection.mockReturnValueOnce(answer) });
+    const first = await (await RawClient.request(port)).answered;
+    expect([first.status, first.body, first.headers.get('x-why')]).toEqual([401, 'sign in\n', 'no session']);
+    const second = await (await RawClient.request(port)).answered;
+    expect([second.status, second.body]).toEqual([401, '{"error":"who?"}']);
+  });
+
+  test('4D-224 takes no place of maxConnections, and cuts a page off that does not answer within 5 s', async () => {
+    const clock = useFakeClock();
+    const http = createServer();
+    const port = await listen(http);
+    const options = { webServer: http, maxConnections: 1, maxConnectionsPerAddress: 1 };
+    WebSocketServer.new({ onConnection: () => answer }, options);
+    const clients = [];
+    for (let i = 0; i < 3; i++) clients.push(await RawClient.open(port, { headers: [ORIGIN] }));
+    for (const client of clients) await client.nextClose();
+    clients[0]!.sendClose(4401);
+    clients[1]!.sendText('never read');
+    const countSockets = promisify(http.getConnections.bind(http));
+    await clock.advance(4900);
+    expect(await countSockets()).toBe(3);
+    await clock.advance(200);
+    for (const client of clients) await client.ended;
+    expect(await countSockets()).toBe(0);
+    await expectNoDeadlines();
+  });
+
+  test.each<[problem: string, code: string, options: object]>([
+    ['the code must be 1000 or', 'ERR_INVALID_REFUSAL', { closeCode: 1001 }],
+    ['the code must be 1000 or', 'ERR_INVALID_REFUSAL', { closeCode: 2999 }],
+    ['the code must be 1000 or', 'ERR_INVALID_REFUSAL', { closeCode: 5000 }],
+    ['the code must be 1000 or', 'ERR_INVALID_REFUSAL', { closeCode: '4401' }],
+    ['the code must be 1000 or', 'ERR_INVALID_REFUSAL', { closeCode: undefined }],
+    ['the reason must be a string', 'ERR_INVALID_REFUSAL', { closeCode: 4401, reason: 5 }],
+    ['the body must be', 'ERR_INVALID_REFUSAL', { closeCode: 4401, body: 5 }],
+    ['there is no option "closecode"', 'ERR_INVALID_OPTION', { closecode: 4401, reason: 'a' }],
+    ['there is no option "reasons"', 'ERR_INVALID_OPTION', { closeCode: 4401, reasons: 'a' }],
+  ])('4D-224 checks what it is given: %s', (problem, code, options) => {
+    expect(errorOf(() => refuse(401, options))).toMatchObject({
+      code,
+      message: expect.stringContaining(problem) as string,
+    });
+  });
+
+  test('4D-224 cuts a long reason between characters, and leaves other objects as they are', async () => {
+    const { port } = await start({
+      onConnection: (_, { request }) =>
+        request.url === '/json'
+          ? refuse(401, { reason: 'a' })
+          : refuse(401, { closeCode: 3000, reason: 'é'.repeat(100) }),
+    });
+    const page = await RawClient.open(port, { headers: [ORIGIN] });
+    expect(await page.nextFrame()).toBe(`88 ${closePayload(3000, 'é'.repeat(61))}`);
+    const json = await RawClient.request(port, { headers: [ORIGIN], path: '/json' });
+    expect((await json.answered).body).toBe('{"reason":"a"}');
   });
 });

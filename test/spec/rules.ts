@@ -800,6 +800,12 @@ export const rules: readonly Rule[] = [
       'reconnect() connects again now, also after giving up, and counts the attempts from 1 again; onDisconnect hears each loss that a new attempt follows, with cause, attempt and delayMs.',
   },
   {
+    id: '224',
+    area: 'Server: accepting',
+    statement:
+      'refuse(status, { closeCode, reason }) lets a client that sends Origin, as browsers do, in and closes it at once with that code, without any callback of a connection; other clients get the status. Code and reason are checked as terminate() of a client does.',
+  },
+  {
     id: '226',
     area: 'Client: reconnecting',
     statement:

@@ -1,0 +1,13 @@
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
+
+/**
+ * Finds what is wrong with a close code and a reason that a user gave. Other codes of RFC 6455 are the library's to send.
+ *
+ * @returns undefined when they can be sent
+ */
+export function findCloseProblem(code: unknown, reason: unknown): string | undefined {
+  const isCode =
+    Number.isInteger(code) && (code === CLOSE_NORMAL || ((code as number) >= 3000 && (code as number) <= 4999));
+  if (!isCode) return 'the code must be 1000 or a whole number from 3000 to 4999';
+  return typeof reason === 'string' ? undefined : 'the reason must be a string';
+}
