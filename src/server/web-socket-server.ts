@@ -9,7 +9,7 @@ import { type DataType, SEND_KEYS, type SendableMessage, type SendOptions, toSen
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { attach, WebServer, webServer } from '../web-server/web-server.ts';
+import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
@@ -178,12 +178,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     // A Proxy of a web server has no private members.
     const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
     const servers = readGuarded('webServer', readServers, 'HTTP');
-    if (servers.length === 0) {
-      throw serverError(
-        'ERR_WEB_SERVER_NOT_STARTED',
-        'cannot create a WebSocket server: the web server is not running, await its start() first',
-      );
-    }
+    if (web !== undefined && servers.length === 0) throw notStarted(web);
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
       throw serverError(
@@ -354,7 +349,7 @@ function checkArguments(handler: unknown, options: WebSocketServerOptions): Serv
 }
 
 function serverError(
-  code: 'ERR_INVALID_HANDLER' | 'ERR_WEB_SERVER_NOT_STARTED' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
+  code: 'ERR_INVALID_HANDLER' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
   message: string,
 ): FourDError {
   return new FourDError(code, message, { componentSignature: 'HTTP' });

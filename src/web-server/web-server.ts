@@ -4,6 +4,7 @@ import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
+import { notStartedError } from './not-started.ts';
 import {
   type CheckedSettings,
   checkSettings,
@@ -33,6 +34,9 @@ interface Attached {
 /** Makes a WebSocket server end with its web server. Returns a function that undoes it. Internal, not public. */
 export let attach: (web: WebServer, server: Attached) => () => void;
 
+/** Returns the error of using a web server that does not run. Internal, not public. */
+export let notStarted: (web: WebServer) => FourDError;
+
 /**
  * An HTTP(S) server for static files and WebSocket servers.
  *
@@ -45,6 +49,8 @@ export class WebServer {
   #servers: HttpServers | undefined;
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Why the last start failed. Undefined when it did not. */
+  #startError: FourDError | undefined;
   readonly #attached = new Set<Attached>();
 
   static {
@@ -55,6 +61,11 @@ export class WebServer {
         web.#attached.delete(server);
         web.#applyHandshakeTimeout();
       };
+    };
+    notStarted = (web) => {
+      const isStarting = web.#starting !== undefined;
+      const isStopping = web.#stopping !== undefined;
+      return notStartedError(isStarting ? 'starting' : isStopping ? 'stopping' : 'stopped', web.#startError);
     };
   }
 
@@ -196,9 +207,11 @@ export class WebServer {
       const servers = await HttpServers.listen(checked);
       this.#settings = Object.freeze({ ...checked, ...servers.ports });
       this.#servers = servers;
+      this.#startError = undefined;
       return { success: true };
-    } catch (error) {
-      return { success: false, errors: [toFourDError(error).item] };
+    } catch (thrown) {
+      this.#startError = toFourDError(thrown);
+      return { success: false, errors: [this.#startError.item] };
     } finally {
       this.#starting = undefined;
     }

@@ -788,6 +788,12 @@ export const rules: readonly Rule[] = [
       'WebSocket.connect() and WebSocketServer.serve() reject with the FourDError, which onErrCall, tryExpr and lastErrors do not see, and a failing connect runs no callback. serve takes the options of a server but webServer, and port, host, tls, rootFolder; it resolves before onOpen, and leaves nothing open when it fails. When onTerminate has run, its HTTP server is stopped; drain and await using resolve after that. url tells ws or wss, the real port, localhost for wildcard addresses, the literal start of a pattern; undefined where nothing listens, and on a Unix socket.',
   },
   {
+    id: '219',
+    area: 'Handlers and calls',
+    statement:
+      'ERR_WEB_SERVER_NOT_STARTED says why the last start failed, with its error as the cause, or that the start or stop is not over yet.',
+  },
+  {
     id: '223',
     area: 'Client: reconnecting',
     statement:
