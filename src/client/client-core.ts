@@ -22,6 +22,7 @@ import { checkHeaders } from './headers.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { RedirectingDial } from './redirects.ts';
 import type { SignalOption } from './signal-option.ts';
+import { toUrlText } from './url-text.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
 /** The members of a handler that are read here. */
@@ -235,7 +236,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         };
         return newUrl === undefined
           ? new RedirectingDial(url, dialOptions, this, target)
-          : new RedirectingDial(newUrl as string, dialOptions, this);
+          : new RedirectingDial(toUrlText(newUrl) as string, dialOptions, this);
       };
       return { settings, dataType, connect };
     } catch (thrown) {

@@ -740,6 +740,12 @@ export const rules: readonly Rule[] = [
       'With reconnect, the first connection is tried again too when the failure may pass (network, DNS, 408, 425, 429, 5xx, timeout), and every other failure ends the client at once; shouldReconnect decides for the first attempt too. connectTimeoutMs (60 000 with reconnect) bounds the time to onOpen; signal, terminate(), destroy() and killWorker() end the waiting.',
   },
   {
+    id: '201',
+    area: 'Client: connecting',
+    statement:
+      'A URL object is taken as url, from reconnect.url and as proxy, as it is at the call. A URL that cannot be used is named in the error, without user, password, query and fragment, with what to write instead.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fetch } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { WebServer, type WebServerSettings, webServer, WebSocketServer } from '../../src/index.ts';
+import { type FourDError, WebServer, type WebServerSettings, webServer, WebSocketServer } from '../../src/index.ts';
 import { makeCertificateFolder, shakeHands } from '../helpers/certificate-folder.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { makeFolder } from '../helpers/folder.ts';
@@ -30,6 +30,10 @@ async function occupyPort(): Promise<number> {
     await once(server, 'close');
   });
   return (server.address() as { port: number }).port;
+}
+
+function creationError(web: WebServer): FourDError {
+  return errorOf(() => WebSocketServer.new({ onConnection: () => null }, { webServer: web }));
 }
 
 /** Tells whether TCP connections to this port are accepted. */
@@ -368,9 +372,6 @@ test('4D-147 with minTLSVersion 2, TLS 1.0 is refused and TLS 1.1 accepted', asy
 });
 
 describe('a WebSocket server whose web server does not run', () => {
-  const creationError = (web: WebServer): unknown =>
-    errorOf(() => WebSocketServer.new({ onConnection: () => null }, { webServer: web }));
-
   test('4D-219 is told why the last start failed', async () => {
     const port = await occupyPort();
     const web = new WebServer({ ...LOCAL, HTTPPort: port });
