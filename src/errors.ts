@@ -271,7 +271,8 @@ export const errorTable = {
   },
   ERR_INVALID_HANDLER: {
     errCode: -20005,
-    meaning: 'A handler is not an object, or has no onConnection (server) or onMessage (connection).',
+    meaning:
+      'A handler is not an object, is an array or holds options instead of callbacks, or has no onConnection (server) or onMessage (connection). The message says where options go.',
   },
   ERR_INVALID_URL: {
     errCode: -20006,

@@ -49,7 +49,7 @@ export interface WebSocketOptions extends CommonOptions {
   readonly followRedirects?: number | undefined;
 }
 
-const CLIENT_KEYS: ReadonlySet<string> = new Set([
+export const CLIENT_KEYS: ReadonlySet<string> = new Set([
   ...COMMON_KEYS,
   'tls',
   'reconnect',

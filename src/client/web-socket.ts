@@ -163,7 +163,7 @@ export interface WebSocketConstructor {
    * @remarks The constructor does not throw: any failure, a bad argument included, runs onError and then onTerminate
    * with code 1006. Await `ready` before sending, or send in onOpen.
    */
-  new (url: string | URL, handler?: TextHandler, options?: WebSocketOptions): WebSocket;
+  new (url: string | URL, handler?: TextHandler | null, options?: WebSocketOptions): WebSocket;
   new <T extends Uint8Array, D extends 'blob'>(
     url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: D },
@@ -182,13 +182,13 @@ export interface WebSocketConstructor {
    * @remarks When connecting fails, no callback of the handler runs.
    * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`, as text or as a
    *   URL object, which may be changed afterwards
-   * @param handler - callbacks, data type and headers; may be left out
+   * @param handler - callbacks, data type and headers; may be left out, or null
    * @returns the connected socket; null when an error handler or `tryExpr` handled the error
    * @throws FourDError (as a rejection) `ERR_CONNECT_FAILED`, `ERR_HANDSHAKE_REFUSED` (with httpStatus, httpHeaders,
    *   httpBody), `ERR_HANDSHAKE_INVALID`, `ERR_HANDSHAKE_TIMEOUT`, `ERR_INVALID_URL`, `ERR_INVALID_DATA_TYPE`,
    *   `ERR_INVALID_HEADER`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION`
    */
-  'new'(url: string | URL, handler?: TextHandler, options?: WebSocketOptions): Promise<WebSocket | null>;
+  'new'(url: string | URL, handler?: TextHandler | null, options?: WebSocketOptions): Promise<WebSocket | null>;
   'new'<T extends Uint8Array = Uint8Array>(
     url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
@@ -219,7 +219,7 @@ export interface WebSocketConstructor {
   connect<This>(
     this: This,
     url: string | URL,
-    handler?: TextHandler,
+    handler?: TextHandler | null,
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket>>;
   connect<T extends Uint8Array = Uint8Array, This = unknown>(
@@ -263,7 +263,7 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   static async new<T>(
     url: string | URL,
-    handler?: WebSocketHandler<T>,
+    handler?: WebSocketHandler<T> | null,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null> {
     const ws = new WebSocketClient<T>(url, handler, options);
@@ -274,7 +274,7 @@ class WebSocketClient<T> implements WebSocket<T> {
   static async connect<T>(
     this: unknown,
     url: string | URL,
-    handler?: WebSocketHandler<T>,
+    handler?: WebSocketHandler<T> | null,
     options?: WebSocketOptions,
   ): Promise<never> {
     // The function may have been taken off its class, as in `const { connect } = WebSocket`.
@@ -286,7 +286,8 @@ class WebSocketClient<T> implements WebSocket<T> {
     return ws as never;
   }
 
-  constructor(url: string | URL, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
+  constructor(url: string | URL, givenHandler?: WebSocketHandler<T> | null, options: WebSocketOptions = {}) {
+    const handler = givenHandler ?? {};
     // What is neither a string nor a URL stays as it is, and is an error.
     this.#url = toUrlText(url) as string;
     this.#handler = handler;

@@ -11,12 +11,13 @@ import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
+import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal } from './admission.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
-import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
+import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from './serve-options.ts';
 import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
@@ -29,6 +30,13 @@ export interface BroadcastOptions extends SendOptions {
 }
 
 const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...SEND_KEYS]);
+
+const HANDLER_ROLE: HandlerRole = {
+  name: 'server handler',
+  demand: 'it must be an object with a method onConnection',
+  optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
+  advice: "options are the second parameter: (handler, { path: '/chat' })",
+};
 
 /** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
@@ -343,7 +351,7 @@ function attempt<A>(make: () => A): A | null {
 /** @throws FourDError */
 function checkArguments(handler: unknown, options: WebSocketServerOptions): ServerSettings {
   if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
-    throw serverError('ERR_INVALID_HANDLER', 'invalid server handler: it must be an object with a method onConnection');
+    throw invalidHandler(HANDLER_ROLE, handler, 'HTTP');
   }
   return parseServerOptions(options);
 }

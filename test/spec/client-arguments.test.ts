@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { type FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
+import {
+  accept,
+  type FourDError,
+  WebServer,
+  WebSocket,
+  type WebSocketOptions,
+  WebSocketServer,
+} from '../../src/index.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
+import { startLibraryServer } from '../helpers/library-server.ts';
+import { RawClient } from '../helpers/raw-client.ts';
+import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { startHttpProxy } from '../helpers/proxies.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
@@ -90,5 +101,78 @@ describe('the error of a URL that cannot be used', () => {
     const { code, message } = await errorOf('ws://h', {}, { proxy: 'ftp://u:secret@p:21/x?secret' });
     expect(code).toBe('ERR_INVALID_OPTION');
     expect(message).toMatch(/proxy must be a URL of the form .*; received "ftp:\/\/p\/x"$/);
+  });
+});
+
+class Handler {}
+
+/** What users pass in the place of a handler, and what the error says of it. */
+const noHandlers: readonly [what: string, value: unknown, problem: string][] = [
+  ['an array', ['chat'], 'it is an array: options'],
+  ['an empty array', [], 'it is an array: options'],
+  ['a text', 'chat', 'it is a text: options'],
+  ['a class', Handler, 'it is a function: pass an object with this callback, or an instance of this class'],
+  ['a symbol', Symbol('handler'), 'it is a symbol'],
+];
+
+describe('what is no handler', () => {
+  test.each([
+    ...noHandlers,
+    ['options', { dataType: 'text', protocols: ['chat'] }, 'it holds options (protocols): '] as const,
+    ['options of ws', { headers: {}, handshakeTimeout: 5 }, 'it holds options (handshakeTimeout): '] as const,
+  ])('4D-202 of a client is an error that says where options go: %s', async (_what, handler, problem) => {
+    const { code, message } = await errorOf('ws://127.0.0.1:1', handler);
+    expect(code).toBe('ERR_INVALID_HANDLER');
+    expect(message).toContain(`invalid handler: it must be an object with callbacks; ${problem}`);
+    if (problem.includes('option')) expect(message).toMatch(/: \(url, \{\}, \{ protocols: \['chat'\] \}\)$/);
+    // Nobody hears of it otherwise.
+    const errors = recordErrors();
+    expect(await new WebSocket('ws://127.0.0.1:1', handler as object).ready).toBeNull();
+    expect(errors).toEqual([[expect.objectContaining({ message })]]);
+  });
+
+  test('4D-202 null is as if left out, and members of a handler may be named like options', async () => {
+    const server = await startPeerServer();
+    expect((await WebSocket.new(server.url, null))!.handler).toEqual({});
+    expect(await new WebSocket(server.url, null).ready).not.toBeNull();
+    expect(await WebSocket.connect(server.url, { headers: { 'x-a': 'b' }, dataType: 'text' })).not.toBeNull();
+    class Counter {
+      readonly reconnect = 5;
+      onOpen(): void {}
+    }
+    expect(await WebSocket.new(server.url, new Counter())).not.toBeNull();
+  });
+
+  test.each([
+    ...noHandlers,
+    ['options', { path: '/chat' }, 'it holds options (path): options are the second parameter: (handler'] as const,
+    ['options of serve', { port: 8080 }, 'it holds options (port): '] as const,
+    ['null', null, 'it is null'] as const,
+  ])('4D-202 of a server is an error that says where options go: %s', (_what, handler, problem) => {
+    const errors = recordErrors();
+    expect(WebSocketServer.new(handler as never, { webServer: new WebServer() })).toBeNull();
+    const message = `invalid server handler: it must be an object with a method onConnection; ${problem}`;
+    expect(errors).toEqual([
+      [expect.objectContaining({ errCode: -20_005, message: expect.stringContaining(message) as string })],
+    ]);
+  });
+
+  test.each([
+    ...noHandlers,
+    ['options', { protocol: 'chat' }, 'it holds options (protocol): options go into accept('] as const,
+  ])('4D-202 of a connection is an error that says where options go: %s', async (_what, value, problem) => {
+    const handler = new RecordingServerHandler({
+      onConnection: (_wss, { request }) => (request.url === '/accept' ? accept(value as never) : value) as never,
+    });
+    const { web } = await startLibraryServer(handler);
+    for (const path of ['/', '/accept']) {
+      const client = await RawClient.request(web.HTTPPort, { path });
+      expect((await client.answered).status).toBe(500);
+    }
+    const message = `invalid connection handler: onConnection must return an object with a method onMessage, or null; ${problem}`;
+    expect(handler.errors.map(({ errors }) => errors[0]!.message)).toEqual([
+      expect.stringContaining(message),
+      expect.stringContaining(message),
+    ]);
   });
 });

@@ -746,6 +746,12 @@ export const rules: readonly Rule[] = [
       'A URL object is taken as url, from reconnect.url and as proxy, as it is at the call. A URL that cannot be used is named in the error, without user, password, query and fragment, with what to write instead.',
   },
   {
+    id: '202',
+    area: 'Client: connecting',
+    statement:
+      'An array, a text, a class or an object that holds options instead of callbacks, in the place of the handler of a client, server or connection, is ERR_INVALID_HANDLER, and the message says where options go; null is as if left out.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:
