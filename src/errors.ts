@@ -248,7 +248,11 @@ export const errorTable = {
     errCode: -10718,
     meaning: 'Another WebSocket server of this web server has the same path: choose another path.',
   },
-  ERR_WEB_SERVER_NOT_STARTED: { errCode: -20001, meaning: 'The web server is not running: await its start() first.' },
+  ERR_WEB_SERVER_NOT_STARTED: {
+    errCode: -20001,
+    meaning:
+      'The web server is not running: await its start() first. The message says why the last start failed, and cause is its error.',
+  },
   ERR_WEB_SERVER_ALREADY_STARTED: {
     errCode: -20002,
     meaning: 'start() was called on a running web server: await its stop() first.',
@@ -267,7 +271,8 @@ export const errorTable = {
   },
   ERR_INVALID_HANDLER: {
     errCode: -20005,
-    meaning: 'A handler is not an object, or has no onConnection (server) or onMessage (connection).',
+    meaning:
+      'A handler is not an object, is an array or holds options instead of callbacks, or has no onConnection (server) or onMessage (connection). The message says where options go.',
   },
   ERR_INVALID_URL: {
     errCode: -20006,

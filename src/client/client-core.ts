@@ -1,34 +1,32 @@
 import { setImmediate } from '../base/clock.ts';
 import type { Socket } from 'node:net';
-import { type EndCause, type EndPhase, FourDError, isFourDError, textOfThrown, withEnding } from '../errors.ts';
+import { type EndCause, type EndPhase, FourDError, isFourDError, withEnding } from '../errors.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
+import { hasCallback } from '../session/call-handler.ts';
 import { checkBorrowed, type CheckedOptions } from '../session/common-options.ts';
 import { checkDataType, type DataType } from '../session/data-type.ts';
 import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CallScope } from '../workers/call-scope.ts';
-import { generateError } from '../workers/error-handling.ts';
+import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
 import { ClientLife } from './client-life.ts';
+import { readHandler, unreadableHandler } from './client-handler.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
 import { ConnectDeadline } from './connect-deadline.ts';
 import type { DialListener } from './dial.ts';
 import { checkHeaders } from './headers.ts';
+import { codeOf } from './node-error.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { RedirectingDial } from './redirects.ts';
 import type { SignalOption } from './signal-option.ts';
+import { toUrlText } from './url-text.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
-
-/** The members of a handler that are read here. */
-interface HandlerSettings {
-  readonly dataType?: unknown;
-  readonly headers?: unknown;
-}
 
 const DEFAULT_SETTINGS: ClientSettings = parseClientOptions({});
 
@@ -235,7 +233,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         };
         return newUrl === undefined
           ? new RedirectingDial(url, dialOptions, this, target)
-          : new RedirectingDial(newUrl as string, dialOptions, this);
+          : new RedirectingDial(toUrlText(newUrl) as string, dialOptions, this);
       };
       return { settings, dataType, connect };
     } catch (thrown) {
@@ -314,7 +312,11 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     // Before the callbacks, whose reconnect() may begin the next life.
     this.#life.resolve(error);
     if (this.isSilent) this.#cancel();
-    else this.session.failToOpen(error, cause, phase);
+    else {
+      const isUnheard = codeOf(error) === 'ERR_INVALID_HANDLER' && !hasCallback(this.session.handler, 'onError');
+      if (isUnheard) reportError(error, this.#scope.worker);
+      this.session.failToOpen(error, cause, phase);
+    }
   }
 
   /** Ends a session that nobody holds yet, without a callback. */
@@ -351,19 +353,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 }
 
-/** Reads what a client needs of its handler, once. */
-function readHandler(handler: unknown): HandlerSettings {
-  if (typeof handler !== 'object' || handler === null) throw invalidHandler('it must be an object');
-  try {
-    const { dataType, headers } = handler as HandlerSettings;
-    return { dataType, headers };
-  } catch (thrown) {
-    throw invalidHandler(textOfThrown(thrown), thrown);
-  }
-}
-
 function toArgumentError(thrown: unknown): FourDError {
-  return isFourDError(thrown) ? thrown : invalidHandler(textOfThrown(thrown), thrown);
+  return isFourDError(thrown) ? thrown : unreadableHandler(thrown);
 }
 
 function gaveUp(cause: EndCause, phase: EndPhase): FourDError {
@@ -380,9 +371,4 @@ function reconnectOff(): FourDError {
 function aborted(signal: SignalOption): FourDError {
   const details = { componentSignature: 'HTCL', cause: signal.reason } as const;
   return new FourDError('ERR_ABORTED', 'gave up connecting: the option signal was aborted', details);
-}
-
-/** @param cause - what a getter of the handler has thrown */
-function invalidHandler(problem: string, cause?: unknown): FourDError {
-  return new FourDError('ERR_INVALID_HANDLER', `invalid handler: ${problem}`, { componentSignature: 'HTCL', cause });
 }

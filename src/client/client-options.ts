@@ -35,11 +35,11 @@ export interface WebSocketOptions extends CommonOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * A proxy to go through: `http://[user:password@]host[:port]` or `https://…` (CONNECT), `socks5://…` (this program
-   * resolves the host's name) or `socks5h://…` (the proxy does). `'environment'` takes `HTTPS_PROXY` for wss,
+   * resolves the host's name) or `socks5h://…` (the proxy does), as text or as a URL object. `'environment'` takes `HTTPS_PROXY` for wss,
    * `HTTP_PROXY` for ws, else `ALL_PROXY`, and no proxy for the hosts in `NO_PROXY`. Default none. With `ws:` the proxy
    * can read and change everything; with `wss:` it sees the host's name.
    */
-  readonly proxy?: string | undefined;
+  readonly proxy?: string | URL | undefined;
   /**
    * How many redirects are followed, 0 to 20. Default 0: a redirect is a refusal like any other. A redirect from wss to
    * ws is never followed. A server of another origin gets none of the handler's headers, nor user and password of the
@@ -49,7 +49,7 @@ export interface WebSocketOptions extends CommonOptions {
   readonly followRedirects?: number | undefined;
 }
 
-const CLIENT_KEYS: ReadonlySet<string> = new Set([
+export const CLIENT_KEYS: ReadonlySet<string> = new Set([
   ...COMMON_KEYS,
   'tls',
   'reconnect',

@@ -5,6 +5,7 @@ import { AddressRanges } from '../session/address-ranges.ts';
 import { invalidOption } from '../session/option-checks.ts';
 import type { DialTarget } from './dial.ts';
 import type { Proxy } from './proxy-tunnel.ts';
+import { nameOfUrl, toUrlText } from './url-text.ts';
 
 const DEFAULT_PORTS: Readonly<Record<Proxy['kind'], number>> = { http: 80, https: 443, socks5: 1080, socks5h: 1080 };
 
@@ -19,7 +20,7 @@ export type ProxyChoice = (target: DialTarget) => Proxy | undefined;
  *
  * @param environment - the variables that `'environment'` reads anew for each connection
  * @throws FourDError `ERR_INVALID_OPTION`; for a URL of the environment the returned function throws it. The message
- *   never repeats the URL, which may hold a password.
+ *   names the URL without its user and password.
  */
 export function checkProxy(value: unknown, environment: NodeJS.ProcessEnv = process.env): ProxyChoice {
   if (value === undefined) return () => undefined;
@@ -29,15 +30,15 @@ export function checkProxy(value: unknown, environment: NodeJS.ProcessEnv = proc
 }
 
 function parseProxy(value: unknown, name: string): Proxy {
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+  const text = toUrlText(value);
+  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   const kind = url?.protocol.slice(0, -1) as Proxy['kind'];
   if (url === undefined || !Object.hasOwn(DEFAULT_PORTS, kind) || url.hostname === '') {
-    throw invalid(
-      `${name} must be a URL of the form http://[user:password@]host[:port], https://…, socks5://… or socks5h://…`,
-    );
+    const form = 'http://[user:password@]host[:port], https://…, socks5://… or socks5h://…';
+    throw invalid(`${name} must be a URL of the form ${form}; received ${received(text)}`);
   }
   if ((url.pathname !== '' && url.pathname !== '/') || url.search !== '' || url.hash !== '') {
-    throw invalid(`${name} must not have a path, query or fragment`);
+    throw invalid(`${name} must not have a path, query or fragment; received ${received(text)}`);
   }
   return {
     kind,
@@ -105,6 +106,11 @@ function isListed({ host, port }: DialTarget, entry: string): boolean {
 function isInRange(host: string, range: string): boolean {
   const ranges = new AddressRanges();
   return ranges.add(range.replace(/^\[(.*)\]/, '$1')) && ranges.has(host);
+}
+
+function received(value: unknown): string {
+  if (typeof value === 'string') return `"${nameOfUrl(value)}"`;
+  return value === null ? 'null' : typeof value;
 }
 
 function invalid(problem: string): FourDError {

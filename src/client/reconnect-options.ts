@@ -51,7 +51,7 @@ export interface ReconnectOptions {
   /** Bytes (of text: UTF-16 units) that may wait for a connection. Default 1 048 576. */
   readonly maxQueuedBytes?: number | undefined;
   /** Returns the URL of each further attempt, for tokens that expire. Default: the URL of the first attempt. */
-  readonly url?: (() => string | Promise<string>) | undefined;
+  readonly url?: (() => string | URL | Promise<string | URL>) | undefined;
   /** Returns the headers of each further attempt. Default: the headers of the handler. */
   readonly headers?: (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /**

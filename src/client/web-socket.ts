@@ -16,6 +16,7 @@ import type {
   TerminateEvent,
 } from '../session/events.ts';
 import type { WebSocketOptions } from './client-options.ts';
+import { toUrlText } from './url-text.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import type { Status } from '../session/session.ts';
 
@@ -68,7 +69,7 @@ export interface WebSocket<T = string> {
    * onReconnect takes the place of onOpen when the client has been open before.
    */
   readonly ready: Promise<WebSocket<T> | null>;
-  /** The URL as it was passed. */
+  /** The URL as it was passed; the text (`href`) that a URL object had then. */
   readonly url: string;
   /** The handler as it was passed. */
   readonly handler: WebSocketHandler<T>;
@@ -164,43 +165,44 @@ export interface WebSocketConstructor {
    * @remarks The constructor does not throw: any failure, a bad argument included, runs onError and then onTerminate
    * with code 1006. Await `ready` before sending, or send in onOpen.
    */
-  new (url: string, handler?: TextHandler, options?: WebSocketOptions): WebSocket;
+  new (url: string | URL, handler?: TextHandler | null, options?: WebSocketOptions): WebSocket;
   new <T extends Uint8Array, D extends 'blob'>(
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: D },
     options?: WebSocketOptions,
   ): WebSocket<T>;
   new <T extends string | Uint8Array, D extends 'auto'>(
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: D },
     options?: WebSocketOptions,
   ): WebSocket<T>;
-  new <T>(url: string, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
+  new <T>(url: string | URL, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
 
   /**
    * Connects, and resolves to the object when onOpen has run.
    *
    * @remarks When connecting fails, no callback of the handler runs.
-   * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`
-   * @param handler - callbacks, data type and headers; may be left out
+   * @param url - `ws://host[:port]path[?query]`, `wss://…`, or `ws+unix:/socket/path[:/path[?query]]`, as text or as a
+   *   URL object, which may be changed afterwards
+   * @param handler - callbacks, data type and headers; may be left out, or null
    * @returns the connected socket; null when an error handler or `tryExpr` handled the error
    * @throws FourDError (as a rejection) `ERR_CONNECT_FAILED`, `ERR_HANDSHAKE_REFUSED` (with httpStatus, httpHeaders,
    *   httpBody), `ERR_HANDSHAKE_INVALID`, `ERR_HANDSHAKE_TIMEOUT`, `ERR_INVALID_URL`, `ERR_INVALID_DATA_TYPE`,
    *   `ERR_INVALID_HEADER`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION`
    */
-  'new'(url: string, handler?: TextHandler, options?: WebSocketOptions): Promise<WebSocket | null>;
+  'new'(url: string | URL, handler?: TextHandler | null, options?: WebSocketOptions): Promise<WebSocket | null>;
   'new'<T extends Uint8Array = Uint8Array>(
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
   'new'<T extends string | Uint8Array = string | Uint8Array>(
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: 'auto' },
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
   'new'<T = unknown>(
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T>,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
@@ -218,19 +220,19 @@ export interface WebSocketConstructor {
    */
   connect<This>(
     this: This,
-    url: string,
-    handler?: TextHandler,
+    url: string | URL,
+    handler?: TextHandler | null,
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket>>;
   connect<T extends Uint8Array = Uint8Array, This = unknown>(
     this: This,
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket<T>>>;
   connect<T = unknown, This = unknown>(
     this: This,
-    url: string,
+    url: string | URL,
     handler: WebSocketHandler<T>,
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket<T>>>;
@@ -273,8 +275,8 @@ class WebSocketClient<T> implements WebSocket<T> {
   }
 
   static async new<T>(
-    url: string,
-    handler?: WebSocketHandler<T>,
+    url: string | URL,
+    handler?: WebSocketHandler<T> | null,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null> {
     const ws = new WebSocketClient<T>(url, handler, options);
@@ -284,8 +286,8 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   static async connect<T>(
     this: unknown,
-    url: string,
-    handler?: WebSocketHandler<T>,
+    url: string | URL,
+    handler?: WebSocketHandler<T> | null,
     options?: WebSocketOptions,
   ): Promise<never> {
     // The function may have been taken off its class, as in `const { connect } = WebSocket`.
@@ -297,10 +299,12 @@ class WebSocketClient<T> implements WebSocket<T> {
     return ws as never;
   }
 
-  constructor(url: string, handler: WebSocketHandler<T> = {}, options: WebSocketOptions = {}) {
-    this.#url = url;
+  constructor(url: string | URL, givenHandler?: WebSocketHandler<T> | null, options: WebSocketOptions = {}) {
+    const handler = givenHandler ?? {};
+    // What is neither a string nor a URL stays as it is, and is an error.
+    this.#url = toUrlText(url) as string;
     this.#handler = handler;
-    this.#core = new ClientCore(this, url, handler, options);
+    this.#core = new ClientCore(this, this.#url, handler, options);
   }
 
   /** Resolves to the error when connecting has failed, of which the handler hears nothing. */

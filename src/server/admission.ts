@@ -59,7 +59,7 @@ const REFUSE_NAMES = {
 /** All results of `accept` and `refuse`. */
 const answers = new WeakSet<object>();
 
-const ACCEPT_KEYS: ReadonlySet<string> = new Set<keyof AcceptOptions>(['headers', 'protocol', 'data']);
+export const ACCEPT_KEYS: ReadonlySet<string> = new Set<keyof AcceptOptions>(['headers', 'protocol', 'data']);
 
 /** How a client is accepted, checked. */
 export interface Acceptance {

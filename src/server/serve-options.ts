@@ -29,7 +29,7 @@ export interface CheckedServe {
 }
 
 const HTTP_KEYS = ['port', 'host', 'tls', 'rootFolder'] as const satisfies readonly (keyof ServeOptions)[];
-const SERVE_KEYS: ReadonlySet<string> = new Set([...SERVER_KEYS, ...HTTP_KEYS]);
+export const SERVE_KEYS: ReadonlySet<string> = new Set([...SERVER_KEYS, ...HTTP_KEYS]);
 const TLS_KEYS: ReadonlySet<string> = new Set<keyof Certificate>(['key', 'cert']);
 
 const PORT_RANGE = { min: 0, max: 65_535 } as const;

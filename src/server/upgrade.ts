@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { follow, ignoreRejection } from '../base/promises.ts';
+import { follow } from '../base/promises.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import { callbackFailed, FourDError, isFourDError } from '../errors.ts';
@@ -15,13 +15,15 @@ import { refuseUpgrade, type UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { UpgradeAcceptor } from '../http/upgrade-router.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { refusalOfForbiddenHost } from '../session/host-rule.ts';
+import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
 import { toPlainAddress } from '../session/address-ranges.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
-import { type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
+import { ACCEPT_KEYS, type Acceptance, acceptanceOf, isAnswer, Refusal } from './admission.ts';
 import { closeAtOnce } from './close-at-once.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import {
@@ -38,6 +40,13 @@ import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-in
 import type { ServerSettings } from './server-options.ts';
 import type { ServerState } from './server-state.ts';
 import type { UpgradeFacts } from './upgrade-facts.ts';
+
+const HANDLER_ROLE: HandlerRole = {
+  name: 'connection handler',
+  demand: 'onConnection must return an object with a method onMessage, or null',
+  optionKeys: new Set([...ACCEPT_KEYS, ...Object.keys(FOREIGN_OPTIONS.accept)]),
+  advice: "options go into accept(handler, { protocol: 'chat' })",
+};
 
 /** An accepted upgrade that the server is to open: the 101 answer is not written yet. */
 export interface AcceptedUpgrade extends OpenTransport {
@@ -217,9 +226,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
   #accept(upgrade: PendingUpgrade, answer: Acceptance): void {
     const { handler, protocol } = answer;
     if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
-      ignoreRejection(handler);
-      const message = 'invalid connection handler: onConnection must return an object with a method onMessage, or null';
-      this.#fail(upgrade, new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' }));
+      this.#fail(upgrade, invalidHandler(HANDLER_ROLE, handler, 'HTTP'));
     } else if (protocol !== undefined && protocol !== '' && !upgrade.facts.handshake.protocols.includes(protocol)) {
       // A client must fail the connection if it did not offer the subprotocol (RFC 6455 section 4.1).
       const message = 'invalid protocol: accept() takes only a subprotocol that the client offered';

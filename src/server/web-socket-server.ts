@@ -10,14 +10,15 @@ import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/eve
 import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { attach, WebServer, webServer } from '../web-server/web-server.ts';
+import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
+import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal, type RefuseOptions } from './admission.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
-import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
+import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from './serve-options.ts';
 import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
@@ -30,6 +31,13 @@ export interface BroadcastOptions extends SendOptions {
 }
 
 const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...SEND_KEYS]);
+
+const HANDLER_ROLE: HandlerRole = {
+  name: 'server handler',
+  demand: 'it must be an object with a method onConnection',
+  optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
+  advice: "options are the second parameter: (handler, { path: '/chat' })",
+};
 
 /** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
@@ -189,12 +197,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     // A Proxy of a web server has no private members.
     const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
     const servers = readGuarded('webServer', readServers, 'HTTP');
-    if (servers.length === 0) {
-      throw serverError(
-        'ERR_WEB_SERVER_NOT_STARTED',
-        'cannot create a WebSocket server: the web server is not running, await its start() first',
-      );
-    }
+    if (web !== undefined && servers.length === 0) throw notStarted(web);
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
       throw serverError(
@@ -367,13 +370,13 @@ function attempt<A>(make: () => A): A | null {
 /** @throws FourDError */
 function checkArguments(handler: unknown, options: WebSocketServerOptions): ServerSettings {
   if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
-    throw serverError('ERR_INVALID_HANDLER', 'invalid server handler: it must be an object with a method onConnection');
+    throw invalidHandler(HANDLER_ROLE, handler, 'HTTP');
   }
   return parseServerOptions(options);
 }
 
 function serverError(
-  code: 'ERR_INVALID_HANDLER' | 'ERR_WEB_SERVER_NOT_STARTED' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
+  code: 'ERR_INVALID_HANDLER' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
   message: string,
 ): FourDError {
   return new FourDError(code, message, { componentSignature: 'HTTP' });

@@ -5,6 +5,7 @@ import { timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
+import { notStartedError } from './not-started.ts';
 import {
   type CheckedSettings,
   checkSettings,
@@ -34,6 +35,9 @@ interface Attached {
 /** Makes a WebSocket server end with its web server. Returns a function that undoes it. Internal, not public. */
 export let attach: (web: WebServer, server: Attached) => () => void;
 
+/** Returns the error of using a web server that does not run. Internal, not public. */
+export let notStarted: (web: WebServer) => FourDError;
+
 /**
  * An HTTP(S) server for static files and WebSocket servers.
  *
@@ -46,6 +50,8 @@ export class WebServer {
   #servers: HttpServers | undefined;
   #starting: Promise<StartResult> | undefined;
   #stopping: Promise<void> | undefined;
+  /** Why the last start failed. Undefined when it did not. */
+  #startError: FourDError | undefined;
   readonly #attached = new Set<Attached>();
 
   static {
@@ -64,6 +70,11 @@ export class WebServer {
       HTTPSPort: web.HTTPSEnabled ? web.HTTPSPort : undefined,
       webSocketServers: web.#attached.size,
     }));
+    notStarted = (web) => {
+      const isStarting = web.#starting !== undefined;
+      const isStopping = web.#stopping !== undefined;
+      return notStartedError(isStarting ? 'starting' : isStopping ? 'stopping' : 'stopped', web.#startError);
+    };
   }
 
   /**
@@ -204,9 +215,11 @@ export class WebServer {
       const servers = await HttpServers.listen(checked);
       this.#settings = Object.freeze({ ...checked, ...servers.ports });
       this.#servers = servers;
+      this.#startError = undefined;
       return { success: true };
-    } catch (error) {
-      return { success: false, errors: [toFourDError(error).item] };
+    } catch (thrown) {
+      this.#startError = toFourDError(thrown);
+      return { success: false, errors: [this.#startError.item] };
     } finally {
       this.#starting = undefined;
     }

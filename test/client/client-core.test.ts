@@ -392,15 +392,6 @@ describe('the end of the worker while Connecting', () => {
 });
 
 describe('handlers', () => {
-  test.each([null, 5, 'handler', true, Symbol('handler')])('may not be %s', async (handler) => {
-    const error = await errorOf(WebSocket.new('ws://127.0.0.1:1', handler as never));
-    expect(error).toMatchObject({ code: 'ERR_INVALID_HANDLER', componentSignature: 'HTCL' });
-    const ws = new WebSocket('ws://127.0.0.1:1', handler as never);
-    expect(await ws.ready).toBeNull();
-    expect(ws.handler).toBe(handler);
-    expect(ws.status).toBe('Closed');
-  });
-
   test.each(['dataType', 'headers'])('may have a getter for %s that throws: the error has its cause', async (name) => {
     const cause = new Error('not today');
     const handler = Object.defineProperty({}, name, { get: () => throwIt(cause) });

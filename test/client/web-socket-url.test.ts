@@ -97,14 +97,6 @@ test.each([
   );
 });
 
-test.each([undefined, null, 5, {}, new URL('ws://example.com')])('%s is refused: not a string', (url) => {
+test.each([undefined, null, 5, {}])('%s is refused: not a string', (url) => {
   expect(() => parseWebSocketUrl(url as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_URL' }));
-});
-
-test('the message of a refusal never repeats the URL', () => {
-  for (const url of ['http://u:secret@h', 'ws://u:secret@h/#secret', 'ws+unix://secret/', 'secret', 'ws://secret%@h']) {
-    expect(() => parseWebSocketUrl(url)).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining('secret') as string }),
-    );
-  }
 });

@@ -740,6 +740,18 @@ export const rules: readonly Rule[] = [
       'With reconnect, the first connection is tried again too when the failure may pass (network, DNS, 408, 425, 429, 5xx, timeout), and every other failure ends the client at once; shouldReconnect decides for the first attempt too. connectTimeoutMs (60 000 with reconnect) bounds the time to onOpen; signal, terminate(), destroy() and killWorker() end the waiting.',
   },
   {
+    id: '201',
+    area: 'Client: connecting',
+    statement:
+      'A URL object is taken as url, from reconnect.url and as proxy, as it is at the call. A URL that cannot be used is named in the error, without user, password, query and fragment, with what to write instead.',
+  },
+  {
+    id: '202',
+    area: 'Client: connecting',
+    statement:
+      'An array, a text, a class or an object that holds options instead of callbacks, in the place of the handler of a client, server or connection, is ERR_INVALID_HANDLER, and the message says where options go; null is as if left out.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:
@@ -792,6 +804,12 @@ export const rules: readonly Rule[] = [
     area: 'Handlers and calls',
     statement:
       'WebSocket.connect() and WebSocketServer.serve() reject with the FourDError, which onErrCall, tryExpr and lastErrors do not see, and a failing connect runs no callback. serve takes the options of a server but webServer, and port, host, tls, rootFolder; it resolves before onOpen, and leaves nothing open when it fails. When onTerminate has run, its HTTP server is stopped; drain and await using resolve after that. url tells ws or wss, the real port, localhost for wildcard addresses, the literal start of a pattern; undefined where nothing listens, and on a Unix socket.',
+  },
+  {
+    id: '219',
+    area: 'Handlers and calls',
+    statement:
+      'ERR_WEB_SERVER_NOT_STARTED says why the last start failed, with its error as the cause, or that the start or stop is not over yet.',
   },
   {
     id: '223',

@@ -5,8 +5,9 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fetch } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { WebServer, type WebServerSettings, webServer } from '../../src/index.ts';
+import { type FourDError, WebServer, type WebServerSettings, webServer, WebSocketServer } from '../../src/index.ts';
 import { makeCertificateFolder, shakeHands } from '../helpers/certificate-folder.ts';
+import { errorOf } from '../helpers/error-of.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { requestPath } from '../helpers/http.ts';
 import { startWebServer } from '../helpers/library-server.ts';
@@ -29,6 +30,10 @@ async function occupyPort(): Promise<number> {
     await once(server, 'close');
   });
   return (server.address() as { port: number }).port;
+}
+
+function creationError(web: WebServer): FourDError {
+  return errorOf(() => WebSocketServer.new({ onConnection: () => null }, { webServer: web }));
 }
 
 /** Tells whether TCP connections to this port are accepted. */
@@ -364,4 +369,44 @@ test('4D-147 with minTLSVersion 2, TLS 1.0 is refused and TLS 1.1 accepted', asy
   expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1')).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');
   expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.1')).toBe('TLSv1.1');
   expect(await shakeHands(web.HTTPSPort, ca, 'TLSv1.3')).toBe('TLSv1.3');
+});
+
+describe('a WebSocket server whose web server does not run', () => {
+  test('4D-219 is told why the last start failed', async () => {
+    const port = await occupyPort();
+    const web = new WebServer({ ...LOCAL, HTTPPort: port });
+    await web.start();
+    expect(creationError(web)).toMatchObject({
+      code: 'ERR_WEB_SERVER_NOT_STARTED',
+      message: expect.stringContaining(`its last start failed: EADDRINUSE 127.0.0.1:${port} (`) as string,
+      cause: { code: 'ERR_WEB_SERVER_LISTEN' },
+    });
+    await web.start({ HTTPPort: 0, HTTPSEnabled: true, HTTPSPort: 0, certificateFolder: import.meta.dirname });
+    expect(creationError(web)).toMatchObject({
+      message: expect.stringContaining('its last start failed: cannot use key.pem and cert.pem') as string,
+      cause: { code: 'ERR_WEB_SERVER_CERTIFICATE' },
+    });
+    // A success ends what the failures before it said.
+    await web.start({ HTTPPort: 0 });
+    await web.stop();
+    expect(creationError(web)).toEqual(
+      expect.objectContaining({
+        message: 'cannot create a WebSocket server: the web server is not running: await web.start() first',
+      }),
+    );
+  });
+
+  test('4D-219 is told that the start or the stop is not over', async () => {
+    const web = new WebServer(LOCAL);
+    const starting = web.start();
+    expect(creationError(web)).toMatchObject({
+      message: expect.stringContaining('the start of the web server is not over yet: await web.start()') as string,
+    });
+    await starting;
+    const stopping = web.stop();
+    expect(creationError(web)).toMatchObject({
+      message: expect.stringContaining('the web server is stopping') as string,
+    });
+    await stopping;
+  });
 });

@@ -212,8 +212,10 @@ export const misspelt = new WebSocket(url, { onmessage() {} });
 // @ts-expect-error -- a callback that is not a function
 export const noCallback = new WebSocket(url, { onMessage: 'hello' });
 
-// @ts-expect-error -- the URL is not a string
-export const noText = new WebSocket(new URL(url));
+export const fromUrl = new WebSocket(new URL(url), {}, { proxy: new URL(url), reconnect: { url: () => new URL(url) } });
+
+// @ts-expect-error -- the URL is neither a string nor a URL
+export const noText = new WebSocket(5);
 
 // @ts-expect-error -- an option that does not exist
 export const noOption = new WebSocket(url, {}, { maxMessageSize: 5 });

@@ -1,0 +1,50 @@
+import { FourDError, textOfThrown } from '../errors.ts';
+import { CALLBACK_NAMES } from '../session/callback-queue.ts';
+import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
+import { type HandlerRole, hasSomeCallback, invalidHandler, isArray, optionOf } from '../session/handler-check.ts';
+import { CLIENT_KEYS } from './client-options.ts';
+
+/** The members of a handler that are read here. */
+interface HandlerSettings {
+  readonly dataType?: unknown;
+  readonly headers?: unknown;
+}
+
+const CALLBACKS: readonly string[] = Object.values(CALLBACK_NAMES);
+
+/** Headers belong into the handler. Other libraries take them as an option. */
+const OPTION_KEYS: ReadonlySet<string> = new Set(
+  [...CLIENT_KEYS, ...Object.keys(FOREIGN_OPTIONS.client)].filter((name) => name !== 'headers'),
+);
+
+const HANDLER_ROLE: HandlerRole = {
+  name: 'handler',
+  demand: 'it must be an object with callbacks',
+  optionKeys: OPTION_KEYS,
+  advice: "options are the third parameter: (url, {}, { protocols: ['chat'] })",
+};
+
+/**
+ * Reads what a client needs of its handler, once.
+ *
+ * @throws FourDError `ERR_INVALID_HANDLER`
+ */
+export function readHandler(handler: unknown): HandlerSettings {
+  const isHandler = typeof handler === 'object' && handler !== null;
+  if (!isHandler || isArray(handler) || optionOf(handler, OPTION_KEYS) !== undefined) {
+    // A handler may have members of its own that are named like options.
+    if (!isHandler || !hasSomeCallback(handler, CALLBACKS)) throw invalidHandler(HANDLER_ROLE, handler, 'HTCL');
+  }
+  try {
+    const { dataType, headers } = handler as HandlerSettings;
+    return { dataType, headers };
+  } catch (thrown) {
+    throw unreadableHandler(thrown);
+  }
+}
+
+/** @param cause - what a getter of the handler has thrown */
+export function unreadableHandler(cause: unknown): FourDError {
+  const message = `invalid handler: ${textOfThrown(cause)}`;
+  return new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTCL', cause });
+}

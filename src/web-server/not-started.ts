@@ -1,0 +1,38 @@
+import { isIPv6 } from 'node:net';
+import { FourDError, textOfThrown } from '../errors.ts';
+
+/**
+ * Builds the error of a WebSocket server whose web server does not run.
+ *
+ * @param state - what the web server does
+ * @param startError - why its last start failed, undefined when it did not
+ */
+export function notStartedError(
+  state: 'starting' | 'stopping' | 'stopped',
+  startError: FourDError | undefined,
+): FourDError {
+  const message = `cannot create a WebSocket server: ${problemOf(state, startError)}`;
+  const cause = state === 'stopped' ? startError : undefined;
+  return new FourDError('ERR_WEB_SERVER_NOT_STARTED', message, { componentSignature: 'HTTP', cause });
+}
+
+function problemOf(state: 'starting' | 'stopping' | 'stopped', startError: FourDError | undefined): string {
+  if (state === 'starting') return 'the start of the web server is not over yet: await web.start() first';
+  if (state === 'stopping') return 'the web server is stopping: await web.stop(), then web.start()';
+  if (startError === undefined) return 'the web server is not running: await web.start() first';
+  return (
+    `the web server is not running, because its last start failed: ${reasonOf(startError)} ` +
+    '(start() does not reject: look at success and errors of its result)'
+  );
+}
+
+/** Returns the reason in short, such as `EADDRINUSE 127.0.0.1:8080`, where the system gave one. */
+function reasonOf(error: FourDError): string {
+  const { code, address, port } = (error.cause ?? {}) as {
+    readonly code?: unknown;
+    readonly address?: unknown;
+    readonly port?: unknown;
+  };
+  if (typeof code !== 'string' || typeof address !== 'string' || typeof port !== 'number') return textOfThrown(error);
+  return `${code} ${isIPv6(address) ? `[${address}]` : address}:${port}`;
+}
