@@ -788,6 +788,24 @@ export const rules: readonly Rule[] = [
       'WebSocket.connect() and WebSocketServer.serve() reject with the FourDError, which onErrCall, tryExpr and lastErrors do not see, and a failing connect runs no callback. serve takes the options of a server but webServer, and port, host, tls, rootFolder; it resolves before onOpen, and leaves nothing open when it fails. When onTerminate has run, its HTTP server is stopped; drain and await using resolve after that. url tells ws or wss, the real port, localhost for wildcard addresses, the literal start of a pattern; undefined where nothing listens, and on a Unix socket.',
   },
   {
+    id: '220',
+    area: 'Seeing what happens',
+    statement:
+      'The channels 4d-websocket:client, :server, :connection and :message of node:diagnostics_channel publish connecting, refused, opened, ended, messages in and out and dropped, never content; without a subscriber they cost one check.',
+  },
+  {
+    id: '221',
+    area: 'Seeing what happens',
+    statement:
+      'NODE_DEBUG=4d-websocket prints the same as readable lines, NODE_DEBUG=4d-websocket-frames frames; nothing secret is in either.',
+  },
+  {
+    id: '222',
+    area: 'Seeing what happens',
+    statement:
+      'wss.metrics() and clientMetrics() give counters and gauges, metricsText() all of them in the text format of Prometheus; callback time is measured on every 64th callback, and on all while :message has subscribers.',
+  },
+  {
     id: '223',
     area: 'Client: reconnecting',
     statement:
