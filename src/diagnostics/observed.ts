@@ -13,7 +13,7 @@ export class Observed {
   /** The path of the server as it was passed; undefined for all paths, and for clients. */
   readonly path: string | undefined;
   opened = 0;
-  readonly ended = new Map<EndCause, number>();
+  readonly ended: Map<EndCause, number> = new Map();
   messagesReceived = 0;
   messagesSent = 0;
   messagesDropped = 0;
@@ -21,13 +21,13 @@ export class Observed {
   bytesSent = 0;
   /** How often a message had to wait when none waited before. */
   blocked = 0;
-  readonly callbackTimes = new CallbackTimes();
+  readonly callbackTimes: CallbackTimes = new CallbackTimes();
   /** Only of servers. */
-  readonly refused = new Map<RefusedChannelCause, number>();
+  readonly refused: Map<RefusedChannelCause, number> = new Map();
   /** Attempts to connect; only of clients. */
   attempts = 0;
   /** Attempts that failed; only of clients. */
-  readonly failed = new Map<EndCause, number>();
+  readonly failed: Map<EndCause, number> = new Map();
 
   constructor(side: Side, path?: string) {
     this.side = side;

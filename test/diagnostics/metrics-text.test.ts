@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { metricsText } from '../../src/diagnostics/metrics-text.ts';
 import { Observed } from '../../src/diagnostics/observed.ts';
-import { addServer, clients, readServers, removeServer } from '../../src/diagnostics/sources.ts';
+import { addServer, clients, readServers, removeServer, unrouted } from '../../src/diagnostics/sources.ts';
 import { parsePrometheusText } from '../helpers/prometheus.ts';
 
 function makeServer(path: string, opened: number) {
@@ -65,4 +66,34 @@ test('what is open is added to what has ended', () => {
   const of = (name: string) => samples.find((sample) => sample.name === `four_d_websocket_client_${name}`)?.value;
   expect([of('connections'), of('blocked_connections'), of('buffered_bytes')]).toEqual([1, 1, 5]);
   expect([of('received_bytes_total'), of('sent_bytes_total')]).toEqual([110, 20]);
+});
+
+test('the dashboard of the guide asks for metrics that exist, and so does its page', () => {
+  const server = makeServer('/dashboard', 1);
+  const { observed } = server;
+  observed.ended.set('local', 1);
+  observed.refused.set('origin', 1);
+  addServer(server);
+  clients.observed.ended.set('local', 1);
+  clients.observed.failed.set('connect', 1);
+  unrouted.refused.set('path', 1);
+  const names = new Set(parsePrometheusText(metricsText()).map(({ name }) => name));
+  removeServer(server);
+  const read = (name: string) => readFileSync(new URL(`../../docs/guide/${name}`, import.meta.url), 'utf8');
+  const dashboard = read('grafana-dashboard.json');
+  const page = read('observing.md');
+  const panels = Array.from(page.matchAll(/```json\n([^]*?)```/g), ([, json]) => JSON.parse(json!) as unknown);
+  expect(panels).toHaveLength(1);
+  expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toContainEqual(
+    expect.objectContaining({ title: (panels[0] as { title: string }).title }),
+  );
+  const asked = Array.from(`${dashboard}${page}`.matchAll(/four_d_websocket_\w+[a-z]/g), ([name]) => name);
+  expect(new Set(asked).size).toBeGreaterThan(10);
+  expect(asked.filter((name) => !names.has(name))).toEqual([]);
+  // The table of the page lists all metrics, without the prefix.
+  const listed = page.slice(page.indexOf('| metric'), page.indexOf('```yaml'));
+  const short = (name: string) => name.replace(/^four_d_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+  const isListed = (name: string) =>
+    listed.includes(name) || listed.includes(`…${name.replace(/^(?:server|client)/, '')}`);
+  expect(Array.from(names, short).filter((name) => !isListed(name))).toEqual([]);
 });

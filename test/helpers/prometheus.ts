@@ -45,7 +45,7 @@ export function parsePrometheusText(text: string): Sample[] {
       const family = current.type === 'histogram' ? name!.replace(/_(?:bucket|sum|count)$/, '') : name!;
       if (family !== current.name) fail('a sample that is not below its TYPE');
       const labels = readLabels(labelText);
-      const key = JSON.stringify([name, Object.entries(labels).toSorted()]);
+      const key = JSON.stringify([name, Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
       if (series.has(key)) fail('a series that comes twice');
       series.add(key);
       samples.push({ name: name!, labels, value: value === '+Inf' ? Infinity : Number(value) });

@@ -321,7 +321,7 @@ test('4D-222 every 64th callback is timed, and all while 4d-websocket:message ha
 
 test('4D-222 metricsText() is the text format of Prometheus, with all servers and clients', async () => {
   const web = await startWebServer();
-  const path = `/odd"path\\${'é'}`;
+  const path = '/odd"path\\é';
   const make = () => WebSocketServer.new({ onConnection: () => echo }, { path, webServer: web });
   const url = `ws://127.0.0.1:${web.HTTPPort}${encodeURI(path)}`;
   let wss = make();
