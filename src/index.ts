@@ -37,6 +37,22 @@ export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from 
 export { type RefusalCause } from './http/upgrade-refusal.ts';
 export { type RefuseEvent } from './server/refusal-reports.ts';
 export { type ConnectionEvent, type RequestInfo } from './server/request-info.ts';
+export {
+  type ClientChannelMessage,
+  type ConnectionChannelMessage,
+  type MessageChannelMessage,
+  type RefusedChannelCause,
+  type ServerChannelMessage,
+  type Side,
+} from './diagnostics/channels.ts';
+export {
+  type CallbackMetrics,
+  type ClientMetrics,
+  clientMetrics,
+  type ConnectionMetrics,
+  type ServerMetrics,
+} from './diagnostics/metrics.ts';
+export { metricsText } from './diagnostics/metrics-text.ts';
 export { type Status } from './session/session.ts';
 export { type StartResult, WebServer, webServer } from './web-server/web-server.ts';
 export { type Certificate } from './web-server/http-servers.ts';

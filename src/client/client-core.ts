@@ -1,6 +1,8 @@
 import { setImmediate } from '../base/clock.ts';
 import type { Socket } from 'node:net';
 import { type EndCause, type EndPhase, FourDError, isFourDError, withEnding } from '../errors.ts';
+import { startDebugLog } from '../diagnostics/debug-log.ts';
+import { clients } from '../diagnostics/sources.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
@@ -14,6 +16,7 @@ import { SocketTransport } from '../transport/socket-transport.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
+import { countAttempt, countFailure } from './client-observing.ts';
 import { ClientLife } from './client-life.ts';
 import { readHandler, unreadableHandler } from './client-handler.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
@@ -75,7 +78,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#connect = connect;
     this.#limits = settings.limits;
     this.#signal = settings.signal;
-    const ofSession = { dataType, scope: this.#scope, limits: settings.limits };
+    startDebugLog();
+    const ofSession = { dataType, scope: this.#scope, limits: settings.limits, observed: clients.observed };
     this.#session = new ClientSession(this, handler ?? {}, ofSession, this.#createReconnector(), false);
     this.id = this.#session.id;
     this.#begin();
@@ -132,7 +136,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     const phase = this.connectPhase;
     this.#endAttempt();
     this.#stopDeadline();
-    if (this.isSilent) this.#cancel();
+    if (this.isSilent) this.#cancel(cause, phase);
     else this.session.giveUp(cause, phase);
     this.#life.resolve(gaveUp(cause, phase));
   }
@@ -171,13 +175,14 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     const { compression } = this.#limits;
     const agreedCompression = compression && deflate && new CompressionFactory('client', compression).create(deflate);
     const opened = { transport: new SocketTransport(socket), head, answer: '', compression: agreedCompression };
-    this.session.open(openConnection(opened, 'client', this.session.dataType, this.#limits, keepsUnsent));
+    this.session.open(openConnection(opened, 'client', this.session, this.#limits, keepsUnsent), protocol);
   }
 
   onConnectFailed(error: FourDError): void {
     if (this.session.status !== 'Connecting') return;
     const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
     this.#attempt = undefined;
+    countFailure(this.id, this.#scope, error, endCause, phase);
     this.#deadline?.noteFailure(error);
     if (this.session.retryAfterFailure(error, endCause, phase)) return;
     // The user's shouldReconnect may have called terminate().
@@ -221,6 +226,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };
       const connect: Connect = (newUrl, newHeaders) => {
+        countAttempt(this.session, this.#scope, newUrl ?? url);
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
         const dialOptions = {
           headers: requestHeaders,
@@ -291,7 +297,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#deadline = new ConnectDeadline(connectTimeoutMs, (deadline) => {
       const phase = this.connectPhase;
       this.#endAttempt();
-      this.#fail(deadline.toError(phase), 'timeout', phase);
+      const error = deadline.toError(phase);
+      countFailure(this.id, this.#scope, error, 'timeout', phase);
+      this.#fail(error, 'timeout', phase);
     });
   }
 
@@ -311,7 +319,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#stopDeadline();
     // Before the callbacks, whose reconnect() may begin the next life.
     this.#life.resolve(error);
-    if (this.isSilent) this.#cancel();
+    if (this.isSilent) this.#cancel(cause, phase);
     else {
       const isUnheard = codeOf(error) === 'ERR_INVALID_HANDLER' && !hasCallback(this.session.handler, 'onError');
       if (isUnheard) reportError(error, this.#scope.worker);
@@ -320,11 +328,11 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   }
 
   /** Ends a session that nobody holds yet, without a callback. */
-  #cancel(): void {
+  #cancel(cause: EndCause, phase: EndPhase): void {
     // The signal may be an object of the user.
     this.#scope.run(() => this.#signal?.forget());
     this.#scope.end();
-    this.session.cancel();
+    this.session.cancel({ cause, phase });
   }
 
   #end(code: number, reason: string, cause: EndCause): void {

@@ -10,6 +10,9 @@ import type { OpenEvent, ReconnectEvent, TerminateEvent } from '../session/event
 import { Session, type SessionSettings } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
+import { type ClientChannelMessage, clientChannel } from '../diagnostics/channels.ts';
+import { clients } from '../diagnostics/sources.ts';
+import { countEnded, countSend } from '../session/observing.ts';
 import type { WorkerResource } from '../workers/worker.ts';
 import { type NextAttempt, NO_FIGURES, type Reconnector } from './reconnector.ts';
 
@@ -80,6 +83,11 @@ export class ClientSession extends Session implements WorkerResource {
     return super.isBlocked || (this.#reconnector?.queuedCount ?? 0) > 0;
   }
 
+  /** Number of the present attempt to connect again, 0 for the first of a life. */
+  get attempt(): number {
+    return this.#reconnector?.attempt ?? 0;
+  }
+
   // Without a connection
 
   /** Ends a session that has no connection, because of an error. */
@@ -98,9 +106,10 @@ export class ClientSession extends Session implements WorkerResource {
   }
 
   /** Ends a session that never had a connection, without a callback. */
-  cancel(): void {
+  cancel(ending: Pick<Ending, 'cause' | 'phase'>): void {
     this.stayClosed();
     this.setStatus('Closed');
+    this.#tellEnded(ending);
     this.settings.scope.worker.disown(this);
   }
 
@@ -157,6 +166,7 @@ export class ClientSession extends Session implements WorkerResource {
   // Opening the first connection and each later one
 
   protected override announceOpen(event: OpenEvent): void {
+    clients.live.add(this);
     this.#openCallbackCount++;
     const isFirst = !this.#hasConnected;
     this.#hasConnected = true;
@@ -198,7 +208,10 @@ export class ClientSession extends Session implements WorkerResource {
     if (this.#reconnector?.isOver !== false) return super.sendUnconnected(message, options);
     try {
       const read = readSendOptions(options, this.component);
-      return this.noteSent(this.#reconnector.enqueue(toWire(message, this.component), read));
+      const wire = toWire(message, this.component);
+      const status = this.#reconnector.enqueue(wire, read);
+      // A message that waits for a connection counts when that one sends it.
+      return this.noteSent(status === 'dropped' ? countSend(this.settings, this.id, status, wire) : status);
     } catch (thrown) {
       return generateError<SendStatus>(toSendError(thrown, this.component), 'dropped');
     }
@@ -218,7 +231,11 @@ export class ClientSession extends Session implements WorkerResource {
     while (!connection.isBlocked) {
       const message = reconnector.shift();
       if (message === undefined) break;
-      if (connection.send(message.data, message.compress) !== 'dropped') continue;
+      const status = connection.send(message.data, message.compress);
+      if (status !== 'dropped') {
+        countSend(this.settings, this.id, status, message.data);
+        continue;
+      }
       // The connection has just failed. The message waits for the next one.
       reconnector.putBack(message);
       break;
@@ -254,6 +271,7 @@ export class ClientSession extends Session implements WorkerResource {
       this.#reconnector?.addFigures(ending);
       this.#isSendingQueue = false;
       this.connection = undefined;
+      countEnded(this.settings, this.id, ending);
       this.setStatus('Connecting');
       if (!this.isBlocked) this.resolveDrained();
       this.#announceLoss(ending.cause, next);
@@ -268,10 +286,26 @@ export class ClientSession extends Session implements WorkerResource {
    * could also make it wait behind a message of its worker that waits for the client.
    */
   #announceLoss(cause: EndCause, { attempt, delayMs }: NextAttempt): void {
+    const { id } = this;
+    if (clientChannel.hasSubscribers) this.#tell({ type: 'reconnecting', id, cause, attempt, delayMs });
     if (this.#hasConnected) this.queue.push({ type: 'disconnect', cause, attempt, delayMs });
   }
 
   // The end of the session
+
+  protected override noteEnded(ending: Ending): void {
+    super.noteEnded(ending);
+    this.#tellEnded(ending);
+  }
+
+  #tellEnded({ cause, phase }: Pick<Ending, 'cause' | 'phase'>): void {
+    clients.live.delete(this);
+    if (clientChannel.hasSubscribers) this.#tell({ type: 'ended', id: this.id, cause, phase });
+  }
+
+  #tell(message: ClientChannelMessage): void {
+    this.settings.scope.run(() => clientChannel.publish(message));
+  }
 
   protected override deliverEnd(deliver: () => void): void {
     const { endingOrder } = this.settings.scope.worker;

@@ -1,4 +1,4 @@
-import type { EndCause, EndPhase } from '../errors.ts';
+import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 
@@ -12,6 +12,8 @@ export interface Ending {
   readonly wasClean: boolean;
   readonly cause: EndCause;
   readonly phase: EndPhase;
+  /** The error that ended the connection, undefined for none. */
+  readonly error?: FourDError | undefined;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly openMs: number;
@@ -36,6 +38,8 @@ export class ClosingState implements Deadline {
   /** Why the connection ends, undefined until that is known. */
   cause: EndCause | undefined;
   phase: EndPhase = 'open';
+  /** The error that ends the connection, undefined for none. */
+  error: FourDError | undefined;
   /** The event that decided how the connection ends, undefined until it happens. */
   outcome: 'close-frame' | 'failure' | 'destroyed' | undefined;
   isOver = false;

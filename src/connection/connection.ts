@@ -69,6 +69,8 @@ export interface ConnectionListener {
   onClosing(): void;
   /** The connection ends because of an error. */
   onError(error: FourDError): void;
+  /** A message that waited was dropped, because of {@link ConnectionOptions.bufferPolicy}. */
+  onDropped(): void;
   /** The connection can send again after {@link Connection.isBlocked} was true. */
   onWritable(): void;
   /**
@@ -108,7 +110,8 @@ export class Connection
   /** Created with the first ping of the user. */
   #pings: PingQueue | undefined;
   readonly #handover: Handover | undefined;
-  #bytesReceived = 0;
+  /** Bytes that came behind the handshake. */
+  bytesReceived = 0;
   /** Whole milliseconds, because V8 stores a fraction as an extra object: see `TimerWheel.nowMs`. */
   readonly #openedAtMs: number = Math.floor(monotonicMs());
 
@@ -120,7 +123,7 @@ export class Connection
     this.#batch = new WriteBatch(transport, this);
     this.#protocol = new ProtocolConnection(this, this.#batch, options);
     this.#monitor = new PeerMonitor(this, options);
-    if (options.keepsUnsent === true) this.#handover = new Handover(() => this.#handedBytes);
+    if (options.keepsUnsent === true) this.#handover = new Handover(() => this.bytesSent);
   }
 
   /** Begins to report to `listener`. Reading begins with {@link resume}. */
@@ -297,6 +300,7 @@ export class Connection
     if (closing.cause !== undefined) closing.phase = 'closing';
     closing.cause = withEnding(error, closing.phase, 'local').endCause;
     closing.code = error.closeCode;
+    closing.error = error;
     this.#listener.onClosing();
     this.#listener.onError(error);
     if (error.closeCode === CLOSE_ABNORMAL) {
@@ -320,7 +324,7 @@ export class Connection
   }
 
   #receive(chunk: Buffer): void {
-    this.#bytesReceived += chunk.length;
+    this.bytesReceived += chunk.length;
     // Bytes are not counted while the connection closes: they are discarded anyway, and exceeding a limit could destroy
     // the transport before the close frame has reached the peer.
     if (this.#closing !== undefined || this.#monitor.allowsBytes(chunk.length)) this.#protocol.receive(chunk);
@@ -362,8 +366,9 @@ export class Connection
       wasClean: closing.outcome === 'close-frame',
       cause: closing.cause ?? 'local',
       phase: closing.phase,
-      bytesReceived: this.#bytesReceived,
-      bytesSent: this.#handedBytes,
+      error: closing.error,
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
       openMs: Math.round(monotonicMs() - this.#openedAtMs),
     };
     this.#listener.onTerminated(ending, leftovers);
@@ -470,7 +475,7 @@ export class Connection
   }
 
   /** Bytes that the system was given: those that the transport has not dropped. */
-  get #handedBytes(): number {
+  get bytesSent(): number {
     return this.#batch.bytesWritten - this.#transport.droppedBytes;
   }
 
@@ -480,7 +485,7 @@ export class Connection
     // Most of a long message has left already. When the rest leaves too, no copy is needed.
     if (Buffer.isBuffer(data) && data.length >= LONG_BYTES) this.#batch.flush();
     if (this.#protocol.isClosing) return;
-    if (!this.#protocol.isDeflating && this.#batch.acceptedBytes === this.#handedBytes) handover.countHanded();
+    if (!this.#protocol.isDeflating && this.#batch.acceptedBytes === this.bytesSent) handover.countHanded();
     else this.#keep(handover, this.#toBacklogMessage(data, compress));
   }
 
@@ -515,7 +520,10 @@ export class Connection
     const { maxBufferedBytes, bufferPolicy } = this.#options;
     while (this.bufferedBytes > maxBufferedBytes) {
       if (bufferPolicy === 'drop-newest') return 'dropped';
-      if (bufferPolicy === 'drop-oldest' && this.#backlog?.dropOldest() === true) continue;
+      if (bufferPolicy === 'drop-oldest' && this.#backlog?.dropOldest() === true) {
+        this.#listener.onDropped();
+        continue;
+      }
       if (bufferPolicy === 'drop-oldest' && isDroppable) return 'dropped';
       this.#failBufferFull(this.bufferedBytes);
       return 'dropped';

@@ -1,6 +1,9 @@
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { timers } from '../base/timers.ts';
+import { countRefused } from '../diagnostics/refused.ts';
+import { unrouted } from '../diagnostics/sources.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
@@ -52,7 +55,8 @@ export function refuseUpgrade(
   write: (socket: Duplex, refusal: UpgradeRefusal) => void = writeRefusal,
 ): void {
   write(socket, refusal);
-  listener?.onRefused?.(refusal, request, socket);
+  if (listener !== undefined) listener.onRefused?.(refusal, request, socket);
+  else countRefused(unrouted, refusal, request, (socket as Partial<Socket>).remoteAddress);
 }
 
 /** Answers with plain HTTP and closes the socket. */

@@ -8,6 +8,9 @@ import { SocketTransport } from '../transport/socket-transport.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { UpgradeFacts } from './upgrade-facts.ts';
 
+/** The id in the log of frames: connections that users see count from 1. */
+const NO_ID = 0;
+
 /** A connection that is closed at once has nothing to tell. */
 const NOBODY: ConnectionListener = {
   runReading: (receive, connection, chunk) => receive(connection, chunk),
@@ -15,6 +18,7 @@ const NOBODY: ConnectionListener = {
   onClosing() {},
   onError() {},
   onWritable() {},
+  onDropped() {},
   onTerminated() {},
 };
 
@@ -34,7 +38,7 @@ export function closeAtOnce(
   const spoken = protocol === '' ? handshake.protocols.find((offered) => !isBearerSubprotocol(offered)) : protocol;
   const answer = buildUpgradeResponse(handshake.key, spoken ?? '', '');
   const opened = { transport: new SocketTransport(socket), head, answer, compression: undefined };
-  const connection = openConnection(opened, 'server', dataType, limits);
+  const connection = openConnection(opened, 'server', { id: NO_ID, dataType }, limits);
   connection.start(NOBODY);
   connection.close(code, reason ?? '', Math.min(limits.closeTimeoutMs, LINGER_MS));
 }

@@ -56,18 +56,18 @@ export function toRequestInfo(
  */
 export class StoredRequest {
   #request: string | RequestInfo;
-  readonly #remoteAddress: string;
+  readonly remoteAddress: string;
   readonly #pattern: PathPattern | undefined;
 
   constructor(request: UpgradeRequest, remoteAddress: string, pattern?: PathPattern) {
     this.#request = request.text ?? toText(request);
-    this.#remoteAddress = remoteAddress;
+    this.remoteAddress = remoteAddress;
     this.#pattern = pattern;
   }
 
   read(): RequestInfo {
     if (typeof this.#request === 'string') {
-      this.#request = toRequestInfo(fromText(this.#request), this.#remoteAddress, this.#pattern);
+      this.#request = toRequestInfo(fromText(this.#request), this.remoteAddress, this.#pattern);
     }
     return this.#request;
   }

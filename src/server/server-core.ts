@@ -1,5 +1,11 @@
 import { setImmediate } from '../base/clock.ts';
-import { callbackFailed, type EndCause, type FourDError, itemOfThrown, withEnding } from '../errors.ts';
+import { callbackFailed, type EndCause, type FourDError, withEnding } from '../errors.ts';
+import type { CallbackTimes } from '../diagnostics/callback-times.ts';
+import { serverChannel } from '../diagnostics/channels.ts';
+import { startDebugLog } from '../diagnostics/debug-log.ts';
+import { type MetricsSource, Observed } from '../diagnostics/observed.ts';
+import { countRefused } from '../diagnostics/refused.ts';
+import { addServer, removeServer } from '../diagnostics/sources.ts';
 import { EndingOrder } from '../base/ending-order.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
@@ -9,6 +15,7 @@ import { PreparedMessage } from '../protocol/prepared-message.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES, type CallbackOwner, CallbackQueue, type QueuedEvent } from '../session/callback-queue.ts';
 import { type SendableMessage, type SendOptions, toWire } from '../session/data-type.ts';
+import { toErrorEvent } from '../session/events.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { readGuarded } from '../session/option-checks.ts';
 import type { SessionSettings } from '../session/session.ts';
@@ -45,12 +52,13 @@ export interface ServerCoreOptions<Connection> {
  * @typeParam Connection - the connections as users see them
  */
 export class ServerCore<Connection extends object>
-  implements UpgradeServer, SessionServer, CallbackOwner, WorkerResource, EndingServer
+  implements UpgradeServer, SessionServer, CallbackOwner, WorkerResource, EndingServer, MetricsSource
 {
   readonly subject: object;
   readonly handler: object;
   readonly scope: CallScope = new CallScope('4D-WebSocketServer', true);
   readonly settings: ServerSettings;
+  readonly observed: Observed;
   readonly maxWaitingEvents: number = Infinity;
   #state: ServerState = 'opening';
   readonly #routers: readonly UpgradeRouter[];
@@ -80,7 +88,9 @@ export class ServerCore<Connection extends object>
     this.settings = settings;
     this.#routers = routers;
     this.#createConnection = createConnection;
-    this.#sessionSettings = { dataType: settings.dataType, scope: this.scope, limits: settings.limits };
+    this.observed = new Observed('server', settings.givenPath);
+    const { dataType, limits } = settings;
+    this.#sessionSettings = { dataType, scope: this.scope, limits, observed: this.observed };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#queue = new CallbackQueue(this, this.scope);
     // The HTTP server may be an object of the user, whose code throws: then nothing owns this server yet.
@@ -89,6 +99,8 @@ export class ServerCore<Connection extends object>
     };
     readGuarded('webServer', listen, 'HTTP');
     this.scope.worker.own(this);
+    startDebugLog();
+    addServer(this);
     // onOpen runs in a later turn, when the user's variable for the server is set.
     setImmediate(() => this.#queue.push({ type: 'open' }));
   }
@@ -150,18 +162,20 @@ export class ServerCore<Connection extends object>
     this.#upgrades.counts.add(network);
     this.#sessions.add(session);
     this.#snapshot = undefined;
-    session.open(openConnection(upgrade, 'server', session.dataType, this.settings.limits));
+    const connection = openConnection(upgrade, 'server', session, this.settings.limits);
+    session.open(connection, upgrade.protocol, upgrade.request.remoteAddress);
   }
 
   onUpgradeFailed(error: FourDError): void {
     withEnding(error, 'handshake', 'invalid');
     // No callback may run after onTerminate.
     const hasListener = !this.#isOver && hasCallback(this.handler, 'onError');
-    if (hasListener) this.#queue.push({ type: 'error', errors: [itemOfThrown(error)], error });
+    if (hasListener) this.#queue.push(toErrorEvent(error));
     else reportError(error, this.scope.worker);
   }
 
   onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void {
+    this.scope.run(() => countRefused(this.observed, refusal, request, remoteAddress));
     const { cause } = refusal;
     // No server hears of a path that is not its own, and no callback may run after onTerminate.
     if (cause === 'path' || this.#isOver || !hasCallback(this.handler, 'onRefuse')) return;
@@ -287,6 +301,8 @@ export class ServerCore<Connection extends object>
   finish(): void {
     if (this.#endListeners === undefined) return;
     this.#state = 'over';
+    removeServer(this);
+    this.#tell('ended');
     this.#deadline.cancel();
     this.#waves?.stop();
     // The HTTP servers may be objects of the user.
@@ -298,7 +314,30 @@ export class ServerCore<Connection extends object>
     for (const listener of listeners) listener();
   }
 
+  // MetricsSource
+
+  get live(): Iterable<ServerSession> {
+    return this.#sessions;
+  }
+
+  get pendingHandshakes(): number {
+    return this.#upgrades.pendingCount;
+  }
+
+  #tell(type: 'opened' | 'ended'): void {
+    const { path } = this.observed;
+    if (serverChannel.hasSubscribers) this.scope.run(() => serverChannel.publish({ type, path }));
+  }
+
   // CallbackOwner
+
+  get callbackTimes(): CallbackTimes {
+    return this.observed.callbackTimes;
+  }
+
+  onTimed(_event: QueuedEvent, durationMs: number): void {
+    this.callbackTimes.note(durationMs);
+  }
 
   get spoilsBytes(): boolean {
     return false;
@@ -314,6 +353,7 @@ export class ServerCore<Connection extends object>
   onAfterCallback(event: QueuedEvent): void {
     if (event.type === 'open') {
       if (this.#state === 'opening') this.#state = 'open';
+      this.#tell('opened');
       this.#upgrades.decideAll();
       this.#finishOne();
     } else if (event.type === 'terminate') {

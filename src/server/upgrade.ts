@@ -135,6 +135,11 @@ export class ServerUpgrades implements UpgradeAcceptor {
       : { request, socket, head, handshake, protocol, client, network };
   }
 
+  /** Clients that wait for an answer. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
   /** Tells the server of a refusal, whoever has refused. */
   onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, socket: Duplex): void {
     const { remoteAddress } = socket as Partial<Socket>;

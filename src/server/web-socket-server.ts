@@ -1,4 +1,5 @@
 import { ignoreRejection } from '../base/promises.ts';
+import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts';
 import { FourDError } from '../errors.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
@@ -252,6 +253,16 @@ export class WebSocketServer<T = string, Data = unknown> {
   /** True when the server has ended: in its onTerminate and after, or when the time of {@link terminate} is up. */
   get terminated(): boolean {
     return this.#core.state === 'over';
+  }
+
+  /**
+   * Returns the figures of this server: what is open now, and what was counted since it was created, also after its end.
+   *
+   * @remarks The time that it takes grows with the number of open connections. {@link metricsText} gives the figures of
+   * all servers and clients as text for Prometheus.
+   */
+  metrics(): ServerMetrics {
+    return readServerMetrics(this.#core);
   }
 
   /**

@@ -1,5 +1,8 @@
+import { monotonicMs } from '../base/clock.ts';
 import { follow } from '../base/promises.ts';
 import { Queue } from '../base/queue.ts';
+import type { CallbackTimes } from '../diagnostics/callback-times.ts';
+import { messageChannel } from '../diagnostics/channels.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
 import type {
@@ -42,6 +45,10 @@ export interface CallbackOwner {
   readonly maxWaitingEvents: number;
   /** Whether the bytes of a message are spoilt when its callback has returned, to show who keeps them. */
   readonly spoilsBytes: boolean;
+  /** Decides which callbacks are timed. */
+  readonly callbackTimes: CallbackTimes;
+  /** Called when a callback that is timed is over. */
+  onTimed(event: QueuedEvent, durationMs: number): void;
   /** Called when the callback of an event cannot run within {@link CallbackQueue.push}. */
   onWaiting(event: QueuedEvent): void;
   /** Called before each callback other than onMessage. */
@@ -224,18 +231,19 @@ export class CallbackQueue {
       this.#owner.onBeforeCallback(event);
       freezeEvent(event);
     }
+    const startMs = this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? monotonicMs() : undefined;
     try {
       const result = this.#owner.spoilsBytes ? this.#callSpoiling(event) : this.#callHandler(event);
       if (isThenable(result)) {
-        const isOver = this.#finishLater(event, result);
+        const isOver = this.#finishLater(event, result, startMs);
         // Refusals are news for people: nothing waits until they are told.
         return event.type === 'refuse' ? undefined : isOver;
       }
     } catch (thrown) {
-      this.#fail(event, thrown);
+      this.#fail(event, thrown, startMs);
       return undefined;
     }
-    this.#finish(event);
+    this.#finish(event, startMs);
     return undefined;
   }
 
@@ -252,23 +260,25 @@ export class CallbackQueue {
     }
   }
 
-  async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>): Promise<void> {
+  async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>, startMs: number | undefined): Promise<void> {
     try {
       await follow(result);
     } catch (thrown) {
-      this.#fail(event, thrown);
+      this.#fail(event, thrown, startMs);
       return;
     }
-    this.#finish(event);
+    this.#finish(event, startMs);
   }
 
-  #finish(event: QueuedEvent): void {
+  /** @param startMs - when the callback was called; undefined when it is not timed */
+  #finish(event: QueuedEvent, startMs: number | undefined): void {
+    if (startMs !== undefined) this.#owner.onTimed(event, monotonicMs() - startMs);
     if (event.type !== 'message') this.#owner.onAfterCallback(event);
   }
 
-  #fail(event: QueuedEvent, thrown: unknown): void {
+  #fail(event: QueuedEvent, thrown: unknown, startMs: number | undefined): void {
     this.#owner.onCallbackFailed(event, thrown);
-    this.#finish(event);
+    this.#finish(event, startMs);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EndCause, EndPhase, ErrorItem, FourDError } from '../errors.ts';
+import { type EndCause, type EndPhase, type ErrorItem, type FourDError, itemOfThrown } from '../errors.ts';
 
 /** The connection, or the server, is open. */
 export interface OpenEvent {
@@ -99,4 +99,9 @@ export interface ReconnectEvent {
 /** The server is over: its last connection has ended. */
 export interface ServerTerminateEvent {
   readonly type: 'terminate';
+}
+
+/** Makes the event that tells of an error. */
+export function toErrorEvent(error: FourDError): ErrorEvent {
+  return { type: 'error', errors: [itemOfThrown(error)], error };
 }

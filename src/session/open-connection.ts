@@ -1,4 +1,6 @@
 import { Connection, type ConnectionOptions } from '../connection/connection.ts';
+import { logFrames } from '../connection/frame-log.ts';
+import { LOGS_FRAMES } from '../diagnostics/debug-log.ts';
 import type { Compression } from '../protocol/compression.ts';
 import type { Role } from '../protocol/constants.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -25,17 +27,19 @@ const sharedOptions = new WeakMap<CheckedOptions | Compression, ConnectionOption
 /**
  * Creates the connection over a transport whose opening handshake is complete.
  *
+ * @param session - the session that the connection is for
  * @param keepsUnsent - see {@link ConnectionOptions.keepsUnsent}
  */
 export function openConnection(
   { transport, head, answer, compression }: OpenTransport,
   role: Role,
-  dataType: DataType,
+  { id, dataType }: { readonly id: number; readonly dataType: DataType },
   limits: CheckedOptions,
   keepsUnsent = false,
 ): Connection {
   const options = toConnectionOptions(role, dataType, limits, compression, keepsUnsent);
-  const connection = new Connection(transport, head, options);
+  const seen = LOGS_FRAMES ? logFrames(transport, head, answer.length, { side: role, id }) : transport;
+  const connection = new Connection(seen, head, options);
   if (answer !== '') connection.writeHead(answer);
   return connection;
 }

@@ -5,16 +5,17 @@ import {
   type EndCause,
   type EndPhase,
   FourDError,
-  itemOfThrown,
   textOfThrown,
   withEnding,
 } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { Connection, ConnectionListener, SendStatus } from '../connection/connection.ts';
 import { isReused } from '../protocol/assembly-memory.ts';
+import { messageChannel } from '../diagnostics/channels.ts';
+import type { CallbackTimes } from '../diagnostics/callback-times.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
-import type { CallScope } from '../workers/call-scope.ts';
+import type { LiveFigures } from '../diagnostics/observed.ts';
 import { hasCallback } from './call-handler.ts';
 import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
 import type { CheckedOptions } from './common-options.ts';
@@ -28,7 +29,9 @@ import {
   toWire,
 } from './data-type.ts';
 import { endingText } from './ending-text.ts';
-import type { DrainEvent, ErrorEvent, OpenEvent, TerminateEvent } from './events.ts';
+import type { SessionConnection } from './session-connection.ts';
+import { type DrainEvent, type OpenEvent, type TerminateEvent, toErrorEvent } from './events.ts';
+import * as observing from './observing.ts';
 
 /** State of a connection, named as in 4D. */
 export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
@@ -41,27 +44,9 @@ const SEND_WHILE_CONNECTING = 'cannot send while the status is "Connecting": awa
 
 let lastId = 0;
 
-/** The open connection of a session. {@link Connection} implements it over a byte stream. */
-export interface SessionConnection {
-  readonly bufferedBytes: number;
-  /** True while messages wait for the peer or for a compressor. {@link ConnectionListener.onWritable} follows. */
-  readonly isBlocked: boolean;
-  start(listener: ConnectionListener): void;
-  pause(): void;
-  resume(): void;
-  send(data: string | Buffer | PreparedMessage, compress?: boolean, isDroppable?: boolean): SendStatus;
-  close(code: number, reason: string, timeoutMs: number, cause?: EndCause): void;
-  ping(): Promise<number | undefined>;
-  fail(error: FourDError): boolean;
-  destroy(cause?: EndCause): void;
-  cut(cause: EndCause): void;
-}
-
 /** Settings of a session. All connections of a server share one object. */
-export interface SessionSettings {
+export interface SessionSettings extends observing.ObservedSettings {
   readonly dataType: DataType;
-  /** Where callbacks run. */
-  readonly scope: CallScope;
   readonly limits: CheckedOptions;
 }
 
@@ -135,11 +120,17 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     return this.connection?.bufferedBytes ?? 0;
   }
 
+  /** The figures of the open connection; undefined while there is none. */
+  get figures(): LiveFigures | undefined {
+    return this.hasEnded ? undefined : this.connection;
+  }
+
   /** Takes over a connection whose handshake is complete, and runs onOpen. Reading begins when onOpen is over. */
-  open(connection: SessionConnection): void {
+  open(connection: SessionConnection, protocol = '', remoteAddress?: string): void {
     this.connection = connection;
     connection.start(this);
     this.#status = 'Connected';
+    observing.countOpened(this.settings, this.id, protocol, remoteAddress);
     this.announceOpen(OPEN_EVENT);
   }
 
@@ -205,6 +196,8 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   onMessage(data: string | Buffer, isText: boolean): void {
+    this.settings.observed.messagesReceived++;
+    if (messageChannel.hasSubscribers) observing.tellReceived(this.settings, this.id, data, isText);
     let value: unknown = data;
     if (this.dataType !== 'text' || typeof data !== 'string') {
       try {
@@ -223,9 +216,14 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     // Nothing can be sent on a connection that is ending, and onError may have run.
     if (!this.#isDrainDue || this.#status !== 'Connected') return;
     this.#isDrainDue = false;
+    observing.tellWritable(this.settings, this.id);
     // A getter of the handler is the user's code too.
     const isAwaited = this.settings.scope.run(() => hasCallback(this.handler, 'onDrain'));
     if (isAwaited) this.queue.push(DRAIN_EVENT);
+  }
+
+  onDropped(): void {
+    observing.countDropped(this.settings, this.id);
   }
 
   onClosing(): void {
@@ -248,6 +246,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     this.#status = 'Closing';
     this.#progress = 'ended';
     this.#wasClean = ending.wasClean;
+    this.noteEnded(ending);
     this.resolveDrained();
     const event = this.toTerminateEvent(ending);
     this.deliverEnd(() => this.queue.push(event));
@@ -257,6 +256,14 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   get spoilsBytes(): boolean {
     return this.settings.limits.borrowed === 'poison';
+  }
+
+  get callbackTimes(): CallbackTimes {
+    return this.settings.observed.callbackTimes;
+  }
+
+  onTimed(event: QueuedEvent, durationMs: number): void {
+    observing.noteCallbackTime(this.settings, this.id, CALLBACK_NAMES[event.type], durationMs);
   }
 
   onWaiting(event: QueuedEvent): void {
@@ -314,6 +321,11 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     return 'closing';
   }
 
+  /** The session is over: onTerminate is to follow. */
+  protected noteEnded(ending: Ending): void {
+    if (this.connection !== undefined) observing.countEnded(this.settings, this.id, ending);
+  }
+
   /** Delivers the terminate event, when it is the turn of this session. */
   protected deliverEnd(deliver: () => void): void {
     deliver();
@@ -334,12 +346,14 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   protected sendUnconnected(_message: SendableMessage, _options: SendOptions | undefined): SendStatus {
     if (this.#status === 'Connecting') this.generateMisuse('ERR_NOT_CONNECTED', SEND_WHILE_CONNECTING);
-    return 'dropped';
+    return observing.countSend(this.settings, this.id, 'dropped', undefined);
   }
 
   /** Remembers whether onDrain is to follow. Returns the status. */
   protected noteSent(status: SendStatus): SendStatus {
-    if (status === 'queued') this.#isDrainDue = true;
+    if (status !== 'queued' || this.#isDrainDue) return status;
+    this.#isDrainDue = true;
+    if (this.connection !== undefined) observing.countBlocked(this.settings, this.id, this.connection.bufferedBytes);
     return status;
   }
 
@@ -354,7 +368,8 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   protected toTerminateEvent(ending: Ending): TerminateEvent {
-    return { type: 'terminate', ...ending, message: this.#errorMessage ?? endingText(ending) };
+    const { error: _, ...facts } = ending;
+    return { type: 'terminate', ...facts, message: this.#errorMessage ?? endingText(ending) };
   }
 
   /** Ends the session because a callback threw or rejected. */
@@ -378,10 +393,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
     const connection = this.connection as SessionConnection;
-    return this.noteSent(connection.send(wire, options?.compress, options?.droppable));
+    const status = connection.send(wire, options?.compress, options?.droppable);
+    return this.noteSent(observing.countSend(this.settings, this.id, status, wire));
   }
-}
-
-function toErrorEvent(error: FourDError): ErrorEvent {
-  return { type: 'error', errors: [itemOfThrown(error)], error };
 }

@@ -1,3 +1,4 @@
+import { Observed } from '../../src/diagnostics/observed.ts';
 import { expect, test } from 'vitest';
 import { ClientSession } from '../../src/client/client-session.ts';
 import { parseClientOptions } from '../../src/client/client-options.ts';
@@ -21,7 +22,9 @@ test('a queued message that a failing connection drops goes back to the front of
     onOpened: () => {},
     onFinished: () => {},
   } as const;
-  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits: parseClientOptions({}).limits } as const;
+  const { limits } = parseClientOptions({});
+  const observed = new Observed('client');
+  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits, observed } as const;
   const session = new ClientSession(owner, handler, settings, reconnector);
   for (const text of ['a', 'b', 'c']) expect(session.send(text)).toBe('queued');
   const sent: unknown[] = [];
@@ -31,6 +34,8 @@ test('a queued message that a failing connection drops goes back to the front of
     return sent.length === 2 ? 'dropped' : 'sent';
   };
   session.open({
+    bytesReceived: 0,
+    bytesSent: 0,
     bufferedBytes: 0,
     isBlocked: false,
     start: () => {},

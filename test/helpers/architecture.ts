@@ -13,6 +13,7 @@ import { parseSync } from 'oxc-parser';
 const floors: ReadonlyMap<string, number> = new Map([
   ['errors', -1],
   ['base', -1],
+  ['diagnostics', 0],
   ['protocol', 0],
   ['handshake', 0],
   ['transport', 0],
@@ -42,6 +43,7 @@ const doorFloor = 5;
 /** What a room may import from outside of `src/`. A room that is not listed may use any `node:` module. */
 const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['errors', []],
+  ['diagnostics', ['node:diagnostics_channel', 'node:util']],
   // Of `node:worker_threads` only `markAsUntransferable`, which belongs to memory that messages share.
   ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
   // Of `node:url` only `domainToASCII`, a function of texts: names of hosts are compared in their ASCII form.

@@ -54,6 +54,10 @@ export class RecordingConnectionListener implements ConnectionListener {
     else this.#record(`${isText ? 'text as bytes' : 'bytes'} ${describeBytes(data)}`);
   }
 
+  onDropped(): void {
+    this.#record('dropped');
+  }
+
   onClosing(): void {
     this.#record('closing');
   }

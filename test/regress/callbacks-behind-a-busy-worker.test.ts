@@ -1,3 +1,4 @@
+import { CallbackTimes } from '../../src/diagnostics/callback-times.ts';
 import { expect, test } from 'vitest';
 import { type CallbackOwner, CallbackQueue } from '../../src/session/callback-queue.ts';
 import { Worker } from '../../src/workers/worker.ts';
@@ -11,6 +12,8 @@ const owner: Omit<CallbackOwner, 'handler'> = {
   subject: {},
   maxWaitingEvents: 16,
   spoilsBytes: false,
+  callbackTimes: new CallbackTimes(),
+  onTimed() {},
   onWaiting() {},
   onBeforeCallback() {},
   onAfterCallback() {},

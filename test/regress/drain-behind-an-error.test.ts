@@ -1,3 +1,4 @@
+import { Observed } from '../../src/diagnostics/observed.ts';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseClientOptions } from '../../src/client/client-options.ts';
 import { ClientSession } from '../../src/client/client-session.ts';
@@ -17,7 +18,7 @@ test('only onTerminate follows onError, even when the peer catches up', async ()
     onTerminate: () => calls.push('onTerminate'),
   };
   const limits = parseClientOptions({ maxBufferedBytes: 100_000 }).limits;
-  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits } as const;
+  const settings = { dataType: 'text', scope: scopeIn(mainWorker), limits, observed: new Observed('client') } as const;
   const owner = {
     subject: {},
     connectPhase: 'handshake',
@@ -29,7 +30,7 @@ test('only onTerminate follows onError, even when the peer catches up', async ()
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer, { reads: false });
   const opened = { transport, head: Buffer.alloc(0), answer: '', compression: undefined };
-  session.open(openConnection(opened, 'client', 'text', limits));
+  session.open(openConnection(opened, 'client', session, limits));
   onTestFinished(async () => {
     session.destroy();
     await turns();

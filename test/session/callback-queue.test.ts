@@ -1,3 +1,4 @@
+import { CallbackTimes } from '../../src/diagnostics/callback-times.ts';
 import { describe, expect, test } from 'vitest';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
 import { currentContext, type Worker, mainWorker } from '../../src/workers/worker.ts';
@@ -20,10 +21,13 @@ class Owner implements CallbackOwner {
   handler: object = {};
   maxWaitingEvents = 16;
   spoilsBytes = false;
+  readonly callbackTimes = new CallbackTimes();
   /** The data of the messages that could not be delivered within push(). */
   readonly waited: unknown[] = [];
   readonly log: string[] = [];
   readonly thrown: unknown[] = [];
+
+  onTimed(): void {}
 
   onWaiting(event: QueuedEvent): void {
     if (event.type === 'message') this.waited.push(event.data);

@@ -1,3 +1,4 @@
+import { Observed } from '../../src/diagnostics/observed.ts';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { parseClientOptions } from '../../src/client/client-options.ts';
 import type { CommonOptions } from '../../src/session/common-options.ts';
@@ -69,7 +70,8 @@ function make(role: Role, additions: Additions = {}, options: CommonOptions = {}
   const owner = new Owner();
   const handler = new RecordingHandler(additions);
   const { limits } = parseClientOptions(options);
-  const settings = { dataType: additions.dataType ?? 'text', scope: scopeIn(mainWorker), limits };
+  const observed = new Observed(role);
+  const settings = { dataType: additions.dataType ?? 'text', scope: scopeIn(mainWorker), limits, observed };
   const session =
     role === 'client'
       ? new ClientSession(owner, handler, settings, undefined)
@@ -96,7 +98,7 @@ function open(role: Role, additions?: Additions, options?: CommonOptions, head: 
   const listener = RecordingListener.on(peer);
   const { limits } = parseClientOptions(options ?? {});
   const opened = { transport, head, answer: '', compression: undefined };
-  made.session.open(openConnection(opened, role, additions?.dataType ?? 'text', limits));
+  made.session.open(openConnection(opened, role, made.session, limits));
   onTestFinished(async () => {
     made.session.destroy();
     // The deadlines of the session are cancelled in later turns.
@@ -189,7 +191,7 @@ describe('before the session is open', () => {
 
   test('cancel() runs no callback', async () => {
     const { session, owner, handler } = make('client');
-    session.cancel();
+    session.cancel({ cause: 'local', phase: 'connecting' });
     expect(session.status).toBe('Closed');
     await turns();
     expect(handler.names).toEqual([]);

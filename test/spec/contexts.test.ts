@@ -1,3 +1,4 @@
+import { CallbackTimes } from '../../src/diagnostics/callback-times.ts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -503,6 +504,8 @@ test('4D-185 enterWith in a callback changes none that the callback causes on an
       handler: { onMessage },
       maxWaitingEvents: 1,
       spoilsBytes: false,
+      callbackTimes: new CallbackTimes(),
+      onTimed() {},
       onWaiting() {},
       onBeforeCallback() {},
       onAfterCallback() {},

@@ -1,3 +1,4 @@
+import { CallbackTimes } from '../../src/diagnostics/callback-times.ts';
 import { describe, expect, test } from 'vitest';
 import { type ConnectionEvent, FourDError } from '../../src/index.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
@@ -73,6 +74,8 @@ test.each(EVENTS.map((event) => ({ event })))(
       },
       maxWaitingEvents: 16,
       spoilsBytes: false,
+      callbackTimes: new CallbackTimes(),
+      onTimed() {},
       onWaiting() {},
       onBeforeCallback() {},
       onAfterCallback() {},

@@ -812,6 +812,24 @@ export const rules: readonly Rule[] = [
       'ERR_WEB_SERVER_NOT_STARTED says why the last start failed, with its error as the cause, or that the start or stop is not over yet.',
   },
   {
+    id: '220',
+    area: 'Seeing what happens',
+    statement:
+      'The channels 4d-websocket:client, :server, :connection and :message of node:diagnostics_channel publish connecting, refused, opened, ended, messages in and out and dropped, never content; without a subscriber they cost one check.',
+  },
+  {
+    id: '221',
+    area: 'Seeing what happens',
+    statement:
+      'NODE_DEBUG=4d-websocket prints the same as readable lines, NODE_DEBUG=4d-websocket-frames frames; nothing secret is in either.',
+  },
+  {
+    id: '222',
+    area: 'Seeing what happens',
+    statement:
+      'wss.metrics() and clientMetrics() give counters and gauges, metricsText() all of them in the text format of Prometheus; callback time is measured on every 64th callback, and on all while :message has subscribers.',
+  },
+  {
     id: '223',
     area: 'Client: reconnecting',
     statement:

@@ -158,7 +158,7 @@ async function firstEvent(given: Framed, fragments: readonly Buffer[], waits: bo
   const connection = openConnection(
     { transport, head: Buffer.alloc(0), answer: '', compression },
     role,
-    'text',
+    { id: 1, dataType: 'text' },
     limits,
   );
   connection.start(listener);

@@ -1,3 +1,4 @@
+import { Observed } from '../../../src/diagnostics/observed.ts';
 import { parseClientOptions } from '../../../src/client/client-options.ts';
 import type { CommonOptions } from '../../../src/session/common-options.ts';
 import { ClientSession, type ClientSessionOwner } from '../../../src/client/client-session.ts';
@@ -29,7 +30,8 @@ export class FuzzClient implements ClientSessionOwner {
 
   constructor(socket: MemorySocket, end: ConnectionEnd, dataType: DataType, options: CommonOptions) {
     const { limits } = parseClientOptions(options);
-    const session = new ClientSession(this, end, { dataType, scope: scopeIn(mainWorker), limits }, undefined);
+    const settings = { dataType, scope: scopeIn(mainWorker), limits, observed: new Observed('client') };
+    const session = new ClientSession(this, end, settings, undefined);
     this.session = session;
     this.subject = {
       get status() {
@@ -75,12 +77,12 @@ export class FuzzClient implements ClientSessionOwner {
         answer: '',
         compression: this.#agreedCompression(answer),
       };
-      this.session.open(openConnection(opened, 'client', this.session.dataType, limits));
+      this.session.open(openConnection(opened, 'client', this.session, limits));
     } else {
       this.refusal = answer.slice(0, answer.indexOf('\r'));
       this.#socket.resume();
       this.#socket.end();
-      this.session.cancel();
+      this.session.cancel({ cause: 'refused', phase: 'handshake' });
     }
   };
 

@@ -1,3 +1,4 @@
+import { Observed } from '../../../src/diagnostics/observed.ts';
 import type { ReconnectEvent, SendOptions, TerminateEvent } from '../../../src/index.ts';
 import { ClientSession, type ClientSessionOwner } from '../../../src/client/client-session.ts';
 import { type CheckedReconnect, checkReconnect } from '../../../src/client/reconnect-options.ts';
@@ -53,6 +54,8 @@ export class ServerSide implements ConnectionListener {
 
   onWritable(): void {}
 
+  onDropped(): void {}
+
   onTerminated(): void {
     this.isOver = true;
   }
@@ -93,7 +96,7 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
         this.terminated = event;
       },
     };
-    const settings = { dataType: 'text', scope, limits: this.#limits } as const;
+    const settings = { dataType: 'text', scope, limits: this.#limits, observed: new Observed('client') } as const;
     this.session = new ClientSession(this, handler, settings, reconnector);
     this.#open();
   }
@@ -157,6 +160,6 @@ export class ReconnectingClient implements ClientSessionOwner, ReconnectorOwner 
       answer: '',
       compression: compression && new CompressionFactory(role, compression).create(compression),
     };
-    return openConnection(opened, role, 'text', this.#limits, role === 'client');
+    return openConnection(opened, role, { id: 1, dataType: 'text' }, this.#limits, role === 'client');
   }
 }

@@ -95,6 +95,8 @@ class Listener implements ConnectionListener {
 
   onWritable(): void {}
 
+  onDropped(): void {}
+
   onError(error: FourDError): void {
     if (errorTable[error.code].errCode !== error.errCode) throw new Error(`${error.code} has a wrong number`);
     this.error = error;

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { metricsText } from '../../src/diagnostics/metrics-text.ts';
+import { Observed } from '../../src/diagnostics/observed.ts';
+import { addServer, clients, readServers, removeServer, unrouted } from '../../src/diagnostics/sources.ts';
+import { parsePrometheusText } from '../helpers/prometheus.ts';
+
+function makeServer(path: string, opened: number) {
+  const observed = new Observed('server', path);
+  observed.opened = opened;
+  return { observed, live: [], pendingHandshakes: 0 };
+}
+
+const openedOf = (path: string): number | undefined => readServers().find((server) => server.path === path)?.opened;
+
+test('servers of one path count together, also those that have ended', () => {
+  const [first, second] = [makeServer('/a', 3), makeServer('/a', 4)];
+  addServer(first);
+  addServer(second);
+  expect(openedOf('/a')).toBe(7);
+  removeServer(first);
+  removeServer(first);
+  expect(openedOf('/a')).toBe(7);
+  removeServer(second);
+  expect(openedOf('/a')).toBe(7);
+});
+
+test('the paths of servers that have ended are forgotten, the oldest first, so that they cannot pile up', () => {
+  for (let i = 0; i < 101; i++) {
+    const server = makeServer(`/ended/${i}`, 1);
+    addServer(server);
+    removeServer(server);
+  }
+  expect(openedOf('/ended/0')).toBeUndefined();
+  expect(openedOf('/ended/1')).toBe(1);
+  expect(readServers().length).toBe(100);
+});
+
+test('buckets count upwards, and labels are escaped', () => {
+  const server = makeServer('/"\\\n', 1);
+  for (const ms of [0.05, 0.5, 50, 5000]) server.observed.callbackTimes.note(ms);
+  addServer(server);
+  const samples = parsePrometheusText(metricsText()).filter(({ labels }) => labels['path'] === '/"\\\n');
+  removeServer(server);
+  const buckets = samples.filter(({ name }) => name.endsWith('_seconds_bucket'));
+  expect(buckets.map(({ labels, value }) => [labels['le'], value])).toEqual([
+    ['0.0001', 1],
+    ['0.001', 2],
+    ['0.005', 2],
+    ['0.025', 2],
+    ['0.1', 3],
+    ['0.5', 3],
+    ['2.5', 3],
+    ['+Inf', 4],
+  ]);
+  expect(samples.find(({ name }) => name.endsWith('_seconds_sum'))?.value).toBeCloseTo(5.05055);
+});
+
+test('what is open is added to what has ended', () => {
+  const figures = { bytesReceived: 10, bytesSent: 20, bufferedBytes: 5, isBlocked: true };
+  const live = [{ figures }, { figures: undefined }];
+  clients.live.add(live[0]!).add(live[1]!);
+  clients.observed.bytesReceived += 100;
+  const samples = parsePrometheusText(metricsText());
+  for (const each of live) clients.live.delete(each);
+  const of = (name: string) => samples.find((sample) => sample.name === `four_d_websocket_client_${name}`)?.value;
+  expect([of('connections'), of('blocked_connections'), of('buffered_bytes')]).toEqual([1, 1, 5]);
+  expect([of('received_bytes_total'), of('sent_bytes_total')]).toEqual([110, 20]);
+});
+
+test('the dashboard of the guide asks for metrics that exist, and so does its page', () => {
+  const server = makeServer('/dashboard', 1);
+  const { observed } = server;
+  observed.ended.set('local', 1);
+  observed.refused.set('origin', 1);
+  addServer(server);
+  clients.observed.ended.set('local', 1);
+  clients.observed.failed.set('connect', 1);
+  unrouted.refused.set('path', 1);
+  const names = new Set(parsePrometheusText(metricsText()).map(({ name }) => name));
+  removeServer(server);
+  const read = (name: string) => readFileSync(new URL(`../../docs/guide/${name}`, import.meta.url), 'utf8');
+  const dashboard = read('grafana-dashboard.json');
+  const page = read('observing.md');
+  const panels = Array.from(page.matchAll(/```json\n([^]*?)```/g), ([, json]) => JSON.parse(json!) as unknown);
+  expect(panels).toHaveLength(1);
+  expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toContainEqual(
+    expect.objectContaining({ title: (panels[0] as { title: string }).title }),
+  );
+  const asked = Array.from(`${dashboard}${page}`.matchAll(/four_d_websocket_\w+[a-z]/g), ([name]) => name);
+  expect(new Set(asked).size).toBeGreaterThan(10);
+  expect(asked.filter((name) => !names.has(name))).toEqual([]);
+  // The table of the page lists all metrics, without the prefix.
+  const listed = page.slice(page.indexOf('| metric'), page.indexOf('```yaml'));
+  const short = (name: string) => name.replace(/^four_d_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+  const isListed = (name: string) =>
+    listed.includes(name) || listed.includes(`…${name.replace(/^(?:server|client)/, '')}`);
+  expect(Array.from(names, short).filter((name) => !isListed(name))).toEqual([]);
+});
