@@ -16,6 +16,8 @@ import {
   type WebSocketOptions,
   WebSocketServer,
 } from '../../src/index.ts';
+import { timers } from '../../src/base/timers.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
@@ -324,12 +326,15 @@ describe('WebSocketServer.serve', () => {
   });
 
   test('4D-218 stops listening when it is terminated within onOpen', async () => {
-    const handler = new RecordingServerHandler({ onOpen: (wss) => wss.terminate() });
+    // Time stands still: it is no deadline that ends connections and server.
+    useFakeClock();
+    const handler = new RecordingServerHandler({ onOpen: (opened) => opened.terminate() });
     const wss = await serve(handler);
+    const silent = await RawClient.connect(portOf(wss));
     const port = portOf(wss);
-    await handler.terminated;
     await wss.drain();
-    expect([handler.names, wss.url]).toEqual([['onOpen', 'onTerminate'], undefined]);
+    expect([handler.names, wss.url, timers.pendingTicks]).toEqual([['onOpen', 'onTerminate'], undefined, 0]);
+    await silent.ended;
     await takePort(port);
   });
 
