@@ -1,6 +1,5 @@
 import { type Deadline, timers } from '../base/timers.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
-import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { type Certificate, HttpServers } from './http-servers.ts';
 import { toFourDError } from './web-server.ts';
 import { checkSettings } from './web-server-settings.ts';
@@ -16,7 +15,7 @@ export interface OwnHttpSettings {
   /** With a certificate the server speaks HTTPS and no plain HTTP. */
   readonly certificate: Certificate | undefined;
   readonly rootFolder: string | undefined;
-  /** Hosts that requests for files may ask for; undefined for all. Upgrades are the matter of the WebSocket server. */
+  /** Hosts that requests may ask for; undefined for all. */
   readonly hosts: readonly string[] | undefined;
 }
 
@@ -39,7 +38,6 @@ export class OwnHttpServer implements Deadline {
 
   private constructor(servers: HttpServers) {
     this.#servers = servers;
-    UpgradeRouter.of(this.server).guard = undefined;
   }
 
   /** The server of Node. */

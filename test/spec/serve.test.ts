@@ -253,8 +253,9 @@ describe('WebSocketServer.serve', () => {
       ['ERR_INVALID_OPTION', 'port must be a whole number, from 0 to 65535', { port: '8080' }],
       ['ERR_INVALID_OPTION', 'port must be', { port: 65_536 }],
       ['ERR_INVALID_OPTION', 'host must be', { host: 1 }],
+      ['ERR_INVALID_OPTION', 'did you mean "port"', { prot: 8080 }],
       ['ERR_INVALID_OPTION', 'WebSocketServer.new()', { webServer: createServer() }],
-      ['ERR_INVALID_OPTION', 'maxConnection', { maxConnection: 1 }],
+      ['ERR_INVALID_OPTION', 'did you mean "maxConnections"', { maxConnection: 1 }],
       ['ERR_INVALID_DATA_TYPE', 'dataType', { dataType: 'json' }],
       ['ERR_INVALID_HANDLER', 'onConnection', {}, { onMessage() {} }],
     ];
