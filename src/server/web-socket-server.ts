@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { ignoreRejection } from '../base/promises.ts';
 import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts';
 import { FourDError } from '../errors.ts';
@@ -193,11 +195,11 @@ export class WebSocketServer<T = string, Data = unknown> {
   private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
     const settings = checkArguments(handler, options);
     if (settings.limits.warnings) warnOfCallbacks(handler, 'server');
-    const host = settings.webServer ?? webServer();
+    const host = settings.webServer === undefined ? webServer() : settings.webServer;
     const web = host instanceof WebServer ? host : undefined;
     // A Proxy of a web server has no private members.
     const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
-    const servers = readGuarded('webServer', readServers, 'HTTP');
+    const servers = host === null ? [] : readGuarded('webServer', readServers, 'HTTP');
     if (web !== undefined && servers.length === 0) throw notStarted(web);
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
@@ -284,6 +286,30 @@ export class WebSocketServer<T = string, Data = unknown> {
       return this.#core.broadcast(message, readList('except', except, 'HTTP') ?? [except], sendOptions);
     } catch (thrown) {
       return generateError(toSendError(thrown, 'HTTP'), 0);
+    }
+  }
+
+  /**
+   * Takes an upgrade request that the program has received itself, as from an 'upgrade' listener of its own. For servers
+   * with `webServer: null`, and for others too.
+   *
+   * @remarks All checks are made as usual: handshake, host, origin, limits. The path is the caller's business; only with
+   * the option `path` a request for another path is refused with 404. `handshakeTimeoutMs` begins with the call. When the
+   * client has gone meanwhile, nothing happens. A server that has ended refuses with 503.
+   *
+   * From the 'upgrade' event to this call the socket must have an 'error' listener, and nothing may read from it; if it is
+   * not given on, the caller must end it.
+   * @param request - of `node:http`, HTTP/1.1
+   * @param socket - belongs to the server from now on
+   * @param head - the bytes behind the request
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_ARGUMENT`, also for a socket that a server has
+   *   taken already: nothing has happened to the socket then
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    try {
+      this.#core.handleUpgrade(request, socket, head);
+    } catch (error) {
+      generateError(error as FourDError, undefined);
     }
   }
 
