@@ -314,7 +314,7 @@ export const errorTable = {
   ERR_INVALID_ARGUMENT: {
     errCode: -20016,
     meaning:
-      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result.',
+      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result. handleUpgrade() takes what one \'upgrade\' event of node:http gives, once.',
   },
   ERR_RECONNECT_OFF: {
     errCode: -20017,

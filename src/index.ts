@@ -12,6 +12,7 @@ export {
   FourDError,
 } from './errors.ts';
 export { type AcceptOptions, type AnswerHeaders, type Refusal, type RefuseOptions } from './server/admission.ts';
+export { accept, type Acceptance, type Admission, refuse } from './server/answers.ts';
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
 export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
 export {
@@ -59,15 +60,7 @@ export { type Certificate } from './web-server/http-servers.ts';
 export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
 export { WebSocket, type WebSocketConstructor, type WebSocketHandler } from './client/web-socket.ts';
 export { type ConnectionHandler, WebSocketConnection } from './server/web-socket-connection.ts';
-export {
-  accept,
-  type Acceptance,
-  type Admission,
-  type BroadcastOptions,
-  refuse,
-  type ServerHandler,
-  WebSocketServer,
-} from './server/web-socket-server.ts';
+export { type BroadcastOptions, type ServerHandler, WebSocketServer } from './server/web-socket-server.ts';
 export { type BufferPolicy, type SendStatus } from './connection/connection.ts';
 export { ek, lastErrors, onErrCall, throwError, tryExpr } from './workers/error-handling.ts';
 export { callWorker, currentProcessName, killWorker, processVariables } from './workers/commands.ts';

@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
 import { ignoreRejection } from '../base/promises.ts';
 import { keyOfRequestPath, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
@@ -6,13 +5,13 @@ import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { asksForWebSocket, giveBack, restoreShouldUpgrade, setShouldUpgrade } from './other-upgrades.ts';
-import { PendingAnswers, watchAnswers } from './pending-answers.ts';
+import { holdUpgrade, refuseHeld } from './held-upgrade.ts';
+import { watchAnswers } from './pending-answers.ts';
+import { isTaken, takeSocket } from './taken-sockets.ts';
+import { UnknownPaths } from './unknown-paths.ts';
 import { refusalOfLostHeaders } from './lost-headers.ts';
 import type { UpgradableServer } from './upgradable-server.ts';
 import { type RefusalListener, refuseUpgrade, type UpgradeRefusal } from './upgrade-refusal.ts';
-
-/** Longest wait of an upgrade request for the answers before it, when its acceptor has no limit of its own. */
-const HELD_TIMEOUT_MS = 10_000;
 
 /** A request that another 'upgrade' listener should answer gets 404 when nobody has after this time. */
 const UNANSWERED_TIMEOUT_MS = 30_000;
@@ -27,25 +26,6 @@ export interface UpgradeAcceptor extends RefusalListener {
   /** `socket` has an 'error' listener and is not being read. `head` holds the bytes that came behind the request. */
   accept(request: UpgradeRequest, socket: Duplex, head: Buffer): void;
 }
-
-/** Most paths that a warning names. */
-const MAX_NAMED_PATHS = 20;
-
-const UNKNOWN_PATH: UpgradeRefusal = {
-  status: 404,
-  cause: 'path',
-  reason: 'no WebSocket server has this path',
-  advice: 'Correct the path in the client, or pass it as the option path of a WebSocketServer.',
-};
-
-const HELD_TOO_LONG: UpgradeRefusal = {
-  status: 503,
-  cause: 'timeout',
-  reason: 'the answers to earlier requests of this connection took too long',
-  advice:
-    'The client sent this request behind others that are still being answered, so the connection was cut without an answer: ' +
-    'answer those sooner, or raise handshakeTimeoutMs.',
-};
 
 /** A path, and who receives its upgrade requests. */
 interface AcceptedPath {
@@ -71,7 +51,7 @@ export class UpgradeRouter {
   #otherPaths: UpgradeAcceptor | undefined;
   #shouldUpgrade: ReturnType<typeof setShouldUpgrade>;
   #hasWarned = false;
-  #hasWarnedOfPath = false;
+  readonly #unknownPaths = new UnknownPaths();
   #unwatch: (() => void) | undefined;
   readonly #onUpgrade = (request: UpgradeRequest, socket: Duplex, head: Buffer): void => {
     ignoreErrors(socket);
@@ -177,17 +157,11 @@ export class UpgradeRouter {
       if (isWebSocket) this.#decide(this.#acceptorOf(request), request, socket, head);
       else giveBack(this.#server, request, socket, head);
     };
-    const pending = PendingAnswers.of(socket);
-    if (pending === undefined || pending.count === 0) {
-      proceed();
-    } else {
-      // No refusal can be written, because an earlier answer is being sent.
-      const giveUp = (): void => {
-        socket.destroy();
-        if (isWebSocket) refuseUpgrade(request, socket, HELD_TOO_LONG, this.#acceptorOf(request));
-      };
-      new HeldUpgrade(socket, proceed, giveUp).wait(pending, acceptor?.handshakeTimeoutMs ?? HELD_TIMEOUT_MS);
-    }
+    const giveUp = (): void => {
+      if (isWebSocket) refuseHeld(request, socket, this.#acceptorOf(request));
+      else socket.destroy();
+    };
+    holdUpgrade(socket, acceptor?.handshakeTimeoutMs, proceed, giveUp);
   }
 
   /** Finds the acceptor of a path: a literal one decides before patterns, and any pattern before the one without path. */
@@ -213,22 +187,14 @@ export class UpgradeRouter {
     );
   }
 
-  /** Refuses a client whose path no server has, and tells once, because no server does. */
   #refusePath(request: UpgradeRequest, socket: Duplex): void {
-    refuseUpgrade(request, socket, UNKNOWN_PATH, undefined);
-    const paths = [...this.#literals.values(), ...this.#patterns.values()].map(({ pattern }) => `"${pattern.text}"`);
-    if (this.#hasWarnedOfPath || paths.length === 0) return;
-    this.#hasWarnedOfPath = true;
-    const rest = paths.splice(MAX_NAMED_PATHS);
-    process.emitWarning(
-      'a client was refused with 404, because no WebSocketServer has the path that it asked for. The paths of this HTTP ' +
-        `server are ${paths.join(', ')}${rest.length === 0 ? '' : ` and ${rest.length} more`}. Further such clients are ` +
-        'refused without a warning.',
-      { type: '4dWebSocketWarning', code: '4D_WEBSOCKET_UNKNOWN_PATH' },
-    );
+    const known = [...this.#literals.values(), ...this.#patterns.values()].map(({ pattern }) => pattern);
+    this.#unknownPaths.refuse(request, socket, known);
   }
 
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    // A listener of the user may have given the socket to a server.
+    if (!takeSocket(socket)) return;
     const refusal = this.guard?.(request);
     if (refusal !== undefined) {
       refuseUpgrade(request, socket, refusal, acceptor);
@@ -241,38 +207,6 @@ export class UpgradeRouter {
     const lostHeaders = refusalOfLostHeaders(this.#server, request.rawHeaders);
     if (lostHeaders === undefined) acceptor.accept(request, socket, head);
     else refuseUpgrade(request, socket, lostHeaders, acceptor);
-  }
-}
-
-/**
- * An upgrade request that came while answers to earlier requests of its connection were pending (pipelining).
- *
- * @remarks Node hands the socket out at once, and goes on to write those answers to it. A 101 would overtake them, and
- * they would lie in the middle of the WebSocket stream.
- */
-class HeldUpgrade implements Deadline {
-  readonly #socket: Duplex;
-  readonly #proceed: () => void;
-  readonly #giveUp: () => void;
-  #ticket: number | undefined;
-
-  constructor(socket: Duplex, proceed: () => void, giveUp: () => void) {
-    this.#socket = socket;
-    this.#giveUp = giveUp;
-    // The end of an earlier answer leads to it, in the `AsyncLocalStorage` contexts of the listener that gave the answer.
-    this.#proceed = AsyncResource.bind(proceed);
-  }
-
-  wait(pending: PendingAnswers, timeoutMs: number): void {
-    if (timeoutMs !== Infinity) this.#ticket = timers.schedule(this, timeoutMs);
-    pending.onceAllOver(() => {
-      if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
-      if (this.#socket.writable) this.#proceed();
-    });
-  }
-
-  onDeadline(): void {
-    this.#giveUp();
   }
 }
 
@@ -299,7 +233,7 @@ class UnansweredUpgrade implements Deadline {
     const socket = this.#socket;
     socket.off('close', this.#onClose);
     const isRead = socket.listenerCount('data') + socket.listenerCount('readable') > 0;
-    if (isRead || socket.bytesWritten !== this.#bytesWritten || socket.writableLength > 0) return;
+    if (isTaken(socket) || isRead || socket.bytesWritten !== this.#bytesWritten || socket.writableLength > 0) return;
     this.#refuse();
   }
 }

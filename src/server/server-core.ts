@@ -26,6 +26,7 @@ import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndDeadline, type EndingServer } from './shutdown.ts';
+import { GivenUpgrades } from './given-upgrades.ts';
 import { RefusalReports } from './refusal-reports.ts';
 import { SHUTTING_DOWN } from './refusals.ts';
 import { type RequestInfo, toRequestInfo } from './request-info.ts';
@@ -64,6 +65,7 @@ export class ServerCore<Connection extends object>
   readonly #routers: readonly UpgradeRouter[];
   readonly #createConnection: ServerCoreOptions<Connection>['createConnection'];
   readonly #upgrades: ServerUpgrades;
+  readonly #given: GivenUpgrades;
   readonly #sessionSettings: SessionSettings;
   readonly #queue: CallbackQueue;
   readonly #sessions = new Set<ServerSession>();
@@ -92,6 +94,7 @@ export class ServerCore<Connection extends object>
     const { dataType, limits } = settings;
     this.#sessionSettings = { dataType, scope: this.scope, limits, observed: this.observed };
     this.#upgrades = new ServerUpgrades(this, settings);
+    this.#given = new GivenUpgrades(settings, this.#upgrades);
     this.#queue = new CallbackQueue(this, this.scope);
     // The HTTP server may be an object of the user, whose code throws: then nothing owns this server yet.
     const listen = (): void => {
@@ -149,6 +152,15 @@ export class ServerCore<Connection extends object>
       if (!excepted.has(session.subject) && session.sendPrepared(prepared, options) !== 'dropped') receiverCount++;
     }
     return receiverCount;
+  }
+
+  /**
+   * Takes an upgrade request that the program has received itself.
+   *
+   * @throws FourDError `ERR_INVALID_ARGUMENT`
+   */
+  handleUpgrade(request: unknown, socket: unknown, head: unknown): void {
+    this.#given.take(request, socket, head);
   }
 
   // UpgradeServer
@@ -305,6 +317,7 @@ export class ServerCore<Connection extends object>
     this.#tell('ended');
     this.#deadline.cancel();
     this.#waves?.stop();
+    this.#given.end();
     // The HTTP servers may be objects of the user.
     this.scope.run(() => {
       for (const router of this.#routers) router.remove(this.settings.path);

@@ -69,9 +69,10 @@ export interface WebSocketServerOptions extends CommonOptions {
   readonly trustedProxies?: readonly string[] | undefined;
   /**
    * The HTTP server whose upgrade requests the server takes: a running {@link WebServer}, or any HTTP(S) server of
-   * Node. Default: `webServer()`, the default web server.
+   * Node. Default: `webServer()`, the default web server. With null the server takes only what is given to its
+   * `handleUpgrade`.
    */
-  readonly webServer?: WebServer | UpgradableServer | undefined;
+  readonly webServer?: WebServer | UpgradableServer | null | undefined;
   /**
    * Most connections of this server, including clients that wait for `onConnection`; further clients are refused with
    * 503. Default Infinity. Stops peers that open connections until memory or file handles run out.
@@ -102,7 +103,8 @@ export interface ServerSettings {
   /** Undefined for all paths. */
   readonly path: PathPattern | undefined;
   readonly dataType: DataType;
-  readonly webServer: WebServer | UpgradableServer | undefined;
+  /** Null for none, undefined for the default one. */
+  readonly webServer: WebServer | UpgradableServer | null | undefined;
   readonly origins: OriginRule;
   readonly hosts: HostRule;
   readonly proxies: TrustedProxies;
@@ -137,8 +139,10 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
   const checked = checkCommon(options, 'HTTP');
   const { path, webServer } = options;
   const pattern = parsePath(path);
-  if (webServer !== undefined && !readGuarded('webServer', () => isWebServer(webServer), 'HTTP')) {
-    throw invalidOption('webServer must be a WebServer, or a server of node:http or node:https', 'HTTP');
+  if (
+    !readGuarded('webServer', () => webServer === undefined || webServer === null || isWebServer(webServer), 'HTTP')
+  ) {
+    throw invalidOption('webServer must be a WebServer, a server of node:http or node:https, or null', 'HTTP');
   }
   const dataType = checkDataType(options.dataType, 'HTTP');
   checkBorrowed(checked, dataType, 'HTTP');

@@ -1,4 +1,5 @@
-import { ignoreRejection } from '../base/promises.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts';
 import { FourDError } from '../errors.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
@@ -15,7 +16,7 @@ import { attach, notStarted, WebServer, webServer } from '../web-server/web-serv
 import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import { generateError } from '../workers/error-handling.ts';
-import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal, type RefuseOptions } from './admission.ts';
+import type { Admission } from './answers.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
@@ -23,7 +24,7 @@ import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from 
 import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
-import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
+import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
 /** Options of {@link WebSocketServer.broadcast}. */
 export interface BroadcastOptions extends SendOptions {
@@ -39,20 +40,6 @@ const HANDLER_ROLE: HandlerRole = {
   optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
   advice: "options are the second parameter: (handler, { path: '/chat' })",
 };
-
-/** The result of {@link accept}, which `onConnection` returns. */
-export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
-
-/**
- * The decision of `onConnection`: a handler, alone or in `accept(…)`, accepts the client; `refuse(…)` refuses it; null
- * and undefined refuse it with HTTP 403.
- */
-export type Admission<T, Data = unknown> =
-  | ConnectionHandler<T, Data>
-  | Acceptance<T, Data>
-  | Refusal
-  | null
-  | undefined;
 
 /**
  * Handles a server.
@@ -193,11 +180,11 @@ export class WebSocketServer<T = string, Data = unknown> {
   private constructor(handler: ServerHandler<T, Data>, options: WebSocketServerOptions) {
     const settings = checkArguments(handler, options);
     if (settings.limits.warnings) warnOfCallbacks(handler, 'server');
-    const host = settings.webServer ?? webServer();
+    const host = settings.webServer === undefined ? webServer() : settings.webServer;
     const web = host instanceof WebServer ? host : undefined;
     // A Proxy of a web server has no private members.
     const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
-    const servers = readGuarded('webServer', readServers, 'HTTP');
+    const servers = host === null ? [] : readGuarded('webServer', readServers, 'HTTP');
     if (web !== undefined && servers.length === 0) throw notStarted(web);
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
@@ -288,6 +275,30 @@ export class WebSocketServer<T = string, Data = unknown> {
   }
 
   /**
+   * Takes an upgrade request that the program has received itself, as from an 'upgrade' listener of its own. For servers
+   * with `webServer: null`, and for others too.
+   *
+   * @remarks All checks are made as usual: handshake, host, origin, limits. The path is the caller's business; only with
+   * the option `path` a request for another path is refused with 404. `handshakeTimeoutMs` begins with the call. When the
+   * client has gone meanwhile, nothing happens. A server that has ended refuses with 503.
+   *
+   * From the 'upgrade' event to this call the socket must have an 'error' listener, and nothing may read from it; if it is
+   * not given on, the caller must end it.
+   * @param request - of `node:http`, HTTP/1.1
+   * @param socket - belongs to the server from now on
+   * @param head - the bytes behind the request
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_ARGUMENT`, also for a socket that a server has
+   *   taken already: nothing has happened to the socket then
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
+    try {
+      this.#core.handleUpgrade(request, socket, head);
+    } catch (error) {
+      generateError(error as FourDError, undefined);
+    }
+  }
+
+  /**
    * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, and the connections
    * are closed in waves, each one after all that was sent to it. `deadlineMs` bounds the whole end as the timeout of
    * {@link terminate} does.
@@ -328,53 +339,6 @@ export class WebSocketServer<T = string, Data = unknown> {
       return;
     }
     this.#core.shutdown(CLOSE_NORMAL, timeout === undefined ? Infinity : timeout * 1000);
-  }
-}
-
-/**
- * Makes an answer that accepts a client with more than a handler, for `onConnection` to return.
- *
- * @param handler - handler of the connection, which `onConnection` may also return alone
- * @param options - headers of the answer, subprotocol, data of the connection
- * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
- * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_HEADER` or `ERR_INVALID_OPTION`
- */
-export function accept<T = string, Data = unknown>(
-  handler: ConnectionHandler<T, Data>,
-  options: AcceptOptions<Data> = {},
-): Acceptance<T, Data> | null {
-  ignoreRejection(handler);
-  return attempt(() => new AcceptAnswer(handler, options));
-}
-
-/**
- * Makes an HTTP answer that refuses a client, for `onConnection` to return.
- *
- * @remarks Programs see the answer; a page in a browser only learns that the connection failed, with code 1006. With
- * `refuse(401, { closeCode: 4401, reason: 'sign in' })` a page gets a close code and a reason instead: a client that
- * sends the header Origin, as all browsers do, is let in (101) and closed at once. No callback of a connection runs, the
- * client takes no place of `maxConnections`, and is cut off when it does not answer within `closeTimeoutMs`, at most 5 s.
- * Its onopen runs in the browser before onclose.
- * @param status - 400 to 599; redirections are not allowed, because browsers do not follow them in a handshake
- * @param body - a string, or an object or array that is sent as JSON; default: the reason phrase of the status. An object
- *   with the key closeCode is {@link RefuseOptions}
- * @param headers - further headers of the HTTP answer, such as `retry-after` or `www-authenticate`
- * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
- * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_REFUSAL`, `ERR_INVALID_HEADER` or
- *   `ERR_INVALID_OPTION`
- */
-export function refuse(status: number, options: RefuseOptions, headers?: AnswerHeaders): Refusal | null;
-export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null;
-export function refuse(status: number, body?: string | object, headers?: AnswerHeaders): Refusal | null {
-  return attempt(() => new Refusal(status, body, headers));
-}
-
-/** @param make - throws nothing but FourDErrors */
-function attempt<A>(make: () => A): A | null {
-  try {
-    return make();
-  } catch (error) {
-    return generateError<A | null>(error as FourDError, null);
   }
 }
 

@@ -49,11 +49,13 @@ test('a subprotocol that marks a token is refused for a server and allowed for a
 });
 
 test('a webServer that is none is refused', () => {
-  for (const webServer of [new WebServer(), createServer()])
+  for (const webServer of [new WebServer(), createServer(), null])
     expect(parseServerOptions({ webServer }).limits).toEqual(serverDefaults);
-  for (const webServer of [null, 'http', 8080, {}, { on() {} }, express()]) {
+  for (const webServer of ['http', 8080, {}, { on() {} }, express()]) {
     const error = errorOf(() => parseServerOptions({ webServer: webServer as never }).limits);
     expect(error.code).toBe('ERR_INVALID_OPTION');
-    expect(error.message).toBe('invalid option: webServer must be a WebServer, or a server of node:http or node:https');
+    expect(error.message).toBe(
+      'invalid option: webServer must be a WebServer, a server of node:http or node:https, or null',
+    );
   }
 });

@@ -318,13 +318,13 @@ describe('onRefuse', () => {
   });
 });
 
-describe('a path that no server has', () => {
-  function spyOnWarnings(): ReturnType<typeof vi.spyOn> {
-    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
-    onTestFinished(() => warn.mockRestore());
-    return warn;
-  }
+function spyOnWarnings(): ReturnType<typeof vi.spyOn> {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  onTestFinished(() => warn.mockRestore());
+  return warn;
+}
 
+describe('a path that no server has', () => {
   test('4D-198 is told by one warning of each HTTP server, which names the paths that there are', async () => {
     const warn = spyOnWarnings();
     const { port, events } = await start({}, { path: '/chat' });

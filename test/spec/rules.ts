@@ -842,6 +842,12 @@ export const rules: readonly Rule[] = [
       'refuse(status, { closeCode, reason }) lets a client that sends Origin, as browsers do, in and closes it at once with that code, without any callback of a connection; other clients get the status. Code and reason are checked as terminate() of a client does.',
   },
   {
+    id: '225',
+    area: 'Server: accepting',
+    statement:
+      'handleUpgrade(request, socket, head) takes an upgrade that the program received itself, also with webServer: null, where the server hangs on nothing: with all checks, the path only where the option is given; the server ends as any other. Bad arguments, and a socket that is taken already, are ERR_INVALID_ARGUMENT.',
+  },
+  {
     id: '226',
     area: 'Client: reconnecting',
     statement:

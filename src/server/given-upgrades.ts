@@ -1,0 +1,136 @@
+import { Server } from 'node:http';
+import { Server as SecureServer } from 'node:https';
+import { Duplex } from 'node:stream';
+import { FourDError, isFourDError, textOfThrown } from '../errors.ts';
+import { readRequestPath } from '../handshake/path-pattern.ts';
+import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import { holdUpgrade, refuseHeld } from '../http/held-upgrade.ts';
+import { refusalOfLostHeaders } from '../http/lost-headers.ts';
+import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
+import { takeSocket } from '../http/taken-sockets.ts';
+import { UnknownPaths } from '../http/unknown-paths.ts';
+import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { refuseUpgrade } from '../http/upgrade-refusal.ts';
+import { ignoreErrors } from '../transport/socket-transport.ts';
+import type { ServerSettings } from './server-options.ts';
+import type { ServerUpgrades } from './upgrade.ts';
+
+/** What Node notes on the socket of an HTTP connection. */
+interface HttpSocket extends Duplex {
+  readonly server?: unknown;
+  /** The answer that is being sent. */
+  readonly _httpMessage?: unknown;
+}
+
+/** Takes the upgrade requests that the program has received itself, and gives them to the server. */
+export class GivenUpgrades {
+  readonly #settings: ServerSettings;
+  readonly #upgrades: ServerUpgrades;
+  readonly #unknownPaths = new UnknownPaths();
+  /** The HTTP servers that requests came from, each with the function that ends the watch over its answers. */
+  readonly #watched = new Map<UpgradableServer, () => void>();
+
+  constructor(settings: ServerSettings, upgrades: ServerUpgrades) {
+    this.#settings = settings;
+    this.#upgrades = upgrades;
+  }
+
+  /**
+   * Takes an upgrade request.
+   *
+   * @throws FourDError `ERR_INVALID_ARGUMENT`
+   */
+  take(givenRequest: unknown, givenSocket: unknown, givenHead: unknown): void {
+    const { request, socket, head } = readGiven(givenRequest, givenSocket, givenHead);
+    if (!takeSocket(socket)) {
+      throw invalid(
+        'this socket has been taken already, by this call or by a server that is attached to the HTTP server',
+      );
+    }
+    ignoreErrors(socket);
+    // The client has gone while the program made up its mind.
+    if (!socket.writable) return;
+    const server = serverOf(socket);
+    if (server !== undefined) this.#watch(server);
+    const proceed = (): void => this.#accept(request, socket, head, server);
+    const giveUp = (): void => refuseHeld(request, socket, this.#upgrades);
+    // The end of an answer that began before the watch cannot be seen.
+    const isAnswering = PendingAnswers.of(socket) === undefined && hasAnswer(socket);
+    if (isAnswering) giveUp();
+    else holdUpgrade(socket, this.#upgrades.handshakeTimeoutMs, proceed, giveUp);
+  }
+
+  /** Ends the watch over the answers of HTTP servers. */
+  end(): void {
+    for (const unwatch of this.#watched.values()) unwatch();
+    this.#watched.clear();
+  }
+
+  #accept(request: UpgradeRequest, socket: Duplex, head: Buffer, server: UpgradableServer | undefined): void {
+    const { path } = this.#settings;
+    if (path !== undefined && path.match(readRequestPath(request.url ?? '/')) === undefined) {
+      this.#unknownPaths.refuse(request, socket, [path]);
+      return;
+    }
+    const lostHeaders = refusalOfLostHeaders(server ?? {}, request.rawHeaders);
+    if (lostHeaders === undefined) this.#upgrades.accept(request, socket, head);
+    else refuseUpgrade(request, socket, lostHeaders, this.#upgrades);
+  }
+
+  /** Notes the answers of a server from its next request on, so that no upgrade overtakes them. */
+  #watch(server: UpgradableServer): void {
+    if (!this.#watched.has(server)) this.#watched.set(server, watchAnswers(server));
+  }
+}
+
+function hasAnswer({ _httpMessage: answer }: HttpSocket): boolean {
+  return answer !== undefined && answer !== null;
+}
+
+function serverOf({ server }: HttpSocket): UpgradableServer | undefined {
+  return server instanceof Server || server instanceof SecureServer ? server : undefined;
+}
+
+interface Given {
+  readonly request: UpgradeRequest;
+  readonly socket: HttpSocket;
+  readonly head: Buffer;
+}
+
+/** Reads what the user passed, whose code may throw. */
+function readGiven(request: unknown, socket: unknown, head: unknown): Given {
+  try {
+    return { request: readRequest(request), socket: readSocket(socket), head: readHead(head) };
+  } catch (thrown) {
+    throw isFourDError(thrown) ? thrown : invalid(`the arguments cannot be read: ${textOfThrown(thrown)}`);
+  }
+}
+
+function readRequest(given: unknown): UpgradeRequest {
+  const { method, url, httpVersion, headers, rawHeaders } = (given ?? {}) as Partial<UpgradeRequest>;
+  const isRequest = typeof method === 'string' && typeof url === 'string' && typeof httpVersion === 'string';
+  if (!isRequest || typeof headers !== 'object' || headers === null) {
+    throw invalid("request must be the request of node:http that the event 'upgrade' gives");
+  }
+  if (httpVersion.startsWith('2') || httpVersion.startsWith('3')) {
+    throw invalid('request must be one of HTTP/1.1: HTTP/2 and HTTP/3 have no upgrades');
+  }
+  return { method, url, httpVersion, headers, rawHeaders };
+}
+
+function readSocket(given: unknown): HttpSocket {
+  if (given instanceof Duplex) return given;
+  throw invalid("socket must be the stream that the event 'upgrade' gives");
+}
+
+function readHead(given: unknown): Buffer {
+  if (Buffer.isBuffer(given)) return given;
+  if (given instanceof Uint8Array) return Buffer.from(given.buffer, given.byteOffset, given.byteLength);
+  throw invalid("head must be the bytes that the event 'upgrade' gives, Buffer.alloc(0) for none");
+}
+
+function invalid(problem: string): FourDError {
+  return new FourDError('ERR_INVALID_ARGUMENT', `cannot handle the upgrade: ${problem}`, {
+    componentSignature: 'HTTP',
+  });
+}
