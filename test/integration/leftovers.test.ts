@@ -5,7 +5,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { INVENTORY_OPTIONS } from '../helpers/inventory.ts';
 import type { LifeReport } from '../processes/cut-lives.ts';
 
-const NEVER_ADMITTED = ['sends nothing', 'waits for onConnection, which refuses', 'is refused', 'finds no server'];
+const NEVER_ADMITTED = [
+  'sends nothing',
+  'waits for onConnection, which refuses',
+  'is refused',
+  'is refused with a close code',
+  'finds no server',
+];
 
 /** The groups of lives, and the lives among them whose connection never opens. */
 const GROUPS = {

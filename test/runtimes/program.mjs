@@ -15,8 +15,9 @@ function check(condition, problem) {
   if (!condition) throw new Error(problem);
 }
 
+const OPTIONS = { host: '127.0.0.1', dataType: 'auto' };
 const echo = {
-  onConnection: () => ({ dataType: 'auto', onMessage: (connection, event) => void connection.send(event.data) }),
+  onConnection: () => ({ onMessage: (connection, event) => void connection.send(event.data) }),
 };
 
 /** Sends messages through a client, and checks that they come back. */
@@ -47,24 +48,24 @@ async function exchange(url, options, messages = MESSAGES) {
 
 const features = {
   async echo() {
-    const wss = await WebSocketServer.serve(echo, { host: '127.0.0.1' });
+    const wss = await WebSocketServer.serve(echo, { ...OPTIONS });
     await exchange(wss.url);
     await wss.drain();
   },
   async compression() {
-    const wss = await WebSocketServer.serve(echo, { host: '127.0.0.1', compression: true });
+    const wss = await WebSocketServer.serve(echo, { ...OPTIONS, compression: true });
     const ws = await exchange(wss.url, { compression: true });
     check(ws.responseHeaders['sec-websocket-extensions'].startsWith('permessage-deflate'), 'not negotiated');
     await wss.drain();
   },
   async TLS() {
     const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(join(folder, name), 'utf8'));
-    const wss = await WebSocketServer.serve(echo, { host: '127.0.0.1', tls: { key, cert } });
+    const wss = await WebSocketServer.serve(echo, { ...OPTIONS, tls: { key, cert } });
     await exchange(wss.url, { tls: { ca: cert } });
     await wss.drain();
   },
   async drain() {
-    const wss = await WebSocketServer.serve(echo, { host: '127.0.0.1' });
+    const wss = await WebSocketServer.serve(echo, { ...OPTIONS });
     const codes = [];
     const clients = Array.from({ length: 20 }, () =>
       WebSocket.connect(wss.url, { onTerminate: (_, { code }) => codes.push(code) }),
@@ -86,7 +87,7 @@ const features = {
     const path = join(folder, 'socket');
     const server = createServer();
     await new Promise((resolve) => server.listen(path, resolve));
-    const wss = WebSocketServer.new(echo, { webServer: server, path: '/chat' });
+    const wss = WebSocketServer.new(echo, { dataType: 'auto', webServer: server, path: '/chat' });
     await exchange(`ws+unix:${path}:/chat`);
     await wss.drain();
     await new Promise((resolve) => server.close(resolve));

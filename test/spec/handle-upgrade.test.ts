@@ -33,11 +33,11 @@ function create(
 
 /** Starts an HTTP server whose upgrade requests the test handles. */
 async function startHttp(
-  onUpgrade: (...upgrade: Upgrade) => void,
+  onUpgrade: (...upgrade: Upgrade) => unknown,
   onRequest: RequestListener = (_, response) => response.end(),
 ): Promise<number> {
   const http = createServer(onRequest);
-  http.on('upgrade', onUpgrade);
+  http.on('upgrade', (...upgrade) => void onUpgrade(...upgrade));
   return listen(http);
 }
 

@@ -150,7 +150,7 @@ async function start(
 ): Promise<{ wss: WebSocketServer<unknown>; port: number; events: Inbox<RefuseEvent> }> {
   const events = new Inbox<RefuseEvent>();
   const web = await startWebServer(settings);
-  const wss = WebSocketServer.new<unknown>(
+  const wss = WebSocketServer.new(
     { onConnection: () => null, onRefuse: (_, event) => events.push(event), ...handler },
     { ...options, dataType: 'object', webServer: web },
   );
@@ -161,7 +161,7 @@ describe('onRefuse', () => {
   test.each(trials)('4D-198 hears of a refusal by %s: %s', async (cause, _, { status, advice, ...trial }) => {
     const { onConnection = () => null, options, settings, request = {} } = trial;
     recordErrors('global');
-    const { port, events } = await start({ onConnection: onConnection as () => null }, options, settings);
+    const { port, events } = await start({ onConnection }, options, settings);
     const [clients, path] = [[], '/?a=1'] as [RawClient[], string];
     // The first client of a limit is let in, and waits.
     const clientCount = cause === 'limit' ? 2 : 1;
@@ -191,8 +191,8 @@ describe('onRefuse', () => {
         asked.push(request.url);
         return request.url === '/wait' ? NEVER : { onMessage() {}, onOpen: () => opened.resolve() };
       },
-      onRefuse: (_, { cause, request }) => void names.push(`${cause} ${request.url}`),
-      onTerminate: () => void names.push('onTerminate'),
+      onRefuse: (_, { cause, request }) => names.push(`${cause} ${request.url}`),
+      onTerminate: () => names.push('onTerminate'),
     });
     const open = await RawClient.open(port, { path: '/open' });
     await RawClient.request(port, { path: '/wait' });

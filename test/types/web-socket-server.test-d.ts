@@ -10,6 +10,9 @@ import {
   type MessageEvent,
   type OpenEvent,
   refuse,
+  type RefusalCause,
+  type RefuseEvent,
+  type RefuseOptions,
   type RequestInfo,
   type ServerHandler,
   type ServerTerminateEvent,
@@ -164,6 +167,20 @@ expectTypeOf(
   }),
 ).toEqualTypeOf<WebSocketServer<string, User> | null>();
 
+export const watched = WebSocketServer.new(
+  {
+    onConnection: () => refuse(401, { closeCode: 4401, reason: 'sign in' }, { 'x-a': '1' }),
+    onRefuse: (wss, event) => {
+      expectTypeOf(wss).toEqualTypeOf<WebSocketServer>();
+      expectTypeOf(event).toEqualTypeOf<RefuseEvent>();
+      expectTypeOf(event.cause).toEqualTypeOf<RefusalCause>();
+      expectTypeOf(event.request).toEqualTypeOf<RequestInfo>();
+    },
+  },
+  { webServer: null },
+);
+createServer().on('upgrade', (request, socket, head) => watched?.handleUpgrade(request, socket, head));
+
 export const inline = WebSocketServer.new({
   onConnection: async (_wss, { request: { url } }) =>
     url === '/'
@@ -186,6 +203,9 @@ export function session(connection: WebSocketConnection): void {
 
 // @ts-expect-error -- data of another kind
 export const wrongData = accept<string, User>(new Chat(), { data: 5 });
+
+// @ts-expect-error -- a close code is a number
+export const wrongCloseCode: RefuseOptions = { closeCode: '4401' };
 
 // @ts-expect-error -- a number is not a body
 export const wrongBody = refuse(403, 5);

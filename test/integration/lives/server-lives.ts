@@ -10,6 +10,7 @@ import {
   callWorker,
   type ConnectionHandler,
   killWorker,
+  refuse,
   WebServer,
   WebSocketServer,
   type WebSocketServerOptions,
@@ -48,7 +49,8 @@ const TALK = [HELLO, ...split(HELLO, 2), ...FRAGMENTS, LARGE, ...split(LARGE, 2)
 
 /** The bytes that a peer sends, one piece in each turn. */
 function session(path: string, messages: readonly Buffer[] = []): readonly Buffer[] {
-  const request = handshakeRequest({ path, headers: ['Sec-WebSocket-Extensions: permessage-deflate'] });
+  const headers = ['Sec-WebSocket-Extensions: permessage-deflate', 'Origin: http://localhost'];
+  const request = handshakeRequest({ path, headers });
   return [...split(request, 3), ...messages];
 }
 
@@ -60,6 +62,7 @@ const PEERS: Readonly<Record<string, readonly Buffer[]>> = {
   'waits for onConnection': session('/slow', [HELLO, HELLO]),
   'waits for onConnection, which refuses': session('/slow?refuse', [HELLO]),
   'is refused': session('/echo?refuse'),
+  'is refused with a close code': session('/echo?close', [HELLO, CLOSE_1000]),
   'finds no server': session('/nowhere'),
   'does not read': session('/flood', [HELLO, HELLO]),
   'does not read, while messages are dropped': session('/dropping-flood', [HELLO, HELLO]),
@@ -203,6 +206,7 @@ function createWebSocketServer(
       onTerminate,
       async onConnection(_, { request: { url, query } }) {
         if (url.startsWith('/slow')) await turn(4);
+        if (query['close'] !== undefined) return refuse(403, { closeCode: 4403 });
         return query['refuse'] === undefined ? handler : null;
       },
     },
