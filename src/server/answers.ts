@@ -2,10 +2,11 @@ import { ignoreRejection } from '../base/promises.ts';
 import type { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal, type RefuseOptions } from './admission.ts';
+import type { SpeltConnection } from './handler-types.ts';
 import type { ConnectionHandler } from './web-socket-connection.ts';
 
 /** The result of {@link accept}, which `onConnection` returns. */
-export type Acceptance<T = string, Data = unknown> = AcceptAnswer<ConnectionHandler<T, Data>, Data>;
+export type Acceptance<T = string, Data = unknown, Handler = ConnectionHandler<T, Data>> = AcceptAnswer<Handler, Data>;
 
 /**
  * The decision of `onConnection`: a handler, alone or in `accept(…)`, accepts the client; `refuse(…)` refuses it; null
@@ -26,12 +27,12 @@ export type Admission<T, Data = unknown> =
  * @returns the value to return; null, which refuses with 403, when `onErrCall` or `tryExpr` handled an error
  * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_HEADER` or `ERR_INVALID_OPTION`
  */
-export function accept<T = string, Data = unknown>(
-  handler: ConnectionHandler<T, Data>,
+export function accept<T = string, Data = unknown, Handler = ConnectionHandler<T, Data>>(
+  handler: ConnectionHandler<T, Data> & Handler & SpeltConnection<Handler>,
   options: AcceptOptions<Data> = {},
-): Acceptance<T, Data> | null {
+): Acceptance<T, Data, Handler> | null {
   ignoreRejection(handler);
-  return attempt(() => new AcceptAnswer(handler, options));
+  return attempt(() => new AcceptAnswer<Handler, Data>(handler, options));
 }
 
 /**

@@ -7,7 +7,7 @@ import type { SendStatus } from '../connection/connection.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
 import type { Status } from '../session/session.ts';
 import type { ServerSession } from './server-session.ts';
-import type { WebSocketServer } from './web-socket-server.ts';
+import type { ServerHandler, WebSocketServer } from './web-socket-server.ts';
 
 /**
  * Handles one connection of a server: any object with these methods. Several connections may share one object.
@@ -41,13 +41,20 @@ export let createConnection: (
  *
  * @typeParam T - type of `event.data`
  * @typeParam Data - type of {@link WebSocketConnection.data}
+ * @typeParam Handler - type of {@link WebSocketConnection.handler}
+ * @typeParam Server - type of the handler of the server
  * @see the 4D page of the WebSocketConnection class
  */
-export class WebSocketConnection<T = string, Data = unknown> {
+export class WebSocketConnection<
+  T = string,
+  Data = unknown,
+  out Handler = ConnectionHandler<T, Data>,
+  out Server = ServerHandler<T, Data>,
+> {
   /** Data of your own about the client. Initially the `data` that `accept` was given, else undefined. */
   data: Data;
   readonly #session: ServerSession;
-  readonly #wss: WebSocketServer<T, Data>;
+  readonly #wss: WebSocketServer<T, Data, Server>;
   readonly #protocol: string;
   readonly #request: StoredRequest;
 
@@ -66,7 +73,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
 
   private constructor(
     session: ServerSession,
-    wss: WebSocketServer<T, Data>,
+    wss: WebSocketServer<T, Data, Server>,
     protocol: string,
     request: StoredRequest,
     data: Data,
@@ -79,8 +86,8 @@ export class WebSocketConnection<T = string, Data = unknown> {
   }
 
   /** The object that `onConnection` returned. */
-  get handler(): ConnectionHandler<T, Data> {
-    return this.#session.handler as ConnectionHandler<T, Data>;
+  get handler(): Handler {
+    return this.#session.handler as Handler;
   }
 
   /** A whole number that no other connection of this process has. */
@@ -94,7 +101,7 @@ export class WebSocketConnection<T = string, Data = unknown> {
   }
 
   /** The server of this connection, also after its end. */
-  get wss(): WebSocketServer<T, Data> {
+  get wss(): WebSocketServer<T, Data, Server> {
     return this.#wss;
   }
 

@@ -18,13 +18,14 @@ import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { Admission } from './answers.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
+import type { ConnectionHandlerOf, DataOf, OpenOptions, Spelt, TypeOf } from './handler-types.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { ServerCore } from './server-core.ts';
 import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from './serve-options.ts';
 import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
-import { createConnection, type WebSocketConnection } from './web-socket-connection.ts';
+import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
 /** Options of {@link WebSocketServer.broadcast}. */
 export interface BroadcastOptions extends SendOptions {
@@ -69,9 +70,10 @@ export interface ServerHandler<T = string, Data = unknown> {
  * @remarks The server stays alive until its onTerminate has run, even if no variable refers to it.
  * @typeParam T - type of `event.data`
  * @typeParam Data - type of the connections' `data`
+ * @typeParam Handler - type of {@link WebSocketServer.handler}, which `new` and `serve` find out
  * @see the 4D page of the WebSocketServer class
  */
-export class WebSocketServer<T = string, Data = unknown> {
+export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHandler<T, Data>> {
   readonly #core: ServerCore<WebSocketConnection>;
   readonly #path: string | undefined;
   readonly #servers: readonly UpgradableServer[];
@@ -97,28 +99,39 @@ export class WebSocketServer<T = string, Data = unknown> {
    * @throws FourDError `ERR_WEB_SERVER_NOT_STARTED`, `ERR_DUPLICATE_PATH` (errCode -10718), `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
-  static new<Data = unknown>(
-    handler: ServerHandler<string, Data>,
+  static new<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
+    handler: Handler & Spelt<Handler>,
     options?: WebSocketServerOptions & { readonly dataType?: 'text' | undefined },
-  ): WebSocketServer<string, Data> | null;
-  static new<Data = unknown>(
-    handler: ServerHandler<Uint8Array, Data>,
+  ): WebSocketServer<string, DataOf<Handler, Data>, Handler> | null;
+  static new<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
+    handler: Handler & Spelt<Handler>,
     options: WebSocketServerOptions & { readonly dataType: 'blob' },
-  ): WebSocketServer<Uint8Array, Data> | null;
-  static new<Data = unknown>(
-    handler: ServerHandler<string | Uint8Array, Data>,
+  ): WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler> | null;
+  static new<
+    Data = unknown,
+    Handler extends ServerHandler<string | Uint8Array, Data> = ServerHandler<string | Uint8Array, Data>,
+  >(
+    handler: Handler & Spelt<Handler>,
     options: WebSocketServerOptions & { readonly dataType: 'auto' },
-  ): WebSocketServer<string | Uint8Array, Data> | null;
-  static new<T = unknown, Data = unknown>(
-    handler: ServerHandler<T, Data>,
+  ): WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> | null;
+  static new<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
+    handler: Handler & Spelt<Handler>,
     options: WebSocketServerOptions & { readonly dataType: 'object' },
-  ): WebSocketServer<T, Data> | null;
-  static new<T, Data>(
+  ): WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> | null;
+  static new<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<WebSocketServerOptions, D>,
+  ): WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> | null;
+  static new<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<WebSocketServerOptions, D>,
+  ): WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> | null;
+  static new<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
     options: WebSocketServerOptions = {},
-  ): WebSocketServer<T, Data> | null {
+  ): WebSocketServer<T, Data, Handler> | null {
     try {
-      return new WebSocketServer<T, Data>(handler, options);
+      return new WebSocketServer<T, Data, Handler>(handler, options);
     } catch (error) {
       return generateError(error as FourDError, null);
     }
@@ -137,26 +150,37 @@ export class WebSocketServer<T = string, Data = unknown> {
    * @throws FourDError (as a rejection) `ERR_WEB_SERVER_LISTEN`, `ERR_WEB_SERVER_CERTIFICATE`, `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
-  static serve<Data = unknown>(
-    handler: ServerHandler<string, Data>,
+  static serve<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
+    handler: Handler & Spelt<Handler>,
     options?: ServeOptions & { readonly dataType?: 'text' | undefined },
-  ): Promise<WebSocketServer<string, Data>>;
-  static serve<Data = unknown>(
-    handler: ServerHandler<Uint8Array, Data>,
+  ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler>>;
+  static serve<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
+    handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'blob' },
-  ): Promise<WebSocketServer<Uint8Array, Data>>;
-  static serve<Data = unknown>(
-    handler: ServerHandler<string | Uint8Array, Data>,
+  ): Promise<WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler>>;
+  static serve<
+    Data = unknown,
+    Handler extends ServerHandler<string | Uint8Array, Data> = ServerHandler<string | Uint8Array, Data>,
+  >(
+    handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'auto' },
-  ): Promise<WebSocketServer<string | Uint8Array, Data>>;
-  static serve<T = unknown, Data = unknown>(
-    handler: ServerHandler<T, Data>,
+  ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler>>;
+  static serve<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
+    handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'object' },
-  ): Promise<WebSocketServer<T, Data>>;
-  static async serve<T, Data>(
+  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler>>;
+  static serve<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<ServeOptions, D>,
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler>>;
+  static serve<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<ServeOptions, D>,
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler>>;
+  static async serve<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
     options: ServeOptions = {},
-  ): Promise<WebSocketServer<T, Data>> {
+  ): Promise<WebSocketServer<T, Data, Handler>> {
     // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
     const Class = typeof this === 'function' ? this : WebSocketServer;
     const { http, server } = readServeOptions(options);
@@ -166,7 +190,7 @@ export class WebSocketServer<T = string, Data = unknown> {
     const own = await OwnHttpServer.start(http);
     own.setHandshakeTimeout(limits.handshakeTimeoutMs);
     try {
-      const wss = new Class<T, Data>(handler, { ...server, webServer: own.server });
+      const wss = new Class<T, Data, Handler>(handler, { ...server, webServer: own.server });
       wss.#own = own;
       wss.#core.onceEnded(() => void own.stop());
       return wss;
@@ -209,8 +233,13 @@ export class WebSocketServer<T = string, Data = unknown> {
   }
 
   /** The open connections in order of arrival. The array is frozen: read the property again to see later changes. */
-  get connections(): readonly WebSocketConnection<T, Data>[] {
-    return this.#core.connections as readonly unknown[] as readonly WebSocketConnection<T, Data>[];
+  get connections(): readonly WebSocketConnection<
+    T,
+    Data,
+    ConnectionHandlerOf<Handler, ConnectionHandler<T, Data>>,
+    Handler
+  >[] {
+    return this.#core.connections as readonly unknown[] as never;
   }
 
   /** `"text"`, `"blob"`, `"object"` or `"auto"`. */
@@ -219,8 +248,8 @@ export class WebSocketServer<T = string, Data = unknown> {
   }
 
   /** The handler as it was passed. */
-  get handler(): ServerHandler<T, Data> {
-    return this.#core.handler as ServerHandler<T, Data>;
+  get handler(): Handler {
+    return this.#core.handler as Handler;
   }
 
   /** The path as it was passed; undefined for a server that answers on all paths. */

@@ -73,9 +73,13 @@ export function currentProcessName(): string {
 /**
  * The process variables of the current worker. They last from message to message until the worker is killed, and no
  * other worker sees them. The main process has variables of its own too.
+ *
+ * @typeParam Variables - what your code keeps in them; nothing checks that it is there, so give members that may be missing
+ *   as optional
  */
-export function processVariables(): Record<string, unknown> {
-  return currentContext().worker.variables;
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says what it keeps there
+export function processVariables<Variables extends object = Record<string, unknown>>(): Variables {
+  return currentContext().worker.variables as Variables;
 }
 
 function isWorkerName(name: unknown): boolean {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderForeignNames } from '../../scripts/foreign-names-reference.ts';
-import { accept, type FourDError, WebServer, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { accept, type FourDError, refuse, WebServer, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { parseClientOptions } from '../../src/client/client-options.ts';
 import { parseServerOptions } from '../../src/server/server-options.ts';
 import { CALLBACKS } from '../../src/session/callback-warnings.ts';
@@ -41,12 +41,13 @@ test('4D-213 one object of options is checked at each call: nothing is remembere
   expect(errorOf(() => ws.send('b', options)).message).toContain('did you mean "droppable"?');
 });
 
-test('4D-213 broadcast(), accept() and drain() name the option that was meant', async () => {
+test('4D-213 broadcast(), accept(), refuse() and drain() name the option that was meant', async () => {
   const { wss, url } = await startServerOf(new RecordingHandler());
   const peer = await connectPeer(url);
   const cases: [act: () => unknown, problem: string][] = [
     [() => wss.broadcast('lost', untyped({ exept: [] })), '"exept": did you mean "except"?'],
     [() => wss.broadcast('lost', untyped({ exclude: [] })), '"exclude": use except'],
+    [() => refuse(401, untyped({ closeCode: 4401, reasn: 'a' })), '"reasn": did you mean "reason"?'],
     [() => accept(untyped({ onMessage() {} }), untyped({ header: {} })), '"header": did you mean "headers"?'],
     [() => accept(untyped({ onMessage() {} }), untyped({ subprotocol: 'a' })), '"subprotocol": use protocol'],
   ];

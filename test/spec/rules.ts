@@ -788,6 +788,12 @@ export const rules: readonly Rule[] = [
       'Names of other libraries are answered with the name here: an error for options, a warning for callbacks, once for each class and once in a process for plain objects; warnings: false silences it. The list is published.',
   },
   {
+    id: '215',
+    area: 'Handlers and calls',
+    statement:
+      "The exported option types can be passed to their calls; connection.handler, wss.handler and processVariables() have the user's own types; a misspelt callback in what onConnection returns is one readable type error.",
+  },
+  {
     id: '216',
     area: 'Handlers and calls',
     statement:

@@ -31,4 +31,4 @@ export const server = WebSocketServer.new(
   },
   { dataType: 'auto', borrowed: true },
 );
-expectTypeOf(server).toEqualTypeOf<WebSocketServer<Either> | null>();
+expectTypeOf(server).toExtend<WebSocketServer<Either> | null>();
