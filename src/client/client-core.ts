@@ -5,6 +5,7 @@ import { startDebugLog } from '../diagnostics/debug-log.ts';
 import { clients } from '../diagnostics/sources.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
+import type { StoredAnswer } from '../handshake/stored-answer.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { hasCallback } from '../session/call-handler.ts';
@@ -51,6 +52,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   readonly id: number;
   /** The subprotocol that the server chose, `''` for none. */
   protocol = '';
+  /** The 101 of the newest connection. */
+  answer: StoredAnswer | undefined;
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
@@ -159,7 +162,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   // DialListener
 
-  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
+  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement, answer: StoredAnswer): void {
     this.#attempt = undefined;
     this.#stopDeadline();
     const keepsUnsent = this.#settings?.reconnect !== undefined;
@@ -169,6 +172,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       this.#settings = undefined;
     }
     this.protocol = protocol;
+    this.answer = answer;
     this.#hasConnected = true;
     // From onOpen on the user holds the object.
     this.isSilent = false;

@@ -15,6 +15,7 @@ import {
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { type RequestHeaders, writePlainRequest } from '../handshake/plain-request.ts';
 import type { HandshakeHeaders } from '../handshake/server-handshake.ts';
+import { StoredAnswer } from '../handshake/stored-answer.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { toNodeError } from './node-error.ts';
 import { PlainUpgrade, type PlainUpgradeListener } from './plain-upgrade.ts';
@@ -65,7 +66,7 @@ export interface DialOptions {
 /** Is notified of the outcome of a dial: one call of the two, in a later turn. */
 export interface DialListener {
   /** The handshake is complete. `socket` has an 'error' listener and is not being read. */
-  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement): void;
+  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement, answer: StoredAnswer): void;
   onConnectFailed(error: FourDError): void;
 }
 
@@ -205,7 +206,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
         this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: more than ${MAX_INTERIM_ANSWERS} 1xx answers`);
       }
     });
-    request.on('upgrade', (response, _socket, head) => this.#onUpgrade(response.headers, head));
+    request.on('upgrade', ({ headers, rawHeaders }, _socket, head) => this.#onUpgrade(headers, head, rawHeaders));
     request.on('response', (response) => this.#onResponse(response));
   }
 
@@ -233,8 +234,8 @@ export class Dial implements Deadline, PlainUpgradeListener {
 
   // PlainUpgradeListener
 
-  onPlainAnswer(headers: HandshakeHeaders, head: Buffer): void {
-    this.#onUpgrade(headers, head);
+  onPlainAnswer(headers: HandshakeHeaders, head: Buffer, text: string): void {
+    this.#onUpgrade(headers, head, text);
   }
 
   onOtherAnswer(chunk: Buffer): void {
@@ -250,7 +251,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
     this.#onError(error);
   }
 
-  #onUpgrade(headers: HandshakeHeaders, head: Buffer): void {
+  #onUpgrade(headers: HandshakeHeaders, head: Buffer, answer: string | readonly string[]): void {
     // The first final answer counts. Node 20 reports a 101 behind another answer all the same.
     if (this.#isOver || this.#refusal !== undefined) return;
     const result = checkUpgradeResponse(headers, this.#key, this.#options.offer);
@@ -259,7 +260,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
       return;
     }
     this.#finish();
-    this.#listener.onConnected(this.#socket as Socket, head, result);
+    this.#listener.onConnected(this.#socket as Socket, head, result, new StoredAnswer(answer));
   }
 
   #onResponse(response: IncomingMessage): void {
