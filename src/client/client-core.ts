@@ -18,6 +18,7 @@ import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
 import { countAttempt, countFailure } from './client-observing.ts';
+import type { CallSite } from './call-site.ts';
 import { ClientLife } from './client-life.ts';
 import { readHandler, unreadableHandler } from './client-handler.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
@@ -60,9 +61,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** Where the user's code runs, in the present life. */
   #scope = new CallScope('4D-WebSocket', false);
   readonly #signal: SignalOption | undefined;
-  /** Undefined, like {@link #connect}, when there will be no other attempt. */
+  /** Undefined, like {@link #connect} and {@link #callSite}, when there will be no other attempt. */
   #settings: ClientSettings | undefined;
   #connect: Connect | FourDError | undefined;
+  #callSite: CallSite | undefined;
   #session: ClientSession;
   #life = new ClientLife();
   /** Begins when onTerminate of the present life has run. */
@@ -74,8 +76,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   #deadline: ConnectDeadline | undefined;
   #hasConnected = false;
 
-  constructor(subject: object, url: string, handler: object, options: WebSocketOptions) {
+  /** @param callSite - where the user's code made the client */
+  constructor(subject: object, url: string, handler: object, options: WebSocketOptions, callSite: CallSite) {
     this.subject = subject;
+    this.#callSite = callSite;
     const { settings, dataType, connect } = this.#read(url, handler, options);
     this.#settings = settings;
     this.#connect = connect;
@@ -170,6 +174,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       // URL, headers and TLS options, which only another attempt needs.
       this.#connect = undefined;
       this.#settings = undefined;
+      this.#callSite = undefined;
     }
     this.protocol = protocol;
     this.answer = answer;
@@ -184,6 +189,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onConnectFailed(error: FourDError): void {
     if (this.session.status !== 'Connecting') return;
+    this.#callSite?.giveTo(error);
     const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
     this.#attempt = undefined;
     countFailure(this.id, this.#scope, error, endCause, phase);
@@ -303,6 +309,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       this.#endAttempt();
       const error = deadline.toError(phase);
       countFailure(this.id, this.#scope, error, 'timeout', phase);
+      this.#callSite?.giveTo(error);
       this.#fail(error, 'timeout', phase);
     });
   }

@@ -3,6 +3,7 @@ import { findCloseProblem } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
 import { defineInspection, toPlainUrl } from '../session/inspection.ts';
@@ -314,7 +315,7 @@ class WebSocketClient<T> implements WebSocket<T> {
     // What is neither a string nor a URL stays as it is, and is an error.
     this.#url = toUrlText(url) as string;
     this.#handler = handler;
-    this.#core = new ClientCore(this, this.#url, handler, options);
+    this.#core = new ClientCore(this, this.#url, handler, options, new CallSite(WebSocketClient));
   }
 
   /** Resolves to the error when connecting has failed, of which the handler hears nothing. */
