@@ -5,6 +5,7 @@ import { startDebugLog } from '../diagnostics/debug-log.ts';
 import { clients } from '../diagnostics/sources.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
+import type { StoredAnswer } from '../handshake/stored-answer.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { hasCallback } from '../session/call-handler.ts';
@@ -17,6 +18,7 @@ import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
 import { countAttempt, countFailure } from './client-observing.ts';
+import type { CallSite } from './call-site.ts';
 import { ClientLife } from './client-life.ts';
 import { readHandler, unreadableHandler } from './client-handler.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
@@ -51,15 +53,18 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   readonly id: number;
   /** The subprotocol that the server chose, `''` for none. */
   protocol = '';
+  /** The 101 of the newest connection. */
+  answer: StoredAnswer | undefined;
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
   /** Where the user's code runs, in the present life. */
   #scope = new CallScope('4D-WebSocket', false);
   readonly #signal: SignalOption | undefined;
-  /** Undefined, like {@link #connect}, when there will be no other attempt. */
+  /** Undefined, like {@link #connect} and {@link #callSite}, when there will be no other attempt. */
   #settings: ClientSettings | undefined;
   #connect: Connect | FourDError | undefined;
+  #callSite: CallSite | undefined;
   #session: ClientSession;
   #life = new ClientLife();
   /** Begins when onTerminate of the present life has run. */
@@ -71,8 +76,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   #deadline: ConnectDeadline | undefined;
   #hasConnected = false;
 
-  constructor(subject: object, url: string, handler: object, options: WebSocketOptions) {
+  /** @param callSite - where the user's code made the client */
+  constructor(subject: object, url: string, handler: object, options: WebSocketOptions, callSite: CallSite) {
     this.subject = subject;
+    this.#callSite = callSite;
     const { settings, dataType, connect } = this.#read(url, handler, options);
     this.#settings = settings;
     this.#connect = connect;
@@ -159,7 +166,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   // DialListener
 
-  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement): void {
+  onConnected(socket: Socket, head: Buffer, { protocol, deflate }: HandshakeAgreement, answer: StoredAnswer): void {
     this.#attempt = undefined;
     this.#stopDeadline();
     const keepsUnsent = this.#settings?.reconnect !== undefined;
@@ -167,8 +174,10 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       // URL, headers and TLS options, which only another attempt needs.
       this.#connect = undefined;
       this.#settings = undefined;
+      this.#callSite = undefined;
     }
     this.protocol = protocol;
+    this.answer = answer;
     this.#hasConnected = true;
     // From onOpen on the user holds the object.
     this.isSilent = false;
@@ -180,6 +189,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
   onConnectFailed(error: FourDError): void {
     if (this.session.status !== 'Connecting') return;
+    this.#callSite?.giveTo(error);
     const { endCause = 'connect', phase = 'connecting' } = withEnding(error, this.connectPhase, 'invalid');
     this.#attempt = undefined;
     countFailure(this.id, this.#scope, error, endCause, phase);
@@ -299,6 +309,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       this.#endAttempt();
       const error = deadline.toError(phase);
       countFailure(this.id, this.#scope, error, 'timeout', phase);
+      this.#callSite?.giveTo(error);
       this.#fail(error, 'timeout', phase);
     });
   }

@@ -12,19 +12,17 @@ import {
   MAX_INTERIM_ANSWERS,
   newHandshakeKey,
 } from '../handshake/client-handshake.ts';
-import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { type RequestHeaders, writePlainRequest } from '../handshake/plain-request.ts';
 import type { HandshakeHeaders } from '../handshake/server-handshake.ts';
-import { hintForError, hintForStatus } from './connect-hints.ts';
+import { StoredAnswer } from '../handshake/stored-answer.ts';
+import { hintForError } from './connect-hints.ts';
 import { toNodeError } from './node-error.ts';
 import { PlainUpgrade, type PlainUpgradeListener } from './plain-upgrade.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
+import { Refusal } from './refusal.ts';
 import { connectReading } from '../transport/shared-read-buffer.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 import { type Deadline, timers } from '../base/timers.ts';
-
-/** Most bytes of a refusal's body that an error keeps. */
-const MAX_REFUSAL_BODY_BYTES = 65_536;
 
 /** What a handshake that times out was waiting for, by phase. */
 const WAITED_FOR: Readonly<Partial<Record<EndPhase, string>>> = {
@@ -65,7 +63,7 @@ export interface DialOptions {
 /** Is notified of the outcome of a dial: one call of the two, in a later turn. */
 export interface DialListener {
   /** The handshake is complete. `socket` has an 'error' listener and is not being read. */
-  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement): void;
+  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement, answer: StoredAnswer): void;
   onConnectFailed(error: FourDError): void;
 }
 
@@ -82,11 +80,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
   #upgrade: PlainUpgrade | undefined;
   #isOver = false;
   #phase: EndPhase = 'preparing';
-  /** An answer of the server other than 101. */
-  #refusal: IncomingMessage | undefined;
-  /** The pieces of the refusal's body that have arrived. */
-  #body: Buffer[] = [];
-  #bodyBytes = 0;
+  #refusal: Refusal | undefined;
 
   /** Never throws: an option that node:http or node:tls refuses is reported to the listener like any other failure. */
   constructor(target: DialTarget, options: DialOptions, listener: DialListener) {
@@ -205,7 +199,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
         this.#fail('ERR_HANDSHAKE_INVALID', `invalid handshake answer: more than ${MAX_INTERIM_ANSWERS} 1xx answers`);
       }
     });
-    request.on('upgrade', (response, _socket, head) => this.#onUpgrade(response.headers, head));
+    request.on('upgrade', ({ headers, rawHeaders }, _socket, head) => this.#onUpgrade(headers, head, rawHeaders));
     request.on('response', (response) => this.#onResponse(response));
   }
 
@@ -233,8 +227,8 @@ export class Dial implements Deadline, PlainUpgradeListener {
 
   // PlainUpgradeListener
 
-  onPlainAnswer(headers: HandshakeHeaders, head: Buffer): void {
-    this.#onUpgrade(headers, head);
+  onPlainAnswer(headers: HandshakeHeaders, head: Buffer, text: string): void {
+    this.#onUpgrade(headers, head, text);
   }
 
   onOtherAnswer(chunk: Buffer): void {
@@ -250,7 +244,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
     this.#onError(error);
   }
 
-  #onUpgrade(headers: HandshakeHeaders, head: Buffer): void {
+  #onUpgrade(headers: HandshakeHeaders, head: Buffer, answer: string | readonly string[]): void {
     // The first final answer counts. Node 20 reports a 101 behind another answer all the same.
     if (this.#isOver || this.#refusal !== undefined) return;
     const result = checkUpgradeResponse(headers, this.#key, this.#options.offer);
@@ -259,7 +253,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
       return;
     }
     this.#finish();
-    this.#listener.onConnected(this.#socket as Socket, head, result);
+    this.#listener.onConnected(this.#socket as Socket, head, result, new StoredAnswer(answer));
   }
 
   #onResponse(response: IncomingMessage): void {
@@ -268,15 +262,8 @@ export class Dial implements Deadline, PlainUpgradeListener {
       this.#fail('ERR_HANDSHAKE_INVALID', 'invalid handshake answer: 101 without an Upgrade or Connection header');
       return;
     }
-    this.#refusal = response;
-    response.on('data', (piece: Buffer) => {
-      this.#body.push(piece);
-      this.#bodyBytes += piece.length;
-      if (this.#bodyBytes >= MAX_REFUSAL_BODY_BYTES) this.#reportFailure(this.#toRefusalError(response));
-    });
-    ignoreErrors(response);
-    // 'close' follows in every case, after 'end' and after 'error'.
-    response.on('close', () => this.#reportFailure(this.#toRefusalError(response)));
+    const refusal = new Refusal(response, () => this.#reportFailure(refusal.toError()));
+    this.#refusal = refusal;
   }
 
   /** Node cannot use an option of the user: every other attempt would fail in the same way. */
@@ -305,29 +292,13 @@ export class Dial implements Deadline, PlainUpgradeListener {
     }
   }
 
-  /** Builds the error of a refusal, with the part of its body that has arrived. */
-  #toRefusalError(refusal: IncomingMessage): FourDError {
-    const status = refusal.statusCode ?? 0;
-    const refused = `handshake refused: HTTP ${status} ${decodeHeaderValue(refusal.statusMessage ?? '')}`.trim();
-    const message = `${refused}${hintForStatus(status)}`;
-    return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
-      componentSignature: 'HTCL',
-      phase: 'handshake',
-      side: 'remote',
-      httpStatus: status,
-      // The peer chooses these names, so the object has no prototype.
-      httpHeaders: Object.assign(Object.create(null), refusal.headers) as IncomingMessage['headers'],
-      httpBody: Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_REFUSAL_BODY_BYTES)),
-    });
-  }
-
   /** Reports a failure. When a timeout cuts off the body of a refusal, the refusal is reported instead. */
   #fail(
     code: 'ERR_CONNECT_FAILED' | 'ERR_HANDSHAKE_TIMEOUT' | 'ERR_HANDSHAKE_INVALID',
     message: string,
     cause?: Error,
   ): void {
-    if (this.#refusal !== undefined) this.#reportFailure(this.#toRefusalError(this.#refusal));
+    if (this.#refusal !== undefined) this.#reportFailure(this.#refusal.toError());
     else {
       const details = { componentSignature: 'HTCL', side: 'remote', phase: this.#phase, cause } as const;
       this.#reportFailure(new FourDError(code, message, details));
@@ -345,6 +316,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
   #finish(): void {
     this.#isOver = true;
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.#refusal?.stop();
   }
 }
 

@@ -17,8 +17,9 @@ export interface PlainUpgradeListener {
    *
    * @param headers - values by header name in lower case
    * @param head - the bytes behind the answer
+   * @param text - the answer
    */
-  onPlainAnswer(headers: Readonly<Record<string, string>>, head: Buffer): void;
+  onPlainAnswer(headers: Readonly<Record<string, string>>, head: Buffer, text: string): void;
   /**
    * Another answer begins with these bytes, which Node's parser must read. The socket is paused.
    *
@@ -69,7 +70,7 @@ export class PlainUpgrade {
     const head = headOf(chunk);
     const headers = head === undefined ? undefined : readFastUpgradeAnswer(head);
     if (head === undefined || headers === undefined) this.#listener.onOtherAnswer(chunk);
-    else this.#listener.onPlainAnswer(headers, bytesBehind(head, chunk));
+    else this.#listener.onPlainAnswer(headers, bytesBehind(head, chunk), head);
   }
 
   onFailed(socket: AskingSocket, error: Error): void {

@@ -6,6 +6,7 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { FourDError, type ErrorDetails } from '../errors.ts';
 import { MAX_INTERIM_ANSWERS } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
+import { shown } from '../session/shown-text.ts';
 import { hintForError, hintForStatus } from './connect-hints.ts';
 import { ignoreErrors } from '../transport/socket-transport.ts';
 
@@ -28,6 +29,9 @@ export interface TunnelListener {
   onTunnel(socket: Socket): void;
   onTunnelFailed(error: FourDError): void;
 }
+
+/** Longest reason phrase that a message shows, in UTF-16 units. */
+const MAX_REASON_LENGTH = 200;
 
 /** The one 1xx status that is a final answer (RFC 9110 section 15.2.2). */
 const SWITCHING_PROTOCOLS = 101;
@@ -148,7 +152,8 @@ function awaitTunnel(
 
 /** Builds the error for an answer to CONNECT that opens no tunnel. */
 function toRefusalError({ statusCode: httpStatus = 0, statusMessage = '', headers }: IncomingMessage): FourDError {
-  const status = `proxy refused: HTTP ${httpStatus} ${decodeHeaderValue(statusMessage)}`.trim();
+  const status =
+    `proxy refused: HTTP ${httpStatus} ${shown(decodeHeaderValue(statusMessage), MAX_REASON_LENGTH)}`.trim();
   const message = httpStatus === 407 ? `${status}${hintForStatus(httpStatus)}` : status;
   const httpHeaders = Object.assign(Object.create(null), headers) as typeof headers;
   return proxyError('ERR_PROXY_REFUSED', message, { httpStatus, httpHeaders });

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { EndPhase, FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
+import type { StoredAnswer } from '../handshake/stored-answer.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from './dial.ts';
 import { timers } from '../base/timers.ts';
 import type { CallScope } from '../workers/call-scope.ts';
@@ -85,8 +86,8 @@ export class RedirectingDial implements DialListener {
 
   // DialListener
 
-  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement): void {
-    this.#listener.onConnected(socket, head, agreement);
+  onConnected(socket: Socket, head: Buffer, agreement: HandshakeAgreement, answer: StoredAnswer): void {
+    this.#listener.onConnected(socket, head, agreement, answer);
   }
 
   onConnectFailed(error: FourDError): void {

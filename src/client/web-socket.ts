@@ -1,7 +1,9 @@
 import { FourDError } from '../errors.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
+import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
 import { defineInspection, toPlainUrl } from '../session/inspection.ts';
@@ -81,6 +83,15 @@ export interface WebSocket<T = string> {
   readonly status: Status;
   /** The subprotocol that the server chose, `''` for none. */
   readonly protocol: string;
+  /**
+   * The headers of the server's answer, the 101 of the handshake, by name in lower case; one that came more than once, such
+   * as `set-cookie`, has an array. Frozen, without a prototype.
+   *
+   * @remarks Undefined until the answer has come: onOpen sees the headers. After a reconnection they are those of the
+   * newest 101, in onReconnect already; while the client connects again, and after its end, those of the last one. The
+   * headers of a refusal are in the error: `httpHeaders`.
+   */
+  readonly responseHeaders: ResponseHeaders | undefined;
   /** Bytes that were passed to `send` and have not left this process: how far the server is behind. */
   readonly bufferedBytes: number;
 
@@ -304,7 +315,7 @@ class WebSocketClient<T> implements WebSocket<T> {
     // What is neither a string nor a URL stays as it is, and is an error.
     this.#url = toUrlText(url) as string;
     this.#handler = handler;
-    this.#core = new ClientCore(this, this.#url, handler, options);
+    this.#core = new ClientCore(this, this.#url, handler, options, new CallSite(WebSocketClient));
   }
 
   /** Resolves to the error when connecting has failed, of which the handler hears nothing. */
@@ -343,6 +354,10 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   get protocol(): string {
     return this.#core.protocol;
+  }
+
+  get responseHeaders(): ResponseHeaders | undefined {
+    return this.#core.answer?.headers;
   }
 
   get bufferedBytes(): number {

@@ -1,3 +1,4 @@
+import { addValue, collectHeaders, createMultiMap, type MultiMap } from '../handshake/multi-map.ts';
 import { type PathParams, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
@@ -91,16 +92,8 @@ function fromText(text: string): UpgradeRequest {
   return { url: start.slice('GET '.length, start.lastIndexOf(' ')), headers: {}, rawHeaders };
 }
 
-function collectHeaders(rawHeaders: readonly string[]): Record<string, string | string[]> {
-  const headers = createMultiMap();
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    addValue(headers, (rawHeaders[i] as string).toLowerCase(), rawHeaders[i + 1] as string);
-  }
-  return headers;
-}
-
 /** Decodes the parameters behind the question mark: percent signs, and `+` as a space. */
-function parseQuery(url: string): Record<string, string | string[]> {
+function parseQuery(url: string): MultiMap {
   const query = createMultiMap();
   const start = url.indexOf('?');
   if (start < 0) return query;
@@ -109,16 +102,4 @@ function parseQuery(url: string): Record<string, string | string[]> {
   // URLSearchParams decodes malformed parameters as far as possible, and never throws.
   for (const [key, value] of new URLSearchParams(text)) addValue(query, key, value);
   return query;
-}
-
-/** Creates an object without prototype, so that no key of a peer, such as `__proto__`, has a meaning. */
-function createMultiMap(): Record<string, string | string[]> {
-  return Object.create(null) as Record<string, string | string[]>;
-}
-
-function addValue(map: Record<string, string | string[]>, key: string, value: string): void {
-  const known = map[key];
-  if (known === undefined) map[key] = value;
-  else if (typeof known === 'string') map[key] = [known, value];
-  else known.push(value);
 }

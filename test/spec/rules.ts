@@ -752,6 +752,12 @@ export const rules: readonly Rule[] = [
       'An array, a text, a class or an object that holds options instead of callbacks, in the place of the handler of a client, server or connection, is ERR_INVALID_HANDLER, and the message says where options go; null is as if left out.',
   },
   {
+    id: '203',
+    area: 'Client: connecting',
+    statement:
+      'responseHeaders has the headers of the 101, frozen and without a prototype, a repeated header as an array: undefined before the answer, after a reconnection those of the newest 101.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:

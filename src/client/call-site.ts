@@ -1,0 +1,45 @@
+import type { FourDError } from '../errors.ts';
+
+// Bound when the library is loaded: what a program replaces later is its own.
+const { captureStackTrace } = Error;
+
+/**
+ * The place in the program that made a client. A failure of the network comes later, from the event loop, so its own stack
+ * would lead nowhere.
+ *
+ * @remarks Making one takes 3 µs, and 900 bytes until it is dropped. The text, which takes longer, is made when a program
+ * reads it.
+ */
+export class CallSite {
+  declare readonly stack?: unknown;
+
+  /** @param callee - the function or class whose caller is wanted */
+  constructor(callee: object) {
+    captureStackTrace(this, callee as () => void);
+  }
+
+  /** Gives an error of the network a stack that leads to this place. Errors of this program keep their own. Never throws. */
+  giveTo(error: FourDError): void {
+    try {
+      if (error.side === 'local' && error.code !== 'ERR_ABORTED' && error.code !== 'ERR_CONNECT_FAILED') return;
+      const header = `${error.name}: ${error.message}`;
+      Reflect.defineProperty(error, 'stack', {
+        configurable: true,
+        enumerable: false,
+        get: () => header + this.#frames,
+        // Programs assign to the stack of errors.
+        set: (value: unknown) => Reflect.defineProperty(error, 'stack', { value, writable: true }),
+      });
+    } catch {
+      // An error that user code has thrown may have getters that throw.
+    }
+  }
+
+  /** The lines of the stack, each with a line break in front. Empty where the program has made the stack something else. */
+  get #frames(): string {
+    const { stack } = this;
+    if (typeof stack !== 'string') return '';
+    const start = stack.indexOf('\n');
+    return start < 0 ? '' : stack.slice(start);
+  }
+}
