@@ -293,6 +293,71 @@ test('4D-222 clientMetrics() counts the clients of the process', async () => {
   expect((after.failed.refused ?? 0) - (before.failed.refused ?? 0)).toBe(1);
   expect((after.failed.connect ?? 0) - (before.failed.connect ?? 0)).toBe(1);
   expect((after.ended.local ?? 0) - (before.ended.local ?? 0)).toBe(2);
+  expect(sumOf(after.ended) - sumOf(before.ended)).toBe(2);
+});
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+test('4D-222 a connection that has ended counts once, also while its onTerminate runs', async () => {
+  const seen: [connections: number, bytesReceived: number][] = [];
+  const { url, wss } = await startServerOf({
+    onMessage: () => {},
+    onTerminate: () => {
+      const { connections, bytesReceived } = wss.metrics();
+      seen.push([connections, bytesReceived]);
+    },
+  });
+  const handler = new RecordingHandler();
+  (await WebSocket.new(url, handler))!.terminate();
+  const { bytesSent } = await handler.terminated;
+  await wss.drain();
+  expect(seen).toEqual([[0, bytesSent]]);
+});
+
+test('4D-222 a client that reconnects counts each of its connections, and ends once', async () => {
+  const seen = watchChannels(['client', 'connection']);
+  const before = clientMetrics();
+  const { url, wss } = await startServerOf(echo);
+  const handler = new RecordingHandler();
+  const ws = await WebSocket.new(url, handler, { reconnect: { minDelayMs: 1, maxDelayMs: 2 } });
+  wss.connections[0]!.destroy();
+  await vi.waitUntil(() => wss.metrics().opened === 2 && ws!.status === 'Connected');
+  ws!.terminate();
+  await handler.terminated;
+  const after = clientMetrics();
+  expect(after.opened - before.opened).toBe(2);
+  expect(sumOf(after.ended) - sumOf(before.ended)).toBe(2);
+  expect(after.connections).toBe(before.connections);
+  const ends = seen.all.filter(([, message]) => message.type === 'ended' && 'id' in message && message.id === ws!.id);
+  expect(ends.map(([name]) => name)).toEqual(['connection', 'connection', 'client']);
+});
+
+test('4D-222 messages that bufferPolicy drops while they wait count as dropped', async () => {
+  const seen = watchChannels(['message']);
+  const sent = createDeferred<WebSocketServer<string>>();
+  const url = await startUnixServer<string>(
+    (wss) => ({
+      async onOpen(ws) {
+        ws.send('x'.repeat(4_000_000));
+        await turns();
+        for (let i = 0; i < 5; i++) expect(ws.send('x'.repeat(1_000_000), { droppable: true })).toBe('queued');
+        sent.resolve(wss);
+      },
+      onMessage() {},
+    }),
+    { maxBufferedBytes: 4_500_000, bufferPolicy: 'drop-oldest' },
+  );
+  const socket = connect({ path: url.slice('ws+unix:'.length) });
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => {});
+  socket.write(handshakeRequest());
+  const wss = await sent.promise;
+  const { messagesSent, messagesDropped } = wss.metrics();
+  expect(messagesSent).toBe(6);
+  expect(messagesDropped).toBeGreaterThan(0);
+  expect(seen.all.filter(([, { type }]) => type === 'dropped')).toHaveLength(messagesDropped);
 });
 
 test('4D-222 every 64th callback is timed, and all while 4d-websocket:message has subscribers', async () => {
