@@ -64,7 +64,7 @@ test('what is open is added to what has ended', () => {
   clients.observed.bytesReceived += 100;
   const samples = parsePrometheusText(metricsText());
   for (const each of live) clients.live.delete(each);
-  const of = (name: string) => samples.find((sample) => sample.name === `four_d_websocket_client_${name}`)?.value;
+  const of = (name: string) => samples.find((sample) => sample.name === `fourd_websocket_client_${name}`)?.value;
   expect([of('connections'), of('blocked_connections'), of('buffered_bytes')]).toEqual([1, 1, 5]);
   expect([of('received_bytes_total'), of('sent_bytes_total')]).toEqual([110, 20]);
 });
@@ -88,12 +88,12 @@ test('the dashboard of the guide asks for metrics that exist, and so does its pa
   expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toContainEqual(
     expect.objectContaining({ title: (panels[0] as { title: string }).title }),
   );
-  const asked = Array.from(`${dashboard}${page}`.matchAll(/four_d_websocket_\w+[a-z]/g), ([name]) => name);
+  const asked = Array.from(`${dashboard}${page}`.matchAll(/fourd_websocket_\w+[a-z]/g), ([name]) => name);
   expect(new Set(asked).size).toBeGreaterThan(10);
   expect(asked.filter((name) => !names.has(name))).toEqual([]);
   // The table of the page lists all metrics, without the prefix.
   const listed = page.slice(page.indexOf('| metric'), page.indexOf('```yaml'));
-  const short = (name: string) => name.replace(/^four_d_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+  const short = (name: string) => name.replace(/^fourd_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
   const isListed = (name: string) =>
     listed.includes(name) || listed.includes(`…${name.replace(/^(?:server|client)/, '')}`);
   expect(Array.from(names, short).filter((name) => !isListed(name))).toEqual([]);

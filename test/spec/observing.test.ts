@@ -272,7 +272,9 @@ test('4D-222 clientMetrics() counts the clients of the process', async () => {
   const { url } = await startServerOf(echo);
   const before = clientMetrics();
   await echoOnce(url, 'abc');
-  await expect(WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}`, {})).rejects.toThrow();
+  const failing = new RecordingHandler();
+  expect(new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, failing).status).toBe('Connecting');
+  await failing.terminated;
   const refusing = await startLibraryServer(() => null);
   await expect(WebSocket.new(refusing.url, {})).rejects.toThrow();
   const goneHandler = new RecordingHandler();
@@ -300,20 +302,23 @@ function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-test('4D-222 a connection that has ended counts once, also while its onTerminate runs', async () => {
-  const seen: [connections: number, bytesReceived: number][] = [];
-  const { url, wss } = await startServerOf({
-    onMessage: () => {},
-    onTerminate: () => {
-      const { connections, bytesReceived } = wss.metrics();
-      seen.push([connections, bytesReceived]);
-    },
-  });
+test('4D-222 a connection that has ended counts once, also while a callback of it still runs', async () => {
+  const gate = createDeferred();
+  const { url, wss } = await startServerOf({ onMessage: () => gate.promise });
   const handler = new RecordingHandler();
-  (await WebSocket.new(url, handler))!.terminate();
+  const ws = await WebSocket.new(url, handler);
+  ws!.send('a');
+  await vi.waitUntil(() => wss.metrics().messagesReceived === 1);
+  ws!.terminate();
   const { bytesSent } = await handler.terminated;
-  await wss.drain();
-  expect(seen).toEqual([[0, bytesSent]]);
+  await vi.waitUntil(() => sumOf(wss.metrics().ended) === 1);
+  const { connections, bytesReceived } = wss.metrics();
+  expect({ connections, bytesReceived, kept: wss.connections.length }).toEqual({
+    connections: 0,
+    bytesReceived: bytesSent,
+    kept: 1,
+  });
+  gate.resolve();
 });
 
 test('4D-222 a client that reconnects counts each of its connections, and ends once', async () => {
@@ -395,15 +400,15 @@ test('4D-222 metricsText() is the text format of Prometheus, with all servers an
   // Another server takes the path: the counters go on.
   wss = make();
   await echoOnce(url, 'b', 'c');
+  await expect(WebSocket.new(`${url}/nowhere`, {})).rejects.toThrow();
   const samples = parsePrometheusText(metricsText());
   const ofPath = (name: string) =>
-    samples.find((sample) => sample.name === `four_d_websocket_server_${name}` && sample.labels['path'] === path)
-      ?.value;
+    samples.find((sample) => sample.name === `fourd_websocket_server_${name}` && sample.labels['path'] === path)?.value;
   expect(ofPath('connections_opened_total')).toBe(2);
   expect(ofPath('messages_received_total')).toBe(3);
   expect(ofPath('callback_duration_seconds_count')).toBe(0);
   const names = new Set(samples.map(({ name }) => name));
-  expect(names).toContain('four_d_websocket_client_connect_attempts_total');
-  expect(names).toContain('four_d_websocket_server_unrouted_refused_total');
+  expect(names).toContain('fourd_websocket_client_connect_attempts_total');
+  expect(names).toContain('fourd_websocket_server_unrouted_refused_total');
   expect(metricsText()).toContain('of every 64th callback, and of all while 4d-websocket:message has subscribers');
 });
