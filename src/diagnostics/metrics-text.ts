@@ -2,15 +2,15 @@ import { BUCKET_SECONDS } from './callback-times.ts';
 import { Snapshot } from './observed.ts';
 import { clients, readServers, unrouted } from './sources.ts';
 
-/** Names of metrics cannot begin with a digit. */
-const PREFIX = 'four_d_websocket';
+/** Names of metrics cannot begin with a digit; `four_d` would count as an abbreviation of days. */
+const PREFIX = 'fourd_websocket';
 
 type Labels = Readonly<Record<string, string>>;
 
 /** One line of a metric: what is added to its name, labels, value. */
 type Sample = readonly [suffix: string, labels: Labels, value: number];
 
-/** A metric of a server or of all clients: the name behind `four_d_websocket_server_` or `…_client_`. */
+/** A metric of a server or of all clients: the name behind `fourd_websocket_server_` or `…_client_`. */
 interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';

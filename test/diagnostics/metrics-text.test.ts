@@ -26,13 +26,14 @@ test('servers of one path count together, also those that have ended', () => {
 });
 
 test('the paths of servers that have ended are forgotten, the oldest first, so that they cannot pile up', () => {
-  for (let i = 0; i < 101; i++) {
-    const server = makeServer(`/ended/${i}`, 1);
+  const paths = Array.from({ length: 100 }, (_, i) => `/ended/${i}`);
+  for (const path of [...paths, '/ended/0', '/ended/100']) {
+    const server = makeServer(path, 1);
     addServer(server);
     removeServer(server);
   }
-  expect(openedOf('/ended/0')).toBeUndefined();
-  expect(openedOf('/ended/1')).toBe(1);
+  expect(openedOf('/ended/0')).toBe(2);
+  expect(openedOf('/ended/1')).toBeUndefined();
   expect(readServers().length).toBe(100);
 });
 
@@ -63,7 +64,7 @@ test('what is open is added to what has ended', () => {
   clients.observed.bytesReceived += 100;
   const samples = parsePrometheusText(metricsText());
   for (const each of live) clients.live.delete(each);
-  const of = (name: string) => samples.find((sample) => sample.name === `four_d_websocket_client_${name}`)?.value;
+  const of = (name: string) => samples.find((sample) => sample.name === `fourd_websocket_client_${name}`)?.value;
   expect([of('connections'), of('blocked_connections'), of('buffered_bytes')]).toEqual([1, 1, 5]);
   expect([of('received_bytes_total'), of('sent_bytes_total')]).toEqual([110, 20]);
 });
@@ -87,12 +88,12 @@ test('the dashboard of the guide asks for metrics that exist, and so does its pa
   expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toContainEqual(
     expect.objectContaining({ title: (panels[0] as { title: string }).title }),
   );
-  const asked = Array.from(`${dashboard}${page}`.matchAll(/four_d_websocket_\w+[a-z]/g), ([name]) => name);
+  const asked = Array.from(`${dashboard}${page}`.matchAll(/fourd_websocket_\w+[a-z]/g), ([name]) => name);
   expect(new Set(asked).size).toBeGreaterThan(10);
   expect(asked.filter((name) => !names.has(name))).toEqual([]);
   // The table of the page lists all metrics, without the prefix.
   const listed = page.slice(page.indexOf('| metric'), page.indexOf('```yaml'));
-  const short = (name: string) => name.replace(/^four_d_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+  const short = (name: string) => name.replace(/^fourd_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
   const isListed = (name: string) =>
     listed.includes(name) || listed.includes(`…${name.replace(/^(?:server|client)/, '')}`);
   expect(Array.from(names, short).filter((name) => !isListed(name))).toEqual([]);

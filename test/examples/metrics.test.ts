@@ -12,6 +12,6 @@ test('4D-222 the example serves the figures of its server', { timeout: 60_000 },
   expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   const samples = parsePrometheusText(await response.text());
   const ofServer = samples.filter(({ labels }) => labels['path'] === '/echo');
-  const of = (name: string) => ofServer.find((sample) => sample.name === `four_d_websocket_server_${name}`)?.value;
+  const of = (name: string) => ofServer.find((sample) => sample.name === `fourd_websocket_server_${name}`)?.value;
   expect([of('connections'), of('messages_received_total'), of('messages_sent_total')]).toEqual([1, 1, 1]);
 });

@@ -18,6 +18,9 @@ const SAMPLE_LINE = new RegExp(
   String.raw`^(${NAME})(?:\{(${LABEL}(?:,${LABEL})*)\})? (\+Inf|-Inf|NaN|[-+]?[\d.]+(?:e[-+]?\d+)?)$`,
 );
 
+/** As promtool has them. */
+const ABBREVIATED_UNIT = /_(?:s|ms|us|ns|sec|min|h|d|b|kb|mb|gb|m|mm|km|g|kg|c|f|v|a|j|hz)(?:_|$)/;
+
 /** Parses a text. The names of counters, and the buckets of histograms, must keep the conventions too. */
 export function parsePrometheusText(text: string): Sample[] {
   if (!text.endsWith('\n')) throw new Error('the last line does not end');
@@ -39,6 +42,7 @@ export function parsePrometheusText(text: string): Sample[] {
     } else if (typeName !== undefined && type !== undefined) {
       if (typeName !== help) fail('TYPE without its HELP');
       if ((type === 'counter') !== typeName.endsWith('_total')) fail('counters, and no others, end with _total');
+      if (ABBREVIATED_UNIT.test(typeName)) fail('an abbreviated unit');
       current = { name: typeName, type };
     } else {
       const [, name, labelText = '', value] = SAMPLE_LINE.exec(line) ?? fail('no line of the format');

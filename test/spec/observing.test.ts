@@ -272,7 +272,9 @@ test('4D-222 clientMetrics() counts the clients of the process', async () => {
   const { url } = await startServerOf(echo);
   const before = clientMetrics();
   await echoOnce(url, 'abc');
-  await expect(WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}`, {})).rejects.toThrow();
+  const failing = new RecordingHandler();
+  expect(new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, failing).status).toBe('Connecting');
+  await failing.terminated;
   const refusing = await startLibraryServer(() => null);
   await expect(WebSocket.new(refusing.url, {})).rejects.toThrow();
   const goneHandler = new RecordingHandler();
@@ -293,6 +295,74 @@ test('4D-222 clientMetrics() counts the clients of the process', async () => {
   expect((after.failed.refused ?? 0) - (before.failed.refused ?? 0)).toBe(1);
   expect((after.failed.connect ?? 0) - (before.failed.connect ?? 0)).toBe(1);
   expect((after.ended.local ?? 0) - (before.ended.local ?? 0)).toBe(2);
+  expect(sumOf(after.ended) - sumOf(before.ended)).toBe(2);
+});
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+test('4D-222 a connection that has ended counts once, also while a callback of it still runs', async () => {
+  const gate = createDeferred();
+  const { url, wss } = await startServerOf({ onMessage: () => gate.promise });
+  const handler = new RecordingHandler();
+  const ws = await WebSocket.new(url, handler);
+  ws!.send('a');
+  await vi.waitUntil(() => wss.metrics().messagesReceived === 1);
+  ws!.terminate();
+  const { bytesSent } = await handler.terminated;
+  await vi.waitUntil(() => sumOf(wss.metrics().ended) === 1);
+  const { connections, bytesReceived } = wss.metrics();
+  expect({ connections, bytesReceived, kept: wss.connections.length }).toEqual({
+    connections: 0,
+    bytesReceived: bytesSent,
+    kept: 1,
+  });
+  gate.resolve();
+});
+
+test('4D-222 a client that reconnects counts each of its connections, and ends once', async () => {
+  const seen = watchChannels(['client', 'connection']);
+  const before = clientMetrics();
+  const { url, wss } = await startServerOf(echo);
+  const handler = new RecordingHandler();
+  const ws = await WebSocket.new(url, handler, { reconnect: { minDelayMs: 1, maxDelayMs: 2 } });
+  wss.connections[0]!.destroy();
+  await vi.waitUntil(() => wss.metrics().opened === 2 && ws!.status === 'Connected');
+  ws!.terminate();
+  await handler.terminated;
+  const after = clientMetrics();
+  expect(after.opened - before.opened).toBe(2);
+  expect(sumOf(after.ended) - sumOf(before.ended)).toBe(2);
+  expect(after.connections).toBe(before.connections);
+  const ends = seen.all.filter(([, message]) => message.type === 'ended' && 'id' in message && message.id === ws!.id);
+  expect(ends.map(([name]) => name)).toEqual(['connection', 'connection', 'client']);
+});
+
+test('4D-222 messages that bufferPolicy drops while they wait count as dropped', async () => {
+  const seen = watchChannels(['message']);
+  const sent = createDeferred<WebSocketServer<string>>();
+  const url = await startUnixServer<string>(
+    (wss) => ({
+      async onOpen(ws) {
+        ws.send('x'.repeat(4_000_000));
+        await turns();
+        for (let i = 0; i < 5; i++) expect(ws.send('x'.repeat(1_000_000), { droppable: true })).toBe('queued');
+        sent.resolve(wss);
+      },
+      onMessage() {},
+    }),
+    { maxBufferedBytes: 4_500_000, bufferPolicy: 'drop-oldest' },
+  );
+  const socket = connect({ path: url.slice('ws+unix:'.length) });
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => {});
+  socket.write(handshakeRequest());
+  const wss = await sent.promise;
+  const { messagesSent, messagesDropped } = wss.metrics();
+  expect(messagesSent).toBe(6);
+  expect(messagesDropped).toBeGreaterThan(0);
+  expect(seen.all.filter(([, { type }]) => type === 'dropped')).toHaveLength(messagesDropped);
 });
 
 test('4D-222 every 64th callback is timed, and all while 4d-websocket:message has subscribers', async () => {
@@ -330,15 +400,15 @@ test('4D-222 metricsText() is the text format of Prometheus, with all servers an
   // Another server takes the path: the counters go on.
   wss = make();
   await echoOnce(url, 'b', 'c');
+  await expect(WebSocket.new(`${url}/nowhere`, {})).rejects.toThrow();
   const samples = parsePrometheusText(metricsText());
   const ofPath = (name: string) =>
-    samples.find((sample) => sample.name === `four_d_websocket_server_${name}` && sample.labels['path'] === path)
-      ?.value;
+    samples.find((sample) => sample.name === `fourd_websocket_server_${name}` && sample.labels['path'] === path)?.value;
   expect(ofPath('connections_opened_total')).toBe(2);
   expect(ofPath('messages_received_total')).toBe(3);
   expect(ofPath('callback_duration_seconds_count')).toBe(0);
   const names = new Set(samples.map(({ name }) => name));
-  expect(names).toContain('four_d_websocket_client_connect_attempts_total');
-  expect(names).toContain('four_d_websocket_server_unrouted_refused_total');
+  expect(names).toContain('fourd_websocket_client_connect_attempts_total');
+  expect(names).toContain('fourd_websocket_server_unrouted_refused_total');
   expect(metricsText()).toContain('of every 64th callback, and of all while 4d-websocket:message has subscribers');
 });
