@@ -30,6 +30,14 @@ const TLS_VERSIONS = { 1: 'TLSv1', 2: 'TLSv1.1', 3: 'TLSv1.2', 4: 'TLSv1.3' } as
   SecureVersion
 >;
 
+/** What to do about an error of Node, by its code. */
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program uses this port: choose another one, or 0 for any that is free',
+  EACCES: 'this user may not open this port: choose one from 1024 on',
+  EADDRNOTAVAIL: 'this machine does not have this address',
+  ENOTFOUND: 'this name has no address',
+};
+
 /** A private key and its certificate, in PEM. */
 export interface Certificate {
   readonly key: string | Uint8Array;
@@ -230,7 +238,9 @@ function toPem(value: string | Uint8Array): string | Buffer {
 
 function listenError(cause: unknown, port: number, address: string): FourDError {
   const where = address === '' ? `port ${port}` : `${address}, port ${port}`;
-  return webError('ERR_WEB_SERVER_LISTEN', `cannot listen on ${where}: ${textOfThrown(cause)}`, cause);
+  const hint = LISTEN_HINTS[String((cause as NodeJS.ErrnoException).code)];
+  const text = `${textOfThrown(cause)}${hint === undefined ? '' : ` (${hint})`}`;
+  return webError('ERR_WEB_SERVER_LISTEN', `cannot listen on ${where}: ${text}`, cause);
 }
 
 function webError(

@@ -240,8 +240,8 @@ describe('WebSocketServer.serve', () => {
     await turns(5);
     const before = countOf('TCPServerWrap');
     const failures: [code: string, words: string, options: object, handler?: object][] = [
-      ['ERR_WEB_SERVER_LISTEN', 'EADDRINUSE', { port: portOf(taken), host: '127.0.0.1' }],
-      ['ERR_WEB_SERVER_LISTEN', '192.0.2.1', { host: '192.0.2.1' }],
+      ['ERR_WEB_SERVER_LISTEN', 'choose another one, or 0', { port: portOf(taken), host: '127.0.0.1' }],
+      ['ERR_WEB_SERVER_LISTEN', 'does not have this address', { host: '192.0.2.1' }],
       ['ERR_WEB_SERVER_CERTIFICATE', 'tls.key and tls.cert', { tls: { key: foreign.key, cert } }],
       ['ERR_WEB_SERVER_CERTIFICATE', 'tls.key and tls.cert', { tls: { key: 'key', cert } }],
       ['ERR_INVALID_OPTION', 'tls.cert must be', { tls: { key } }],
