@@ -8,7 +8,7 @@ export function run(command: string, args: readonly string[], cwd = process.cwd(
     return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
     const { stdout, stderr } = error as SpawnSyncReturns<string>;
-    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: stderr });
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error });
   }
 }
 

@@ -47,7 +47,7 @@ test.each(Object.entries(runtimes))('%s runs everything', (name, [binary, ...arg
 test('the reference says so', () => {
   const features = Object.keys(Object.values(outcomes)[0]!.features);
   const rows = Object.entries(outcomes).map(([name, { version, features: results }]) => {
-    return [name, version, ...features.map((feature) => results[feature])];
+    return [name, version].concat(features.map((feature) => String(results[feature])));
   });
   const table = [['runtime', 'version', ...features], Array(features.length + 2).fill('---'), ...rows];
   const lines = table.map((row) => `| ${row.join(' | ')} |\n`).join('');
