@@ -98,7 +98,7 @@ const garbage: { newest: readonly undefined[] } = { newest: [] };
  */
 function leaveGarbage(byteCount: number): void {
   const count = Math.min(Math.floor(byteCount / BYTES_PER_GARBAGE_ELEMENT), MAX_GARBAGE_ELEMENTS);
-  // oxlint-disable-next-line unicorn/no-new-array -- V8 allocates such an array at once, without writing its elements.
+  // oxlint-disable-next-line unicorn/no-new-array -- V8 allocates all elements of such an array at once.
   garbage.newest = new Array<undefined>(count);
 }
 
