@@ -241,6 +241,12 @@ export interface WebSocketConstructor {
     handler: WebSocketHandler<T> & { readonly dataType: 'blob' },
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket<T>>>;
+  connect<T extends string | Uint8Array = string | Uint8Array, This = unknown>(
+    this: This,
+    url: string | URL,
+    handler: WebSocketHandler<T> & { readonly dataType: 'auto' },
+    options?: WebSocketOptions,
+  ): Promise<Connected<This, WebSocket<T>>>;
   connect<T = unknown, This = unknown>(
     this: This,
     url: string | URL,

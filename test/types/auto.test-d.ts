@@ -20,6 +20,8 @@ export const later = WebSocket.new('ws://127.0.0.1/', {
 });
 expectTypeOf(later).toEqualTypeOf<Promise<WebSocket<Either> | null>>();
 
+expectTypeOf(WebSocket.connect('ws://127.0.0.1/', { dataType: 'auto' })).toEqualTypeOf<Promise<WebSocket<Either>>>();
+
 export const server = WebSocketServer.new(
   {
     onConnection: () => ({
