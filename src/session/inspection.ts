@@ -24,10 +24,15 @@ export function defineInspection<T extends object>(
     writable: true,
     value(this: T, depth?: number | null, options: CustomOptions = {}): string {
       const name = nameOf(this, Class.name);
-      if (typeof depth === 'number' && depth < 0) {
-        return options.stylize === undefined ? `[${name}]` : options.stylize(`[${name}]`, 'special');
+      try {
+        if (typeof depth === 'number' && depth < 0) {
+          return options.stylize === undefined ? `[${name}]` : options.stylize(`[${name}]`, 'special');
+        }
+        return `${name} ${inspect(shownOf(this, describe), options)}`;
+      } catch {
+        // User code may call this with options that cannot be read.
+        return `[${name}]`;
       }
-      return `${name} ${inspect(shownOf(this, describe), options)}`;
     },
   });
 }
