@@ -1,4 +1,4 @@
-/** The package in Node.js, Bun and Deno. The table of docs/reference/works-with.md is what comes of it. */
+/** The package in Node.js, Bun and Deno. The table of README.md is what comes of it. */
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,12 +44,12 @@ test.each(Object.entries(runtimes))('%s runs everything', (name, [binary, ...arg
   expect(Object.entries(outcomes[name].features).filter(([, outcome]) => outcome !== 'yes')).toEqual([]);
 });
 
-test('the reference says so', () => {
+test('README.md says so', () => {
   const features = Object.keys(Object.values(outcomes)[0]!.features);
   const rows = Object.entries(outcomes).map(([name, { version, features: results }]) => {
     return [name, version].concat(features.map((feature) => String(results[feature])));
   });
   const table = [['runtime', 'version', ...features], Array(features.length + 2).fill('---'), ...rows];
   const lines = table.map((row) => `| ${row.join(' | ')} |\n`).join('');
-  expect(readFileSync(new URL('../../docs/reference/works-with.md', import.meta.url), 'utf8')).toContain(lines);
+  expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(lines);
 });
