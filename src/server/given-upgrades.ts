@@ -3,7 +3,7 @@ import { Server as SecureServer } from 'node:https';
 import { Duplex } from 'node:stream';
 import { FourDError, isFourDError, textOfThrown } from '../errors.ts';
 import { readRequestPath } from '../handshake/path-pattern.ts';
-import type { UpgradeRequest } from '../handshake/server-handshake.ts';
+import type { HandshakeHeaders, UpgradeRequest } from '../handshake/server-handshake.ts';
 import { holdUpgrade, refuseHeld } from '../http/held-upgrade.ts';
 import { refusalOfLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
@@ -115,7 +115,12 @@ function readRequest(given: unknown): UpgradeRequest {
   if (httpVersion.startsWith('2') || httpVersion.startsWith('3')) {
     throw invalid('request must be one of HTTP/1.1: HTTP/2 and HTTP/3 have no upgrades');
   }
-  return { method, url, httpVersion, headers, rawHeaders };
+  return { method, url, httpVersion, headers, rawHeaders: Array.isArray(rawHeaders) ? rawHeaders : flatten(headers) };
+}
+
+/** Lists headers as Node does, for a request that another parser has read. */
+function flatten(headers: HandshakeHeaders): string[] {
+  return Object.entries(headers).flatMap(([name, values = []]) => [values].flat().flatMap((value) => [name, value]));
 }
 
 function readSocket(given: unknown): HttpSocket {

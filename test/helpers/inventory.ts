@@ -46,8 +46,8 @@ const POOL_PATIENCE_MS = 500;
 
 let warnings = 0;
 // A peer that finds no server leads to a warning of the library, which is meant to come.
-const EXPECTED_WARNINGS = ['ExperimentalWarning', '4dWebSocketWarning'];
-process.on('warning', ({ name }) => void (!EXPECTED_WARNINGS.includes(name) && warnings++));
+const EXPECTED_WARNINGS = new Set(['ExperimentalWarning', '4dWebSocketWarning']);
+process.on('warning', ({ name }) => void (!EXPECTED_WARNINGS.has(name) && warnings++));
 
 /** Places in the thread pool when this process began. */
 const placeCount = await countFreePlaces();

@@ -266,20 +266,21 @@ hostileTable(
   world,
   'a callback of a server',
   thrownValues,
-  (['onOpen', 'onError', 'onTerminate'] as const).flatMap((name) =>
+  (['onOpen', 'onError', 'onRefuse', 'onTerminate'] as const).flatMap((name) =>
     plainWays.map(({ way, fail }) => ({
       name: `${name} ${way}`,
       async meet(make: () => unknown) {
         const reported = recordErrors(ek.global);
+        const isRefused = name === 'onError' || name === 'onRefuse';
         const wss = createServer({
           [name]: () => fail(make),
           onConnection() {
-            if (name === 'onError') throw new Error('for onError');
+            if (isRefused) throw new Error(`for ${name}`);
             return { onMessage() {} };
           },
         });
         const ws = await WebSocket.new(world.url(wss.path!));
-        expect(ws === null).toBe(name === 'onError');
+        expect(ws === null).toBe(isRefused);
         await wss.drain({ intervalMs: 1 });
         expect(wss.terminated).toBe(true);
         expect(

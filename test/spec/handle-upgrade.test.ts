@@ -173,6 +173,17 @@ describe('handleUpgrade()', () => {
     expect((await client.answered).status).toBe(101);
   });
 
+  test('4D-225 a request of another parser is not changed', async () => {
+    const { wss } = create();
+    const { upgrade, client } = await receiveUpgrade();
+    const [{ method, url, httpVersion, headers }, socket, head] = upgrade;
+    const rawHeaders = 'none' as unknown as string[];
+    wss.handleUpgrade({ method, url, httpVersion, headers, rawHeaders } as IncomingMessage, socket, head);
+    expect((await client.answered).status).toBe(101);
+    const shown = wss.connections[0]!.request.headers;
+    expect([shown['upgrade'], Object.isFrozen(headers)]).toEqual(['websocket', false]);
+  });
+
   test('4D-225 does nothing when the client has gone', async () => {
     const onConnection = vi.fn();
     const { wss, events } = create({}, onConnection);

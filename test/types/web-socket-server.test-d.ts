@@ -177,7 +177,7 @@ export const watched = WebSocketServer.new(
   },
   { webServer: null },
 );
-createServer().on('upgrade', (request, socket, head) => watched?.handleUpgrade(request, socket, head));
+createServer().on('upgrade', (...upgrade) => watched?.handleUpgrade(...upgrade));
 
 export const inline = WebSocketServer.new({
   onConnection: async (_wss, { request: { url } }) =>
