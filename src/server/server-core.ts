@@ -280,6 +280,7 @@ export class ServerCore<Connection extends object>
     // The last callback may run after the end: see stopWaiting().
     if (this.#unfinishedCount > 0) return;
     this.scope.worker.disown(this);
+    removeServer(this);
     this.scope.end();
   }
 
@@ -313,7 +314,6 @@ export class ServerCore<Connection extends object>
   finish(): void {
     if (this.#endListeners === undefined) return;
     this.#state = 'over';
-    removeServer(this);
     this.#tell('ended');
     this.#deadline.cancel();
     this.#waves?.stop();
