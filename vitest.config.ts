@@ -27,7 +27,7 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{browser,package,runtimes}/**', ...withRealPeers],
+          exclude: ['test/{beside,browser,package,runtimes}/**', ...withRealPeers],
           testTimeout: 10_000,
           hookTimeout: 10_000,
         },
@@ -41,6 +41,17 @@ export default defineConfig({
           globalSetup: 'test/interop/find-tools.ts',
           testTimeout: 30_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'beside',
+          include: ['test/beside/*.test.ts'],
+          globalSetup: 'test/beside/install.ts',
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -21,10 +21,10 @@ interface HeaderCounting {
  * @returns the refusal, undefined when all headers are there
  */
 export function refusalOfLostHeaders(
-  server: HeaderCounting,
+  server: object,
   rawHeaders: readonly string[] | undefined,
 ): UpgradeRefusal | undefined {
-  const setting = server.maxHeadersCount;
+  const setting = (server as HeaderCounting).maxHeadersCount;
   // Node shifts too, so that both see the same in an odd number.
   const maxEntries = typeof setting === 'number' ? setting << 1 : DEFAULT_MAX_HEADERS * 2;
   // Node counts in pieces of several headers: at the limit itself, headers may be lost already.

@@ -62,7 +62,7 @@ export function restoreShouldUpgrade(server: UpgradableServer, shouldUpgrade: Sh
  */
 export function giveBack(server: UpgradableServer, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
   nodeListener ??= createServer().listeners('connection')[0] as NodeConnectionListener;
-  nodeListener.call(server, socket);
+  nodeListener.call(server as Server, socket);
   socket.unshift(Buffer.concat([Buffer.from(toPlainRequest(request), 'latin1'), head]));
   socket.resume();
 }

@@ -1,6 +1,6 @@
 import { BEARER_PREFIX, isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import { findPatternProblem, PathPattern } from '../handshake/path-pattern.ts';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import { speaksHttp1, type UpgradableServer } from '../http/upgradable-server.ts';
 import {
   checkBorrowed,
   checkCommon,
@@ -69,8 +69,8 @@ export interface WebSocketServerOptions extends CommonOptions {
   readonly trustedProxies?: readonly string[] | undefined;
   /**
    * The HTTP server whose upgrade requests the server takes: a running {@link WebServer}, or any HTTP(S) server of
-   * Node. Default: `webServer()`, the default web server. With null the server takes only what is given to its
-   * `handleUpgrade`.
+   * Node. Default: `webServer()`, the default web server. A server of `node:http2` needs TLS and `allowHTTP1: true`.
+   * With null the server takes only what is given to its `handleUpgrade`.
    */
   readonly webServer?: WebServer | UpgradableServer | null | undefined;
   /**
@@ -143,6 +143,12 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
     !readGuarded('webServer', () => webServer === undefined || webServer === null || isWebServer(webServer), 'HTTP')
   ) {
     throw invalidOption('webServer must be a WebServer, a server of node:http or node:https, or null', 'HTTP');
+  }
+  if (!readGuarded('webServer', () => !webServer || webServer instanceof WebServer || speaksHttp1(webServer), 'HTTP')) {
+    throw invalidOption(
+      'webServer must speak HTTP/1.1: create the server of node:http2 with createSecureServer({ allowHTTP1: true })',
+      'HTTP',
+    );
   }
   const dataType = checkDataType(options.dataType, 'HTTP');
   checkBorrowed(checked, dataType, 'HTTP');

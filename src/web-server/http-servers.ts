@@ -7,7 +7,7 @@ import { DEFAULT_CIPHERS, type SecureVersion } from 'node:tls';
 import { FourDError, textOfThrown } from '../errors.ts';
 import { UpgradeFastPath } from '../http/upgrade-fast-path.ts';
 import { PendingAnswers } from '../http/pending-answers.ts';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { HostRule } from '../session/host-rule.ts';
 import { FileServer } from './file-server.ts';
@@ -47,9 +47,9 @@ export interface Certificate {
 
 /** The HTTP and HTTPS servers of one run of a web server, from its start to its stop, and their connections. */
 export class HttpServers {
-  readonly all: readonly UpgradableServer[];
-  readonly #http: UpgradableServer | undefined;
-  readonly #https: UpgradableServer | undefined;
+  readonly all: readonly HttpOrHttpsServer[];
+  readonly #http: HttpOrHttpsServer | undefined;
+  readonly #https: HttpOrHttpsServer | undefined;
   readonly #fastPath: UpgradeFastPath | undefined;
   readonly #requestTimeoutMs: number;
   readonly #files: FileServer | undefined;
@@ -88,8 +88,8 @@ export class HttpServers {
   }
 
   private constructor(
-    http: UpgradableServer | undefined,
-    https: UpgradableServer | undefined,
+    http: HttpOrHttpsServer | undefined,
+    https: HttpOrHttpsServer | undefined,
     settings: CheckedSettings,
     files: FileServer | undefined,
   ) {
@@ -154,7 +154,7 @@ export class HttpServers {
     if (this.#https !== undefined) await this.#listenOn(this.#https, HTTPSPort, IPAddressToListen);
   }
 
-  async #listenOn(server: UpgradableServer, port: number, address: string): Promise<void> {
+  async #listenOn(server: HttpOrHttpsServer, port: number, address: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       // The listener stays: a later error of the server, such as too many open files, must not end the process.
       server.on('error', (cause) => reject(listenError(cause, port, address)));
@@ -189,7 +189,7 @@ function toNodeTimeout(timeoutMs: number): number {
  * that the system takes bit by bit. Node also tells so when the keep-alive time between two requests is over. On other
  * connections a request is on its way, which has limits of its own, or an answer is being made.
  */
-function cutOffStalledClients(server: UpgradableServer, stallMs: number): void {
+function cutOffStalledClients(server: HttpOrHttpsServer, stallMs: number): void {
   server.setTimeout(toNodeTimeout(stallMs), (socket: Socket) => {
     const isStalled = socket.writableLength > 0;
     const isIdle = PendingAnswers.of(socket)?.count === 0;
@@ -197,11 +197,11 @@ function cutOffStalledClients(server: UpgradableServer, stallMs: number): void {
   });
 }
 
-function portOf(server: UpgradableServer): number {
+function portOf(server: HttpOrHttpsServer): number {
   return (server.address() as AddressInfo).port;
 }
 
-async function createSecureServer(settings: CheckedSettings, given?: Certificate): Promise<UpgradableServer> {
+async function createSecureServer(settings: CheckedSettings, given?: Certificate): Promise<HttpOrHttpsServer> {
   const minVersion = TLS_VERSIONS[settings.minTLSVersion];
   // OpenSSL 3 refuses TLS 1.0 and 1.1 at its default security level, whatever minVersion says.
   const ciphers = settings.minTLSVersion < 3 ? `${DEFAULT_CIPHERS}:@SECLEVEL=0` : DEFAULT_CIPHERS;

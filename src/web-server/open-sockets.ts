@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import { writeRefusal } from '../http/upgrade-refusal.ts';
 import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
 import { ignoreErrors, keepUntilClosed } from '../transport/socket-transport.ts';
@@ -13,7 +13,7 @@ export interface SocketLimits {
   readonly maxConnectionsPerAddress: number;
 }
 
-type ConnectionListener = (this: UpgradableServer, socket: Socket) => void;
+type ConnectionListener = (this: HttpOrHttpsServer, socket: Socket) => void;
 
 /** All TCP connections of a web server, on all its ports: plain, idle, upgraded, in a TLS handshake. */
 export class OpenSockets {
@@ -31,7 +31,7 @@ export class OpenSockets {
    *
    * @param speaksPlainHttp - whether a refusal can be written: over TLS there is nobody to read it yet
    */
-  guard(server: UpgradableServer, speaksPlainHttp: boolean): void {
+  guard(server: HttpOrHttpsServer, speaksPlainHttp: boolean): void {
     const listeners = server.listeners('connection') as ConnectionListener[];
     server.removeAllListeners('connection');
     server.on('connection', (socket: Socket) => {

@@ -1,5 +1,5 @@
 import { type Deadline, timers } from '../base/timers.ts';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import { type Certificate, HttpServers } from './http-servers.ts';
 import { toFourDError } from './web-server.ts';
 import { checkSettings } from './web-server-settings.ts';
@@ -41,8 +41,8 @@ export class OwnHttpServer implements Deadline {
   }
 
   /** The server of Node. */
-  get server(): UpgradableServer {
-    return this.#servers.all[0] as UpgradableServer;
+  get server(): HttpOrHttpsServer {
+    return this.#servers.all[0] as HttpOrHttpsServer;
   }
 
   /** See {@link HttpServers.setHandshakeTimeout}. */

@@ -5,7 +5,7 @@ import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import { describeHostProblem, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 import { refusalOfLostHeaders } from '../http/lost-headers.ts';
 import { PendingAnswers, watchAnswers } from '../http/pending-answers.ts';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import { refusalOfForbiddenHost, type HostRule } from '../session/host-rule.ts';
 import type { FileServer } from './file-server.ts';
@@ -22,7 +22,7 @@ const MAX_WAITING_REQUESTS = 16;
  * @param files - undefined when there is no folder to serve
  */
 export function createRequestListener(
-  server: UpgradableServer,
+  server: HttpOrHttpsServer,
   settings: CheckedSettings,
   hosts: HostRule | undefined,
   files: FileServer | undefined,
@@ -52,7 +52,7 @@ export function createRequestListener(
  *
  * @returns a function that ends it
  */
-export function limitPipelining(server: UpgradableServer): () => void {
+export function limitPipelining(server: HttpOrHttpsServer): () => void {
   return watchAnswers(server, (socket, pending) => {
     if (pending.count > 1 + MAX_WAITING_REQUESTS) socket.destroy();
   });

@@ -2,7 +2,7 @@ import { setImmediate } from '../base/clock.ts';
 import { type ErrorItem, FourDError, isFourDError, textOfThrown } from '../errors.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { timers } from '../base/timers.ts';
-import type { UpgradableServer } from '../http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, HttpServers } from './http-servers.ts';
 import { notStartedError } from './not-started.ts';
@@ -128,7 +128,7 @@ export class WebServer {
   }
 
   /** The Node servers of a running web server; empty when it is stopped. Use them for routes of your own. */
-  get httpServers(): readonly UpgradableServer[] {
+  get httpServers(): readonly HttpOrHttpsServer[] {
     return this.#servers?.all ?? [];
   }
 

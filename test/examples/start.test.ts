@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..');
 function copyProject(): string {
   const folder = makeFolder();
   for (const name of ['src', 'examples', 'scripts', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
-    cpSync(join(root, name), join(folder, name), { recursive: true });
+    cpSync(join(root, name), join(folder, name), { recursive: true, filter: (path) => !path.includes('beside') });
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
   return folder;

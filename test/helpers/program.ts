@@ -127,12 +127,20 @@ export async function spawnProgram(command: string, options: ProgramOptions = {}
 }
 
 /**
- * Starts an example, or another TypeScript file of the project, with the sources of the library.
+ * Starts an example, or another TypeScript file of the project, with the sources of the library. The program ends with
+ * the test.
  *
  * @param path - from the root of the project
  */
-export function startExample(path: string, options: ProgramOptions = {}): Promise<Program> {
-  return startProgram(process.execPath, {
+export async function startExample(path: string, options: ProgramOptions = {}): Promise<Program> {
+  const program = await spawnExample(path, options);
+  onTestFinished(() => program.kill());
+  return program;
+}
+
+/** As {@link startExample}, outside of a test. The caller ends the program. */
+export function spawnExample(path: string, options: ProgramOptions = {}): Promise<Program> {
+  return spawnProgram(process.execPath, {
     ...options,
     args: ['--import', 'tsx', path, ...(options.args ?? [])],
     env: { PORT: '0', TSX_TSCONFIG_PATH: 'tsconfig.json', ...options.env },

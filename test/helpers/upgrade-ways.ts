@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createSecureServer as createHttp2Server } from 'node:http2';
+import { createServer as createSecureServer, type Server as HttpsServer } from 'node:https';
 import { connect as connectTls } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type ConnectionEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
-import type { UpgradableServer } from '../../src/http/upgradable-server.ts';
+import type { HttpOrHttpsServer } from '../../src/http/upgradable-server.ts';
 import { makeCertificate } from './certificate.ts';
 import { makeCertificateFolder } from './certificate-folder.ts';
 import { startWebServer } from './library-server.ts';
@@ -20,7 +21,7 @@ export interface UpgradeWay {
 }
 
 interface StartedServer {
-  readonly server: UpgradableServer;
+  readonly server: HttpOrHttpsServer;
   readonly port: number;
   /** The certificate of the server, when it uses TLS. */
   readonly ca?: string;
@@ -56,6 +57,14 @@ async function startForeignOverTls(): Promise<StartedServer> {
   return { server, port: await listen(server), ca: cert };
 }
 
+/** A server of HTTP/2 with the parser of HTTP/1.1 beside, as Vite's dev server is over TLS. */
+async function startForeignBesideHttp2(): Promise<StartedServer> {
+  const { key, cert } = makeCertificate();
+  // Its type lacks the settings of HTTP/1.1, which it reads all the same.
+  const server = createHttp2Server({ key, cert, allowHTTP1: true }) as unknown as HttpsServer;
+  return { server, port: await listen(server), ca: cert };
+}
+
 /** A parser that accepts much of what HTTP forbids, such as lines that go on (obs-fold). */
 async function startForeignAndLenient(): Promise<StartedServer> {
   const server = createServer({ insecureHTTPParser: true, joinDuplicateHeaders: true });
@@ -68,12 +77,13 @@ export const upgradeWays: readonly UpgradeWay[] = [
   { name: 'an own server over TLS', start: startOwnOverTls },
   { name: 'a foreign server', start: startForeign },
   { name: 'a foreign server over TLS', start: startForeignOverTls },
+  { name: 'a foreign server of node:http2', start: startForeignBesideHttp2 },
   { name: 'a foreign server with a lenient parser', start: startForeignAndLenient },
 ];
 
 /** A server with a WebSocket server, and a function that sends it a request. */
 export interface AskedServer {
-  readonly server: UpgradableServer;
+  readonly server: HttpOrHttpsServer;
   /** The events of `onConnection`. */
   readonly asked: ConnectionEvent[];
   /** Sends the text of a request as Latin-1, and resolves to the answer. */

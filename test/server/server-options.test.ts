@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { createSecureServer as createHttp2SecureServer, createServer as createHttp2Server } from 'node:http2';
 import express from 'express';
 import { expect, test } from 'vitest';
 import { parseClientOptions } from '../../src/client/client-options.ts';
@@ -48,8 +49,17 @@ test('a subprotocol that marks a token is refused for a server and allowed for a
   expect(parseClientOptions({ protocols: ['chat', 'bearer.x'] }).limits.protocols).toEqual(['chat', 'bearer.x']);
 });
 
+test('a server of node:http2 is taken where it also speaks HTTP/1.1', () => {
+  for (const webServer of [createHttp2Server(), createHttp2SecureServer({ allowHTTP1: false })]) {
+    expect(errorOf(() => parseServerOptions({ webServer }).limits).message).toBe(
+      'invalid option: webServer must speak HTTP/1.1: create the server of node:http2 with ' +
+        'createSecureServer({ allowHTTP1: true })',
+    );
+  }
+});
+
 test('a webServer that is none is refused', () => {
-  for (const webServer of [new WebServer(), createServer(), null])
+  for (const webServer of [new WebServer(), createServer(), createHttp2SecureServer({ allowHTTP1: true }), null])
     expect(parseServerOptions({ webServer }).limits).toEqual(serverDefaults);
   for (const webServer of ['http', 8080, {}, { on() {} }, express()]) {
     const error = errorOf(() => parseServerOptions({ webServer: webServer as never }).limits);

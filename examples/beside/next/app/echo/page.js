@@ -1,0 +1,3 @@
+export default function Page() {
+  return 'A page on the path of the WebSocket server.';
+}

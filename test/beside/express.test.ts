@@ -1,0 +1,3 @@
+import { describeNeighbour } from './contract.ts';
+
+describeNeighbour({ name: 'Express', example: 'express.ts' });

@@ -1,0 +1,3 @@
+import { describeNeighbour } from './contract.ts';
+
+describeNeighbour({ name: 'node:http', example: 'node-http.ts' });
