@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import {
   type ConnectionEvent,
   type ConnectionHandler,
+  FourDError,
   type MessageEvent,
   type ServerHandler,
-  WebServer,
   type WebSocketConnection,
   WebSocketServer,
 } from '4d-websocket';
@@ -105,33 +105,36 @@ function textOf(data: unknown, key: string, maxLength: number): string {
     : '';
 }
 
-async function startWebServer(): Promise<WebServer> {
+async function startServer(): Promise<WebSocketServer<unknown>> {
   const wanted = process.env['PORT'] ?? '';
   const first = wanted === '' ? FIRST_PORT : Number(wanted);
   const last = wanted === '' ? FIRST_PORT + PORTS_TO_TRY - 1 : first;
   for (let port = first; ; port += 1) {
-    const web = new WebServer({
-      IPAddressToListen: '127.0.0.1',
-      rootFolder: fileURLToPath(new URL('public', import.meta.url)),
-      // A page of another name whose DNS answer points to this computer (DNS rebinding) would pass for one of this host.
-      hosts: ['localhost', '127.0.0.1', '[::1]'],
-    });
-    const { success, errors } = await web.start({ HTTPPort: port });
-    if (success) return web;
-    if (port >= last || Number.isNaN(port)) {
-      console.error(`The chat cannot start: ${errors?.[0]?.message}`);
+    try {
+      return await WebSocketServer.serve(new Door(), {
+        port,
+        host: '127.0.0.1',
+        rootFolder: fileURLToPath(new URL('public', import.meta.url)),
+        // A page of another name whose DNS answer points to this computer (DNS rebinding) would pass for one of this host.
+        hosts: ['localhost', '127.0.0.1', '[::1]'],
+        dataType: 'object',
+        maxMessageBytes: 16_384,
+      });
+    } catch (error) {
+      const isBusy = error instanceof FourDError && error.code === 'ERR_WEB_SERVER_LISTEN';
+      if (isBusy && port < last) continue;
+      console.error(`The chat cannot start: ${(error as Error).message}`);
       console.error('Choose another port with PORT, for example PORT=9000; PORT=0 takes any that is free.');
       process.exit(1);
     }
   }
 }
 
-const web = await startWebServer();
-WebSocketServer.new(new Door(), { webServer: web, dataType: 'object', maxMessageBytes: 16_384 });
+const wss = await startServer();
 
 console.log(`The chat runs. Ctrl-C ends it.
-  in a browser:  http://127.0.0.1:${web.HTTPPort}/    (open it in two tabs)
-  in the shell:  npm run example -- chat-client ws://127.0.0.1:${web.HTTPPort}/`);
+  in a browser:  ${wss.url?.replace('ws:', 'http:')}    (open it in two tabs)
+  in the shell:  npm run example -- chat-client ${wss.url}`);
 
 let isStopping = false;
 async function stop(): Promise<void> {
@@ -139,7 +142,7 @@ async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
   console.log('Stopping: the clients are told');
-  await web.stop();
+  await wss.drain({ deadlineMs: 5000 });
   console.log('Stopped');
 }
 process.on('SIGINT', () => void stop());

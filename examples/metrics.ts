@@ -7,21 +7,17 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { metricsText, WebServer, WebSocketServer } from '4d-websocket';
+import { metricsText, WebSocketServer } from '4d-websocket';
 
-const web = new WebServer({ HTTPPort: Number(process.env.PORT ?? 8080), IPAddressToListen: '127.0.0.1' });
-const { errors } = await web.start();
-if (errors !== undefined) throw new Error(errors[0]?.message);
-
-WebSocketServer.new(
+const wss = await WebSocketServer.serve(
   { onConnection: () => ({ onMessage: (ws, event) => void ws.send(event.data) }) },
-  { webServer: web, path: '/echo' },
+  { port: Number(process.env.PORT ?? 8080), host: '127.0.0.1', path: '/echo' },
 );
 
 const figures = createServer((_request, response) => {
   response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8').end(metricsText());
 });
 figures.listen(Number(process.env.METRICS_PORT ?? 9464), '127.0.0.1', () => {
-  console.log(`ws://127.0.0.1:${web.HTTPPort}/echo`);
+  console.log(wss.url);
   console.log(`http://127.0.0.1:${(figures.address() as AddressInfo).port}/metrics`);
 });

@@ -77,10 +77,12 @@ export class PathPattern {
    * The path up to the first segment that is not literal, as it stands in a URL: `/rooms/` of `/rooms/:room`.
    */
   get literalStart(): string {
-    const end = this.#segments.findIndex(({ kind }) => kind !== 'literal');
-    const literals = end < 0 ? this.#segments : this.#segments.slice(0, end);
-    const texts = literals.map((segment) => (segment.kind === 'literal' ? encodeURIComponent(segment.text) : ''));
-    return `/${[...texts, ...(end < 0 ? [] : [''])].join('/')}`;
+    let start = '';
+    for (const segment of this.#segments) {
+      if (segment.kind !== 'literal') return `${start}/`;
+      start += `/${encodeURIComponent(segment.text)}`;
+    }
+    return start === '' ? '/' : start;
   }
 
   /** Compares two patterns that match the same request: a negative number when this one decides. */

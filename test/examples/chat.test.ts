@@ -130,7 +130,7 @@ describe('the chat', options, () => {
 
   test.each([
     ['a busy PORT', async () => String((await startPeerServer()).port), /^The chat cannot start: .*EADDRINUSE/],
-    ['a PORT that is no number', () => 'eighty', /^The chat cannot start: .*HTTPPort must be a whole number/],
+    ['a PORT that is no number', () => 'eighty', /^The chat cannot start: .*port must be a whole number/],
   ])('prints the problem and ends for %s', async (_, portOf, message) => {
     const chat = await startChat({ PORT: await portOf() });
     expect(await chat.ended).toEqual({ code: 1, signal: null });
