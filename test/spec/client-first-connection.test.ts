@@ -220,8 +220,8 @@ test('4D-200 maxAttempts bounds the further attempts of the first connection', a
 
 describe('connectTimeoutMs', () => {
   const message =
-    'gave up connecting after 60000 ms (connectTimeoutMs); the last attempt failed: handshake refused: HTTP 503 Refused ' +
-    '(the server is overloaded or shutting down: try again later)';
+    'gave up connecting after 60000 ms (connectTimeoutMs); the last attempt failed: handshake refused: HTTP 503 Refused' +
+    ': "no" (the server is overloaded or shutting down: try again later)';
 
   test('4D-200 the default of 60 s ends a client with the last refusal', async () => {
     const { clock, server, handler, ws } = await begin({ reconnect: { maxDelayMs: 1000 } });
