@@ -128,11 +128,13 @@ describe('the stack of a failure of the network', () => {
   });
 });
 
+/** Makes a client that is refused with a body. */
+async function refusedWith(headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<FourDError> {
+  const port = await listen(createServer((_, response) => response.writeHead(403, headers).end(body)));
+  return theCall(`ws://127.0.0.1:${port}`, {}, 'new');
+}
+
 describe('the error of a refusal', () => {
-  async function refusedWith(headers: Readonly<Record<string, string>>, body: string | Buffer): Promise<FourDError> {
-    const port = await listen(createServer((_, response) => response.writeHead(403, headers).end(body)));
-    return theCall(`ws://127.0.0.1:${port}`, {}, 'new');
-  }
   const HINT = ' (the server does not allow this client: check its credentials and its Origin header)';
   const page = '<!DOCTYPE html>\n<html><head><title>No entry</title>';
 
