@@ -1,7 +1,7 @@
 import type { FourDError } from '../errors.ts';
 
 // Bound when the library is loaded: what a program replaces later is its own.
-const { captureStackTrace } = Error;
+const captureStackTrace = Error.captureStackTrace.bind(Error);
 
 /**
  * The place in the program that made a client. A failure of the network comes later, from the event loop, so its own stack
@@ -28,7 +28,9 @@ export class CallSite {
         enumerable: false,
         get: () => header + this.#frames,
         // Programs assign to the stack of errors.
-        set: (value: unknown) => Reflect.defineProperty(error, 'stack', { value, writable: true }),
+        set: (value: unknown) => {
+          Reflect.defineProperty(error, 'stack', { value, writable: true });
+        },
       });
     } catch {
       // An error that user code has thrown may have getters that throw.

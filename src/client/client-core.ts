@@ -236,7 +236,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       const { protocols, handshakeTimeoutMs, compression } = limits;
       const offer = { protocols, deflate: compression };
       const connect: Connect = (newUrl, newHeaders) => {
-        countAttempt(this.session, this.#scope, newUrl ?? url);
+        const nextUrl = newUrl === undefined ? url : toUrlText(newUrl);
+        countAttempt(this.session, this.#scope, nextUrl);
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
         const dialOptions = {
           headers: requestHeaders,
@@ -249,7 +250,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         };
         return newUrl === undefined
           ? new RedirectingDial(url, dialOptions, this, target)
-          : new RedirectingDial(toUrlText(newUrl) as string, dialOptions, this);
+          : new RedirectingDial(nextUrl as string, dialOptions, this);
       };
       return { settings, dataType, connect };
     } catch (thrown) {

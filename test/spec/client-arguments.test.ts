@@ -104,7 +104,9 @@ describe('the error of a URL that cannot be used', () => {
   });
 });
 
-class Handler {}
+class Handler {
+  onMessage(): void {}
+}
 
 /** What users pass in the place of a handler, and what the error says of it. */
 const noHandlers: readonly [what: string, value: unknown, problem: string][] = [
@@ -162,7 +164,7 @@ describe('what is no handler', () => {
     ['options', { protocol: 'chat' }, 'it holds options (protocol): options go into accept('] as const,
   ])('4D-202 of a connection is an error that says where options go: %s', async (_what, value, problem) => {
     const handler = new RecordingServerHandler({
-      onConnection: (_wss, { request }) => (request.url === '/accept' ? accept(value as never) : value) as never,
+      onConnection: (_wss, { request }) => (request.url === '/accept' ? accept(value as never) : value),
     });
     const { web } = await startLibraryServer(handler);
     for (const path of ['/', '/accept']) {

@@ -758,6 +758,12 @@ export const rules: readonly Rule[] = [
       'responseHeaders has the headers of the 101, frozen and without a prototype, a repeated header as an array: undefined before the answer, after a reconnection those of the newest 101.',
   },
   {
+    id: '204',
+    area: 'Client: connecting',
+    statement:
+      'The stack of an error of connecting (network, TLS, proxy, time, signal, reconnections too) leads to the call that made the client. ERR_HANDSHAKE_REFUSED shows the first line of a body that is text, at most 200 characters and without control characters; the body is read for 5 s and up to 64 KiB.',
+  },
+  {
     id: '205',
     area: 'Client: connecting',
     statement:
