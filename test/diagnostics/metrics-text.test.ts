@@ -69,6 +69,15 @@ test('what is open is added to what has ended', () => {
   expect([of('received_bytes_total'), of('sent_bytes_total')]).toEqual([110, 20]);
 });
 
+function readGuide(name: string): string {
+  return readFileSync(new URL(`../../docs/guide/${name}`, import.meta.url), 'utf8');
+}
+
+/** The name of a metric in the table of the guide. */
+function shortName(name: string): string {
+  return name.replace(/^fourd_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+}
+
 test('the dashboard of the guide asks for metrics that exist, and so does its page', () => {
   const server = makeServer('/dashboard', 1);
   const { observed } = server;
@@ -80,9 +89,8 @@ test('the dashboard of the guide asks for metrics that exist, and so does its pa
   unrouted.refused.set('path', 1);
   const names = new Set(parsePrometheusText(metricsText()).map(({ name }) => name));
   removeServer(server);
-  const read = (name: string) => readFileSync(new URL(`../../docs/guide/${name}`, import.meta.url), 'utf8');
-  const dashboard = read('grafana-dashboard.json');
-  const page = read('observing.md');
+  const dashboard = readGuide('grafana-dashboard.json');
+  const page = readGuide('observing.md');
   const panels = Array.from(page.matchAll(/```json\n([^]*?)```/g), ([, json]) => JSON.parse(json!) as unknown);
   expect(panels).toHaveLength(1);
   expect((JSON.parse(dashboard) as { panels: unknown[] }).panels).toContainEqual(
@@ -92,9 +100,8 @@ test('the dashboard of the guide asks for metrics that exist, and so does its pa
   expect(new Set(asked).size).toBeGreaterThan(10);
   expect(asked.filter((name) => !names.has(name))).toEqual([]);
   // The table of the page lists all metrics, without the prefix.
-  const listed = page.slice(page.indexOf('| metric'), page.indexOf('```yaml'));
-  const short = (name: string) => name.replace(/^fourd_websocket_/, '').replace(/_(?:bucket|sum|count)$/, '');
+  const [, listed] = /(\| metric[^]*?)```yaml/.exec(page)!;
   const isListed = (name: string) =>
-    listed.includes(name) || listed.includes(`…${name.replace(/^(?:server|client)/, '')}`);
-  expect(Array.from(names, short).filter((name) => !isListed(name))).toEqual([]);
+    listed!.includes(name) || listed!.includes(`…${name.replace(/^(?:server|client)/, '')}`);
+  expect(Array.from(names, shortName).filter((name) => !isListed(name))).toEqual([]);
 });
