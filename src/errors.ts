@@ -407,7 +407,8 @@ const ownErrors = new WeakSet<object>();
  * The one error class of the library.
  *
  * @remarks Compare `code` (a stable name) or `errCode` (a number, as in 4D), not the message. Messages hold figures and
- * names, never message payloads or secrets.
+ * names, never message payloads or secrets of this program; that of `ERR_HANDSHAKE_REFUSED` shows a line of the server's
+ * answer.
  */
 export class FourDError extends Error {
   override readonly name = 'FourDError';
