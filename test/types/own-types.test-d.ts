@@ -13,7 +13,9 @@ import {
   processVariables,
   type ReconnectOptions,
   refuse,
+  type RefuseOptions,
   type SendOptions,
+  type ServeOptions,
   type ServerHandler,
   setGlobalLimits,
   WebServer,
@@ -39,7 +41,9 @@ interface Passed {
   readonly limits: GlobalLimits;
   readonly listener: WebSocketHandler;
   readonly reconnect: ReconnectOptions;
+  readonly refusal: RefuseOptions;
   readonly send: SendOptions;
+  readonly serve: ServeOptions;
   readonly server: WebSocketServerOptions;
   readonly settings: WebServerSettings;
   readonly user: ConnectionHandler<string, { readonly name: string }>;
@@ -48,7 +52,7 @@ interface Passed {
 export async function passing(given: Passed, wss: WebSocketServer, ws: WebSocket): Promise<void> {
   WebSocketServer.new(given.handler, given.server);
   WebSocketServer.new(given.handler, { ...given.server, compression: given.compression });
-  await WebSocketServer.serve(given.handler, given.server.path === undefined ? {} : { path: given.server.path });
+  await WebSocketServer.serve(given.handler, given.serve);
   await WebSocket.new('', given.listener, { ...given.client, reconnect: given.reconnect });
   await WebSocket.connect('', given.listener, given.client);
   expectTypeOf(new WebSocket('', given.listener, given.client)).toEqualTypeOf<WebSocket>();
@@ -58,6 +62,7 @@ export async function passing(given: Passed, wss: WebSocketServer, ws: WebSocket
   await wss.drain(given.drain);
   accept(given.user, given.accept);
   refuse(401, '', given.headers);
+  refuse(401, given.refusal, given.headers);
   setGlobalLimits(given.limits);
   await new WebServer(given.settings).start(given.settings);
 }
