@@ -1,6 +1,6 @@
 import { clientChannel } from '../diagnostics/channels.ts';
 import { countOne } from '../diagnostics/observed.ts';
-import { toPublicUrl } from '../diagnostics/public-url.ts';
+import { toPublicUrl } from '../base/public-url.ts';
 import { clients } from '../diagnostics/sources.ts';
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import type { CallScope } from '../workers/call-scope.ts';

@@ -1,3 +1,4 @@
+import { toPublicUrl } from '../base/public-url.ts';
 import { shown } from '../session/shown-text.ts';
 
 /** Longest part of a URL that an error shows, in characters. */
@@ -17,33 +18,12 @@ export function toUrlText(value: unknown): unknown {
   }
 }
 
-/**
- * Returns a URL of the user as an error may show it: without user, password, query and fragment.
- *
- * @param text - a URL, or what should have been one
- */
+/** Returns a URL of the user, or what should have been one, as an error may show it: {@link toPublicUrl}, on one line. */
 export function nameOfUrl(text: string): string {
-  return shown(withoutSecrets(text), MAX_NAME_LENGTH);
+  return shown(toPublicUrl(text), MAX_NAME_LENGTH);
 }
 
-function withoutSecrets(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Where no host follows the scheme, user and password may stand anywhere: in `user:password@host` the user looks like a
-  // scheme.
-  if (url === undefined || url.host === '') return withoutSecretsOfText(text);
-  const { protocol, username, host, pathname, search, hash } = url;
-  // A password with a slash, question mark or number sign looks like the port and what follows it.
-  const isDoubtful = pathname.includes('@') || (username === '' && (search + hash).includes('@'));
-  return isDoubtful ? `${protocol}//…` : `${protocol}//${host}${pathname}`;
-}
-
-/** Removes what may be secret from a text that need not be a URL. */
-function withoutSecretsOfText(text: string): string {
-  const [scheme = ''] = /^\s*(?:[a-z][a-z\d+.-]*:)?\/\//i.exec(text) ?? [];
-  const rest = text.slice(scheme.length);
-  const credentialsEnd = rest.lastIndexOf('@') + 1;
-  const queryStart = rest.search(/[?#]/);
-  // Either the password has a question mark, or the query has an at sign.
-  if (queryStart >= 0 && queryStart < credentialsEnd) return `${scheme}…`;
-  return scheme + rest.slice(credentialsEnd, queryStart < 0 ? undefined : queryStart);
+/** Returns the URL of a client as `util.inspect` shows it; undefined for one that no client can use. */
+export function usableUrl(url: unknown): string | undefined {
+  return typeof url === 'string' && /^(?:wss?|https?)(?:\+unix)?:/i.test(url) ? toPublicUrl(url) : undefined;
 }

@@ -6,7 +6,7 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
-import { defineInspection, toPlainUrl } from '../session/inspection.ts';
+import { defineInspection } from '../session/inspection.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import type {
   DisconnectEvent,
@@ -18,7 +18,7 @@ import type {
   TerminateEvent,
 } from '../session/events.ts';
 import type { WebSocketOptions } from './client-options.ts';
-import { toUrlText } from './url-text.ts';
+import { toUrlText, usableUrl } from './url-text.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import type { Status } from '../session/session.ts';
 
@@ -284,7 +284,7 @@ class WebSocketClient<T> implements WebSocket<T> {
     defineInspection(this, ({ id, status, url, dataType, protocol, bufferedBytes }) => ({
       id,
       status,
-      url: toPlainUrl(url),
+      url: usableUrl(url),
       dataType,
       protocol: protocol === '' ? undefined : protocol,
       bufferedBytes,

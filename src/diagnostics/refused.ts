@@ -1,6 +1,6 @@
 import { type RefusedChannelCause, serverChannel } from './channels.ts';
 import { countOne, type Observed } from './observed.ts';
-import { toPublicOrigin, toPublicPath } from './public-url.ts';
+import { toPublicOrigin, toPublicPath } from '../base/public-url.ts';
 
 /** What is read of the request of a client that is refused. */
 interface RefusedRequest {

@@ -1,7 +1,8 @@
+import { toPublicPath } from '../base/public-url.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { SendableMessage, SendOptions } from '../session/data-type.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
-import { defineInspection, toPlainPath } from '../session/inspection.ts';
+import { defineInspection } from '../session/inspection.ts';
 import type { DrainEvent, ErrorEvent, MessageEvent, OpenEvent, TerminateEvent } from '../session/events.ts';
 import type { SendStatus } from '../connection/connection.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
@@ -64,7 +65,7 @@ export class WebSocketConnection<
     defineInspection(this, ({ id, status, request, protocol, bufferedBytes }) => ({
       id,
       status,
-      path: toPlainPath(request.url),
+      path: toPublicPath(request.url),
       remoteAddress: request.remoteAddress,
       protocol: protocol === '' ? undefined : protocol,
       bufferedBytes,

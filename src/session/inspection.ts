@@ -54,20 +54,3 @@ function nameOf(it: object, otherwise: string): string {
     return otherwise;
   }
 }
-
-/** Returns a URL without user, password, query and fragment, which may hold secrets; undefined for what is no URL. */
-export function toPlainUrl(url: unknown): string | undefined {
-  try {
-    const { protocol, host, pathname } = new URL(String(url));
-    // The rest of a URL of another kind may be anything: `user:password@host` is one too.
-    if (!/^(?:wss?|https?)(?:\+unix)?:$/.test(protocol)) return undefined;
-    return `${protocol}${host === '' ? '' : `//${host}`}${pathname}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns the path of a request target without its query; of a target that is a URL what {@link toPlainUrl} does. */
-export function toPlainPath(target: string): string | undefined {
-  return target.startsWith('/') ? target.split(/[?#]/, 1)[0] : toPlainUrl(target);
-}
