@@ -209,7 +209,7 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
     // A Proxy of a web server has no private members.
     const readServers = (): readonly UpgradableServer[] => web?.httpServers ?? [host as UpgradableServer];
     const servers = host === null ? [] : readGuarded('webServer', readServers, 'HTTP');
-    if (web !== undefined && servers.length === 0) throw notStarted(web);
+    if (web !== undefined && servers.length === 0) throw notStarted(web, settings.webServer !== undefined);
     const routers = servers.map((server) => UpgradeRouter.of(server));
     if (routers.some((router) => router.has(settings.path))) {
       throw serverError(

@@ -1,17 +1,22 @@
 import { isIPv6 } from 'node:net';
 import { FourDError, textOfThrown } from '../errors.ts';
 
+const DEFAULT_ADVICE = '. No webServer was passed, so the default one was meant: pass yours, or start webServer()';
+
 /**
  * Builds the error of a WebSocket server whose web server does not run.
  *
  * @param state - what the web server does
  * @param startError - why its last start failed, undefined when it did not
+ * @param isGiven - false for the default web server of a program that has passed none
  */
 export function notStartedError(
   state: 'starting' | 'stopping' | 'stopped',
   startError: FourDError | undefined,
+  isGiven: boolean,
 ): FourDError {
-  const message = `cannot create a WebSocket server: ${problemOf(state, startError)}`;
+  const problem = problemOf(state, startError);
+  const message = `cannot create a WebSocket server: ${problem}${isGiven ? '' : DEFAULT_ADVICE}`;
   const cause = state === 'stopped' ? startError : undefined;
   return new FourDError('ERR_WEB_SERVER_NOT_STARTED', message, { componentSignature: 'HTTP', cause });
 }

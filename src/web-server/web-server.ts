@@ -35,8 +35,12 @@ interface Attached {
 /** Makes a WebSocket server end with its web server. Returns a function that undoes it. Internal, not public. */
 export let attach: (web: WebServer, server: Attached) => () => void;
 
-/** Returns the error of using a web server that does not run. Internal, not public. */
-export let notStarted: (web: WebServer) => FourDError;
+/**
+ * Returns the error of using a web server that does not run. Internal, not public.
+ *
+ * @param isGiven - false for the default web server of a program that has passed none
+ */
+export let notStarted: (web: WebServer, isGiven: boolean) => FourDError;
 
 /**
  * An HTTP(S) server for static files and WebSocket servers.
@@ -70,10 +74,11 @@ export class WebServer {
       HTTPSPort: web.HTTPSEnabled ? web.HTTPSPort : undefined,
       webSocketServers: web.#attached.size,
     }));
-    notStarted = (web) => {
+    notStarted = (web, isGiven) => {
       const isStarting = web.#starting !== undefined;
       const isStopping = web.#stopping !== undefined;
-      return notStartedError(isStarting ? 'starting' : isStopping ? 'stopping' : 'stopped', web.#startError);
+      const state = isStarting ? 'starting' : isStopping ? 'stopping' : 'stopped';
+      return notStartedError(state, web.#startError, isGiven);
     };
   }
 

@@ -396,6 +396,12 @@ describe('a WebSocket server whose web server does not run', () => {
     );
   });
 
+  test('4D-219 is told that the default web server was meant', () => {
+    expect(() => WebSocketServer.new({ onConnection: () => null }, { webServer: undefined })).toThrow(
+      /the web server is not running: await web\.start\(\) first\. No webServer was passed, so the default one was meant/,
+    );
+  });
+
   test('4D-219 is told that the start or the stop is not over', async () => {
     const web = new WebServer(LOCAL);
     const starting = web.start();
