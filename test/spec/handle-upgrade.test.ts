@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import { type Duplex, PassThrough } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type RefuseEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { PendingAnswers } from '../../src/http/pending-answers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { handshakeRequest, type RequestOptions } from '../helpers/handshake-request.ts';
+import { throwingProxy } from '../helpers/hostile-values.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { PlainClient } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
@@ -39,6 +41,15 @@ async function startHttp(
   const http = createServer(onRequest);
   http.on('upgrade', (...upgrade) => void onUpgrade(...upgrade));
   return listen(http);
+}
+
+/** A request with the headers of another one and some more, as another parser may give them. */
+function withHeaders(
+  { method, url, httpVersion, headers }: IncomingMessage,
+  more: object,
+  rawHeaders?: readonly unknown[],
+): IncomingMessage {
+  return { method, url, httpVersion, headers: { ...headers, ...more }, rawHeaders } as IncomingMessage;
 }
 
 /** Asks for an upgrade. Resolves to what the 'upgrade' event gives, and the client. */
@@ -164,6 +175,17 @@ describe('handleUpgrade()', () => {
         head,
       ],
     ],
+    [
+      'without line ends',
+      ([request, socket, head]) => [withHeaders(request, { 'sec-websocket-key': 7 }), socket, head],
+    ],
+    ['without line ends', ([request, socket, head]) => [withHeaders(request, { a: 'b\r\nc: d' }), socket, head]],
+    ['without line ends', ([request, socket, head]) => [withHeaders(request, {}, [1, 2]), socket, head]],
+    ['cannot be read', ([request, socket, head]) => [withHeaders(request, {}, throwingProxy([]) as []), socket, head]],
+    [
+      'cannot be read',
+      ([request, socket, head]) => [{ ...withHeaders(request, {}), headers: throwingProxy() }, socket, head],
+    ],
   ])('4D-225 bad arguments are told, and the socket stays with the caller: %s', async (problem, change) => {
     const { wss } = create();
     const { upgrade, client } = await receiveUpgrade();
@@ -182,6 +204,15 @@ describe('handleUpgrade()', () => {
     expect((await client.answered).status).toBe(101);
     const shown = wss.connections[0]!.request.headers;
     expect([shown['upgrade'], Object.isFrozen(headers)]).toEqual(['websocket', false]);
+  });
+
+  test('4D-225 checks the origin of a request whose list of headers another parser has left empty', async () => {
+    const { wss, events } = create();
+    const { upgrade, client } = await receiveUpgrade();
+    const [request, socket, head] = upgrade;
+    wss.handleUpgrade(withHeaders(request, { origin: 'http://a.example' }, []), socket, head);
+    expect((await client.answered).status).toBe(403);
+    expect((await events.next()).request.headers).toMatchObject({ origin: 'http://a.example' });
   });
 
   test('4D-225 does nothing when the client has gone', async () => {
@@ -206,6 +237,22 @@ describe('handleUpgrade()', () => {
     expect(await ended).toEqual({ closed: 1, dropped: 0 });
     expect([wss.terminated, handler.names.at(-1)]).toEqual([true, 'onTerminate']);
     expect((await (await RawClient.request(port)).answered).status).toBe(503);
+  });
+
+  test('4D-225 a server that has ended watches no HTTP server, which nobody would end', async () => {
+    const { wss } = create();
+    await wss.drain();
+    const requested = createDeferred<IncomingMessage>();
+    const port = await startHttp(
+      (...upgrade) => wss.handleUpgrade(...upgrade),
+      (request, response) => {
+        requested.resolve(request);
+        response.end();
+      },
+    );
+    expect((await (await RawClient.request(port)).answered).status).toBe(503);
+    await PlainClient.send(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(PendingAnswers.of((await requested.promise).socket)).toBeUndefined();
   });
 
   test('4D-225 an upgrade waits until the answers before it are over', async () => {
