@@ -72,7 +72,8 @@ export type ServerChannelMessage =
       readonly cause: RefusedChannelCause;
       /** What to change, and where, for the people who run the server. */
       readonly advice: string;
-      readonly remoteAddress: string | undefined;
+      /** IP address of the client, as in `event.request`; empty for a Unix socket. */
+      readonly remoteAddress: string;
       readonly origin: string | undefined;
     }
   | { readonly type: 'ended'; readonly path: string | undefined };

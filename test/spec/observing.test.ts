@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   clientMetrics,
@@ -11,6 +12,7 @@ import {
   WebSocketServer,
 } from '../../src/index.ts';
 import { clientChannel, connectionChannel, messageChannel, serverChannel } from '../../src/diagnostics/channels.ts';
+import { refuseUpgrade } from '../../src/http/upgrade-refusal.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startLibraryServer, startServerOf, startUnixServer, startWebServer } from '../helpers/library-server.ts';
@@ -101,6 +103,15 @@ test('4D-220 refused clients, failed attempts and attempts to come are told', as
     'failed',
     'ended',
   ]);
+});
+
+test('4D-220 the address of a client that no server hears of is written as everywhere', () => {
+  const seen = watchChannels(['server']);
+  const socket = Object.assign(new PassThrough(), { remoteAddress: '::ffff:192.0.2.1' });
+  const refusal = { status: 404, cause: 'path', reason: '', advice: '' } as const;
+  refuseUpgrade({ method: 'GET', url: '/', headers: {}, httpVersion: '1.1' }, socket, refusal, undefined);
+  expect(seen.all).toMatchObject([['server', { type: 'refused', remoteAddress: '192.0.2.1' }]]);
+  socket.destroy();
 });
 
 test('4D-220 a slow peer is told: blocked, what is dropped, the limit that ends the connection', async () => {

@@ -220,7 +220,11 @@ describe('onRefuse', () => {
     client.socket.write(`GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${handshakeRequest()}`);
     await requested.promise;
     await clock.advance(10_100);
-    expect(await events.next()).toMatchObject({ cause: 'timeout', advice: expect.stringContaining('cut') as string });
+    expect(await events.next()).toMatchObject({
+      cause: 'timeout',
+      advice: expect.stringContaining('cut') as string,
+      request: { remoteAddress: '127.0.0.1' },
+    });
     await client.closed;
   });
 
