@@ -58,7 +58,9 @@ export type RefusedChannelCause =
  * What `4d-websocket:server` publishes: the life of a server, and the clients that it refuses.
  *
  * @remarks `path` is the path of the server as it was passed; undefined for all paths. In order: `opened` when onOpen has run,
- * `ended` once, as the last, when onTerminate has run or its time is up. `refused` comes after the answer was written.
+ * unless the server ended before that; `ended` once, as the last, when onTerminate has run or its time is up. Only clients
+ * that are given to a server that has ended (`handleUpgrade`) are `refused` behind that. `refused` comes after the answer
+ * was written.
  */
 export type ServerChannelMessage =
   | { readonly type: 'opened'; readonly path: string | undefined }

@@ -90,7 +90,7 @@ export class ServerCore<Connection extends object>
     this.settings = settings;
     this.#routers = routers;
     this.#createConnection = createConnection;
-    this.observed = new Observed('server', settings.givenPath);
+    this.observed = new Observed('server', settings.path?.text);
     const { dataType, limits } = settings;
     this.#sessionSettings = { dataType, scope: this.scope, limits, observed: this.observed };
     this.#upgrades = new ServerUpgrades(this, settings);
@@ -366,7 +366,8 @@ export class ServerCore<Connection extends object>
   onAfterCallback(event: QueuedEvent): void {
     if (event.type === 'open') {
       if (this.#state === 'opening') this.#state = 'open';
-      this.#tell('opened');
+      // The time of a server may be up before its onOpen is over.
+      if (this.#endListeners !== undefined) this.#tell('opened');
       this.#upgrades.decideAll();
       this.#finishOne();
     } else if (event.type === 'terminate') {

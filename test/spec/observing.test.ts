@@ -114,6 +114,19 @@ test('4D-220 the address of a client that no server hears of is written as every
   socket.destroy();
 });
 
+test('4D-220 the end of a server is told last, also when its onOpen outlives it', async () => {
+  const seen = watchChannels(['server']);
+  const gate = createDeferred();
+  const handler = { onConnection: () => null, onOpen: () => gate.promise, onTerminate: () => {} };
+  const wss = WebSocketServer.new(handler, { webServer: null, path: '' })!;
+  await turns();
+  await wss.drain({ deadlineMs: 1 });
+  gate.resolve();
+  await turns();
+  // The path '' stands for all paths, as undefined does.
+  expect(seen.all).toEqual([['server', { type: 'ended', path: undefined }]]);
+});
+
 test('4D-220 a slow peer is told: blocked, what is dropped, the limit that ends the connection', async () => {
   const seen = watchChannels(['connection', 'message']);
   const over = createDeferred();
