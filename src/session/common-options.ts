@@ -141,7 +141,7 @@ export interface CommonOptions {
   readonly protocols?: readonly string[] | undefined;
   /**
    * Whether `process.emitWarning` tells of callbacks with a name that this library never calls, such as `onClose` or
-   * `onmessage`: once for each class of handlers, and once in a process for plain objects. Default true.
+   * `onmessage`: once for each class of handlers, once in a process for plain objects, 10 times at most. Default true.
    */
   readonly warnings?: boolean | undefined;
 }

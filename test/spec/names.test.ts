@@ -151,6 +151,19 @@ describe('4D-214 a foreign or misspelt callback', () => {
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
+  test('is warned of 10 times in a process at most, also where each client gets a class of its own', async () => {
+    const { url } = await startLibraryServer(
+      untyped(() => {
+        class OfOneClient extends Base {}
+        return new OfOneClient();
+      }),
+    );
+    const clients = await Promise.all(Array.from({ length: 15 }, () => WebSocket.new(url, {})));
+    expect(warn.mock.calls.length).toBeLessThanOrEqual(10);
+    expect(String(warn.mock.calls.at(-1)![0])).toContain('the class OfOneClient');
+    for (const ws of clients) ws!.terminate();
+  });
+
   test('is not warned of with warnings: false, and a Proxy that refuses is let be', async () => {
     class Quiet extends Base {}
     const refusing = new Proxy(new (class extends Base {})(), {
