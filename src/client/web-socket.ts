@@ -1,6 +1,7 @@
 import { FourDError } from '../errors.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
+import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { CallSite } from './call-site.ts';
@@ -286,7 +287,7 @@ class WebSocketClient<T> implements WebSocket<T> {
       status,
       url: usableUrl(url),
       dataType,
-      protocol: protocol === '' ? undefined : protocol,
+      protocol: protocol === '' ? undefined : toPublicProtocol(protocol),
       bufferedBytes,
     }));
   }

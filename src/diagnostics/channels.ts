@@ -98,7 +98,7 @@ export type ConnectionChannelMessage =
       readonly type: 'opened';
       /** The path of the server as it was passed; undefined for all paths, and on clients. */
       readonly path: string | undefined;
-      /** The subprotocol, `''` for none. */
+      /** The subprotocol, `''` for none; `bearer.…` for one that carries a token. */
       readonly protocol: string;
       /** On the server: the address of the client. */
       readonly remoteAddress: string | undefined;
