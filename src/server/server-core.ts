@@ -187,10 +187,14 @@ export class ServerCore<Connection extends object>
   }
 
   onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void {
-    this.scope.run(() => countRefused(this.observed, refusal, request, remoteAddress));
     const { cause } = refusal;
-    // No server hears of a path that is not its own, and no callback may run after onTerminate.
-    if (cause === 'path' || this.#isOver || !hasCallback(this.handler, 'onRefuse')) return;
+    const isAwaited = this.scope.run(() => {
+      countRefused(this.observed, refusal, request, remoteAddress);
+      // No callback may run after onTerminate. A getter of the handler is the user's code too.
+      return !this.#isOver && hasCallback(this.handler, 'onRefuse');
+    });
+    // No server hears of a path that is not its own.
+    if (!isAwaited || cause === 'path') return;
     const describe = (): RequestInfo => toRequestInfo(request, remoteAddress, this.settings.path);
     const event = this.#reports.report(refusal, cause, describe);
     // onRefuse never runs within a call of the user, such as terminate(), and comes behind an onError of the same client.
