@@ -27,8 +27,10 @@ export class GivenUpgrades {
   readonly #settings: ServerSettings;
   readonly #upgrades: ServerUpgrades;
   readonly #unknownPaths = new UnknownPaths();
-  /** The HTTP servers that requests came from, each with the function that ends the watch over its answers. */
-  readonly #watched = new Map<UpgradableServer, () => void>();
+  /** The HTTP servers that requests came from. A program may make and close any number of them. */
+  readonly #watched = new WeakSet<UpgradableServer>();
+  /** Functions that end the watch over their answers. */
+  readonly #unwatch: (() => void)[] = [];
   #isOver = false;
 
   constructor(settings: ServerSettings, upgrades: ServerUpgrades) {
@@ -64,8 +66,7 @@ export class GivenUpgrades {
   /** Ends the watch over the answers of HTTP servers, for ever. */
   end(): void {
     this.#isOver = true;
-    for (const unwatch of this.#watched.values()) unwatch();
-    this.#watched.clear();
+    for (const unwatch of this.#unwatch) unwatch();
   }
 
   #accept(request: UpgradeRequest, socket: Duplex, head: Buffer, server: UpgradableServer | undefined): void {
@@ -81,7 +82,9 @@ export class GivenUpgrades {
 
   /** Notes the answers of a server from its next request on, so that no upgrade overtakes them. */
   #watch(server: UpgradableServer): void {
-    if (!this.#watched.has(server)) this.#watched.set(server, watchAnswers(server));
+    if (this.#watched.has(server)) return;
+    this.#watched.add(server);
+    this.#unwatch.push(watchAnswers(server));
   }
 }
 

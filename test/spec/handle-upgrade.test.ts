@@ -1,5 +1,8 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type RefuseEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import { PendingAnswers } from '../../src/http/pending-answers.ts';
@@ -10,6 +13,7 @@ import { frame } from '../helpers/frames.ts';
 import { handshakeRequest, type RequestOptions } from '../helpers/handshake-request.ts';
 import { throwingProxy } from '../helpers/hostile-values.ts';
 import { Inbox } from '../helpers/inbox.ts';
+import { dropGarbage } from '../helpers/memory.ts';
 import { PlainClient } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
@@ -237,6 +241,25 @@ describe('handleUpgrade()', () => {
     expect(await ended).toEqual({ closed: 1, dropped: 0 });
     expect([wss.terminated, handler.names.at(-1)]).toEqual([true, 'onTerminate']);
     expect((await (await RawClient.request(port)).answered).status).toBe(503);
+  });
+
+  test('4D-225 an HTTP server that has closed is kept by no server that took its upgrades', async () => {
+    const { wss } = create();
+    const references: WeakRef<Server>[] = [];
+    const useAndClose = async (): Promise<void> => {
+      const http = createServer();
+      http.on('upgrade', (...upgrade) => wss.handleUpgrade(...upgrade));
+      await once(http.listen(0, '127.0.0.1'), 'listening');
+      const client = await RawClient.open((http.address() as AddressInfo).port);
+      client.socket.destroy();
+      await promisify(http.close.bind(http))();
+      references.push(new WeakRef(http));
+    };
+    for (let i = 0; i < 5; i++) await useAndClose();
+    await vi.waitUntil(() => wss.connections.length === 0);
+    await dropGarbage();
+    // The one that was used last may lie on the stack of somebody still.
+    expect(references.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(2);
   });
 
   test('4D-225 a server that has ended watches no HTTP server, which nobody would end', async () => {
