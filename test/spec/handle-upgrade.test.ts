@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type RefuseEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { type RefuseEvent, tryExpr, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import { PendingAnswers } from '../../src/http/pending-answers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { errorOf } from '../helpers/error-of.ts';
@@ -242,6 +242,37 @@ describe('handleUpgrade()', () => {
     expect([wss.terminated, handler.names.at(-1)]).toEqual([true, 'onTerminate']);
     expect((await (await RawClient.request(port)).answered).status).toBe(503);
   });
+
+  test.each(['before', 'after'])(
+    '4D-225 a held upgrade that a listener gives away %s the router is left alone by the router',
+    async (when) => {
+      const clock = useFakeClock();
+      const requested = createDeferred<() => void>();
+      const http = createServer((_, response) => requested.resolve(() => response.end('slow')));
+      const port = await listen(http);
+      create({ webServer: http });
+      const { wss } = create();
+      // The router is the first to take an upgrade that it need not hold.
+      const sockets: Duplex[] = [];
+      const give = (...upgrade: Upgrade): void => {
+        sockets.push(upgrade[1]);
+        tryExpr(() => wss.handleUpgrade(...upgrade));
+      };
+      if (when === 'before') http.prependListener('upgrade', give);
+      else http.on('upgrade', give);
+      // Both servers watch the answers from their first upgrade on.
+      const first = await RawClient.open(port);
+      first.socket.destroy();
+      await vi.waitUntil(() => wss.connections.length === 0);
+      const client = await PlainClient.send(port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', handshakeRequest());
+      const answer = await requested.promise;
+      await turns();
+      answer();
+      expect(await client.answers(2)).toEqual([200, 101]);
+      await clock.advance(11_000);
+      expect([wss.connections.length, sockets.at(-1)!.destroyed]).toEqual([1, false]);
+    },
+  );
 
   test('4D-225 an HTTP server that has closed is kept by no server that took its upgrades', async () => {
     const { wss } = create();
