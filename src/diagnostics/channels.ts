@@ -42,17 +42,16 @@ export type ClientChannelMessage =
     }
   | { readonly type: 'ended'; readonly id: number; readonly cause: EndCause; readonly phase: EndPhase };
 
-/** Why a client was refused. `'path'`: no server has the path of the request. */
-export type RefusedChannelCause =
-  | 'origin'
-  | 'host'
-  | 'handler'
-  | 'limit'
-  | 'handshake'
-  | 'error'
-  | 'closing'
-  | 'timeout'
-  | 'path';
+/**
+ * Why a client is refused: its page is of an origin that may not connect (`'origin'`), it asks for a host that is not
+ * allowed (`'host'`), `onConnection` refused it (`'handler'`), a limit on connections is reached (`'limit'`), its
+ * request is no valid opening handshake (`'handshake'`), user code failed (`'error'`), the server ends (`'closing'`), or
+ * the decision took too long (`'timeout'`).
+ */
+export type RefusalCause = 'origin' | 'host' | 'handler' | 'limit' | 'handshake' | 'error' | 'closing' | 'timeout';
+
+/** Why a client was refused, by whomever. `'path'`: no server has the path of the request. */
+export type RefusedChannelCause = RefusalCause | 'path';
 
 /**
  * What `4d-websocket:server` publishes: the life of a server, and the clients that it refuses.
