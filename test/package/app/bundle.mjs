@@ -1,0 +1,14 @@
+/** What bundlers put into one file: the package by import and by require, without the package that serves files. */
+import { WebServer, WebSocket, WebSocketServer } from '4d-websocket';
+import { echo } from './echo.js';
+import library from './library.cjs';
+
+const web = new WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1', rootFolder: '.' });
+
+async function main() {
+  const { errors } = await web.start();
+  const text = await echo({ WebSocket, WebSocketServer: library.WebSocketServer }, 'hello');
+  console.log(text, library.WebSocket === WebSocket, errors[0].errCode);
+}
+
+void main();
