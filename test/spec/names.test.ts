@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderForeignNames } from '../../scripts/foreign-names-reference.ts';
 import { accept, type FourDError, refuse, WebServer, WebSocket, WebSocketServer } from '../../src/index.ts';
@@ -150,7 +151,10 @@ describe('4D-214 a foreign or misspelt callback', () => {
       'a server handler, an object, has callbacks that are never called: ' +
         'onDisconnect (use onTerminate of the object that onConnection returns)',
     ]);
-    (await WebSocket.new(url, untyped({ onClose() {} })))!.terminate();
+    // The second one is of another realm.
+    for (const handler of [{ onClose() {} }, runInNewContext('({ onClose() {} })') as object]) {
+      (await WebSocket.new(url, untyped(handler)))!.terminate();
+    }
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
