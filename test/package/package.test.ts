@@ -48,7 +48,7 @@ describe('bundled for Node.js, where the package "send" is not installed', () =>
     const folder = makeFolder({});
     cpSync(app, folder, { recursive: true });
     run(process.execPath, bundling, folder);
-    expect(run(process.execPath, [bundled], folder)).toBe('hello true -20018\n');
+    expect(run(process.execPath, [bundled], folder)).toBe('hello true -20018 true\n');
   });
 });
 
