@@ -7,7 +7,14 @@ import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
-import { type DataType, SEND_KEYS, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
+import {
+  checkSendFlags,
+  type DataType,
+  SEND_KEYS,
+  type SendableMessage,
+  type SendOptions,
+  toSendError,
+} from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
@@ -297,6 +304,7 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
       const { except, ...sendOptions } = readOptions(options, BROADCAST_KEYS, 'HTTP', {
         foreign: FOREIGN_OPTIONS.broadcast,
       });
+      checkSendFlags(sendOptions, 'HTTP');
       return this.#core.broadcast(message, readList('except', except, 'HTTP') ?? [except], sendOptions);
     } catch (thrown) {
       return generateError(toSendError(thrown, 'HTTP'), 0);

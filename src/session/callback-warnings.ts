@@ -38,7 +38,8 @@ export function warnOfCallbacks(handler: object, kind: HandlerKind): void {
   if (warningCount >= MAX_WARNINGS) return;
   try {
     const prototype = Object.getPrototypeOf(handler) as object | null;
-    if (prototype === null || prototype === Object.prototype) {
+    // Only the prototype of plain objects has none itself, also that of another realm (node:vm, Jest).
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
       if (!hasWarnedOfPlain) hasWarnedOfPlain = warnOf(handler, Object.keys(handler), kind, 'an object');
       return;
     }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderForeignNames } from '../../scripts/foreign-names-reference.ts';
 import { accept, type FourDError, refuse, WebServer, WebSocket, WebSocketServer } from '../../src/index.ts';
@@ -22,6 +23,8 @@ describe.each(sides)('on the $name side', (side) => {
     [{ compress: false, Droppable: true }, 'there is no option "Droppable": did you mean "droppable"?'],
     [{ volatile: true }, 'there is no option "volatile": use droppable'],
     [{ priority: 1 }, 'there is no option "priority"'],
+    [{ compress: 'no' }, 'compress must be true or false'],
+    [{ droppable: 1 }, 'droppable must be true or false'],
     [true, 'options must be an object'],
     [() => {}, 'options must be an object: send() takes no callback, see its result and drained()'],
   ])('4D-213 send() refuses the options %o, sends nothing and stays open', async (options, problem) => {
@@ -53,6 +56,7 @@ test('4D-213 broadcast(), accept(), refuse() and drain() name the option that wa
   ];
   for (const [act, problem] of cases)
     expect(errorOf(act).message).toBe(`invalid option: there is no option ${problem}`);
+  expect(errorOf(() => wss.broadcast('lost', untyped({ compress: 0 }))).message).toContain('compress must be true or');
   await expect(wss.drain(untyped({ deadlinMs: 1 }))).rejects.toMatchObject({
     message: 'invalid option: there is no option "deadlinMs": did you mean "deadlineMs"?',
   });
@@ -147,7 +151,10 @@ describe('4D-214 a foreign or misspelt callback', () => {
       'a server handler, an object, has callbacks that are never called: ' +
         'onDisconnect (use onTerminate of the object that onConnection returns)',
     ]);
-    (await WebSocket.new(url, untyped({ onClose() {} })))!.terminate();
+    // The second one is of another realm.
+    for (const handler of [{ onClose() {} }, runInNewContext('({ onClose() {} })') as object]) {
+      (await WebSocket.new(url, untyped(handler)))!.terminate();
+    }
     expect(warn).toHaveBeenCalledTimes(1);
   });
 
