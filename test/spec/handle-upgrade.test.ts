@@ -188,7 +188,11 @@ describe('handleUpgrade()', () => {
     ['cannot be read', ([request, socket, head]) => [withHeaders(request, {}, throwingProxy([]) as []), socket, head]],
     [
       'cannot be read',
-      ([request, socket, head]) => [{ ...withHeaders(request, {}), headers: throwingProxy() }, socket, head],
+      ([request, socket, head]) => [
+        Object.assign(withHeaders(request, {}), { headers: throwingProxy() }),
+        socket,
+        head,
+      ],
     ],
   ])('4D-225 bad arguments are told, and the socket stays with the caller: %s', async (problem, change) => {
     const { wss } = create();
