@@ -78,8 +78,10 @@ function refusalOfOrigin(reason: string, advice: string): UpgradeRefusal {
 }
 
 function adviceOnOtherHost(origin: string): string {
+  const advice = adviceOnOrigin(origin);
+  if (normalizeOrigin(origin) === undefined) return `${advice}.`;
   return (
-    `${adviceOnOrigin(origin)}; a list must name the own host too. If the page does come from this host, a proxy has changed ` +
+    `${advice}; a list must name the own host too. If the page does come from this host, a proxy has changed ` +
     'Host: let it pass on the Host of the client, or send X-Forwarded-Host and be named in trustedProxies.'
   );
 }

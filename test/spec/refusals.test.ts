@@ -69,7 +69,7 @@ const trials: readonly (readonly [cause: RefuseEvent['cause'], name: string, tri
   [
     'origin',
     'a page without a host',
-    { request: { headers: ['Origin: null'] }, status: 403, advice: 'origins: "*" or a function' },
+    { request: { headers: ['Origin: null'] }, status: 403, advice: 'origins: "*" or a function lets it in.' },
   ],
   [
     'host',
