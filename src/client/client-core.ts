@@ -7,6 +7,7 @@ import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import type { StoredAnswer } from '../handshake/stored-answer.ts';
 import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
+import type { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { checkBorrowed, type CheckedOptions } from '../session/common-options.ts';
@@ -18,7 +19,6 @@ import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
 import { countAttempt, countFailure } from './client-observing.ts';
-import type { CallSite } from './call-site.ts';
 import { ClientLife } from './client-life.ts';
 import { readHandler, unreadableHandler } from './client-handler.ts';
 import { type ClientSettings, parseClientOptions, type WebSocketOptions } from './client-options.ts';
@@ -333,8 +333,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#life.resolve(error);
     if (this.isSilent) this.#cancel(cause, phase);
     else {
-      const isUnheard = codeOf(error) === 'ERR_INVALID_HANDLER' && !hasCallback(this.session.handler, 'onError');
-      if (isUnheard) reportError(error, this.#scope.worker);
+      if (cause !== 'aborted' && isUnheard(this.session.handler, error)) reportError(error, this.#scope.worker);
       this.session.failToOpen(error, cause, phase);
     }
   }
@@ -371,6 +370,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#attempt?.abort();
     this.onConnectFailed(aborted(this.#signal as SignalOption));
   }
+}
+
+/** Whether no callback tells the user why a client ends: a mistake, or a server that is down, must not go unnoticed. */
+function isUnheard(handler: object, error: FourDError): boolean {
+  if (hasCallback(handler, 'onError')) return false;
+  return codeOf(error) === 'ERR_INVALID_HANDLER' || !hasCallback(handler, 'onTerminate');
 }
 
 function toArgumentError(thrown: unknown): FourDError {

@@ -1,9 +1,9 @@
 import { FourDError } from '../errors.ts';
+import { CallSite } from '../session/call-site.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
 import { defineInspection } from '../session/inspection.ts';

@@ -6,6 +6,7 @@ import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
+import { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { type DataType, SEND_KEYS, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
@@ -36,9 +37,11 @@ export interface BroadcastOptions extends SendOptions {
 const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...SEND_KEYS]);
 
 const HANDLER_ROLE: HandlerRole = {
+  kind: 'server',
   name: 'server handler',
   demand: 'it must be an object with a method onConnection',
   optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
+  foreign: FOREIGN_OPTIONS.server,
   advice: "options are the second parameter: (handler, { path: '/chat' })",
 };
 
@@ -183,11 +186,15 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   ): Promise<WebSocketServer<T, Data, Handler>> {
     // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
     const Class = typeof this === 'function' ? this : WebSocketServer;
+    const callSite = new CallSite(WebSocketServer.serve);
     const { http, server } = readServeOptions(options);
     // Mistakes are told before a port is opened.
     const { limits } = checkArguments(handler, server);
     await findRootFolder(http);
-    const own = await OwnHttpServer.start(http);
+    const own = await OwnHttpServer.start(http).catch((error: FourDError) => {
+      callSite.giveTo(error);
+      throw error;
+    });
     own.setHandshakeTimeout(limits.handshakeTimeoutMs);
     try {
       const wss = new Class<T, Data, Handler>(handler, { ...server, webServer: own.server });

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
+import { recordErrors } from '../helpers/error-handlers.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -144,6 +145,7 @@ describe('the error of a refusal', () => {
     ['another charset', 'text/plain; charset="ISO-8859-1"', Buffer.from('abgelaufén', 'latin1'), 'abgelaufén'],
     ['JSON', 'application/problem+json', '{\n  "error": "expired"\n}', '{ "error": "expired" }'],
     ['a page', 'text/html', page, 'No entry'],
+    ['a page without a type', '', page, 'No entry'],
     ['control characters', 'text/plain', 'a\u001B[31m\u0007b\u202Ec\u2028d', 'a [31m b c d'],
     ['a long line', 'text/plain', 'x'.repeat(5000), `${'x'.repeat(199)}…`],
     ['a character that is cut off', '', `x${'é'.repeat(5000)}`, `x${'é'.repeat(198)}…`],
@@ -188,3 +190,18 @@ describe('the error of a refusal', () => {
     expect(error!.message).toContain('HTTP 403 No: "why"');
   });
 });
+
+test.each<[heard: string, handler: object, count: number]>([
+  ['by nobody', {}, 1],
+  ['by onTerminate', { onTerminate() {} }, 0],
+  ['by onError', { onError() {} }, 0],
+])(
+  'a failure of new WebSocket() is reported where no callback hears of it: heard %s',
+  async (_heard, handler, count) => {
+    const errors = recordErrors();
+    expect(await new WebSocket('ws://127.0.0.1:1', handler).ready).toBeNull();
+    expect(errors.map(([item]) => item!.message)).toEqual(
+      Array.from({ length: count }, () => expect.stringContaining('ECONNREFUSED') as string),
+    );
+  },
+);

@@ -262,6 +262,8 @@ describe('WebSocketServer.serve', () => {
     for (const [code, words, options, handler = echo] of failures) {
       const error = await rejectionOf(() => WebSocketServer.serve(handler as typeof echo, options));
       expect([error.code, error.message]).toEqual([code, expect.stringContaining(words)]);
+      // Its stack leads to the call, also when the failure came from the event loop.
+      expect(error.stack).toContain('serve.test.ts');
       await turns(5);
       expect(countOf('TCPServerWrap')).toBe(before);
     }
