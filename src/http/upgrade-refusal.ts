@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { timers } from '../base/timers.ts';
 import { countRefused } from '../diagnostics/refused.ts';
 import { unrouted } from '../diagnostics/sources.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
@@ -56,7 +57,7 @@ export function refuseUpgrade(
 ): void {
   write(socket, refusal);
   if (listener !== undefined) listener.onRefused?.(refusal, request, socket);
-  else countRefused(unrouted, refusal, request, (socket as Partial<Socket>).remoteAddress);
+  else countRefused(unrouted, refusal, request, toPlainAddress((socket as Partial<Socket>).remoteAddress));
 }
 
 /** Answers with plain HTTP and closes the socket. */

@@ -19,7 +19,7 @@ import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { refusalOfForbiddenHost } from '../session/host-rule.ts';
 import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
-import { toPlainAddress } from '../session/address-ranges.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { type ClientFacts, TrustedProxies } from '../../src/server/trusted-proxies.ts';
-import { toPlainAddress } from '../../src/session/address-ranges.ts';
+import { toPlainAddress } from '../../src/handshake/authority.ts';
 
 interface Request {
   readonly from?: string;
