@@ -51,14 +51,32 @@ export function readSendOptions(
     throw invalidOption(`options must be an object${problem}`, component);
   }
   let unknown: string | undefined;
+  let compress: boolean | undefined;
+  let droppable: boolean | undefined;
   try {
     for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
-    const { compress, droppable } = options;
-    if (unknown === undefined) return { compress, droppable };
+    ({ compress, droppable } = options);
   } catch (thrown) {
     throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
   }
-  throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
+  if (unknown !== undefined) throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
+  const checked = { compress, droppable };
+  checkFlags(checked, component);
+  return checked;
+}
+
+/**
+ * Checks options of `send` that have been read.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkFlags({ compress, droppable }: SendOptions, component: ComponentSignature): void {
+  if (compress !== undefined && typeof compress !== 'boolean') throw noFlag('compress', compress, component);
+  if (droppable !== undefined && typeof droppable !== 'boolean') throw noFlag('droppable', droppable, component);
+}
+
+function noFlag(name: string, value: unknown, component: ComponentSignature): FourDError {
+  return invalidOption(`${name} must be true or false; received ${kindOf(value)}`, component);
 }
 
 /** Tells whether `value` is a {@link DataType}. */

@@ -23,6 +23,8 @@ describe.each(sides)('on the $name side', (side) => {
     [{ volatile: true }, 'there is no option "volatile": use droppable'],
     [{ priority: 1 }, 'there is no option "priority"'],
     [true, 'options must be an object; received true'],
+    [{ compress: 'no' }, 'compress must be true or false; received a text'],
+    [{ droppable: 1 }, 'droppable must be true or false; received 1'],
     [() => {}, 'options must be an object: send() takes no callback, see its result and drained()'],
   ])('4D-213 send() refuses the options %o, sends nothing and stays open', async (options, problem) => {
     const { ws, peer } = await side.connect();
