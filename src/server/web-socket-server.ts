@@ -8,7 +8,7 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
 import { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
-import { type DataType, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
+import { type DataType, type SendableMessage, toSendError } from '../session/data-type.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
@@ -186,6 +186,7 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   ): Promise<WebSocketServer<T, Data, Handler> & Listening> {
     // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
     const Class = typeof this === 'function' ? this : WebSocketServer;
+    // oxlint-disable-next-line typescript/unbound-method -- it is looked for in the stack, and not called
     const callSite = new CallSite(WebSocketServer.serve);
     const { http, server } = readServeOptions(options);
     // Mistakes are told before a port is opened.

@@ -120,8 +120,8 @@ export function unknownOption(
   const instead = Object.hasOwn(foreign, name) ? foreign[name] : undefined;
   if (instead !== undefined) {
     const isNothing = instead.startsWith('nothing: ');
-    const advice = isNothing ? `leave it out: ${instead.slice('nothing: '.length)}` : `use ${instead}`;
-    return invalidOption(`${problem}: ${advice}`, component, noun);
+    const remedy = isNothing ? `leave it out: ${instead.slice('nothing: '.length)}` : `use ${instead}`;
+    return invalidOption(`${problem}: ${remedy}`, component, noun);
   }
   const nearest = nearestName(name, keys);
   const hint = nearest === undefined ? advice : `: did you mean "${prefix}${nearest}"?`;

@@ -118,6 +118,13 @@ const noHandlers: readonly [what: string, value: unknown, problem: string][] = [
   ['a symbol', Symbol('handler'), 'it is a symbol'],
 ];
 
+/** Returns the message of a server that cannot be made. */
+function serverError(handler: object): string {
+  const errors = recordErrors();
+  WebSocketServer.new(handler as never, { webServer: null });
+  return errors[0]![0]!.message;
+}
+
 describe('what is no handler', () => {
   test.each([
     ...noHandlers,
@@ -135,11 +142,6 @@ describe('what is no handler', () => {
   });
 
   test('4D-202 a handler without the callback that must be there is told what it has instead', async () => {
-    const serverError = (handler: object): string => {
-      const errors = recordErrors();
-      WebSocketServer.new(handler as never, { webServer: null });
-      return errors[0]![0]!.message;
-    };
     expect(serverError({ onConnect() {} })).toMatch(/onConnection; it has onConnect \(use onConnection\)$/);
     expect(serverError({ onMessage() {} })).toMatch(
       /; it has onMessage \(use onMessage of the object that onConnection returns\)$/,
