@@ -29,11 +29,6 @@ import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
-/** What {@link WebSocketServer.serve} adds to the type of a server: its address is known, also after its end. */
-interface Listening {
-  readonly url: string;
-}
-
 const HANDLER_ROLE: HandlerRole = {
   kind: 'server',
   name: 'server handler',
@@ -156,34 +151,34 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   static serve<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
     handler: Handler & Spelt<Handler>,
     options?: ServeOptions & { readonly dataType?: 'text' | undefined },
-  ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler> & Listening>;
+  ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'blob' },
-  ): Promise<WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler> & Listening>;
+  ): Promise<WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<
     Data = unknown,
     Handler extends ServerHandler<string | Uint8Array, Data> = ServerHandler<string | Uint8Array, Data>,
   >(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'auto' },
-  ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> & Listening>;
+  ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'object' },
-  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> & Listening>;
+  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
     handler: Handler & Spelt<Handler>,
     options: OpenOptions<ServeOptions, D>,
-  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & Listening>;
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
   static serve<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
     handler: Handler & Spelt<Handler>,
     options: OpenOptions<ServeOptions, D>,
-  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & Listening>;
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
   static async serve<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
     options: ServeOptions = {},
-  ): Promise<WebSocketServer<T, Data, Handler> & Listening> {
+  ): Promise<WebSocketServer<T, Data, Handler> & { readonly url: string }> {
     // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
     const Class = typeof this === 'function' ? this : WebSocketServer;
     // oxlint-disable-next-line typescript/unbound-method -- it is looked for in the stack, and not called
@@ -202,7 +197,7 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
       wss.#own = own;
       wss.#servedUrl = wss.url;
       wss.#core.onceEnded(() => void own.stop());
-      return wss as typeof wss & Listening;
+      return wss as typeof wss & { readonly url: string };
     } catch (error) {
       await own.stop();
       throw error;
