@@ -333,7 +333,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#life.resolve(error);
     if (this.isSilent) this.#cancel(cause, phase);
     else {
-      if (cause !== 'aborted' && isUnheard(this.session.handler, error)) reportError(error, this.#scope.worker);
+      const isUnheard = codeOf(error) === 'ERR_INVALID_HANDLER' && !hasCallback(this.session.handler, 'onError');
+      if (isUnheard) reportError(error, this.#scope.worker);
       this.session.failToOpen(error, cause, phase);
     }
   }
@@ -370,12 +371,6 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     this.#attempt?.abort();
     this.onConnectFailed(aborted(this.#signal as SignalOption));
   }
-}
-
-/** Whether no callback tells the user why a client ends: a mistake, or a server that is down, must not go unnoticed. */
-function isUnheard(handler: object, error: FourDError): boolean {
-  if (hasCallback(handler, 'onError')) return false;
-  return codeOf(error) === 'ERR_INVALID_HANDLER' || !hasCallback(handler, 'onTerminate');
 }
 
 function toArgumentError(thrown: unknown): FourDError {

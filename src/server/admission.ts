@@ -111,7 +111,8 @@ export class Refusal {
   /** @param content - the body, or options, which have a closeCode */
   constructor(status: number, content: unknown, headers: AnswerHeaders | undefined) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
-      const advice = status >= 1000 ? ': a close code goes into refuse(401, { closeCode })' : '';
+      const advice =
+        Number.isInteger(status) && status >= 1000 ? ': a close code goes into refuse(401, { closeCode })' : '';
       throw invalidRefusal(`the status must be a whole number from 400 to 599; received ${kindOf(status)}${advice}`);
     }
     let body = content;

@@ -1,6 +1,6 @@
 import { checkFlags, SEND_KEYS, type SendOptions } from '../session/data-type.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { invalidOption, kindOf, readList, readOptions } from '../session/option-checks.ts';
+import { invalidOption, kindOf, readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { WebSocketConnection } from './web-socket-connection.ts';
 
 /** Options of `WebSocketServer.broadcast`. */
@@ -29,7 +29,7 @@ export function readBroadcastOptions(options: BroadcastOptions): CheckedBroadcas
   const list = readList('except', except, 'HTTP') ?? [except];
   for (const connection of list) {
     // The message would reach the connection that was meant.
-    if (connection instanceof WebSocketConnection) continue;
+    if (readGuarded('except', () => connection instanceof WebSocketConnection, 'HTTP')) continue;
     throw invalidOption(`except must be a connection, or an array of them; received ${kindOf(connection)}`, 'HTTP');
   }
   return { except: list, send };

@@ -3,7 +3,6 @@ import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
-import { recordErrors } from '../helpers/error-handlers.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -190,18 +189,3 @@ describe('the error of a refusal', () => {
     expect(error!.message).toContain('HTTP 403 No: "why"');
   });
 });
-
-test.each<[heard: string, handler: object, count: number]>([
-  ['by nobody', {}, 1],
-  ['by onTerminate', { onTerminate() {} }, 0],
-  ['by onError', { onError() {} }, 0],
-])(
-  'a failure of new WebSocket() is reported where no callback hears of it: heard %s',
-  async (_heard, handler, count) => {
-    const errors = recordErrors();
-    expect(await new WebSocket('ws://127.0.0.1:1', handler).ready).toBeNull();
-    expect(errors.map(([item]) => item!.message)).toEqual(
-      Array.from({ length: count }, () => expect.stringContaining('ECONNREFUSED') as string),
-    );
-  },
-);
