@@ -36,13 +36,13 @@ export { type ServeOptions } from './server/serve-options.ts';
 export { type WebSocketServerOptions } from './server/server-options.ts';
 export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './client/reconnect-options.ts';
 export { type ResponseHeaders } from './handshake/stored-answer.ts';
-export { type RefusalCause } from './http/upgrade-refusal.ts';
 export { type RefuseEvent } from './server/refusal-reports.ts';
 export { type ConnectionEvent, type RequestInfo } from './server/request-info.ts';
 export {
   type ClientChannelMessage,
   type ConnectionChannelMessage,
   type MessageChannelMessage,
+  type RefusalCause,
   type RefusedChannelCause,
   type ServerChannelMessage,
   type Side,

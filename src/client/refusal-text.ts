@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { TextDecoder } from 'node:util';
 import { shown } from '../session/shown-text.ts';
 
 /** Longest line that a message shows, in UTF-16 units. */

@@ -1,3 +1,4 @@
+import { URL } from 'node:url';
 import { FourDError } from '../errors.ts';
 import type { DialTarget } from './dial.ts';
 import { nameOfUrl } from './url-text.ts';

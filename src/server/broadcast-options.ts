@@ -1,4 +1,4 @@
-import { checkFlags, SEND_KEYS, type SendOptions } from '../session/data-type.ts';
+import { checkSendFlags, SEND_KEYS, type SendOptions } from '../session/data-type.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { invalidOption, kindOf, readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { WebSocketConnection } from './web-socket-connection.ts';
@@ -24,7 +24,7 @@ const KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...
  */
 export function readBroadcastOptions(options: BroadcastOptions): CheckedBroadcast {
   const { except, ...send } = readOptions(options, KEYS, 'HTTP', { foreign: FOREIGN_OPTIONS.broadcast });
-  checkFlags(send, 'HTTP');
+  checkSendFlags(send, 'HTTP');
   if (except === undefined || except === null) return { except: [], send };
   const list = readList('except', except, 'HTTP') ?? [except];
   for (const connection of list) {

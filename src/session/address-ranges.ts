@@ -1,5 +1,5 @@
-import { toPlainAddress } from '../handshake/authority.ts';
 import { BlockList, SocketAddress } from 'node:net';
+import { toPlainAddress } from '../handshake/authority.ts';
 
 /** Length of the longest IP address. */
 const MAX_ADDRESS_CHARACTERS = 45;

@@ -20,19 +20,26 @@ const seen: Readonly<Record<HandlerKind, WeakSet<object>>> = {
   server: new WeakSet(),
 };
 
+/** Most warnings in a process: a program may make a class for each client, so that clients decide how many there are. */
+const MAX_WARNINGS = 10;
+
+let warningCount = 0;
+
 /** Whether a plain object was warned of. */
 let hasWarnedOfPlain = false;
 
 /**
  * Warns of functions of a handler whose names are those of callbacks in other libraries, or differ from a callback in
- * one letter or in case: once for each class, and once in the process for plain objects.
+ * one letter or in case: once for each class, once in the process for plain objects, and {@link MAX_WARNINGS} times in all.
  *
  * @remarks Runs for each connection of a server, so a class that is known costs one look-up.
  */
 export function warnOfCallbacks(handler: object, kind: HandlerKind): void {
+  if (warningCount >= MAX_WARNINGS) return;
   try {
     const prototype = Object.getPrototypeOf(handler) as object | null;
-    if (prototype === null || prototype === Object.prototype) {
+    // Only the prototype of plain objects has none itself, also that of another realm (node:vm, Jest).
+    if (prototype === null || Object.getPrototypeOf(prototype) === null) {
       if (!hasWarnedOfPlain) hasWarnedOfPlain = warnOf(handler, Object.keys(handler), kind, 'an object');
       return;
     }
@@ -84,6 +91,7 @@ function problemsOf(handler: object, names: Iterable<string>, kind: HandlerKind)
 function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, owner: string): boolean {
   const problems = problemsOf(handler, names, kind);
   if (problems.length === 0) return false;
+  warningCount++;
   process.emitWarning(`a ${kind} handler, ${owner}, has callbacks that are never called: ${problems.join(', ')}`, {
     type: '4dWebSocketWarning',
     code: '4D_WEBSOCKET_UNKNOWN_CALLBACK',

@@ -1,3 +1,4 @@
+import { FourDError } from '../errors.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 
 /**
@@ -10,4 +11,12 @@ export function findCloseProblem(code: unknown, reason: unknown): string | undef
     Number.isInteger(code) && (code === CLOSE_NORMAL || ((code as number) >= 3000 && (code as number) <= 4999));
   if (!isCode) return 'the code must be 1000 or a whole number from 3000 to 4999';
   return typeof reason === 'string' ? undefined : 'the reason must be a string';
+}
+
+/** Builds the error of a client that is to be closed with these; undefined when they can be sent. */
+export function closeArgumentError(code: unknown, reason: unknown): FourDError | undefined {
+  const problem = findCloseProblem(code, reason);
+  if (problem === undefined) return undefined;
+  const message = `cannot terminate: ${problem}`;
+  return new FourDError('ERR_INVALID_CLOSE_ARGUMENT', message, { componentSignature: 'HTCL' });
 }

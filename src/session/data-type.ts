@@ -5,7 +5,7 @@ import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, text
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
-import { invalidOption, kindOf, unknownOption } from './option-checks.ts';
+import { checkFlag, invalidOption, kindOf, unknownOption } from './option-checks.ts';
 
 /**
  * The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse, `"auto"` as
@@ -51,32 +51,27 @@ export function readSendOptions(
     throw invalidOption(`options must be an object${problem}`, component);
   }
   let unknown: string | undefined;
-  let compress: boolean | undefined;
-  let droppable: boolean | undefined;
+  let read: SendOptions;
   try {
     for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
-    ({ compress, droppable } = options);
+    const { compress, droppable } = options;
+    read = { compress, droppable };
   } catch (thrown) {
     throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
   }
   if (unknown !== undefined) throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
-  const checked = { compress, droppable };
-  checkFlags(checked, component);
-  return checked;
+  checkSendFlags(read, component);
+  return read;
 }
 
 /**
- * Checks options of `send` that have been read.
+ * Checks the values of the options of `send`.
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkFlags({ compress, droppable }: SendOptions, component: ComponentSignature): void {
-  if (compress !== undefined && typeof compress !== 'boolean') throw noFlag('compress', compress, component);
-  if (droppable !== undefined && typeof droppable !== 'boolean') throw noFlag('droppable', droppable, component);
-}
-
-function noFlag(name: string, value: unknown, component: ComponentSignature): FourDError {
-  return invalidOption(`${name} must be true or false; received ${kindOf(value)}`, component);
+export function checkSendFlags({ compress, droppable }: SendOptions, component: ComponentSignature): void {
+  checkFlag('compress', compress, component);
+  checkFlag('droppable', droppable, component);
 }
 
 /** Tells whether `value` is a {@link DataType}. */

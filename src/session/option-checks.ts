@@ -46,6 +46,16 @@ export function quoted(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : kindOf(value);
 }
 
+/**
+ * Checks an option that is true or false, or left out.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkFlag(name: string, value: unknown, component: ComponentSignature): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidOption(`${name} must be true or false`, component);
+}
+
 /** Checks several numbers, each by its range, and fills in the defaults. */
 export function checkNumbers<Name extends string>(
   options: Readonly<Partial<Record<Name, number | undefined>>>,

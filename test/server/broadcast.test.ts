@@ -82,7 +82,7 @@ describe.each(compressions)('with compression %j', (compression) => {
       [{ except: 5 }, 'except must be a connection, or an array of them; received 5'],
       [{ except: new Set(wss.connections) }, 'except must be a connection, or an array of them; received object'],
       [{ except: [wss.connections[0]!.id] }, 'except must be a connection, or an array of them; received '],
-      [{ compress: 'no' }, 'compress must be true or false; received a text'],
+      [{ compress: 'no' }, 'compress must be true or false'],
     ] as const) {
       expect(errorOf(() => wss.broadcast('lost', options as never)).message).toContain(`invalid option: ${problem}`);
     }

@@ -162,6 +162,7 @@ describe('the error of a refusal', () => {
     ['a compressed one', { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' }, 'secret'],
     ['a charset that nobody knows', { 'Content-Type': 'text/plain; charset=x' }, 'secret'],
     ['a repetition of the reason', {}, 'Forbidden'],
+    ['the page of nginx', { 'Content-Type': 'text/html' }, '<html>\r\n<head><title>403 Forbidden</title></head>'],
     ['a repetition of the hint', {}, 'the server does not allow this client'],
     // A pattern that looks back at each sign would take seconds.
     ['a page of tags that do not end', { 'Content-Type': 'text/html' }, '<'.repeat(60_000)],

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { inspect } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   clientMetrics,
@@ -11,6 +13,8 @@ import {
   WebSocketServer,
 } from '../../src/index.ts';
 import { clientChannel, connectionChannel, messageChannel, serverChannel } from '../../src/diagnostics/channels.ts';
+import { refuseUpgrade } from '../../src/http/upgrade-refusal.ts';
+import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startLibraryServer, startServerOf, startUnixServer, startWebServer } from '../helpers/library-server.ts';
@@ -101,6 +105,40 @@ test('4D-220 refused clients, failed attempts and attempts to come are told', as
     'failed',
     'ended',
   ]);
+});
+
+test('4D-220 the address of a client that no server hears of is written as everywhere', () => {
+  const seen = watchChannels(['server']);
+  const socket = Object.assign(new PassThrough(), { remoteAddress: '::ffff:192.0.2.1' });
+  const refusal = { status: 404, cause: 'path', reason: '', advice: '' } as const;
+  refuseUpgrade({ method: 'GET', url: '/', headers: {}, httpVersion: '1.1' }, socket, refusal, undefined);
+  expect(seen.all).toMatchObject([['server', { type: 'refused', remoteAddress: '192.0.2.1' }]]);
+  socket.destroy();
+});
+
+test('4D-220 the end of a server is told last, also when its onOpen outlives it', async () => {
+  const seen = watchChannels(['server']);
+  const gate = createDeferred();
+  const handler = { onConnection: () => null, onOpen: () => gate.promise, onTerminate: () => {} };
+  const wss = WebSocketServer.new(handler, { webServer: null, path: '' })!;
+  await turns();
+  await wss.drain({ deadlineMs: 1 });
+  gate.resolve();
+  await turns();
+  // The path '' stands for all paths, as undefined does.
+  expect(seen.all).toEqual([['server', { type: 'ended', path: undefined }]]);
+});
+
+test('4D-216 4D-220 a token is not shown that a server has selected as the subprotocol', async () => {
+  const seen = watchChannels(['connection']);
+  const port = await startAnsweringServer((socket, { accept }) =>
+    socket.write(switchingProtocols(accept, { 'Sec-WebSocket-Protocol': 'bearer.geheim' })),
+  );
+  const protocols = ['chat', 'bearer.geheim'];
+  await using ws = await WebSocket.connect(`ws://127.0.0.1:${port}`, {}, { protocols, closeTimeoutMs: 1 });
+  expect(ws.protocol).toBe('bearer.geheim');
+  expect(seen.all[0]).toMatchObject(['connection', { type: 'opened', protocol: 'bearer.…' }]);
+  expect(inspect(ws)).toContain("protocol: 'bearer.…'");
 });
 
 test('4D-220 a slow peer is told: blocked, what is dropped, the limit that ends the connection', async () => {

@@ -207,7 +207,9 @@ describe('WebSocketServer.serve', () => {
   test('4D-218 with tls it speaks wss, with rootFolder it serves files', async () => {
     const { key, cert } = makeCertificate();
     const rootFolder = makeFolder({ 'index.html': '<p>hello' });
-    const wss = await serve(new RecordingServerHandler(), { tls: { key, cert: Buffer.from(cert) } });
+    const wss = await serve(new RecordingServerHandler(), {
+      tls: { key: new DataView(Uint8Array.from(Buffer.from(key)).buffer) as never, cert: Buffer.from(cert) },
+    });
     expect(wss.url).toMatch(/^wss:\/\/localhost:\d+\/$/);
     await expectOpen(wss.url!, { tls: { ca: cert } });
     const files = await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1' });
