@@ -10,6 +10,9 @@ const MAX_SEARCHED_BYTES = 4096;
 
 const TEXT_TYPE = /^(?:text\/[\w.+-]+|application\/(?:[\w.-]+\+)?(?:json|xml))$/;
 
+/** How a page begins. */
+const PAGE = /^\s*<(?:!doctype html|html)\b/i;
+
 /**
  * Returns the first line of a body for people, on which there is something; empty for a body that is no text. Of a page it is
  * the first text between tags, which is its title as a rule; JSON is one line, however it is laid out.
@@ -25,7 +28,8 @@ export function firstLineOf(headers: IncomingHttpHeaders, body: Buffer): string 
 
 function firstLine(text: string, mediaType: string): string {
   if (mediaType.endsWith('json')) return text.replaceAll(/\s+/g, ' ');
-  const words = mediaType.endsWith('html') || mediaType.endsWith('xml') ? text.replaceAll(/<[^<>]*>/g, '\n') : text;
+  const isPage = mediaType.endsWith('html') || mediaType.endsWith('xml') || (mediaType === '' && PAGE.test(text));
+  const words = isPage ? text.replaceAll(/<[^<>]*>/g, '\n') : text;
   return words.split(/[\r\n]/).find((line) => line.trim() !== '') ?? '';
 }
 

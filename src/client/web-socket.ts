@@ -1,10 +1,10 @@
 import type { FourDError } from '../errors.ts';
+import { CallSite } from '../session/call-site.ts';
 import { closeArgumentError } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
 import type { Connected } from './connected.ts';
 import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';

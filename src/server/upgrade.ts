@@ -42,9 +42,11 @@ import type { ServerState } from './server-state.ts';
 import type { UpgradeFacts } from './upgrade-facts.ts';
 
 const HANDLER_ROLE: HandlerRole = {
+  kind: 'connection',
   name: 'connection handler',
   demand: 'onConnection must return an object with a method onMessage, or null',
   optionKeys: new Set([...ACCEPT_KEYS, ...Object.keys(FOREIGN_OPTIONS.accept)]),
+  foreign: FOREIGN_OPTIONS.accept,
   advice: "options go into accept(handler, { protocol: 'chat' })",
 };
 

@@ -1,6 +1,6 @@
 import { textOfThrown } from '../errors.ts';
-import { hasCallback } from './call-handler.ts';
-import { FOREIGN_CALLBACKS, type ForeignNames } from './foreign-names.ts';
+import { hasCallback, hasSomeCallback } from './call-handler.ts';
+import { FOREIGN_CALLBACKS, FOREIGN_EVENTS, type ForeignNames } from './foreign-names.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** What has callbacks: a client, a connection of a server, or a server. */
@@ -51,6 +51,19 @@ export function warnOfCallbacks(handler: object, kind: HandlerKind): void {
   }
 }
 
+/**
+ * Lists callbacks of a handler that are never called, with what to write instead: `onClose (use onTerminate)`.
+ *
+ * @returns an empty text when there is none. Never throws
+ */
+export function uncalledOf(handler: object, kind: HandlerKind): string {
+  try {
+    return problemsOf(handler, namesOf(handler), kind).join(', ');
+  } catch {
+    return '';
+  }
+}
+
 /** Returns the names of all members, those of the classes included. */
 function namesOf(handler: object): Set<string> {
   const names = new Set<string>();
@@ -62,12 +75,21 @@ function namesOf(handler: object): Set<string> {
   return names;
 }
 
-function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, owner: string): boolean {
+function problemsOf(handler: object, names: Iterable<string>, kind: HandlerKind): string[] {
   const problems: string[] = [];
+  // Beside a callback of ours, a method `close` is one of the user's own.
+  const foreign = hasSomeCallback(handler, CALLBACKS[kind])
+    ? FOREIGN_CALLBACKS[kind]
+    : { ...FOREIGN_CALLBACKS[kind], ...FOREIGN_EVENTS[kind] };
   for (const name of names) {
-    const advice = adviceFor(name, kind);
+    const advice = adviceFor(name, kind, foreign);
     if (advice !== undefined && hasCallback(handler, name)) problems.push(`${name} (use ${advice})`);
   }
+  return problems;
+}
+
+function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, owner: string): boolean {
+  const problems = problemsOf(handler, names, kind);
   if (problems.length === 0) return false;
   warningCount++;
   process.emitWarning(`a ${kind} handler, ${owner}, has callbacks that are never called: ${problems.join(', ')}`, {
@@ -79,10 +101,9 @@ function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, own
 }
 
 /** Tells what to write instead of a name; undefined for a callback, and for a name of the user's own. */
-function adviceFor(name: string, kind: HandlerKind): string | undefined {
+function adviceFor(name: string, kind: HandlerKind, foreign: ForeignNames): string | undefined {
   const callbacks: readonly string[] = CALLBACKS[kind];
   if (callbacks.includes(name)) return undefined;
-  const foreign: ForeignNames = FOREIGN_CALLBACKS[kind];
   const sameName = Object.keys(foreign).find((key) => key.toLowerCase() === name.toLowerCase());
   if (sameName !== undefined) return foreign[sameName];
   return /^on/i.test(name) ? nearestName(name, callbacks, 1) : undefined;

@@ -224,7 +224,7 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   const numbers = checkNumbers(options, NUMBERS, component);
   const protocols = readList('protocols', options.protocols ?? [], component);
   if (protocols?.every(isProtocol) !== true) {
-    throw invalidOption('protocols must be an array of HTTP tokens', component);
+    throw invalidOption("protocols must be an array of HTTP tokens, such as ['chat']", component);
   }
   if (new Set(protocols).size < protocols.length)
     throw invalidOption('protocols must not hold a name twice', component);

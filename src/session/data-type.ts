@@ -5,7 +5,7 @@ import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, text
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
-import { checkFlag, invalidOption, unknownOption } from './option-checks.ts';
+import { checkFlag, invalidOption, kindOf, unknownOption } from './option-checks.ts';
 
 /**
  * The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse, `"auto"` as
@@ -45,8 +45,10 @@ export function readSendOptions(
   if (options === undefined || options === null) return undefined;
   if (typeof options !== 'object') {
     const isCallback = typeof options === 'function';
-    const advice = isCallback ? ': send() takes no callback, see its result and drained()' : '';
-    throw invalidOption(`options must be an object${advice}`, component);
+    const problem = isCallback
+      ? ': send() takes no callback, see its result and drained()'
+      : `; received ${kindOf(options)}`;
+    throw invalidOption(`options must be an object${problem}`, component);
   }
   let unknown: string | undefined;
   let read: SendOptions;

@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { FourDError, textOfThrown } from '../errors.ts';
 
-const DEFAULT_ADVICE = '. No webServer was passed, so the default one was meant: pass yours, or start webServer()';
+const DEFAULT_ADVICE =
+  '. No webServer was passed, so the default one was meant: pass yours, start webServer(), or make one by WebSocketServer.serve()';
 
 /**
  * Builds the error of a WebSocket server whose web server does not run.

@@ -25,7 +25,7 @@ describe.each(sides)('on the $name side', (side) => {
     [{ priority: 1 }, 'there is no option "priority"'],
     [{ compress: 'no' }, 'compress must be true or false'],
     [{ droppable: 1 }, 'droppable must be true or false'],
-    [true, 'options must be an object'],
+    [true, 'options must be an object; received true'],
     [() => {}, 'options must be an object: send() takes no callback, see its result and drained()'],
   ])('4D-213 send() refuses the options %o, sends nothing and stays open', async (options, problem) => {
     const { ws, peer } = await side.connect();
@@ -99,9 +99,9 @@ test('4D-214 a foreign name in options is an error with the name here', () => {
     for (const [name, advice] of Object.entries(FOREIGN_OPTIONS[kind])) {
       const { message } = errorOf(() => REFUSALS[kind]?.({ [name]: 1 }));
       expect(message, kind).toMatch(
-        new RegExp(`^invalid (option|setting): there is no (option|setting) "[a-z]*\\.?${name}": use `),
+        new RegExp(`^invalid (option|setting): there is no (option|setting) "[a-z]*\\.?${name}": (use|leave it out:) `),
       );
-      expect(message).toContain(advice);
+      expect(message).toContain(advice.replace('nothing: ', ''));
     }
   }
 });
@@ -156,6 +156,22 @@ describe('4D-214 a foreign or misspelt callback', () => {
       (await WebSocket.new(url, untyped(handler)))!.terminate();
     }
     expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  test('of an event counts only where a handler has none of ours', async () => {
+    const { url } = await startServerOf(new RecordingHandler());
+    class Events {
+      message(): void {}
+      close(): void {}
+    }
+    class Own extends Events {
+      onOpen(): void {}
+    }
+    for (const handler of [new Own(), new Events()]) (await WebSocket.new(url, untyped(handler)))!.terminate();
+    expect(warnings()).toEqual([
+      'a client handler, the class Events, has callbacks that are never called: ' +
+        'message (use onMessage), close (use onTerminate)',
+    ]);
   });
 
   test('is warned of 10 times in a process at most, also where each client gets a class of its own', async () => {

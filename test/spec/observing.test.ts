@@ -203,6 +203,20 @@ test('4D-220 subscribers run in the contexts in which client and server were cre
   expect(contexts.get('other')).toEqual(new Set(['server', 'client']));
 });
 
+test('4D-220 a refusal by no server shows the address as the others do, on a socket for IPv4 and IPv6', async () => {
+  const seen = watchChannels(['server']);
+  const wss = await WebSocketServer.serve({ onConnection: () => null }, { path: '/a' });
+  onTestFinished(() => wss.terminate(0));
+  for (const path of ['/a', '/b']) {
+    await expect(WebSocket.connect(`ws://127.0.0.1:${new URL(wss.url).port}${path}`)).rejects.toThrow();
+  }
+  const refused = seen.all.map(([, message]) => message).filter(({ type }) => type === 'refused');
+  expect(refused.map((message) => 'remoteAddress' in message && message.remoteAddress)).toEqual([
+    '127.0.0.1',
+    '127.0.0.1',
+  ]);
+});
+
 test('4D-220 a subscriber that throws ends nothing: Node reports it as an uncaught exception', async () => {
   const listeners = process.listeners('uncaughtException');
   process.removeAllListeners('uncaughtException');
