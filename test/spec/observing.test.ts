@@ -74,16 +74,18 @@ test('4D-220 channels tell the life of a client and of a connection, in order, w
   expect(JSON.stringify(seen.all)).not.toContain('geheim');
 });
 
+function countRefusedByLimit(): number {
+  return Number(/unrouted_refused_total\{cause="limit"\} (\d+)/.exec(metricsText())?.[1] ?? 0);
+}
+
 test('4D-220 connections that a full web server turns away are told and counted, before they have sent a request', async () => {
-  const countLimit = (): number =>
-    Number(/unrouted_refused_total\{cause="limit"\} (\d+)/.exec(metricsText())?.[1] ?? 0);
-  const before = countLimit();
+  const before = countRefusedByLimit();
   const seen = watchChannels(['server']);
   const web = await startWebServer({ maxConnections: 1 });
   const sockets = [connect(web.HTTPPort, '127.0.0.1'), connect(web.HTTPPort, '127.0.0.1')];
   onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
   expect((await seen.next())[1]).toMatchObject({ type: 'refused', status: 503, cause: 'limit', requestPath: '' });
-  expect(countLimit()).toBe(before + 1);
+  expect(countRefusedByLimit()).toBe(before + 1);
 });
 
 test('4D-220 refused clients, failed attempts and attempts to come are told', async () => {
