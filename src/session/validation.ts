@@ -75,11 +75,7 @@ export type NoSchema<S> = UntypedSchema<S, 'with dataType: "object" only'>;
 
 type OutputOf<S> = [S] extends [never] ? unknown : S extends StandardSchema<unknown, infer T> ? T : unknown;
 
-export const VALIDATION_KEYS = [
-  'schema',
-  'onInvalid',
-  'validateOutgoing',
-] as const satisfies readonly (keyof ValidationOptions<never>)[];
+export const VALIDATION_KEYS: readonly (keyof ValidationOptions<never>)[] = ['schema', 'onInvalid', 'validateOutgoing'];
 
 /** What the {@link ValidationOptions} mean, with the option `borrowed`. */
 export interface CheckedValidation {
@@ -96,7 +92,7 @@ export const NO_VALIDATION: CheckedValidation = { messageGuard: undefined, outgo
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkValidation(
-  given: { readonly [K in (typeof VALIDATION_KEYS)[number]]?: unknown },
+  given: { readonly [K in keyof ValidationOptions<never>]?: unknown },
   dataType: DataType,
   { borrowed }: CheckedOptions,
   component: ComponentSignature,
