@@ -7,7 +7,8 @@ import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL } from '../protocol/cons
 import type { QueuedEvent } from '../session/callback-queue.ts';
 import { readSendOptions, type SendableMessage, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { OpenEvent, ReconnectEvent, TerminateEvent } from '../session/events.ts';
-import { Session, type SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/session-settings.ts';
+import { Session } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { type ClientChannelMessage, clientChannel } from '../diagnostics/channels.ts';

@@ -18,7 +18,7 @@ import { type SendableMessage, type SendOptions, toWire } from '../session/data-
 import { toErrorEvent } from '../session/events.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { readGuarded } from '../session/option-checks.ts';
-import type { SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/session-settings.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import type { WorkerResource } from '../workers/worker.ts';

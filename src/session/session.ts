@@ -24,7 +24,6 @@ import {
   type MessageGuard,
   type QueuedEvent,
 } from './callback-queue.ts';
-import type { CheckedOptions } from './common-options.ts';
 import {
   type DataType,
   readSendOptions,
@@ -38,7 +37,7 @@ import { endingText } from './ending-text.ts';
 import type { SessionConnection } from './session-connection.ts';
 import { type DrainEvent, type OpenEvent, type TerminateEvent, toErrorEvent } from './events.ts';
 import * as observing from './observing.ts';
-import type { OutgoingValidation } from './validation.ts';
+import type { SessionSettings } from './session-settings.ts';
 
 /** State of a connection, named as in 4D. */
 export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
@@ -50,16 +49,6 @@ const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 const SEND_WHILE_CONNECTING = 'cannot send while the status is "Connecting": await ready, or send in onOpen';
 
 let lastId = 0;
-
-/** Settings of a session. All connections of a server share one object. */
-export interface SessionSettings extends observing.ObservedSettings {
-  readonly dataType: DataType;
-  readonly limits: CheckedOptions;
-  /** Undefined where messages reach onMessage as they are. */
-  readonly messageGuard?: MessageGuard | undefined;
-  /** Undefined where messages are sent as they are. */
-  readonly outgoing?: OutgoingValidation | undefined;
-}
 
 /**
  * One connection as its user sees it: status, callbacks in order, data types, sending, the end. `ClientSession` and
