@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts';
-import { FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';

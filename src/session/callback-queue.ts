@@ -35,7 +35,7 @@ export type QueuedEvent =
   | TerminateEvent
   | ServerTerminateEvent;
 
-/** Runs code of the user in the scope of a queue; does nothing, and returns undefined, when the queue is muted. */
+/** Runs code of the user; does nothing, and returns undefined, when the queue is muted. */
 export type RunUnlessMuted = <T>(code: () => T) => T | undefined;
 
 /** Stands between a queue and the callbacks of its messages. */
@@ -280,8 +280,7 @@ export class CallbackQueue {
 
   #callGuarded(guard: MessageGuard, event: QueuedEvent): unknown {
     if (event.type !== 'message') return this.#callHandler(event);
-    const run: RunUnlessMuted = (code) => (this.#isMuted ? undefined : this.#scope.run(code));
-    return guard.deliver(event, this.#owner, run);
+    return guard.deliver(event, this.#owner, (code) => (this.#isMuted ? undefined : code()));
   }
 
   async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>, startMs: number | undefined): Promise<void> {

@@ -133,7 +133,7 @@ function checkOutgoing(
 type Reaction = 'close' | 'drop' | ((ws: object, event: InvalidEvent) => unknown);
 
 /** Lets only messages that match a schema reach onMessage. All connections of a server share one object. */
-export class IncomingValidation implements MessageGuard {
+class IncomingValidation implements MessageGuard {
   readonly #schema: Schema;
   readonly #onInvalid: Reaction;
   readonly #component: ComponentSignature;

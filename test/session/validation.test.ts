@@ -33,7 +33,7 @@ interface Pair {
 
 interface TestedSide {
   readonly name: string;
-  connect(validation: ValidationOptions<never>, additions?: Additions, options?: object): Promise<Pair>;
+  readonly connect: (validation: ValidationOptions<never>, additions?: Additions, options?: object) => Promise<Pair>;
 }
 
 /** The library on one side, with validation, and the `ws` package on the other. */
@@ -164,7 +164,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('reading pauses at maxWaitingMessages while a validation runs', async () => {
-    const gate = createDeferred<void>();
+    const gate = createDeferred();
     let count = 0;
     const schema = schemaOf(async (value) => {
       count++;
@@ -183,7 +183,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('the end waits for a validation, and delivers the message', async () => {
-    const gate = createDeferred<void>();
+    const gate = createDeferred();
     const { handler, peer } = await connect({ schema: schemaOf(async (value) => (await gate.promise, { value })) });
     peer.send('1');
     peer.socket.close(4001);
@@ -198,7 +198,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   test('terminate() while a validation runs drops the message', async () => {
     const gates: Deferred<void>[] = [];
     const schema = schemaOf(async (value) => {
-      const gate = createDeferred<void>();
+      const gate = createDeferred();
       gates.push(gate);
       await gate.promise;
       return value === 1 ? { value } : INVALID;
@@ -215,7 +215,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('an invalid message in front of a close frame of the peer is told all the same, before the end', async () => {
-    const gate = createDeferred<void>();
+    const gate = createDeferred();
     const { handler, peer } = await connect({ schema: schemaOf(async () => (await gate.promise, INVALID)) });
     peer.send('1');
     peer.socket.close(4001);
@@ -227,7 +227,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('nothing is delivered behind an invalid message, although it waited already', async () => {
-    const gate = createDeferred<void>();
+    const gate = createDeferred();
     const schema = schemaOf(async (value) => (await gate.promise, value === 1 ? INVALID : { value }));
     const { handler, peer } = await connect({ schema });
     for (const message of ['1', '2', '3']) peer.send(message);
@@ -271,11 +271,13 @@ describe.each(sides)('on the $name', ({ connect }) => {
     });
 
     test('what it calls holds: terminate() in front of the result', async () => {
-      const onInvalid = (ws: WebSocket): string => {
-        ws.terminate(4400, 'bad');
-        return 'close';
-      };
-      const { handler, peer } = await connect({ schema: z.number(), onInvalid });
+      const { handler, peer } = await connect({
+        schema: z.number(),
+        onInvalid(ws: WebSocket) {
+          ws.terminate(4400, 'bad');
+          return 'close';
+        },
+      });
       peer.send('"2"');
       expect(await peer.closed).toEqual({ code: 4400, reason: 'bad' });
       await handler.terminated;
@@ -331,7 +333,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('a thenable that settles twice delivers once, and a value with a then of its own is no promise', async () => {
-    const value = { then: 1 };
+    const value = thenable(() => expect.unreachable());
     const schema = schemaOf(() =>
       thenable((resolve) => {
         resolve({ value });
@@ -360,8 +362,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
   });
 
   test('a failing handler behind an asynchronous validation fails as onMessage', async () => {
-    const onMessage = (): never => fail();
-    const { handler, peer } = await connect({ schema: schemaOf(async (value) => ({ value })) }, { onMessage });
+    const schema = schemaOf(async (value) => ({ value }));
+    const { handler, peer } = await connect({ schema }, { onMessage: fail });
     peer.send('1');
     expect((await peer.closed).code).toBe(1011);
     await handler.terminated;
@@ -402,7 +404,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       ['as a schema of its own', { validateOutgoing: schema }],
     ])('refuses what does not match at the call: %s', async (_, validation) => {
       const { ws, peer } = await connect(validation);
-      const error = errorOf(() => ws.send({ user: { age: '36' } })) as FourDError;
+      const error = errorOf(() => ws.send({ user: { age: '36' } }));
       expect(error).toMatchObject({ code: 'ERR_INVALID_MESSAGE', side: 'local' });
       expect(error.message).toBe('cannot send: user.age does not match the schema');
       expect(error.issues![0]!.path).toBe('user.age');
@@ -446,7 +448,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       ['returns rubbish', () => 1, 'the schema failed: the schema returned no object'],
     ])('a schema that %s is an error at the call, and ends nothing', async (_, validate, text) => {
       const { ws } = await connect({ validateOutgoing: schemaOf(validate) });
-      const error = errorOf(() => ws.send({})) as FourDError;
+      const error = errorOf(() => ws.send({}));
       expect([error.code, error.message]).toEqual(['ERR_INVALID_MESSAGE', `cannot send: ${text}`]);
       await turns();
       expect(ws.status).toBe('Connected');
@@ -467,7 +469,7 @@ test('a broadcast that does not match reaches nobody', async () => {
 
 test('a client that waits for a connection checks what it is given to send', async () => {
   const server = await startPeerServer();
-  const lost = createDeferred<void>();
+  const lost = createDeferred();
   const handler = { validateOutgoing: z.object({ n: z.number() }), onDisconnect: () => lost.resolve() };
   const ws = await WebSocket.connect(server.url, handler, { reconnect: { minDelayMs: 1 } });
   (await server.accept()).cut();
@@ -483,7 +485,7 @@ test('an invalid message of a lost connection does not end the connection that f
   const gates: Deferred<void>[] = [];
   const messages: unknown[] = [];
   const schema = schemaOf(async (value) => {
-    const gate = createDeferred<void>();
+    const gate = createDeferred();
     gates.push(gate);
     await gate.promise;
     return value === 1 ? INVALID : { value };
@@ -539,13 +541,6 @@ test('this in onInvalid is the handler of a client', async () => {
 });
 
 describe('the error', () => {
-  async function errorWith(issues: readonly unknown[]): Promise<FourDError> {
-    const { handler, peer } = await sides[1]!.connect({ schema: schemaOf(() => ({ issues })) });
-    peer.send('"secret"');
-    await handler.terminated;
-    return handler.errors[0]!.error;
-  }
-
   test.each<[readonly unknown[], string]>([
     [['items', 3, 'name'], 'items[3].name'],
     [[{ key: 'items' }, { key: 0 }], 'items[0]'],
@@ -604,20 +599,6 @@ describe('the options', () => {
     ['a Proxy that throws', () => throwingProxy()],
   ])('a schema with %s is refused on both sides', (_, make) => refuses({ schema: make() }, 'schema cannot be read: '));
 
-  async function refuses(given: object, problem: string): Promise<void> {
-    const options = { dataType: 'object', ...given };
-    const error = errorOf(() =>
-      WebSocketServer.new({ onConnection: () => null }, { ...options, webServer: null } as object),
-    ) as FourDError;
-    const clientError = await WebSocket.connect('ws://127.0.0.1:1', options as object).catch(
-      (thrown: unknown) => thrown,
-    );
-    for (const { code, message } of [error, clientError as FourDError]) {
-      expect(code).toBe('ERR_INVALID_OPTION');
-      expect(message).toContain(`invalid option: ${problem}`);
-    }
-  }
-
   test('the schema is read once', async () => {
     let reads = 0;
     const schema = {
@@ -635,4 +616,25 @@ describe('the options', () => {
 
 function fail(): never {
   throw new Error('boom');
+}
+
+/** The error of a message in which a schema finds these issues. */
+async function errorWith(issues: readonly unknown[]): Promise<FourDError> {
+  const { handler, peer } = await sides[1]!.connect({ schema: schemaOf(() => ({ issues })) });
+  peer.send('"secret"');
+  await handler.terminated;
+  return handler.errors[0]!.error;
+}
+
+/** Expects these options to be refused by clients and servers. */
+async function refuses(given: object, problem: string): Promise<void> {
+  const options = { dataType: 'object', ...given };
+  const error = errorOf(() =>
+    WebSocketServer.new({ onConnection: () => null }, { ...options, webServer: null } as object),
+  );
+  const clientError = await WebSocket.connect('ws://127.0.0.1:1', options as object).catch((thrown: unknown) => thrown);
+  for (const { code, message } of [error, clientError as FourDError]) {
+    expect(code).toBe('ERR_INVALID_OPTION');
+    expect(message).toContain(`invalid option: ${problem}`);
+  }
 }
