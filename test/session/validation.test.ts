@@ -156,7 +156,11 @@ describe.each(sides)('on the $name', ({ connect }) => {
       running--;
       return { value };
     });
-    const onMessage = (): void => expect(running).toBe(0);
+    const onMessage = async (): Promise<void> => {
+      expect(++running).toBe(1);
+      await turns(1);
+      running--;
+    };
     const { handler, peer } = await connect({ schema }, { onMessage });
     const numbers = Array.from({ length: 50 }, (__, i) => i);
     for (const number of numbers) peer.send(String(number));
@@ -435,7 +439,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       expect(() => ws.send('"1"')).toThrow('cannot send: it does not match the schema');
       const notJson = 'cannot send: it is not JSON, which validateOutgoing needs: pass an object or an array';
       expect(() => ws.send('secret')).toThrow(notJson);
-      expect(() => ws.send(Buffer.from([0xff]))).toThrow(notJson);
+      expect(() => ws.send(Buffer.from([0x22, 0xff, 0x22]))).toThrow(notJson);
     });
 
     test.each<[string, (value: unknown) => unknown, string]>([
@@ -598,6 +602,20 @@ describe('the options', () => {
     ['a getter that throws', () => withThrowingGetter({}, '~standard')],
     ['a Proxy that throws', () => throwingProxy()],
   ])('a schema with %s is refused on both sides', (_, make) => refuses({ schema: make() }, 'schema cannot be read: '));
+
+  test('validate is called on what ~standard is', async () => {
+    const ofSchema = {
+      version: 1 as const,
+      vendor: 'test',
+      answer: 42,
+      validate(): { value: number } {
+        return { value: this.answer };
+      },
+    };
+    const { handler, peer } = await sides[1]!.connect({ schema: { '~standard': ofSchema } });
+    peer.send('1');
+    expect(await handler.nextMessage()).toBe(42);
+  });
 
   test('the schema is read once', async () => {
     let reads = 0;
