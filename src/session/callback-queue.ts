@@ -16,6 +16,7 @@ import type {
   TerminateEvent,
 } from './events.ts';
 import { callHandler } from './call-handler.ts';
+import { callbackWatcher } from './callback-watcher.ts';
 import { SpoiltBytes } from './spoilt-bytes.ts';
 
 /** The event of `onRefuse`, of which a queue needs to know no more. */
@@ -231,7 +232,8 @@ export class CallbackQueue {
       this.#owner.onBeforeCallback(event);
       freezeEvent(event);
     }
-    const startMs = this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? monotonicMs() : undefined;
+    const startMs =
+      this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? this.#begin(event) : undefined;
     try {
       const result = this.#owner.spoilsBytes ? this.#callSpoiling(event) : this.#callHandler(event);
       if (isThenable(result)) {
@@ -245,6 +247,12 @@ export class CallbackQueue {
     }
     this.#finish(event, startMs);
     return undefined;
+  }
+
+  /** Returns when a callback that is timed was called. */
+  #begin(event: QueuedEvent): number {
+    callbackWatcher()?.onCallback(this.#owner.subject, event);
+    return monotonicMs();
   }
 
   #callHandler(event: QueuedEvent): unknown {
@@ -272,7 +280,10 @@ export class CallbackQueue {
 
   /** @param startMs - when the callback was called; undefined when it is not timed */
   #finish(event: QueuedEvent, startMs: number | undefined): void {
-    if (startMs !== undefined) this.#owner.onTimed(event, monotonicMs() - startMs);
+    if (startMs !== undefined) {
+      this.#owner.onTimed(event, monotonicMs() - startMs);
+      callbackWatcher()?.onCallbackOver(this.#owner.subject, event);
+    }
     if (event.type !== 'message') this.#owner.onAfterCallback(event);
   }
 
