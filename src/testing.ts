@@ -19,6 +19,9 @@ export {
 export {
   type AnySocket,
   type RecordedCallbacks,
+  type RecordedClientCallbacks,
+  recordingClientHandler,
+  type RecordingClientHandler,
   recordingHandler,
   type RecordingHandler,
 } from './testing/recording-handler.ts';

@@ -9,7 +9,8 @@ export function invalidArgument(name: string, problem: string): FourDError {
 /** Describes a value that was passed in the place of another one. Never runs code of the value. */
 export function describeKind(value: unknown): string {
   if (value === null) return 'null';
-  return value === undefined ? 'undefined' : `a ${typeof value}`;
+  if (value === undefined) return 'undefined';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 /**

@@ -28,8 +28,6 @@ export interface RecordedCallbacks<T, D extends DataType = DataType> {
   onOpen?(ws: AnySocket<T>, event: OpenEvent): unknown;
   onMessage?(ws: AnySocket<T>, event: MessageEvent<T>): unknown;
   onDrain?(ws: AnySocket<T>, event: DrainEvent): unknown;
-  onDisconnect?(ws: AnySocket<T>, event: DisconnectEvent): unknown;
-  onReconnect?(ws: AnySocket<T>, event: ReconnectEvent): unknown;
   onError?(ws: AnySocket<T>, event: ErrorEvent): unknown;
   onTerminate?(ws: AnySocket<T>, event: TerminateEvent): unknown;
 }
@@ -44,10 +42,20 @@ export interface RecordingHandler<T, D extends DataType = DataType> extends Rece
   onOpen(ws: AnySocket<T>, event: OpenEvent): unknown;
   onMessage(ws: AnySocket<T>, event: MessageEvent<T>): unknown;
   onDrain(ws: AnySocket<T>, event: DrainEvent): unknown;
-  onDisconnect(ws: AnySocket<T>, event: DisconnectEvent): unknown;
-  onReconnect(ws: AnySocket<T>, event: ReconnectEvent): unknown;
   onError(ws: AnySocket<T>, event: ErrorEvent): unknown;
   onTerminate(ws: AnySocket<T>, event: TerminateEvent): unknown;
+}
+
+/** What a recording handler of a client does beside recording. */
+export interface RecordedClientCallbacks<T, D extends DataType = DataType> extends RecordedCallbacks<T, D> {
+  onDisconnect?(ws: WebSocket<T>, event: DisconnectEvent): unknown;
+  onReconnect?(ws: WebSocket<T>, event: ReconnectEvent): unknown;
+}
+
+/** A {@link RecordingHandler} that hears of reconnections too, which only clients do. */
+export interface RecordingClientHandler<T, D extends DataType = DataType> extends RecordingHandler<T, D> {
+  onDisconnect(ws: WebSocket<T>, event: DisconnectEvent): unknown;
+  onReconnect(ws: WebSocket<T>, event: ReconnectEvent): unknown;
 }
 
 /** Implements {@link RecordingHandler}. */
@@ -65,36 +73,39 @@ class EventRecorder<T, D extends DataType> extends ReceivedEvents<T> implements 
   }
 
   onOpen(ws: AnySocket<T>, event: OpenEvent): unknown {
-    return this.#note('onOpen', ws, event);
+    return this.note('onOpen', ws, event);
   }
 
   onMessage(ws: AnySocket<T>, event: MessageEvent<T>): unknown {
-    return this.#note('onMessage', ws, event);
+    return this.note('onMessage', ws, event);
   }
 
   onDrain(ws: AnySocket<T>, event: DrainEvent): unknown {
-    return this.#note('onDrain', ws, event);
-  }
-
-  onDisconnect(ws: AnySocket<T>, event: DisconnectEvent): unknown {
-    return this.#note('onDisconnect', ws, event);
-  }
-
-  onReconnect(ws: AnySocket<T>, event: ReconnectEvent): unknown {
-    return this.#note('onReconnect', ws, event);
+    return this.note('onDrain', ws, event);
   }
 
   onError(ws: AnySocket<T>, event: ErrorEvent): unknown {
-    return this.#note('onError', ws, event);
+    return this.note('onError', ws, event);
   }
 
   onTerminate(ws: AnySocket<T>, event: TerminateEvent): unknown {
-    return this.#note('onTerminate', ws, event);
+    return this.note('onTerminate', ws, event);
   }
 
-  #note(name: string, ws: AnySocket<T>, event: { readonly type: string }): unknown {
+  protected note(name: string, ws: AnySocket<T>, event: { readonly type: string }): unknown {
     this.recording.note(event);
     return callHandler(this.#callbacks, name, ws, event);
+  }
+}
+
+/** Implements {@link RecordingClientHandler}. */
+class ClientEventRecorder<T, D extends DataType> extends EventRecorder<T, D> implements RecordingClientHandler<T, D> {
+  onDisconnect(ws: WebSocket<T>, event: DisconnectEvent): unknown {
+    return this.note('onDisconnect', ws, event);
+  }
+
+  onReconnect(ws: WebSocket<T>, event: ReconnectEvent): unknown {
+    return this.note('onReconnect', ws, event);
   }
 }
 
@@ -107,9 +118,22 @@ class EventRecorder<T, D extends DataType> extends ReceivedEvents<T> implements 
 export function recordingHandler<D extends DataType = 'text', T = DataOfType<D>>(
   callbacks: RecordedCallbacks<T, D> = {},
 ): RecordingHandler<T, D> {
-  if (typeof callbacks !== 'object' || callbacks === null) {
-    const problem = `it takes an object with callbacks, or nothing; received ${describeKind(callbacks)}`;
-    throw invalidArgument('recordingHandler', problem);
-  }
-  return new EventRecorder(callbacks);
+  return new EventRecorder(checked('recordingHandler', callbacks));
+}
+
+/**
+ * Creates a handler of a client as {@link recordingHandler} does, which records `'disconnect'` and `'reconnect'` too.
+ *
+ * @throws FourDError `ERR_INVALID_ARGUMENT`
+ */
+export function recordingClientHandler<D extends DataType = 'text', T = DataOfType<D>>(
+  callbacks: RecordedClientCallbacks<T, D> = {},
+): RecordingClientHandler<T, D> {
+  return new ClientEventRecorder(checked('recordingClientHandler', callbacks));
+}
+
+function checked<T extends object>(caller: string, callbacks: T): T {
+  if (typeof callbacks === 'object' && callbacks !== null) return callbacks;
+  const problem = `it takes an object with callbacks, or nothing; received ${describeKind(callbacks)}`;
+  throw invalidArgument(caller, problem);
 }
