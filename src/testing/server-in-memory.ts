@@ -54,8 +54,11 @@ const OPTION_KEYS: ReadonlySet<string> = new Set<keyof ServerInMemoryOptions>([
   'clock',
 ]);
 
-/** Options of a client in memory: all but `proxy` and `tls`, which need a network. */
-export type ClientInMemoryOptions = Omit<WebSocketOptions, 'proxy' | 'tls'>;
+/** Options of a client in memory: those of `new WebSocket` but `proxy` and `tls`, which need a network. */
+export interface ClientInMemoryOptions extends Omit<WebSocketOptions, 'proxy' | 'tls'> {
+  /** Path and query that the client asks for, such as `'/chat?name=Ann'`. Default: those of the server's `url`. */
+  readonly path?: string | undefined;
+}
 
 /** A client that is connected in memory, with what its handler got. */
 export interface TestClient<T, Connection> extends TestEnd<T, WebSocket<T>> {
@@ -154,7 +157,7 @@ export class MemoryServer {
 
   async connect(
     handler: WebSocketHandler<unknown> | null | undefined,
-    options: ClientInMemoryOptions = {},
+    { path, ...options }: ClientInMemoryOptions = {},
     line: MemoryLine = new MemoryLine(this.#remoteAddress),
   ): Promise<TestClient<unknown, Opened>> {
     for (const name of ['proxy', 'tls']) {
@@ -163,7 +166,7 @@ export class MemoryServer {
     }
     if (this.#hasEnded) throw invalidArgument('connect', 'the server in memory has ended: create another one');
     checkClientHandler(handler);
-    const ws = createOnLine(line, () => new WebSocket<unknown>(this.url, handler ?? {}, options));
+    const ws = createOnLine(line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
     const recording = new Recording('the client', this.#waitMs);
     record(ws, recording);
     this.#clients.add(ws);
@@ -192,6 +195,13 @@ export class MemoryServer {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.end();
+  }
+
+  #urlOf(path: unknown): string {
+    if (path === undefined) return this.url;
+    if (typeof path === 'string' && path.startsWith('/'))
+      return this.url.replace(/^(wss?:\/\/[^/?]*).*/, (_, host: string) => host + path);
+    throw invalidArgument('connect', "the option path begins with a slash: '/chat?name=Ann'");
   }
 
   #add(connection: WebSocketConnection, recording: Recording): void {
