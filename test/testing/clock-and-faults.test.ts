@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type ConnectionEvent, WebSocketServer, WebSocket } from '../../src/index.ts';
+import { WebSocket, WebSocketServer } from '../../src/index.ts';
 import { createClock, createPair, type Direction, type PairOptions, type TestClock } from '../../src/testing.ts';
 
 const echoServer = {
@@ -51,7 +51,7 @@ describe('the clock', () => {
 
   test('moves the deadline of a handshake, and the time of an expiry', async () => {
     const clock = useClock();
-    const never = { onConnection: (_: unknown, _event: ConnectionEvent) => new Promise<null>(() => {}) };
+    const never = { onConnection: () => new Promise<null>(() => {}) };
     const attempt = expect(createPair(never, null, { server: { handshakeTimeoutMs: 3000 } })).rejects.toMatchObject({
       httpStatus: 503,
     });

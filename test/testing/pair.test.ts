@@ -12,6 +12,9 @@ import {
 import { createPair, type PairOptions, serveInMemory } from '../../src/testing.ts';
 
 const echo = { onMessage: (ws: WebSocketConnection, event: { data: string }) => void ws.send(event.data) };
+const echoWithName = {
+  onMessage: (ws: WebSocketConnection<string, { name: string }>, { data }: MessageEvent) => void ws.send(data),
+};
 const echoServer = { onConnection: () => echo };
 
 async function pairOf(options?: PairOptions<'text'>) {
@@ -85,9 +88,8 @@ describe('a pair', () => {
   });
 
   test('agrees on a subprotocol, headers, data and compression', async () => {
-    const onMessage = (ws: WebSocketConnection<string, { name: string }>, { data }: MessageEvent) => void ws.send(data);
     const data = { name: 'Ann' };
-    const handler = { onConnection: () => accept({ onMessage }, { headers: { 'x-id': '7' }, data }) };
+    const handler = { onConnection: () => accept(echoWithName, { headers: { 'x-id': '7' }, data }) };
     const pair = await createPair(handler, null, {
       server: { protocols: ['chat'], compression: true },
       client: { protocols: ['chat'], compression: true },
@@ -189,15 +191,16 @@ describe('waiting', () => {
   });
 });
 
-describe('a wrong argument is told in a sentence', () => {
-  const wrong = (options: object) => () => createPair(echoServer, null, options);
+const wrong = (options: object) => () => createPair(echoServer, null, options);
 
+describe('a wrong argument is told in a sentence', () => {
   test.each<[string, () => Promise<unknown>, string]>([
     ['a handler', () => createPair(null as never), 'invalid server handler'],
     ['an option', wrong({ servr: {} }), 'there is no option "servr": did you mean "server"?'],
     ['options of no server', wrong({ server: { pth: '/' } }), 'did you mean "path"?'],
     ['webServer', wrong({ server: { webServer: null } }), 'use WebSocketServer.serve()'],
     ['a network', wrong({ client: { proxy: 'http://p' } }), 'proxy needs a network'],
+    ['a path', wrong({ client: { path: 'x' } }), "begins with a slash: '/chat?name=Ann'"],
     ['a socket path', wrong({ url: 'ws+unix:/tmp/x' }), 'write ws://name.test/path'],
     ['a URL', wrong({ url: 7 }), 'url must be a string, received a number'],
     ['an address', wrong({ remoteAddress: 7 }), 'remoteAddress must be a string'],
