@@ -9,6 +9,9 @@ const ownClock = currentClock();
 let aheadMs = 0;
 let installed: TestClock | undefined;
 
+/** Deadlines of the library fall on multiples of this: a clock that begins with one makes each run the same. */
+const TICK_MS = 50;
+
 /** Turns of the event loop that bytes of TCP may take from one socket of this process to another. */
 const TCP_TURNS = 20;
 /** Turns in a row without anything in memory that moves, after which all has come to rest. */
@@ -22,8 +25,11 @@ interface Timer {
 
 /** A clock of the whole library that stands still until the test moves it. */
 export interface TestClock {
-  /** The system time that the library reads, in milliseconds since 1970. */
-  readonly now: number;
+  /**
+   * The system time that the library reads, in milliseconds since 1970. Setting it is a change of the system time, on which
+   * `expiresAt` depends and no deadline.
+   */
+  now: number;
   /** Number of timers that are set: 0 or 1, because all deadlines of the library share one. */
   readonly pendingTimers: number;
   /**
@@ -42,11 +48,11 @@ export interface TestClock {
 /** Implements {@link TestClock} with the one timer that the library sets. */
 class ManualClock implements TestClock, Clock {
   readonly #timers = new Set<Timer>();
-  readonly #wallOffsetMs: number;
+  #wallOffsetMs: number;
   #nowMs: number;
 
   constructor() {
-    this.#nowMs = Math.ceil(ownClock.monotonicMs() + aheadMs);
+    this.#nowMs = Math.ceil((ownClock.monotonicMs() + aheadMs) / TICK_MS) * TICK_MS;
     this.#wallOffsetMs = ownClock.wallMs() - this.#nowMs;
   }
 
@@ -54,13 +60,16 @@ class ManualClock implements TestClock, Clock {
     return this.wallMs();
   }
 
+  set now(milliseconds: number) {
+    this.#wallOffsetMs = checkFinite('now', milliseconds) - this.#nowMs;
+  }
+
   get pendingTimers(): number {
     return this.#timers.size;
   }
 
   async advance(milliseconds: number): Promise<void> {
-    checkAmount('advance', milliseconds, 0);
-    if (milliseconds === Infinity) throw invalidArgument('advance', 'time cannot pass for ever: pass a number');
+    checkFinite('advance', milliseconds);
     if (installed !== this) throw invalidArgument('advance', 'the clock was restored: create another one');
     const endMs = this.#nowMs + milliseconds;
     await settle(TCP_TURNS);
@@ -130,6 +139,11 @@ export function createClock(): TestClock {
   replaceClock(clock);
   timers.rearm();
   return clock;
+}
+
+function checkFinite(name: string, milliseconds: number): number {
+  if (checkAmount(name, milliseconds, 0) !== Infinity) return milliseconds;
+  throw invalidArgument(name, 'time does not pass for ever: pass a number');
 }
 
 /** Tells whether this is the clock that is in use. */

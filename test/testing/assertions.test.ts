@@ -101,7 +101,7 @@ test('a recording handler records over TCP, on both sides, and calls what it was
   const onServer = recordingHandler({ onMessage: (ws, { data }) => ws.send(data.toUpperCase()) });
   const wss = await WebSocketServer.serve({ onConnection: () => onServer }, { host: '127.0.0.1' });
   const onClient = recordingHandler({ dataType: 'blob', headers: { 'x-id': '7' } });
-  const ws = await WebSocket.connect(wss.url as string, onClient);
+  const ws = await WebSocket.connect(wss.url, onClient);
   ws.send('hello');
   expect(await onServer.nextMessage()).toBe('hello');
   expect(Buffer.from(await onClient.nextMessage()).toString()).toBe('HELLO');
