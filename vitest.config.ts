@@ -16,7 +16,10 @@ const shared = {
 
 export default defineConfig({
   resolve: {
-    alias: { '4d-websocket': fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+      { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
+    ],
   },
   test: {
     reporters: resultsFile ? ['default', ['json', { outputFile: resultsFile }]] : ['default'],

@@ -321,7 +321,7 @@ export const errorTable = {
   ERR_INVALID_ARGUMENT: {
     errCode: -20016,
     meaning:
-      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result. handleUpgrade() takes what one \'upgrade\' event of node:http gives, once.',
+      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result. handleUpgrade() takes what one \'upgrade\' event of node:http gives, once. Functions of the testing kit name the argument that they cannot use.',
   },
   ERR_RECONNECT_OFF: {
     errCode: -20017,

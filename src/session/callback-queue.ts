@@ -17,6 +17,7 @@ import type {
   TerminateEvent,
 } from './events.ts';
 import { callHandler } from './call-handler.ts';
+import { callbackWatcher } from './callback-watcher.ts';
 
 /** The event of `onRefuse`, of which a queue needs to know no more. */
 interface RefuseEvent {
@@ -257,7 +258,8 @@ export class CallbackQueue {
       this.#owner.onBeforeCallback(event);
       freezeEvent(event);
     }
-    const startMs = this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? monotonicMs() : undefined;
+    const startMs =
+      this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? this.#begin(event) : undefined;
     try {
       const guard = this.#owner.messageGuard;
       const result = guard === undefined ? this.#callHandler(event) : this.#callGuarded(guard, event);
@@ -272,6 +274,12 @@ export class CallbackQueue {
     }
     this.#finish(event, startMs);
     return undefined;
+  }
+
+  /** Returns when a callback that is timed was called. */
+  #begin(event: QueuedEvent): number {
+    callbackWatcher()?.onCallback(this.#owner.subject, event);
+    return monotonicMs();
   }
 
   #callHandler(event: QueuedEvent): unknown {
@@ -295,7 +303,10 @@ export class CallbackQueue {
 
   /** @param startMs - when the callback was called; undefined when it is not timed */
   #finish(event: QueuedEvent, startMs: number | undefined): void {
-    if (startMs !== undefined) this.#owner.onTimed(event, monotonicMs() - startMs);
+    if (startMs !== undefined) {
+      this.#owner.onTimed(event, monotonicMs() - startMs);
+      callbackWatcher()?.onCallbackOver(this.#owner.subject, event);
+    }
     if (event.type !== 'message') this.#owner.onAfterCallback(event);
   }
 
