@@ -137,7 +137,7 @@ export class MemoryLine implements Line {
 
   inject(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('inject', 'it takes bytes: a Uint8Array or Buffer');
-    this.#client?.outgoing?.write(Buffer.from(bytes), () => {});
+    this.#client?.outgoing?.inject(bytes);
   }
 
   #pump(): void {
