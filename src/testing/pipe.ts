@@ -122,14 +122,14 @@ export class Pipe {
       else this.#ended();
       return;
     }
-    const restBytes = this.#inFlightBytes - CAPACITY_BYTES;
-    for (let count = 0; count < PIECES_PER_TURN && this.#inFlightBytes > restBytes; count++) {
+    let deliveredBytes = 0;
+    for (let count = 0; count < PIECES_PER_TURN && deliveredBytes < CAPACITY_BYTES; count++) {
       const [piece] = this.#inFlight;
       if (piece === undefined || this.#faults.isStalled || !this.#end.isWanting) return;
       if (!this.#mayArrive(piece)) return;
       activity.moves++;
       if (piece.bytes.length === 0) this.#deliverEnd();
-      else this.#deliverBytes(piece);
+      else deliveredBytes += this.#deliverBytes(piece);
       // A listener may have closed the connection.
       if (this.#isClosed) return;
     }
@@ -153,7 +153,8 @@ export class Pipe {
     return false;
   }
 
-  #deliverBytes(piece: Piece): void {
+  /** Returns how many bytes have arrived. */
+  #deliverBytes(piece: Piece): number {
     const isSlow = this.#faults.bytesPerSecond !== Infinity;
     const size = Math.min(
       this.#faults.pieceBytes,
@@ -169,6 +170,7 @@ export class Pipe {
     // The reader unmasks in place, so it gets memory of its own.
     this.#end.arrive(Buffer.from(bytes));
     if (this.#inFlightBytes < CAPACITY_BYTES) this.#release();
+    return size;
   }
 
   #deliverEnd(): void {
