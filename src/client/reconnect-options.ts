@@ -1,5 +1,6 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
+import { DEFAULT_FACTOR, isFactor, RECONNECT_NUMBERS } from './reconnect-numbers.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
 /** Describes a lost connection, or a failed attempt to connect, the first included. */
@@ -71,19 +72,9 @@ export type CheckedReconnect = Readonly<
 
 type NumberName = 'minDelayMs' | 'maxDelayMs' | 'factor' | 'maxAttempts' | 'maxQueuedMessages' | 'maxQueuedBytes';
 
-const LONGEST_DELAY_MS = 86_400_000;
-
-const NUMBERS = {
-  minDelayMs: { default: 1000, min: 1, max: LONGEST_DELAY_MS },
-  maxDelayMs: { default: 30_000, min: 1, max: LONGEST_DELAY_MS },
-  maxAttempts: { default: Infinity, min: 1, max: Infinity },
-  maxQueuedMessages: { default: 1000, min: 0, max: Infinity },
-  maxQueuedBytes: { default: 1_048_576, min: 0, max: Infinity },
-} as const;
-
 const FUNCTIONS = ['url', 'headers', 'shouldReconnect'] as const;
 
-const KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'factor', ...FUNCTIONS]);
+const KEYS: ReadonlySet<string> = new Set([...Object.keys(RECONNECT_NUMBERS), 'factor', ...FUNCTIONS]);
 
 /**
  * Checks the option `reconnect` and fills in the defaults.
@@ -97,13 +88,13 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   if (typeof given !== 'object' || given === null) throw invalid('reconnect must be true, false or an object');
   const options = readOptions(given, KEYS, 'HTCL', { prefix: 'reconnect.', foreign: FOREIGN_OPTIONS.reconnect });
   const numbers = Object.fromEntries(
-    Object.entries(NUMBERS).map(([name, range]) => [
+    Object.entries(RECONNECT_NUMBERS).map(([name, range]) => [
       name,
-      checkNumber(`reconnect.${name}`, options[name as keyof typeof NUMBERS] ?? range.default, range, 'HTCL'),
+      checkNumber(`reconnect.${name}`, options[name as keyof typeof RECONNECT_NUMBERS] ?? range.default, range, 'HTCL'),
     ]),
-  ) as Record<keyof typeof NUMBERS, number>;
-  const { factor = 2 } = options;
-  if (!(typeof factor === 'number' && factor >= 1 && factor <= 10)) {
+  ) as Record<keyof typeof RECONNECT_NUMBERS, number>;
+  const { factor = DEFAULT_FACTOR } = options;
+  if (!isFactor(factor)) {
     throw invalid('reconnect.factor must be a number from 1 to 10');
   }
   const { minDelayMs, maxDelayMs } = numbers;
