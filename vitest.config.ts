@@ -16,7 +16,10 @@ const shared = {
 
 export default defineConfig({
   resolve: {
-    alias: { '4d-websocket': fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+    alias: {
+      '4d-websocket/browser': fileURLToPath(new URL('src/browser.ts', import.meta.url)),
+      '4d-websocket': fileURLToPath(new URL('src/index.ts', import.meta.url)),
+    },
   },
   test: {
     reporters: resultsFile ? ['default', ['json', { outputFile: resultsFile }]] : ['default'],

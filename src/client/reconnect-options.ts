@@ -1,6 +1,6 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { DEFAULT_FACTOR, isFactor, RECONNECT_NUMBERS } from './reconnect-numbers.ts';
+import { RECONNECT_DEFAULTS } from './reconnect-defaults.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
 /** Describes a lost connection, or a failed attempt to connect, the first included. */
@@ -74,7 +74,17 @@ type NumberName = 'minDelayMs' | 'maxDelayMs' | 'factor' | 'maxAttempts' | 'maxQ
 
 const FUNCTIONS = ['url', 'headers', 'shouldReconnect'] as const;
 
-const KEYS: ReadonlySet<string> = new Set([...Object.keys(RECONNECT_NUMBERS), 'factor', ...FUNCTIONS]);
+const LONGEST_DELAY_MS = 86_400_000;
+
+const NUMBERS = {
+  minDelayMs: { min: 1, max: LONGEST_DELAY_MS },
+  maxDelayMs: { min: 1, max: LONGEST_DELAY_MS },
+  maxAttempts: { min: 1, max: Infinity },
+  maxQueuedMessages: { min: 0, max: Infinity },
+  maxQueuedBytes: { min: 0, max: Infinity },
+} as const;
+
+const KEYS: ReadonlySet<string> = new Set([...Object.keys(RECONNECT_DEFAULTS), ...FUNCTIONS]);
 
 /**
  * Checks the option `reconnect` and fills in the defaults.
@@ -88,13 +98,18 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   if (typeof given !== 'object' || given === null) throw invalid('reconnect must be true, false or an object');
   const options = readOptions(given, KEYS, 'HTCL', { prefix: 'reconnect.', foreign: FOREIGN_OPTIONS.reconnect });
   const numbers = Object.fromEntries(
-    Object.entries(RECONNECT_NUMBERS).map(([name, range]) => [
+    Object.entries(NUMBERS).map(([name, range]) => [
       name,
-      checkNumber(`reconnect.${name}`, options[name as keyof typeof RECONNECT_NUMBERS] ?? range.default, range, 'HTCL'),
+      checkNumber(
+        `reconnect.${name}`,
+        options[name as keyof typeof NUMBERS] ?? RECONNECT_DEFAULTS[name as keyof typeof NUMBERS],
+        range,
+        'HTCL',
+      ),
     ]),
-  ) as Record<keyof typeof RECONNECT_NUMBERS, number>;
-  const { factor = DEFAULT_FACTOR } = options;
-  if (!isFactor(factor)) {
+  ) as Record<keyof typeof NUMBERS, number>;
+  const { factor = RECONNECT_DEFAULTS.factor } = options;
+  if (!(typeof factor === 'number' && factor >= 1 && factor <= 10)) {
     throw invalid('reconnect.factor must be a number from 1 to 10');
   }
   const { minDelayMs, maxDelayMs } = numbers;

@@ -28,9 +28,14 @@ const LASTING_TLS_CODE = /^(?:ERR_(?:SSL|TLS|OSSL)_|ERROR_IN_|EPROTO$|[^E])/;
 /** Phases of an attempt in which Node may report an error of TLS. */
 const TLS_PHASES: ReadonlySet<EndPhase> = new Set(['proxy', 'tls', 'handshake']);
 
+/** Tells whether another attempt may succeed after a connection that was open. */
+export function isTemporaryCloseCode(code: number): boolean {
+  return TEMPORARY_CLOSE_CODES.has(code);
+}
+
 /** Tells whether another attempt may succeed after a lost connection or a failed attempt. */
 export function isTemporary(code: number, phase: EndPhase, error: FourDError | undefined): boolean {
-  if (phase === 'open' || phase === 'closing') return TEMPORARY_CLOSE_CODES.has(code);
+  if (phase === 'open' || phase === 'closing') return isTemporaryCloseCode(code);
   switch (error?.code) {
     case 'ERR_HANDSHAKE_TIMEOUT':
       return true;
