@@ -1,5 +1,8 @@
 import { FourDError } from './browser-error.ts';
 
+/** The number of `ERR_NOT_IN_BROWSER`, which the client alone never needs. */
+const NOT_IN_BROWSER = -20020;
+
 /**
  * Stands for a name of `4d-websocket` that cannot exist in a browser, so that code for both sides can be bundled. It may
  * be imported and extended; every use of it throws.
@@ -8,7 +11,8 @@ import { FourDError } from './browser-error.ts';
  */
 function absent(name: string, reason: string): never {
   const fail = (): never => {
-    throw new FourDError('ERR_NOT_IN_BROWSER', `${name} does not exist in a browser: ${reason}`);
+    const message = `${name} does not exist in a browser: ${reason}`;
+    throw Object.assign(new FourDError('ERR_NOT_IN_BROWSER', message), { errCode: NOT_IN_BROWSER });
   };
   const traps: ProxyHandler<() => void> = {
     apply: fail,

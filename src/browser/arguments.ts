@@ -25,7 +25,7 @@ export function checkUrl(url: unknown): string {
  */
 export function readDataType(handler: unknown): DataType {
   if (typeof handler !== 'object' || Array.isArray(handler)) {
-    throw new FourDError('ERR_INVALID_HANDLER', 'the handler must be an object');
+    throw new FourDError('ERR_INVALID_HANDLER', 'the handler is no object');
   }
   const { dataType = 'text', headers } = (handler ?? {}) as { readonly dataType?: unknown; readonly headers?: unknown };
   if (headers !== undefined) throw new FourDError('ERR_INVALID_HEADER', NO_HEADERS);

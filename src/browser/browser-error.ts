@@ -10,7 +10,6 @@ const NUMBERS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_BUFFER_FULL: 1013,
   ERR_NOT_CONNECTED: -20012,
   ERR_RECONNECT_OFF: -20017,
-  ERR_NOT_IN_BROWSER: -20020,
 };
 
 /** The errors that begin with `ERR_INVALID_` and have the numbers from -20005 to -20011. */

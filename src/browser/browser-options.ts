@@ -56,9 +56,6 @@ export const NO_HEADERS = 'a page sets no headers: use the query';
 /** Why a browser cannot have an option of Node, and what to do instead. */
 const REASONS: Readonly<Record<string, string>> = {
   headers: NO_HEADERS,
-  tls: 'the browser decides',
-  proxy: 'the browser decides',
-  compression: 'the browser decides',
   followRedirects: 'pass the last URL',
   pingIntervalMs: 'let the server ping',
   signal: 'call terminate()',
@@ -70,7 +67,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * @throws FourDError `ERR_INVALID_OPTION`; TypeError when the options are no object
  */
 export function checkOptions({ protocols = [], reconnect, ...numbers }: BrowserWebSocketOptions): BrowserSettings {
-  return { ...checkNumbers(numbers, DEFAULTS), protocols: [...protocols], reconnect: checkReconnect(reconnect) };
+  return { ...checkNumbers(numbers, DEFAULTS), protocols, reconnect: checkReconnect(reconnect) };
 }
 
 function checkReconnect(given: BrowserWebSocketOptions['reconnect']): BrowserSettings['reconnect'] {
@@ -88,7 +85,7 @@ function checkNumbers<Name extends string>(
     if (value === undefined) continue;
     const isKnown = name in defaults;
     if (!isKnown || !((value as number) >= 0)) {
-      const problem = isKnown ? 'it must be a number' : (REASONS[name] ?? 'unknown here');
+      const problem = isKnown ? 'it must be a number' : (REASONS[name] ?? 'the browser decides');
       throw new FourDError('ERR_INVALID_OPTION', `option ${name}: ${problem}`);
     }
     numbers[name] = value as number;

@@ -58,8 +58,6 @@ let lastId = 0;
 
 /** Implements {@link WebSocketType}. A class alone could not derive the type of `event.data` from its parameters. */
 class WebSocketClient<T> implements WebSocketType<T> {
-  /** The name in stack traces. */
-  static readonly name = 'WebSocket';
   readonly #id = ++lastId;
   readonly #url: string;
   readonly #handler: WebSocketHandler<T>;
@@ -117,7 +115,8 @@ class WebSocketClient<T> implements WebSocketType<T> {
   /** Messages that wait for a connection. */
   #queue: Wire[] = [];
   #queuedBytes = 0;
-  #isDrainDue = false;
+  /** Pending while onDrain is to follow. */
+  #drain: Promise<void> | undefined;
 
   static async connect<T>(...args: ConstructorParameters<typeof WebSocketClient<T>>): Promise<WebSocketType<T>> {
     const ws = new this<T>(...args);
@@ -182,7 +181,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
     const isOpen = native?.readyState === OPEN;
     if (!isOpen && this.#isOver) {
       if (this.#status !== 'Connecting') return 'dropped';
-      throw new FourDError('ERR_NOT_CONNECTED', 'not connected: await ready');
+      throw new FourDError('ERR_NOT_CONNECTED', 'await ready first');
     }
     const wire = toWire(message);
     const bytes = sizeOf(wire) + (isOpen ? native.bufferedAmount : this.#queuedBytes);
@@ -200,7 +199,10 @@ class WebSocketClient<T> implements WebSocketType<T> {
       this.#queue.push(wire);
       this.#queuedBytes = bytes;
     }
-    if (!this.#isDrainDue) void this.#tellDrain();
+    this.#drain ??= this.drained().then(() => {
+      this.#drain = undefined;
+      if (this.#status === 'Connected') this.#push({ type: 'drain' });
+    });
     return 'queued';
   }
 
@@ -226,7 +228,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   reconnect(): void {
-    if (!this.#settings.reconnect) throw new FourDError('ERR_RECONNECT_OFF', 'the option reconnect is off');
+    if (!this.#settings.reconnect) throw new FourDError('ERR_RECONNECT_OFF', 'reconnect is off');
     this.#wantedDelayMs = 0;
     // A client that is ending has its onTerminate first.
     if (this.#status === 'Closed' && !this.#isBusy) this.#revive();
@@ -335,8 +337,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   async #connect(toUrl?: () => unknown): Promise<void> {
     const { protocols, handshakeTimeoutMs } = this.#settings;
-    const stamp = ++this.#stamp;
-    cancel(this.#timer);
+    const stamp = this.#nextStamp();
     this.#timer = after(handshakeTimeoutMs, () => this.#lose(timeout('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));
     let code: ErrorCode = 'ERR_CONNECT_FAILED';
     let endCause: EndCause = 'connect';
@@ -389,20 +390,11 @@ class WebSocketClient<T> implements WebSocketType<T> {
   #onClose(event: NativeCloseEvent): void {
     let error: Outcome;
     if (!this.#openedAt) {
-      error = new FourDError('ERR_CONNECT_FAILED', 'cannot connect; a browser does not tell why', 'connect');
+      error = new FourDError('ERR_CONNECT_FAILED', 'cannot connect: see the console', 'connect');
     } else if (!event.wasClean) error = new FourDError('ERR_CONNECTION_LOST', 'connection lost', 'peer-reset');
     // A server that agrees to close has read what was sent before.
     else if (this.#ownCause) this.#handed = 0;
     this.#lose(error, event);
-  }
-
-  // Waiting messages
-
-  async #tellDrain(): Promise<void> {
-    this.#isDrainDue = true;
-    await this.drained();
-    this.#isDrainDue = false;
-    if (this.#status === 'Connected') this.#push({ type: 'drain' });
   }
 
   #takeQueue(): Wire[] {
@@ -441,10 +433,16 @@ class WebSocketClient<T> implements WebSocketType<T> {
     this.#timer = after(timeoutMs, () => this.#lose(timeout('ERR_CLOSE_TIMEOUT', 'closeTimeoutMs')));
   }
 
+  /** Begins another step, and drops what the steps before have begun. */
+  #nextStamp(): number {
+    cancel(this.#timer);
+    return ++this.#stamp;
+  }
+
   /** {@link #lose} in a later turn: no callback runs within a call of the user. */
   #loseSoon(): void {
     this.#status = 'Closing';
-    const stamp = ++this.#stamp;
+    const stamp = this.#nextStamp();
     queueMicrotask(() => stamp === this.#stamp && this.#lose());
   }
 
@@ -462,8 +460,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
     this.#openMs += openMs;
     this.#handed = 0;
     this.#native = this.#openedAt = this.#failure = undefined;
-    this.#stamp++;
-    cancel(this.#timer);
+    this.#nextStamp();
     if (native) {
       native.onopen = native.onmessage = native.onclose = null;
       native.close();
@@ -477,15 +474,16 @@ class WebSocketClient<T> implements WebSocketType<T> {
       this.#ownCause = undefined;
       this.#status = 'Connecting';
       this.#timer = after(delayMs, () => this.#retry());
-      if (!this.#hasConnected || !(wasOpen || error)) return;
-      this.#push({ type: 'disconnect', cause, attempt: this.#attempt, delayMs });
+      if (this.#hasConnected && (wasOpen || error)) {
+        this.#push({ type: 'disconnect', cause, attempt: this.#attempt, delayMs });
+      }
       return;
     }
 
     this.#isOver = true;
     cancel(this.#connectTimer);
     this.#stopWatching?.();
-    this.#resolve(error ?? new FourDError('ERR_CONNECT_FAILED', 'gave up connecting', cause));
+    this.#resolve(error ?? new FourDError('ERR_CONNECT_FAILED', 'gave up', cause));
     if (this.#isSilent) return;
     if (error) this.#pushError(error);
     this.#push({
