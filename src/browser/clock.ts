@@ -14,7 +14,7 @@ export function cancel(timer: Timer): void {
   clearTimeout(timer as undefined);
 }
 
-/** Milliseconds since some moment in the past. */
+/** Milliseconds since some moment in the past, never 0. */
 export function now(): number {
-  return performance.now();
+  return performance.now() + 1;
 }
