@@ -41,7 +41,7 @@ export class FourDError extends Error {
     const index = INVALID.indexOf(code.slice('ERR_INVALID_'.length));
     this.errCode = index < 0 ? (NUMBERS[code] ?? 1006) : -20005 - index;
     this.componentSignature = endCause === 'callback' ? 'host' : 'HTCL';
-    this.side = /^p/.test(endCause as string) ? 'remote' : 'local';
+    this.side = endCause?.startsWith('p') ? 'remote' : 'local';
     this.closeCode = Math.max(this.errCode, 1006);
     this.item = { errCode: this.errCode, message, componentSignature: this.componentSignature };
     if (endCause) this.endCause = endCause;

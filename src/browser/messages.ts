@@ -43,7 +43,7 @@ export function toWire(message: SendableMessage): Wire {
     if (ArrayBuffer.isView(message)) {
       return new Uint8Array(message.buffer, message.byteOffset, message.byteLength).slice();
     }
-    if (/ArrayBuffer]$/.test(tag)) return new Uint8Array(message as ArrayBuffer).slice();
+    if (tag.endsWith('ArrayBuffer]')) return new Uint8Array(message as ArrayBuffer).slice();
     if (message && typeof message === 'object') {
       const json = JSON.stringify(message) as string | undefined;
       const isOpaque = json === '{}' && tag !== '[object Object]' && !('toJSON' in message);

@@ -213,7 +213,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   terminate(code = 1000, reason = ''): void {
     const status = this.#status;
-    if (/^Connect/.test(status) && !(isCloseCode(code) && typeof reason === 'string')) {
+    if (status.startsWith('Connect') && !(isCloseCode(code) && typeof reason === 'string')) {
       throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'the code must be 1000 or 3000 to 4999');
     }
     this.#stop('local');

@@ -39,7 +39,7 @@ describe('one connection', () => {
 
   test('holds messages back while a callback runs, and loses none', async () => {
     const { browser, handler } = begin();
-    const held = deferred<void>();
+    const held = deferred();
     handler.acts['message'] = () => (handler.seen.length === 2 ? held.promise : undefined);
     browser.native.receive('a');
     browser.native.receive('b');
@@ -60,7 +60,7 @@ describe('one connection', () => {
   test('messages that arrive before onOpen is over wait for it', async () => {
     const browser = startFakeBrowser();
     const handler = new Recorder();
-    const held = deferred<void>();
+    const held = deferred();
     handler.acts['open'] = () => held.promise;
     const ws = new WebSocket(URL, handler);
     browser.native.open();
@@ -258,7 +258,7 @@ describe('sending', () => {
 
   test('more than maxWaitingBytes behind a callback ends the connection with 4013', async () => {
     const { browser, handler } = begin({ maxWaitingBytes: 2 * 64 + 3 });
-    const held = deferred<void>();
+    const held = deferred();
     handler.acts['message'] = () => held.promise;
     for (const text of ['first', 'ab', 'c']) browser.native.receive(text);
     expect(browser.native.closes).toEqual([]);
@@ -271,6 +271,10 @@ describe('sending', () => {
     expect(handler.names.slice(-5)).toEqual(['message ab', 'message c', 'message ', 'error', 'terminate']);
   });
 });
+
+async function messageOf(handler: object, options: object): Promise<string> {
+  return WebSocket.connect(URL, handler, options).then(String, (error: Error) => error.message);
+}
 
 describe('connecting fails', () => {
   test('connect rejects and runs no callback; the constructor runs onError and onTerminate', async () => {
@@ -326,8 +330,6 @@ describe('connecting fails', () => {
 
   test('the errors of headers, redirects and pings say what to do instead', async () => {
     startFakeBrowser();
-    const messageOf = (handler: object, options: object): Promise<string> =>
-      WebSocket.connect(URL, handler, options).then(String, (error: Error) => error.message);
     expect(await messageOf({ headers: {} }, {})).toBe('a page sets no headers: use the query');
     expect(await messageOf({}, { followRedirects: 1 })).toBe('option followRedirects: pass the last URL');
     expect(await messageOf({}, { pingIntervalMs: 1 })).toBe('option pingIntervalMs: let the server ping');
@@ -453,7 +455,7 @@ describe('reconnecting', () => {
     const { browser, handler, ws } = begin({ reconnect: RECONNECT });
     browser.native.end();
     ws.send('a');
-    const held = deferred<void>();
+    const held = deferred();
     handler.acts['reconnect'] = () => held.promise;
     await vi.advanceTimersByTimeAsync(500);
     const lost = browser.native.open();

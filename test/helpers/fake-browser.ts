@@ -80,7 +80,7 @@ export function startFakeBrowser(): FakeBrowser {
     document: { hidden: false },
     reported: [],
     dispatch(type, members) {
-      for (const [name, listener] of [...listeners]) if (name === type) listener({ type, ...members });
+      for (const [name, listener] of Array.from(listeners)) if (name === type) listener({ type, ...members });
     },
     get listenerCount() {
       return listeners.size;

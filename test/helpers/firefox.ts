@@ -46,8 +46,8 @@ export async function startFirefox(): Promise<Firefox> {
   const socket = new WebSocket(`${address}/session`);
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
   const waiting = new Map<number, (answer: Answer) => void>();
-  socket.on('message', (data) => {
-    const answer = JSON.parse(String(data)) as Answer;
+  socket.on('message', (data: Buffer) => {
+    const answer = JSON.parse(data.toString()) as Answer;
     waiting.get(answer.id ?? 0)?.(answer);
   });
   let lastId = 0;

@@ -132,18 +132,18 @@ export const rules = {
   },
   async '4D-033 4D-034 4D-035 4D-036 the server sees code and reason of terminate'(tools) {
     const { WebSocket, url } = tools;
-    for (const [args, seen] of [
-      [[], '1000'],
-      [[1000, 'bye'], '1000 bye'],
-      [[3000, 'x'], '3000 x'],
-      [[4999, 'y'], '4999 y'],
-      [[3500], '3500'],
-      [[4000, '€'.repeat(50)], `4000 ${'€'.repeat(41)}`],
+    for (const { given, seen } of [
+      { given: [], seen: '1000' },
+      { given: [1000, 'bye'], seen: '1000 bye' },
+      { given: [3000, 'x'], seen: '3000 x' },
+      { given: [4999, 'y'], seen: '4999 y' },
+      { given: [3500], seen: '3500' },
+      { given: [4000, '€'.repeat(50)], seen: `4000 ${'€'.repeat(41)}` },
     ]) {
       const name = newName();
       const handler = record();
       const ws = await WebSocket.connect(`${url}?name=${name}`, handler);
-      ws.terminate(...args);
+      ws.terminate(...given);
       equal([ws.status, handler.seen], ['Closing', ['onOpen']]);
       equal(await endOf(tools, name), seen);
       equal([(await handler.terminated).wasClean, ws.status], [true, 'Closed']);
@@ -319,7 +319,7 @@ export const rules = {
   },
   async '4D-224 a refusal with a close code tells a page why'({ WebSocket, url }) {
     const handler = record();
-    new WebSocket(`${url}?closeCode=4401`, handler);
+    equal(new WebSocket(`${url}?closeCode=4401`, handler).status, 'Connecting');
     const { code, reason } = await handler.terminated;
     equal([code, reason], [4401, 'sign in']);
   },
