@@ -29,6 +29,17 @@ function toAscii(code: string): string {
   return code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Makes code that the bundlers of applications can put into their files. */
+function toBundleable(code: string): string {
+  const bundleable = code
+    // The ES modules that esbuild makes for Node.js have no `require`.
+    .replaceAll(/\brequire\((?="node:)/g, 'process.getBuiltinModule(')
+    // A package may only be missing when the `try` is around its `require` itself, and not around a function with it.
+    .replaceAll(/Promise\.resolve\(\)\.then\(\(\) => (__toESM\(require\("send"\), 1\))\)/g, '$1');
+  if (/\.then\(\(\) => .*\brequire\(/.test(bundleable)) throw new Error('rolldown writes import() in another way now');
+  return bundleable;
+}
+
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });
 
 const isWindows = process.platform === 'win32';
@@ -44,11 +55,15 @@ const { output } = await bundle.write({
   // Jest gives no `import()` to the CommonJS modules that it runs.
   dynamicImportInCjs: false,
   comments: false,
+  banner: `'use strict';`,
 });
 await bundle.close();
 
-// V8 holds a text with a single wider character in twice the memory, and reads it slower.
-for (const { fileName } of output) write(fileName, toAscii(readFileSync(join(OUTPUT_FOLDER, fileName), 'utf8')));
+for (const { fileName } of output) {
+  const code = readFileSync(join(OUTPUT_FOLDER, fileName), 'utf8');
+  // V8 holds a text with a single wider character in twice the memory, and reads it slower.
+  write(fileName, toAscii(toBundleable(code)));
+}
 
 write('package.json', '{ "type": "commonjs" }\n');
 for (const chunk of output) {

@@ -41,6 +41,14 @@ function checkLinks(files: readonly string[]): void {
   }
 }
 
+/** Fails when a file is packed that is neither built nor part of the project, such as what an example has installed. */
+function checkOrigin(files: readonly string[]): void {
+  const tracked = new Set(execFileSync('git', ['ls-files'], { encoding: 'utf8' }).split('\n'));
+  const strays = files.filter((file) => !file.startsWith('dist/') && !tracked.has(file));
+  if (strays.length > 0)
+    throw new Error(`${strays.length} files must not be packed: ${strays.slice(0, 10).join(', ')}`);
+}
+
 /** Fails when a program in the folder does not print what it should. */
 function expectOutput(args: readonly string[], expected: string): void {
   console.log(`> node ${args.join(' ')}`);
@@ -59,6 +67,7 @@ const STATIC_FILES = `
 
 try {
   const { tarball, files } = pack();
+  checkOrigin(files);
   checkLinks(files);
   run('npx', ['publint', 'run', '--strict', tarball]);
   run('npx', ['attw', tarball]);

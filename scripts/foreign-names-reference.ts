@@ -1,4 +1,4 @@
-import { FOREIGN_CALLBACKS, FOREIGN_OPTIONS, type ForeignNames } from '../src/session/foreign-names.ts';
+import { FOREIGN_CALLBACKS, FOREIGN_EVENTS, FOREIGN_OPTIONS, type ForeignNames } from '../src/session/foreign-names.ts';
 
 const OPTION_TITLES: Readonly<Record<keyof typeof FOREIGN_OPTIONS, string>> = {
   client: 'Options of `WebSocket`',
@@ -29,8 +29,10 @@ the name on the right.
   option that is nearest: \`there is no option "maxMessageByte": did you mean "maxMessageBytes"?\`
 - **A callback** that is never called may be a method of your own, so there is a warning and no error:
   \`process.emitWarning\` with the code \`4D_WEBSOCKET_UNKNOWN_CALLBACK\`, once for each class of handlers, and once in a
-  process for plain objects. So it is with a callback that differs from one of ours in a letter, or in case
-  (\`onmessage\`). The option \`warnings: false\` of the client or server turns it off.
+  process for plain objects; 10 times in a process at most. So it is with a callback that differs from one of ours in a
+  letter, or in case (\`onmessage\`). The option \`warnings: false\` of the client or server turns it off.
+- **A name such as \`message\` or \`close\`** counts as a callback only where a handler has none of ours. A handler without
+  \`onMessage\` or \`onConnection\`, where that must be there, is \`ERR_INVALID_HANDLER\`, which names what it has instead.
 
 `;
 
@@ -40,7 +42,10 @@ export function renderForeignNames(): string {
     section(OPTION_TITLES[key as keyof typeof FOREIGN_OPTIONS], names),
   );
   const callbacks = Object.entries(FOREIGN_CALLBACKS).map(([key, names]) =>
-    section(CALLBACK_TITLES[key as keyof typeof FOREIGN_CALLBACKS], names),
+    section(CALLBACK_TITLES[key as keyof typeof FOREIGN_CALLBACKS], {
+      ...names,
+      ...FOREIGN_EVENTS[key as keyof typeof FOREIGN_EVENTS],
+    }),
   );
   return INTRODUCTION + [...callbacks, ...options].join('\n');
 }

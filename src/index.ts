@@ -37,13 +37,13 @@ export { type ServeOptions } from './server/serve-options.ts';
 export { type WebSocketServerOptions } from './server/server-options.ts';
 export { type ConnectionLoss, type ReconnectOptions, type RequestHeaders } from './client/reconnect-options.ts';
 export { type ResponseHeaders } from './handshake/stored-answer.ts';
-export { type RefusalCause } from './http/upgrade-refusal.ts';
 export { type RefuseEvent } from './server/refusal-reports.ts';
 export { type ConnectionEvent, type RequestInfo } from './server/request-info.ts';
 export {
   type ClientChannelMessage,
   type ConnectionChannelMessage,
   type MessageChannelMessage,
+  type RefusalCause,
   type RefusedChannelCause,
   type ServerChannelMessage,
   type Side,
@@ -62,7 +62,8 @@ export { type Certificate } from './web-server/http-servers.ts';
 export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
 export { WebSocket, type WebSocketConstructor, type WebSocketHandler } from './client/web-socket.ts';
 export { type ConnectionHandler, WebSocketConnection } from './server/web-socket-connection.ts';
-export { type BroadcastOptions, type ServerHandler, WebSocketServer } from './server/web-socket-server.ts';
+export type { BroadcastOptions } from './server/broadcast-options.ts';
+export { type ServerHandler, WebSocketServer } from './server/web-socket-server.ts';
 export { type BufferPolicy } from './connection/connection.ts';
 export { type SendStatus } from './connection/send-status.ts';
 export { ek, lastErrors, onErrCall, throwError, tryExpr } from './workers/error-handling.ts';

@@ -1,3 +1,5 @@
+import { URL } from 'node:url';
+
 /**
  * Returns a URL of the user as logs and errors may show it: without user, password, query and fragment. Never throws.
  *

@@ -30,5 +30,5 @@ export function readDataType(handler: unknown): DataType {
   const { dataType = 'text', headers } = (handler ?? {}) as { readonly dataType?: unknown; readonly headers?: unknown };
   if (headers !== undefined) throw new FourDError('ERR_INVALID_HEADER', NO_HEADERS);
   if (/^(text|blob|object|auto)$/.test(dataType as string)) return dataType as DataType;
-  throw new FourDError('ERR_INVALID_DATA_TYPE', 'dataType must be text, blob, object or auto');
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'use text, blob, object or auto');
 }

@@ -214,7 +214,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
   terminate(code = 1000, reason = ''): void {
     const status = this.#status;
     if (status.startsWith('Connect') && !(isCloseCode(code) && typeof reason === 'string')) {
-      throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'the code must be 1000 or 3000 to 4999');
+      throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use a code of 1000 or 3000 to 4999');
     }
     this.#stop('local');
     if (status === 'Connected') this.#close(code, cutReason(reason), this.#settings.closeTimeoutMs);

@@ -1,7 +1,8 @@
 import { FourDError, textOfThrown } from '../errors.ts';
+import { hasSomeCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES } from '../session/callback-queue.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { type HandlerRole, hasSomeCallback, invalidHandler, isArray, optionOf } from '../session/handler-check.ts';
+import { type HandlerRole, invalidHandler, isArray, optionOf } from '../session/handler-check.ts';
 import { CLIENT_KEYS } from './client-options.ts';
 
 /** The members of a handler that are read here. */
@@ -12,15 +13,19 @@ interface HandlerSettings {
 
 const CALLBACKS: readonly string[] = Object.values(CALLBACK_NAMES);
 
-/** Headers belong into the handler. Other libraries take them as an option. */
+/** What belongs into the handler, and is an option in other libraries. */
+const SETTINGS: readonly string[] = ['dataType', 'headers'] satisfies (keyof HandlerSettings)[];
+
 const OPTION_KEYS: ReadonlySet<string> = new Set(
-  [...CLIENT_KEYS, ...Object.keys(FOREIGN_OPTIONS.client)].filter((name) => name !== 'headers'),
+  [...CLIENT_KEYS, ...Object.keys(FOREIGN_OPTIONS.client)].filter((name) => !SETTINGS.includes(name)),
 );
 
 const HANDLER_ROLE: HandlerRole = {
+  kind: 'client',
   name: 'handler',
   demand: 'it must be an object with callbacks',
   optionKeys: OPTION_KEYS,
+  foreign: FOREIGN_OPTIONS.client,
   advice: "options are the third parameter: (url, {}, { protocols: ['chat'] })",
 };
 

@@ -52,9 +52,10 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 /**
  * Returns a hint for an error of Node.js: its likely cause, or what to do about it.
  *
+ * @param isSecure - whether the connection has TLS
  * @returns a text in brackets, with a space in front, to append to the message; empty when there is no hint
  */
-export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase): string {
+export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase, isSecure = false): string {
   // An AggregateError holds one error for each address of a host, and not always a code of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : error;
   const code = first?.code;
@@ -62,7 +63,10 @@ export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase): str
   // OpenSSL reports an alert of the peer in this text. The code does not tell: during a write it is EPROTO, as it is
   // when the peer does not speak TLS.
   if (first?.message.includes('SSL alert number') === true) return inBrackets(TLS_REFUSED);
-  return inBrackets(code === 'ECONNRESET' ? RESETS[phase] : BY_CODE.get(code));
+  if (code !== 'ECONNRESET') return inBrackets(BY_CODE.get(code));
+  // So does a server of node:https, of a client that does not begin with TLS.
+  const question = phase === 'handshake' && !isSecure ? ': did you mean wss:// instead of ws://?' : '';
+  return inBrackets(RESETS[phase] && `${RESETS[phase]}${question}`);
 }
 
 /** Returns a hint for an HTTP answer other than 101, in the form of {@link hintForError}. */

@@ -73,6 +73,7 @@ export interface DialListener {
 export class Dial implements Deadline, PlainUpgradeListener {
   readonly #listener: DialListener;
   readonly #options: DialOptions;
+  readonly #isSecure: boolean;
   readonly #key: string = newHandshakeKey();
   readonly #ticket: number | undefined;
   #socket: Socket | undefined;
@@ -86,6 +87,7 @@ export class Dial implements Deadline, PlainUpgradeListener {
   constructor(target: DialTarget, options: DialOptions, listener: DialListener) {
     this.#listener = listener;
     this.#options = options;
+    this.#isSecure = target.isSecure;
     const { handshakeTimeoutMs, remainingMs = handshakeTimeoutMs } = options;
     this.#ticket = remainingMs === Infinity ? undefined : timers.schedule(this, remainingMs);
     try {
@@ -288,7 +290,8 @@ export class Dial implements Deadline, PlainUpgradeListener {
         `invalid handshake answer: ${error.message}${hintForError(error, 'handshake')}`,
       );
     } else {
-      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${messageOf(error)}${hintForError(error, this.#phase)}`, error);
+      const hint = hintForError(error, this.#phase, this.#isSecure);
+      this.#fail('ERR_CONNECT_FAILED', `cannot connect: ${messageOf(error)}${hint}`, error);
     }
   }
 

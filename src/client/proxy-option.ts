@@ -1,4 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
+import { URL } from 'node:url';
 import type { FourDError } from '../errors.ts';
 import { parseAuthority, withoutFinalDot } from '../handshake/authority.ts';
 import { AddressRanges } from '../session/address-ranges.ts';

@@ -3,6 +3,7 @@ import { setImmediate } from '../base/clock.ts';
 import { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
 import { connect as connectTcp, isIP, isIPv4, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import { URL } from 'node:url';
 import { FourDError, type ErrorDetails } from '../errors.ts';
 import { MAX_INTERIM_ANSWERS } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { URL } from 'node:url';
 import type { EndPhase, FourDError } from '../errors.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';

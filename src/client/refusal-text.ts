@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { TextDecoder } from 'node:util';
 import { shown } from '../session/shown-text.ts';
 
 /** Longest line that a message shows, in UTF-16 units. */
@@ -8,6 +9,9 @@ const MAX_LINE_LENGTH = 200;
 const MAX_SEARCHED_BYTES = 4096;
 
 const TEXT_TYPE = /^(?:text\/[\w.+-]+|application\/(?:[\w.-]+\+)?(?:json|xml))$/;
+
+/** How a page begins. */
+const PAGE = /^\s*<(?:!doctype html|html)\b/i;
 
 /**
  * Returns the first line of a body for people, on which there is something; empty for a body that is no text. Of a page it is
@@ -24,7 +28,8 @@ export function firstLineOf(headers: IncomingHttpHeaders, body: Buffer): string 
 
 function firstLine(text: string, mediaType: string): string {
   if (mediaType.endsWith('json')) return text.replaceAll(/\s+/g, ' ');
-  const words = mediaType.endsWith('html') || mediaType.endsWith('xml') ? text.replaceAll(/<[^<>]*>/g, '\n') : text;
+  const isPage = mediaType.endsWith('html') || mediaType.endsWith('xml') || (mediaType === '' && PAGE.test(text));
+  const words = isPage ? text.replaceAll(/<[^<>]*>/g, '\n') : text;
   return words.split(/[\r\n]/).find((line) => line.trim() !== '') ?? '';
 }
 

@@ -54,12 +54,12 @@ export class Refusal implements Deadline {
     const { statusCode: status = 0, statusMessage = '', headers } = this.#response;
     const body = Buffer.concat(this.#body, Math.min(this.#bodyBytes, MAX_BODY_BYTES));
     const reason = shown(decodeHeaderValue(statusMessage), MAX_REASON_LENGTH);
+    const refused = `handshake refused: HTTP ${status} ${reason}`.trim();
     const hint = hintForStatus(status);
     const line = firstLineOf(headers, body);
-    // Servers like to repeat the reason, and this library's own say what the hint says.
-    const words = reason.includes(line) || hint.includes(line) ? '' : `: "${line}"`;
-    const message = `${`handshake refused: HTTP ${status} ${reason}`.trim()}${words}${hint}`;
-    return new FourDError('ERR_HANDSHAKE_REFUSED', message, {
+    // Servers like to repeat status and reason, and this library's own say what the hint says.
+    const words = refused.includes(line) || hint.includes(line) ? '' : `: "${line}"`;
+    return new FourDError('ERR_HANDSHAKE_REFUSED', `${refused}${words}${hint}`, {
       componentSignature: 'HTCL',
       phase: 'handshake',
       side: 'remote',

@@ -1,3 +1,4 @@
+import { URL } from 'node:url';
 import { FourDError } from '../errors.ts';
 import type { DialTarget } from './dial.ts';
 import { nameOfUrl } from './url-text.ts';
@@ -51,6 +52,7 @@ function problemOfUnreadable(text: string): string {
     return 'write user and password with encodeURIComponent() each';
   }
   if (/^(?:$|[/:])/.test(name.slice(scheme.length))) return `it has no host: write ${FORM}`;
+  if (/\b(?:undefined|NaN|null)\b/.test(name)) return 'is a variable that it was put together from not set?';
   return 'its host or port is not valid: a port is a number from 0 to 65535, a host has no blanks, an IPv6 address stands in []';
 }
 

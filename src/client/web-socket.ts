@@ -1,10 +1,12 @@
-import { FourDError } from '../errors.ts';
-import { findCloseProblem } from '../session/close-arguments.ts';
+import type { FourDError } from '../errors.ts';
+import { CallSite } from '../session/call-site.ts';
+import { closeArgumentError } from '../session/close-arguments.ts';
 import { generateError } from '../workers/error-handling.ts';
+import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { CallSite } from './call-site.ts';
 import { ClientCore } from './client-core.ts';
+import type { Connected } from './connected.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { DataType, SendableMessage } from '../session/message-types.ts';
 import { defineInspection } from '../session/inspection.ts';
@@ -256,18 +258,6 @@ export interface WebSocketConstructor {
   ): Promise<Connected<This, WebSocket<T>>>;
 }
 
-/**
- * What `connect` of a class resolves to: an object of this class.
- *
- * @typeParam Class - the class that `connect` was called on: WebSocket, or a class that extends it
- * @typeParam Own - the object where the class is WebSocket itself
- */
-type Connected<Class, Own> = Class extends { readonly prototype: infer Instance }
-  ? WebSocket<unknown> extends Instance
-    ? Own
-    : Instance
-  : Own;
-
 /** A handler whose messages are texts. */
 type TextHandler = WebSocketHandler & { readonly dataType?: 'text' | undefined };
 
@@ -287,7 +277,7 @@ class WebSocketClient<T> implements WebSocket<T> {
       status,
       url: usableUrl(url),
       dataType,
-      protocol: protocol === '' ? undefined : protocol,
+      protocol: protocol === '' ? undefined : toPublicProtocol(protocol),
       bufferedBytes,
     }));
   }
@@ -394,15 +384,9 @@ class WebSocketClient<T> implements WebSocket<T> {
       this.#core.terminate(CLOSE_NORMAL, '');
       return;
     }
-    const problem = findCloseProblem(code, reason);
-    if (problem !== undefined) {
-      const error = new FourDError('ERR_INVALID_CLOSE_ARGUMENT', `cannot terminate: ${problem}`, {
-        componentSignature: 'HTCL',
-      });
-      generateError(error, undefined);
-      return;
-    }
-    this.#core.terminate(code, reason);
+    const error = closeArgumentError(code, reason);
+    if (error === undefined) this.#core.terminate(code, reason);
+    else generateError(error, undefined);
   }
 
   destroy(): void {

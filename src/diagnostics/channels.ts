@@ -42,23 +42,24 @@ export type ClientChannelMessage =
     }
   | { readonly type: 'ended'; readonly id: number; readonly cause: EndCause; readonly phase: EndPhase };
 
-/** Why a client was refused. `'path'`: no server has the path of the request. */
-export type RefusedChannelCause =
-  | 'origin'
-  | 'host'
-  | 'handler'
-  | 'limit'
-  | 'handshake'
-  | 'error'
-  | 'closing'
-  | 'timeout'
-  | 'path';
+/**
+ * Why a client is refused: its page is of an origin that may not connect (`'origin'`), it asks for a host that is not
+ * allowed (`'host'`), `onConnection` refused it (`'handler'`), a limit on connections is reached (`'limit'`), its
+ * request is no valid opening handshake (`'handshake'`), user code failed (`'error'`), the server ends (`'closing'`), or
+ * the decision took too long (`'timeout'`).
+ */
+export type RefusalCause = 'origin' | 'host' | 'handler' | 'limit' | 'handshake' | 'error' | 'closing' | 'timeout';
+
+/** Why a client was refused, by whomever. `'path'`: no server has the path of the request. */
+export type RefusedChannelCause = RefusalCause | 'path';
 
 /**
  * What `4d-websocket:server` publishes: the life of a server, and the clients that it refuses.
  *
  * @remarks `path` is the path of the server as it was passed; undefined for all paths. In order: `opened` when onOpen has run,
- * `ended` once, as the last, when onTerminate has run or its time is up. `refused` comes after the answer was written.
+ * unless the server ended before that; `ended` once, as the last, when onTerminate has run or its time is up. Only clients
+ * that are given to a server that has ended (`handleUpgrade`) are `refused` behind that. `refused` comes after the answer
+ * was written.
  */
 export type ServerChannelMessage =
   | { readonly type: 'opened'; readonly path: string | undefined }
@@ -72,7 +73,8 @@ export type ServerChannelMessage =
       readonly cause: RefusedChannelCause;
       /** What to change, and where, for the people who run the server. */
       readonly advice: string;
-      readonly remoteAddress: string | undefined;
+      /** IP address of the client, as in `event.request`; empty for a Unix socket. */
+      readonly remoteAddress: string;
       readonly origin: string | undefined;
     }
   | { readonly type: 'ended'; readonly path: string | undefined };
@@ -95,7 +97,7 @@ export type ConnectionChannelMessage =
       readonly type: 'opened';
       /** The path of the server as it was passed; undefined for all paths, and on clients. */
       readonly path: string | undefined;
-      /** The subprotocol, `''` for none. */
+      /** The subprotocol, `''` for none; `bearer.…` for one that carries a token. */
       readonly protocol: string;
       /** On the server: the address of the client. */
       readonly remoteAddress: string | undefined;

@@ -68,7 +68,7 @@ const CLIENT_METRICS: readonly Metric[] = [
  * of a request. Counters of a path go on when its server ends and another one takes the path, for the last 100 paths.
  */
 export function metricsText(): string {
-  const ofServers = readServers().map((snapshot) => [{ path: snapshot.path ?? '*' }, snapshot] as const);
+  const ofServers = Array.from(readServers(), ([path, snapshot]) => [{ path }, snapshot] as const);
   const ofClients = [[{}, new Snapshot('client').read(clients)] as const];
   const unroutedCounts = new Snapshot('server');
   unroutedCounts.add(unrouted);

@@ -20,7 +20,7 @@ export function countRefused(
   { refused, path }: Observed,
   { status, cause, advice }: RefusalFacts,
   { url = '/', headers }: RefusedRequest,
-  remoteAddress: string | undefined,
+  remoteAddress: string,
 ): void {
   countOne(refused, cause);
   if (!serverChannel.hasSubscribers) return;

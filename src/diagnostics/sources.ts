@@ -13,6 +13,9 @@ export const clients: MetricsSource & { readonly live: Set<{ readonly figures: L
 /** Requests that reached no server: their path has none, or the web server refused them before. */
 export const unrouted: Observed = new Observed('server');
 
+/** How figures name the path of a server of all paths. A server of the pattern `*` counts with it. */
+const ALL_PATHS = '*';
+
 const servers = new Set<MetricsSource>();
 
 /** What servers that have ended have counted, by path: counters of a path must not go back. */
@@ -35,15 +38,15 @@ export function removeServer(server: MetricsSource): void {
   if (endedServers.size > MAX_ENDED_PATHS) endedServers.delete(oldest);
 }
 
-/** Reads the figures of all servers of this process, one snapshot for each path. */
-export function readServers(): Snapshot[] {
-  const snapshots = new Map<string | undefined, Snapshot>();
-  const snapshotOf = (path: string | undefined): Snapshot => {
+/** Reads the figures of all servers of this process, by path. */
+export function readServers(): ReadonlyMap<string, Snapshot> {
+  const snapshots = new Map<string, Snapshot>();
+  const snapshotOf = (path: string = ALL_PATHS): Snapshot => {
     const known = snapshots.get(path) ?? new Snapshot('server', path);
     snapshots.set(path, known);
     return known;
   };
   for (const ended of endedServers.values()) snapshotOf(ended.path).add(ended);
   for (const server of servers) snapshotOf(server.observed.path).read(server);
-  return Array.from(snapshots.values());
+  return snapshots;
 }

@@ -114,3 +114,9 @@ function isDigits(text: string): boolean {
   }
   return true;
 }
+
+/** Brings an address into the form that is shown: an IPv4 address mapped to IPv6 as IPv4, `''` for none. */
+export function toPlainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+}

@@ -7,3 +7,11 @@ export const BEARER_PREFIX = 'bearer.';
 export function isBearerSubprotocol(name: string): boolean {
   return name.startsWith(BEARER_PREFIX);
 }
+
+/**
+ * Returns a subprotocol as logs may show it, without the token: some servers select the first offer, whatever it is, and
+ * make it the subprotocol of the client.
+ */
+export function toPublicProtocol(name: string): string {
+  return isBearerSubprotocol(name) ? `${BEARER_PREFIX}…` : name;
+}

@@ -36,8 +36,9 @@ export function holdUpgrade(
 
 /** Refuses a request that was held too long. Nothing can be written, because an earlier answer is being sent. */
 export function refuseHeld(request: UpgradeRequest, socket: Duplex, listener: RefusalListener | undefined): void {
+  refuseUpgrade(request, socket, HELD_TOO_LONG, listener, () => {});
+  // The listener has read the address of the client, which a destroyed socket does not tell any more.
   socket.destroy();
-  refuseUpgrade(request, socket, HELD_TOO_LONG, listener);
 }
 
 /**

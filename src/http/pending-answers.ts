@@ -9,13 +9,19 @@ const REQUEST_CHANNEL = 'http.server.request.start';
 /** Called when a request has come, whose answer is the last one of `pending`. */
 type RequestListener = (socket: Duplex, pending: PendingAnswers) => void;
 
+interface Watcher {
+  readonly onRequest: RequestListener;
+}
+
 interface RequestStart {
   readonly server: Server;
   readonly socket: Duplex;
   readonly response: ServerResponse;
 }
 
-const watchersByServer = new Map<Server, Set<{ readonly onRequest: RequestListener }>>();
+/** Weak, so that an HTTP server that a program has closed is not kept by a watch that nobody has ended. */
+const watchersByServer = new WeakMap<Server, Set<Watcher>>();
+let watcherCount = 0;
 const pendingBySocket = new WeakMap<Duplex, PendingAnswers>();
 
 /**
@@ -100,20 +106,22 @@ export class PendingAnswers {
 export function watchAnswers(server: Server, onRequest: RequestListener = () => {}): () => void {
   const watcher = { onRequest };
   const watchers = watchersByServer.get(server) ?? new Set();
-  if (watchersByServer.size === 0) subscribe(REQUEST_CHANNEL, onRequestStart);
+  if (watcherCount === 0) subscribe(REQUEST_CHANNEL, onRequestStart);
+  watcherCount++;
   watchersByServer.set(server, watchers.add(watcher));
-  return () => {
-    watchers.delete(watcher);
-    if (watchers.size > 0) return;
-    watchersByServer.delete(server);
-    if (watchersByServer.size === 0) unsubscribe(REQUEST_CHANNEL, onRequestStart);
-  };
+  return () => endWatch(watchers, watcher);
+}
+
+function endWatch(watchers: Set<Watcher>, watcher: Watcher): void {
+  if (!watchers.delete(watcher)) return;
+  watcherCount--;
+  if (watcherCount === 0) unsubscribe(REQUEST_CHANNEL, onRequestStart);
 }
 
 function onRequestStart(message: unknown): void {
   const { server, socket, response } = message as RequestStart;
   const watchers = watchersByServer.get(server);
-  if (watchers === undefined) return;
+  if (watchers === undefined || watchers.size === 0) return;
   let pending = pendingBySocket.get(socket);
   if (pending === undefined) {
     pending = new PendingAnswers(socket);

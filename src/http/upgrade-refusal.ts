@@ -2,26 +2,20 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { timers } from '../base/timers.ts';
+import type { RefusedChannelCause } from '../diagnostics/channels.ts';
 import { countRefused } from '../diagnostics/refused.ts';
 import { unrouted } from '../diagnostics/sources.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 
 /** Longest time for a refused client to read the answer and to end its side. */
 export const LINGER_MS = 5000;
 
-/**
- * Why a client is refused: its page is of an origin that may not connect (`'origin'`), it asks for a host that is not
- * allowed (`'host'`), `onConnection` refused it (`'handler'`), a limit on connections is reached (`'limit'`), its
- * request is no valid opening handshake (`'handshake'`), user code failed (`'error'`), the server ends (`'closing'`), or
- * the decision took too long (`'timeout'`).
- */
-export type RefusalCause = 'origin' | 'host' | 'handler' | 'limit' | 'handshake' | 'error' | 'closing' | 'timeout';
-
 /** The refusal of an upgrade request. */
 export interface UpgradeRefusal {
   readonly status: number;
   /** `'path'` when no WebSocket server has the path of the request, so that no server hears of the refusal. */
-  readonly cause: RefusalCause | 'path';
+  readonly cause: RefusedChannelCause;
   /** Why, for people. The answer tells it the client, unless it has a {@link body} of its own. */
   readonly reason: string;
   /** What to change, and where, for the people who run the server. The client never gets it. */
@@ -56,7 +50,7 @@ export function refuseUpgrade(
 ): void {
   write(socket, refusal);
   if (listener !== undefined) listener.onRefused?.(refusal, request, socket);
-  else countRefused(unrouted, refusal, request, (socket as Partial<Socket>).remoteAddress);
+  else countRefused(unrouted, refusal, request, toPlainAddress((socket as Partial<Socket>).remoteAddress));
 }
 
 /** Answers with plain HTTP and closes the socket. */

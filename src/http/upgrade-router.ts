@@ -140,6 +140,8 @@ export class UpgradeRouter {
    * @param socket - has an 'error' listener, and is not being read
    */
   route(request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+    // A listener of the user may have given the socket to a server, or may do so while the request is held.
+    if (isTaken(socket)) return;
     // The header Upgrade may be among those that Node has dropped.
     const lostHeaders = refusalOfLostHeaders(this.#server, request.rawHeaders);
     const isWebSocket = lostHeaders !== undefined || asksForWebSocket(request);
@@ -158,6 +160,7 @@ export class UpgradeRouter {
       else giveBack(this.#server, request, socket, head);
     };
     const giveUp = (): void => {
+      if (isTaken(socket)) return;
       if (isWebSocket) refuseHeld(request, socket, this.#acceptorOf(request));
       else socket.destroy();
     };
@@ -193,7 +196,6 @@ export class UpgradeRouter {
   }
 
   #decide(acceptor: UpgradeAcceptor | undefined, request: UpgradeRequest, socket: Duplex, head: Buffer): void {
-    // A listener of the user may have given the socket to a server.
     if (!takeSocket(socket)) return;
     const refusal = this.guard?.(request);
     if (refusal !== undefined) {

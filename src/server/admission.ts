@@ -6,7 +6,7 @@ import { isToken } from '../handshake/header-grammar.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
-import { readOptions } from '../session/option-checks.ts';
+import { kindOf, readOptions } from '../session/option-checks.ts';
 
 /** Headers of the HTTP answer to a client. An array sends the header once per element, as `set-cookie` needs it. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
@@ -111,7 +111,9 @@ export class Refusal {
   /** @param content - the body, or options, which have a closeCode */
   constructor(status: number, content: unknown, headers: AnswerHeaders | undefined) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw invalidRefusal('the status must be a whole number from 400 to 599');
+      const advice =
+        Number.isInteger(status) && status >= 1000 ? ': a close code goes into refuse(401, { closeCode })' : '';
+      throw invalidRefusal(`the status must be a whole number from 400 to 599; received ${kindOf(status)}${advice}`);
     }
     let body = content;
     if (isRefuseOptions(content)) {

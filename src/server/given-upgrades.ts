@@ -27,8 +27,11 @@ export class GivenUpgrades {
   readonly #settings: ServerSettings;
   readonly #upgrades: ServerUpgrades;
   readonly #unknownPaths = new UnknownPaths();
-  /** The HTTP servers that requests came from, each with the function that ends the watch over its answers. */
-  readonly #watched = new Map<UpgradableServer, () => void>();
+  /** The HTTP servers that requests came from. A program may make and close any number of them. */
+  readonly #watched = new WeakSet<UpgradableServer>();
+  /** Functions that end the watch over their answers. */
+  readonly #unwatch: (() => void)[] = [];
+  #isOver = false;
 
   constructor(settings: ServerSettings, upgrades: ServerUpgrades) {
     this.#settings = settings;
@@ -41,7 +44,7 @@ export class GivenUpgrades {
    * @throws FourDError `ERR_INVALID_ARGUMENT`
    */
   take(givenRequest: unknown, givenSocket: unknown, givenHead: unknown): void {
-    const { request, socket, head } = readGiven(givenRequest, givenSocket, givenHead);
+    const { request, socket, head, server } = readGiven(givenRequest, givenSocket, givenHead);
     if (!takeSocket(socket)) {
       throw invalid(
         'this socket has been taken already, by this call or by a server that is attached to the HTTP server',
@@ -50,8 +53,8 @@ export class GivenUpgrades {
     ignoreErrors(socket);
     // The client has gone while the program made up its mind.
     if (!socket.writable) return;
-    const server = serverOf(socket);
-    if (server !== undefined) this.#watch(server);
+    // A server that has ended refuses: nobody would end its watch any more.
+    if (server !== undefined && !this.#isOver) this.#watch(server);
     const proceed = (): void => this.#accept(request, socket, head, server);
     const giveUp = (): void => refuseHeld(request, socket, this.#upgrades);
     // The end of an answer that began before the watch cannot be seen.
@@ -60,10 +63,10 @@ export class GivenUpgrades {
     else holdUpgrade(socket, this.#upgrades.handshakeTimeoutMs, proceed, giveUp);
   }
 
-  /** Ends the watch over the answers of HTTP servers. */
+  /** Ends the watch over the answers of HTTP servers, for ever. */
   end(): void {
-    for (const unwatch of this.#watched.values()) unwatch();
-    this.#watched.clear();
+    this.#isOver = true;
+    for (const unwatch of this.#unwatch) unwatch();
   }
 
   #accept(request: UpgradeRequest, socket: Duplex, head: Buffer, server: UpgradableServer | undefined): void {
@@ -79,7 +82,9 @@ export class GivenUpgrades {
 
   /** Notes the answers of a server from its next request on, so that no upgrade overtakes them. */
   #watch(server: UpgradableServer): void {
-    if (!this.#watched.has(server)) this.#watched.set(server, watchAnswers(server));
+    if (this.#watched.has(server)) return;
+    this.#watched.add(server);
+    this.#unwatch.push(watchAnswers(server));
   }
 }
 
@@ -95,12 +100,15 @@ interface Given {
   readonly request: UpgradeRequest;
   readonly socket: HttpSocket;
   readonly head: Buffer;
+  /** The HTTP server that the request came from, undefined when that is not known. */
+  readonly server: UpgradableServer | undefined;
 }
 
 /** Reads what the user passed, whose code may throw. */
-function readGiven(request: unknown, socket: unknown, head: unknown): Given {
+function readGiven(givenRequest: unknown, givenSocket: unknown, givenHead: unknown): Given {
   try {
-    return { request: readRequest(request), socket: readSocket(socket), head: readHead(head) };
+    const socket = readSocket(givenSocket);
+    return { request: readRequest(givenRequest), socket, head: readHead(givenHead), server: serverOf(socket) };
   } catch (thrown) {
     throw isFourDError(thrown) ? thrown : invalid(`the arguments cannot be read: ${textOfThrown(thrown)}`);
   }
@@ -115,7 +123,32 @@ function readRequest(given: unknown): UpgradeRequest {
   if (httpVersion.startsWith('2') || httpVersion.startsWith('3')) {
     throw invalid('request must be one of HTTP/1.1: HTTP/2 and HTTP/3 have no upgrades');
   }
-  return { method, url, httpVersion, headers, rawHeaders: Array.isArray(rawHeaders) ? rawHeaders : flatten(headers) };
+  const ownHeaders = copyHeaders(headers);
+  const list = Array.isArray(rawHeaders) ? Array.from(rawHeaders as unknown[], readText) : [];
+  // Another parser may leave the list empty: what is checked and shown is the list, so it must hold all headers.
+  return {
+    method,
+    url: readText(url),
+    httpVersion,
+    headers: ownHeaders,
+    rawHeaders: list.length > 0 ? list : flatten(ownHeaders),
+  };
+}
+
+/** Copies headers once, because the object may be one of the user, whose code runs when it is read. */
+function copyHeaders(headers: object): HandshakeHeaders {
+  const copy = Object.create(null) as Record<string, string | string[]>;
+  for (const [name, value] of Object.entries(headers) as [string, unknown][]) {
+    if (value === undefined) continue;
+    copy[readText(name)] = Array.isArray(value) ? Array.from(value as unknown[], readText) : readText(value);
+  }
+  return copy;
+}
+
+/** Checks what another parser may have left: a line end would begin another header where the request is kept as text. */
+function readText(value: unknown): string {
+  if (typeof value === 'string' && !/[\0\r\n]/.test(value)) return value;
+  throw invalid('the url and the headers of request must be strings without line ends');
 }
 
 /** Lists headers as Node does, for a request that another parser has read. */

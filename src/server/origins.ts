@@ -3,7 +3,7 @@ import { ignoreRejection } from '../base/promises.ts';
 import { DEFAULT_PORTS, normalizeOrigin, parseAuthority, parseHostHeader } from '../handshake/authority.ts';
 import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
-import { invalidOption, readList } from '../session/option-checks.ts';
+import { invalidOption, quoted, readList } from '../session/option-checks.ts';
 import { isLoopbackHost } from './loopback.ts';
 import type { ClientFacts } from './trusted-proxies.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -78,8 +78,10 @@ function refusalOfOrigin(reason: string, advice: string): UpgradeRefusal {
 }
 
 function adviceOnOtherHost(origin: string): string {
+  const advice = adviceOnOrigin(origin);
+  if (normalizeOrigin(origin) === undefined) return `${advice}.`;
   return (
-    `${adviceOnOrigin(origin)}; a list must name the own host too. If the page does come from this host, a proxy has changed ` +
+    `${advice}; a list must name the own host too. If the page does come from this host, a proxy has changed ` +
     'Host: let it pass on the Host of the client, or send X-Forwarded-Host and be named in trustedProxies.'
   );
 }
@@ -131,8 +133,9 @@ function askCheck(check: OriginCheck, origin: string, request: RequestInfo): boo
 function checkListed(origin: unknown): string {
   const normalized = typeof origin === 'string' ? normalizeOrigin(origin) : undefined;
   if (normalized !== undefined) return normalized;
+  const advice = origin === '*' ? `: write origins: '*' without brackets` : `; received ${quoted(origin)}`;
   throw invalidOption(
-    'origins must hold origins such as "https://example.com:8443", without path and without "*"',
+    `origins must hold origins such as "https://example.com:8443", without path and without "*"${advice}`,
     'HTTP',
   );
 }

@@ -1,5 +1,6 @@
 import { monotonicMs } from '../base/clock.ts';
-import type { RefusalCause, UpgradeRefusal } from '../http/upgrade-refusal.ts';
+import type { RefusalCause } from '../diagnostics/channels.ts';
+import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** Most calls of `onRefuse` within {@link PERIOD_MS}: a flood of refused clients must not keep the server busy. */

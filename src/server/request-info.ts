@@ -1,3 +1,4 @@
+import { URLSearchParams } from 'node:url';
 import { addValue, collectHeaders, createMultiMap, type MultiMap } from '../handshake/multi-map.ts';
 import { type PathParams, type PathPattern, readRequestPath } from '../handshake/path-pattern.ts';
 import type { UpgradeRequest } from '../handshake/server-handshake.ts';

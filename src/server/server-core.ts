@@ -91,7 +91,7 @@ export class ServerCore<Connection extends object>
     this.settings = settings;
     this.#routers = routers;
     this.#createConnection = createConnection;
-    this.observed = new Observed('server', settings.givenPath);
+    this.observed = new Observed('server', settings.path?.text);
     const { dataType, limits } = settings;
     this.#sessionSettings = { dataType, scope: this.scope, limits, observed: this.observed };
     this.#upgrades = new ServerUpgrades(this, settings);
@@ -188,10 +188,14 @@ export class ServerCore<Connection extends object>
   }
 
   onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void {
-    this.scope.run(() => countRefused(this.observed, refusal, request, remoteAddress));
     const { cause } = refusal;
-    // No server hears of a path that is not its own, and no callback may run after onTerminate.
-    if (cause === 'path' || this.#isOver || !hasCallback(this.handler, 'onRefuse')) return;
+    const isAwaited = this.scope.run(() => {
+      countRefused(this.observed, refusal, request, remoteAddress);
+      // No callback may run after onTerminate. A getter of the handler is the user's code too.
+      return !this.#isOver && hasCallback(this.handler, 'onRefuse');
+    });
+    // No server hears of a path that is not its own.
+    if (!isAwaited || cause === 'path') return;
     const describe = (): RequestInfo => toRequestInfo(request, remoteAddress, this.settings.path);
     const event = this.#reports.report(refusal, cause, describe);
     // onRefuse never runs within a call of the user, such as terminate(), and comes behind an onError of the same client.
@@ -367,7 +371,8 @@ export class ServerCore<Connection extends object>
   onAfterCallback(event: QueuedEvent): void {
     if (event.type === 'open') {
       if (this.#state === 'opening') this.#state = 'open';
-      this.#tell('opened');
+      // The time of a server may be up before its onOpen is over.
+      if (this.#endListeners !== undefined) this.#tell('opened');
       this.#upgrades.decideAll();
       this.#finishOne();
     } else if (event.type === 'terminate') {

@@ -143,7 +143,9 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
   if (
     !readGuarded('webServer', () => webServer === undefined || webServer === null || isWebServer(webServer), 'HTTP')
   ) {
-    throw invalidOption('webServer must be a WebServer, a server of node:http or node:https, or null', 'HTTP');
+    const advice = typeof webServer === 'function' ? '; of an Express app, pass what createServer(app) returns' : '';
+    const problem = `webServer must be a WebServer, a server of node:http or node:https, or null${advice}`;
+    throw invalidOption(problem, 'HTTP');
   }
   if (!readGuarded('webServer', () => !webServer || webServer instanceof WebServer || speaksHttp1(webServer), 'HTTP')) {
     throw invalidOption(

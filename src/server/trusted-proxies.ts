@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
-import { AddressRanges, parseAddress, toPlainAddress } from '../session/address-ranges.ts';
+import { AddressRanges, parseAddress } from '../session/address-ranges.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
 import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
 import { hasProxyHeaders, isLoopbackAddress } from './loopback.ts';

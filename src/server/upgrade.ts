@@ -4,6 +4,7 @@ import { follow } from '../base/promises.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import { callbackFailed, FourDError, isFourDError } from '../errors.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import { acceptOffer } from '../handshake/permessage-deflate.ts';
 import {
   buildUpgradeResponse,
@@ -19,7 +20,6 @@ import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { refusalOfForbiddenHost } from '../session/host-rule.ts';
 import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
-import { toPlainAddress } from '../session/address-ranges.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
@@ -42,9 +42,11 @@ import type { ServerState } from './server-state.ts';
 import type { UpgradeFacts } from './upgrade-facts.ts';
 
 const HANDLER_ROLE: HandlerRole = {
+  kind: 'connection',
   name: 'connection handler',
   demand: 'onConnection must return an object with a method onMessage, or null',
   optionKeys: new Set([...ACCEPT_KEYS, ...Object.keys(FOREIGN_OPTIONS.accept)]),
+  foreign: FOREIGN_OPTIONS.accept,
   advice: "options go into accept(handler, { protocol: 'chat' })",
 };
 

@@ -6,21 +6,23 @@ import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
+import { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
-import { SEND_KEYS, type SendOptions, toSendError } from '../session/data-type.ts';
+import { toSendError } from '../session/data-type.ts';
 import type { DataType, SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
-import { readGuarded, readList, readOptions } from '../session/option-checks.ts';
+import { readGuarded } from '../session/option-checks.ts';
 import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { Admission } from './answers.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
 import type { ConnectionHandlerOf, DataOf, OpenOptions, Spelt, TypeOf } from './handler-types.ts';
 import type { ConnectionEvent } from './request-info.ts';
+import { type BroadcastOptions, readBroadcastOptions } from './broadcast-options.ts';
 import { ServerCore } from './server-core.ts';
 import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from './serve-options.ts';
 import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
@@ -28,18 +30,12 @@ import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
-/** Options of {@link WebSocketServer.broadcast}. */
-export interface BroadcastOptions extends SendOptions {
-  /** One or several connections that do not get the message. */
-  readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
-}
-
-const BROADCAST_KEYS: ReadonlySet<string> = new Set<keyof BroadcastOptions>(['except', ...SEND_KEYS]);
-
 const HANDLER_ROLE: HandlerRole = {
+  kind: 'server',
   name: 'server handler',
   demand: 'it must be an object with a method onConnection',
   optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
+  foreign: FOREIGN_OPTIONS.server,
   advice: "options are the second parameter: (handler, { path: '/chat' })",
 };
 
@@ -80,6 +76,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   readonly #servers: readonly UpgradableServer[];
   /** The HTTP server that {@link serve} has made, which ends with this server. */
   #own: OwnHttpServer | undefined;
+  /** The URL of a server that {@link serve} has made. */
+  #servedUrl: string | undefined;
 
   static {
     defineInspection(this, (wss) => ({
@@ -154,47 +152,53 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   static serve<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
     handler: Handler & Spelt<Handler>,
     options?: ServeOptions & { readonly dataType?: 'text' | undefined },
-  ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler>>;
+  ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'blob' },
-  ): Promise<WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler>>;
+  ): Promise<WebSocketServer<Uint8Array, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<
     Data = unknown,
     Handler extends ServerHandler<string | Uint8Array, Data> = ServerHandler<string | Uint8Array, Data>,
   >(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'auto' },
-  ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler>>;
+  ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
     handler: Handler & Spelt<Handler>,
     options: ServeOptions & { readonly dataType: 'object' },
-  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler>>;
+  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
     handler: Handler & Spelt<Handler>,
     options: OpenOptions<ServeOptions, D>,
-  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler>>;
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
   static serve<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
     handler: Handler & Spelt<Handler>,
     options: OpenOptions<ServeOptions, D>,
-  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler>>;
+  ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
   static async serve<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
     options: ServeOptions = {},
-  ): Promise<WebSocketServer<T, Data, Handler>> {
+  ): Promise<WebSocketServer<T, Data, Handler> & { readonly url: string }> {
     // The function may have been taken off its class, as in `const { serve } = WebSocketServer`.
     const Class = typeof this === 'function' ? this : WebSocketServer;
+    // oxlint-disable-next-line typescript/unbound-method -- it is looked for in the stack, and not called
+    const callSite = new CallSite(WebSocketServer.serve);
     const { http, server } = readServeOptions(options);
     // Mistakes are told before a port is opened.
     const { limits } = checkArguments(handler, server);
     await findRootFolder(http);
-    const own = await OwnHttpServer.start(http);
+    const own = await OwnHttpServer.start(http).catch((error: FourDError) => {
+      callSite.giveTo(error);
+      throw error;
+    });
     own.setHandshakeTimeout(limits.handshakeTimeoutMs);
     try {
       const wss = new Class<T, Data, Handler>(handler, { ...server, webServer: own.server });
       wss.#own = own;
+      wss.#servedUrl = wss.url;
       wss.#core.onceEnded(() => void own.stop());
-      return wss;
+      return wss as typeof wss & { readonly url: string };
     } catch (error) {
       await own.stop();
       throw error;
@@ -261,10 +265,11 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   /**
    * The URL that clients on this machine connect to, such as `ws://localhost:8080/chat`: `wss:` with TLS, `localhost`
    * where the server listens on all addresses, and up to the first parameter of a path that is a pattern. Of a web server
-   * with HTTP and HTTPS, that of HTTPS. Undefined while the HTTP server does not listen, and on a Unix socket.
+   * with HTTP and HTTPS, that of HTTPS. Undefined on a Unix socket, and while an HTTP server that {@link serve} has not made
+   * does not listen.
    */
   get url(): string | undefined {
-    return urlOf(this.#servers, this.#core.settings.path);
+    return this.#servedUrl ?? urlOf(this.#servers, this.#core.settings.path);
   }
 
   /** True when the server has ended: in its onTerminate and after, or when the time of {@link terminate} is up. */
@@ -295,10 +300,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
    */
   broadcast(message: SendableMessage, options: BroadcastOptions = {}): number {
     try {
-      const { except, ...sendOptions } = readOptions(options, BROADCAST_KEYS, 'HTTP', {
-        foreign: FOREIGN_OPTIONS.broadcast,
-      });
-      return this.#core.broadcast(message, readList('except', except, 'HTTP') ?? [except], sendOptions);
+      const { except, send } = readBroadcastOptions(options);
+      return this.#core.broadcast(message, except, send);
     } catch (thrown) {
       return generateError(toSendError(thrown, 'HTTP'), 0);
     }

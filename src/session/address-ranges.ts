@@ -1,4 +1,5 @@
 import { BlockList, SocketAddress } from 'node:net';
+import { toPlainAddress } from '../handshake/authority.ts';
 
 /** Length of the longest IP address. */
 const MAX_ADDRESS_CHARACTERS = 45;
@@ -57,12 +58,6 @@ export function parseAddress(text: string): SocketAddress | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Brings an address into the form that is shown: an IPv4 address mapped to IPv6 as IPv4, `''` for none. */
-export function toPlainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
 }
 
 /** Reads the number of bits behind the slash. Returns NaN unless it is a whole number without sign and leading zeros. */

@@ -16,6 +16,11 @@ export function hasCallback(handler: object, name: string): boolean {
   }
 }
 
+/** Tells whether an object has one of these callbacks. Never throws. */
+export function hasSomeCallback(handler: object, names: readonly string[]): boolean {
+  return names.some((name) => hasCallback(handler, name));
+}
+
 /** Calls a method of a handler, if there is one. All callbacks of handlers are called here. */
 export function callHandler(handler: object, name: string, subject: object, event: object): unknown {
   const callback = (handler as Record<string, unknown>)[name];

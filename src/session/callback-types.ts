@@ -47,9 +47,16 @@ type Meant<Name, Known extends string> = Name extends Known
       : { [K in Known]: IsNear<Name, K> extends true ? K : never }[Known]
     : never;
 
-/** A sentence for each member of a handler that has a misspelt name; never when there is none. */
+/** The name of a member that is a function, or may be one. */
+type FunctionName<Handler, Name extends keyof Handler> = [
+  Extract<Handler[Name], (...parameters: never) => unknown>,
+] extends [never]
+  ? never
+  : Name;
+
+/** A sentence for each function of a handler that has a misspelt name; never when there is none. */
 export type Misspelling<Handler, Known extends string> = {
-  [Name in keyof Handler & string]: [Meant<Name, Known>] extends [never]
+  [Name in keyof Handler & string]: [Meant<FunctionName<Handler, Name>, Known>] extends [never]
     ? never
     : `${Name} is never called: did you mean ${Meant<Name, Known>}?`;
 }[keyof Handler & string];

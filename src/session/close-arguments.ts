@@ -1,3 +1,4 @@
+import { FourDError } from '../errors.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 
 /**
@@ -13,4 +14,12 @@ export function findCloseProblem(code: unknown, reason: unknown): string | undef
 /** Tells whether a user may send a close code. */
 export function isCloseCode(code: unknown): code is number {
   return Number.isInteger(code) && (code === CLOSE_NORMAL || ((code as number) >= 3000 && (code as number) <= 4999));
+}
+
+/** Builds the error of a client that is to be closed with these; undefined when they can be sent. */
+export function closeArgumentError(code: unknown, reason: unknown): FourDError | undefined {
+  const problem = findCloseProblem(code, reason);
+  if (problem === undefined) return undefined;
+  const message = `cannot terminate: ${problem}`;
+  return new FourDError('ERR_INVALID_CLOSE_ARGUMENT', message, { componentSignature: 'HTCL' });
 }

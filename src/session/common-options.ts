@@ -5,6 +5,7 @@ import type { BufferPolicy } from '../connection/connection.ts';
 import type { DataType } from './message-types.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
 import {
+  checkFlag,
   checkNumber,
   checkNumbers,
   COUNT,
@@ -141,7 +142,7 @@ export interface CommonOptions {
   readonly protocols?: readonly string[] | undefined;
   /**
    * Whether `process.emitWarning` tells of callbacks with a name that this library never calls, such as `onClose` or
-   * `onmessage`: once for each class of handlers, and once in a process for plain objects. Default true.
+   * `onmessage`: once for each class of handlers, once in a process for plain objects, 10 times at most. Default true.
    */
   readonly warnings?: boolean | undefined;
 }
@@ -223,7 +224,7 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   const numbers = checkNumbers(options, NUMBERS, component);
   const protocols = readList('protocols', options.protocols ?? [], component);
   if (protocols?.every(isProtocol) !== true) {
-    throw invalidOption('protocols must be an array of HTTP tokens', component);
+    throw invalidOption("protocols must be an array of HTTP tokens, such as ['chat']", component);
   }
   if (new Set(protocols).size < protocols.length)
     throw invalidOption('protocols must not hold a name twice', component);
@@ -236,8 +237,7 @@ export function checkCommon(options: CommonOptions, component: ComponentSignatur
   if (borrowed !== true && borrowed !== false && borrowed !== 'poison') {
     throw invalidOption('borrowed must be true, false or "poison"', component);
   }
-  const { warnings = true } = options;
-  if (typeof warnings !== 'boolean') throw invalidOption('warnings must be true or false', component);
+  const warnings = checkFlag('warnings', options.warnings, component) ?? true;
   const checked: CheckedOptions = { ...numbers, bufferPolicy, borrowed, compression, protocols, warnings };
   if (lastChecked === undefined || !isSame(checked, lastChecked)) {
     lastChecked = Object.freeze({ ...checked, protocols: Object.freeze([...protocols]) });
@@ -299,8 +299,7 @@ function checkCompression(value: unknown, component: ComponentSignature): Checke
   for (const [name, option] of Object.entries(options) as [string, unknown][]) {
     const range = COMPRESSION_RANGES[name as keyof typeof COMPRESSION_RANGES] as NumberRange | undefined;
     if (range !== undefined) checked[name] = checkNumber(`compression.${name}`, option, range, component);
-    else if (typeof option === 'boolean') checked[name] = option;
-    else throw invalidOption(`compression.${name} must be true or false`, component);
+    else checked[name] = checkFlag(`compression.${name}`, option, component) as boolean;
   }
   // zlib cannot compress raw deflate with 8 window bits, and the announced size must hold (RFC 7692 section 7.1.2).
   checked.serverMaxWindowBits = Math.max(9, checked.serverMaxWindowBits as number);

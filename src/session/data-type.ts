@@ -6,7 +6,7 @@ import { type ComponentSignature, type ErrorCode, FourDError, isFourDError, text
 import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
-import { invalidOption, unknownOption } from './option-checks.ts';
+import { checkFlag, invalidOption, kindOf, unknownOption } from './option-checks.ts';
 
 /** How one message is sent. */
 export interface SendOptions {
@@ -37,18 +37,33 @@ export function readSendOptions(
   if (options === undefined || options === null) return undefined;
   if (typeof options !== 'object') {
     const isCallback = typeof options === 'function';
-    const advice = isCallback ? ': send() takes no callback, see its result and drained()' : '';
-    throw invalidOption(`options must be an object${advice}`, component);
+    const problem = isCallback
+      ? ': send() takes no callback, see its result and drained()'
+      : `; received ${kindOf(options)}`;
+    throw invalidOption(`options must be an object${problem}`, component);
   }
   let unknown: string | undefined;
+  let read: SendOptions;
   try {
     for (const name in options) if (name !== 'compress' && name !== 'droppable') unknown = name;
     const { compress, droppable } = options;
-    if (unknown === undefined) return { compress, droppable };
+    read = { compress, droppable };
   } catch (thrown) {
     throw invalidOption(`options cannot be read: ${textOfThrown(thrown)}`, component, 'option', thrown);
   }
-  throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
+  if (unknown !== undefined) throw unknownOption(unknown, SEND_KEYS, component, { foreign: FOREIGN_OPTIONS.send });
+  checkSendFlags(read, component);
+  return read;
+}
+
+/**
+ * Checks the values of the options of `send`.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkSendFlags({ compress, droppable }: SendOptions, component: ComponentSignature): void {
+  checkFlag('compress', compress, component);
+  checkFlag('droppable', droppable, component);
 }
 
 /** Tells whether `value` is a {@link DataType}. */

@@ -66,6 +66,7 @@ export const FOREIGN_OPTIONS: Readonly<Record<OptionTaker, ForeignNames>> = {
     auth: 'user and password in the URL, or headers of the handler',
     connectTimeout: 'handshakeTimeoutMs for each attempt, connectTimeoutMs for all of them',
     connectionTimeout: 'handshakeTimeoutMs for each attempt, connectTimeoutMs for all of them',
+    dataType: 'dataType of the handler',
     extraHeaders: 'headers of the handler',
     headers: 'headers of the handler',
     maxEnqueuedMessages: 'reconnect: { maxQueuedMessages }',
@@ -76,6 +77,7 @@ export const FOREIGN_OPTIONS: Readonly<Record<OptionTaker, ForeignNames>> = {
     minUptime: 'reconnect: the count of attempts starts anew after maxDelayMs',
     onlyOnce: 'reconnect: false',
     origin: 'headers of the handler: { origin }',
+    path: 'the path of the URL',
     query: 'the query of the URL',
     reconnectInterval: 'reconnect: { minDelayMs, maxDelayMs }',
     reconnection: 'reconnect',
@@ -83,14 +85,17 @@ export const FOREIGN_OPTIONS: Readonly<Record<OptionTaker, ForeignNames>> = {
     reconnectionDelay: 'reconnect: { minDelayMs }',
     reconnectionDelayGrowFactor: 'reconnect: { factor }',
     reconnectionDelayMax: 'reconnect: { maxDelayMs }',
+    port: 'the port of the URL',
     retries: 'reconnect: { maxAttempts }',
     retryAttempts: 'reconnect: { maxAttempts }',
     shouldReconnect: 'reconnect: { shouldReconnect }',
     shouldRetry: 'reconnect: { shouldReconnect }',
+    secure: 'a URL that begins with wss://',
     startClosed: 'nothing: create the client when it is to connect',
     autoConnect: 'nothing: create the client when it is to connect',
     timeout: 'handshakeTimeoutMs for each attempt, connectTimeoutMs for all of them',
     tlsOptions: 'tls',
+    withCredentials: 'headers of the handler: { cookie }',
   },
   server: {
     ...COMMON,
@@ -101,18 +106,26 @@ export const FOREIGN_OPTIONS: Readonly<Record<OptionTaker, ForeignNames>> = {
     clientTracking: 'wss.connections, which is always there',
     cookie: 'accept(handler, { headers: { "set-cookie": … } })',
     cors: 'origins',
+    cert_file_name: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
     handleProtocols: 'protocols, or accept(handler, { protocol })',
     host: 'WebSocketServer.serve(handler, { host }), or webServer',
     hostname: 'WebSocketServer.serve(handler, { host }), or webServer',
+    https: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
     httpServer: 'webServer',
     key: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
+    key_file_name: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
     maxClients: 'maxConnections',
     maxHttpBufferSize: 'maxMessageBytes',
     maxLifetime: 'connection.expiresAt',
     noServer: 'webServer: null and wss.handleUpgrade()',
+    onConnection: 'onConnection of the handler, the first argument',
     port: 'WebSocketServer.serve(handler, { port }), or webServer',
     server: 'webServer',
+    ssl: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
     upgradeTimeout: 'handshakeTimeoutMs',
+    rootFolder: 'WebSocketServer.serve(handler, { rootFolder })',
+    tls: 'WebSocketServer.serve(handler, { tls: { key, cert } })',
+    upgrade: 'onConnection of the handler, which accepts or refuses',
     verifyClient: 'onConnection of the handler, which accepts or refuses',
   },
   webServer: {
@@ -166,6 +179,8 @@ const COMMON_CALLBACKS = {
   onOpened: 'onOpen',
 } as const;
 
+const OF_THE_CONNECTION = 'of the object that onConnection returns';
+
 /** Callbacks, by the handler that has them. Case does not count. */
 export const FOREIGN_CALLBACKS: Readonly<Record<'client' | 'connection' | 'server', ForeignNames>> = {
   client: {
@@ -178,7 +193,7 @@ export const FOREIGN_CALLBACKS: Readonly<Record<'client' | 'connection' | 'serve
     onClose: 'onTerminate',
     onClosed: 'onTerminate',
     onConnect: 'onConnection',
-    onDisconnect: 'onTerminate of the object that onConnection returns',
+    onDisconnect: `onTerminate ${OF_THE_CONNECTION}`,
     onListen: 'onOpen',
     onListening: 'onOpen',
     onRequest: 'onConnection',
@@ -186,5 +201,24 @@ export const FOREIGN_CALLBACKS: Readonly<Record<'client' | 'connection' | 'serve
     onHeaders: 'onConnection, which accepts with headers',
     handleProtocols: 'the option protocols, or accept(handler, { protocol })',
     verifyClient: 'onConnection',
+  },
+};
+
+const EVENTS = { close: 'onTerminate', error: 'onError', message: 'onMessage', open: 'onOpen' } as const;
+
+/**
+ * Names of events, and callbacks that stand in the wrong handler, by the handler that has them. They may be methods of the
+ * user's own, so they count only where a handler has no callback of ours, or not the one that it must have.
+ */
+export const FOREIGN_EVENTS: Readonly<Record<'client' | 'connection' | 'server', ForeignNames>> = {
+  client: EVENTS,
+  connection: { ...EVENTS, drain: 'onDrain' },
+  server: {
+    close: `onTerminate ${OF_THE_CONNECTION}`,
+    connection: 'onConnection',
+    message: `onMessage ${OF_THE_CONNECTION}`,
+    onMessage: `onMessage ${OF_THE_CONNECTION}`,
+    open: `onOpen ${OF_THE_CONNECTION}`,
+    upgrade: 'onConnection',
   },
 };

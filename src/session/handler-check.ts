@@ -1,30 +1,30 @@
 import { ignoreRejection } from '../base/promises.ts';
 import { type ComponentSignature, FourDError } from '../errors.ts';
-import { hasCallback } from './call-handler.ts';
+import { type HandlerKind, uncalledOf } from './callback-warnings.ts';
+import type { ForeignNames } from './foreign-names.ts';
 
 /** What stands in the place of a handler, where it is not one. */
 export interface HandlerRole {
+  readonly kind: HandlerKind;
   /** Names the handler in the error. */
   readonly name: string;
   /** What a handler must be. */
   readonly demand: string;
   /** Options that users pass in the place of the handler. */
   readonly optionKeys: ReadonlySet<string>;
+  /** Those of other libraries, with what to write instead. */
+  readonly foreign: ForeignNames;
   /** Says where these options go. */
   readonly advice: string;
 }
 
 /** Builds the error of a handler that cannot be used. */
-export function invalidHandler(
-  { name, demand, optionKeys, advice }: HandlerRole,
-  value: unknown,
-  componentSignature: ComponentSignature,
-): FourDError {
+export function invalidHandler(role: HandlerRole, value: unknown, componentSignature: ComponentSignature): FourDError {
   // The promise of an asynchronous function that was passed instead of awaited.
   ignoreRejection(value);
-  const option = optionOf(value, optionKeys);
-  const problem = option === undefined ? kindOf(value, advice) : `it holds options (${option}): ${advice}`;
-  const message = `invalid ${name}: ${demand}${problem === '' ? '' : `; ${problem}`}`;
+  const option = optionOf(value, role.optionKeys);
+  const problem = option === undefined ? problemOf(value, role) : optionsInPlace(option, role);
+  const message = `invalid ${role.name}: ${role.demand}${problem === '' ? '' : `; ${problem}`}`;
   return new FourDError('ERR_INVALID_HANDLER', message, { componentSignature });
 }
 
@@ -39,12 +39,12 @@ export function optionOf(value: unknown, optionKeys: ReadonlySet<string>): strin
   }
 }
 
-/** Tells whether an object has one of these callbacks. Never throws. */
-export function hasSomeCallback(handler: object, names: readonly string[]): boolean {
-  return names.some((name) => hasCallback(handler, name));
+function optionsInPlace(option: string, { advice, foreign }: HandlerRole): string {
+  const instead = Object.hasOwn(foreign, option) ? `; for ${option}, use ${foreign[option]}` : '';
+  return `it holds options (${option}): ${advice}${instead}`;
 }
 
-function kindOf(value: unknown, advice: string): string {
+function problemOf(value: unknown, { advice, kind }: HandlerRole): string {
   if (isArray(value)) return `it is an array: ${advice}`;
   switch (typeof value) {
     case 'string':
@@ -52,10 +52,16 @@ function kindOf(value: unknown, advice: string): string {
     case 'function':
       return 'it is a function: pass an object with this callback, or an instance of this class';
     case 'object':
-      return value === null ? 'it is null' : '';
+      return value === null ? 'it is null' : misspeltIn(value, kind);
     default:
       return `it is ${value === undefined ? 'undefined' : `a ${typeof value}`}`;
   }
+}
+
+/** Names the callbacks that somebody may have meant who has left out the one that must be there. */
+function misspeltIn(handler: object, kind: HandlerKind): string {
+  const names = uncalledOf(handler, kind);
+  return names === '' ? '' : `it has ${names}`;
 }
 
 /** Never throws, although the Proxy of an array that was revoked makes `Array.isArray` throw. */

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { ComponentSignature } from '../errors.ts';
 import { type Authority, parseAuthority, parseHostHeader, withoutFinalDot } from '../handshake/authority.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
-import { invalidOption, readList } from './option-checks.ts';
+import { invalidOption, quoted, readList } from './option-checks.ts';
 
 const HOST_NOT_ALLOWED =
   'this host is not allowed: the option "hosts" of the server does not name the host of this request. ' +
@@ -84,10 +84,9 @@ function parsePattern(pattern: unknown, component: ComponentSignature): Asked {
     if (asked !== undefined && !isWildcard) return asked;
     if (asked !== undefined && !isAddress(asked.host)) return { ...asked, host: WILDCARD + asked.host };
   }
-  const received = typeof pattern === 'string' ? JSON.stringify(pattern) : typeof pattern;
   throw invalidOption(
     'hosts must hold names such as "localhost", "example.com:8080" or "*.example.com", and IP addresses such as ' +
-      `"127.0.0.1" or "[::1]", without scheme and path; received ${received}`,
+      `"127.0.0.1" or "[::1]", without scheme and path; received ${quoted(pattern)}`,
     component,
   );
 }

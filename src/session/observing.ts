@@ -2,6 +2,7 @@ import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import { connectionChannel, messageChannel } from '../diagnostics/channels.ts';
 import { countOne, type Observed } from '../diagnostics/observed.ts';
+import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { OPCODE_TEXT } from '../protocol/constants.ts';
 import type { CallScope } from '../workers/call-scope.ts';
@@ -25,7 +26,8 @@ export function countOpened(
   observed.opened++;
   if (!connectionChannel.hasSubscribers) return;
   const { side, path } = observed;
-  scope.run(() => connectionChannel.publish({ type: 'opened', side, id, path, protocol, remoteAddress }));
+  const shown = { protocol: toPublicProtocol(protocol), remoteAddress };
+  scope.run(() => connectionChannel.publish({ type: 'opened', side, id, path, ...shown }));
 }
 
 /** Counts a connection that is over, with its figures. */

@@ -1,5 +1,6 @@
 import { type ComponentSignature, FourDError, textOfThrown } from '../errors.ts';
 import type { ForeignNames } from './foreign-names.ts';
+import { isArray } from './handler-check.ts';
 import { nearestName } from './nearest-name.ts';
 
 /** Default and range of a number. */
@@ -29,8 +30,30 @@ export function checkNumber(
   const isWhole = Number.isSafeInteger(value) || value === Infinity;
   if (isWhole && (value as number) >= range.min && (value as number) <= range.max) return value as number;
   const limits = range.max === Infinity ? `${range.min} or more, or Infinity` : `from ${range.min} to ${range.max}`;
-  const received = typeof value === 'number' || value === null ? String(value) : typeof value;
-  throw invalidOption(`${name} must be a whole number, ${limits}; received ${received}`, component);
+  throw invalidOption(`${name} must be a whole number, ${limits}; received ${kindOf(value)}`, component);
+}
+
+/** Names a value in an error: a number as it is, of others the kind, since they may hold a secret. Never throws. */
+export function kindOf(value: unknown): string {
+  if (typeof value === 'string') return /^\d+$/.test(value) ? 'a text: pass it through Number()' : 'a text';
+  if (isArray(value)) return 'an array';
+  const isPlain = typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined;
+  return isPlain ? String(value) : typeof value;
+}
+
+/** Names a value in an error of an option that never holds a secret. */
+export function quoted(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : kindOf(value);
+}
+
+/**
+ * Checks an option that is true or false, or left out.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkFlag(name: string, value: unknown, component: ComponentSignature): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidOption(`${name} must be true or false`, component);
 }
 
 /** Checks several numbers, each by its range, and fills in the defaults. */
@@ -76,7 +99,9 @@ export function readOptions<T extends object>(
 ): T {
   const { noun = 'option', prefix = '' } = names;
   const whole = prefix === '' ? `${noun}s` : prefix.slice(0, -'.'.length);
-  if (typeof given !== 'object' || given === null) throw invalidOption(`${whole} must be an object`, component, noun);
+  if (typeof given !== 'object' || given === null || isArray(given)) {
+    throw invalidOption(`${whole} must be an object; received ${kindOf(given)}`, component, noun);
+  }
   const options: Record<string, unknown> = {};
   let unknown: string | undefined;
   let reading = whole;
@@ -102,7 +127,12 @@ export function unknownOption(
   { noun = 'option', prefix = '', advice = '', foreign = {} }: OptionNames,
 ): FourDError {
   const problem = `there is no ${noun} "${prefix}${name}"`;
-  if (Object.hasOwn(foreign, name)) return invalidOption(`${problem}: use ${foreign[name]}`, component, noun);
+  const instead = Object.hasOwn(foreign, name) ? foreign[name] : undefined;
+  if (instead !== undefined) {
+    const isNothing = instead.startsWith('nothing: ');
+    const remedy = isNothing ? `leave it out: ${instead.slice('nothing: '.length)}` : `use ${instead}`;
+    return invalidOption(`${problem}: ${remedy}`, component, noun);
+  }
   const nearest = nearestName(name, keys);
   const hint = nearest === undefined ? advice : `: did you mean "${prefix}${nearest}"?`;
   return invalidOption(`${problem}${hint}`, component, noun);

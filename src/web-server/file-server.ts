@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join, resolve, sep } from 'node:path';
 import type sendFile from 'send';
 import { timers } from '../base/timers.ts';
-import { FourDError } from '../errors.ts';
+import { FourDError, textOfThrown } from '../errors.ts';
 import { answer } from './plain-answer.ts';
 import type { CheckedSettings } from './web-server-settings.ts';
 
@@ -124,7 +124,9 @@ async function loadSend(): Promise<typeof sendFile> {
   try {
     return (await import('send')).default;
   } catch (error) {
-    const message = 'cannot serve rootFolder: the package "send" cannot be loaded: run "npm install send"';
+    // The text of Node goes on with a list of modules.
+    const [reason] = textOfThrown(error).split('\n', 1);
+    const message = `cannot serve rootFolder: the package "send" cannot be loaded: run "npm install send" (${reason})`;
     throw new FourDError('ERR_STATIC_FILES_UNAVAILABLE', message, { componentSignature: 'HTTP', cause: error });
   }
 }

@@ -231,9 +231,9 @@ async function readCertificate(folder: string): Promise<Certificate> {
   return { key, cert };
 }
 
-/** Node's types take bytes as a Buffer only. */
+/** Node's types take bytes as a Buffer only. Any view of bytes becomes one. */
 function toPem(value: string | Uint8Array): string | Buffer {
-  return typeof value === 'string' ? value : Buffer.from(value);
+  return typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
 function listenError(cause: unknown, port: number, address: string): FourDError {

@@ -1,7 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { FourDError, textOfThrown } from '../errors.ts';
 
-const DEFAULT_ADVICE = '. No webServer was passed, so the default one was meant: pass yours, or start webServer()';
+const DEFAULT_ADVICE =
+  '. No webServer was passed, so the default one was meant: pass yours, start webServer(), or make one by WebSocketServer.serve()';
 
 /**
  * Builds the error of a WebSocket server whose web server does not run.
@@ -33,6 +34,8 @@ function problemOf(state: 'starting' | 'stopping' | 'stopped', startError: FourD
 
 /** Returns the reason in short, such as `EADDRINUSE 127.0.0.1:8080`, where the system gave one. */
 function reasonOf(error: FourDError): string {
+  // The cause of another error may be what code of the user has thrown, which must not be touched.
+  if (error.code !== 'ERR_WEB_SERVER_LISTEN') return textOfThrown(error);
   const { code, address, port } = (error.cause ?? {}) as {
     readonly code?: unknown;
     readonly address?: unknown;

@@ -1,4 +1,8 @@
 import type { Socket } from 'node:net';
+import { serverChannel } from '../diagnostics/channels.ts';
+import { countRefused } from '../diagnostics/refused.ts';
+import { unrouted } from '../diagnostics/sources.ts';
+import { toPlainAddress } from '../handshake/authority.ts';
 import type { HttpOrHttpsServer } from '../http/upgradable-server.ts';
 import { writeRefusal } from '../http/upgrade-refusal.ts';
 import { NetworkCounts, toNetwork } from '../session/network-counts.ts';
@@ -6,6 +10,13 @@ import { ignoreErrors, keepUntilClosed } from '../transport/socket-transport.ts'
 
 /** Most refused clients that may take their time to read the refusal: more are cut off, or they would hold sockets. */
 const MAX_REFUSED_SOCKETS = 64;
+
+/** What channels tell of a refused connection. */
+const REFUSAL = {
+  status: 503,
+  cause: 'limit',
+  advice: 'Raise maxConnections or maxConnectionsPerAddress of the WebServer, if these clients are welcome.',
+} as const;
 
 /** Limits on the sockets of a web server. Infinity means no limit. */
 export interface SocketLimits {
@@ -38,6 +49,7 @@ export class OpenSockets {
       const network = this.#networkOf(socket);
       const refusal = this.#refusalOf(network);
       if (refusal !== undefined) {
+        countSocket(socket);
         this.#refuse(socket, speaksPlainHttp ? refusal : undefined);
         return;
       }
@@ -91,4 +103,11 @@ export class OpenSockets {
       writeRefusal(socket, { status: 503, reason: text });
     }
   }
+}
+
+/** Counts a connection that is refused before it has sent a request, whatever it wanted. */
+function countSocket(socket: Socket): void {
+  // To learn the address takes a call of the system.
+  const address = serverChannel.hasSubscribers ? toPlainAddress(socket.remoteAddress) : '';
+  countRefused(unrouted, REFUSAL, { url: '', headers: {} }, address);
 }

@@ -167,6 +167,10 @@ export class WebServer {
     return this.#settings.rootFolder;
   }
 
+  get followLinks(): boolean {
+    return this.#settings.followLinks;
+  }
+
   get defaultHomepage(): string {
     return this.#settings.defaultHomepage;
   }

@@ -33,6 +33,8 @@ describe('hintForError', () => {
     const phases = ['proxy', 'tls', 'handshake', 'connecting'] as const;
     expect(new Set(phases.map((phase) => hintForError(failure('ECONNRESET'), phase))).size).toBe(4);
     expect(hintForError(failure('ECONNRESET'), 'connecting')).toBe('');
+    expect(hintForError(failure('ECONNRESET'), 'handshake', false)).toContain('did you mean wss://');
+    expect(hintForError(failure('ECONNRESET'), 'handshake', true)).not.toContain('wss://');
   });
 
   test('explains an AggregateError by its first error', () => {

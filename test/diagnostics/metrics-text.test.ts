@@ -5,13 +5,13 @@ import { Observed } from '../../src/diagnostics/observed.ts';
 import { addServer, clients, readServers, removeServer, unrouted } from '../../src/diagnostics/sources.ts';
 import { parsePrometheusText } from '../helpers/prometheus.ts';
 
-function makeServer(path: string, opened: number) {
+function makeServer(path: string | undefined, opened: number) {
   const observed = new Observed('server', path);
   observed.opened = opened;
   return { observed, live: [], pendingHandshakes: 0 };
 }
 
-const openedOf = (path: string): number | undefined => readServers().find((server) => server.path === path)?.opened;
+const openedOf = (path: string): number | undefined => readServers().get(path)?.opened;
 
 test('servers of one path count together, also those that have ended', () => {
   const [first, second] = [makeServer('/a', 3), makeServer('/a', 4)];
@@ -34,7 +34,7 @@ test('the paths of servers that have ended are forgotten, the oldest first, so t
   }
   expect(openedOf('/ended/0')).toBe(2);
   expect(openedOf('/ended/1')).toBeUndefined();
-  expect(readServers().length).toBe(100);
+  expect(readServers().size).toBe(100);
 });
 
 test('buckets count upwards, and labels are escaped', () => {
@@ -55,6 +55,16 @@ test('buckets count upwards, and labels are escaped', () => {
     ['+Inf', 4],
   ]);
   expect(samples.find(({ name }) => name.endsWith('_seconds_sum'))?.value).toBeCloseTo(5.05055);
+});
+
+test('a server of all paths and one of the pattern * count together, because they have one label', () => {
+  const servers = [makeServer(undefined, 3), makeServer('*', 4)];
+  for (const server of servers) addServer(server);
+  const samples = parsePrometheusText(metricsText()).filter(
+    ({ name, labels }) => name.endsWith('server_connections_opened_total') && labels['path'] === '*',
+  );
+  for (const server of servers) removeServer(server);
+  expect(samples.map(({ value }) => value)).toEqual([7]);
 });
 
 test('what is open is added to what has ended', () => {

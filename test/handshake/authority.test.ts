@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { authorityOf, isHostValue, parseAuthority } from '../../src/handshake/authority.ts';
+import { authorityOf, isHostValue, parseAuthority, toPlainAddress } from '../../src/handshake/authority.ts';
 import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
 
 describe('parseAuthority', () => {
@@ -111,4 +111,16 @@ test.each<[target: string, authority: string | undefined]>([
   ['http:///a', ''],
 ])('RFC 9112 3.2.2: the authority of the target %s is %j', (target, authority) => {
   expect(authorityOf(target)).toBe(authority);
+});
+
+test.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::1', '::1'],
+  ['2001:db8::ffff:1', '2001:db8::ffff:1'],
+  ['::ffff:c000:201', '::ffff:c000:201'],
+  ['fe80::1%eth0', 'fe80::1%eth0'],
+  [undefined, ''],
+])('the address %s is shown as %s', (address, expected) => {
+  expect(toPlainAddress(address)).toBe(expected);
 });

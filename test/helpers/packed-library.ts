@@ -1,5 +1,5 @@
 import { execFileSync, type SpawnSyncReturns } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Runs a program and returns what it printed. What a failing one printed is in the error. */
@@ -12,10 +12,16 @@ export function run(command: string, args: readonly string[], cwd = process.cwd(
   }
 }
 
-/** Installs the packages of a folder of tests from its lockfile, once. */
+/** Installs the packages of a folder of tests from its lockfile, once, and again when the lockfile has changed. */
 export function installTools(folder: string): void {
-  if (existsSync(join(folder, 'node_modules'))) return;
+  const installed = join(folder, 'node_modules/.package-lock.json');
+  const isNewest = existsSync(installed) && modifiedMs(installed) >= modifiedMs(join(folder, 'package-lock.json'));
+  if (isNewest) return;
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
+}
+
+function modifiedMs(file: string): number {
+  return statSync(file).mtimeMs;
 }
 
 /** Packs the library as it is built, and installs it into the node_modules of an application. */

@@ -77,7 +77,7 @@ export const upgradeWays: readonly UpgradeWay[] = [
   { name: 'an own server over TLS', start: startOwnOverTls },
   { name: 'a foreign server', start: startForeign },
   { name: 'a foreign server over TLS', start: startForeignOverTls },
-  { name: 'a foreign server of node:http2', start: startForeignBesideHttp2 },
+  { name: 'a foreign server of node:http2 over TLS', start: startForeignBesideHttp2 },
   { name: 'a foreign server with a lenient parser', start: startForeignAndLenient },
 ];
 

@@ -235,7 +235,9 @@ const NEVER_OPEN: readonly Row[] = [
       phase: 'handshake',
       code: 1006,
       error: 'ERR_CONNECT_FAILED',
-      message: 'cannot connect: socket hang up (the server closed the connection before it answered)',
+      message:
+        'cannot connect: socket hang up (the server closed the connection before it answered: ' +
+        'did you mean wss:// instead of ws://?)',
     },
     async () => attempt(`ws://127.0.0.1:${await startAnsweringServer((socket) => socket.end())}/`),
   ],

@@ -1,7 +1,8 @@
 /** The packed library in the tools that applications are built, tested and run with. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
+import { makeFolder } from '../helpers/folder.ts';
 import { run } from '../helpers/packed-library.ts';
 import { describePublicApi } from './public-api.ts';
 
@@ -30,6 +31,26 @@ test('the doors are these, and export this', async () => {
 
 test('loading the package loads one file', () => {
   expect(node('loaded.cjs')).toBe('dist/index.js\n');
+});
+
+test('the code is strict, as the modules are that it is built from', () => {
+  const hasCaller = `Object.hasOwn(require('4d-websocket').accept, 'caller')`;
+  expect(node('--print', hasCaller)).toBe('false\n');
+});
+
+describe('bundled for Node.js, where the package "send" is not installed', () => {
+  const esbuild = [join(tools, 'esbuild/bin/esbuild'), 'bundle.mjs', '--bundle', '--platform=node'];
+
+  test.each([
+    ['esbuild', 'esm', 'bundled.mjs', [...esbuild, '--format=esm', '--outfile=bundled.mjs']],
+    ['esbuild', 'cjs', 'bundled.cjs', [...esbuild, '--format=cjs', '--outfile=bundled.cjs']],
+    ['webpack', 'cjs', 'bundled.cjs', ['webpack.cjs', join(tools, 'webpack'), 'bundle.mjs', 'bundled.cjs']],
+  ])('%s, format %s: it runs, with one copy of the code', (_bundler, _format, bundled, bundling) => {
+    const folder = makeFolder({});
+    cpSync(app, folder, { recursive: true });
+    run(process.execPath, bundling, folder);
+    expect(run(process.execPath, [bundled], folder)).toBe('hello true -20018 true\n');
+  });
 });
 
 test.each([

@@ -125,10 +125,16 @@ describe('refuse', () => {
     expect(wss.connections).toEqual([]);
   });
 
+  test('a close code as the status is told where it goes', () => {
+    expect(errorOf(() => refuse(4401)).message).toMatch(
+      /received 4401: a close code goes into refuse\(401, \{ closeCode \}\)$/,
+    );
+  });
+
   test.each([399, 600, 101, 200, 302, 403.5, NaN, '403', undefined, null])('the status %s is refused', (status) => {
     const error = errorOf(() => refuse(status as number));
     expect(error).toMatchObject({ code: 'ERR_INVALID_REFUSAL', componentSignature: 'HTTP' });
-    expect(error.message).toBe('invalid refusal: the status must be a whole number from 400 to 599');
+    expect(error.message).toContain('invalid refusal: the status must be a whole number from 400 to 599; received ');
   });
 
   test.each([

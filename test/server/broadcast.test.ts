@@ -1,3 +1,4 @@
+import { errorOf } from '../helpers/error-of.ts';
 import { syncBuiltinESMExports } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import zlib from 'node:zlib';
@@ -73,6 +74,20 @@ describe.each(compressions)('with compression %j', (compression) => {
       const seen = await peer.messages.atLeast(expected.length);
       expect(seen.map(({ bytes }) => bytes.toString())).toEqual(expected);
     }
+  });
+
+  test('4D-213 except that is no connection, and a flag that is no boolean, is an error: nobody gets the message', async () => {
+    const { wss, peers } = await open(1, { compression });
+    for (const [options, problem] of [
+      [{ except: 5 }, 'except must be a connection, or an array of them; received 5'],
+      [{ except: new Set(wss.connections) }, 'except must be a connection, or an array of them; received object'],
+      [{ except: [wss.connections[0]!.id] }, 'except must be a connection, or an array of them; received '],
+      [{ compress: 'no' }, 'compress must be true or false'],
+    ] as const) {
+      expect(errorOf(() => wss.broadcast('lost', options as never)).message).toContain(`invalid option: ${problem}`);
+    }
+    expect(wss.broadcast('all', { except: null as never })).toBe(1);
+    expect((await peers[0]!.messages.atLeast(1))[0]!.bytes.toString()).toBe('all');
   });
 
   test('except leaves out one or several connections', async () => {

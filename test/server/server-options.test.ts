@@ -28,7 +28,10 @@ test('wrong origins, hosts and trustedProxies are refused at the call', () => {
   const fine = { origins: ['https://a.example'], hosts: ['a.example'], trustedProxies: ['10.0.0.0/8', '::1'] };
   expect(parseServerOptions(fine).limits).toEqual(parseServerOptions({}).limits);
   expect(errorOf(() => parseServerOptions({ origins: ['a.example'] }).limits).message).toBe(
-    'invalid option: origins must hold origins such as "https://example.com:8443", without path and without "*"',
+    'invalid option: origins must hold origins such as "https://example.com:8443", without path and without "*"; received "a.example"',
+  );
+  expect(errorOf(() => parseServerOptions({ origins: ['*'] })).message).toMatch(
+    /: write origins: '\*' without brackets$/,
   );
   expect(errorOf(() => parseServerOptions({ origins: 'https://a.example' as '*' }).limits).message).toBe(
     'invalid option: origins must be "*", an array of origins such as "https://example.com", or a function',
@@ -61,11 +64,14 @@ test('a server of node:http2 is taken where it also speaks HTTP/1.1', () => {
 test('a webServer that is none is refused', () => {
   for (const webServer of [new WebServer(), createServer(), createHttp2SecureServer({ allowHTTP1: true }), null])
     expect(parseServerOptions({ webServer }).limits).toEqual(serverDefaults);
-  for (const webServer of ['http', 8080, {}, { on() {} }, express()]) {
+  for (const webServer of ['http', 8080, {}, { on() {} }]) {
     const error = errorOf(() => parseServerOptions({ webServer: webServer as never }).limits);
     expect(error.code).toBe('ERR_INVALID_OPTION');
     expect(error.message).toBe(
       'invalid option: webServer must be a WebServer, a server of node:http or node:https, or null',
     );
   }
+  expect(errorOf(() => parseServerOptions({ webServer: express() as never })).message).toMatch(
+    /or null; of an Express app, pass what createServer\(app\) returns$/,
+  );
 });

@@ -117,7 +117,7 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     for (const protocols of ['chat', [''], ['a b'], ['a,b'], ['a\r\nX: y'], ['é'], [5], [null], {}]) {
       const error = errorOf(() => check({ protocols }));
       expect(error.code).toBe('ERR_INVALID_OPTION');
-      expect(error.message).toBe('invalid option: protocols must be an array of HTTP tokens');
+      expect(error.message).toBe("invalid option: protocols must be an array of HTTP tokens, such as ['chat']");
     }
     expect(errorOf(() => check({ protocols: ['a', 'b', 'a'] })).message).toBe(
       'invalid option: protocols must not hold a name twice',
@@ -134,19 +134,25 @@ describe.each(sides)('of a %s', (side, componentSignature, check, defaults) => {
     );
   });
 
-  test.each([null, 'text', 5, true])('refuses %j as options', (options) => {
+  test.each([
+    [null, 'null'],
+    ['text', 'a text'],
+    [5, '5'],
+    [true, 'true'],
+    [['chat'], 'an array'],
+  ])('refuses %j as options', (options, received) => {
     const error = errorOf(() => check(options as never));
-    expect(error.message).toBe('invalid option: options must be an object');
+    expect(error.message).toBe(`invalid option: options must be an object; received ${received}`);
     expect(error.componentSignature).toBe(componentSignature);
   });
 });
 
 test('refuses the options of the other side', () => {
   expect(errorOf(() => parseClientOptions({ path: '/' } as WebSocketOptions).limits).message).toBe(
-    'invalid option: there is no option "path"',
+    'invalid option: there is no option "path": use the path of the URL',
   );
   expect(errorOf(() => parseServerOptions({ tls: {} } as WebSocketServerOptions).limits).message).toBe(
-    'invalid option: there is no option "tls"',
+    'invalid option: there is no option "tls": use WebSocketServer.serve(handler, { tls: { key, cert } })',
   );
   expect(errorOf(() => parseClientOptions({ maxConnections: 5 } as WebSocketOptions).limits).message).toBe(
     'invalid option: there is no option "maxConnections"',

@@ -106,7 +106,7 @@ test.each<[hosts: unknown, problem: string]>([
   [['example.com:http'], 'received "example.com:http"'],
   [['.example.com'], 'received ".example.com"'],
   [['a b'], 'received "a b"'],
-  [['localhost', 5], 'received number'],
+  [['localhost', 5], 'received 5'],
 ])('refuses the option %j', (hosts, problem) => {
   expect(() => new HostRule(hosts, 'HTTP')).toThrow(
     expect.objectContaining({

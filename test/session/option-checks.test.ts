@@ -16,9 +16,11 @@ describe('checkNumber', () => {
 
   test.each<[value: unknown, received: string]>([
     ...[1, 6, 2.5, NaN, Infinity, -Infinity, null].map((value): [unknown, string] => [value, String(value)]),
-    ['3', 'string'],
+    ['3', 'a text: pass it through Number()'],
+    ['3s', 'a text'],
     [undefined, 'undefined'],
-    [true, 'boolean'],
+    [true, 'true'],
+    [[3], 'an array'],
     [3n, 'bigint'],
     [{}, 'object'],
   ])('refuses %s', (value, received) => {
@@ -70,9 +72,16 @@ describe('readOptions', () => {
     );
   });
 
-  test.each([null, undefined, 5, 'a', Symbol('a')])('refuses %s', (given) => {
+  test.each([
+    [null, 'null'],
+    [undefined, 'undefined'],
+    ['a', 'a text'],
+    [['a'], 'an array'],
+    [() => {}, 'function'],
+    [Symbol('a'), 'symbol'],
+  ])('refuses %s', (given, received) => {
     expect(() => readOptions(given as never, keys, 'HTTP')).toThrow(
-      refusal('invalid option: options must be an object'),
+      refusal(`invalid option: options must be an object; received ${received}`),
     );
   });
 

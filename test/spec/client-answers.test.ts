@@ -144,6 +144,7 @@ describe('the error of a refusal', () => {
     ['another charset', 'text/plain; charset="ISO-8859-1"', Buffer.from('abgelaufén', 'latin1'), 'abgelaufén'],
     ['JSON', 'application/problem+json', '{\n  "error": "expired"\n}', '{ "error": "expired" }'],
     ['a page', 'text/html', page, 'No entry'],
+    ['a page without a type', '', page, 'No entry'],
     ['control characters', 'text/plain', 'a\u001B[31m\u0007b\u202Ec\u2028d', 'a [31m b c d'],
     ['a long line', 'text/plain', 'x'.repeat(5000), `${'x'.repeat(199)}…`],
     ['a character that is cut off', '', `x${'é'.repeat(5000)}`, `x${'é'.repeat(198)}…`],
@@ -161,6 +162,7 @@ describe('the error of a refusal', () => {
     ['a compressed one', { 'Content-Type': 'text/plain', 'Content-Encoding': 'gzip' }, 'secret'],
     ['a charset that nobody knows', { 'Content-Type': 'text/plain; charset=x' }, 'secret'],
     ['a repetition of the reason', {}, 'Forbidden'],
+    ['the page of nginx', { 'Content-Type': 'text/html' }, '<html>\r\n<head><title>403 Forbidden</title></head>'],
     ['a repetition of the hint', {}, 'the server does not allow this client'],
     // A pattern that looks back at each sign would take seconds.
     ['a page of tags that do not end', { 'Content-Type': 'text/html' }, '<'.repeat(60_000)],

@@ -80,6 +80,7 @@ describe('the error of a URL that cannot be used', () => {
     ['http://u:1/secret@h/p', 'http://…', 'write ws:// instead of http://'],
     ['http://u:1#secret@h/p', 'http://…', 'write ws:// instead of http://'],
     ['ws://u:secret%@h', 'ws://h/', 'write % as %25'],
+    ['ws://h:undefined/?secret', 'ws://h:undefined/', 'is a variable that it was put together from not set?'],
     ['ws://h:99999/?secret', 'ws://h:99999/', 'a port is a number from 0 to 65535'],
     ['ws://:80/', 'ws://:80/', 'it has no host: write ws://host[:port]/path'],
     ['ws+unix:app.sock?secret', 'ws+unix:app.sock', 'needs an absolute path: write ws+unix:/socket/path'],
@@ -117,20 +118,45 @@ const noHandlers: readonly [what: string, value: unknown, problem: string][] = [
   ['a symbol', Symbol('handler'), 'it is a symbol'],
 ];
 
+/** Returns the message of a server that cannot be made. */
+function serverError(handler: object): string {
+  const errors = recordErrors();
+  WebSocketServer.new(handler as never, { webServer: null });
+  return errors[0]![0]!.message;
+}
+
 describe('what is no handler', () => {
   test.each([
     ...noHandlers,
     ['options', { dataType: 'text', protocols: ['chat'] }, 'it holds options (protocols): '] as const,
-    ['options of ws', { headers: {}, handshakeTimeout: 5 }, 'it holds options (handshakeTimeout): '] as const,
+    ['options of ws', { headers: {}, maxPayload: 5 }, 'it holds options (maxPayload): '] as const,
   ])('4D-202 of a client is an error that says where options go: %s', async (_what, handler, problem) => {
     const { code, message } = await errorOf('ws://127.0.0.1:1', handler);
     expect(code).toBe('ERR_INVALID_HANDLER');
     expect(message).toContain(`invalid handler: it must be an object with callbacks; ${problem}`);
-    if (problem.includes('option')) expect(message).toMatch(/: \(url, \{\}, \{ protocols: \['chat'\] \}\)$/);
+    if (problem.includes('option')) expect(message).toMatch(/: \(url, \{\}, \{ protocols: \['chat'\] \}\)/);
     // Nobody hears of it otherwise.
     const errors = recordErrors();
     expect(await new WebSocket('ws://127.0.0.1:1', handler as object).ready).toBeNull();
     expect(errors).toEqual([[expect.objectContaining({ message })]]);
+  });
+
+  test('4D-202 a handler without the callback that must be there is told what it has instead', async () => {
+    expect(serverError({ onConnect() {} })).toMatch(/onConnection; it has onConnect \(use onConnection\)$/);
+    expect(serverError({ onMessage() {} })).toMatch(
+      /; it has onMessage \(use onMessage of the object that onConnection returns\)$/,
+    );
+    expect(serverError({ port: 8080 })).toMatch(
+      /; for port, use WebSocketServer\.serve\(handler, \{ port \}\), or webServer$/,
+    );
+    const handler = new RecordingServerHandler({ onConnection: () => ({ onMesage() {}, close() {} }) });
+    const { web } = await startLibraryServer(handler);
+    await (
+      await RawClient.request(web.HTTPPort, {})
+    ).answered;
+    expect(handler.errors[0]!.errors[0]!.message).toMatch(
+      /, or null; it has onMesage \(use onMessage\), close \(use onTerminate\)$/,
+    );
   });
 
   test('4D-202 null is as if left out, and members of a handler may be named like options', async () => {

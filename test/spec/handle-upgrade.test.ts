@@ -1,13 +1,19 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type RefuseEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { type RefuseEvent, tryExpr, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { PendingAnswers } from '../../src/http/pending-answers.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { handshakeRequest, type RequestOptions } from '../helpers/handshake-request.ts';
+import { throwingProxy } from '../helpers/hostile-values.ts';
 import { Inbox } from '../helpers/inbox.ts';
+import { dropGarbage } from '../helpers/memory.ts';
 import { PlainClient } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
@@ -39,6 +45,15 @@ async function startHttp(
   const http = createServer(onRequest);
   http.on('upgrade', (...upgrade) => void onUpgrade(...upgrade));
   return listen(http);
+}
+
+/** A request with the headers of another one and some more, as another parser may give them. */
+function withHeaders(
+  { method, url, httpVersion, headers }: IncomingMessage,
+  more: object,
+  rawHeaders?: readonly unknown[],
+): IncomingMessage {
+  return { method, url, httpVersion, headers: { ...headers, ...more }, rawHeaders } as IncomingMessage;
 }
 
 /** Asks for an upgrade. Resolves to what the 'upgrade' event gives, and the client. */
@@ -164,6 +179,21 @@ describe('handleUpgrade()', () => {
         head,
       ],
     ],
+    [
+      'without line ends',
+      ([request, socket, head]) => [withHeaders(request, { 'sec-websocket-key': 7 }), socket, head],
+    ],
+    ['without line ends', ([request, socket, head]) => [withHeaders(request, { a: 'b\r\nc: d' }), socket, head]],
+    ['without line ends', ([request, socket, head]) => [withHeaders(request, {}, [1, 2]), socket, head]],
+    ['cannot be read', ([request, socket, head]) => [withHeaders(request, {}, throwingProxy([]) as []), socket, head]],
+    [
+      'cannot be read',
+      ([request, socket, head]) => [
+        Object.assign(withHeaders(request, {}), { headers: throwingProxy() }),
+        socket,
+        head,
+      ],
+    ],
   ])('4D-225 bad arguments are told, and the socket stays with the caller: %s', async (problem, change) => {
     const { wss } = create();
     const { upgrade, client } = await receiveUpgrade();
@@ -182,6 +212,15 @@ describe('handleUpgrade()', () => {
     expect((await client.answered).status).toBe(101);
     const shown = wss.connections[0]!.request.headers;
     expect([shown['upgrade'], Object.isFrozen(headers)]).toEqual(['websocket', false]);
+  });
+
+  test('4D-225 checks the origin of a request whose list of headers another parser has left empty', async () => {
+    const { wss, events } = create();
+    const { upgrade, client } = await receiveUpgrade();
+    const [request, socket, head] = upgrade;
+    wss.handleUpgrade(withHeaders(request, { origin: 'http://a.example' }, []), socket, head);
+    expect((await client.answered).status).toBe(403);
+    expect((await events.next()).request.headers).toMatchObject({ origin: 'http://a.example' });
   });
 
   test('4D-225 does nothing when the client has gone', async () => {
@@ -206,6 +245,72 @@ describe('handleUpgrade()', () => {
     expect(await ended).toEqual({ closed: 1, dropped: 0 });
     expect([wss.terminated, handler.names.at(-1)]).toEqual([true, 'onTerminate']);
     expect((await (await RawClient.request(port)).answered).status).toBe(503);
+  });
+
+  test.each(['before', 'after'])(
+    '4D-225 a held upgrade that a listener gives away %s the router is left alone by the router',
+    async (when) => {
+      const clock = useFakeClock();
+      const requested = createDeferred<() => void>();
+      const http = createServer((_, response) => requested.resolve(() => response.end('slow')));
+      const port = await listen(http);
+      create({ webServer: http });
+      const { wss } = create();
+      // The router is the first to take an upgrade that it need not hold.
+      const sockets: Duplex[] = [];
+      const give = (...upgrade: Upgrade): void => {
+        sockets.push(upgrade[1]);
+        tryExpr(() => wss.handleUpgrade(...upgrade));
+      };
+      if (when === 'before') http.prependListener('upgrade', give);
+      else http.on('upgrade', give);
+      // Both servers watch the answers from their first upgrade on.
+      const first = await RawClient.open(port);
+      first.socket.destroy();
+      await vi.waitUntil(() => wss.connections.length === 0);
+      const client = await PlainClient.send(port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', handshakeRequest());
+      const answer = await requested.promise;
+      await turns();
+      answer();
+      expect(await client.answers(2)).toEqual([200, 101]);
+      await clock.advance(11_000);
+      expect([wss.connections.length, sockets.at(-1)!.destroyed]).toEqual([1, false]);
+    },
+  );
+
+  test('4D-225 an HTTP server that has closed is kept by no server that took its upgrades', async () => {
+    const { wss } = create();
+    const references: WeakRef<Server>[] = [];
+    const useAndClose = async (): Promise<void> => {
+      const http = createServer();
+      http.on('upgrade', (...upgrade) => wss.handleUpgrade(...upgrade));
+      await once(http.listen(0, '127.0.0.1'), 'listening');
+      const client = await RawClient.open((http.address() as AddressInfo).port);
+      client.socket.destroy();
+      await promisify(http.close.bind(http))();
+      references.push(new WeakRef(http));
+    };
+    for (let i = 0; i < 5; i++) await useAndClose();
+    await vi.waitUntil(() => wss.connections.length === 0);
+    await dropGarbage();
+    // The one that was used last may lie on the stack of somebody still.
+    expect(references.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(2);
+  });
+
+  test('4D-225 a server that has ended watches no HTTP server, which nobody would end', async () => {
+    const { wss } = create();
+    await wss.drain();
+    const requested = createDeferred<IncomingMessage>();
+    const port = await startHttp(
+      (...upgrade) => wss.handleUpgrade(...upgrade),
+      (request, response) => {
+        requested.resolve(request);
+        response.end();
+      },
+    );
+    expect((await (await RawClient.request(port)).answered).status).toBe(503);
+    await PlainClient.send(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(PendingAnswers.of((await requested.promise).socket)).toBeUndefined();
   });
 
   test('4D-225 an upgrade waits until the answers before it are over', async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderForeignNames } from '../../scripts/foreign-names-reference.ts';
 import { accept, type FourDError, refuse, WebServer, WebSocket, WebSocketServer } from '../../src/index.ts';
@@ -22,7 +23,9 @@ describe.each(sides)('on the $name side', (side) => {
     [{ compress: false, Droppable: true }, 'there is no option "Droppable": did you mean "droppable"?'],
     [{ volatile: true }, 'there is no option "volatile": use droppable'],
     [{ priority: 1 }, 'there is no option "priority"'],
-    [true, 'options must be an object'],
+    [{ compress: 'no' }, 'compress must be true or false'],
+    [{ droppable: 1 }, 'droppable must be true or false'],
+    [true, 'options must be an object; received true'],
     [() => {}, 'options must be an object: send() takes no callback, see its result and drained()'],
   ])('4D-213 send() refuses the options %o, sends nothing and stays open', async (options, problem) => {
     const { ws, peer } = await side.connect();
@@ -53,6 +56,7 @@ test('4D-213 broadcast(), accept(), refuse() and drain() name the option that wa
   ];
   for (const [act, problem] of cases)
     expect(errorOf(act).message).toBe(`invalid option: there is no option ${problem}`);
+  expect(errorOf(() => wss.broadcast('lost', untyped({ compress: 0 }))).message).toContain('compress must be true or');
   await expect(wss.drain(untyped({ deadlinMs: 1 }))).rejects.toMatchObject({
     message: 'invalid option: there is no option "deadlinMs": did you mean "deadlineMs"?',
   });
@@ -95,9 +99,9 @@ test('4D-214 a foreign name in options is an error with the name here', () => {
     for (const [name, advice] of Object.entries(FOREIGN_OPTIONS[kind])) {
       const { message } = errorOf(() => REFUSALS[kind]?.({ [name]: 1 }));
       expect(message, kind).toMatch(
-        new RegExp(`^invalid (option|setting): there is no (option|setting) "[a-z]*\\.?${name}": use `),
+        new RegExp(`^invalid (option|setting): there is no (option|setting) "[a-z]*\\.?${name}": (use|leave it out:) `),
       );
-      expect(message).toContain(advice);
+      expect(message).toContain(advice.replace('nothing: ', ''));
     }
   }
 });
@@ -147,8 +151,40 @@ describe('4D-214 a foreign or misspelt callback', () => {
       'a server handler, an object, has callbacks that are never called: ' +
         'onDisconnect (use onTerminate of the object that onConnection returns)',
     ]);
-    (await WebSocket.new(url, untyped({ onClose() {} })))!.terminate();
+    // The second one is of another realm.
+    for (const handler of [{ onClose() {} }, runInNewContext('({ onClose() {} })') as object]) {
+      (await WebSocket.new(url, untyped(handler)))!.terminate();
+    }
     expect(warn).toHaveBeenCalledTimes(1);
+  });
+
+  test('of an event counts only where a handler has none of ours', async () => {
+    const { url } = await startServerOf(new RecordingHandler());
+    class Events {
+      message(): void {}
+      close(): void {}
+    }
+    class Own extends Events {
+      onOpen(): void {}
+    }
+    for (const handler of [new Own(), new Events()]) (await WebSocket.new(url, untyped(handler)))!.terminate();
+    expect(warnings()).toEqual([
+      'a client handler, the class Events, has callbacks that are never called: ' +
+        'message (use onMessage), close (use onTerminate)',
+    ]);
+  });
+
+  test('is warned of 10 times in a process at most, also where each client gets a class of its own', async () => {
+    const { url } = await startLibraryServer(
+      untyped(() => {
+        class OfOneClient extends Base {}
+        return new OfOneClient();
+      }),
+    );
+    const clients = await Promise.all(Array.from({ length: 15 }, () => WebSocket.new(url, {})));
+    expect(warn.mock.calls.length).toBeLessThanOrEqual(10);
+    expect(String(warn.mock.calls.at(-1)![0])).toContain('the class OfOneClient');
+    for (const ws of clients) ws!.terminate();
   });
 
   test('is not warned of with warnings: false, and a Proxy that refuses is let be', async () => {

@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { inspect } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   clientMetrics,
@@ -11,6 +13,8 @@ import {
   WebSocketServer,
 } from '../../src/index.ts';
 import { clientChannel, connectionChannel, messageChannel, serverChannel } from '../../src/diagnostics/channels.ts';
+import { refuseUpgrade } from '../../src/http/upgrade-refusal.ts';
+import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startLibraryServer, startServerOf, startUnixServer, startWebServer } from '../helpers/library-server.ts';
@@ -70,6 +74,20 @@ test('4D-220 channels tell the life of a client and of a connection, in order, w
   expect(JSON.stringify(seen.all)).not.toContain('geheim');
 });
 
+function countRefusedByLimit(): number {
+  return Number(/unrouted_refused_total\{cause="limit"\} (\d+)/.exec(metricsText())?.[1] ?? 0);
+}
+
+test('4D-220 connections that a full web server turns away are told and counted, before they have sent a request', async () => {
+  const before = countRefusedByLimit();
+  const seen = watchChannels(['server']);
+  const web = await startWebServer({ maxConnections: 1 });
+  const sockets = [connect(web.HTTPPort, '127.0.0.1'), connect(web.HTTPPort, '127.0.0.1')];
+  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+  expect((await seen.next())[1]).toMatchObject({ type: 'refused', status: 503, cause: 'limit', requestPath: '' });
+  expect(countRefusedByLimit()).toBe(before + 1);
+});
+
 test('4D-220 refused clients, failed attempts and attempts to come are told', async () => {
   const seen = watchChannels(['client', 'server']);
   const { url } = await startLibraryServer(() => null, { path: '/closed' });
@@ -101,6 +119,40 @@ test('4D-220 refused clients, failed attempts and attempts to come are told', as
     'failed',
     'ended',
   ]);
+});
+
+test('4D-220 the address of a client that no server hears of is written as everywhere', () => {
+  const seen = watchChannels(['server']);
+  const socket = Object.assign(new PassThrough(), { remoteAddress: '::ffff:192.0.2.1' });
+  const refusal = { status: 404, cause: 'path', reason: '', advice: '' } as const;
+  refuseUpgrade({ method: 'GET', url: '/', headers: {}, httpVersion: '1.1' }, socket, refusal, undefined);
+  expect(seen.all).toMatchObject([['server', { type: 'refused', remoteAddress: '192.0.2.1' }]]);
+  socket.destroy();
+});
+
+test('4D-220 the end of a server is told last, also when its onOpen outlives it', async () => {
+  const seen = watchChannels(['server']);
+  const gate = createDeferred();
+  const handler = { onConnection: () => null, onOpen: () => gate.promise, onTerminate: () => {} };
+  const wss = WebSocketServer.new(handler, { webServer: null, path: '' })!;
+  await turns();
+  await wss.drain({ deadlineMs: 1 });
+  gate.resolve();
+  await turns();
+  // The path '' stands for all paths, as undefined does.
+  expect(seen.all).toEqual([['server', { type: 'ended', path: undefined }]]);
+});
+
+test('4D-216 4D-220 a token is not shown that a server has selected as the subprotocol', async () => {
+  const seen = watchChannels(['connection']);
+  const port = await startAnsweringServer((socket, { accept }) =>
+    socket.write(switchingProtocols(accept, { 'Sec-WebSocket-Protocol': 'bearer.geheim' })),
+  );
+  const protocols = ['chat', 'bearer.geheim'];
+  await using ws = await WebSocket.connect(`ws://127.0.0.1:${port}`, {}, { protocols, closeTimeoutMs: 1 });
+  expect(ws.protocol).toBe('bearer.geheim');
+  expect(seen.all[0]).toMatchObject(['connection', { type: 'opened', protocol: 'bearer.…' }]);
+  expect(inspect(ws)).toContain("protocol: 'bearer.…'");
 });
 
 test('4D-220 a slow peer is told: blocked, what is dropped, the limit that ends the connection', async () => {
@@ -163,6 +215,20 @@ test('4D-220 subscribers run in the contexts in which client and server were cre
   expect(contexts.get('server')).toEqual(new Set(['server']));
   expect(contexts.get('client')).toEqual(new Set(['client']));
   expect(contexts.get('other')).toEqual(new Set(['server', 'client']));
+});
+
+test('4D-220 a refusal by no server shows the address as the others do, on a socket for IPv4 and IPv6', async () => {
+  const seen = watchChannels(['server']);
+  const wss = await WebSocketServer.serve({ onConnection: () => null }, { path: '/a' });
+  onTestFinished(() => wss.terminate(0));
+  for (const path of ['/a', '/b']) {
+    await expect(WebSocket.connect(`ws://127.0.0.1:${new URL(wss.url).port}${path}`)).rejects.toThrow();
+  }
+  const refused = seen.all.map(([, message]) => message).filter(({ type }) => type === 'refused');
+  expect(refused.map((message) => 'remoteAddress' in message && message.remoteAddress)).toEqual([
+    '127.0.0.1',
+    '127.0.0.1',
+  ]);
 });
 
 test('4D-220 a subscriber that throws ends nothing: Node reports it as an uncaught exception', async () => {

@@ -69,7 +69,7 @@ const trials: readonly (readonly [cause: RefuseEvent['cause'], name: string, tri
   [
     'origin',
     'a page without a host',
-    { request: { headers: ['Origin: null'] }, status: 403, advice: 'origins: "*" or a function' },
+    { request: { headers: ['Origin: null'] }, status: 403, advice: 'origins: "*" or a function lets it in.' },
   ],
   [
     'host',
@@ -220,7 +220,11 @@ describe('onRefuse', () => {
     client.socket.write(`GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${handshakeRequest()}`);
     await requested.promise;
     await clock.advance(10_100);
-    expect(await events.next()).toMatchObject({ cause: 'timeout', advice: expect.stringContaining('cut') as string });
+    expect(await events.next()).toMatchObject({
+      cause: 'timeout',
+      advice: expect.stringContaining('cut') as string,
+      request: { remoteAddress: '127.0.0.1' },
+    });
     await client.closed;
   });
 
@@ -250,6 +254,29 @@ describe('onRefuse', () => {
     for (const path of ['/bad', '/rejects']) await (await RawClient.request(web.HTTPPort, { path })).answered;
     const one = ['onError', 'the end of onError', 'onRefuse'].map((call) => `${call} in ${name} of a`);
     expect(await calls.atLeast(6)).toEqual([...one, ...one]);
+  });
+
+  test('4D-198 is looked up in the contexts of the server, whoever ends it', async () => {
+    const tenant = new AsyncLocalStorage<string>();
+    const contexts = new Inbox<string | undefined>();
+    const web = await startWebServer();
+    const asked = createDeferred();
+    const handler: ServerHandler = {
+      onConnection() {
+        asked.resolve();
+        return NEVER;
+      },
+      get onRefuse() {
+        contexts.push(tenant.getStore());
+        return () => {};
+      },
+    };
+    const wss = tenant.run('server', () => WebSocketServer.new(handler, { webServer: web, warnings: false })!);
+    const client = await RawClient.request(web.HTTPPort);
+    await asked.promise;
+    tenant.run('caller', () => wss.terminate(0));
+    expect((await client.answered).status).toBe(503);
+    expect(new Set(contexts.all)).toEqual(new Set(['server']));
   });
 
   test.each(['throws', 'rejects'])('4D-198 is not awaited, and what it %s goes to the error handler', async (how) => {

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type FourDError, WebServer, type WebServerSettings, webServer, WebSocketServer } from '../../src/index.ts';
 import { makeCertificateFolder, shakeHands } from '../helpers/certificate-folder.ts';
 import { errorOf } from '../helpers/error-of.ts';
+import { throwingProxy } from '../helpers/hostile-values.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { requestPath } from '../helpers/http.ts';
 import { startWebServer } from '../helpers/library-server.ts';
@@ -400,6 +401,19 @@ describe('a WebSocket server whose web server does not run', () => {
     expect(() => WebSocketServer.new({ onConnection: () => null }, { webServer: undefined })).toThrow(
       /the web server is not running: await web\.start\(\) first\. No webServer was passed, so the default one was meant/,
     );
+  });
+
+  test('4D-219 is told so whatever a setting of the last start has thrown', async () => {
+    const web = new WebServer(LOCAL);
+    await web.start({
+      get HTTPPort(): number {
+        throw throwingProxy();
+      },
+    });
+    expect(creationError(web)).toMatchObject({
+      code: 'ERR_WEB_SERVER_NOT_STARTED',
+      message: expect.stringContaining('its last start failed: invalid setting: HTTPPort cannot be read') as string,
+    });
   });
 
   test('4D-219 is told that the start or the stop is not over', async () => {

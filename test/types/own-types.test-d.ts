@@ -174,7 +174,14 @@ export const accepted = accept({ onMessage() {}, onDran() {} });
 // @ts-expect-error -- a letter wrong
 export const served = WebSocketServer.serve({ onConnection: () => ({ onMessage() {}, onErrar() {} }) }, { port: 0 });
 
-/** Methods of the user's own are none. */
+/** Methods of the user's own are none, nor is what is no function. */
 export const ownMethods = WebSocketServer.new({
-  onConnection: () => ({ onMessage: (ws, { data }) => ws.send(data.trim()), onLogin() {}, close() {}, name: 'x' }),
+  onClose: 'at night',
+  onConnection: () => ({
+    onMessage: (ws, { data }) => ws.send(data.trim()),
+    onLogin() {},
+    close() {},
+    name: 'x',
+    onData: [1],
+  }),
 });

@@ -115,7 +115,7 @@ export async function serving(): Promise<void> {
     { port: 8080, host: '127.0.0.1', tls: { key: '', cert: new Uint8Array() }, rootFolder: 'public', path: '/' },
   );
   expectTypeOf(servedText).toExtend<WebSocketServer>();
-  expectTypeOf(servedText.url).toEqualTypeOf<string | undefined>();
+  expectTypeOf(servedText.url).toEqualTypeOf<string>();
   const servedOwn = await WebSocketServer.serve(new SlowDoor(), { dataType: 'object' });
   expectTypeOf(servedOwn).toExtend<WebSocketServer<Move>>();
   const servedBlob = await WebSocketServer.serve(

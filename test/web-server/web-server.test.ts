@@ -198,6 +198,7 @@ describe('a running server', () => {
       HTTPSPort: await findClosedPort(),
       IPAddressToListen: '127.0.0.1',
       rootFolder: makeFolder(),
+      followLinks: true,
       defaultHomepage: 'home.htm',
       certificateFolder,
       minTLSVersion: 4,
@@ -208,7 +209,7 @@ describe('a running server', () => {
       responseStallMs: 5000,
       maxConnections: 100,
       maxConnectionsPerAddress: 50,
-    } as const satisfies WebServerSettings;
+    } as const satisfies Required<WebServerSettings>;
     const web = await startWebServer(settings);
     const shown = web as unknown as Record<string, unknown>;
     for (const [name, value] of Object.entries(settings)) {

@@ -1,11 +1,19 @@
-import type { FourDError } from '../errors.ts';
+import type { ErrorCode, FourDError } from '../errors.ts';
 
 // Bound when the library is loaded: what a program replaces later is its own.
 const captureStackTrace = Error.captureStackTrace.bind(Error);
 
+/** Errors that count as those of this program, and still come from the event loop. */
+const TOLD_LATER: ReadonlySet<string> = new Set<ErrorCode>([
+  'ERR_ABORTED',
+  'ERR_CONNECT_FAILED',
+  'ERR_WEB_SERVER_CERTIFICATE',
+  'ERR_WEB_SERVER_LISTEN',
+]);
+
 /**
- * The place in the program that made a client. A failure of the network comes later, from the event loop, so its own stack
- * would lead nowhere.
+ * The place in the program that made a client, or a server that listens. A failure of the network comes later, from the
+ * event loop, so its own stack would lead nowhere.
  *
  * @remarks Making one takes 3 µs, and 900 bytes until it is dropped. The text, which takes longer, is made when a program
  * reads it.
@@ -18,10 +26,10 @@ export class CallSite {
     captureStackTrace(this, callee as () => void);
   }
 
-  /** Gives an error of the network a stack that leads to this place. Errors of this program keep their own. Never throws. */
+  /** Gives an error that came later a stack that leads to this place. Others keep their own. Never throws. */
   giveTo(error: FourDError): void {
     try {
-      if (error.side === 'local' && error.code !== 'ERR_ABORTED' && error.code !== 'ERR_CONNECT_FAILED') return;
+      if (error.side === 'local' && !TOLD_LATER.has(error.code)) return;
       const header = `${error.name}: ${error.message}`;
       Reflect.defineProperty(error, 'stack', {
         configurable: true,
