@@ -19,7 +19,7 @@ function install(): string {
 }
 
 function start(port: string): Promise<Program> {
-  return startExample('examples/react-chat/server.ts', { env: { PORT: port } });
+  return startExample('examples/react-chat.ts', { env: { PORT: port } });
 }
 
 const missing = install();

@@ -1,8 +1,11 @@
 /**
- * The server of the chat with React: it sends each message to everybody, and serves the page that `npm run build` made.
+ * The server of the chat with Vite and React, in the folder react-chat: it sends each message to everybody, and serves
+ * the page once that is built.
  *
- *     npm ci && npm run build && npm run server      then open http://127.0.0.1:8080/
- *     npm run server, and npm run dev beside it      while you change the page
+ *     (cd examples/react-chat && npm ci && npm run build); npm run example -- react-chat
+ *     npm run example -- react-chat, and npm run dev in that folder, while you change the page
+ *
+ * You should see your messages in all pages, and a page that talks on when the server is back.
  */
 import { fileURLToPath } from 'node:url';
 import { type ConnectionHandler, WebSocketServer } from '4d-websocket';
@@ -18,7 +21,7 @@ const wss = await WebSocketServer.serve(
   {
     port: Number(process.env['PORT'] ?? 8080),
     host: '127.0.0.1',
-    rootFolder: fileURLToPath(new URL('dist', import.meta.url)),
+    rootFolder: fileURLToPath(new URL('react-chat/dist', import.meta.url)),
     dataType: 'object',
   },
 );
