@@ -53,6 +53,18 @@ describe('bundled for Node.js, where the package "send" is not installed', () =>
   });
 });
 
+describe('bundled for browsers', () => {
+  test.each([
+    ['esbuild', [join(tools, 'esbuild/bin/esbuild'), 'page-bundle.mjs', '--bundle', '--outfile=page.cjs']],
+    ['webpack', ['webpack.cjs', join(tools, 'webpack'), 'page-bundle.mjs', 'page.cjs', 'web']],
+  ])('%s: there is one copy of the client, and a server says why there is none', (_bundler, bundling) => {
+    const folder = makeFolder({});
+    cpSync(app, folder, { recursive: true });
+    run(process.execPath, bundling, folder);
+    expect(run(process.execPath, ['page.cjs'], folder)).toBe('true true ERR_NOT_IN_BROWSER\n');
+  });
+});
+
 test.each([
   ['node', '**/*.jest.js', {}],
   // The names that need Node, in an environment that looks like a browser.
