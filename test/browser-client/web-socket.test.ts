@@ -456,7 +456,10 @@ describe('reconnecting', () => {
     browser.native.end();
     ws.send('a');
     const held = deferred();
-    handler.acts['reconnect'] = () => held.promise;
+    handler.acts['reconnect'] = () => {
+      if (handler.names.filter((name) => name === 'reconnect').length === 1) return held.promise;
+      return void ws.send('sign in');
+    };
     await vi.advanceTimersByTimeAsync(500);
     const lost = browser.native.open();
     lost.end();
@@ -465,7 +468,7 @@ describe('reconnecting', () => {
     expect([lost.sent, browser.native.sent]).toEqual([[], []]);
     held.resolve();
     await settle();
-    expect([lost.sent, browser.native.sent]).toEqual([[], ['a']]);
+    expect([lost.sent, browser.native.sent]).toEqual([[], ['sign in', 'a']]);
   });
 
   test('shouldReconnect decides, and url gives the next URL', async () => {
@@ -487,6 +490,49 @@ describe('reconnecting', () => {
       { code: 4000, reason: 'why', attempt: 1, isTemporary: false, phase: 'open', error: undefined },
       { code: 1006, attempt: 2, isTemporary: true, phase: 'connecting', error: { code: 'ERR_CONNECT_FAILED' } },
     ]);
+  });
+
+  test('a URL that comes after terminate() is not connected to', async () => {
+    const url = deferred<string>();
+    const { browser, handler, ws } = begin({ reconnect: { ...RECONNECT, url: () => url.promise } });
+    browser.native.end();
+    await vi.advanceTimersByTimeAsync(500);
+    ws.terminate();
+    url.resolve(URL);
+    await settle();
+    expect([browser.natives.length, handler.names]).toEqual([1, ['open', 'disconnect', 'terminate']]);
+  });
+
+  test('counts attempts anew after a connection that lasted maxDelayMs, and not after a shorter one', async () => {
+    const { browser, handler } = begin({ reconnect: RECONNECT });
+    const attempts: unknown[] = [];
+    for (const openMs of [0, 7999, 8000]) {
+      await vi.advanceTimersByTimeAsync(openMs);
+      browser.native.end();
+      const { attempt, delayMs } = handler.last('disconnect')!;
+      attempts.push(attempt);
+      await vi.advanceTimersByTimeAsync(delayMs as number);
+      browser.native.open();
+    }
+    expect(attempts).toEqual([1, 2, 1]);
+  });
+
+  test('a server that agreed to close has read everything', async () => {
+    const { browser, handler, ws } = begin({ reconnect: RECONNECT });
+    ws.send('a');
+    ws.terminate();
+    browser.native.end(1000);
+    await settle();
+    expect(handler.last('terminate')).toMatchObject({ uncertainMessages: 0 });
+  });
+
+  test('the first connection has a minute by default', async () => {
+    const { browser, handler } = { browser: startFakeBrowser(), handler: new Recorder() };
+    expect(new WebSocket(URL, handler, { handshakeTimeoutMs: Infinity, reconnect: true }).status).toBe('Connecting');
+    await vi.advanceTimersByTimeAsync(59_999);
+    expect(handler.names).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([handler.names, browser.natives.length]).toEqual([['error', 'terminate'], 1]);
   });
 
   test('a failing url counts as a failed attempt, a failing shouldReconnect as no', async () => {
