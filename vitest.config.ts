@@ -16,10 +16,11 @@ const shared = {
 
 export default defineConfig({
   resolve: {
-    alias: {
-      '4d-websocket/browser': fileURLToPath(new URL('src/browser.ts', import.meta.url)),
-      '4d-websocket': fileURLToPath(new URL('src/index.ts', import.meta.url)),
-    },
+    alias: [
+      { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+      { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
+      { find: /^4d-websocket\/browser$/, replacement: fileURLToPath(new URL('src/browser.ts', import.meta.url)) },
+    ],
   },
   test: {
     reporters: resultsFile ? ['default', ['json', { outputFile: resultsFile }]] : ['default'],

@@ -3,6 +3,9 @@
  *
  * The implementation is built once, as CommonJS, so that every way to load it gives the same classes: `instanceof` and
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
+ *
+ * The library is one file, `index.js`. The other doors hold what only they need, and take the rest from `index.js`, which
+ * therefore exports some names that nobody sees: they are not enumerable, and neither face nor declarations have them.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +15,13 @@ import { rolldown } from 'rolldown';
 const OUTPUT_FOLDER = 'dist';
 
 /** The files that users load, by the name of the door. */
-const doors = { index: 'src/index.ts' };
+const doors = { index: 'src/index.ts', testing: 'src/testing.ts' };
+
+/** The rooms of the doors other than `index.ts`. */
+const ROOMS_OF_DOORS = /[\\/]src[\\/]testing[\\/.]/;
+
+/** The chunk that becomes `index.js`. */
+const LIBRARY = 'library.js';
 
 /** The files that bundlers for browsers load. The second one imports the first. */
 const browserDoors = ['browser', 'index-in-browser'];
@@ -40,6 +49,21 @@ function toBundleable(code: string): string {
   return bundleable;
 }
 
+const EXPORT =
+  /Object\.defineProperty\(exports, "(\w+)", \{\n\tenumerable: true,\n\tget: function\(\) \{\n\t\treturn ([\w$]+);\n\t\}\n\}\);/g;
+
+/** Exports public names as they are, since they never change, and hides what only other doors use. */
+function toIndex(code: string, publicNames: readonly string[]): string {
+  const missing = new Set(publicNames);
+  const index = code.replaceAll(EXPORT, (text, name: string, local: string) =>
+    missing.delete(name) ? `exports.${name} = ${local};` : text.replace('enumerable: true', 'enumerable: false'),
+  );
+  if (missing.size > 0 || index.includes('enumerable: true,\n\tget: function')) {
+    throw new Error(`rolldown writes exports in another way now, such as ${[...missing].join(', ')}`);
+  }
+  return index;
+}
+
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });
 
 const isWindows = process.platform === 'win32';
@@ -51,23 +75,34 @@ const { output } = await bundle.write({
   dir: OUTPUT_FOLDER,
   format: 'cjs',
   entryFileNames: '[name].js',
-  chunkFileNames: 'shared-[name].js',
+  chunkFileNames: '[name].js',
   // Jest gives no `import()` to the CommonJS modules that it runs.
   dynamicImportInCjs: false,
   comments: false,
   banner: `'use strict';`,
+  codeSplitting: { groups: [{ name: 'library', test: (id) => !ROOMS_OF_DOORS.test(id) }] },
 });
 await bundle.close();
 
-for (const { fileName } of output) {
-  const code = readFileSync(join(OUTPUT_FOLDER, fileName), 'utf8');
+const chunks = output.filter((file) => file.type === 'chunk');
+const files = new Set(chunks.map(({ fileName }) => fileName));
+if (!files.delete(LIBRARY) || files.size !== Object.keys(doors).length) {
+  throw new Error(`rolldown made other files than the library and its doors: ${[...files].join(', ')}`);
+}
+for (const fileName of files) {
+  const source = readFileSync(join(OUTPUT_FOLDER, fileName === 'index.js' ? LIBRARY : fileName), 'utf8');
+  const publicNames = chunks.find((chunk) => chunk.fileName === 'index.js')?.exports ?? [];
+  const code =
+    fileName === 'index.js' ? toIndex(source, publicNames) : source.replaceAll(`"./${LIBRARY}"`, '"./index.js"');
   // V8 holds a text with a single wider character in twice the memory, and reads it slower.
   write(fileName, toAscii(toBundleable(code)));
 }
 
+rmSync(join(OUTPUT_FOLDER, LIBRARY));
+
 write('package.json', '{ "type": "commonjs" }\n');
-for (const chunk of output) {
-  if (chunk.type !== 'chunk' || !chunk.isEntry) continue;
+for (const chunk of chunks) {
+  if (!chunk.isEntry) continue;
   const { name, fileName } = chunk;
   // Node looks through the whole text of the CommonJS file that a module imports, for what it exports: 20 ms on Node 20.
   write(`${name}-for-import.js`, `exports.door = require('./${fileName}');\n`);

@@ -96,6 +96,13 @@ export const errorTable = {
     cause: 'protocol',
     meaning: 'A message is not valid JSON although dataType is "object".',
   },
+  ERR_INVALID_CONTENT: {
+    errCode: 1007,
+    closeCode: 1007,
+    cause: 'protocol',
+    meaning:
+      'A message does not match the schema: the message of the error names the place, and issues has all that is wrong.',
+  },
   ERR_INVALID_COMPRESSED_DATA: {
     errCode: 1007,
     closeCode: 1007,
@@ -287,7 +294,7 @@ export const errorTable = {
   ERR_INVALID_MESSAGE: {
     errCode: -20010,
     meaning:
-      'send() takes a string, bytes, or a plain object or array that JSON.stringify accepts. A Blob, Map, Set, Error or the like is refused, because it would arrive as {}.',
+      'send() takes a string, bytes, or a plain object or array that JSON.stringify accepts. A Blob, Map, Set, Error or the like is refused, because it would arrive as {}. With validateOutgoing the JSON must match the schema: see issues.',
   },
   ERR_INVALID_CLOSE_ARGUMENT: {
     errCode: -20011,
@@ -314,7 +321,7 @@ export const errorTable = {
   ERR_INVALID_ARGUMENT: {
     errCode: -20016,
     meaning:
-      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result. handleUpgrade() takes what one \'upgrade\' event of node:http gives, once.',
+      'callWorker() and tryExpr() take a function; onErrCall() takes a function, null or "". Pass the function itself, not its name or its result. handleUpgrade() takes what one \'upgrade\' event of node:http gives, once. Functions of the testing kit name the argument that they cannot use.',
   },
   ERR_RECONNECT_OFF: {
     errCode: -20017,
@@ -382,6 +389,14 @@ export interface ErrorItem {
   readonly componentSignature: ComponentSignature;
 }
 
+/** What a schema finds wrong with a message. */
+export interface MessageIssue {
+  /** Where in the message, such as `items[3].name`; `''` for the message as a whole. */
+  readonly path: string;
+  /** What the schema says, on one line. It may quote the message: valibot and arktype do so. */
+  readonly message: string;
+}
+
 /** What an error can carry besides its code and message. Fields that do not apply are absent. */
 export interface ErrorDetails {
   readonly cause?: unknown;
@@ -398,6 +413,8 @@ export interface ErrorDetails {
   readonly limit?: number;
   /** The figure that was seen: what exceeded the limit, or the reply code of a SOCKS proxy. */
   readonly observed?: number;
+  /** What the schema found wrong with a message. */
+  readonly issues?: readonly MessageIssue[];
   /** The HTTP answer of a server that refused the handshake. */
   readonly httpStatus?: number;
   readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -427,6 +444,8 @@ export class FourDError extends Error {
   declare readonly phase?: EndPhase;
   declare readonly limit?: number;
   declare readonly observed?: number;
+  /** What the schema found wrong with a message, at most 8 issues. Not enumerable: a log of the error does not show it. */
+  declare readonly issues?: readonly MessageIssue[];
   declare readonly httpStatus?: number;
   declare readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
   declare readonly httpBody?: Uint8Array;
@@ -447,6 +466,7 @@ export class FourDError extends Error {
     if (details.phase !== undefined) this.phase = details.phase;
     if (details.limit !== undefined) this.limit = details.limit;
     if (details.observed !== undefined) this.observed = details.observed;
+    if (details.issues !== undefined) Object.defineProperty(this, 'issues', { value: details.issues });
     if (details.httpStatus !== undefined) this.httpStatus = details.httpStatus;
     if (details.httpHeaders !== undefined) this.httpHeaders = details.httpHeaders;
     if (details.httpBody !== undefined) this.httpBody = details.httpBody;

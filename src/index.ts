@@ -10,6 +10,7 @@ export {
   type ErrorCode,
   type ErrorItem,
   FourDError,
+  type MessageIssue,
 } from './errors.ts';
 export { type AcceptOptions, type AnswerHeaders, type Refusal, type RefuseOptions } from './server/admission.ts';
 export { accept, type Acceptance, type Admission, refuse } from './server/answers.ts';
@@ -20,12 +21,15 @@ export {
   type DisconnectEvent,
   type DrainEvent,
   type ErrorEvent,
+  type InvalidEvent,
   type MessageEvent,
   type OpenEvent,
   type ReconnectEvent,
   type ServerTerminateEvent,
   type TerminateEvent,
 } from './session/events.ts';
+export { type StandardSchema } from './session/standard-schema.ts';
+export { type OnInvalid, type ValidationOptions } from './session/validation.ts';
 export { type CallbackResult } from './session/call-handler.ts';
 export { type WebSocketOptions } from './client/client-options.ts';
 export { type CommonOptions } from './session/common-options.ts';

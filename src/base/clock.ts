@@ -17,7 +17,7 @@ export interface Clock {
  * @remarks No global is read later: fake timers that a test framework installs afterwards would otherwise stop every
  * heartbeat and deadline of the process, and would see the library's own timer.
  */
-const realClock: Clock = {
+export const realClock: Clock = {
   setTimeout,
   clearTimeout,
   monotonicMs: performance.now.bind(performance),

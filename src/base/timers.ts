@@ -96,6 +96,11 @@ export class TimerWheel {
     if (this.#refCount === 0) this.#timeout?.unref();
   }
 
+  /** Starts the system timer anew, after the clock was replaced. */
+  rearm(): void {
+    if (this.#timeout !== undefined) this.#startTimer();
+  }
+
   /** The number of ticks that have deadlines: 0 when nothing is pending. */
   get pendingTicks(): number {
     return this.#due.size;

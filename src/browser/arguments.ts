@@ -15,7 +15,7 @@ export function toText(url: unknown): unknown {
 export function checkUrl(url: unknown): string {
   // The URL may hold a secret, so the error does not show it.
   if (/^wss?:\/\/[^#]+$/i.test(url as string) && URL.canParse(url as string)) return url as string;
-  throw new FourDError('ERR_INVALID_URL', 'write ws://host/path, without #');
+  throw new FourDError('ERR_INVALID_URL', 'write ws://host/path');
 }
 
 /**
@@ -24,10 +24,10 @@ export function checkUrl(url: unknown): string {
  * @throws FourDError `ERR_INVALID_HANDLER`, `ERR_INVALID_HEADER` or `ERR_INVALID_DATA_TYPE`
  */
 export function readDataType(handler: unknown): DataType {
-  if (typeof handler !== 'object' || Array.isArray(handler)) {
-    throw new FourDError('ERR_INVALID_HANDLER', 'the handler is no object');
+  const { dataType = 'text', headers, schema } = (handler ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof handler !== 'object' || Array.isArray(handler) || schema) {
+    throw new FourDError('ERR_INVALID_HANDLER', 'use an object without schema');
   }
-  const { dataType = 'text', headers } = (handler ?? {}) as { readonly dataType?: unknown; readonly headers?: unknown };
   if (headers !== undefined) throw new FourDError('ERR_INVALID_HEADER', NO_HEADERS);
   if (/^(text|blob|object|auto)$/.test(dataType as string)) return dataType as DataType;
   throw new FourDError('ERR_INVALID_DATA_TYPE', 'use text, blob, object or auto');

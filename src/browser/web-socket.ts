@@ -214,7 +214,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
   terminate(code = 1000, reason = ''): void {
     const status = this.#status;
     if (status.startsWith('Connect') && !(isCloseCode(code) && typeof reason === 'string')) {
-      throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use a code of 1000 or 3000 to 4999');
+      throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use 1000 or 3000 to 4999');
     }
     this.#stop('local');
     if (status === 'Connected') this.#close(code, cutReason(reason), this.#settings.closeTimeoutMs);
@@ -390,8 +390,8 @@ class WebSocketClient<T> implements WebSocketType<T> {
   #onClose(event: NativeCloseEvent): void {
     let error: Outcome;
     if (!this.#openedAt) {
-      error = new FourDError('ERR_CONNECT_FAILED', 'cannot connect: see the console', 'connect');
-    } else if (!event.wasClean) error = new FourDError('ERR_CONNECTION_LOST', 'connection lost', 'peer-reset');
+      error = new FourDError('ERR_CONNECT_FAILED', 'see the console', 'connect');
+    } else if (!event.wasClean) error = new FourDError('ERR_CONNECTION_LOST', 'lost', 'peer-reset');
     // A server that agrees to close has read what was sent before.
     else if (this.#ownCause) this.#handed = 0;
     this.#lose(error, event);

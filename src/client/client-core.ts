@@ -15,6 +15,7 @@ import { checkDataType } from '../session/data-type.ts';
 import type { DataType } from '../session/message-types.ts';
 import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
+import { type CheckedValidation, checkValidation, NO_VALIDATION } from '../session/validation.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
@@ -43,6 +44,7 @@ type Connect = (newUrl: unknown, newHeaders: unknown) => Attempt;
 interface Arguments {
   readonly settings: ClientSettings;
   readonly dataType: DataType;
+  readonly validation: CheckedValidation;
   /** The error of an argument that cannot be used stands for every attempt. */
   readonly connect: Connect | FourDError;
 }
@@ -81,13 +83,14 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   constructor(subject: object, url: string, handler: object, options: WebSocketOptions, callSite: CallSite) {
     this.subject = subject;
     this.#callSite = callSite;
-    const { settings, dataType, connect } = this.#read(url, handler, options);
+    const { settings, dataType, validation, connect } = this.#read(url, handler, options);
     this.#settings = settings;
     this.#connect = connect;
     this.#limits = settings.limits;
     this.#signal = settings.signal;
     startDebugLog();
-    const ofSession = { dataType, scope: this.#scope, limits: settings.limits, observed: clients.observed };
+    const { limits } = settings;
+    const ofSession = { dataType, scope: this.#scope, limits, observed: clients.observed, ...validation };
     this.#session = new ClientSession(this, handler ?? {}, ofSession, this.#createReconnector(), false);
     this.id = this.#session.id;
     this.#begin();
@@ -225,12 +228,14 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   #read(url: string, handler: object, options: WebSocketOptions): Arguments {
     let settings = DEFAULT_SETTINGS;
     let dataType: DataType = 'text';
+    let validation = NO_VALIDATION;
     try {
       settings = parseClientOptions(options);
       const target = parseWebSocketUrl(url);
       const given = readHandler(handler);
       dataType = checkDataType(given.dataType, 'HTCL');
       checkBorrowed(settings.limits, dataType, 'HTCL');
+      validation = checkValidation(given, dataType, settings.limits, 'HTCL', handler);
       const headers = checkHeaders(given.headers);
       if (settings.limits.warnings) warnOfCallbacks(handler, 'client');
       const { limits, tls, chooseProxy, followRedirects } = settings;
@@ -253,9 +258,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
           ? new RedirectingDial(url, dialOptions, this, target)
           : new RedirectingDial(nextUrl as string, dialOptions, this);
       };
-      return { settings, dataType, connect };
+      return { settings, dataType, validation, connect };
     } catch (thrown) {
-      return { settings, dataType, connect: toArgumentError(thrown) };
+      return { settings, dataType, validation, connect: toArgumentError(thrown) };
     }
   }
 

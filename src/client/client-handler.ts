@@ -3,18 +3,22 @@ import { hasSomeCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES } from '../session/callback-queue.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { type HandlerRole, invalidHandler, isArray, optionOf } from '../session/handler-check.ts';
+import { VALIDATION_KEYS } from '../session/validation.ts';
 import { CLIENT_KEYS } from './client-options.ts';
 
 /** The members of a handler that are read here. */
 interface HandlerSettings {
   readonly dataType?: unknown;
   readonly headers?: unknown;
+  readonly schema?: unknown;
+  readonly onInvalid?: unknown;
+  readonly validateOutgoing?: unknown;
 }
 
 const CALLBACKS: readonly string[] = Object.values(CALLBACK_NAMES);
 
 /** What belongs into the handler, and is an option in other libraries. */
-const SETTINGS: readonly string[] = ['dataType', 'headers'] satisfies (keyof HandlerSettings)[];
+const SETTINGS: readonly string[] = ['dataType', 'headers', ...VALIDATION_KEYS] satisfies (keyof HandlerSettings)[];
 
 const OPTION_KEYS: ReadonlySet<string> = new Set(
   [...CLIENT_KEYS, ...Object.keys(FOREIGN_OPTIONS.client)].filter((name) => !SETTINGS.includes(name)),
@@ -41,8 +45,8 @@ export function readHandler(handler: unknown): HandlerSettings {
     if (!isHandler || !hasSomeCallback(handler, CALLBACKS)) throw invalidHandler(HANDLER_ROLE, handler, 'HTCL');
   }
   try {
-    const { dataType, headers } = handler as HandlerSettings;
-    return { dataType, headers };
+    const { dataType, headers, schema, onInvalid, validateOutgoing } = handler as HandlerSettings;
+    return { dataType, headers, schema, onInvalid, validateOutgoing };
   } catch (thrown) {
     throw unreadableHandler(thrown);
   }

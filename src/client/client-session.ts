@@ -5,10 +5,11 @@ import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { QueuedEvent } from '../session/callback-queue.ts';
-import { readSendOptions, type SendOptions, toSendError, toWire } from '../session/data-type.ts';
+import { readSendOptions, type SendOptions, toSendError } from '../session/data-type.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { OpenEvent, ReconnectEvent, TerminateEvent } from '../session/events.ts';
-import { Session, type SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/session-settings.ts';
+import { Session } from '../session/session.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { type ClientChannelMessage, clientChannel } from '../diagnostics/channels.ts';
@@ -209,7 +210,7 @@ export class ClientSession extends Session implements WorkerResource {
     if (this.#reconnector?.isOver !== false) return super.sendUnconnected(message, options);
     try {
       const read = readSendOptions(options, this.component);
-      const wire = toWire(message, this.component);
+      const wire = this.toCheckedWire(message);
       const status = this.#reconnector.enqueue(wire, read);
       // A message that waits for a connection counts when that one sends it.
       return this.noteSent(status === 'dropped' ? countSend(this.settings, this.id, status, wire) : status);
@@ -260,6 +261,12 @@ export class ClientSession extends Session implements WorkerResource {
     // Whether the error ends the session is decided in onTerminated.
     if (this.#reconnector?.isOver === false && error.endCause !== 'callback') this.#lossError = error;
     else super.onError(error);
+  }
+
+  override onInvalidMessage(error: FourDError): void {
+    // The connection that brought the message was lost while the message waited, and onReconnect waits behind it.
+    if (this.connection === undefined || this.#openCallbackCount > 0) this.queue.dropMessages();
+    else super.onInvalidMessage(error);
   }
 
   override onTerminated(ending: Ending, leftovers?: Leftovers): void {

@@ -16,6 +16,7 @@ import { type RequestHeaders, writePlainRequest } from '../handshake/plain-reque
 import type { HandshakeHeaders } from '../handshake/server-handshake.ts';
 import { StoredAnswer } from '../handshake/stored-answer.ts';
 import { hintForError } from './connect-hints.ts';
+import { connectOtherwise } from './connector.ts';
 import { toNodeError } from './node-error.ts';
 import { PlainUpgrade, type PlainUpgradeListener } from './plain-upgrade.ts';
 import { openTunnel, type Proxy } from './proxy-tunnel.ts';
@@ -327,19 +328,22 @@ export class Dial implements Deadline, PlainUpgradeListener {
 function connect(target: DialTarget, tls: ConnectionOptions, tunnel: Socket | undefined): Socket {
   const { host, port, socketPath } = target;
   const address: NetConnectOpts = socketPath === undefined ? { host, port } : { path: socketPath };
-  const socket = connectReading((onread) => {
-    if (!target.isSecure) return connectTcp({ ...address, onread });
-    const options: ConnectionOptions = {
-      // In a tunnel, node:tls does not connect to the host, but checks the certificate against it where the host is an
-      // address, and so has no server name.
-      ...(tunnel ? { socket: tunnel, host } : address),
-      servername: toServerName(host),
-      ALPNProtocols: ['http/1.1'],
-      ...tls,
-    };
-    // node:tls supports `onread`, but its types do not declare it.
-    return connectTls(Object.assign(options, { onread }));
-  });
+  const other = tunnel === undefined ? connectOtherwise(target) : undefined;
+  const socket =
+    other ??
+    connectReading((onread) => {
+      if (!target.isSecure) return connectTcp({ ...address, onread });
+      const options: ConnectionOptions = {
+        // In a tunnel, node:tls does not connect to the host, but checks the certificate against it where the host is an
+        // address, and so has no server name.
+        ...(tunnel ? { socket: tunnel, host } : address),
+        servername: toServerName(host),
+        ALPNProtocols: ['http/1.1'],
+        ...tls,
+      };
+      // node:tls supports `onread`, but its types do not declare it.
+      return connectTls(Object.assign(options, { onread }));
+    });
   ignoreErrors(socket);
   return socket;
 }

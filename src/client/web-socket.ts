@@ -20,6 +20,7 @@ import type {
   ReconnectEvent,
   TerminateEvent,
 } from '../session/events.ts';
+import type { AnySchema, TypedBySchema, UntypedSchema, ValidationOptions } from '../session/validation.ts';
 import type { WebSocketOptions } from './client-options.ts';
 import { toUrlText, usableUrl } from './url-text.ts';
 import type { SendStatus } from '../connection/send-status.ts';
@@ -36,7 +37,7 @@ import type { Status } from '../session/status.ts';
  *   "auto", a type of yours for "object"
  * @see the 4D page of the WebSocket class, connectionHandler parameter
  */
-export interface WebSocketHandler<T = string> {
+export interface WebSocketHandler<T = string> extends ValidationOptions<WebSocket<T>> {
   /** Default `"text"`. Read once, when the socket is created. */
   readonly dataType?: DataType | undefined;
   /** Headers of the handshake request. An array sends the header once per element. Read once. */
@@ -190,7 +191,16 @@ export interface WebSocketConstructor {
     handler: WebSocketHandler<T> & { readonly dataType: D },
     options?: WebSocketOptions,
   ): WebSocket<T>;
-  new <T>(url: string | URL, handler: WebSocketHandler<T>, options?: WebSocketOptions): WebSocket<T>;
+  new <T, D extends 'object'>(
+    url: string | URL,
+    handler: WebSocketHandler<T> & TypedBySchema<T> & { readonly dataType: D },
+    options?: WebSocketOptions,
+  ): WebSocket<T>;
+  new <T, S extends AnySchema = AnySchema>(
+    url: string | URL,
+    handler: WebSocketHandler<T> & UntypedSchema<S>,
+    options?: WebSocketOptions,
+  ): WebSocket<T>;
 
   /**
    * Connects, and resolves to the object when onOpen has run.
@@ -217,7 +227,12 @@ export interface WebSocketConstructor {
   ): Promise<WebSocket<T> | null>;
   'new'<T = unknown>(
     url: string | URL,
-    handler: WebSocketHandler<T>,
+    handler: WebSocketHandler<T> & TypedBySchema<T>,
+    options?: WebSocketOptions,
+  ): Promise<WebSocket<T> | null>;
+  'new'<T = unknown, S extends AnySchema = AnySchema>(
+    url: string | URL,
+    handler: WebSocketHandler<T> & UntypedSchema<S>,
     options?: WebSocketOptions,
   ): Promise<WebSocket<T> | null>;
 
@@ -253,7 +268,13 @@ export interface WebSocketConstructor {
   connect<T = unknown, This = unknown>(
     this: This,
     url: string | URL,
-    handler: WebSocketHandler<T>,
+    handler: WebSocketHandler<T> & TypedBySchema<T>,
+    options?: WebSocketOptions,
+  ): Promise<Connected<This, WebSocket<T>>>;
+  connect<T = unknown, This = unknown, S extends AnySchema = AnySchema>(
+    this: This,
+    url: string | URL,
+    handler: WebSocketHandler<T> & UntypedSchema<S>,
     options?: WebSocketOptions,
   ): Promise<Connected<This, WebSocket<T>>>;
 }

@@ -1,5 +1,6 @@
 /** What the handler of a server tells the compiler. Types only. */
 import type { ConnectionCallback, Misspelling, ServerCallback } from '../session/callback-types.ts';
+import type { UntypedSchema, ValidationOptions } from '../session/validation.ts';
 import type { AcceptAnswer, Refusal } from './admission.ts';
 
 /** The handlers of connections that a server handler accepts clients with; `Otherwise` where it does not tell. */
@@ -66,11 +67,21 @@ export type SpeltConnection<Handler> = [ConnectionMisspelling<Handler>] extends 
 type ConnectionMisspelling<Handler> = Handler extends unknown ? Misspelling<Handler, ConnectionCallback> : never;
 
 /**
+ * Options with `dataType: 'object'`, whose function `onInvalid` knows the type of its connection.
+ *
+ * @typeParam Connection - what the function gets
+ */
+export type ObjectOptions<Options, Connection> = Omit<Options, 'dataType' | keyof ValidationOptions<Connection>> &
+  ValidationOptions<Connection> & { readonly dataType: 'object' };
+
+/**
  * Options whose `dataType` may be "object", as in a variable of type `WebSocketServerOptions`.
  *
  * @typeParam D - type of the option
+ * @typeParam S - type of the option `schema`
  */
-export type OpenOptions<Options, D> = Omit<Options, 'dataType'> &
+export type OpenOptions<Options, D, S> = Omit<Options, 'dataType' | 'schema'> &
+  UntypedSchema<S> &
   ('object' extends D
     ? { readonly dataType?: D }
     : { readonly dataType: 'another one, because of the messages that this handler takes' });

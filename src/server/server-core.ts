@@ -19,7 +19,7 @@ import type { SendableMessage } from '../session/message-types.ts';
 import { toErrorEvent } from '../session/events.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { readGuarded } from '../session/option-checks.ts';
-import type { SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/session-settings.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import type { WorkerResource } from '../workers/worker.ts';
@@ -62,6 +62,7 @@ export class ServerCore<Connection extends object>
   readonly settings: ServerSettings;
   readonly observed: Observed;
   readonly maxWaitingEvents: number = Infinity;
+  readonly messageGuard: undefined;
   #state: ServerState = 'opening';
   readonly #routers: readonly UpgradeRouter[];
   readonly #createConnection: ServerCoreOptions<Connection>['createConnection'];
@@ -92,8 +93,9 @@ export class ServerCore<Connection extends object>
     this.#routers = routers;
     this.#createConnection = createConnection;
     this.observed = new Observed('server', settings.path?.text);
-    const { dataType, limits } = settings;
-    this.#sessionSettings = { dataType, scope: this.scope, limits, observed: this.observed };
+    const { dataType, limits, messageGuard, outgoing } = settings;
+    const { scope, observed } = this;
+    this.#sessionSettings = { dataType, scope, limits, observed, messageGuard, outgoing };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#given = new GivenUpgrades(settings, this.#upgrades);
     this.#queue = new CallbackQueue(this, this.scope);
@@ -146,7 +148,9 @@ export class ServerCore<Connection extends object>
    * @throws FourDError `ERR_INVALID_MESSAGE`
    */
   broadcast(message: SendableMessage, except: readonly unknown[], options: SendOptions): number {
-    const prepared = new PreparedMessage(toWire(message, 'HTTP'));
+    const wire = toWire(message, 'HTTP');
+    this.settings.outgoing?.check(wire, this.scope);
+    const prepared = new PreparedMessage(wire);
     const excepted = new Set(except);
     let receiverCount = 0;
     for (const session of this.#sessions) {
@@ -357,11 +361,9 @@ export class ServerCore<Connection extends object>
     this.callbackTimes.note(durationMs);
   }
 
-  get spoilsBytes(): boolean {
-    return false;
-  }
-
   onWaiting(): void {}
+
+  onInvalidMessage(): void {}
 
   onBeforeCallback(event: QueuedEvent): void {
     if (event.type === 'terminate') this.#state = 'over';

@@ -20,12 +20,18 @@ import {
   readGuarded,
   readOptions,
 } from '../session/option-checks.ts';
+import {
+  type CheckedValidation,
+  checkValidation,
+  VALIDATION_KEYS,
+  type ValidationOptions,
+} from '../session/validation.ts';
 import { OriginRule, type Origins } from './origins.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { WebServer } from '../web-server/web-server.ts';
 
 /** Options of a server. */
-export interface WebSocketServerOptions extends CommonOptions {
+export interface WebSocketServerOptions extends CommonOptions, ValidationOptions<never> {
   /**
    * Path that the server answers on, compared without the query, and as what it means: `/café` is `/caf%C3%A9`. Default:
    * all paths that no other server has. `:name` takes one segment, and `*` at the end one or more:
@@ -98,7 +104,7 @@ type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPe
 export type ServerLimits = CheckedOptions & Readonly<Record<ServerNumberOption, number>>;
 
 /** The parsed options of a server, with every default filled in. */
-export interface ServerSettings {
+export interface ServerSettings extends CheckedValidation {
   /** The path as it was passed, undefined for all paths. */
   readonly givenPath: string | undefined;
   /** Undefined for all paths. */
@@ -122,6 +128,7 @@ const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
 export const SERVER_KEYS: ReadonlySet<string> = new Set([
   ...COMMON_KEYS,
   ...Object.keys(SERVER_NUMBERS),
+  ...VALIDATION_KEYS,
   'path',
   'dataType',
   'hosts',
@@ -167,6 +174,7 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
     origins: new OriginRule(options.origins),
     hosts: new HostRule(options.hosts, 'HTTP'),
     proxies: new TrustedProxies(options.trustedProxies),
+    ...checkValidation(options, dataType, checked, 'HTTP'),
     limits: Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') }),
   };
 }

@@ -1,7 +1,8 @@
 import type { Ending } from '../connection/closing-state.ts';
 import { CLOSE_UNAUTHORIZED } from '../protocol/constants.ts';
 import { type Expirable, Expiry } from './expiry.ts';
-import { Session, type SessionSettings } from '../session/session.ts';
+import type { SessionSettings } from '../session/session-settings.ts';
+import { Session } from '../session/session.ts';
 
 /** The server of a session, which the session tells about its end. */
 export interface SessionServer {

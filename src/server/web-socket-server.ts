@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts';
-import { FourDError } from '../errors.ts';
+import type { FourDError } from '../errors.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import { type CallbackResult, hasCallback } from '../session/call-handler.ts';
+import type { CallbackResult } from '../session/call-handler.ts';
 import { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { toSendError } from '../session/data-type.ts';
@@ -13,31 +13,22 @@ import type { DataType, SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
 import { defineInspection } from '../session/inspection.ts';
 import { OwnHttpServer } from '../web-server/own-http-server.ts';
-import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded } from '../session/option-checks.ts';
-import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
+import type { AnySchema, NoSchema, TypedBySchema, UntypedSchema } from '../session/validation.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { Admission } from './answers.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
-import type { ConnectionHandlerOf, DataOf, OpenOptions, Spelt, TypeOf } from './handler-types.ts';
+import type { ConnectionHandlerOf, DataOf, ObjectOptions, OpenOptions, Spelt, TypeOf } from './handler-types.ts';
 import type { ConnectionEvent } from './request-info.ts';
 import { type BroadcastOptions, readBroadcastOptions } from './broadcast-options.ts';
+import { checkArguments, serverError } from './server-arguments.ts';
 import { ServerCore } from './server-core.ts';
-import { findRootFolder, readServeOptions, SERVE_KEYS, type ServeOptions } from './serve-options.ts';
-import { parseServerOptions, type ServerSettings, type WebSocketServerOptions } from './server-options.ts';
+import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
+import type { WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
-
-const HANDLER_ROLE: HandlerRole = {
-  kind: 'server',
-  name: 'server handler',
-  demand: 'it must be an object with a method onConnection',
-  optionKeys: new Set([...SERVE_KEYS, ...Object.keys(FOREIGN_OPTIONS.server)]),
-  foreign: FOREIGN_OPTIONS.server,
-  advice: "options are the second parameter: (handler, { path: '/chat' })",
-};
 
 /**
  * Handles a server.
@@ -98,9 +89,13 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
    * @throws FourDError `ERR_WEB_SERVER_NOT_STARTED`, `ERR_DUPLICATE_PATH` (errCode -10718), `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
-  static new<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
+  static new<
+    Data = unknown,
+    Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>,
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options?: WebSocketServerOptions & { readonly dataType?: 'text' | undefined },
+    options?: WebSocketServerOptions & { readonly dataType?: 'text' | undefined } & NoSchema<S>,
   ): WebSocketServer<string, DataOf<Handler, Data>, Handler> | null;
   static new<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
     handler: Handler & Spelt<Handler>,
@@ -115,15 +110,32 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   ): WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> | null;
   static new<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
     handler: Handler & Spelt<Handler>,
-    options: WebSocketServerOptions & { readonly dataType: 'object' },
+    options: ObjectOptions<WebSocketServerOptions, WebSocketConnection<T, Data>> & TypedBySchema<T>,
   ): WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> | null;
-  static new<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
+  static new<
+    T = unknown,
+    Data = unknown,
+    Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>,
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options: OpenOptions<WebSocketServerOptions, D>,
+    options: ObjectOptions<WebSocketServerOptions, WebSocketConnection<T, Data>> & UntypedSchema<S>,
+  ): WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> | null;
+  static new<
+    Handler extends ServerHandler<unknown>,
+    D extends DataType | undefined = 'text',
+    S extends AnySchema = AnySchema,
+  >(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<WebSocketServerOptions, D, S>,
   ): WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> | null;
-  static new<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
+  static new<
+    Handler extends ServerHandler<never>,
+    D extends DataType | undefined = 'text',
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options: OpenOptions<WebSocketServerOptions, D>,
+    options: OpenOptions<WebSocketServerOptions, D, S>,
   ): WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> | null;
   static new<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
@@ -149,9 +161,13 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
    * @throws FourDError (as a rejection) `ERR_WEB_SERVER_LISTEN`, `ERR_WEB_SERVER_CERTIFICATE`, `ERR_INVALID_HANDLER`,
    *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
    */
-  static serve<Data = unknown, Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>>(
+  static serve<
+    Data = unknown,
+    Handler extends ServerHandler<string, Data> = ServerHandler<string, Data>,
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options?: ServeOptions & { readonly dataType?: 'text' | undefined },
+    options?: ServeOptions & { readonly dataType?: 'text' | undefined } & NoSchema<S>,
   ): Promise<WebSocketServer<string, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<Data = unknown, Handler extends ServerHandler<Uint8Array, Data> = ServerHandler<Uint8Array, Data>>(
     handler: Handler & Spelt<Handler>,
@@ -166,15 +182,32 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   ): Promise<WebSocketServer<string | Uint8Array, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
   static serve<T = unknown, Data = unknown, Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>>(
     handler: Handler & Spelt<Handler>,
-    options: ServeOptions & { readonly dataType: 'object' },
+    options: ObjectOptions<ServeOptions, WebSocketConnection<T, Data>> & TypedBySchema<T>,
   ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
-  static serve<Handler extends ServerHandler<unknown>, D extends DataType | undefined = 'text'>(
+  static serve<
+    T = unknown,
+    Data = unknown,
+    Handler extends ServerHandler<T, Data> = ServerHandler<T, Data>,
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options: OpenOptions<ServeOptions, D>,
+    options: ObjectOptions<ServeOptions, WebSocketConnection<T, Data>> & UntypedSchema<S>,
+  ): Promise<WebSocketServer<TypeOf<Handler, T>, DataOf<Handler, Data>, Handler> & { readonly url: string }>;
+  static serve<
+    Handler extends ServerHandler<unknown>,
+    D extends DataType | undefined = 'text',
+    S extends AnySchema = AnySchema,
+  >(
+    handler: Handler & Spelt<Handler>,
+    options: OpenOptions<ServeOptions, D, S>,
   ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
-  static serve<Handler extends ServerHandler<never>, D extends DataType | undefined = 'text'>(
+  static serve<
+    Handler extends ServerHandler<never>,
+    D extends DataType | undefined = 'text',
+    S extends AnySchema = AnySchema,
+  >(
     handler: Handler & Spelt<Handler>,
-    options: OpenOptions<ServeOptions, D>,
+    options: OpenOptions<ServeOptions, D, S>,
   ): Promise<WebSocketServer<TypeOf<Handler, unknown>, DataOf<Handler, unknown>, Handler> & { readonly url: string }>;
   static async serve<T, Data, Handler>(
     handler: ServerHandler<T, Data>,
@@ -373,19 +406,4 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
     }
     this.#core.shutdown(CLOSE_NORMAL, timeout === undefined ? Infinity : timeout * 1000);
   }
-}
-
-/** @throws FourDError */
-function checkArguments(handler: unknown, options: WebSocketServerOptions): ServerSettings {
-  if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onConnection')) {
-    throw invalidHandler(HANDLER_ROLE, handler, 'HTTP');
-  }
-  return parseServerOptions(options);
-}
-
-function serverError(
-  code: 'ERR_INVALID_HANDLER' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
-  message: string,
-): FourDError {
-  return new FourDError(code, message, { componentSignature: 'HTTP' });
 }

@@ -2,6 +2,7 @@ import { monotonicMs } from '../base/clock.ts';
 import { follow } from '../base/promises.ts';
 import { Queue } from '../base/queue.ts';
 import type { CallbackTimes } from '../diagnostics/callback-times.ts';
+import type { FourDError } from '../errors.ts';
 import { messageChannel } from '../diagnostics/channels.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
@@ -16,7 +17,7 @@ import type {
   TerminateEvent,
 } from './events.ts';
 import { callHandler } from './call-handler.ts';
-import { SpoiltBytes } from './spoilt-bytes.ts';
+import { callbackWatcher } from './callback-watcher.ts';
 
 /** The event of `onRefuse`, of which a queue needs to know no more. */
 interface RefuseEvent {
@@ -35,6 +36,21 @@ export type QueuedEvent =
   | TerminateEvent
   | ServerTerminateEvent;
 
+/** Runs code of the user; does nothing, and returns undefined, when the queue is muted. */
+export type RunUnlessMuted = <T>(code: () => T) => T | undefined;
+
+/** Stands between a queue and the callbacks of its messages. */
+export interface MessageGuard {
+  /**
+   * Calls onMessage by {@link callHandler}, with this event, with another one in its place, or not at all.
+   *
+   * @param run - calls code of the user
+   * @returns a promise when the message will be delivered later; what it rejects with, and what the call throws, is the
+   *   failure of onMessage
+   */
+  deliver(event: MessageEvent<unknown>, owner: CallbackOwner, run: RunUnlessMuted): unknown;
+}
+
 /** The socket or server whose callbacks a queue runs. */
 export interface CallbackOwner {
   /** First parameter of each callback. */
@@ -43,8 +59,8 @@ export interface CallbackOwner {
   readonly handler: object;
   /** Number of events that wait behind a callback when {@link onQueueFull} is called. */
   readonly maxWaitingEvents: number;
-  /** Whether the bytes of a message are spoilt when its callback has returned, to show who keeps them. */
-  readonly spoilsBytes: boolean;
+  /** Undefined where messages reach their callbacks as they are. */
+  readonly messageGuard: MessageGuard | undefined;
   /** Decides which callbacks are timed. */
   readonly callbackTimes: CallbackTimes;
   /** Called when a callback that is timed is over. */
@@ -55,8 +71,10 @@ export interface CallbackOwner {
   onBeforeCallback(event: QueuedEvent): void;
   /** Called after each callback other than onMessage, also when the handler has no such callback. */
   onAfterCallback(event: QueuedEvent): void;
-  /** Called when a callback threw or rejected. */
-  onCallbackFailed(event: QueuedEvent, thrown: unknown): void;
+  /** Called when the guard lets the connection end because of a message. */
+  onInvalidMessage(error: FourDError): void;
+  /** Called when a callback threw or rejected. `where` names what failed, if it was not the callback of the event. */
+  onCallbackFailed(event: QueuedEvent, thrown: unknown, where?: string): void;
   /** The queue is full: stop reading from the peer. */
   onQueueFull(): void;
   /** No event waits any more, after {@link onQueueFull} or {@link CallbackQueue.notifyWhenIdle}: read on. */
@@ -176,10 +194,19 @@ export class CallbackQueue {
   /** Stops delivering message and drain events. Those that wait are dropped now: the callback before may hang for ever. */
   mute(): void {
     this.#isMuted = true;
+    this.#dropWaiting(isMutable);
+  }
+
+  /** Drops the messages that wait. Those that come later are delivered. */
+  dropMessages(): void {
+    this.#dropWaiting(({ type }) => type === 'message');
+  }
+
+  #dropWaiting(isDropped: (event: QueuedEvent) => boolean): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     for (let event = waiting?.shift(); event !== undefined; event = waiting?.shift()) {
-      if (isMutable(event)) continue;
+      if (isDropped(event)) continue;
       this.#waiting ??= new Queue();
       this.#waiting.push(event);
     }
@@ -231,9 +258,11 @@ export class CallbackQueue {
       this.#owner.onBeforeCallback(event);
       freezeEvent(event);
     }
-    const startMs = this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? monotonicMs() : undefined;
+    const startMs =
+      this.#owner.callbackTimes.countOne() || messageChannel.hasSubscribers ? this.#begin(event) : undefined;
     try {
-      const result = this.#owner.spoilsBytes ? this.#callSpoiling(event) : this.#callHandler(event);
+      const guard = this.#owner.messageGuard;
+      const result = guard === undefined ? this.#callHandler(event) : this.#callGuarded(guard, event);
       if (isThenable(result)) {
         const isOver = this.#finishLater(event, result, startMs);
         // Refusals are news for people: nothing waits until they are told.
@@ -247,17 +276,19 @@ export class CallbackQueue {
     return undefined;
   }
 
+  /** Returns when a callback that is timed was called. */
+  #begin(event: QueuedEvent): number {
+    callbackWatcher()?.onCallback(this.#owner.subject, event);
+    return monotonicMs();
+  }
+
   #callHandler(event: QueuedEvent): unknown {
     return callHandler(this.#owner.handler, CALLBACK_NAMES[event.type], this.#owner.subject, event);
   }
 
-  #callSpoiling(event: QueuedEvent): unknown {
-    const bytes = event.type === 'message' && Buffer.isBuffer(event.data) ? new SpoiltBytes(event.data) : undefined;
-    try {
-      return this.#callHandler(event);
-    } finally {
-      bytes?.spoil();
-    }
+  #callGuarded(guard: MessageGuard, event: QueuedEvent): unknown {
+    if (event.type !== 'message') return this.#callHandler(event);
+    return guard.deliver(event, this.#owner, (code) => (this.#isMuted ? undefined : code()));
   }
 
   async #finishLater(event: QueuedEvent, result: PromiseLike<unknown>, startMs: number | undefined): Promise<void> {
@@ -272,7 +303,10 @@ export class CallbackQueue {
 
   /** @param startMs - when the callback was called; undefined when it is not timed */
   #finish(event: QueuedEvent, startMs: number | undefined): void {
-    if (startMs !== undefined) this.#owner.onTimed(event, monotonicMs() - startMs);
+    if (startMs !== undefined) {
+      this.#owner.onTimed(event, monotonicMs() - startMs);
+      callbackWatcher()?.onCallbackOver(this.#owner.subject, event);
+    }
     if (event.type !== 'message') this.#owner.onAfterCallback(event);
   }
 

@@ -8,7 +8,7 @@ export type HandlerKind = 'client' | 'connection' | 'server';
 
 /** The callbacks that are called, by the handler that has them. */
 export const CALLBACKS: Readonly<Record<HandlerKind, readonly string[]>> = {
-  client: ['onOpen', 'onMessage', 'onDrain', 'onDisconnect', 'onReconnect', 'onError', 'onTerminate'],
+  client: ['onOpen', 'onMessage', 'onDrain', 'onDisconnect', 'onReconnect', 'onError', 'onTerminate', 'onInvalid'],
   connection: ['onOpen', 'onMessage', 'onDrain', 'onError', 'onTerminate'],
   server: ['onOpen', 'onConnection', 'onRefuse', 'onError', 'onTerminate'],
 };

@@ -1,4 +1,11 @@
-import { type EndCause, type EndPhase, type ErrorItem, type FourDError, itemOfThrown } from '../errors.ts';
+import {
+  type EndCause,
+  type EndPhase,
+  type ErrorItem,
+  type FourDError,
+  itemOfThrown,
+  type MessageIssue,
+} from '../errors.ts';
 
 /** The connection, or the server, is open. */
 export interface OpenEvent {
@@ -18,6 +25,19 @@ export interface MessageEvent<T = string> {
    */
   readonly data: T;
   /** Whether the message came as a binary one, in whatever form `data` is. */
+  readonly isBinary: boolean;
+}
+
+/** A message arrived that does not match the schema. */
+export interface InvalidEvent {
+  readonly type: 'invalid';
+  /** The error that ends the connection with `'close'`: `ERR_INVALID_CONTENT`. */
+  readonly error: FourDError;
+  /** What is wrong: at most the first 8 issues. */
+  readonly issues: readonly MessageIssue[];
+  /** The message as it was parsed. Nobody knows what it holds. */
+  readonly data: unknown;
+  /** Whether the message came as a binary one. */
   readonly isBinary: boolean;
 }
 

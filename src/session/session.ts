@@ -18,8 +18,13 @@ import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import type { LiveFigures } from '../diagnostics/observed.ts';
 import { hasCallback } from './call-handler.ts';
-import { CALLBACK_NAMES, CallbackQueue, type CallbackOwner, type QueuedEvent } from './callback-queue.ts';
-import type { CheckedOptions } from './common-options.ts';
+import {
+  CALLBACK_NAMES,
+  CallbackQueue,
+  type CallbackOwner,
+  type MessageGuard,
+  type QueuedEvent,
+} from './callback-queue.ts';
 import { readSendOptions, type SendOptions, toEventData, toSendError, toWire } from './data-type.ts';
 import type { DataType, SendableMessage } from './message-types.ts';
 import { endingText } from './ending-text.ts';
@@ -27,6 +32,7 @@ import type { Status } from './status.ts';
 import type { SessionConnection } from './session-connection.ts';
 import { type DrainEvent, type OpenEvent, type TerminateEvent, toErrorEvent } from './events.ts';
 import * as observing from './observing.ts';
+import type { SessionSettings } from './session-settings.ts';
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 
@@ -35,12 +41,6 @@ const DRAIN_EVENT: DrainEvent = Object.freeze({ type: 'drain' });
 const SEND_WHILE_CONNECTING = 'cannot send while the status is "Connecting": await ready, or send in onOpen';
 
 let lastId = 0;
-
-/** Settings of a session. All connections of a server share one object. */
-export interface SessionSettings extends observing.ObservedSettings {
-  readonly dataType: DataType;
-  readonly limits: CheckedOptions;
-}
 
 /**
  * One connection as its user sees it: status, callbacks in order, data types, sending, the end. `ClientSession` and
@@ -129,9 +129,10 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   /** Sends a message: see the public classes. */
   send(message: SendableMessage, options?: SendOptions): SendStatus {
     if (this.#status !== 'Connected') return this.sendUnconnected(message, options);
-    if (typeof message === 'string' && options === undefined) return this.#sendWire(message, undefined);
+    const isPlain = typeof message === 'string' && options === undefined;
+    if (isPlain && this.settings.outgoing === undefined) return this.#sendWire(message, undefined);
     try {
-      return this.#sendWire(toWire(message, this.component), readSendOptions(options, this.component));
+      return this.#sendWire(this.toCheckedWire(message), readSendOptions(options, this.component));
     } catch (thrown) {
       return generateError<SendStatus>(toSendError(thrown, this.component), 'dropped');
     }
@@ -246,8 +247,8 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   // CallbackOwner
 
-  get spoilsBytes(): boolean {
-    return this.settings.limits.borrowed === 'poison';
+  get messageGuard(): MessageGuard | undefined {
+    return this.settings.messageGuard;
   }
 
   get callbackTimes(): CallbackTimes {
@@ -280,8 +281,16 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     }
   }
 
-  onCallbackFailed(event: QueuedEvent, thrown: unknown): void {
-    this.failCallback(event, callbackFailed(CALLBACK_NAMES[event.type], thrown));
+  onCallbackFailed(event: QueuedEvent, thrown: unknown, where: string = CALLBACK_NAMES[event.type]): void {
+    this.failCallback(event, callbackFailed(where, thrown));
+  }
+
+  onInvalidMessage(error: FourDError): void {
+    this.queue.dropMessages();
+    if (this.connection?.fail(error) === true || this.#hasFailed) return;
+    // The peer has closed the connection behind the message.
+    this.#hasFailed = true;
+    this.queue.pushNext(toErrorEvent(withEnding(error, this.failurePhase, 'protocol')));
   }
 
   onQueueFull(): void {
@@ -381,6 +390,13 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   protected generateMisuse(code: 'ERR_NOT_CONNECTED' | 'ERR_INVALID_EXPIRY', message: string): void {
     generateError(new FourDError(code, message, { componentSignature: this.component }), undefined);
+  }
+
+  /** Converts a message for the wire. @throws FourDError `ERR_INVALID_MESSAGE`, also when code of the message throws */
+  protected toCheckedWire(message: SendableMessage): string | Buffer {
+    const wire = toWire(message, this.component);
+    this.settings.outgoing?.check(wire, this.settings.scope);
+    return wire;
   }
 
   #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {

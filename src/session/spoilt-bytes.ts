@@ -1,9 +1,12 @@
 import { markAsReused } from '../protocol/assembly-memory.ts';
+import { callHandler } from './call-handler.ts';
+import type { CallbackOwner, MessageGuard, RunUnlessMuted } from './callback-queue.ts';
+import type { MessageEvent } from './events.ts';
 
 const POISON = 0xdb;
 
 /** The bytes of a message that a callback gets on loan, when the user wants to find out who keeps them: `borrowed: 'poison'`. */
-export class SpoiltBytes {
+class SpoiltBytes {
   /** A view that the user does not have, and so cannot put members on. */
   readonly #bytes: Uint8Array;
 
@@ -19,3 +22,15 @@ export class SpoiltBytes {
     if (this.#bytes.length > 0) this.#bytes.fill(POISON);
   }
 }
+
+/** Spoils the bytes of each message when its callback has returned. */
+export const spoilingGuard: MessageGuard = {
+  deliver(event: MessageEvent<unknown>, { handler, subject }: CallbackOwner, run: RunUnlessMuted): unknown {
+    const bytes = Buffer.isBuffer(event.data) ? new SpoiltBytes(event.data) : undefined;
+    try {
+      return run(() => callHandler(handler, 'onMessage', subject, event));
+    } finally {
+      bytes?.spoil();
+    }
+  },
+};

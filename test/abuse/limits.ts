@@ -1,4 +1,9 @@
-import { setGlobalLimits, type WebServerSettings, type WebSocketServerOptions } from '../../src/index.ts';
+import {
+  setGlobalLimits,
+  type ValidationOptions,
+  type WebServerSettings,
+  type WebSocketServerOptions,
+} from '../../src/index.ts';
 import { parseServerOptions } from '../../src/server/server-options.ts';
 import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
 
@@ -15,6 +20,7 @@ export type LimitSettings = Omit<
   | 'bufferPolicy'
   | 'borrowed'
   | 'warnings'
+  | keyof ValidationOptions<never>
 > & { readonly maxIncompleteBytes?: number | undefined };
 
 const WEB_NAMES = ['requestTimeoutMs', 'responseStallMs', 'maxConnections', 'maxConnectionsPerAddress'] as const;

@@ -311,6 +311,7 @@ describe('connecting fails', () => {
     ['ERR_INVALID_URL', 5, {}, {}],
     ['ERR_INVALID_HANDLER', URL, [], {}],
     ['ERR_INVALID_HANDLER', URL, 'text', {}],
+    ['ERR_INVALID_HANDLER', URL, { schema: {} }, {}],
     ['ERR_INVALID_DATA_TYPE', URL, { dataType: 'json' }, {}],
     ['ERR_INVALID_HEADER', URL, { headers: { a: 'b' } }, {}],
     ['ERR_INVALID_OPTION', URL, {}, null],

@@ -1,13 +1,13 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { ClosingState } from '../../src/connection/closing-state.ts';
 import { timers } from '../../src/base/timers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 
-function setUp(): { end: ClosingState; timeouts: () => number } {
+function setUp() {
   let count = 0;
-  useFakeClock();
-  return { end: new ClosingState({ onCloseTimeout: () => count++ }), timeouts: () => count };
+  const clock = useFakeClock();
+  return { clock, end: new ClosingState({ onCloseTimeout: () => count++ }), timeouts: () => count };
 }
 
 afterEach(() => expectNoDeadlines());
@@ -40,36 +40,36 @@ test.each([
   expect(end.isAnswered).toBe(isAnswered);
 });
 
-test('reports a timeout once, at the earliest of several deadlines, and keeps the shortest time', () => {
-  const { end, timeouts } = setUp();
+test('reports a timeout once, at the earliest of several deadlines, and keeps the shortest time', async () => {
+  const { clock, end, timeouts } = setUp();
   end.setDeadline(1000);
   end.setDeadline(200.4);
   end.setDeadline(3000);
   end.setDeadline(Infinity);
   expect(end.shortestTimeoutMs).toBe(200);
-  vi.advanceTimersByTime(150);
+  await clock.advance(150);
   expect(timeouts()).toBe(0);
-  vi.advanceTimersByTime(150);
+  await clock.advance(150);
   expect(timeouts()).toBe(1);
-  vi.advanceTimersByTime(10_000);
-  expect(timeouts()).toBe(1);
-});
-
-test('reports one timeout for two deadlines in the same tick', () => {
-  const { end, timeouts } = setUp();
-  end.setDeadline(1000);
-  end.setDeadline(1000);
-  vi.advanceTimersByTime(1100);
+  await clock.advance(10_000);
   expect(timeouts()).toBe(1);
 });
 
-test('cancels the deadline when the connection is over', () => {
-  const { end, timeouts } = setUp();
+test('reports one timeout for two deadlines in the same tick', async () => {
+  const { clock, end, timeouts } = setUp();
+  end.setDeadline(1000);
+  end.setDeadline(1000);
+  await clock.advance(1100);
+  expect(timeouts()).toBe(1);
+});
+
+test('cancels the deadline when the connection is over', async () => {
+  const { clock, end, timeouts } = setUp();
   end.setDeadline(1000);
   end.finish();
   expect(end.isOver).toBe(true);
   expect(timers.pendingTicks).toBe(0);
-  vi.advanceTimersByTime(2000);
+  await clock.advance(2000);
   expect(timeouts()).toBe(0);
 });
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { PathPattern } from '../../src/handshake/path-pattern.ts';
 import { type Duplex, Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import type { UpgradeRequest } from '../../src/handshake/server-handshake.ts';
 import { timers } from '../../src/base/timers.ts';
 import { writeRefusal } from '../../src/http/upgrade-refusal.ts';
@@ -461,15 +461,15 @@ describe('a refusal', () => {
     expect([socket.destroyed, client.hasClosed]).toEqual([false, false]);
     await clock.advance(51);
     await closed;
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test('leaves no deadline when the client ends its side', async () => {
-    useFakeClock();
+    const clock = useFakeClock();
     const { port, closed } = await startRefusing(403, 'no');
     await ask(port, '/');
     await closed;
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   test('of a client that has gone does nothing', async () => {

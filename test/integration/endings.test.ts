@@ -22,7 +22,8 @@ import { startAnsweringServer, switchingProtocols } from '../helpers/answering-s
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { type Host, startHost } from '../helpers/hosts.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
@@ -371,7 +372,7 @@ describe('a connection that never opened, because of', () => {
 interface Open {
   readonly handler: RecordingHandler;
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
-  readonly clock: FakeClock;
+  readonly clock: TestClock;
   readonly send: (first: string, payload?: string | Uint8Array) => void;
   readonly socket: RawClient['socket'];
   readonly server?: RecordingServerHandler;
@@ -381,7 +382,7 @@ interface Open {
 
 interface OpenOptions extends Omit<WebSocketServerOptions, 'webServer' | 'dataType'> {
   /** By default a fake clock of this connection alone. */
-  readonly clock?: FakeClock;
+  readonly clock?: TestClock;
   /** By default plain TCP. */
   readonly transport?: keyof typeof startHost;
   readonly additions?: Additions;
@@ -1075,7 +1076,7 @@ interface Trial {
 }
 
 /** Ends a connection, and checks that everything is over in time, and each onTerminate runs once. */
-async function tryToEnd(clock: FakeClock, { openSide, transport, state, way, hanging }: Trial): Promise<void> {
+async function tryToEnd(clock: TestClock, { openSide, transport, state, way, hanging }: Trial): Promise<void> {
   const gate = createDeferred();
   const moment = createDeferred();
   const hangIf = (name: Hanging): Promise<void> | undefined => (name === hanging ? gate.promise : undefined);

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { type ConnectionHandler, WebSocket, type WebSocketConnection } from '../../src/index.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { startUnixServer } from '../helpers/library-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -80,7 +81,7 @@ async function connectAgain({
   arrivals,
   handler,
 }: {
-  clock: FakeClock;
+  clock: TestClock;
   arrivals: Inbox<Arrival>;
   handler: Handler;
 }) {

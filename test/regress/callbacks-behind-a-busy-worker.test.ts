@@ -11,7 +11,8 @@ const SOCKETS = 20_000;
 const owner: Omit<CallbackOwner, 'handler'> = {
   subject: {},
   maxWaitingEvents: 16,
-  spoilsBytes: false,
+  messageGuard: undefined,
+  onInvalidMessage: () => undefined,
   callbackTimes: new CallbackTimes(),
   onTimed() {},
   onWaiting() {},

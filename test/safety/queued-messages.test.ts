@@ -15,7 +15,8 @@ import {
 } from '../../src/index.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
@@ -45,7 +46,7 @@ interface Arrival {
 }
 
 /** The ways in which a server that does not read is lost. */
-const ENDS: readonly (readonly [name: string, end: (arrival: Arrival, clock: FakeClock) => void | Promise<void>])[] = [
+const ENDS: readonly (readonly [name: string, end: (arrival: Arrival, clock: TestClock) => void | Promise<void>])[] = [
   ['the server closes the connection', ({ connection }) => connection.terminate(4012)],
   ['the stream breaks', ({ socket }) => void socket.destroy()],
   ['the heartbeat fails', (_, clock) => clock.advance(4000)],

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { setGlobalLimits } from '../../src/index.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -48,7 +49,7 @@ async function startServer(): Promise<{ open: () => Promise<Upload> }> {
 }
 
 /** Writes the next piece of a message, and lets time pass. */
-async function sendPiece({ client }: Upload, index: number, clock: FakeClock): Promise<void> {
+async function sendPiece({ client }: Upload, index: number, clock: TestClock): Promise<void> {
   client.socket.write(index === 0 ? beginning(PIECE_BYTES) : Buffer.alloc(PIECE_BYTES));
   await clock.advance(STEP_MS);
 }

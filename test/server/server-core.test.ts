@@ -306,7 +306,7 @@ describe('terminate', () => {
   test('a second and third call hasten the end: terminate(), terminate(1), terminate(0)', async () => {
     const clock = useFakeClock();
     const server = new RecordingServerHandler();
-    const { web, wss } = await startLibraryServer(server);
+    const { web, wss } = await startLibraryServer(server, { pingIntervalMs: Infinity });
     const client = await RawClient.open(web.HTTPPort);
     wss.terminate();
     expect(await client.nextFrame()).toBe('88 03e8');

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkDrainOptions, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
+import { currentClock } from '../../src/base/clock.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
@@ -44,7 +45,9 @@ function setUpDeadline(cuttingMs = 0) {
   const server: EndingServer = {
     cutConnections: (cause) => {
       log.push(`cut ${cause}`);
-      vi.advanceTimersByTime(cuttingMs);
+      const time = currentClock();
+      const now = time.monotonicMs.bind(time);
+      vi.spyOn(time, 'monotonicMs').mockImplementation(() => now() + cuttingMs);
     },
     stopWaiting: () => void log.push('stop waiting'),
     finish: () => {
@@ -62,13 +65,13 @@ describe('EndDeadline', () => {
     deadline.set(1000, 'shutdown');
     await clock.advance(999);
     expect(log).toEqual([]);
-    await clock.advance(51);
+    await clock.advance(1);
     expect(log).toEqual(['cut shutdown']);
     await clock.advance(99);
     expect(log).toEqual(['cut shutdown']);
-    await clock.advance(51);
+    await clock.advance(1);
     expect(log).toEqual(['cut shutdown', 'stop waiting']);
-    await clock.advance(150);
+    await clock.advance(100);
     expect(log).toEqual(['cut shutdown', 'stop waiting', 'finish']);
     expect(timers.pendingTicks).toBe(0);
   });

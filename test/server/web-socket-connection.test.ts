@@ -3,7 +3,8 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { accept, WebSocketConnection } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
@@ -148,7 +149,7 @@ function useClocks(): { now: () => number; pass: (milliseconds: number) => Promi
   let now = 1_700_000_000_000;
   const spy = vi.spyOn(Date, 'now').mockImplementation(() => now);
   onTestFinished(() => spy.mockRestore());
-  const clock: FakeClock = useFakeClock();
+  const clock: TestClock = useFakeClock();
   return {
     now: () => now,
     async pass(milliseconds) {

@@ -1,6 +1,12 @@
 import { CallbackTimes } from '../../src/diagnostics/callback-times.ts';
 import { describe, expect, test } from 'vitest';
-import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
+import {
+  type CallbackOwner,
+  CallbackQueue,
+  type MessageGuard,
+  type QueuedEvent,
+} from '../../src/session/callback-queue.ts';
+import { spoilingGuard } from '../../src/session/spoilt-bytes.ts';
 import { currentContext, type Worker, mainWorker } from '../../src/workers/worker.ts';
 import { callWorker, currentProcessName } from '../../src/workers/commands.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
@@ -20,7 +26,7 @@ class Owner implements CallbackOwner {
   readonly subject = { name: 'subject' };
   handler: object = {};
   maxWaitingEvents = 16;
-  spoilsBytes = false;
+  messageGuard: MessageGuard | undefined;
   readonly callbackTimes = new CallbackTimes();
   /** The data of the messages that could not be delivered within push(). */
   readonly waited: unknown[] = [];
@@ -45,6 +51,8 @@ class Owner implements CallbackOwner {
     this.log.push(`failed ${event.type}`);
     this.thrown.push(thrown);
   }
+
+  onInvalidMessage(): void {}
 
   onQueueFull(): void {
     this.log.push('full');
@@ -518,7 +526,7 @@ describe('messages that wait', () => {
 /** Makes a queue that spoils bytes. */
 function spoilingQueue(onMessage: (_: object, event: { data: Buffer }) => unknown): CallbackQueue {
   const owner = new Owner();
-  owner.spoilsBytes = true;
+  owner.messageGuard = spoilingGuard;
   return makeQueue(owner, { onMessage });
 }
 
@@ -526,7 +534,7 @@ function fail(): never {
   throw new Error('called');
 }
 
-describe('spoilsBytes', () => {
+describe('spoilingGuard', () => {
   const POISONED = Buffer.alloc(3, 0xdb);
 
   test('overwrites the bytes of a message when its callback has returned', () => {
@@ -558,7 +566,7 @@ describe('spoilsBytes', () => {
   test('does nothing to bytes that the callback has transferred away, nor to texts', () => {
     const moved: ArrayBuffer[] = [];
     const owner = new Owner();
-    owner.spoilsBytes = true;
+    owner.messageGuard = spoilingGuard;
     const queue = makeQueue(owner, {
       onMessage: (_: object, { data }: { data: Buffer }) => {
         const buffer = data.buffer as ArrayBuffer;

@@ -202,7 +202,7 @@ describe('before the session is open', () => {
 describe('a client', () => {
   test('is closed with 1001 when its worker ends, and cut when the worker’s time is up', async () => {
     const clock = useFakeClock();
-    const opened = open('client', {}, { closeTimeoutMs: Infinity });
+    const opened = open('client', {}, { closeTimeoutMs: Infinity, pingIntervalMs: Infinity });
     opened.session.onWorkerEnding();
     await clock.advance(100_000);
     expect(opened.sent).toEqual(['88 03e9']);
@@ -214,7 +214,7 @@ describe('a client', () => {
 
   test('is cut when the time of its worker is up during a close', async () => {
     const clock = useFakeClock();
-    const opened = open('client', {}, { closeTimeoutMs: Infinity });
+    const opened = open('client', {}, { closeTimeoutMs: Infinity, pingIntervalMs: Infinity });
     opened.session.close(4000, '');
     await clock.advance(100_000);
     expect(opened.handler.names).toEqual(['onOpen']);

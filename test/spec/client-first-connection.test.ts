@@ -9,7 +9,8 @@ import {
   type WebSocketOptions,
 } from '../../src/index.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { startPeerServer } from '../helpers/peer.ts';
@@ -23,7 +24,7 @@ import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 afterEach(() => expectNoDeadlines());
 
 /** Each wait is half of the longest one: 500 ms before the first further attempt, then 1 000 ms, 2 000 ms, … */
-function useClock(): FakeClock {
+function useClock(): TestClock {
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
   return useFakeClock();
 }

@@ -11,7 +11,8 @@ import {
 import { timers } from '../../src/base/timers.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
-import { type FakeClock, useFakeClock } from '../helpers/fake-clock.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
@@ -26,7 +27,7 @@ import { runInWorker, workerName } from '../helpers/workers.ts';
 type Server = WebSocketServer<unknown>;
 
 /** Lets the time of an end pass, and the time that callbacks of cut connections and then onTerminate have beyond it. */
-async function passTime(clock: FakeClock, ms: number): Promise<void> {
+async function passTime(clock: TestClock, ms: number): Promise<void> {
   await clock.advance(ms);
   for (let i = 0; i < 5; i++) await clock.advance(50);
 }
@@ -46,7 +47,7 @@ const WAYS: readonly Way[] = [
 ];
 
 interface Started {
-  readonly clock: FakeClock;
+  readonly clock: TestClock;
   readonly web: WebServer;
   readonly wss: Server;
   readonly server: RecordingServerHandler;

@@ -272,7 +272,7 @@ test('4D-110 the heartbeat ends a peer that never answers', async () => {
 
 test('4D-110 a later terminate() with a timeout ends the server earlier', async () => {
   const clock = useFakeClock();
-  const { wss, web, server } = await startNotingServer();
+  const { wss, web, server } = await startNotingServer({ pingIntervalMs: Infinity });
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
   wss.terminate();
@@ -318,7 +318,7 @@ test('4D-111 terminate(0): no close frame is sent, no FIN; the peer sees 1006 at
 
 test.each([0.5, 2, 3600])('4D-112 the timeout is in seconds: %d', async (seconds) => {
   const clock = useFakeClock();
-  const { wss, web, server } = await startNotingServer();
+  const { wss, web, server } = await startNotingServer({ pingIntervalMs: Infinity });
   const client = await RawClient.open(web.HTTPPort);
   await server.handlers.atLeast(1);
   wss.terminate(seconds);

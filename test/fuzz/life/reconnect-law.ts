@@ -5,7 +5,7 @@ import type { CommonOptions } from '../../../src/index.ts';
 import { timers } from '../../../src/base/timers.ts';
 import { unsentBudget } from '../../../src/connection/unsent-budget.ts';
 import { defineLaw, type Law } from '../law.ts';
-import { ManualClock } from './manual-clock.ts';
+import { createClock } from '../../../src/testing.ts';
 import { numberedMessage, numberOf, toSendable } from './message.ts';
 import { ReconnectingClient } from './reconnecting-client.ts';
 import { draft, type Draft } from './scenario.ts';
@@ -95,7 +95,7 @@ interface Sent {
 
 /** A client that reconnects, and everything that was sent and has arrived. */
 class Trial {
-  readonly clock = new ManualClock();
+  readonly clock = createClock();
   readonly client: ReconnectingClient;
   /** Messages that were not dropped, in order. */
   readonly sent: Sent[] = [];

@@ -16,7 +16,7 @@ import { buildOffer } from '../../../src/handshake/permessage-deflate.ts';
 import { timers } from '../../../src/base/timers.ts';
 import { FuzzClient } from './fuzz-client.ts';
 import { BOOM, ConnectionEnd } from './connection-end.ts';
-import { ManualClock } from './manual-clock.ts';
+import { createClock } from '../../../src/testing.ts';
 import { MemorySocket } from '../memory-socket.ts';
 import { upgradeRequest } from '../upgrade-request.ts';
 import { numberedMessage, toSendable } from './message.ts';
@@ -55,7 +55,7 @@ export class World {
   readonly unhandled: unknown[] = [];
   readonly #scenario: Scenario;
   readonly #http = createServer();
-  readonly #clock = new ManualClock();
+  readonly #clock = createClock();
   /** Decisions of `onConnection` that are pending. A call accepts the client. */
   readonly #pendingDecisions: (() => void)[] = [];
   readonly #wss: WebSocketServer<unknown>;
@@ -125,7 +125,7 @@ export class World {
 
   /** Number of timers and deadlines that are set. */
   get pendingTimers(): number {
-    return this.#clock.pending + timers.pendingTicks;
+    return this.#clock.pendingTimers + timers.pendingTicks;
   }
 
   get openConnections(): number {
@@ -163,7 +163,7 @@ export class World {
         break;
       case 'expire': {
         const face = this.#endOf(action.on)?.face as { expiresAt: number | undefined } | undefined;
-        if (face !== undefined) face.expiresAt = action.inMs === undefined ? undefined : Date.now() + action.inMs;
+        if (face !== undefined) face.expiresAt = action.inMs === undefined ? undefined : this.#clock.now + action.inMs;
         break;
       }
       case 'broadcast':

@@ -1,5 +1,14 @@
 /** Uses the types of the package as an application does. */
 import { type MessageEvent, WebServer, WebSocket, type WebSocketHandler, WebSocketServer } from '4d-websocket';
+import { createPair } from '4d-websocket/testing';
+
+export async function heard(text: string): Promise<string> {
+  const pair = await createPair({ onConnection: () => ({ onMessage: (ws, event) => void ws.send(event.data) }) });
+  pair.client.send(text);
+  const message: string = await pair.client.nextMessage();
+  await pair.end();
+  return message;
+}
 
 class Room implements WebSocketHandler<string> {
   readonly texts: string[] = [];
@@ -24,4 +33,4 @@ export async function main(): Promise<string[]> {
   return room.texts;
 }
 
-void main().then((texts) => console.log(texts.join()));
+void main().then(async (texts) => console.log(await heard(texts.join())));

@@ -1,0 +1,118 @@
+import { AssertionError } from 'node:assert';
+import { realClock } from '../base/clock.ts';
+import type { ErrorEvent, MessageEvent, TerminateEvent } from '../session/events.ts';
+import { activity } from './activity.ts';
+import { showMessage } from './message-text.ts';
+
+/** An event that a handler got. */
+export interface RecordedEvent {
+  readonly type: string;
+}
+
+/** How long {@link Recording.next} waits, in real milliseconds. */
+export const DEFAULT_WAIT_MS = 2000;
+
+/** What a test waits for. Returns whether the wait is over. */
+type Wait = () => boolean;
+
+/** The events of one handler, in order, and the tests that wait for more of them. */
+export class Recording<T = unknown> {
+  /** All events that began, in order. */
+  readonly events: RecordedEvent[] = [];
+  /** `event.data` of the messages. */
+  readonly messages: T[] = [];
+  readonly errors: ErrorEvent[] = [];
+  ending: TerminateEvent | undefined;
+  /** Number of callbacks that are over. */
+  finishedCount = 0;
+  readonly #name: string;
+  readonly #waitMs: number;
+  #takenMessages = 0;
+  readonly #waits = new Set<Wait>();
+
+  /**
+   * @param name - of who received, in errors
+   * @param waitMs - longest wait, in real milliseconds
+   */
+  constructor(name: string, waitMs: number = DEFAULT_WAIT_MS) {
+    this.#name = name;
+    this.#waitMs = waitMs;
+  }
+
+  note(event: RecordedEvent): void {
+    activity.moves++;
+    this.events.push(event);
+    if (event.type === 'message') this.messages.push(copyOf((event as MessageEvent<T>).data));
+    else if (event.type === 'error') this.errors.push(event as ErrorEvent);
+    else if (event.type === 'terminate') this.ending = event as TerminateEvent;
+    this.#check();
+  }
+
+  noteFinished(): void {
+    activity.moves++;
+    this.finishedCount++;
+    this.#check();
+  }
+
+  /** Resolves to the next message that no earlier call has returned. @throws AssertionError (as a rejection) */
+  async nextMessage(): Promise<T> {
+    const index = this.#takenMessages++;
+    const hasEnded = (): boolean => this.ending !== undefined;
+    await this.until(`message ${index + 1}`, () => this.messages.length > index, hasEnded);
+    return this.messages[index] as T;
+  }
+
+  /** Resolves when the connection has ended. @throws AssertionError (as a rejection) */
+  async ended(): Promise<TerminateEvent> {
+    await this.until('the end of the connection', () => this.ending !== undefined);
+    return this.ending as TerminateEvent;
+  }
+
+  /**
+   * Resolves when `isReached` returns true, which is asked with each event.
+   *
+   * @param isVain - whether it can never be reached any more
+   * @throws AssertionError (as a rejection), which says what did arrive
+   */
+  async until(description: string, isReached: () => boolean, isVain: () => boolean = () => false): Promise<void> {
+    if (isReached()) return;
+    const hasEnded = isVain() || (await this.#wait(() => isReached() || isVain()));
+    if (isReached()) return;
+    const why = hasEnded ? ': the connection has ended' : ` within ${this.#waitMs} ms`;
+    throw new AssertionError({ message: `${this.#name} did not get ${description}${why}; ${this.describe()}` });
+  }
+
+  /** Returns false when the time is up. */
+  #wait(isOver: Wait): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isReached: boolean): true => {
+        realClock.clearTimeout(timeout);
+        this.#waits.delete(wait);
+        resolve(isReached);
+        return true;
+      };
+      const wait: Wait = () => isOver() && end(true);
+      const timeout = realClock.setTimeout(() => void end(false), this.#waitMs);
+      this.#waits.add(wait);
+    });
+  }
+
+  /** Says what did arrive. */
+  describe(): string {
+    const { code, reason, cause } = this.ending ?? {};
+    const messages = this.messages.length === 0 ? 'no message' : this.messages.map(showMessage).join(', ');
+    const errors = this.errors.map(({ error }) => `, ${error.code}`).join('');
+    const end =
+      this.ending === undefined ? '' : `, then its end with ${code}${reason ? ` "${reason}"` : ''} (${cause})`;
+    return `it got ${messages}${errors}${end}`;
+  }
+
+  #check(): void {
+    for (const wait of this.#waits) wait();
+  }
+}
+
+/** The bytes of a message may be lent for the time of the callback only. */
+function copyOf<T>(data: T): T {
+  return Buffer.isBuffer(data) ? (Buffer.from(data) as T) : data;
+}

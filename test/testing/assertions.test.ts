@@ -1,0 +1,113 @@
+import { AssertionError } from 'node:assert';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
+import {
+  assertEnded,
+  assertFailed,
+  assertReceived,
+  assertReceivedAll,
+  assertSent,
+  matchers,
+  recordingHandler,
+  testConnection,
+  type WebSocketMatchers,
+} from '../../src/testing.ts';
+
+declare module 'vitest' {
+  interface Matchers<T> extends WebSocketMatchers<T> {}
+}
+
+expect.extend(matchers);
+
+/** A connection that has got a text, an object and bytes, has sent them back, and has failed and ended. */
+async function endedConnection() {
+  const connection = await testConnection(
+    { onMessage: (ws, { data }: { data: string | Uint8Array }) => void ws.send(data) },
+    { server: { dataType: 'auto' } },
+  );
+  onTestFinished(() => connection.end());
+  for (const message of ['hello', { n: 1 }, Uint8Array.of(1, 2)]) await connection.receive(message);
+  await connection.error();
+  await connection.ended();
+  return connection;
+}
+
+describe('matchers and assertions', () => {
+  test('pass for what is so: texts, objects as JSON, bytes of any class, asymmetric matchers', async () => {
+    const connection = await endedConnection();
+    for (const message of ['hello', { n: 1 }, Buffer.of(1, 2), Uint8Array.of(1, 2)]) {
+      expect(connection).toHaveReceived(message);
+      expect(connection).toHaveSent(message);
+      assertReceived(connection, message);
+      assertSent(connection, message);
+    }
+    expect(connection).toHaveReceived(expect.stringContaining('ell'));
+    expect(connection).toHaveReceived(expect.objectContaining({ n: 1 }));
+    expect(connection).toHaveReceivedAll(['hello', { n: 1 }, Uint8Array.of(1, 2)]);
+    assertReceivedAll(connection, ['hello', '{"n":1}', Uint8Array.of(1, 2)]);
+    expect(connection).toHaveEnded();
+    expect(connection).toHaveEnded(1006);
+    expect(connection).toHaveEnded({ cause: 'peer-reset', wasClean: false });
+    assertEnded(connection, { cause: 'peer-reset' });
+    expect(connection).toHaveFailed('ERR_CONNECTION_LOST');
+    assertFailed(connection);
+    expect(connection).not.toHaveReceived('other');
+    expect(connection).not.toHaveFailed('ERR_HEARTBEAT');
+  });
+
+  test.each<[string, (c: Awaited<ReturnType<typeof endedConnection>>) => void, string]>([
+    [
+      'received',
+      (c) => assertReceived(c, 'x'),
+      'expected "x" to be received; received: "hello", "{\\"n\\":1}", <0102>',
+    ],
+    ['sent', (c) => assertSent(c, { n: 2 }), 'expected {"n":2} to be sent; sent: "hello"'],
+    [
+      'all',
+      (c) => assertReceivedAll(c, ['hello']),
+      'expected all that was received to be "hello"; received: "hello", ',
+    ],
+    ['end', (c) => assertEnded(c, 1000), 'expected an end with {"code":1000}; it has ended with {"code":1006'],
+    [
+      'error',
+      (c) => assertFailed(c, 'ERR_HEARTBEAT'),
+      'expected an error ERR_HEARTBEAT; it has failed with ERR_CONNECTION_LOST',
+    ],
+    ['not', (c) => expect(c).not.toHaveReceived('hello'), 'did not expect "hello" to be received'],
+    ['matcher', (c) => expect(c).toHaveReceived('x'), 'expected "x" to be received; received: "hello"'],
+  ])('say what is so instead: %s', async (_, check, sentence) => {
+    const connection = await endedConnection();
+    expect(() => check(connection)).toThrow(sentence);
+  });
+
+  test('say that nothing came', async () => {
+    const handler = recordingHandler();
+    expect(() => assertReceived(handler, 'x')).toThrow(AssertionError);
+    expect(() => assertReceived(handler, 'x')).toThrow('nothing was received');
+    expect(() => assertEnded(handler)).toThrow('it has not ended');
+    expect(() => assertFailed(handler)).toThrow('no error came');
+  });
+
+  test('refuse what has received nothing ever', () => {
+    expect(() => assertReceived({} as never, 'x')).toThrow(FourDError);
+    expect(() => assertReceived(null as never, 'x')).toThrow('it takes what has received messages: pair.client');
+    expect(() => assertSent(recordingHandler() as never, 'x')).toThrow('it takes what testConnection() has returned');
+    expect(() => assertReceivedAll(recordingHandler(), 'x' as never)).toThrow('it takes an array of messages');
+    expect(() => recordingHandler(7 as never)).toThrow('it takes an object with callbacks, or nothing');
+  });
+});
+
+test('a recording handler records over TCP, on both sides, and calls what it was given', async () => {
+  const onServer = recordingHandler({ onMessage: (ws, { data }) => ws.send(data.toUpperCase()) });
+  const wss = await WebSocketServer.serve({ onConnection: () => onServer }, { host: '127.0.0.1' });
+  const onClient = recordingHandler({ dataType: 'blob', headers: { 'x-id': '7' } });
+  const ws = await WebSocket.connect(wss.url, onClient);
+  ws.send('hello');
+  expect(await onServer.nextMessage()).toBe('hello');
+  expect(Buffer.from(await onClient.nextMessage()).toString()).toBe('HELLO');
+  expect(wss.connections[0]?.request.headers['x-id']).toBe('7');
+  ws.terminate(3000);
+  expect(await onServer.ended()).toMatchObject({ code: 3000 });
+  expect(await onClient.nextEvent('terminate')).toBe(await onClient.ended());
+  await wss.drain();
+});
