@@ -8,8 +8,8 @@
  * therefore exports some names that nobody sees: they are not enumerable, and neither face nor declarations have them.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const OUTPUT_FOLDER = 'dist';
@@ -22,6 +22,12 @@ const ROOMS_OF_DOORS = /[\\/]src[\\/]testing[\\/.]/;
 
 /** The chunk that becomes `index.js`. */
 const LIBRARY = 'library.js';
+
+/** The files that bundlers for browsers load. The second one imports the first. */
+const browserDoors = ['browser', 'index-in-browser'];
+
+/** The page of the chat loads the client for browsers from here. */
+const CHAT_CLIENT = 'examples/public/4d-websocket.js';
 
 function write(file: string, text: string): void {
   writeFileSync(join(OUTPUT_FOLDER, file), text);
@@ -104,3 +110,35 @@ for (const chunk of chunks) {
   write(`${name}.mjs`, `import { door } from './${name}-for-import.js';\nexport const { ${names} } = door;\n`);
   write(`${name}.d.mts`, `export * from './${fileName}';\n`);
 }
+
+// Browsers and their tools get modules as they are: a page can load them without a bundler. Bundlers take the modules for
+// `require` as well (condition "module"), so that there is one copy; the CommonJS files are for Jest's jsdom.
+for (const name of browserDoors) {
+  for (const [format, extension] of [
+    ['es', 'mjs'],
+    ['cjs', 'js'],
+  ] as const) {
+    const browserBundle = await rolldown({
+      input: { [name]: `src/${name}.ts` },
+      platform: 'browser',
+      plugins: [
+        {
+          name: 'one copy of the client',
+          resolveId(id) {
+            const isOfClient = name !== 'browser' && id.startsWith('./') && basename(id) !== 'absent.ts';
+            return isOfClient ? { id: `./browser.${extension}`, external: true } : null;
+          },
+        },
+      ],
+    });
+    await browserBundle.write({
+      dir: OUTPUT_FOLDER,
+      format,
+      entryFileNames: `[name].${extension}`,
+      comments: { annotation: true, jsdoc: false, legal: false },
+    });
+    await browserBundle.close();
+  }
+  write(`${name}.d.mts`, `export * from './${name}.js';\n`);
+}
+copyFileSync(join(OUTPUT_FOLDER, 'browser.mjs'), CHAT_CLIENT);

@@ -327,6 +327,11 @@ export const errorTable = {
     errCode: -20017,
     meaning: 'reconnect() was called on a client without the option reconnect: create it with reconnect: true.',
   },
+  ERR_NOT_IN_BROWSER: {
+    errCode: -20020,
+    meaning:
+      'A page or a worker of a browser used a name of 4d-websocket that exists in Node.js only, such as WebSocketServer: the message says why.',
+  },
   ERR_THROWN: {
     errCode: -1,
     meaning:

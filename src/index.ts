@@ -15,7 +15,8 @@ export {
 export { type AcceptOptions, type AnswerHeaders, type Refusal, type RefuseOptions } from './server/admission.ts';
 export { accept, type Acceptance, type Admission, refuse } from './server/answers.ts';
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
-export { type DataType, type SendableMessage, type SendOptions } from './session/data-type.ts';
+export { type SendOptions } from './session/data-type.ts';
+export { type DataType, type SendableMessage } from './session/message-types.ts';
 export {
   type DisconnectEvent,
   type DrainEvent,
@@ -59,7 +60,7 @@ export {
   type ServerMetrics,
 } from './diagnostics/metrics.ts';
 export { metricsText } from './diagnostics/metrics-text.ts';
-export { type Status } from './session/session.ts';
+export { type Status } from './session/status.ts';
 export { type StartResult, WebServer, webServer } from './web-server/web-server.ts';
 export { type Certificate } from './web-server/http-servers.ts';
 export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
@@ -67,7 +68,8 @@ export { WebSocket, type WebSocketConstructor, type WebSocketHandler } from './c
 export { type ConnectionHandler, WebSocketConnection } from './server/web-socket-connection.ts';
 export type { BroadcastOptions } from './server/broadcast-options.ts';
 export { type ServerHandler, WebSocketServer } from './server/web-socket-server.ts';
-export { type BufferPolicy, type SendStatus } from './connection/connection.ts';
+export { type BufferPolicy } from './connection/connection.ts';
+export { type SendStatus } from './connection/send-status.ts';
 export { ek, lastErrors, onErrCall, throwError, tryExpr } from './workers/error-handling.ts';
 export { callWorker, currentProcessName, killWorker, processVariables } from './workers/commands.ts';
 export { type ErrorHandler } from './workers/worker.ts';

@@ -1,10 +1,10 @@
 /**
- * The chat in the browser, with the browser's own WebSocket. The server is examples/chat.ts or
- * examples/e6-object-chat.ts.
+ * The chat in the browser, with the client for browsers, `4d-websocket/browser`: the build puts it beside this file. The
+ * server is examples/chat.ts or examples/e6-object-chat.ts.
  *
  * Text from others is always shown with textContent, never as HTML.
  */
-import { retryDelayMs } from './retry-delay.js';
+import { WebSocket } from './4d-websocket.js';
 
 const MAX_ENTRIES = 500;
 const NAME_KEY = 'chat-name';
@@ -18,8 +18,6 @@ const [peopleCount, peopleList] = [$('people-count'), $('people-list')];
 const [log, toEndButton] = [$('log'), $('to-end')];
 const [messageForm, messageField, hint] = [$('message-form'), $('message'), $('hint')];
 
-let socket;
-let failures = 0;
 let countdownTimer;
 /** The id that the server gave me; empty until the welcome message. */
 let myId = '';
@@ -30,46 +28,42 @@ let isAtEnd = true;
 
 // The connection
 
-function connect() {
-  clearInterval(countdownTimer);
-  setState('connecting', failures === 0 ? 'Connecting…' : 'Reconnecting…');
+const handler = {
+  dataType: 'object',
+  onMessage: (_socket, event) => onMessage(event.data),
+  onDisconnect: (_socket, event) => onLost(event.delayMs),
+};
+
+function chatUrl() {
   const url = new URL('.', location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   if (myName !== '') url.searchParams.set('name', myName);
-  const opened = new WebSocket(url);
-  socket = opened;
-  opened.addEventListener('message', (event) => onMessage(JSON.parse(event.data)));
-  opened.addEventListener('close', () => {
-    if (socket === opened) onLost();
-  });
+  return url;
 }
 
-function onLost() {
-  socket = undefined;
-  const waitMs = retryDelayMs(failures);
-  failures += 1;
+function onLost(waitMs) {
   setState('lost', element('span', 'detail', 'Connection lost. '), 'Reconnecting');
   showPeople(undefined);
   const retryAt = Date.now() + waitMs;
   const tick = () => {
     const leftMs = retryAt - Date.now();
-    if (leftMs <= 0) connect();
+    if (leftMs <= 0) showConnecting('Reconnecting…');
     else countdown.textContent = `in ${Math.ceil(leftMs / 1000)} s`;
   };
   tick();
   countdownTimer = setInterval(tick, 250);
 }
 
-function connectNow() {
-  if (socket !== undefined) return;
-  connect();
+function showConnecting(text) {
+  setState('connecting', text);
 }
 
 function isConnected() {
-  return socket?.readyState === WebSocket.OPEN;
+  return socket.status === 'Connected';
 }
 
 function setState(state, ...content) {
+  clearInterval(countdownTimer);
   connection.dataset.state = state;
   stateText.replaceChildren(...content);
   countdown.textContent = '';
@@ -85,8 +79,6 @@ function onMessage(message) {
   switch (message.type) {
     case 'welcome':
       showNotice(myId === '' ? 'You joined as ' : 'You are back as ', message.who);
-      // The count is reset only now, so that a server that accepts and closes at once is not hammered.
-      failures = 0;
       myId = message.who.id;
       setMyName(message.who.name);
       setState('connected', 'Connected');
@@ -201,7 +193,7 @@ nameForm.addEventListener('submit', (event) => {
   } catch {
     // Storage is forbidden: myName keeps the name as long as the page lives.
   }
-  if (isConnected()) socket.send(JSON.stringify({ name }));
+  if (isConnected()) socket.send({ name });
   messageField.focus();
 });
 
@@ -215,12 +207,15 @@ messageForm.addEventListener('submit', (event) => {
     hint.textContent = 'Not connected: your text stays here until the connection is back.';
     return;
   }
-  socket.send(JSON.stringify({ text }));
+  socket.send({ text });
   messageField.value = '';
   messageField.focus();
 });
 
-retryButton.addEventListener('click', connectNow);
+retryButton.addEventListener('click', () => {
+  showConnecting('Reconnecting…');
+  socket.reconnect();
+});
 toEndButton.addEventListener('click', () => {
   scrollToEnd();
   messageField.focus();
@@ -233,15 +228,13 @@ log.addEventListener('scroll', () => {
 new ResizeObserver(() => {
   if (isAtEnd) scrollToEnd();
 }).observe(log);
-// When the network is back, or the page returns from the back/forward cache, there is no need to wait.
-addEventListener('online', connectNow);
-addEventListener('pageshow', (event) => {
-  if (event.persisted) connectNow();
-});
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden) return;
-  setUnread(0);
-  connectNow();
+  if (!document.hidden) setUnread(0);
 });
 
-connect();
+showConnecting('Connecting…');
+const socket = new WebSocket(chatUrl(), handler, {
+  connectTimeoutMs: Infinity,
+  // Whatever ended the connection, a chat is there again some day. The URL has the name that was chosen meanwhile.
+  reconnect: { minDelayMs: 500, maxDelayMs: 15_000, url: chatUrl, shouldReconnect: () => true },
+});

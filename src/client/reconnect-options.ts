@@ -1,5 +1,6 @@
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
+import { RECONNECT_DEFAULTS } from './reconnect-defaults.ts';
 import { checkNumber, invalidOption, readOptions } from '../session/option-checks.ts';
 
 /** Describes a lost connection, or a failed attempt to connect, the first included. */
@@ -71,19 +72,19 @@ export type CheckedReconnect = Readonly<
 
 type NumberName = 'minDelayMs' | 'maxDelayMs' | 'factor' | 'maxAttempts' | 'maxQueuedMessages' | 'maxQueuedBytes';
 
+const FUNCTIONS = ['url', 'headers', 'shouldReconnect'] as const;
+
 const LONGEST_DELAY_MS = 86_400_000;
 
 const NUMBERS = {
-  minDelayMs: { default: 1000, min: 1, max: LONGEST_DELAY_MS },
-  maxDelayMs: { default: 30_000, min: 1, max: LONGEST_DELAY_MS },
-  maxAttempts: { default: Infinity, min: 1, max: Infinity },
-  maxQueuedMessages: { default: 1000, min: 0, max: Infinity },
-  maxQueuedBytes: { default: 1_048_576, min: 0, max: Infinity },
+  minDelayMs: { min: 1, max: LONGEST_DELAY_MS },
+  maxDelayMs: { min: 1, max: LONGEST_DELAY_MS },
+  maxAttempts: { min: 1, max: Infinity },
+  maxQueuedMessages: { min: 0, max: Infinity },
+  maxQueuedBytes: { min: 0, max: Infinity },
 } as const;
 
-const FUNCTIONS = ['url', 'headers', 'shouldReconnect'] as const;
-
-const KEYS: ReadonlySet<string> = new Set([...Object.keys(NUMBERS), 'factor', ...FUNCTIONS]);
+const KEYS: ReadonlySet<string> = new Set([...Object.keys(RECONNECT_DEFAULTS), ...FUNCTIONS]);
 
 /**
  * Checks the option `reconnect` and fills in the defaults.
@@ -99,10 +100,15 @@ export function checkReconnect(value: unknown): CheckedReconnect | undefined {
   const numbers = Object.fromEntries(
     Object.entries(NUMBERS).map(([name, range]) => [
       name,
-      checkNumber(`reconnect.${name}`, options[name as keyof typeof NUMBERS] ?? range.default, range, 'HTCL'),
+      checkNumber(
+        `reconnect.${name}`,
+        options[name as keyof typeof NUMBERS] ?? RECONNECT_DEFAULTS[name as keyof typeof NUMBERS],
+        range,
+        'HTCL',
+      ),
     ]),
   ) as Record<keyof typeof NUMBERS, number>;
-  const { factor = 2 } = options;
+  const { factor = RECONNECT_DEFAULTS.factor } = options;
   if (!(typeof factor === 'number' && factor >= 1 && factor <= 10)) {
     throw invalid('reconnect.factor must be a number from 1 to 10');
   }

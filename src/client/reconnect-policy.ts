@@ -1,4 +1,4 @@
-import type { EndPhase, FourDError } from '../errors.ts';
+import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import { codeOf } from './node-error.ts';
 
 /** The longest wait that a server can ask for with `Retry-After`. */
@@ -11,6 +11,9 @@ const MAX_RETRY_AFTER_MS = 600_000;
  * make the same mistake again; 3000 to 4999 because only the application knows their meaning.
  */
 const TEMPORARY_CLOSE_CODES: ReadonlySet<number> = new Set([1001, 1006, 1011, 1012, 1013, 1014]);
+
+/** Causes by which this program itself ended the connection. */
+export const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
 
 /** HTTP statuses below 500 that allow another attempt: Request Timeout, Too Early, Too Many Requests. */
 const TEMPORARY_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -25,9 +28,14 @@ const LASTING_TLS_CODE = /^(?:ERR_(?:SSL|TLS|OSSL)_|ERROR_IN_|EPROTO$|[^E])/;
 /** Phases of an attempt in which Node may report an error of TLS. */
 const TLS_PHASES: ReadonlySet<EndPhase> = new Set(['proxy', 'tls', 'handshake']);
 
+/** Tells whether another attempt may succeed after a connection that was open. */
+export function isTemporaryCloseCode(code: number): boolean {
+  return TEMPORARY_CLOSE_CODES.has(code);
+}
+
 /** Tells whether another attempt may succeed after a lost connection or a failed attempt. */
 export function isTemporary(code: number, phase: EndPhase, error: FourDError | undefined): boolean {
-  if (phase === 'open' || phase === 'closing') return TEMPORARY_CLOSE_CODES.has(code);
+  if (phase === 'open' || phase === 'closing') return isTemporaryCloseCode(code);
   switch (error?.code) {
     case 'ERR_HANDSHAKE_TIMEOUT':
       return true;

@@ -7,12 +7,12 @@ import { isThenable } from '../workers/worker.ts';
 import { CLOSE_ABNORMAL } from '../protocol/constants.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
-import type { SendStatus } from '../connection/connection.ts';
+import type { SendStatus } from '../connection/send-status.ts';
 import { type BacklogMessage, SendBacklog } from '../connection/send-backlog.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { CheckedReconnect, ConnectionLoss } from './reconnect-options.ts';
-import { backoffDelayMs, isTemporary, parseRetryAfterMs } from './reconnect-policy.ts';
+import { backoffDelayMs, isTemporary, OWN_CAUSES, parseRetryAfterMs } from './reconnect-policy.ts';
 
 /** An attempt that is due. */
 export interface NextAttempt {
@@ -27,9 +27,6 @@ export interface NextAttempt {
  * will be no further attempt.
  */
 type ReconnectorState = 'idle' | 'deciding' | 'waiting' | 'preparing' | 'over';
-
-/** Causes by which this program itself ended the connection. */
-const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
 
 /** Makes the attempts that a {@link Reconnector} schedules. */
 export interface ReconnectorOwner {

@@ -7,7 +7,8 @@ import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { ClientCore } from './client-core.ts';
 import type { Connected } from './connected.ts';
-import type { DataType, SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { SendOptions } from '../session/data-type.ts';
+import type { DataType, SendableMessage } from '../session/message-types.ts';
 import { defineInspection } from '../session/inspection.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import type {
@@ -22,8 +23,8 @@ import type {
 import type { AnySchema, TypedBySchema, UntypedSchema, ValidationOptions } from '../session/validation.ts';
 import type { WebSocketOptions } from './client-options.ts';
 import { toUrlText, usableUrl } from './url-text.ts';
-import type { SendStatus } from '../connection/connection.ts';
-import type { Status } from '../session/session.ts';
+import type { SendStatus } from '../connection/send-status.ts';
+import type { Status } from '../session/status.ts';
 
 /**
  * Handles one client connection: any object with these methods.

@@ -13,6 +13,7 @@ import { ClosingState, type Ending, type ClosingListener } from './closing-state
 import { Handover, type Leftovers } from './handover.ts';
 import { type BacklogMessage, SendBacklog } from './send-backlog.ts';
 import type { Transport, TransportListener } from '../transport/transport.ts';
+import type { SendStatus } from './send-status.ts';
 import { unsentBudget, type UnsentHolder } from './unsent-budget.ts';
 import { PingQueue } from './ping-queue.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from './peer-monitor.ts';
@@ -23,13 +24,6 @@ const NO_PAYLOAD = Buffer.alloc(0);
 const PROOF_BYTES = 8;
 /** Messages of this length leave at once, not at the end of the turn: see {@link WriteBatch}. */
 const LONG_BYTES = 65_536;
-
-/**
- * The result of a send. `'sent'`: the message leaves with this turn of the event loop. `'queued'`: the message
- * leaves later, because the peer does not keep up or because the message is being compressed in another thread.
- * `'dropped'`: the message is not sent.
- */
-export type SendStatus = 'sent' | 'queued' | 'dropped';
 
 /**
  * The effect of a send while more than `maxBufferedBytes` wait: `'close'` ends the connection with 1013;

@@ -8,7 +8,8 @@ import {
   type CheckedOptions,
   type CommonOptions,
 } from '../session/common-options.ts';
-import { checkDataType, type DataType } from '../session/data-type.ts';
+import { checkDataType } from '../session/data-type.ts';
+import type { DataType } from '../session/message-types.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { HostRule } from '../session/host-rule.ts';
 import {

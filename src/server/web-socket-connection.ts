@@ -1,12 +1,13 @@
 import { toPublicPath } from '../base/public-url.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
-import type { SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { SendOptions } from '../session/data-type.ts';
+import type { SendableMessage } from '../session/message-types.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import { defineInspection } from '../session/inspection.ts';
 import type { DrainEvent, ErrorEvent, MessageEvent, OpenEvent, TerminateEvent } from '../session/events.ts';
-import type { SendStatus } from '../connection/connection.ts';
+import type { SendStatus } from '../connection/send-status.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
-import type { Status } from '../session/session.ts';
+import type { Status } from '../session/status.ts';
 import type { ServerSession } from './server-session.ts';
 import type { ServerHandler, WebSocketServer } from './web-socket-server.ts';
 

@@ -7,10 +7,13 @@ import { CLOSE_NORMAL } from '../protocol/constants.ts';
  * @returns undefined when they can be sent
  */
 export function findCloseProblem(code: unknown, reason: unknown): string | undefined {
-  const isCode =
-    Number.isInteger(code) && (code === CLOSE_NORMAL || ((code as number) >= 3000 && (code as number) <= 4999));
-  if (!isCode) return 'the code must be 1000 or a whole number from 3000 to 4999';
+  if (!isCloseCode(code)) return 'the code must be 1000 or a whole number from 3000 to 4999';
   return typeof reason === 'string' ? undefined : 'the reason must be a string';
+}
+
+/** Tells whether a user may send a close code. */
+export function isCloseCode(code: unknown): code is number {
+  return Number.isInteger(code) && (code === CLOSE_NORMAL || ((code as number) >= 3000 && (code as number) <= 4999));
 }
 
 /** Builds the error of a client that is to be closed with these; undefined when they can be sent. */

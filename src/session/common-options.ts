@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import type { ComponentSignature } from '../errors.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../connection/connection.ts';
-import type { DataType } from './data-type.ts';
+import type { DataType } from './message-types.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
 import {
   checkFlag,

@@ -1,3 +1,4 @@
+import type { DataType } from './message-types.ts';
 import { isUtf8 } from 'node:buffer';
 import { isAnyArrayBuffer, isDataView, isPromise, isUint8Array } from 'node:util/types';
 import { ignoreRejection } from '../base/promises.ts';
@@ -6,15 +7,6 @@ import { LARGE_PAYLOAD_BYTES } from '../protocol/frame-writer.ts';
 import { isThenable } from '../workers/worker.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
 import { checkFlag, invalidOption, kindOf, unknownOption } from './option-checks.ts';
-
-/**
- * The form in which messages arrive: `"text"` a string, `"blob"` bytes, `"object"` the result of JSON.parse, `"auto"` as
- * they were sent: a string for a text message, bytes for a binary one.
- */
-export type DataType = 'text' | 'blob' | 'object' | 'auto';
-
-/** A message for `send`: a string, bytes, or an object or array that is sent as JSON. */
-export type SendableMessage = string | ArrayBuffer | SharedArrayBuffer | ArrayBufferView | object;
 
 /** How one message is sent. */
 export interface SendOptions {

@@ -1,5 +1,5 @@
 import type { Ending } from '../connection/closing-state.ts';
-import type { SendStatus } from '../connection/connection.ts';
+import type { SendStatus } from '../connection/send-status.ts';
 import { connectionChannel, messageChannel } from '../diagnostics/channels.ts';
 import { countOne, type Observed } from '../diagnostics/observed.ts';
 import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';

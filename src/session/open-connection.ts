@@ -5,7 +5,7 @@ import type { Compression } from '../protocol/compression.ts';
 import type { Role } from '../protocol/constants.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { CheckedOptions } from './common-options.ts';
-import type { DataType } from './data-type.ts';
+import type { DataType } from './message-types.ts';
 
 /** A transport whose opening handshake is complete, and what was agreed on in it. */
 export interface OpenTransport {

@@ -1,4 +1,5 @@
-import type { ConnectionListener, SendStatus } from '../connection/connection.ts';
+import type { ConnectionListener } from '../connection/connection.ts';
+import type { SendStatus } from '../connection/send-status.ts';
 import type { EndCause, FourDError } from '../errors.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 

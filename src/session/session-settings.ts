@@ -1,6 +1,6 @@
 import type { MessageGuard } from './callback-queue.ts';
 import type { CheckedOptions } from './common-options.ts';
-import type { DataType } from './data-type.ts';
+import type { DataType } from './message-types.ts';
 import type { ObservedSettings } from './observing.ts';
 import type { OutgoingValidation } from './validation.ts';
 

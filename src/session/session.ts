@@ -9,7 +9,8 @@ import {
   withEnding,
 } from '../errors.ts';
 import type { Ending } from '../connection/closing-state.ts';
-import type { Connection, ConnectionListener, SendStatus } from '../connection/connection.ts';
+import type { Connection, ConnectionListener } from '../connection/connection.ts';
+import type { SendStatus } from '../connection/send-status.ts';
 import { isReused } from '../protocol/assembly-memory.ts';
 import { messageChannel } from '../diagnostics/channels.ts';
 import type { CallbackTimes } from '../diagnostics/callback-times.ts';
@@ -24,23 +25,14 @@ import {
   type MessageGuard,
   type QueuedEvent,
 } from './callback-queue.ts';
-import {
-  type DataType,
-  readSendOptions,
-  type SendableMessage,
-  type SendOptions,
-  toEventData,
-  toSendError,
-  toWire,
-} from './data-type.ts';
+import { readSendOptions, type SendOptions, toEventData, toSendError, toWire } from './data-type.ts';
+import type { DataType, SendableMessage } from './message-types.ts';
 import { endingText } from './ending-text.ts';
+import type { Status } from './status.ts';
 import type { SessionConnection } from './session-connection.ts';
 import { type DrainEvent, type OpenEvent, type TerminateEvent, toErrorEvent } from './events.ts';
 import * as observing from './observing.ts';
 import type { SessionSettings } from './session-settings.ts';
-
-/** State of a connection, named as in 4D. */
-export type Status = 'Connecting' | 'Connected' | 'Closing' | 'Closed';
 
 const OPEN_EVENT: OpenEvent = Object.freeze({ type: 'open' });
 

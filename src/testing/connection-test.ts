@@ -1,6 +1,6 @@
 import { accept } from '../server/answers.ts';
 import type { ConnectionHandler, WebSocketConnection } from '../server/web-socket-connection.ts';
-import type { DataType, SendableMessage } from '../session/data-type.ts';
+import type { DataType, SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, TerminateEvent } from '../session/events.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { readOptions } from '../session/option-checks.ts';

@@ -1,7 +1,7 @@
 import type { WebSocketHandler } from '../client/web-socket.ts';
 import type { DataOf, Spelt, TypeOf } from '../server/handler-types.ts';
 import type { ServerHandler } from '../server/web-socket-server.ts';
-import type { DataType } from '../session/data-type.ts';
+import type { DataType } from '../session/message-types.ts';
 import { readOptions } from '../session/option-checks.ts';
 import {
   type ClientInMemoryOptions,

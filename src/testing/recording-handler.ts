@@ -1,7 +1,7 @@
 import type { WebSocket } from '../client/web-socket.ts';
 import type { WebSocketConnection } from '../server/web-socket-connection.ts';
 import { callHandler } from '../session/call-handler.ts';
-import type { DataType } from '../session/data-type.ts';
+import type { DataType } from '../session/message-types.ts';
 import type {
   DisconnectEvent,
   DrainEvent,

@@ -7,7 +7,7 @@ import type { ConnectionHandlerOf } from '../server/handler-types.ts';
 import type { WebSocketServerOptions } from '../server/server-options.ts';
 import type { ConnectionHandler, WebSocketConnection } from '../server/web-socket-connection.ts';
 import { type ServerHandler, WebSocketServer } from '../server/web-socket-server.ts';
-import type { DataType } from '../session/data-type.ts';
+import type { DataType } from '../session/message-types.ts';
 import { isArray } from '../session/handler-check.ts';
 import { readOptions } from '../session/option-checks.ts';
 import { lastErrors } from '../workers/error-handling.ts';

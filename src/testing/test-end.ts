@@ -1,5 +1,6 @@
-import type { SendStatus } from '../connection/connection.ts';
-import type { SendableMessage, SendOptions } from '../session/data-type.ts';
+import type { SendStatus } from '../connection/send-status.ts';
+import type { SendOptions } from '../session/data-type.ts';
+import type { SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, TerminateEvent } from '../session/events.ts';
 import type { RecordedEvent, Recording } from './recording.ts';
 

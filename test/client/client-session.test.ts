@@ -4,7 +4,7 @@ import { ClientSession } from '../../src/client/client-session.ts';
 import { parseClientOptions } from '../../src/client/client-options.ts';
 import { type CheckedReconnect, checkReconnect } from '../../src/client/reconnect-options.ts';
 import { Reconnector } from '../../src/client/reconnector.ts';
-import type { SendStatus } from '../../src/connection/connection.ts';
+import type { SendStatus } from '../../src/connection/send-status.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
 import { scopeIn } from '../helpers/scope-in.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';

@@ -138,15 +138,6 @@ describe('the chat', options, () => {
   });
 });
 
-test('the page doubles its delay after each failure up to 15 s, and half of it is random', async () => {
-  const module = '../../examples/public/retry-delay.js';
-  const { retryDelayMs } = (await import(module)) as { retryDelayMs: (failures: number, chance?: number) => number };
-  const failures = [0, 1, 2, 3, 9, 99];
-  expect(failures.map((count) => retryDelayMs(count, 0))).toEqual([250, 500, 1000, 2000, 7500, 7500]);
-  expect(failures.map((count) => retryDelayMs(count, 1))).toEqual([500, 1000, 2000, 4000, 15_000, 15_000]);
-  expect(new Set(Array.from({ length: 50 }, () => retryDelayMs(2))).size).toBeGreaterThan(1);
-});
-
 describe('the shell clients', options, () => {
   test('the chat client shows messages of others, and ends on Ctrl-C', async () => {
     const url = await addressOf(await startChat());

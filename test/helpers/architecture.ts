@@ -22,6 +22,7 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['http', 1],
   ['session', 2],
   ['client', 3],
+  ['browser', 3],
   ['web-server', 3],
   ['server', 4],
   // The kit behind the door src/testing.ts uses the whole library.
@@ -33,13 +34,20 @@ const floors: ReadonlyMap<string, number> = new Map([
 const neighbours: ReadonlyMap<string, readonly string[]> = new Map([
   ['handshake', ['protocol']],
   ['errors', ['base']],
+  // The policy of reconnecting is the same for both.
+  ['browser', ['client']],
 ]);
 
 /** The only circle that is allowed, of types only. 4D itself demands it: `connection.wss` and `wss.connections`. */
 const mutual = { from: 'src/server/web-socket-connection.ts', to: 'src/server/web-socket-server.ts' } as const;
 
 /** The doors re-export the rooms below them; rooms on the top floor use the library only through a door. */
-const doors: ReadonlySet<string> = new Set(['src/index.ts', 'src/browser.ts', 'src/testing.ts']);
+const doors: ReadonlySet<string> = new Set([
+  'src/index.ts',
+  'src/index-in-browser.ts',
+  'src/browser.ts',
+  'src/testing.ts',
+]);
 const doorFloor = 5;
 
 /** What a room may import from outside of `src/`. A room that is not listed may use any `node:` module. */
@@ -50,6 +58,7 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['protocol', ['node:buffer', 'node:crypto', 'node:worker_threads']],
   // Of `node:url` only `domainToASCII`, a function of texts: names of hosts are compared in their ASCII form.
   ['handshake', ['node:buffer', 'node:crypto', 'node:url']],
+  ['browser', []],
   // Of `node:url` only `URL`: the global one may be another, or none, in environments for tests such as jsdom.
   ['base', ['node:async_hooks', 'node:perf_hooks', 'node:timers', 'node:url']],
 ]);
@@ -58,6 +67,9 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
 const packages: ReadonlyMap<string, string> = new Map([['send', 'web-server']]);
 
 const clockFile = 'src/base/clock.ts';
+
+/** The timers of browsers are globals. */
+const clockFiles: ReadonlySet<string> = new Set([clockFile, 'src/browser/clock.ts']);
 
 const runningNodeTypes = [
   'ArrowFunctionExpression',
@@ -287,10 +299,10 @@ export function findUntestedRooms(modules: readonly Module[], testPaths: Readonl
     .map((room) => `${room}: no test in test/${room}`);
 }
 
-/** Finds clocks and timers outside of the one file that binds them when the library is loaded. */
+/** Finds clocks and timers outside of the files that bind them. */
 export function findStrayTimers(modules: readonly Module[]): string[] {
   return modules.flatMap(({ path, identifiers, imports }) => {
-    if (path === clockFile) return [];
+    if (clockFiles.has(path)) return [];
     const names = ['setTimeout', 'setInterval', 'performance'].filter((name) => identifiers.has(name));
     const isImported = imports.some(({ specifier }) => specifier.endsWith('/clock.ts'));
     if (identifiers.has('setImmediate') && !isImported) names.push('setImmediate');

@@ -26,6 +26,7 @@ test('the doors are these, and export this', async () => {
   const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: object };
   await expect(`${JSON.stringify(exports, undefined, 2)}\n`).toMatchFileSnapshot('doors.json');
   await expect(describePublicApi('dist/index.d.ts')).toMatchFileSnapshot('index-declarations.txt');
+  await expect(describePublicApi('dist/browser.d.ts')).toMatchFileSnapshot('browser-declarations.txt');
   await expect(describePublicApi('dist/testing.d.ts')).toMatchFileSnapshot('testing-declarations.txt');
 });
 
@@ -53,8 +54,26 @@ describe('bundled for Node.js, where the package "send" is not installed', () =>
   });
 });
 
-test.each(['node', 'jsdom'])('Jest runs it in its environment "%s"', (testEnvironment) => {
-  const config = writeConfig(`jest-${testEnvironment}.json`, { testEnvironment, testMatch: ['**/*.jest.js'] });
+describe('bundled for browsers', () => {
+  test.each([
+    ['esbuild', [join(tools, 'esbuild/bin/esbuild'), 'page-bundle.mjs', '--bundle', '--outfile=page.cjs']],
+    ['webpack', ['webpack.cjs', join(tools, 'webpack'), 'page-bundle.mjs', 'page.cjs', 'web']],
+  ])('%s: there is one copy of the client, and a server says why there is none', (_bundler, bundling) => {
+    const folder = makeFolder({});
+    cpSync(app, folder, { recursive: true });
+    run(process.execPath, bundling, folder);
+    expect(run(process.execPath, ['page.cjs'], folder)).toBe('true true ERR_NOT_IN_BROWSER\n');
+  });
+});
+
+test.each([
+  ['node', '**/*.jest.js', {}],
+  // The names that need Node, in an environment that looks like a browser.
+  ['jsdom', '**/*.jest.js', { testEnvironmentOptions: { customExportConditions: ['node'] } }],
+  ['jsdom', '**/*.jsdom.js', {}],
+])('Jest runs it in its environment %s: %s', (testEnvironment, pattern, options) => {
+  const name = `jest-${testEnvironment}-${'testEnvironmentOptions' in options ? 'node' : 'plain'}.json`;
+  const config = writeConfig(name, { testEnvironment, testMatch: [pattern], ...options });
   expect(() => node(join(tools, 'jest/bin/jest.js'), '--config', config)).not.toThrow();
 });
 
@@ -92,6 +111,18 @@ describe.each(['typescript', 'typescript-6', 'typescript-7'])('%s', (typescript)
     // Without a package.json the modules in it are read by their syntax, as bundlers do.
     writeConfig(`${outDir}/package.json`, { type: options.module === 'esnext' ? 'module' : 'commonjs' });
     expect(node(join(outDir, 'types.js'))).toBe('WELCOME\n');
+  });
+
+  test.each([
+    { module: 'commonjs', moduleResolution: node10, ...silenced },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])('compiles a page without the types of Node, with module $module', (options) => {
+    const browserOptions = { ...compilerOptions, ...options, types: [], lib: ['es2022', 'dom'], noEmit: true };
+    const config = writeConfig(`${typescript}-${options.module}-page.json`, {
+      compilerOptions: browserOptions,
+      files: ['browser-types.ts'],
+    });
+    expect(node(join(tools, typescript, 'bin/tsc'), '-p', config)).toBe('');
   });
 });
 

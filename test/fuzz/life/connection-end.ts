@@ -1,5 +1,5 @@
 import type { ErrorEvent, MessageEvent, SendOptions, SendableMessage, TerminateEvent } from '../../../src/index.ts';
-import type { SendStatus } from '../../../src/connection/connection.ts';
+import type { SendStatus } from '../../../src/connection/send-status.ts';
 import type { Role } from '../../../src/protocol/constants.ts';
 import { numberedMessage, numberOf, toSendable } from './message.ts';
 import { type Draft, type Reaction, sendOptionsOf } from './scenario.ts';

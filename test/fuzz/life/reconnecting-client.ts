@@ -4,11 +4,12 @@ import { ClientSession, type ClientSessionOwner } from '../../../src/client/clie
 import { type CheckedReconnect, checkReconnect } from '../../../src/client/reconnect-options.ts';
 import { Reconnector, type ReconnectorOwner } from '../../../src/client/reconnector.ts';
 import { parseClientOptions } from '../../../src/client/client-options.ts';
-import type { Connection, ConnectionListener, SendStatus } from '../../../src/connection/connection.ts';
+import type { Connection, ConnectionListener } from '../../../src/connection/connection.ts';
+import type { SendStatus } from '../../../src/connection/send-status.ts';
 import { CompressionFactory } from '../../../src/connection/zlib.ts';
 import { FourDError } from '../../../src/errors.ts';
 import type { CheckedOptions, CommonOptions } from '../../../src/session/common-options.ts';
-import type { SendableMessage } from '../../../src/session/data-type.ts';
+import type { SendableMessage } from '../../../src/session/message-types.ts';
 import { openConnection } from '../../../src/session/open-connection.ts';
 import { SocketTransport } from '../../../src/transport/socket-transport.ts';
 import { mainWorker } from '../../../src/workers/worker.ts';

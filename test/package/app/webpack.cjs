@@ -1,9 +1,9 @@
-/** Bundles a program for Node.js with webpack: the package, the program, the file to write. */
-const [webpack, entry, output] = process.argv.slice(2);
+/** Bundles a program with webpack: the package, the program, the file to write, what it is for. */
+const [webpack, entry, output, target = 'node'] = process.argv.slice(2);
 const { basename, dirname, resolve } = require('node:path');
 
 const options = {
-  target: 'node',
+  target,
   mode: 'development',
   entry: resolve(entry),
   output: { path: dirname(resolve(output)), filename: basename(output) },
