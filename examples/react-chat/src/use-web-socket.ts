@@ -1,8 +1,13 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Status, WebSocket } from '4d-websocket/browser';
 
+interface Connection<T> {
+  readonly status: Status;
+  readonly send: (message: T & object) => void;
+}
+
 /** Keeps a connection open while a component is shown, and connects again when it is lost. Messages are objects. */
-export function useWebSocket<T>(url: string, onMessage: (message: T) => void) {
+export function useWebSocket<T>(url: string, onMessage: (message: T) => void): Connection<T> {
   const [status, setStatus] = useState<Status>('Connecting');
   const socket = useRef<WebSocket<T>>(null);
   const latest = useRef(onMessage);
@@ -21,6 +26,6 @@ export function useWebSocket<T>(url: string, onMessage: (message: T) => void) {
   }, [url]);
 
   // While the connection is away, messages wait for it.
-  const send = useCallback((message: T & object) => socket.current?.send(message), []);
+  const send = useCallback((message: T & object) => void socket.current?.send(message), []);
   return { status, send };
 }
