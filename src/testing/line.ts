@@ -37,7 +37,7 @@ export interface Line {
   slow(bytesPerSecond: number, direction?: Direction): void;
   /** Loses each close frame that is sent from now on: the other side never hears of the closing handshake. */
   loseCloseFrames(direction?: Direction): void;
-  /** Sends bytes that nobody has written to the server, such as a frame that breaks the protocol. */
+  /** Sends bytes that nobody has written to the server, behind what is on its way, such as a frame that breaks the protocol. */
   inject(bytes: Uint8Array): void;
 }
 
@@ -137,7 +137,7 @@ export class MemoryLine implements Line {
 
   inject(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('inject', 'it takes bytes: a Uint8Array or Buffer');
-    this.#client?.outgoing?.write(Buffer.from(bytes), () => {});
+    this.#client?.outgoing?.inject(bytes);
   }
 
   #pump(): void {

@@ -2,7 +2,7 @@ import { currentClock, monotonicMs, setImmediate } from '../base/clock.ts';
 import { activity } from './activity.ts';
 import { FrameWatch } from './frame-watch.ts';
 
-/** Written bytes that the system takes before the sender is blocked, as with TCP. */
+/** Written bytes that the system takes before the sender is blocked, and that arrive in one turn of the event loop. */
 const CAPACITY_BYTES = 65_536;
 /** Pieces that arrive in one turn of the event loop. */
 const PIECES_PER_TURN = 64;
@@ -65,14 +65,20 @@ export class Pipe {
 
   /** Takes written bytes. Calls `done` as soon as more may be written. */
   write(chunk: Buffer, done: () => void): void {
+    if (this.#isClosed) return;
+    this.inject(chunk);
+    if (this.#inFlightBytes < CAPACITY_BYTES) done();
+    else this.#onTaken = done;
+  }
+
+  /** Puts bytes behind those that are on their way, however many these are. */
+  inject(chunk: Uint8Array): void {
     activity.moves++;
     this.watch.losesCloseFrames = this.#faults.losesCloseFrames;
-    // The writer may change the memory as soon as `done` is called.
+    // The writer may change the memory afterwards.
     const bytes = this.watch.pass(Buffer.from(chunk));
     if (bytes.length > 0) this.#inFlight.push({ bytes, dueMs: this.#dueMs });
     this.#inFlightBytes += bytes.length;
-    if (this.#inFlightBytes < CAPACITY_BYTES) done();
-    else this.#onTaken = done;
     this.pump();
   }
 
@@ -83,15 +89,12 @@ export class Pipe {
     this.pump();
   }
 
-  /** Drops what is on its way. */
+  /** Drops what is on its way. A write that waits never ends: its bytes were not taken. */
   close(): void {
     this.#isClosed = true;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
     currentClock().clearTimeout(this.#timeout);
-    this.#release();
-    this.#onEnded?.();
-    this.#onEnded = undefined;
   }
 
   /** Delivers in a later turn what may arrive. */
@@ -116,16 +119,17 @@ export class Pipe {
   #deliver(): void {
     if (this.#end.isGone) {
       if (this.isBusy) this.#end.onLost();
-      this.close();
+      else this.#ended();
       return;
     }
-    for (let count = 0; count < PIECES_PER_TURN; count++) {
+    let deliveredBytes = 0;
+    for (let count = 0; count < PIECES_PER_TURN && deliveredBytes < CAPACITY_BYTES; count++) {
       const [piece] = this.#inFlight;
       if (piece === undefined || this.#faults.isStalled || !this.#end.isWanting) return;
       if (!this.#mayArrive(piece)) return;
       activity.moves++;
       if (piece.bytes.length === 0) this.#deliverEnd();
-      else this.#deliverBytes(piece);
+      else deliveredBytes += this.#deliverBytes(piece);
       // A listener may have closed the connection.
       if (this.#isClosed) return;
     }
@@ -149,9 +153,15 @@ export class Pipe {
     return false;
   }
 
-  #deliverBytes(piece: Piece): void {
+  /** Returns how many bytes have arrived. */
+  #deliverBytes(piece: Piece): number {
     const isSlow = this.#faults.bytesPerSecond !== Infinity;
-    const size = Math.min(this.#faults.pieceBytes, isSlow ? this.#budgetBytes : Infinity, piece.bytes.length);
+    const size = Math.min(
+      this.#faults.pieceBytes,
+      CAPACITY_BYTES,
+      isSlow ? this.#budgetBytes : Infinity,
+      piece.bytes.length,
+    );
     const bytes = piece.bytes.subarray(0, size);
     piece.bytes = piece.bytes.subarray(size);
     if (piece.bytes.length === 0) this.#inFlight.shift();
@@ -160,11 +170,16 @@ export class Pipe {
     // The reader unmasks in place, so it gets memory of its own.
     this.#end.arrive(Buffer.from(bytes));
     if (this.#inFlightBytes < CAPACITY_BYTES) this.#release();
+    return size;
   }
 
   #deliverEnd(): void {
     this.#inFlight.shift();
     this.#end.arrive(null);
+    this.#ended();
+  }
+
+  #ended(): void {
     const done = this.#onEnded;
     this.#onEnded = undefined;
     done?.();

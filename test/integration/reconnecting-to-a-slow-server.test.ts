@@ -1,17 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { type ConnectionHandler, WebSocket, type WebSocketConnection } from '../../src/index.ts';
-import type { TestClock } from '../../src/testing.ts';
+import type { ConnectionHandler, WebSocket, WebSocketConnection } from '../../src/index.ts';
+import { createPair, type TestClock } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { Inbox } from '../helpers/inbox.ts';
-import { startUnixServer } from '../helpers/library-server.ts';
 import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { Turnstile } from '../helpers/turnstile.ts';
 import { turns } from '../helpers/turns.ts';
 
-/**
- * Number of messages: some MB in all, far more than a Unix socket buffers for a server that does not read. A TCP socket
- * would buffer all of them.
- */
+/** Number of messages: some MB in all, far more than a line in memory takes for a server that does not read. */
 const MESSAGES = 60;
 /** Text that is long enough to be compressed in zlib's thread pool. */
 const FILLING = Array.from({ length: 6000 }, (_, i) => `${(i * 2_654_435_761) % 1e9}`.padEnd(10)).join('');
@@ -54,14 +50,16 @@ async function loseAndSend(compression: boolean) {
       },
     };
   };
-  const url = await startUnixServer(onConnection, { compression, maxWaitingMessages: 1 });
   const handler = new Handler();
   const reconnect = { shouldReconnect: () => true, maxDelayMs: 1000, maxQueuedBytes: Infinity };
-  const ws = (await WebSocket.new(url, handler, { compression, reconnect }))!;
+  const server = { compression, maxWaitingMessages: 1 };
+  const pair = await createPair({ onConnection }, handler, { server, client: { compression, reconnect } });
+  const { ws } = pair.client;
   onTestFinished(async () => {
     ws.terminate();
     turnstile.allow(Infinity);
     await handler.terminated;
+    await pair.end();
   });
   const first = await arrivals.next();
   first.connection.terminate(4000);

@@ -186,8 +186,10 @@ describe('faults', () => {
     expect(pair.client.ending).toMatchObject({ code: 1006 });
   });
 
-  test('injected bytes that break the protocol', async () => {
+  test('injected bytes that break the protocol, behind a message', async () => {
     const pair = await pairOf();
+    pair.client.send('first');
+    await pair.connection.nextMessage();
     pair.line.inject(Uint8Array.of(0x81, 0x00));
     expect(await pair.connection.nextEvent('error')).toMatchObject({ error: { code: 'ERR_MASK_REQUIRED' } });
     expect(await pair.client.ended()).toMatchObject({ code: 1002 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import { type ConnectionHandler, FourDError, type MessageEvent, type WebSocketConnection } from '../../src/index.ts';
 import { createClock, testConnection } from '../../src/testing.ts';
@@ -11,7 +12,7 @@ const chat: ConnectionHandler<string, User> & { ends: number } = {
   ends: 0,
   onOpen: (ws) => void ws.send(`hello ${ws.data.name}`),
   async onMessage(ws, { data }) {
-    await Promise.resolve();
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
     if (data === 'fail') throw new Error('on purpose');
     ws.wss.broadcast(`${ws.data.name}: ${data}`);
   },
