@@ -267,7 +267,12 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   #revive(): void {
     this.#begin();
-    this.#lose();
+    if (!this.#argumentError) this.#lose();
+    else {
+      // It ends in a later turn, as the first time. What is wanted must not begin yet another life.
+      this.#wantedDelayMs = undefined;
+      void this.#connect();
+    }
   }
 
   // Callbacks

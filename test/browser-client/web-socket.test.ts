@@ -613,6 +613,17 @@ describe('reconnecting', () => {
     browser.native.open();
     expect(handler.names).toEqual(['open', 'terminate', 'reconnect', 'terminate', 'reconnect']);
   });
+
+  test('reconnect() of a client whose URL cannot be used ends it once more, and only once', async () => {
+    startFakeBrowser();
+    const handler = new Recorder();
+    const ws = new WebSocket('nonsense', handler, { reconnect: RECONNECT });
+    await settle();
+    ws.reconnect();
+    expect(handler.names).toEqual(['error', 'terminate']);
+    await settle();
+    expect(handler.names).toEqual(['error', 'terminate', 'error', 'terminate']);
+  });
 });
 
 describe('the page', () => {
