@@ -15,6 +15,22 @@ export const DEFAULT_WAIT_MS = 2000;
 /** What a test waits for. Returns whether the wait is over. */
 type Wait = () => boolean;
 
+/** The places in a list that calls have taken, each for itself. */
+class Places {
+  #count = 0;
+  /** Places of calls that waited in vain. What comes late is for the next call. */
+  readonly #free: number[] = [];
+
+  take(): number {
+    return this.#free.shift() ?? this.#count++;
+  }
+
+  giveBack(place: number): void {
+    this.#free.push(place);
+    this.#free.sort((a, b) => a - b);
+  }
+}
+
 /** The events of one handler, in order, and the tests that wait for more of them. */
 export class Recording<T = unknown> {
   /** All events that began, in order. */
@@ -27,7 +43,8 @@ export class Recording<T = unknown> {
   finishedCount = 0;
   readonly #name: string;
   readonly #waitMs: number;
-  #takenMessages = 0;
+  /** What was asked for: messages under `''`, events under their type. */
+  readonly #places = new Map<string, Places>();
   readonly #waits = new Set<Wait>();
 
   /**
@@ -42,6 +59,8 @@ export class Recording<T = unknown> {
   note(event: RecordedEvent): void {
     activity.moves++;
     this.events.push(event);
+    // A client that has ended may begin another life.
+    if (event.type === 'open' || event.type === 'reconnect') this.ending = undefined;
     if (event.type === 'message') this.messages.push(copyOf((event as MessageEvent<T>).data));
     else if (event.type === 'error') this.errors.push(event as ErrorEvent);
     else if (event.type === 'terminate') this.ending = event as TerminateEvent;
@@ -55,11 +74,38 @@ export class Recording<T = unknown> {
   }
 
   /** Resolves to the next message that no earlier call has returned. @throws AssertionError (as a rejection) */
-  async nextMessage(): Promise<T> {
-    const index = this.#takenMessages++;
+  nextMessage(): Promise<T> {
     const hasEnded = (): boolean => this.ending !== undefined;
-    await this.until(`message ${index + 1}`, () => this.messages.length > index, hasEnded);
-    return this.messages[index] as T;
+    return this.#next(
+      '',
+      () => this.messages,
+      (number) => `message ${number}`,
+      hasEnded,
+    );
+  }
+
+  /** Resolves to the next event of a type that no earlier call has returned. @throws AssertionError (as a rejection) */
+  nextEvent(type: string): Promise<RecordedEvent> {
+    const events = (): RecordedEvent[] => this.events.filter((event) => event.type === type);
+    return this.#next(type, events, (number) => `event ${number} of the type "${type}"`);
+  }
+
+  async #next<Item>(
+    key: string,
+    items: () => readonly Item[],
+    describe: (number: number) => string,
+    isVain?: () => boolean,
+  ): Promise<Item> {
+    const places = this.#places.get(key) ?? new Places();
+    this.#places.set(key, places);
+    const index = places.take();
+    try {
+      await this.until(describe(index + 1), () => items().length > index, isVain);
+    } catch (error) {
+      places.giveBack(index);
+      throw error;
+    }
+    return items()[index] as Item;
   }
 
   /** Resolves when the connection has ended. @throws AssertionError (as a rejection) */

@@ -123,7 +123,8 @@ export class MemoryServer {
   readonly #clients = new Set<WebSocket<unknown>>();
   /** Connections by the key of their handshake. */
   readonly #byKey = new Map<string, Opened>();
-  #hasEnded = false;
+  /** Resolves when all has ended; undefined before {@link end}. */
+  #end: Promise<void> | undefined;
 
   /** @throws FourDError */
   constructor(caller: string, handler: object, given: ServerInMemoryOptions) {
@@ -164,7 +165,7 @@ export class MemoryServer {
       if (!Object.hasOwn(options, name)) continue;
       throw invalidArgument('connect', `the option ${name} needs a network: test it with WebSocketServer.serve()`);
     }
-    if (this.#hasEnded) throw invalidArgument('connect', 'the server in memory has ended: create another one');
+    if (this.#end !== undefined) throw invalidArgument('connect', 'the server in memory has ended: create another one');
     checkClientHandler(handler);
     const ws = createOnLine(line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
     const recording = new Recording('the client', this.#waitMs);
@@ -180,9 +181,12 @@ export class MemoryServer {
     return client;
   }
 
-  async end(): Promise<void> {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
+  end(): Promise<void> {
+    this.#end ??= this.#endAll();
+    return this.#end;
+  }
+
+  async #endAll(): Promise<void> {
     for (const client of this.#clients) client.destroy();
     this.wss.terminate(0);
     await settle(1);

@@ -12,7 +12,7 @@ export interface Received<T = unknown> {
   readonly events: readonly RecordedEvent[];
   /** The events of onError: one at most for each life of a connection. */
   readonly errors: readonly ErrorEvent[];
-  /** The event of onTerminate; undefined while it has not run. */
+  /** The event of onTerminate; undefined while it has not run, and again when a client has come back from its end. */
   readonly ending: TerminateEvent | undefined;
   /**
    * Resolves to the next message that no earlier call has returned.
@@ -30,7 +30,7 @@ export interface Received<T = unknown> {
   /**
    * Resolves to the next event of this type, such as `'reconnect'` or `'error'`, that no earlier call has returned.
    *
-   * @throws AssertionError (as a rejection) as {@link nextMessage}
+   * @throws AssertionError (as a rejection) when it does not come within `waitMs`, also after the end: a client may come back
    */
   nextEvent(type: string): Promise<RecordedEvent>;
 }
@@ -54,7 +54,6 @@ interface Socket {
 /** Implements {@link Received} over a recording. */
 export class ReceivedEvents<T> implements Received<T> {
   protected readonly recording: Recording<T>;
-  readonly #taken = new Map<string, number>();
 
   constructor(recording: Recording<T>) {
     this.recording = recording;
@@ -102,12 +101,8 @@ export class ReceivedEvents<T> implements Received<T> {
     return this.recording.until(`the end of onMessage for message ${messageCount}`, isHandled);
   }
 
-  async nextEvent(type: string): Promise<RecordedEvent> {
-    const index = this.#taken.get(type) ?? 0;
-    this.#taken.set(type, index + 1);
-    const all = (): RecordedEvent[] => this.events.filter((event) => event.type === type);
-    await this.recording.until(`event ${index + 1} of the type "${type}"`, () => all().length > index);
-    return all()[index] as RecordedEvent;
+  nextEvent(type: string): Promise<RecordedEvent> {
+    return this.recording.nextEvent(type);
   }
 }
 

@@ -168,6 +168,20 @@ describe('waiting', () => {
     client.send('one');
     await client.nextMessage();
     await expect(client.nextMessage()).rejects.toThrow('the client did not get message 2 within 30 ms; it got "one"');
+    await expect(client.nextEvent('error')).rejects.toThrow('event 1 of the type "error" within 30 ms');
+    // What comes late is not lost.
+    client.send('two');
+    expect(await client.nextMessage()).toBe('two');
+  });
+
+  test('goes on with a client that has come back from its end', async () => {
+    const { client } = await pairOf({ client: { reconnect: true } });
+    expect(await client.close()).toMatchObject({ code: 1000 });
+    client.ws.reconnect();
+    await client.nextEvent('reconnect');
+    expect(client.ending).toBe(undefined);
+    client.send('again');
+    expect(await client.nextMessage()).toBe('again');
   });
 
   test('does not wait for messages behind the end', async () => {
@@ -177,7 +191,7 @@ describe('waiting', () => {
     );
     void connection.close(4001, 'no');
     await wait;
-    await expect(client.nextMessage()).rejects.toThrow('message 2: the connection has ended');
+    await expect(client.nextMessage()).rejects.toThrow('message 1: the connection has ended');
   });
 
   test('gives each message and event to one caller', async () => {
@@ -219,7 +233,9 @@ describe('a wrong argument is told in a sentence', () => {
   test('a name that another server has, a server that has ended, a client that is not let in', async () => {
     const server = serveInMemory(echoServer, { url: 'ws://taken.test' });
     expect(() => serveInMemory(echoServer, { url: 'ws://taken.test/other' })).toThrow('another server in memory');
-    await server.end();
+    const ended = server.end();
+    expect(server.end()).toBe(ended);
+    await ended;
     await expect(server.connect()).rejects.toThrow('has ended: create another one');
     const page = serveInMemory({ onConnection: () => refuse(401, { closeCode: 4401 }) });
     const client = await page.connect({ headers: { origin: page.url } });
