@@ -42,8 +42,10 @@ function chatUrl() {
 }
 
 function onLost(waitMs) {
-  setState('lost', element('span', 'detail', 'Connection lost. '), 'Reconnecting');
   showPeople(undefined);
+  // The page is being kept for the way back. The client connects when it is shown again.
+  if (waitMs === Infinity) return showConnecting('Reconnecting…');
+  setState('lost', element('span', 'detail', 'Connection lost. '), 'Reconnecting');
   const retryAt = Date.now() + waitMs;
   const tick = () => {
     const leftMs = retryAt - Date.now();

@@ -22,6 +22,7 @@ export function useWebSocket<T>(url: string, onMessage: (message: T) => void): C
     } as const;
     const ws = new WebSocket<T>(url, { ...callbacks, ...handler }, { reconnect: true, connectTimeoutMs: Infinity });
     socket.current = ws;
+    show(ws);
     return () => ws.terminate();
   }, [url]);
 
