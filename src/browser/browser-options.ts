@@ -85,7 +85,7 @@ function checkNumbers<Name extends string>(
     if (value === undefined) continue;
     const isKnown = name in defaults;
     if (!isKnown || !((value as number) >= 0)) {
-      const problem = isKnown ? 'it must be a number' : (REASONS[name] ?? 'the browser decides');
+      const problem = isKnown ? 'must be a number' : (REASONS[name] ?? 'the browser decides');
       throw new FourDError('ERR_INVALID_OPTION', `option ${name}: ${problem}`);
     }
     numbers[name] = value as number;

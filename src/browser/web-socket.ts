@@ -54,6 +54,8 @@ type QueuedEvent =
   | ErrorEvent
   | BrowserTerminateEvent;
 
+type Waiting = readonly [event: QueuedEvent, size: number];
+
 let lastId = 0;
 
 /** Implements {@link WebSocketType}. A class alone could not derive the type of `event.data` from its parameters. */
@@ -71,7 +73,9 @@ class WebSocketClient<T> implements WebSocketType<T> {
   #isSilent = false;
 
   // One life: until onTerminate has run.
-  readonly #waiting: (readonly [event: QueuedEvent, size: number])[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** Those that waited before, the next one last: to shift a long array once for each event takes seconds. */
+  #next: Waiting[] = [];
   #isBusy = false;
   /** True when message and drain events are no longer delivered. */
   #isMuted = false;
@@ -267,12 +271,11 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   #revive(): void {
     this.#begin();
-    if (!this.#argumentError) this.#lose();
-    else {
-      // It ends in a later turn, as the first time. What is wanted must not begin yet another life.
+    if (this.#isOver) {
+      // An argument cannot be used: it ends as the first time. What is wanted must not begin yet another life.
       this.#wantedDelayMs = undefined;
       void this.#connect();
-    }
+    } else this.#lose();
   }
 
   // Callbacks
@@ -286,8 +289,8 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   async #run(): Promise<void> {
     this.#isBusy = true;
-    for (let first = this.#waiting.shift(); first; first = this.#waiting.shift()) {
-      const [event, size] = first;
+    for (let next; (next = this.#next.pop() ?? (this.#next = this.#waiting.splice(0).toReversed()).pop());) {
+      const [event, size] = next;
       const { type } = event;
       this.#waitingBytes -= size;
       if (this.#isMuted && (type === 'message' || type === 'drain')) continue;
@@ -327,7 +330,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
     this.#failWith(error);
     if (!isLate && !this.#hasFailed) {
       this.#hasFailed = true;
-      this.#waiting.unshift([toErrorEvent(error), 0]);
+      this.#next.push([toErrorEvent(error), 0]);
       if (isConnecting) this.#loseSoon();
     }
     // A mistake in user code must not go unnoticed.
@@ -425,8 +428,9 @@ class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   #pushError(error: FourDError): void {
-    if (!this.#hasFailed) this.#push(toErrorEvent(error));
+    if (this.#hasFailed) return;
     this.#hasFailed = true;
+    this.#push(toErrorEvent(error));
   }
 
   #close(code: number, reason: string, timeoutMs: number): void {

@@ -256,6 +256,22 @@ describe('sending', () => {
     expect(handler.last('error')).toMatchObject({ error: { code: 'ERR_BUFFER_FULL', errCode: 1013 } });
   });
 
+  test('as many messages as may wait behind a callback are delivered at once', async () => {
+    const held = deferred();
+    let count = 0;
+    const browser = startFakeBrowser();
+    const ws = new WebSocket(URL, { onMessage: () => (count++ === 0 ? held.promise : undefined) });
+    browser.native.open();
+    expect(ws.status).toBe('Connected');
+    for (let i = 0; i < 240_000; i++) browser.native.receive('abc');
+    held.resolve();
+    const before = process.cpuUsage();
+    await settle();
+    expect(count).toBe(240_000);
+    // It would be 20 s if each message moved those behind it.
+    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
+  });
+
   test('more than maxWaitingBytes behind a callback ends the connection with 4013', async () => {
     const { browser, handler } = begin({ maxWaitingBytes: 2 * 64 + 3 });
     const held = deferred();
