@@ -7,7 +7,7 @@ import { readOptions } from '../session/option-checks.ts';
 import { describeKind, invalidArgument } from './arguments.ts';
 import type { Line } from './line.ts';
 import type { RecordedEvent } from './recording.ts';
-import { type DataOfType, MemoryServer, type ServerInMemoryOptions } from './server-in-memory.ts';
+import { type DataOfType, MemoryServer, restoringClock, type ServerInMemoryOptions } from './server-in-memory.ts';
 import { settle } from './test-clock.ts';
 import type { Received, TestSocket } from './test-end.ts';
 
@@ -173,7 +173,8 @@ export async function testConnection<D extends DataType = 'text', T = DataOfType
   const { data, protocol, headers, ...rest } = readOptions(options, KEYS, 'HTTP');
   const offered = protocol === undefined ? undefined : [protocol];
   const answer = accept(handler, { data, protocol });
-  const server = new MemoryServer('testConnection', { onConnection: () => answer }, rest);
+  const create = (): MemoryServer => new MemoryServer('testConnection', { onConnection: () => answer }, rest);
+  const server = restoringClock(rest.clock, create);
   try {
     const { compression } = rest.server ?? {};
     const client = await server.connect({ dataType: 'auto', headers }, { protocols: offered ?? [], compression });

@@ -7,6 +7,7 @@ import {
   type ClientInMemoryOptions,
   type DataOfType,
   MemoryServer,
+  restoringClock,
   type ServerEnd,
   type ServerInMemory,
   type ServerInMemoryOptions,
@@ -61,7 +62,7 @@ export function serveInMemory<
   handler: Handler & Spelt<Handler>,
   options: ServerInMemoryOptions<D> = {},
 ): ServerInMemory<TypeOf<Handler, DataOfType<D>>, DataOf<Handler, unknown>, Handler> {
-  return new MemoryServer('serveInMemory', handler, options) as never;
+  return restoringClock(options.clock, () => new MemoryServer('serveInMemory', handler, options)) as never;
 }
 
 /**
@@ -84,7 +85,7 @@ export async function createPair<
   options: PairOptions<D> = {},
 ): Promise<Pair<TypeOf<Handler, DataOfType<D>>, DataOf<Handler, unknown>, Handler, CT>> {
   const { client, ...server } = readOptions(options, PAIR_KEYS, 'HTTP');
-  const pair = new MemoryPair('createPair', serverHandler, server);
+  const pair = restoringClock(server.clock, () => new MemoryPair('createPair', serverHandler, server));
   try {
     pair.client = await pair.connect(clientHandler, client, pair.line);
   } catch (error) {

@@ -233,6 +233,16 @@ class MemoryClient extends TestSocket<unknown, WebSocket<unknown>> implements Te
   }
 }
 
+/** Creates a server. Where that fails, the clock of its options goes back to the real time, as with the end of a server. */
+export function restoringClock<Server>(clock: TestClock | undefined, create: () => Server): Server {
+  try {
+    return create();
+  } catch (error) {
+    if (isInstalled(clock)) clock.restore();
+    throw error;
+  }
+}
+
 function createWebSocketServer(caller: string, handler: object, options: WebSocketServerOptions): WebSocketServer {
   const wss = WebSocketServer.new(handler as ServerHandler, options as WebSocketServerOptions & { dataType?: 'text' });
   if (wss !== null) return wss;

@@ -1,6 +1,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from '../../src/index.ts';
-import { createClock, createPair, type Direction, type PairOptions, type TestClock } from '../../src/testing.ts';
+import {
+  createClock,
+  createPair,
+  type Direction,
+  type PairOptions,
+  serveInMemory,
+  type TestClock,
+  testConnection,
+} from '../../src/testing.ts';
 
 const echoServer = {
   onConnection: () => ({
@@ -92,6 +100,18 @@ describe('the clock', () => {
     const second = createClock();
     expect(second.now).toBeGreaterThanOrEqual(before);
     second.restore();
+  });
+
+  test('goes back to the real time when the server that has it cannot be created', async () => {
+    const wrong = { protocols: 'none' } as never;
+    const handler = { onMessage: () => {} };
+    for (const create of [
+      (clock: TestClock) => createPair({ onConnection: () => null }, null, { clock, server: wrong }),
+      async (clock: TestClock) => serveInMemory({ onConnection: () => null }, { clock, server: wrong }),
+      (clock: TestClock) => testConnection(handler, { clock, server: wrong }),
+    ]) {
+      await expect(create(useClock())).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+    }
   });
 
   test('refuses a second clock, a wrong time, and to be moved after its end', async () => {
