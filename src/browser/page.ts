@@ -23,8 +23,9 @@ interface Page {
 export function watchPage(onReturn: () => void, onStored: () => void): () => void {
   const page = globalThis as Page;
   const listener = ({ type, persisted }: PageEvent): void => {
-    if (type === 'pagehide' && persisted) onStored();
-    else if (!page.document?.hidden) onReturn();
+    if (type === 'pagehide') {
+      if (persisted) onStored();
+    } else if (!page.document?.hidden) onReturn();
   };
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
     // Capturing: that a document is shown or hidden, is sent to the document.

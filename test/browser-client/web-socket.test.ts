@@ -677,6 +677,13 @@ describe('the page', () => {
     expect(handler.names).toEqual(['open', 'disconnect', 'reconnect']);
   });
 
+  test('a page that is left for good makes no attempt on its way', () => {
+    const { browser } = begin({ reconnect: RECONNECT });
+    browser.native.end();
+    browser.dispatch('pagehide', { persisted: false });
+    expect(browser.natives).toHaveLength(1);
+  });
+
   test('without the option reconnect the client does not listen to the page', () => {
     const { browser } = begin();
     expect(browser.listenerCount).toBe(0);
