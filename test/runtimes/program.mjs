@@ -21,11 +21,11 @@ const echo = {
 };
 
 /** Sends messages through a client, and checks that they come back. */
-async function exchange(url, options, messages = MESSAGES) {
+async function exchange(url, options, messages = MESSAGES, Client = WebSocket) {
   const received = [];
   let ended;
   const isOver = new Promise((resolve) => void (ended = resolve));
-  const ws = await WebSocket.connect(
+  const ws = await Client.connect(
     url,
     {
       dataType: 'auto',
@@ -83,6 +83,7 @@ const features = {
     check(response.status === 206 && (await response.text()) === 'ell', 'not the file');
     await web.stop();
   },
+  'browser client': browserDoor,
   async 'Unix socket'() {
     const path = join(folder, 'socket');
     const server = createServer();
@@ -94,6 +95,16 @@ const features = {
   },
 };
 
+/** The client for browsers, in runtimes that have the WebSocket of browsers. */
+async function browserDoor() {
+  if (globalThis.WebSocket === undefined) return 'no WebSocket of its own';
+  const { WebSocket: BrowserWebSocket } = await import('4d-websocket/browser');
+  const wss = await WebSocketServer.serve(echo, OPTIONS);
+  await exchange(wss.url, undefined, MESSAGES, BrowserWebSocket);
+  await wss.drain();
+  return 'yes';
+}
+
 /** A feature that hangs must not hide what the others do. */
 function limited(promise) {
   return Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 10_000, new Error('no end in 10 s')))]);
@@ -102,8 +113,7 @@ function limited(promise) {
 const outcomes = {};
 for (const [name, tryOut] of Object.entries(features)) {
   try {
-    await limited(tryOut());
-    outcomes[name] = 'yes';
+    outcomes[name] = (await limited(tryOut())) ?? 'yes';
   } catch (error) {
     outcomes[name] = String(error.message ?? error);
   }
