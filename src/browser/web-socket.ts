@@ -74,7 +74,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   // One life: until onTerminate has run.
   readonly #waiting: Waiting[] = [];
-  /** Those that waited before, the next one last: to shift a long array once for each event takes seconds. */
+  /** Events that waited before, the next one last: to shift a long array once for each event takes seconds. */
   #next: Waiting[] = [];
   #isBusy = false;
   /** True when message and drain events are no longer delivered. */

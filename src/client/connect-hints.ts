@@ -64,7 +64,7 @@ export function hintForError(error: NodeJS.ErrnoException, phase: EndPhase, isSe
   // when the peer does not speak TLS.
   if (first?.message.includes('SSL alert number') === true) return inBrackets(TLS_REFUSED);
   if (code !== 'ECONNRESET') return inBrackets(BY_CODE.get(code));
-  // So does a server of node:https, of a client that does not begin with TLS.
+  // A server of node:https does the same with a client that does not begin with TLS.
   const question = phase === 'handshake' && !isSecure ? ': did you mean wss:// instead of ws://?' : '';
   return inBrackets(RESETS[phase] && `${RESETS[phase]}${question}`);
 }

@@ -42,7 +42,7 @@ export function accept<T = string, Data = unknown, Handler = ConnectionHandler<T
  * `refuse(401, { closeCode: 4401, reason: 'sign in' })` a page gets a close code and a reason instead: a client that
  * sends the header Origin, as all browsers do, is let in (101) and closed at once. No callback of a connection runs, the
  * client takes no place of `maxConnections`, and is cut off when it does not answer within `closeTimeoutMs`, at most 5 s.
- * Its onopen runs in the browser before onclose.
+ * The onopen of the page runs in the browser before onclose.
  * @param status - 400 to 599; redirections are not allowed, because browsers do not follow them in a handshake
  * @param body - a string, or an object or array that is sent as JSON; default: the reason phrase of the status. An object
  *   with the key closeCode is {@link RefuseOptions}

@@ -12,7 +12,7 @@ export interface HandlerRole {
   readonly demand: string;
   /** Options that users pass in the place of the handler. */
   readonly optionKeys: ReadonlySet<string>;
-  /** Those of other libraries, with what to write instead. */
+  /** Names of other libraries, with what to write instead. */
   readonly foreign: ForeignNames;
   /** Says where these options go. */
   readonly advice: string;
