@@ -332,6 +332,43 @@ export const errorTable = {
     meaning:
       'A page or a worker of a browser used a name of 4d-websocket that exists in Node.js only, such as WebSocketServer: the message says why.',
   },
+  ERR_TOPICS_OFF: {
+    errCode: -20021,
+    meaning:
+      'Topics were used where they are off: the server needs the option topics, the client the option topics: true, and the server must have chosen the subprotocol 4d-topics.1.',
+  },
+  ERR_INVALID_TOPIC: {
+    errCode: -20022,
+    meaning:
+      'The name of a topic is not 1 to 256 bytes of UTF-8, has a control character or one of * # >, or begins with @, which only the library uses. The message says which.',
+  },
+  ERR_TOPIC_REFUSED: {
+    errCode: -20023,
+    meaning: 'The server refused a subscription, publication, request or history: the message has its code and words.',
+  },
+  ERR_BROKER_DOWN: {
+    errCode: -20024,
+    meaning: 'The broker of the topics is away, and did not come back within the time of the outbox: see stored.',
+  },
+  ERR_BROKER_FULL: { errCode: -20025, meaning: 'The broker of the topics has no memory left: nothing was stored.' },
+  ERR_BROKER_UNSUPPORTED: {
+    errCode: -20026,
+    meaning: 'The broker of the topics cannot do this: the message says what, and which broker can.',
+  },
+  ERR_OUTBOX_FULL: {
+    errCode: -20027,
+    meaning:
+      'More messages wait for the broker of the topics than the outbox may hold, because it is away or slow: nothing was stored.',
+  },
+  ERR_PUBLISH_UNKNOWN: {
+    errCode: -20028,
+    meaning:
+      'The server did not answer a publication of this client in time: the message may have been stored, or not. Publish it again with an idempotencyKey.',
+  },
+  ERR_REQUEST_TIMEOUT: {
+    errCode: -20029,
+    meaning: 'The server did not answer request() in time: its onRequest may have run.',
+  },
   ERR_THROWN: {
     errCode: -1,
     meaning:
@@ -415,6 +452,8 @@ export interface ErrorDetails {
   readonly observed?: number;
   /** What the schema found wrong with a message. */
   readonly issues?: readonly MessageIssue[];
+  /** Whether a message that could not be published was stored. */
+  readonly stored?: 'no' | 'unknown';
   /** The HTTP answer of a server that refused the handshake. */
   readonly httpStatus?: number;
   readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -446,6 +485,8 @@ export class FourDError extends Error {
   declare readonly observed?: number;
   /** What the schema found wrong with a message, at most 8 issues. Not enumerable: a log of the error does not show it. */
   declare readonly issues?: readonly MessageIssue[];
+  /** Whether a message that could not be published was stored: `'unknown'` when nobody can tell. */
+  declare readonly stored?: 'no' | 'unknown';
   declare readonly httpStatus?: number;
   declare readonly httpHeaders?: Readonly<Record<string, string | readonly string[] | undefined>>;
   declare readonly httpBody?: Uint8Array;
@@ -467,6 +508,7 @@ export class FourDError extends Error {
     if (details.limit !== undefined) this.limit = details.limit;
     if (details.observed !== undefined) this.observed = details.observed;
     if (details.issues !== undefined) Object.defineProperty(this, 'issues', { value: details.issues });
+    if (details.stored !== undefined) this.stored = details.stored;
     if (details.httpStatus !== undefined) this.httpStatus = details.httpStatus;
     if (details.httpHeaders !== undefined) this.httpHeaders = details.httpHeaders;
     if (details.httpBody !== undefined) this.httpBody = details.httpBody;

@@ -21,6 +21,7 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['workers', 1],
   ['http', 1],
   ['session', 2],
+  ['topics', 2],
   ['client', 3],
   ['browser', 3],
   ['web-server', 3],
