@@ -1,0 +1,84 @@
+/** How those who deliver to a subscriber and the topics speak with each other. Types only. */
+import type { Entry, Retention } from './broker.ts';
+import type { Position } from './position.ts';
+import type { GapReason, Published, Since } from './topic-handler.ts';
+
+/** A message to be published. */
+export interface Publication {
+  /** JSON text of the data, or bytes. */
+  readonly data: string | Uint8Array;
+  readonly key?: string | undefined;
+  /** True for data null with a key: the key leaves the state. */
+  readonly isRemoved?: boolean | undefined;
+  readonly ttl?: number | undefined;
+  readonly idempotencyKey?: string | undefined;
+  readonly isVolatile?: boolean | undefined;
+  /** The user who publishes. */
+  readonly from?: string | undefined;
+  /** Public id of the session that does not get the message. */
+  readonly except?: string | undefined;
+}
+
+/** An entry as it goes to subscribers. One object for all of a process, so that its frames are built once. */
+export interface FeedEntry {
+  readonly topic: string;
+  readonly epoch: string;
+  readonly entry: Entry;
+  /** Undefined for a volatile entry. */
+  readonly position: Position | undefined;
+  readonly from: string | undefined;
+  /** Public id of the session that does not get it. */
+  readonly except: string | undefined;
+  /** JSON text of the data, or bytes. Parsed from the bytes when first asked for. */
+  readonly data: string | Buffer;
+  /** Kept by those who build frames: see `topic-frames.ts`. */
+  prepared?: unknown;
+  preparedReplay?: unknown;
+}
+
+/** Takes what one subscription delivers: a connection, or a `TopicHandler` of the program. The methods never throw. */
+export interface FeedSink {
+  /** Public id of the session, which entries may except; undefined for programs. */
+  readonly session: string | undefined;
+  /** False while 64 KiB or more are unsent, or callbacks wait: then the subscription falls behind, and keeps its cursor. */
+  readonly isReady: boolean;
+  /** Calls back once when {@link isReady} is true again, or the sink is over. */
+  onceReady(callback: () => void): void;
+  /** First call. `position` is the subscriber's own when recovered, else the head; undefined for state. */
+  onSubscribed(event: {
+    readonly state: 'new' | 'recovered' | 'gap';
+    readonly reason: 'trimmed' | 'epoch' | 'forked' | undefined;
+    readonly missed: number;
+    readonly position: Position | undefined;
+  }): void;
+  onEntry(entry: FeedEntry, isReplayed: boolean, isState: boolean): void;
+  onLive(position: Position, count: number): void;
+  onGap(reason: GapReason, position: Position): void;
+  /** The broker could not be asked: the subscription is over. */
+  onFailed(code: string, message: string): void;
+}
+
+/** One subscription, as its owner holds it. */
+export interface Feed {
+  readonly topic: string;
+  /** Ends the subscription at once: nothing is delivered any more. */
+  end(): void;
+}
+
+/** The topics of one process: what `TopicsCore` is for servers. */
+export interface TopicsPort {
+  /**
+   * Resolves when the broker has stored it. Publications of one caller to one topic keep their order.
+   *
+   * @throws FourDError `ERR_BROKER_DOWN`, `ERR_BROKER_FULL`, `ERR_OUTBOX_FULL`, with `stored` 'no' or 'unknown'
+   */
+  publish(topic: string, publication: Publication): Promise<Published>;
+  subscribe(topic: string, since: Since, sink: FeedSink): Feed;
+  history(
+    topic: string,
+    after: Position | undefined,
+    limit: number,
+  ): Promise<{ entries: readonly FeedEntry[]; hasMore: boolean }>;
+  state(topic: string): Promise<readonly FeedEntry[]>;
+  retentionOf(topic: string): Retention;
+}
