@@ -26,17 +26,17 @@ export interface Entry {
   /** Offset of the topic's entry before, 0 for the first one. */
   readonly prev: number;
   /** Tag of the topic's entry before, where the broker knows it. */
-  readonly prevTag?: number;
+  readonly prevTag?: number | undefined;
   /** When the broker stored it, in milliseconds since 1970 by the broker's clock. */
   readonly at: number;
-  readonly key?: string;
+  readonly key?: string | undefined;
   /** True when the entry takes its key out of the state. */
-  readonly isRemoved?: boolean;
+  readonly isRemoved?: boolean | undefined;
   /** The node whose lease the entry needs: members only. */
-  readonly owner?: string;
+  readonly owner?: string | undefined;
   /** Seconds after which the entry is neither replayed nor state. */
-  readonly ttl?: number;
-  /** What `entry-bytes.ts` made of the publication. */
+  readonly ttl?: number | undefined;
+  /** What `entry-bytes.ts` made of the publication. The memory broker makes the Buffer when it is asked: ask once. */
   readonly bytes: Buffer;
 }
 
@@ -50,21 +50,22 @@ export interface Place {
 export interface Append {
   readonly topic: string;
   readonly keep: Retention;
+  /** The broker's from now on. */
   readonly bytes: Buffer;
   readonly key?: string | undefined;
   /** True takes the key out of the state. */
   readonly isRemoved?: boolean | undefined;
   readonly owner?: string | undefined;
-  /** Stores only when the key's entry in the state has this owner; `''`: or when there is none. */
+  /** Stores only when the key's entry in the state has this owner; `''`: the owner of this append, or no entry. */
   readonly ifOwner?: string | undefined;
   readonly ttl?: number | undefined;
-  /** Unique in the topic for 120 s from the first append, by the broker's clock. */
+  /** Unique in the topic for 120 s from the first append, by the broker's clock. Means nothing for a volatile one. */
   readonly idempotencyKey?: string | undefined;
   /** True announces the entry and does not store it. */
   readonly isVolatile?: boolean | undefined;
 }
 
-/** The answer to an append. */
+/** The answer to an append. Offset and tag are 0 for a volatile one. */
 export interface Appended extends Place {
   readonly epoch: string;
   /** True when the idempotency key was known: the place is that of the first append. */
@@ -101,10 +102,11 @@ export interface ReadQuery {
   readonly after?: (Place & { readonly epoch: string }) | undefined;
   /** The offset in front of which to stop. */
   readonly before?: number | undefined;
-  /** The newest so many entries only, instead of `after`. */
+  /** Begins with the newest so many entries, instead of `after`: the oldest of these are the first to be given. */
   readonly last?: number | undefined;
-  /** Number of entries; 0 asks for the head only. */
+  /** Number of entries; 0 asks for the head only, and whether there is a gap behind `after`. */
   readonly limit: number;
+  /** Bytes of the entries. One entry is given even if it has more. */
   readonly maxBytes: number;
   /** True asks for the last entry of each key too. */
   readonly isStateWanted?: boolean | undefined;
@@ -113,15 +115,21 @@ export interface ReadQuery {
 /** Why entries are missing. */
 export type SliceGap = 'trimmed' | 'epoch' | 'forked';
 
-/** The answer to a {@link ReadQuery}. Reading an absent topic makes its epoch. */
+/**
+ * The answer to a {@link ReadQuery}. Reading an absent topic gives the place in front of its first entry.
+ *
+ * @remarks Entries past their ttl are left out and not counted, so a chain may have holes where they were. A slice without
+ * entries, without a gap and with a limit above 0 says that nothing follows up to `head`.
+ */
 export interface Slice {
   readonly epoch: string;
-  /** The newest entry of the topic; offset 0 and tag 0 before the first one. */
+  /** The newest entry of the topic, or the place in front of the first one: offset 0 and tag 0, or where the floor is. */
   readonly head: Place;
-  /** In order, and without holes from `after` on, unless there is a gap: then they are empty. */
+  /** In order, the first ones behind `after`; none when there is a gap. */
   readonly entries: readonly Entry[];
   /** Set when the log cannot prove that it knows the entry of `after`, and all entries behind it. */
   readonly gap?: SliceGap | undefined;
+  /** At least all keyed entries up to `head`, those that were removed or are past their ttl left out. */
   readonly state?: readonly Entry[] | undefined;
 }
 
@@ -143,7 +151,7 @@ export interface BrokerSink {
 
 /** Keeps the logs of topics. */
 export interface Broker {
-  /** Connects. Called once, before all else. */
+  /** Connects. Called once, before all else. The broker is up when the promise resolves; `onState` tells what changes. */
   open(sink: BrokerSink): Promise<void>;
   /** Stores and announces in order; one outcome for each, in the same order. Rejects with a {@link BrokerError}. */
   append(batch: readonly Append[]): Promise<readonly (Appended | BrokerError)[]>;
@@ -154,6 +162,7 @@ export interface Broker {
    * Watching twice is watching once.
    */
   watch(topics: readonly string[]): Promise<void>;
+  /** Announcements that are under way may still come. */
   unwatch(topics: readonly string[]): void;
   /** Renews the lease of this node; the nodes whose lease lives, this one included. A ttl of 0 ends the lease. */
   renew(node: NodeInfo, ttlMs: number): Promise<readonly NodeInfo[]>;
