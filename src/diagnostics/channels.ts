@@ -162,6 +162,34 @@ export type MessageChannelMessage =
       readonly durationMs: number;
     });
 
+/**
+ * What `4d-websocket:topics` publishes: how a server gets on with the broker of its topics. Topics are named, their messages
+ * are not shown.
+ */
+export type TopicsChannelMessage =
+  | {
+      /** The broker can be reached, or not. */
+      readonly type: 'broker';
+      readonly state: 'up' | 'down';
+    }
+  | {
+      /** Announcements were lost; their messages were found in the broker. */
+      readonly type: 'repaired';
+      readonly topic: string;
+      readonly entries: number;
+    }
+  | {
+      /** The newest message of an idle topic, or the topic itself, is not the one that this server knows. */
+      readonly type: 'difference';
+      readonly topic: string;
+    }
+  | {
+      /** Subscribers of a topic that kept up were told of missing messages. */
+      readonly type: 'gap';
+      readonly topic: string;
+      readonly reason: 'trimmed' | 'epoch' | 'forked';
+    };
+
 /** A channel of `node:diagnostics_channel` with messages of one type. */
 export interface TypedChannel<Message> {
   /** Read before a message is made: without a subscriber, that is all that a channel costs. */
@@ -174,9 +202,11 @@ export const CHANNEL_NAMES = {
   server: '4d-websocket:server',
   connection: '4d-websocket:connection',
   message: '4d-websocket:message',
+  topics: '4d-websocket:topics',
 } as const;
 
 export const clientChannel: TypedChannel<ClientChannelMessage> = channel(CHANNEL_NAMES.client);
 export const serverChannel: TypedChannel<ServerChannelMessage> = channel(CHANNEL_NAMES.server);
 export const connectionChannel: TypedChannel<ConnectionChannelMessage> = channel(CHANNEL_NAMES.connection);
 export const messageChannel: TypedChannel<MessageChannelMessage> = channel(CHANNEL_NAMES.message);
+export const topicsChannel: TypedChannel<TopicsChannelMessage> = channel(CHANNEL_NAMES.topics);

@@ -1,0 +1,192 @@
+import { monotonicMs, setImmediate } from '../base/clock.ts';
+import { timers } from '../base/timers.ts';
+import { FourDError } from '../errors.ts';
+import { type Broker, BrokerError, type Entry, type ReadQuery, type Retention, type Slice } from './broker.ts';
+import { writeEntryBytes } from './entry-bytes.ts';
+import type { Feed, FeedEntry, FeedSink, Publication, TopicsPort } from './feed.ts';
+import { parsePosition, type Position, toPosition } from './position.ts';
+import { ResumeGate } from './resume-gate.ts';
+import { type SlowPolicy, TopicSubscription } from './subscription.ts';
+import { TopicEntry } from './topic-entry.ts';
+import type { Published, Since } from './topic-handler.ts';
+import { READER_LIMITS, type ReaderLimits, TopicReaders } from './topic-readers.ts';
+import { type TopicsStats, TopicStats } from './topic-stats.ts';
+
+/** Most entries, and bytes of them, that `history` gives at once. */
+const HISTORY_ENTRIES = 500;
+const HISTORY_BYTES = 262_144;
+/** Pause before a broker that could not be opened is opened again. */
+const OPEN_RETRY_MS = 1000;
+
+/** How topics are kept and served. Checked by whom the user gives them to. */
+export interface CoreSettings {
+  readonly history: Retention;
+  readonly onSlow: SlowPolicy;
+  /** Topics that are kept otherwise. The longest prefix first. */
+  readonly rules: readonly { readonly prefix: string; readonly history: Retention }[];
+}
+
+export interface CoreLimits extends ReaderLimits {
+  /** Subscribers in a second that want more than what comes from now on. */
+  readonly resumesPerSecond: number;
+}
+
+export const CORE_LIMITS: CoreLimits = { ...READER_LIMITS, resumesPerSecond: 5000 };
+
+/**
+ * The topics of one process: publications go to the broker, and what the broker announces goes to subscribers.
+ *
+ * @remarks The broker is opened at once, again and again until that succeeds; what needs it waits so long.
+ */
+export class TopicsCore implements TopicsPort {
+  readonly #broker: Broker;
+  readonly #settings: CoreSettings;
+  readonly #stats = new TopicStats();
+  readonly #readers: TopicReaders;
+  readonly #gate: ResumeGate;
+  #isClosed = false;
+
+  constructor(broker: Broker, settings: CoreSettings, limits: CoreLimits = CORE_LIMITS) {
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#gate = new ResumeGate(limits.resumesPerSecond);
+    this.#readers = new TopicReaders(broker, this.#stats, settings.onSlow, limits);
+    void this.#open();
+  }
+
+  get stats(): TopicsStats {
+    const { subscriptions, published, delivered, replayed, volatileDropped, gaps, holesRepaired, forks } = this.#stats;
+    const { reads, singleFlightHits, appendTimes, deliverTimes, brokerReconnects, headDifferences } = this.#stats;
+    return {
+      topics: this.#readers.size,
+      subscriptions,
+      behind: this.#readers.behind,
+      published,
+      delivered,
+      replayed,
+      volatileDropped,
+      gaps: { ...gaps },
+      holesRepaired,
+      forks,
+      reads,
+      singleFlightHits,
+      ringBytes: this.#readers.ringBudget.heldBytes,
+      outboxWaiting: 0,
+      appendMs: appendTimes.figures,
+      deliverMs: deliverTimes.figures,
+      brokerState: this.#readers.brokerState,
+      brokerReconnects,
+      headDifferences,
+      resumes: { ...this.#stats.resumes },
+    };
+  }
+
+  // TopicsPort
+
+  async publish(topic: string, publication: Publication): Promise<Published> {
+    const { data, from, except, key, isRemoved, ttl, idempotencyKey, isVolatile } = publication;
+    const startMs = monotonicMs();
+    const bytes = writeEntryBytes({ data, from, except });
+    const keep = this.retentionOf(topic);
+    const [appended] = await this.#broker.append([
+      { topic, keep, bytes, key, isRemoved, ttl, idempotencyKey, isVolatile },
+    ]);
+    if (appended === undefined || appended instanceof BrokerError) throw toFourDError(appended);
+    const nowMs = monotonicMs();
+    this.#stats.published++;
+    this.#stats.appendTimes.note(nowMs - startMs, nowMs);
+    const position = appended.offset === 0 ? undefined : toPosition(appended.epoch, appended);
+    return { position, duplicate: appended.isDuplicate };
+  }
+
+  subscribe(topic: string, since: Since, sink: FeedSink): Feed {
+    const reader = this.#readers.get(topic, this.retentionOf(topic));
+    if (reader === undefined) return refuse(topic, sink);
+    const subscription = new TopicSubscription(reader, since, sink);
+    reader.add(subscription);
+    if (since === 'now') reader.start(subscription);
+    else this.#gate.pass(() => reader.start(subscription));
+    return subscription;
+  }
+
+  async history(
+    topic: string,
+    after: Position | undefined,
+    limit: number,
+  ): Promise<{ entries: readonly FeedEntry[]; hasMore: boolean }> {
+    const range = { topic, limit: Math.min(limit, HISTORY_ENTRIES), maxBytes: HISTORY_BYTES };
+    const place = parsePosition(after);
+    let slice = await this.#ask(place === undefined ? { ...range, last: limit } : { ...range, after: place });
+    // The log does not know the position any more: what it has is all there is.
+    if (slice.gap !== undefined) slice = await this.#ask(range);
+    const last = slice.entries.at(-1);
+    const entries = toFeedEntries(topic, slice, slice.entries);
+    return { entries, hasMore: last !== undefined && last.offset < slice.head.offset };
+  }
+
+  async state(topic: string): Promise<readonly FeedEntry[]> {
+    const slice = await this.#ask({ topic, limit: 0, maxBytes: 0, isStateWanted: true });
+    return toFeedEntries(topic, slice, slice.state ?? []);
+  }
+
+  retentionOf(topic: string): Retention {
+    const rule = this.#settings.rules.find(({ prefix }) => topic.startsWith(prefix));
+    return rule?.history ?? this.#settings.history;
+  }
+
+  /** Ends all subscriptions without a word, and lets go of the broker. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#readers.close();
+    this.#gate.close();
+    await this.#broker.close();
+  }
+
+  async #open(): Promise<void> {
+    while (!this.#isClosed) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- each attempt follows the failure of the one before
+        await this.#broker.open(this.#readers);
+        this.#readers.onState('up');
+        return;
+      } catch {
+        // oxlint-disable-next-line no-await-in-loop -- see above
+        await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, OPEN_RETRY_MS));
+      }
+    }
+  }
+
+  async #ask(query: ReadQuery): Promise<Slice> {
+    try {
+      return await this.#readers.calls.readOnce(query);
+    } catch (thrown) {
+      throw toFourDError(thrown);
+    }
+  }
+}
+
+function toFeedEntries(topic: string, { epoch, head }: Slice, entries: readonly Entry[]): TopicEntry[] {
+  const nowMs = monotonicMs();
+  return entries.flatMap((entry) => TopicEntry.read(topic, epoch, entry, head, nowMs) ?? []);
+}
+
+/** A subscription that this process has no place for: the sink hears of it in a later turn. */
+function refuse(topic: string, sink: FeedSink): Feed {
+  let isEnded = false;
+  setImmediate(() => {
+    if (!isEnded) sink.onFailed('limit', 'too many topics are watched');
+  });
+  return {
+    topic,
+    end: () => {
+      isEnded = true;
+    },
+  };
+}
+
+function toFourDError(thrown: unknown): FourDError {
+  const isRefused = thrown instanceof BrokerError && thrown.code === 'unsupported';
+  const code = isRefused ? 'ERR_BROKER_UNSUPPORTED' : 'ERR_BROKER_DOWN';
+  const message = isRefused ? 'the broker of the topics cannot do this' : 'the broker of the topics is away';
+  return new FourDError(code, message, { componentSignature: 'HTTP', cause: thrown });
+}
