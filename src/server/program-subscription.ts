@@ -163,7 +163,10 @@ export class ProgramSubscription implements FeedSink, Subscription {
       this.#isBusy = false;
       if ('thrown' in outcome) {
         this.end('callback');
-        reportError(callbackFailed(`${name} of the subscription to ${this.topic}`, outcome.thrown), this.#host.scope.worker);
+        reportError(
+          callbackFailed(`${name} of the subscription to ${this.topic}`, outcome.thrown),
+          this.#host.scope.worker,
+        );
       } else after?.();
       this.#pump();
     });

@@ -18,7 +18,7 @@ const NO_OPTIONS: SendOptions = {};
 /** The server of a session, which the session tells about its end. */
 export interface SessionServer {
   /** Undefined without the option `topics`. */
-  readonly topics: TopicOpener | undefined;
+  readonly topics?: TopicOpener | undefined;
   /** Called when the connection is over: its socket is gone. Callbacks may still run, or wait for their turn. */
   onSessionEnded(session: ServerSession): void;
   /** Calls `deliver`, which runs onTerminate, when it is this session's turn. */

@@ -55,7 +55,7 @@ const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
  * @param defaultCode - the close code where none is given
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkDrainOptions(given: DrainOptions, defaultCode: number): CheckedDrainOptions {
+export function checkDrainOptions(given: DrainOptions, defaultCode: number = CLOSE_GOING_AWAY): CheckedDrainOptions {
   const options = readOptions(given, DRAIN_KEYS, 'HTTP', DRAIN_NAMES);
   const checked: Record<keyof DrainOptions, number> = { ...DEFAULTS, code: defaultCode };
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {

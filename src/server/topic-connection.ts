@@ -340,7 +340,12 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Lan
         done();
         return;
       }
-      const event: SubscribeEvent = Object.freeze({ type: 'subscribe', topic, since, presence: Object.freeze(presence) });
+      const event: SubscribeEvent = Object.freeze({
+        type: 'subscribe',
+        topic,
+        since,
+        presence: Object.freeze(presence),
+      });
       const fail = (): void => this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
       this.#ask('onSubscribe', event, (answer) => this.#decide(wanted, id, answer), fail, done);
     });

@@ -81,7 +81,15 @@ const TOPICS_KEYS: ReadonlySet<string> = new Set<keyof TopicsOptions>([
   'limits',
 ]);
 
-const BROKER_METHODS = ['open', 'append', 'read', 'watch', 'unwatch', 'renew', 'close'] as const satisfies readonly (keyof Broker)[];
+const BROKER_METHODS = [
+  'open',
+  'append',
+  'read',
+  'watch',
+  'unwatch',
+  'renew',
+  'close',
+] as const satisfies readonly (keyof Broker)[];
 
 /** Topics are compared with the broker's about every 25 s: see the head check of readers. */
 const MIN_SECONDS = 60;
@@ -161,7 +169,8 @@ function checkGroup<Name extends string>(
 /** @param defaults - what holds where nothing is said */
 function checkHistory(given: Partial<Retention> | undefined, name: string, defaults: Retention): Retention {
   const ranges = { ...HISTORY };
-  for (const key of Object.keys(HISTORY) as (keyof Retention)[]) ranges[key] = { ...HISTORY[key], default: defaults[key] };
+  for (const key of Object.keys(HISTORY) as (keyof Retention)[])
+    ranges[key] = { ...HISTORY[key], default: defaults[key] };
   return checkGroup(given, name, ranges);
 }
 
@@ -192,7 +201,8 @@ function checkRules(given: unknown, history: Retention): CheckedTopics['rules'] 
     return { prefix, history: checkHistory(rule.history, `${name}.history`, history) };
   });
   const prefixes = rules.map(({ prefix }) => prefix);
-  if (new Set(prefixes).size < prefixes.length) throw invalidOption('topics.rules must not have a prefix twice', 'HTTP');
+  if (new Set(prefixes).size < prefixes.length)
+    throw invalidOption('topics.rules must not have a prefix twice', 'HTTP');
   return rules.toSorted((one, other) => other.prefix.length - one.prefix.length);
 }
 

@@ -4,12 +4,13 @@ import { checkFlag, invalidOption, kindOf, readGuarded, readOptions } from '../s
 import type { Publication } from '../topics/feed.ts';
 import { MAX_KEY_LENGTH } from '../topics/frame-reader.ts';
 import type { PublishOptions } from '../topics/topic-handler.ts';
+import type { AnyConnection } from './broadcast-options.ts';
 import { WebSocketConnection } from './web-socket-connection.ts';
 
 /** Options of `wss.topics.publish`. */
 export interface ServerPublishOptions extends PublishOptions {
   /** A connection that does not get the message, also not after its client has come back on another connection. */
-  readonly except?: WebSocketConnection<never> | undefined;
+  readonly except?: AnyConnection | undefined;
 }
 
 const KEYS: ReadonlySet<string> = new Set<keyof ServerPublishOptions>([
@@ -101,6 +102,9 @@ export function tooLong(bytes: number, maxBytes: number): string {
   return `data is too long: ${bytes} bytes (payloadBytes ${maxBytes})`;
 }
 
-function invalidData(message: string, details: { readonly limit?: number; readonly observed?: number } = {}): FourDError {
+function invalidData(
+  message: string,
+  details: { readonly limit?: number; readonly observed?: number } = {},
+): FourDError {
   return new FourDError('ERR_INVALID_MESSAGE', message, { componentSignature: 'HTTP', ...details });
 }

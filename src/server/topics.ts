@@ -57,4 +57,3 @@ export interface Topics {
   /** Figures since the server was created. */
   readonly stats: TopicsStats;
 }
-

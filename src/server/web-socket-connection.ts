@@ -45,10 +45,7 @@ export interface ConnectionHandler<T = string, Data = unknown> {
    * up to 8 topics of a connection at once; promises are awaited. What it throws refuses this subscription alone, and goes
    * to the error handler.
    */
-  onSubscribe?(
-    ws: WebSocketConnection<T, Data>,
-    event: SubscribeEvent,
-  ): SubscribeAnswer | Promise<SubscribeAnswer>;
+  onSubscribe?(ws: WebSocketConnection<T, Data>, event: SubscribeEvent): SubscribeAnswer | Promise<SubscribeAnswer>;
   /**
    * Decides whether the client may publish: true publishes what the client sent, `{ data }` something else; false, null
    * and undefined refuse. Without it the grant of the subscription decides. What it throws refuses this message alone, and
@@ -65,8 +62,10 @@ export interface ConnectionHandler<T = string, Data = unknown> {
 }
 
 /** A connection handler for servers with the option `topics`, which may do without onMessage. */
-export interface TopicsHandler<T = string, Data = unknown>
-  extends Omit<ConnectionHandler<T, Data>, 'onMessage' | 'onSubscribe'> {
+export interface TopicsHandler<T = string, Data = unknown> extends Omit<
+  ConnectionHandler<T, Data>,
+  'onMessage' | 'onSubscribe'
+> {
   onSubscribe(ws: WebSocketConnection<T, Data>, event: SubscribeEvent): SubscribeAnswer | Promise<SubscribeAnswer>;
   onMessage?(ws: WebSocketConnection<T, Data>, event: MessageEvent<T>): CallbackResult;
 }

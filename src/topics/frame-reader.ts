@@ -1,5 +1,5 @@
 import type { FramePresence } from './frames.ts';
-import { findTopicProblem } from './topic-name.ts';
+import { findTopicProblem, MAX_TOPIC_BYTES } from './topic-name.ts';
 import type { Since } from './topic-handler.ts';
 
 /** Identifies the answer to a frame. */
@@ -132,7 +132,7 @@ export function readClientFrame(text: string, topicOf: TopicCheck = findTopicPro
       code,
       message,
       ...(isId(id) && { id }),
-      ...(typeof topic === 'string' && findTopicProblem(topic) === undefined && { topic }),
+      ...(isShown(topic) && { topic }),
     };
   }
 }
@@ -180,8 +180,7 @@ function readSub(fields: Fields, topicOf: TopicCheck): CheckedFrame {
       if (!Array.isArray(topic)) throw thrown;
       const { code, message } = thrown as Mistake;
       const name = (item as Partial<Fields> | null)?.['topic'];
-      const isName = typeof name === 'string' && topicOf(name) === undefined;
-      problems.push({ code, message, id: id as FrameId | undefined, ...(isName && { topic: name }) });
+      problems.push({ code, message, id: id as FrameId | undefined, ...(isShown(name) && { topic: name }) });
     }
   }
   return { t: 'sub', topics, presence: readPresence(presence), id: id as FrameId | undefined, problems };
@@ -245,10 +244,7 @@ function readSince(since: unknown): Since {
   const last = typeof since === 'object' && since !== null ? (since as Fields)['last'] : undefined;
   if (Number.isInteger(last) && (last as number) >= 1 && (last as number) <= MAX_HISTORY)
     return { last: last as number };
-  throw new Mistake(
-    'invalid',
-    `since must be a position, "now", "start", "state" or {"last": 1 to ${MAX_HISTORY}}`,
-  );
+  throw new Mistake('invalid', `since must be a position, "now", "start", "state" or {"last": 1 to ${MAX_HISTORY}}`);
 }
 
 function isPositionText(value: unknown): value is string {
@@ -267,6 +263,11 @@ function readPresence(presence: unknown): Required<FramePresence> {
 function readId({ id }: Fields): FrameId {
   if (!isId(id)) throw new Mistake('invalid', `id must be a number or a text of 1 to ${MAX_ID_LENGTH} characters`);
   return id;
+}
+
+/** Whether an answer names the topic, so that the client knows which one is meant. */
+function isShown(topic: unknown): topic is string {
+  return typeof topic === 'string' && topic.length <= MAX_TOPIC_BYTES;
 }
 
 function isId(id: unknown): id is FrameId {

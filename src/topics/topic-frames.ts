@@ -14,7 +14,9 @@ type EntryFrames = Partial<Record<MessageForm, PreparedMessage>>;
 /** Returns the `m` frame of an entry. */
 export function messageFrame(entry: FeedEntry, form: Exclude<MessageForm, 'bare'>): PreparedMessage {
   const frames = framesOf(entry);
-  return (frames[form] ??= new PreparedMessage(`{"t":"m","topic":${JSON.stringify(entry.topic)},${members(entry, form)}}`));
+  return (frames[form] ??= new PreparedMessage(
+    `{"t":"m","topic":${JSON.stringify(entry.topic)},${members(entry, form)}}`,
+  ));
 }
 
 /**
