@@ -1,4 +1,4 @@
-import { FourDError, textOfThrown } from '../errors.ts';
+import { type FourDError, textOfThrown } from '../errors.ts';
 import { checkFlag, invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { checkMoment } from './moment.ts';
