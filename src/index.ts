@@ -14,6 +14,52 @@ export {
 } from './errors.ts';
 export { type AcceptOptions, type AnswerHeaders, type Refusal, type RefuseOptions } from './server/admission.ts';
 export { accept, type Acceptance, type Admission, refuse } from './server/answers.ts';
+export { deny, grant, type Grant, type GrantOptions, type Denial } from './server/topic-grant.ts';
+export {
+  type HistoryRange,
+  type PublishAnswer,
+  type PublishEvent,
+  type RequestEvent,
+  type ServerSubscribeOptions,
+  type SubscribeAnswer,
+  type SubscribeEvent,
+  type UnsubscribeCause,
+  type UnsubscribeEvent,
+} from './server/topic-events.ts';
+export {
+  type OnSlow,
+  type PresenceOptions,
+  type TopicLimits,
+  type TopicRule,
+  type TopicsOptions,
+} from './server/topic-options.ts';
+export { type ServerPublishOptions } from './server/topic-publishing.ts';
+export { type Topics } from './server/topics.ts';
+export { type Broker, type Retention } from './topics/broker.ts';
+export { memoryBroker, type MemoryBrokerOptions } from './topics/memory-broker.ts';
+export { type Position } from './topics/position.ts';
+export {
+  type GapEvent,
+  type GapReason,
+  type HistoryPage,
+  type LiveEvent,
+  type Member,
+  type Members,
+  type MembersEvent,
+  type Publishable,
+  type Published,
+  type PublishOptions,
+  type RefusedEvent,
+  type Since,
+  type SubscribedEvent,
+  type Subscription,
+  type SubscriptionEndCause,
+  type SubscriptionEndEvent,
+  type TopicHandler,
+  type TopicMessage,
+  type TopicMessageEvent,
+} from './topics/topic-handler.ts';
+export { type TopicsStats } from './topics/topic-stats.ts';
 export { bearerToken, secretsEqual } from './server/bearer-token.ts';
 export { type SendOptions } from './session/data-type.ts';
 export { type DataType, type SendableMessage } from './session/message-types.ts';
@@ -65,8 +111,8 @@ export { type StartResult, WebServer, webServer } from './web-server/web-server.
 export { type Certificate } from './web-server/http-servers.ts';
 export { type CORSRule, type WebServerSettings } from './web-server/web-server-settings.ts';
 export { WebSocket, type WebSocketConstructor, type WebSocketHandler } from './client/web-socket.ts';
-export { type ConnectionHandler, WebSocketConnection } from './server/web-socket-connection.ts';
-export type { BroadcastOptions } from './server/broadcast-options.ts';
+export { type ConnectionHandler, type TopicsHandler, WebSocketConnection } from './server/web-socket-connection.ts';
+export type { AnyConnection, BroadcastOptions } from './server/broadcast-options.ts';
 export { type ServerHandler, WebSocketServer } from './server/web-socket-server.ts';
 export { type BufferPolicy } from './connection/connection.ts';
 export { type SendStatus } from './connection/send-status.ts';

@@ -27,6 +27,9 @@ export const CLOSE_NORMAL = 1000;
 /** "Unauthorized" in the IANA registry: the session of the peer has expired. */
 export const CLOSE_UNAUTHORIZED = 3000;
 export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_SERVICE_RESTART = 1012;
+/** Of a peer that does not keep up. */
+export const CLOSE_TRY_AGAIN_LATER = 1013;
 export const CLOSE_NO_STATUS = 1005;
 export const CLOSE_ABNORMAL = 1006;
 

@@ -6,7 +6,9 @@ import { isToken } from '../handshake/header-grammar.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
-import { kindOf, readOptions } from '../session/option-checks.ts';
+import { invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
+import { checkMoment } from './moment.ts';
+import type { Identity } from './topic-seam.ts';
 
 /** Headers of the HTTP answer to a client. An array sends the header once per element, as `set-cookie` needs it. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[]>>;
@@ -36,6 +38,12 @@ export interface AcceptOptions<Data = unknown> {
   readonly protocol?: string | undefined;
   /** Initial value of the connection's `data`. */
   readonly data?: Data | undefined;
+  /**
+   * The user whose client it is, for topics: 1 to 256 characters. Subscribers see who has published. Default: nobody.
+   */
+  readonly user?: string | undefined;
+  /** When the user signed in, as a Date or in milliseconds since 1970. Default: unknown. */
+  readonly authenticatedAt?: Date | number | undefined;
 }
 
 /** How a client is refused that may be a page in a browser, which cannot read a status. */
@@ -56,10 +64,19 @@ const REFUSE_NAMES = {
   advice: `: beside closeCode, refuse() takes ${[...REFUSE_KEYS].slice(1).join(' and ')}`,
 } as const;
 
+/** Longest `user` in UTF-16 units. */
+const MAX_USER_LENGTH = 256;
+
 /** All results of `accept` and `refuse`. */
 const answers = new WeakSet<object>();
 
-export const ACCEPT_KEYS: ReadonlySet<string> = new Set<keyof AcceptOptions>(['headers', 'protocol', 'data']);
+export const ACCEPT_KEYS: ReadonlySet<string> = new Set<keyof AcceptOptions>([
+  'headers',
+  'protocol',
+  'data',
+  'user',
+  'authenticatedAt',
+]);
 
 /** How a client is accepted, checked. */
 export interface Acceptance {
@@ -68,6 +85,8 @@ export interface Acceptance {
   readonly headerLines: string;
   readonly protocol: string | undefined;
   readonly data: unknown;
+  /** Undefined when nothing was said of the user. */
+  readonly identity: Identity | undefined;
 }
 
 /**
@@ -81,9 +100,12 @@ export class AcceptAnswer<Handler, Data> implements Acceptance {
   readonly headerLines: string;
   readonly protocol: string | undefined;
   readonly data: Data | undefined;
+  readonly identity: Identity | undefined;
 
   constructor(handler: Handler, options: AcceptOptions<Data>) {
-    const { headers, protocol, data } = readOptions(options, ACCEPT_KEYS, 'HTTP', { foreign: FOREIGN_OPTIONS.accept });
+    const { headers, protocol, data, user, authenticatedAt } = readOptions(options, ACCEPT_KEYS, 'HTTP', {
+      foreign: FOREIGN_OPTIONS.accept,
+    });
     if (protocol !== undefined && protocol !== '' && !isSelectable(protocol)) {
       throw new FourDError(
         'ERR_INVALID_OPTION',
@@ -95,9 +117,19 @@ export class AcceptAnswer<Handler, Data> implements Acceptance {
     this.headerLines = buildHeaderLines(headers);
     this.protocol = protocol;
     this.data = data;
+    this.identity = checkIdentity(user, authenticatedAt);
     Object.freeze(this);
     answers.add(this);
   }
+}
+
+/** @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_EXPIRY` */
+function checkIdentity(user: unknown, authenticatedAt: unknown): Identity | undefined {
+  if (user === undefined && authenticatedAt === undefined) return undefined;
+  if (user !== undefined && (typeof user !== 'string' || user === '' || user.length > MAX_USER_LENGTH)) {
+    throw invalidOption(`user must be a text of 1 to ${MAX_USER_LENGTH} characters; received ${kindOf(user)}`, 'HTTP');
+  }
+  return Object.freeze({ user, authenticatedAt: checkMoment('authenticatedAt', authenticatedAt) });
 }
 
 /** The result of `refuse`, which `onConnection` returns. Frozen, as {@link AcceptAnswer} is. */
@@ -156,7 +188,7 @@ export function isAnswer(value: object): value is AcceptAnswer<unknown, unknown>
 
 /** How a client is accepted with a handler alone. */
 export function acceptanceOf(handler: unknown): Acceptance {
-  return { handler, headerLines: '', protocol: undefined, data: undefined };
+  return { handler, headerLines: '', protocol: undefined, data: undefined, identity: undefined };
 }
 
 function isSelectable(protocol: unknown): boolean {

@@ -3,7 +3,7 @@ import type { FourDError } from '../errors.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { AcceptAnswer, type AcceptOptions, type AnswerHeaders, Refusal, type RefuseOptions } from './admission.ts';
 import type { SpeltConnection } from './handler-types.ts';
-import type { ConnectionHandler } from './web-socket-connection.ts';
+import type { ConnectionHandler, TopicsHandler } from './web-socket-connection.ts';
 
 /** The result of {@link accept}, which `onConnection` returns. */
 export type Acceptance<T = string, Data = unknown, Handler = ConnectionHandler<T, Data>> = AcceptAnswer<Handler, Data>;
@@ -14,6 +14,7 @@ export type Acceptance<T = string, Data = unknown, Handler = ConnectionHandler<T
  */
 export type Admission<T, Data = unknown> =
   | ConnectionHandler<T, Data>
+  | TopicsHandler<T, Data>
   | Acceptance<T, Data>
   | Refusal
   | null
@@ -28,7 +29,7 @@ export type Admission<T, Data = unknown> =
  * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_HEADER` or `ERR_INVALID_OPTION`
  */
 export function accept<T = string, Data = unknown, Handler = ConnectionHandler<T, Data>>(
-  handler: ConnectionHandler<T, Data> & Handler & SpeltConnection<Handler>,
+  handler: (ConnectionHandler<T, Data> | TopicsHandler<T, Data>) & Handler & SpeltConnection<Handler>,
   options: AcceptOptions<Data> = {},
 ): Acceptance<T, Data, Handler> | null {
   ignoreRejection(handler);

@@ -3,10 +3,13 @@ import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { invalidOption, kindOf, readGuarded, readList, readOptions } from '../session/option-checks.ts';
 import { WebSocketConnection } from './web-socket-connection.ts';
 
+/** A connection of any server. */
+export type AnyConnection = WebSocketConnection<never, unknown, unknown, unknown>;
+
 /** Options of `WebSocketServer.broadcast`. */
 export interface BroadcastOptions extends SendOptions {
   /** One or several connections that do not get the message. */
-  readonly except?: WebSocketConnection<never> | readonly WebSocketConnection<never>[] | undefined;
+  readonly except?: AnyConnection | readonly AnyConnection[] | undefined;
 }
 
 /** The options of a broadcast, in two parts. */

@@ -2,6 +2,7 @@
 import type { ConnectionCallback, Misspelling, ServerCallback } from '../session/callback-types.ts';
 import type { UntypedSchema, ValidationOptions } from '../session/validation.ts';
 import type { AcceptAnswer, Refusal } from './admission.ts';
+import type { TopicsHandler } from './web-socket-connection.ts';
 
 /** The handlers of connections that a server handler accepts clients with; `Otherwise` where it does not tell. */
 export type ConnectionHandlerOf<Handler, Otherwise> = Handler extends { onConnection(...args: never): infer Answer }
@@ -12,7 +13,12 @@ type AcceptedBy<Answer, Otherwise> = [Answer] extends [never]
   ? Otherwise
   : Answer extends AcceptAnswer<infer Handler, unknown>
     ? Handler
-    : Answer;
+    : Answer extends TopicsHandler<infer T, infer Data>
+      ? // The type itself, which `Admission` holds beside `ConnectionHandler`, tells nothing more than that.
+        [TopicsHandler<T, Data>] extends [Answer]
+        ? never
+        : Answer
+      : Answer;
 
 /** The first of two types, unless it tells nothing. */
 type Known<First, Second> = unknown extends First ? Second : First;

@@ -27,7 +27,7 @@ export function checkArguments(handler: unknown, options: WebSocketServerOptions
 }
 
 export function serverError(
-  code: 'ERR_INVALID_HANDLER' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT',
+  code: 'ERR_INVALID_HANDLER' | 'ERR_DUPLICATE_PATH' | 'ERR_INVALID_CLOSE_ARGUMENT' | 'ERR_TOPICS_OFF',
   message: string,
 ): FourDError {
   return new FourDError(code, message, { componentSignature: 'HTTP' });

@@ -20,6 +20,7 @@ import { toErrorEvent } from '../session/events.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { readGuarded } from '../session/option-checks.ts';
 import type { SessionSettings } from '../session/session-settings.ts';
+import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import type { WorkerResource } from '../workers/worker.ts';
@@ -31,6 +32,7 @@ import { GivenUpgrades } from './given-upgrades.ts';
 import { RefusalReports } from './refusal-reports.ts';
 import { SHUTTING_DOWN } from './refusals.ts';
 import { type RequestInfo, toRequestInfo } from './request-info.ts';
+import { TopicServer } from './topic-server.ts';
 import { type AcceptedUpgrade, ServerUpgrades, type UpgradeServer } from './upgrade.ts';
 
 /**
@@ -61,6 +63,8 @@ export class ServerCore<Connection extends object>
   readonly scope: CallScope = new CallScope('4D-WebSocketServer', true);
   readonly settings: ServerSettings;
   readonly observed: Observed;
+  /** Undefined without the option. */
+  readonly topics: TopicServer | undefined;
   readonly maxWaitingEvents: number = Infinity;
   readonly messageGuard: undefined;
   #state: ServerState = 'opening';
@@ -93,8 +97,9 @@ export class ServerCore<Connection extends object>
     this.#routers = routers;
     this.#createConnection = createConnection;
     this.observed = new Observed('server', settings.path?.text);
-    const { dataType, limits, messageGuard, outgoing } = settings;
+    const { dataType, limits, messageGuard, outgoing, topics } = settings;
     const { scope, observed } = this;
+    this.topics = topics && new TopicServer(topics, scope, limits.pingIntervalMs);
     this.#sessionSettings = { dataType, scope, limits, observed, messageGuard, outgoing };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#given = new GivenUpgrades(settings, this.#upgrades);
@@ -151,10 +156,16 @@ export class ServerCore<Connection extends object>
     const wire = toWire(message, 'HTTP');
     this.settings.outgoing?.check(wire, this.scope);
     const prepared = new PreparedMessage(wire);
+    /** The same for connections that speak the protocol of topics. */
+    let framed: PreparedMessage | undefined;
     const excepted = new Set(except);
     let receiverCount = 0;
     for (const session of this.#sessions) {
-      if (!excepted.has(session.subject) && session.sendPrepared(prepared, options) !== 'dropped') receiverCount++;
+      if (excepted.has(session.subject)) continue;
+      const { topics } = session;
+      if (topics?.isFramed === true) framed ??= new PreparedMessage(topics.toFrame(message, wire));
+      const form = topics?.isFramed === true ? (framed as PreparedMessage) : prepared;
+      if (session.sendPrepared(form, options) !== 'dropped') receiverCount++;
     }
     return receiverCount;
   }
@@ -176,6 +187,8 @@ export class ServerCore<Connection extends object>
     this.#connectionCount++;
     const session = new ServerSession(this, handler, this.#sessionSettings, network);
     session.subject = this.#createConnection(session, upgrade);
+    session.identity = upgrade.identity;
+    if (upgrade.protocol === TOPICS_PROTOCOL) session.topics = this.topics?.open(session, upgrade.offered);
     this.#upgrades.counts.add(network);
     this.#sessions.add(session);
     this.#snapshot = undefined;
@@ -300,6 +313,7 @@ export class ServerCore<Connection extends object>
   #terminate(): void {
     if (this.#state !== 'ending') return;
     this.#state = 'terminating';
+    this.topics?.endPrograms();
     // onTerminate never runs within the user's call of terminate().
     setImmediate(() => this.#queue.push({ type: 'terminate' }));
   }
@@ -327,6 +341,7 @@ export class ServerCore<Connection extends object>
     this.#deadline.cancel();
     this.#waves?.stop();
     this.#given.end();
+    this.topics?.close();
     // The HTTP servers may be objects of the user.
     this.scope.run(() => {
       for (const router of this.#routers) router.remove(this.settings.path);

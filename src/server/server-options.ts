@@ -27,6 +27,8 @@ import {
   type ValidationOptions,
 } from '../session/validation.ts';
 import { OriginRule, type Origins } from './origins.ts';
+import { SESSION_PREFIX, TOPICS_PROTOCOL } from '../topics/frames.ts';
+import { type CheckedTopics, checkTopics, type TopicsOptions } from './topic-options.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 import { WebServer } from '../web-server/web-server.ts';
 
@@ -96,6 +98,11 @@ export interface WebSocketServerOptions extends CommonOptions, ValidationOptions
    * Stops floods of handshakes from overloading a database or another service that `onConnection` asks.
    */
   readonly maxPendingHandshakes?: number | undefined;
+  /**
+   * Topics: publish and subscribe, history, resuming; see {@link Topics}. Default: off. `true` keeps them in this process.
+   * Clients speak the subprotocol `4d-topics.1`, which then stands in front of `protocols` and need not be offered.
+   */
+  readonly topics?: boolean | TopicsOptions | undefined;
 }
 
 type ServerNumberOption = 'maxConnections' | 'maxConnectionsPerAddress' | 'maxPendingHandshakes';
@@ -116,6 +123,8 @@ export interface ServerSettings extends CheckedValidation {
   readonly hosts: HostRule;
   readonly proxies: TrustedProxies;
   readonly limits: ServerLimits;
+  /** Undefined when topics are off. */
+  readonly topics: CheckedTopics | undefined;
 }
 
 const SERVER_NUMBERS: Readonly<Record<ServerNumberOption, NumberRange>> = {
@@ -133,6 +142,7 @@ export const SERVER_KEYS: ReadonlySet<string> = new Set([
   'dataType',
   'hosts',
   'origins',
+  'topics',
   'trustedProxies',
   'webServer',
 ]);
@@ -166,8 +176,11 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
   if (checked.protocols.some(isBearerSubprotocol)) {
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');
   }
+  const topics = checkTopics(options.topics);
+  if (topics !== undefined) checkTopicProtocols(checked.protocols);
   return {
     givenPath: path,
+    topics,
     path: pattern,
     dataType,
     webServer,
@@ -177,6 +190,16 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
     ...checkValidation(options, dataType, checked, 'HTTP'),
     limits: Object.freeze({ ...checked, ...checkNumbers(options, SERVER_NUMBERS, 'HTTP') }),
   };
+}
+
+function checkTopicProtocols(protocols: readonly string[]): void {
+  const name = protocols.find((protocol) => protocol === TOPICS_PROTOCOL || protocol.startsWith(SESSION_PREFIX));
+  if (name === undefined) return;
+  const problem =
+    name === TOPICS_PROTOCOL
+      ? `must not hold "${TOPICS_PROTOCOL}": the option topics puts it in front`
+      : `of a server with topics must not begin with "${SESSION_PREFIX}", which marks a secret`;
+  throw invalidOption(`protocols ${problem}`, 'HTTP');
 }
 
 /** Parses the option `path`; `''` means all paths, as undefined does. */

@@ -1,11 +1,24 @@
 import type { Ending } from '../connection/closing-state.ts';
+import type { SendStatus } from '../connection/send-status.ts';
+import { FourDError } from '../errors.ts';
 import { CLOSE_UNAUTHORIZED } from '../protocol/constants.ts';
 import { type Expirable, Expiry } from './expiry.ts';
+import type { SendOptions } from '../session/data-type.ts';
+import type { OpenEvent } from '../session/events.ts';
+import type { SendableMessage } from '../session/message-types.ts';
 import type { SessionSettings } from '../session/session-settings.ts';
 import { Session } from '../session/session.ts';
+import type { CallScope } from '../workers/call-scope.ts';
+import { readMoment } from './moment.ts';
+import type { Identity, SessionTopics, TopicOpener, TopicPeer } from './topic-seam.ts';
+
+/** Options of `send` that say nothing, and keep a message from being sent before it is framed. */
+const NO_OPTIONS: SendOptions = {};
 
 /** The server of a session, which the session tells about its end. */
 export interface SessionServer {
+  /** Undefined without the option `topics`. */
+  readonly topics?: TopicOpener | undefined;
   /** Called when the connection is over: its socket is gone. Callbacks may still run, or wait for their turn. */
   onSessionEnded(session: ServerSession): void;
   /** Calls `deliver`, which runs onTerminate, when it is this session's turn. */
@@ -17,7 +30,7 @@ export interface SessionServer {
 }
 
 /** One connection of a server: a {@link Session} with its server and its time of expiry. */
-export class ServerSession extends Session implements Expirable {
+export class ServerSession extends Session implements Expirable, TopicPeer {
   get component(): 'HTTP' {
     return 'HTTP';
   }
@@ -28,6 +41,10 @@ export class ServerSession extends Session implements Expirable {
   readonly network: string;
   readonly #server: SessionServer;
   #expiry: Expiry | undefined;
+  /** Undefined for a connection that has to do with no topic. */
+  topics: SessionTopics | undefined;
+  identity: Identity | undefined;
+  #isQueueFull = false;
 
   constructor(server: SessionServer, handler: object, settings: SessionSettings, network: string) {
     super(handler, settings);
@@ -59,8 +76,90 @@ export class ServerSession extends Session implements Expirable {
     this.close(CLOSE_UNAUTHORIZED, 'session expired', this.settings.limits.closeTimeoutMs, 'expired');
   }
 
+  /** Closes the connection, because the server drains. */
+  drain(code: number): void {
+    this.topics?.onDraining();
+    this.close(code, '', Infinity, 'drain');
+  }
+
+  // Topics
+
+  /**
+   * The topics of this connection, also when it does not speak their protocol.
+   *
+   * @throws FourDError `ERR_TOPICS_OFF`
+   */
+  get ownTopics(): SessionTopics {
+    this.topics ??= this.#server.topics?.openBare(this);
+    if (this.topics !== undefined) return this.topics;
+    throw new FourDError('ERR_TOPICS_OFF', 'topics are off: the server needs the option topics', {
+      componentSignature: 'HTTP',
+    });
+  }
+
+  /** Public id of the session; undefined without the option `topics`. */
+  get sessionId(): string | undefined {
+    return this.#server.topics === undefined ? undefined : this.ownTopics.session;
+  }
+
+  override send(message: SendableMessage, options?: SendOptions): SendStatus {
+    return super.send(message, this.topics === undefined ? options : (options ?? NO_OPTIONS));
+  }
+
+  protected override toCheckedWire(message: SendableMessage): string | Buffer {
+    const wire = super.toCheckedWire(message);
+    return this.topics?.isFramed === true ? this.topics.toFrame(message, wire) : wire;
+  }
+
+  override onMessage(data: string | Buffer, isText: boolean): void {
+    if (this.topics === undefined || !isText || !this.topics.isFramed) {
+      super.onMessage(data, isText);
+      return;
+    }
+    this.noteReceived(data, isText);
+    this.topics.onText(data.toString());
+  }
+
+  protected override announceOpen(event: OpenEvent): void {
+    this.topics?.onOpen();
+    super.announceOpen(event);
+  }
+
+  override onQueueFull(): void {
+    this.#isQueueFull = true;
+    super.onQueueFull();
+  }
+
+  override onQueueIdle(): void {
+    this.#isQueueFull = false;
+    if (this.topics?.isFull !== true) super.onQueueIdle();
+  }
+
+  // TopicPeer
+
+  get scope(): CallScope {
+    return this.settings.scope;
+  }
+
+  sendText(text: string): SendStatus {
+    return this.status === 'Connected' ? this.sendWire(text, undefined) : 'dropped';
+  }
+
+  deliver(data: unknown): void {
+    this.queue.push({ type: 'message', data, isBinary: false });
+  }
+
+  pauseReading(): void {
+    this.connection?.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.#isQueueFull) this.connection?.resume();
+  }
+
   override onTerminated(ending: Ending): void {
     this.#expiry?.cancel();
+    this.topics?.onEnded();
     this.#server.onSessionEnded(this);
     super.onTerminated(ending);
   }
@@ -75,14 +174,5 @@ export class ServerSession extends Session implements Expirable {
 
   protected override onFinished(): void {
     this.#server.onSessionFinished();
-  }
-}
-
-/** Returns the time of a Date, NaN when reading it throws, and any other value as it is. */
-function readMoment(moment: unknown): unknown {
-  try {
-    return moment instanceof Date ? moment.getTime() : moment;
-  } catch {
-    return NaN;
   }
 }

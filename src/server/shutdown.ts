@@ -1,9 +1,9 @@
 import { setImmediate } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { EndCause } from '../errors.ts';
+import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { invalidOption, readOptions } from '../session/option-checks.ts';
-import type { Session } from '../session/session.ts';
 
 /**
  * How long callbacks may run when their connections have been cut, and then how long onTerminate of the server may: long
@@ -22,7 +22,10 @@ export interface DrainOptions {
   readonly batchSize?: number | undefined;
   /** Time from one batch to the next in milliseconds. Default 100. */
   readonly intervalMs?: number | undefined;
-  /** Close code: 1000, 1001 (going away, the default), 1012 (service restart), 1013 (try again later), 3000 to 4999. */
+  /**
+   * Close code: 1000, 1001 (going away, the default), 1012 (service restart, the default with the option `topics`), 1013
+   * (try again later), 3000 to 4999.
+   */
   readonly code?: number | undefined;
 }
 
@@ -37,7 +40,7 @@ export interface DrainResult {
   readonly dropped: number;
 }
 
-const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: 1001 };
+const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: CLOSE_GOING_AWAY };
 
 const DRAIN_KEYS: ReadonlySet<string> = new Set(Object.keys(DEFAULTS));
 const DRAIN_NAMES = {
@@ -49,11 +52,12 @@ const DRAIN_CODES = '1000, 1001, 1012, 1013 or 3000 to 4999';
 /**
  * Checks the options of `drain` and fills in the defaults.
  *
+ * @param defaultCode - the close code where none is given
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkDrainOptions(given: DrainOptions): CheckedDrainOptions {
+export function checkDrainOptions(given: DrainOptions, defaultCode: number = CLOSE_GOING_AWAY): CheckedDrainOptions {
   const options = readOptions(given, DRAIN_KEYS, 'HTTP', DRAIN_NAMES);
-  const checked: Record<keyof DrainOptions, number> = { ...DEFAULTS };
+  const checked: Record<keyof DrainOptions, number> = { ...DEFAULTS, code: defaultCode };
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     const isCode = name === 'code';
     if (!Number.isSafeInteger(value) || (isCode ? !isDrainCode(value as number) : (value as number) < 1)) {
@@ -171,14 +175,19 @@ export class EndDeadline implements Deadline {
   }
 }
 
+/** A session that a wave can close. */
+export interface DrainedSession {
+  drain(code: number): void;
+}
+
 /** Closes sessions in waves of `batchSize`. */
 export class DrainWaves implements Deadline {
-  readonly #sessions: readonly Session[];
+  readonly #sessions: readonly DrainedSession[];
   readonly #options: CheckedDrainOptions;
   #next = 0;
   #ticket: number | undefined;
 
-  constructor(sessions: readonly Session[], options: CheckedDrainOptions) {
+  constructor(sessions: readonly DrainedSession[], options: CheckedDrainOptions) {
     this.#sessions = sessions;
     this.#options = options;
   }
@@ -209,6 +218,6 @@ export class DrainWaves implements Deadline {
   #closeWave(size: number): void {
     const wave = this.#sessions.slice(this.#next, this.#next + size);
     this.#next += wave.length;
-    for (const session of wave) session.close(this.#options.code, '', Infinity, 'drain');
+    for (const session of wave) session.drain(this.#options.code);
   }
 }

@@ -20,6 +20,7 @@ import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { refusalOfForbiddenHost } from '../session/host-rule.ts';
 import { type HandlerRole, invalidHandler } from '../session/handler-check.ts';
 import type { OpenTransport } from '../session/open-connection.ts';
+import { SESSION_PREFIX, TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { isThenable } from '../workers/worker.ts';
@@ -39,6 +40,7 @@ import {
 import { type ConnectionEvent, StoredRequest, toRequestInfo } from './request-info.ts';
 import type { ServerSettings } from './server-options.ts';
 import type { ServerState } from './server-state.ts';
+import type { Identity } from './topic-seam.ts';
 import type { UpgradeFacts } from './upgrade-facts.ts';
 
 const HANDLER_ROLE: HandlerRole = {
@@ -56,6 +58,9 @@ export interface AcceptedUpgrade extends OpenTransport {
   readonly protocol: string;
   readonly request: StoredRequest;
   readonly data: unknown;
+  readonly identity: Identity | undefined;
+  /** The subprotocols that the client offered. */
+  readonly offered: readonly string[];
   /** The network that the connection counts for: {@link ConnectionCounts.networkOf}. */
   readonly network: string;
 }
@@ -120,7 +125,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
   }
 
   #check(request: UpgradeRequest, socket: Duplex, head: Buffer): UpgradeFacts | UpgradeRefusal {
-    const { proxies, hosts, limits } = this.#settings;
+    const { proxies, hosts } = this.#settings;
     const { state, connectionCount } = this.#server;
     if (state !== 'opening' && state !== 'open') return SHUTTING_DOWN;
     const client = proxies.clientOf(request, socket);
@@ -131,10 +136,18 @@ export class ServerUpgrades implements UpgradeAcceptor {
     const handshake = checkUpgradeRequest(request);
     if (!handshake.isValid) return refusalOfHandshake(handshake);
     if (!hosts.allows(client.host)) return refusalOfForbiddenHost(client.host);
-    const protocol = chooseProtocol(limits.protocols, handshake.protocols);
+    const protocol = this.#chooseProtocol(handshake.protocols);
     return protocol === undefined
       ? NO_COMMON_PROTOCOL
       : { request, socket, head, handshake, protocol, client, network };
+  }
+
+  /** The protocol of topics stands in front of all others, and nobody must offer it. */
+  #chooseProtocol(offered: readonly string[]): string | undefined {
+    const { topics, limits } = this.#settings;
+    return topics !== undefined && offered.includes(TOPICS_PROTOCOL)
+      ? TOPICS_PROTOCOL
+      : chooseProtocol(limits.protocols, offered);
   }
 
   /** Clients that wait for an answer. */
@@ -232,8 +245,12 @@ export class ServerUpgrades implements UpgradeAcceptor {
 
   #accept(upgrade: PendingUpgrade, answer: Acceptance): void {
     const { handler, protocol } = answer;
-    if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
+    const { topics } = this.#settings;
+    if (typeof handler !== 'object' || handler === null || !(topics || hasCallback(handler, 'onMessage'))) {
       this.#fail(upgrade, invalidHandler(HANDLER_ROLE, handler, 'HTTP'));
+    } else if (topics !== undefined && protocol?.startsWith(SESSION_PREFIX) === true) {
+      const message = `invalid protocol: "${SESSION_PREFIX}" marks the secret of a session, which no answer may repeat`;
+      this.#fail(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));
     } else if (protocol !== undefined && protocol !== '' && !upgrade.facts.handshake.protocols.includes(protocol)) {
       // A client must fail the connection if it did not offer the subprotocol (RFC 6455 section 4.1).
       const message = 'invalid protocol: accept() takes only a subprotocol that the client offered';
@@ -260,7 +277,7 @@ export class ServerUpgrades implements UpgradeAcceptor {
 
   #open(facts: UpgradeFacts, handler: object, accepted: Acceptance): void {
     const { socket, head, handshake, request, client, network } = facts;
-    const { data, headerLines } = accepted;
+    const { data, headerLines, identity } = accepted;
     const protocol = accepted.protocol ?? facts.protocol;
     const wanted = this.#settings.limits.compression;
     const agreed = wanted && acceptOffer(handshake.extensions, wanted);
@@ -273,6 +290,8 @@ export class ServerUpgrades implements UpgradeAcceptor {
       protocol,
       request: new StoredRequest(request, client.address, this.#settings.path),
       data,
+      identity,
+      offered: handshake.protocols,
       network,
     });
   }

@@ -8,8 +8,20 @@ import type { DrainEvent, ErrorEvent, MessageEvent, OpenEvent, TerminateEvent } 
 import type { SendStatus } from '../connection/send-status.ts';
 import type { StoredRequest, RequestInfo } from './request-info.ts';
 import type { Status } from '../session/status.ts';
+import type { Subscription } from '../topics/topic-handler.ts';
 import type { ServerSession } from './server-session.ts';
+import type {
+  PublishAnswer,
+  PublishEvent,
+  RequestEvent,
+  ServerSubscribeOptions,
+  SubscribeAnswer,
+  SubscribeEvent,
+  UnsubscribeEvent,
+} from './topic-events.ts';
 import type { ServerHandler, WebSocketServer } from './web-socket-server.ts';
+
+const NO_SUBSCRIPTIONS: readonly Subscription[] = Object.freeze([]);
 
 /**
  * Handles one connection of a server: any object with these methods. Several connections may share one object.
@@ -27,6 +39,35 @@ export interface ConnectionHandler<T = string, Data = unknown> {
   onDrain?(ws: WebSocketConnection<T, Data>, event: DrainEvent): CallbackResult;
   onError?(ws: WebSocketConnection<T, Data>, event: ErrorEvent): CallbackResult;
   onTerminate?(ws: WebSocketConnection<T, Data>, event: TerminateEvent): CallbackResult;
+  /**
+   * Decides whether the client may subscribe to a topic: with `grant()`, `deny()`, true, false, null or undefined. Needs the
+   * option `topics`, as the next three do. Without it every client is refused. Callbacks of one topic run in order, those of
+   * up to 8 topics of a connection at once; promises are awaited. What it throws refuses this subscription alone, and goes
+   * to the error handler.
+   */
+  onSubscribe?(ws: WebSocketConnection<T, Data>, event: SubscribeEvent): SubscribeAnswer | Promise<SubscribeAnswer>;
+  /**
+   * Decides whether the client may publish: true publishes what the client sent, `{ data }` something else; false, null
+   * and undefined refuse. Without it the grant of the subscription decides. What it throws refuses this message alone, and
+   * goes to the error handler.
+   */
+  onPublish?(ws: WebSocketConnection<T, Data>, event: PublishEvent): PublishAnswer | Promise<PublishAnswer>;
+  /** A subscription of the client is over. What it throws goes to the error handler. */
+  onUnsubscribe?(ws: WebSocketConnection<T, Data>, event: UnsubscribeEvent): CallbackResult;
+  /**
+   * Answers a request of the client. Up to 8 callbacks of a connection run at once. What it throws goes to the error
+   * handler, and the client learns only that it failed.
+   */
+  onRequest?(ws: WebSocketConnection<T, Data>, event: RequestEvent): unknown;
+}
+
+/** A connection handler for servers with the option `topics`, which may do without onMessage. */
+export interface TopicsHandler<T = string, Data = unknown> extends Omit<
+  ConnectionHandler<T, Data>,
+  'onMessage' | 'onSubscribe'
+> {
+  onSubscribe(ws: WebSocketConnection<T, Data>, event: SubscribeEvent): SubscribeAnswer | Promise<SubscribeAnswer>;
+  onMessage?(ws: WebSocketConnection<T, Data>, event: MessageEvent<T>): CallbackResult;
 }
 
 /** Creates a connection object: for the server only, because the constructor is private. */
@@ -110,6 +151,42 @@ export class WebSocketConnection<
   /** The subprotocol that was agreed on, `''` for none. */
   get protocol(): string {
     return this.#protocol;
+  }
+
+  /** The user that `accept` was told; undefined for none. */
+  get user(): string | undefined {
+    return this.#session.identity?.user;
+  }
+
+  /**
+   * Public id of the session of the client, which the client keeps when it comes back on another connection. Undefined
+   * without the option `topics`. It is no secret.
+   */
+  get session(): string | undefined {
+    return this.#session.sessionId;
+  }
+
+  /** The subscriptions of the client. The array is frozen: read the property again to see later changes. */
+  get subscriptions(): readonly Subscription[] {
+    return this.#session.topics?.subscriptions ?? NO_SUBSCRIPTIONS;
+  }
+
+  /**
+   * Subscribes the client to a topic. No callback is asked. A client that does not speak `4d-topics.1` gets the bare
+   * messages: a string as it is, other data as JSON, bytes as binary messages.
+   *
+   * @param options - `since`: where to begin, by default with the next message
+   * @returns resolves when the subscription has begun
+   * @throws FourDError (as a rejection) `ERR_TOPICS_OFF`, `ERR_INVALID_TOPIC`, `ERR_INVALID_OPTION`,
+   *   `ERR_NOT_CONNECTED`, `ERR_BROKER_DOWN`, `ERR_TOPIC_REFUSED` when it ends before it has begun
+   */
+  async subscribe(topic: string, options: ServerSubscribeOptions = {}): Promise<Subscription> {
+    return this.#session.ownTopics.subscribe(topic, options);
+  }
+
+  /** Ends a subscription of the client, which is told. Has no effect on a topic that it is not subscribed to. */
+  unsubscribe(topic: string): void {
+    this.#session.topics?.unsubscribe(topic);
   }
 
   /**

@@ -4,7 +4,7 @@ import { readServerMetrics, type ServerMetrics } from '../diagnostics/metrics.ts
 import type { FourDError } from '../errors.ts';
 import type { UpgradableServer } from '../http/upgradable-server.ts';
 import { UpgradeRouter } from '../http/upgrade-router.ts';
-import { CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CLOSE_GOING_AWAY, CLOSE_NORMAL, CLOSE_SERVICE_RESTART } from '../protocol/constants.ts';
 import type { CallbackResult } from '../session/call-handler.ts';
 import { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
@@ -28,6 +28,7 @@ import { findRootFolder, readServeOptions, type ServeOptions } from './serve-opt
 import type { WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
 import { checkDrainOptions, type DrainOptions, type DrainResult } from './shutdown.ts';
+import type { Topics } from './topics.ts';
 import { type ConnectionHandler, createConnection, type WebSocketConnection } from './web-socket-connection.ts';
 
 /**
@@ -305,6 +306,18 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
     return this.#servedUrl ?? urlOf(this.#servers, this.#core.settings.path);
   }
 
+  /**
+   * The topics of this server.
+   *
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_TOPICS_OFF` without the option `topics`
+   */
+  get topics(): Topics {
+    const { topics } = this.#core;
+    if (topics !== undefined) return topics;
+    const message = 'topics are off: create the server with the option topics: true';
+    return generateError(serverError('ERR_TOPICS_OFF', message), undefined as never);
+  }
+
   /** True when the server has ended: in its onTerminate and after, or when the time of {@link terminate} is up. */
   get terminated(): boolean {
     return this.#core.state === 'over';
@@ -375,7 +388,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
    * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`
    */
   async drain(options: DrainOptions = {}): Promise<DrainResult> {
-    const result = await this.#core.drain(checkDrainOptions(options));
+    const code = this.#core.topics === undefined ? CLOSE_GOING_AWAY : CLOSE_SERVICE_RESTART;
+    const result = await this.#core.drain(checkDrainOptions(options, code));
     await this.#own?.stop();
     return result;
   }

@@ -12,7 +12,16 @@ interface ForeignCallbacks {
 }
 
 /** The names of the callbacks of a connection, and those of a server. */
-export type ConnectionCallback = 'onOpen' | 'onMessage' | 'onDrain' | 'onError' | 'onTerminate';
+export type ConnectionCallback =
+  | 'onOpen'
+  | 'onMessage'
+  | 'onDrain'
+  | 'onError'
+  | 'onTerminate'
+  | 'onSubscribe'
+  | 'onPublish'
+  | 'onUnsubscribe'
+  | 'onRequest';
 export type ServerCallback = 'onOpen' | 'onConnection' | 'onRefuse' | 'onError' | 'onTerminate';
 
 /** What two texts end with, behind the letters that they begin with alike. */

@@ -9,7 +9,17 @@ export type HandlerKind = 'client' | 'connection' | 'server';
 /** The callbacks that are called, by the handler that has them. */
 export const CALLBACKS: Readonly<Record<HandlerKind, readonly string[]>> = {
   client: ['onOpen', 'onMessage', 'onDrain', 'onDisconnect', 'onReconnect', 'onError', 'onTerminate', 'onInvalid'],
-  connection: ['onOpen', 'onMessage', 'onDrain', 'onError', 'onTerminate'],
+  connection: [
+    'onOpen',
+    'onMessage',
+    'onDrain',
+    'onError',
+    'onTerminate',
+    'onSubscribe',
+    'onPublish',
+    'onUnsubscribe',
+    'onRequest',
+  ],
   server: ['onOpen', 'onConnection', 'onRefuse', 'onError', 'onTerminate'],
 };
 

@@ -130,9 +130,9 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   send(message: SendableMessage, options?: SendOptions): SendStatus {
     if (this.#status !== 'Connected') return this.sendUnconnected(message, options);
     const isPlain = typeof message === 'string' && options === undefined;
-    if (isPlain && this.settings.outgoing === undefined) return this.#sendWire(message, undefined);
+    if (isPlain && this.settings.outgoing === undefined) return this.sendWire(message, undefined);
     try {
-      return this.#sendWire(this.toCheckedWire(message), readSendOptions(options, this.component));
+      return this.sendWire(this.toCheckedWire(message), readSendOptions(options, this.component));
     } catch (thrown) {
       return generateError<SendStatus>(toSendError(thrown, this.component), 'dropped');
     }
@@ -140,7 +140,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
 
   /** Sends a message that other connections send too. Returns `'dropped'` unless the status is Connected. */
   sendPrepared(message: PreparedMessage, options: SendOptions): SendStatus {
-    return this.#status === 'Connected' ? this.#sendWire(message, options) : 'dropped';
+    return this.#status === 'Connected' ? this.sendWire(message, options) : 'dropped';
   }
 
   /** Resolves when nothing waits for the peer any more, or the connection is over. */
@@ -189,8 +189,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
   }
 
   onMessage(data: string | Buffer, isText: boolean): void {
-    this.settings.observed.messagesReceived++;
-    if (messageChannel.hasSubscribers) observing.tellReceived(this.settings, this.id, data, isText);
+    this.noteReceived(data, isText);
     let value: unknown = data;
     if (this.dataType !== 'text' || typeof data !== 'string') {
       try {
@@ -350,6 +349,11 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     return observing.countSend(this.settings, this.id, 'dropped', undefined);
   }
 
+  protected noteReceived(data: string | Buffer, isText: boolean): void {
+    this.settings.observed.messagesReceived++;
+    if (messageChannel.hasSubscribers) observing.tellReceived(this.settings, this.id, data, isText);
+  }
+
   /** Remembers whether onDrain is to follow. Returns the status. */
   protected noteSent(status: SendStatus): SendStatus {
     if (status !== 'queued' || this.#isDrainDue) return status;
@@ -399,7 +403,7 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     return wire;
   }
 
-  #sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
+  protected sendWire(wire: string | Buffer | PreparedMessage, options: SendOptions | undefined): SendStatus {
     const connection = this.connection as SessionConnection;
     const status = connection.send(wire, options?.compress, options?.droppable);
     return this.noteSent(observing.countSend(this.settings, this.id, status, wire));

@@ -20,6 +20,7 @@ export type LimitSettings = Omit<
   | 'bufferPolicy'
   | 'borrowed'
   | 'warnings'
+  | 'topics'
   | keyof ValidationOptions<never>
 > & { readonly maxIncompleteBytes?: number | undefined };
 

@@ -1,0 +1,371 @@
+import { monotonicMs } from '../base/clock.ts';
+import { RateLimit } from '../connection/rate-limit.ts';
+import { isFourDError } from '../errors.ts';
+import { callHandler, hasCallback } from '../session/call-handler.ts';
+import type { Publication } from '../topics/feed.ts';
+import {
+  type CheckedFrame,
+  type FrameCode,
+  type FrameId,
+  type FrameProblem,
+  type PublishFrame,
+  readClientFrame,
+  type WantedTopic,
+} from '../topics/frame-reader.ts';
+import { parsePosition } from '../topics/position.ts';
+import {
+  ALIVE_FRAME,
+  answerFrame,
+  historyFrame,
+  problemFrame,
+  publishedFrame,
+  unsubbedFrame,
+} from '../topics/topic-frames.ts';
+import type { Since } from '../topics/topic-handler.ts';
+import type { ConnectionSubscription } from './connection-subscription.ts';
+import { callUser } from './topic-call.ts';
+import type { PublishEvent, RequestEvent, SubscribeEvent, UnsubscribeCause } from './topic-events.ts';
+import { Denial, type Grant, readGrant } from './topic-grant.ts';
+import type { TopicHost } from './topic-host.ts';
+import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
+import { checkSize, toData, tooLong } from './topic-publishing.ts';
+import type { TopicPeer } from './topic-seam.ts';
+
+/** When a client may try again while the broker is away. */
+const BROKER_RETRY_MS = 1000;
+
+/** In the place of a result: the handler has no such callback. */
+const NO_CALLBACK: unique symbol = Symbol('no callback');
+
+const PROBLEMS_OF_BROKER: Readonly<Partial<Record<string, Omit<FrameProblem, 'id' | 'topic'>>>> = {
+  ERR_BROKER_DOWN: { code: 'broker-down', message: 'the broker is away', retryMs: BROKER_RETRY_MS },
+  ERR_OUTBOX_FULL: { code: 'broker-down', message: 'the broker does not keep up', retryMs: BROKER_RETRY_MS },
+  ERR_BROKER_FULL: { code: 'broker-full', message: 'the broker has no room' },
+  ERR_BROKER_UNSUPPORTED: { code: 'unsupported', message: 'the broker cannot do this' },
+};
+
+/** The connection whose frames are read. */
+export interface FrameOwner {
+  readonly host: TopicHost;
+  readonly peer: TopicPeer;
+  readonly session: string;
+  readonly user: string | undefined;
+  readonly hasEnded: boolean;
+  readonly subscriptionCount: number;
+  find(topic: string): ConnectionSubscription | undefined;
+  begin(topic: string, since: Since, grant: Grant): void;
+  endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void;
+  send(frame: string): void;
+  /** Reports that a callback has failed: no onError hears of what fails for one topic alone. */
+  report(name: string, thrown: unknown): void;
+}
+
+/**
+ * Reads the frames of one client, asks the handler of its connection, and answers.
+ *
+ * @remarks Nothing that a client sends ends its connection here, or reaches others before the handler has agreed.
+ */
+export class ClientFrames implements LanesOwner {
+  readonly #owner: FrameOwner;
+  readonly #lanes = new TopicLanes(this);
+  #subscribeRate: RateLimit | undefined;
+  #publishRate: RateLimit | undefined;
+
+  constructor(owner: FrameOwner) {
+    this.#owner = owner;
+  }
+
+  /** Whether so many frames wait that nothing more is to be read. */
+  get isFull(): boolean {
+    return this.#lanes.isFull;
+  }
+
+  onText(text: string): void {
+    const frame = readClientFrame(text);
+    if ('code' in frame) this.#refuse(frame);
+    else this.#take(frame);
+  }
+
+  /** The connection is over. */
+  end(): void {
+    this.#lanes.end();
+  }
+
+  // LanesOwner
+
+  onLanesFull(): void {
+    this.#owner.peer.pauseReading();
+  }
+
+  onLanesFree(): void {
+    this.#owner.peer.resumeReading();
+  }
+
+  #refuse(problem: FrameProblem): void {
+    this.#owner.send(problemFrame(problem));
+  }
+
+  #take(frame: CheckedFrame): void {
+    switch (frame.t) {
+      case 'ping':
+        this.#owner.send(ALIVE_FRAME);
+        break;
+      case 'msg':
+        this.#deliver(frame.data);
+        break;
+      case 'sub':
+        for (const problem of frame.problems) this.#refuse(problem);
+        for (const wanted of frame.topics) this.#takeSub(wanted, frame.presence, frame.id);
+        break;
+      case 'unsub':
+        this.#lanes.add(frame.topic, (done) => {
+          const subscription = this.#owner.find(frame.topic);
+          if (subscription !== undefined) this.#owner.endSubscription(subscription, 'client', '', '');
+          done();
+        });
+        break;
+      case 'pub':
+        this.#takePub(frame);
+        break;
+      case 'req':
+        this.#takeRequest(frame.id, frame.data);
+        break;
+      case 'hist':
+        this.#lanes.add(frame.topic, (done) => void this.#readHistory(frame, done));
+        break;
+      case 'who':
+        this.#refuse({ id: frame.id, topic: frame.topic, code: 'unsupported', message: 'members are not kept here' });
+        break;
+    }
+  }
+
+  #deliver(data: unknown): void {
+    const { dataType } = this.#owner.peer;
+    if (dataType === 'object' || (dataType !== 'blob' && typeof data === 'string')) this.#owner.peer.deliver(data);
+    else {
+      const form = dataType === 'blob' ? 'a binary message' : 'a text';
+      this.#refuse({ code: 'data', message: `the data of msg must be ${form} (dataType "${dataType}")` });
+    }
+  }
+
+  /**
+   * Calls a callback of the handler.
+   *
+   * @param use - gets the result, or {@link NO_CALLBACK}; not called when the connection is over
+   * @param fail - called when the callback has failed, which has been reported
+   */
+  #ask(name: string, event: object, use: (result: unknown) => void, fail: () => void, done: () => void): void {
+    const { handler, subject } = this.#owner.peer;
+    const call = (): unknown => (hasCallback(handler, name) ? callHandler(handler, name, subject, event) : NO_CALLBACK);
+    callUser(this.#owner.host.scope, call, (outcome) => {
+      if ('thrown' in outcome) {
+        this.#owner.report(name, outcome.thrown);
+        if (!this.#owner.hasEnded) fail();
+      } else if (!this.#owner.hasEnded) use(outcome.value);
+      done();
+    });
+  }
+
+  #takeSub(wanted: WantedTopic, presence: SubscribeEvent['presence'], id: FrameId | undefined): void {
+    const { topic, since } = wanted;
+    const { subscribesPerSecond, subscribesAtOnce } = this.#owner.host.settings.limits;
+    this.#subscribeRate ??= new RateLimit(subscribesPerSecond, monotonicMs(), subscribesAtOnce);
+    const retryMs = this.#subscribeRate.takeOrWait(monotonicMs());
+    if (retryMs > 0) {
+      const message = `too many subscriptions: at most ${subscribesPerSecond} a second, and ${subscribesAtOnce} at once`;
+      this.#refuse({ id, topic, code: 'rate', message, retryMs });
+      return;
+    }
+    this.#lanes.add(topic, (done) => {
+      if (!this.#hasRoomFor(topic)) {
+        this.#refuse(this.#tooMany(topic, id));
+        done();
+        return;
+      }
+      const event: SubscribeEvent = Object.freeze({
+        type: 'subscribe',
+        topic,
+        since,
+        presence: Object.freeze(presence),
+      });
+      const fail = (): void => this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
+      this.#ask('onSubscribe', event, (answer) => this.#decide(wanted, id, answer), fail, done);
+    });
+  }
+
+  #hasRoomFor(topic: string): boolean {
+    return (
+      this.#owner.subscriptionCount < this.#owner.host.settings.limits.topics || this.#owner.find(topic) !== undefined
+    );
+  }
+
+  #tooMany(topic: string, id: FrameId | undefined): FrameProblem {
+    const { topics } = this.#owner.host.settings.limits;
+    return { id, topic, code: 'limit', message: `too many topics on this connection: at most ${topics}` };
+  }
+
+  #decide({ topic, since }: WantedTopic, id: FrameId | undefined, answer: unknown): void {
+    if (answer === NO_CALLBACK) {
+      this.#deny(topic, 'no-handler', 'the connection handler has no onSubscribe');
+      return;
+    }
+    const decision = readGrant(answer);
+    if (decision === undefined) {
+      this.#owner.report(
+        'onSubscribe',
+        new TypeError('it must return grant(), deny(), true, false, null or undefined'),
+      );
+      this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
+    } else if (decision instanceof Denial) this.#deny(topic, 'denied', decision.message);
+    else if (!decision.history && !isWithoutHistory(since)) {
+      this.#deny(topic, 'denied', 'the history is not granted: since must be "now", or behind a message');
+    } else if (this.#hasRoomFor(topic)) this.#owner.begin(topic, since, decision);
+    else this.#refuse(this.#tooMany(topic, id));
+  }
+
+  /** Refuses a subscription. One that the client has already is taken away. */
+  #deny(topic: string, code: FrameCode, message: string): void {
+    const known = this.#owner.find(topic);
+    if (known === undefined) this.#owner.send(unsubbedFrame(topic, code, message));
+    else this.#owner.endSubscription(known, 'server', code, message);
+  }
+
+  #takePub(frame: PublishFrame): void {
+    const { topic, id, data, key } = frame;
+    const { publishesPerSecond, payloadBytes } = this.#owner.host.settings.limits;
+    this.#publishRate ??= new RateLimit(publishesPerSecond, monotonicMs());
+    const retryMs = this.#publishRate.takeOrWait(monotonicMs());
+    if (retryMs > 0) {
+      this.#refuse({ id, code: 'rate', message: `too many messages: at most ${publishesPerSecond} a second`, retryMs });
+      return;
+    }
+    const given = readGiven(data, payloadBytes);
+    if (typeof given === 'object' && 'problem' in given) {
+      this.#refuse({ id, code: 'data', message: given.problem });
+      return;
+    }
+    this.#lanes.add(topic, (done) => {
+      const event: PublishEvent = Object.freeze({ type: 'publish', topic, data, ...(key !== undefined && { key }) });
+      const fail = (): void => this.#refuse({ id, code: 'failed', message: 'onPublish has failed' });
+      this.#ask('onPublish', event, (answer) => this.#decidePublish(frame, given, answer, fail), fail, done);
+    });
+  }
+
+  #decidePublish(frame: PublishFrame, given: string | Buffer, answer: unknown, fail: () => void): void {
+    const { id, topic } = frame;
+    let data: string | Buffer | undefined;
+    try {
+      data = this.#toPublish(topic, given, answer);
+    } catch (thrown) {
+      this.#owner.report('onPublish', thrown);
+      fail();
+      return;
+    }
+    if (data !== undefined) void this.#publish(frame, data);
+    else if (answer !== NO_CALLBACK) this.#refuse({ id, code: 'denied', message: 'denied' });
+    else if (this.#owner.find(topic) !== undefined) {
+      this.#refuse({ id, code: 'denied', message: 'publishing is not granted' });
+    } else this.#refuse({ id, code: 'denied', message: 'not subscribed, and the connection handler has no onPublish' });
+  }
+
+  /** Returns what to publish; undefined for nothing. */
+  #toPublish(topic: string, given: string | Buffer, answer: unknown): string | Buffer | undefined {
+    if (answer === NO_CALLBACK) return this.#owner.find(topic)?.grant?.publish === true ? given : undefined;
+    if (answer === true) return given;
+    if (answer === false || answer === null || answer === undefined) return undefined;
+    if (typeof answer !== 'object') throw new TypeError('it must return true, { data }, false, null or undefined');
+    const { data } = answer as { readonly data?: unknown };
+    if (data === undefined) return given;
+    const wire = toData(data);
+    checkSize(wire, this.#owner.host.settings.limits.payloadBytes);
+    return wire;
+  }
+
+  async #publish({ topic, id, key, ttl, mid, isVolatile }: PublishFrame, data: string | Buffer): Promise<void> {
+    const publication: Publication = {
+      data,
+      key,
+      isRemoved: key !== undefined && data === 'null',
+      ttl,
+      idempotencyKey: mid === undefined ? undefined : `${this.#scopeOfMids}${mid}`,
+      isVolatile,
+      from: this.#owner.user,
+    };
+    try {
+      const published = await this.#owner.host.port.publish(topic, publication);
+      if (!this.#owner.hasEnded) this.#owner.send(publishedFrame(id, published));
+    } catch (error) {
+      this.#refuseOfBroker(id, error);
+    }
+  }
+
+  /** In front of the mids of a client: those of one user, or of one session without a user, meet. */
+  get #scopeOfMids(): string {
+    return this.#owner.user === undefined ? `s:${this.#owner.session}:` : `u:${this.#owner.user}:`;
+  }
+
+  #refuseOfBroker(id: FrameId, error: unknown): void {
+    if (this.#owner.hasEnded) return;
+    const known = isFourDError(error) ? PROBLEMS_OF_BROKER[error.code] : undefined;
+    this.#refuse({ id, ...(known ?? { code: 'failed', message: 'the server has failed' }) });
+    if (known === undefined) this.#owner.report('the broker', error);
+  }
+
+  async #readHistory(frame: Extract<CheckedFrame, { readonly t: 'hist' }>, done: () => void): Promise<void> {
+    const { topic, after, limit, id } = frame;
+    const subscription = this.#owner.find(topic);
+    if (subscription === undefined || subscription.grant?.history === false) {
+      const message = subscription === undefined ? 'not subscribed' : 'the history is not granted';
+      this.#refuse({ id, topic, code: 'denied', message });
+      done();
+      return;
+    }
+    try {
+      const { entries, hasMore } = await this.#owner.host.port.history(topic, after, limit);
+      if (!this.#owner.hasEnded) this.#owner.send(historyFrame(id, entries, hasMore));
+    } catch (error) {
+      this.#refuseOfBroker(id, error);
+    }
+    done();
+  }
+
+  #takeRequest(id: FrameId, data: unknown): void {
+    // Each request has a lane of its own: none waits for another one.
+    this.#lanes.add({}, (done) => {
+      const event: RequestEvent = Object.freeze({ type: 'request', data });
+      const fail = (): void => this.#refuse({ id, code: 'failed', message: 'onRequest has failed' });
+      const answer = (result: unknown): void => {
+        if (result === NO_CALLBACK) {
+          this.#refuse({ id, code: 'no-handler', message: 'the connection handler has no onRequest' });
+          return;
+        }
+        try {
+          this.#owner.send(answerFrame(id, toData(result === undefined ? null : result)));
+        } catch (thrown) {
+          this.#owner.report('onRequest', thrown);
+          fail();
+        }
+      };
+      this.#ask('onRequest', event, answer, fail, done);
+    });
+  }
+}
+
+/** Tells whether a subscription gets nothing older than what the client has had. */
+function isWithoutHistory(since: Since): boolean {
+  if (since === 'now') return true;
+  // An offset of 0 stands in front of the whole log. What is no position is a gap, behind which all is new.
+  return typeof since === 'object' && 'after' in since && parsePosition(since.after)?.offset !== 0;
+}
+
+/** Returns the JSON of what a client publishes, or its bytes. */
+function readGiven(data: unknown, limit: number): string | Buffer | { readonly problem: string } {
+  let given: string | Buffer;
+  try {
+    given = Buffer.isBuffer(data) ? data : JSON.stringify(data);
+  } catch {
+    return { problem: 'data is nested too deeply' };
+  }
+  const bytes = Buffer.byteLength(given);
+  return bytes > limit ? { problem: tooLong(bytes, limit) } : given;
+}

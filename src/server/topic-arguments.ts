@@ -1,0 +1,49 @@
+import { FourDError } from '../errors.ts';
+import { checkNumber, invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
+import { DEFAULT_HISTORY, MAX_HISTORY } from '../topics/frame-reader.ts';
+import type { Position } from '../topics/position.ts';
+import type { Since } from '../topics/topic-handler.ts';
+import { findTopicProblem } from '../topics/topic-name.ts';
+import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
+
+const RANGE_KEYS: ReadonlySet<string> = new Set<keyof HistoryRange>(['after', 'limit']);
+const SUBSCRIBE_KEYS: ReadonlySet<string> = new Set<keyof ServerSubscribeOptions>(['since']);
+const COUNT_RANGE = { min: 1, max: MAX_HISTORY } as const;
+
+/** @throws FourDError `ERR_INVALID_TOPIC` */
+export function checkTopic(topic: unknown): void {
+  const problem = findTopicProblem(topic);
+  if (problem !== undefined) {
+    throw new FourDError('ERR_INVALID_TOPIC', `invalid topic: ${problem}`, { componentSignature: 'HTTP' });
+  }
+}
+
+/**
+ * Reads the options of `subscribe`.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkSince(options: ServerSubscribeOptions): Since {
+  const { since = 'now' } = readOptions(options, SUBSCRIBE_KEYS, 'HTTP');
+  if (since === 'now' || since === 'start' || since === 'state') return since;
+  if (typeof since === 'object' && since !== null) {
+    const { last, after } = since as { readonly last?: unknown; readonly after?: unknown };
+    if (last !== undefined) return { last: checkNumber('since.last', last, COUNT_RANGE, 'HTTP') };
+    if (typeof after === 'string') return { after };
+  }
+  const forms = '"now", "start", "state", { last: number } or { after: position }';
+  throw invalidOption(`since must be ${forms}; received ${kindOf(since)}`, 'HTTP');
+}
+
+/**
+ * Reads a range of a history.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkRange(range: HistoryRange): { readonly after: Position | undefined; readonly limit: number } {
+  const { after, limit = DEFAULT_HISTORY } = readOptions(range, RANGE_KEYS, 'HTTP');
+  if (after !== undefined && typeof after !== 'string') {
+    throw invalidOption(`after must be a position; received ${kindOf(after)}`, 'HTTP');
+  }
+  return { after, limit: checkNumber('limit', limit, COUNT_RANGE, 'HTTP') };
+}

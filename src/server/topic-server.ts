@@ -1,0 +1,138 @@
+import { FourDError } from '../errors.ts';
+import { invalidOption, kindOf } from '../session/option-checks.ts';
+import type { Broker } from '../topics/broker.ts';
+import { SESSION_PREFIX } from '../topics/frames.ts';
+import { memoryBroker } from '../topics/memory-broker.ts';
+import type {
+  HistoryPage,
+  Members,
+  Publishable,
+  Published,
+  Since,
+  Subscription,
+  TopicHandler,
+  TopicMessage,
+} from '../topics/topic-handler.ts';
+import { toTopicMessage } from '../topics/topic-messages.ts';
+import type { TopicsStats } from '../topics/topic-stats.ts';
+import { TopicsCore } from '../topics/topics-core.ts';
+import type { CallScope } from '../workers/call-scope.ts';
+import { ProgramSubscription } from './program-subscription.ts';
+import { checkRange, checkSince, checkTopic } from './topic-arguments.ts';
+import { TopicConnection } from './topic-connection.ts';
+import type { HistoryRange } from './topic-events.ts';
+import type { TopicHost } from './topic-host.ts';
+import type { CheckedTopics } from './topic-options.ts';
+import { type ServerPublishOptions, toPublication } from './topic-publishing.ts';
+import type { TopicPeer } from './topic-seam.ts';
+import { newSecret, secretOf } from './topic-sessions.ts';
+import type { Topics } from './topics.ts';
+
+/** The time of `alive` frames where the server sends no pings. */
+const DEFAULT_ALIVE_MS = 25_000;
+
+/** Brokers that a server has: each serves one, because it tells one of what happens. */
+const takenBrokers = new WeakSet<Broker>();
+
+/**
+ * The topics of one server. All that servers need of `src/topics/` is reached through this file, so that a program without
+ * topics need not load the rest.
+ */
+export class TopicServer implements Topics, TopicHost {
+  readonly port: TopicsCore;
+  readonly settings: CheckedTopics;
+  readonly scope: CallScope;
+  readonly aliveMs: number;
+  readonly #programs = new Set<ProgramSubscription>();
+
+  /**
+   * @param pingIntervalMs - of the server, Infinity for none
+   * @throws FourDError `ERR_INVALID_OPTION` when another server has the broker
+   */
+  constructor(settings: CheckedTopics, scope: CallScope, pingIntervalMs: number) {
+    const broker = settings.broker ?? memoryBroker();
+    if (takenBrokers.has(broker)) {
+      throw invalidOption('topics.broker belongs to another server: create a broker for each server', 'HTTP');
+    }
+    takenBrokers.add(broker);
+    this.settings = settings;
+    this.scope = scope;
+    this.aliveMs = pingIntervalMs === Infinity ? DEFAULT_ALIVE_MS : pingIntervalMs;
+    this.port = new TopicsCore(broker, settings);
+  }
+
+  get stats(): TopicsStats {
+    return this.port.stats;
+  }
+
+  /** Makes the topics of a connection that speaks the protocol of topics. */
+  open(peer: TopicPeer, offered: readonly string[]): TopicConnection {
+    return new TopicConnection(this, peer, secretOf(offered, SESSION_PREFIX), true);
+  }
+
+  /** Makes the topics of a connection that does not: only this program can subscribe it. */
+  openBare(peer: TopicPeer): TopicConnection {
+    return new TopicConnection(this, peer, newSecret(), false);
+  }
+
+  /** Ends the subscriptions of the program: onTerminate of the server follows. */
+  endPrograms(): void {
+    for (const program of this.#programs) program.end('ended');
+  }
+
+  /** The server is over. */
+  close(): void {
+    void this.port.close();
+  }
+
+  // Topics
+
+  publish(topic: string, data: Publishable, options?: ServerPublishOptions): Promise<Published> {
+    return this.publishAs(undefined, topic, data, options);
+  }
+
+  async publishAs(
+    user: string | undefined,
+    topic: string,
+    data: Publishable,
+    options: ServerPublishOptions = {},
+  ): Promise<Published> {
+    checkTopic(topic);
+    return this.port.publish(topic, toPublication(data, options, this.settings.limits.payloadBytes, user));
+  }
+
+  async history(topic: string, range: HistoryRange = {}): Promise<HistoryPage> {
+    checkTopic(topic);
+    const { after, limit } = checkRange(range);
+    const { entries, hasMore } = await this.port.history(topic, after, limit);
+    return { messages: entries.map((entry) => toTopicMessage(entry, false)), hasMore };
+  }
+
+  async state(topic: string): Promise<TopicMessage[]> {
+    checkTopic(topic);
+    const entries = await this.port.state(topic);
+    return entries.map((entry) => toTopicMessage(entry, true));
+  }
+
+  members(topic: string): Promise<Members> {
+    const message = `the members of ${topic} are not kept`;
+    return Promise.reject(new FourDError('ERR_BROKER_UNSUPPORTED', message, { componentSignature: 'HTTP' }));
+  }
+
+  subscribe<T = unknown>(
+    topic: string,
+    handler: TopicHandler<T>,
+    options: { readonly since?: Since | undefined } = {},
+  ): Subscription<T> {
+    checkTopic(topic);
+    if (typeof handler !== 'object' || handler === null) {
+      const message = `invalid topic handler: it must be an object with callbacks; received ${kindOf(handler)}`;
+      throw new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' });
+    }
+    const since = checkSince(options);
+    const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
+    this.#programs.add(program);
+    program.start(since);
+    return program as Subscription as Subscription<T>;
+  }
+}

@@ -1,0 +1,59 @@
+/** What a program does with the topics of its server. Types only. */
+import type {
+  HistoryPage,
+  Members,
+  Publishable,
+  Published,
+  Since,
+  Subscription,
+  TopicHandler,
+  TopicMessage,
+} from '../topics/topic-handler.ts';
+import type { TopicsStats } from '../topics/topic-stats.ts';
+import type { HistoryRange } from './topic-events.ts';
+import type { ServerPublishOptions } from './topic-publishing.ts';
+
+/** The topics of a server: `wss.topics`. */
+export interface Topics {
+  /**
+   * Publishes a message to a topic. All subscribers get it, on this server and on all others with the same broker.
+   *
+   * @remarks Messages that one program publishes to one topic keep their order. A string is published as a string, also
+   * when it holds JSON.
+   * @param topic - name of 1 to 256 bytes of UTF-8 without control characters, `*`, `#` and `>`; it does not begin with `@`
+   * @param data - anything that JSON can hold, or bytes, which are copied at the call
+   * @returns resolves when the broker has stored the message
+   * @throws FourDError (as a rejection) `ERR_INVALID_TOPIC`, `ERR_INVALID_MESSAGE` (also for more than `payloadBytes`),
+   *   `ERR_INVALID_OPTION`; `ERR_BROKER_DOWN`, `ERR_BROKER_FULL`, `ERR_OUTBOX_FULL` with `stored` `'no'` or `'unknown'`
+   */
+  publish(topic: string, data: Publishable, options?: ServerPublishOptions): Promise<Published>;
+  /**
+   * Reads messages that are kept, oldest first.
+   *
+   * @throws FourDError (as a rejection) `ERR_INVALID_TOPIC`, `ERR_INVALID_OPTION`, `ERR_BROKER_DOWN`
+   */
+  history(topic: string, range?: HistoryRange): Promise<HistoryPage>;
+  /**
+   * Reads the last message of each key.
+   *
+   * @throws FourDError (as a rejection) `ERR_INVALID_TOPIC`, `ERR_BROKER_DOWN`
+   */
+  state(topic: string): Promise<TopicMessage[]>;
+  /** Reads who is in a topic. */
+  members(topic: string): Promise<Members>;
+  /**
+   * Subscribes this program. No callback runs within the call; callbacks of one subscription never overlap, and promises
+   * are awaited. What a callback throws ends its subscription, with onEnd and the cause `'callback'`, and is reported to
+   * the error handler.
+   *
+   * @param options - `since`: where to begin, by default with the next message
+   * @throws FourDError `ERR_INVALID_TOPIC`, `ERR_INVALID_HANDLER`, `ERR_INVALID_OPTION`
+   */
+  subscribe<T = unknown>(
+    topic: string,
+    handler: TopicHandler<T>,
+    options?: { readonly since?: Since | undefined },
+  ): Subscription<T>;
+  /** Figures since the server was created. */
+  readonly stats: TopicsStats;
+}
