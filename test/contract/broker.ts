@@ -96,17 +96,13 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       const { nodes } = await openAll(2);
       const topic = newTopic();
       const [reader, writer] = [nodes[0]!, nodes[1]!];
-      let isOver = false;
-      const sent: string[] = [];
+      const sent = Array.from({ length: 100 }, (_, i) => `${i}`);
       const writing = (async () => {
-        while (!isOver && sent.length < 200) {
-          sent.push(`${sent.length}`);
-          await writer.append(topic, sent.at(-1)!);
-        }
+        for (const text of sent) await writer.append(topic, text);
       })();
+      await writer.read(topic);
       await reader.broker.watch([topic]);
       const { entries, head } = await reader.read(topic);
-      isOver = true;
       await writing;
       await writer.append(topic, 'end');
       await reader.listener.until(() => reader.listener.textsOf(topic).at(-1) === 'end');
@@ -152,7 +148,6 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
         expect(check).toMatchObject({ gap: slice.gap, entries: [] });
         return slice.gap ?? texts(slice.entries).join(' ');
       };
-      const otherTag = ({ offset, tag }: Place): Place => ({ offset, tag: (tag + 1) % 2 ** 32 });
       expect(await gapBehind(e!)).toBe('');
       expect(await gapBehind(otherTag(e!))).toBe('forked');
       expect(await gapBehind(c!)).toBe('d e');
@@ -203,9 +198,9 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       expect(await asked({ last: 2, before: c!.offset })).toBe('a b');
       expect(await asked({ limit: 0 })).toBe('');
       const several = await node.broker.read([
-        query(topic, { last: 1 }),
-        query(newTopic(), { limit: 0 }),
-        query(topic),
+        toQuery(topic, { last: 1 }),
+        toQuery(newTopic(), { limit: 0 }),
+        toQuery(topic),
       ]);
       expect(several.map(({ entries }) => entries.length)).toEqual([1, 0, 4]);
     });
@@ -310,8 +305,8 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
     test('a lease lives until its time is over, or is ended', async () => {
       const { brokers, nodes } = await openAll(2);
       const [a, b] = [nodes[0]!.broker, nodes[1]!.broker];
-      const id = (letter: string): string => newTopic().replaceAll(/\W/g, '') + letter;
-      const [one, two] = [id('a'), id('b')];
+      const id = newTopic().replaceAll(/\W/g, '');
+      const [one, two] = [`${id}a`, `${id}b`];
       const aliveOf = async (letter: Broker, node: string, ttlMs: number, isDraining = false): Promise<unknown> =>
         (await letter.renew({ id: node, isDraining }, ttlMs))
           .filter((alive) => alive.id === one || alive.id === two)
@@ -349,7 +344,7 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       for (const part of parts(names, 1000)) {
         await node.broker.watch(part);
         await node.appendAll(...part.map((topic) => put(topic, topic)));
-        const slices = await node.broker.read(part.map((topic) => query(topic, { limit: 1 })));
+        const slices = await node.broker.read(part.map((topic) => toQuery(topic, { limit: 1 })));
         expect(slices.flatMap(({ entries }) => texts(entries))).toEqual(part);
       }
       await node.listener.until(() => node.listener.heard.length === MANY_TOPICS);
@@ -401,7 +396,7 @@ class Node {
   }
 
   async read(topic: string, more: Partial<ReadQuery> = {}): Promise<Slice> {
-    const [slice] = await this.broker.read([query(topic, more)]);
+    const [slice] = await this.broker.read([toQuery(topic, more)]);
     return slice!;
   }
 
@@ -411,11 +406,15 @@ class Node {
   }
 }
 
+function otherTag({ offset, tag }: Place): Place {
+  return { offset, tag: (tag + 1) % 2 ** 32 };
+}
+
 function put(topic: string, text: string, more: Partial<Append> = {}): Append {
   return { topic, keep: KEEP, bytes: Buffer.from(text), ...more };
 }
 
-function query(topic: string, more: Partial<ReadQuery> = {}): ReadQuery {
+function toQuery(topic: string, more: Partial<ReadQuery> = {}): ReadQuery {
   return { topic, limit: 1000, maxBytes: 1_048_576, ...more };
 }
 
