@@ -202,7 +202,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     }
     const isThinned = onSlow === 'latest' && this.#start === undefined;
     const entries = ring.slice(index, isThinned ? Infinity : PUMP_BYTES);
-    if (!this.#deliver(isThinned ? newestOfEachKey(entries) : entries)) return;
+    if (!this.#deliver(isThinned ? this.#thin(entries) : entries)) return;
     if (this.isAtHead(ring.locate(this))) this.#join();
     else this.#source.schedule(this);
   }
@@ -316,14 +316,29 @@ export class TopicSubscription implements Feed, LiveSubscriber {
         return false;
       }
       this.moveTo(entry.epoch, entry.entry.offset, entry.entry.tag);
-      const isExcepted = entry.except !== undefined && entry.except === this.sink.session;
-      if (isExcepted || entry.isExpired(nowMs)) continue;
+      if (!this.#isFor(entry, nowMs)) continue;
       if (start !== undefined) start.count++;
       stats.replayed++;
       this.sink.onEntry(entry, start !== undefined, false);
       if (this.#isEnded) return false;
     }
     return true;
+  }
+
+  #isFor(entry: TopicEntry, nowMs: number): boolean {
+    const isExcepted = entry.except !== undefined && entry.except === this.sink.session;
+    return !isExcepted && !entry.isExpired(nowMs);
+  }
+
+  /**
+   * The last entry of each key that is for this subscriber, in order, where those without a key count as one key; and the
+   * last one of all, to which the cursor moves.
+   */
+  #thin(entries: readonly TopicEntry[]): TopicEntry[] {
+    const nowMs = monotonicMs();
+    const newest = new Map<string | undefined, TopicEntry>();
+    for (const entry of entries) if (this.#isFor(entry, nowMs)) newest.set(entry.entry.key, entry);
+    return entries.filter((entry) => newest.get(entry.entry.key) === entry || entry === entries.at(-1));
   }
 
   #deliverState(start: Start, state: readonly TopicEntry[]): boolean {
@@ -354,10 +369,4 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   #waitForSink(): void {
     this.sink.onceReady(() => this.#source.schedule(this));
   }
-}
-
-/** The last entry of each key, in order; the last entry of all when they have no keys. */
-function newestOfEachKey(entries: readonly TopicEntry[]): TopicEntry[] {
-  const newest = new Map(entries.map((entry) => [entry.entry.key, entry]));
-  return entries.filter((entry) => newest.get(entry.entry.key) === entry);
 }

@@ -118,6 +118,11 @@ export class TopicReader implements SubscriptionSource, Deadline {
   /** Adds a subscription, which does nothing before {@link start}. */
   add(subscription: TopicSubscription): void {
     this.stats.subscriptions++;
+    if (this.isOpen && !this.#hasSubscribers) {
+      // Nobody has looked since the last one left.
+      this.#host.checkHead(this);
+      this.#setCheck();
+    }
     this.#others.add(subscription);
   }
 
@@ -171,7 +176,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   onLeft(subscription: TopicSubscription): void {
     this.#others.delete(subscription);
     this.stats.subscriptions--;
-    if (this.#others.size > 0 || this.fanOut.liveCount > 0 || this.#isEnded) return;
+    if (this.#hasSubscribers || this.#isEnded) return;
     this.#quietSinceMs = timers.nowMs;
     this.#setDeadline(LINGER_MS);
   }
@@ -238,7 +243,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   onDeadline(): void {
     const quietMs = timers.nowMs - this.#quietSinceMs;
     this.ring.trimAge(monotonicMs());
-    if (this.#others.size === 0 && this.fanOut.liveCount === 0) {
+    if (!this.#hasSubscribers) {
       if (quietMs >= LINGER_MS) this.#host.onOver(this);
       else this.#setDeadline(LINGER_MS - quietMs);
       return;
@@ -271,6 +276,10 @@ export class TopicReader implements SubscriptionSource, Deadline {
     const isNext = entry.prev === head.offset && (entry.prevTag === undefined || entry.prevTag === head.tag);
     if (isNext) this.#accept(epoch, entry);
     return isNext;
+  }
+
+  get #hasSubscribers(): boolean {
+    return this.#others.size > 0 || this.fanOut.liveCount > 0;
   }
 
   #accept(epoch: string, entry: Entry): void {
