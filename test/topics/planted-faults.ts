@@ -115,27 +115,30 @@ export const PLANTED_FAULTS: Readonly<Record<string, Fault>> = {
 
 /** Gives a message to the subscribers of its own node first, as if the broker had stored it behind the head. */
 function deliverBeforeStoring(): () => void {
-  const readers = new WeakMap<TopicsCore, Map<string, TopicReader>>();
-  let subscribing: TopicsCore | undefined;
+  const readersByCore = new WeakMap<TopicsCore, Map<string, TopicReader>>();
+  const readersOf = (core: TopicsCore): Map<string, TopicReader> => {
+    const readers = readersByCore.get(core) ?? new Map<string, TopicReader>();
+    readersByCore.set(core, readers);
+    return readers;
+  };
+  let readersOfCaller = new Map<string, TopicReader>();
   return both(
     replace(TopicsCore, 'subscribe', (subscribe) => {
       return function (this: TopicsCore, topic, since, sink) {
-        subscribing = this;
+        readersOfCaller = readersOf(this);
         return subscribe.call(this, topic, since, sink);
       };
     }),
     replace(TopicReaders, 'get', (get) => {
       return function (this: TopicReaders, topic, retention) {
         const reader = get.call(this, topic, retention);
-        if (subscribing === undefined || reader === undefined) return reader;
-        const known = readers.get(subscribing) ?? new Map<string, TopicReader>();
-        readers.set(subscribing, known.set(topic, reader));
+        if (reader !== undefined) readersOfCaller.set(topic, reader);
         return reader;
       };
     }),
     replace(TopicsCore, 'publish', (publish) => {
       return function (this: TopicsCore, topic, publication) {
-        const reader = readers.get(this)?.get(topic);
+        const reader = readersOf(this).get(topic);
         if (reader?.isOpen && !publication.isVolatile) {
           const { epoch, head } = reader.ring;
           const bytes = writeEntryBytes(publication);
