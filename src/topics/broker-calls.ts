@@ -50,15 +50,6 @@ export class BrokerCalls {
     this.#startNext();
   }
 
-  /** Asks once. Rejects with the error of the broker. */
-  async readOnce(query: ReadQuery): Promise<Slice> {
-    this.#stats.reads++;
-    const slices = await new Promise<readonly Slice[]>((resolve, reject) => {
-      this.run(() => this.#read([query]), resolve, reject, false);
-    });
-    return slices[0]!;
-  }
-
   /** Asks for several topics in one call. */
   readAll(queries: readonly ReadQuery[], onSlices: (slices: readonly Slice[]) => void): void {
     this.run(
@@ -69,6 +60,13 @@ export class BrokerCalls {
       onSlices,
       () => {},
     );
+  }
+
+  /** Asks once. Rejects with the error of the broker. */
+  readOnce(query: ReadQuery): Promise<Slice> {
+    return new Promise((resolve, reject) => {
+      this.run(() => this.#readOne(query), resolve, reject, false);
+    });
   }
 
   /** Asks for one topic. The same question, while it waits or is under way, is asked once. */
@@ -87,12 +85,9 @@ export class BrokerCalls {
     }
     this.#asked.set(key, [asker]);
     this.run(
-      () => {
-        this.#stats.reads++;
-        return this.#read([query]);
-      },
-      ([slice]) => {
-        for (const each of this.#take(key)) each.onSlice(slice!);
+      () => this.#readOne(query),
+      (slice) => {
+        for (const each of this.#take(key)) each.onSlice(slice);
       },
       (error) => {
         const { code, message } = error as BrokerError;
@@ -123,6 +118,13 @@ export class BrokerCalls {
     const askers = this.#asked.get(key) ?? [];
     this.#asked.delete(key);
     return askers;
+  }
+
+  async #readOne(query: ReadQuery): Promise<Slice> {
+    this.#stats.reads++;
+    const [slice] = await this.#read([query]);
+    if (slice === undefined) throw new BrokerError('unknown', 'the broker gave no answer');
+    return slice;
   }
 
   #startNext(): void {

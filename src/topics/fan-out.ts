@@ -166,8 +166,13 @@ export class FanOut {
   #compact(): void {
     if (this.#holes < MIN_COMPACTED || this.#holes * 4 < this.#live.length) return;
     if (this.#isVisiting || this.#round.length > 0) return;
-    this.#live = this.#live.filter((subscriber) => subscriber !== undefined);
-    for (const [i, subscriber] of this.#live.entries()) subscriber!.liveIndex = i;
+    const live: LiveSubscriber[] = [];
+    for (const subscriber of this.#live) {
+      if (subscriber === undefined) continue;
+      subscriber.liveIndex = live.length;
+      live.push(subscriber);
+    }
+    this.#live = live;
     this.#holes = 0;
   }
 }

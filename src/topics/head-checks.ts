@@ -62,7 +62,7 @@ export class HeadChecks implements Deadline {
     for (const reader of readers) reader.onHeadAsked();
     const queries = readers.map(({ topic }) => ({ topic, limit: 0, maxBytes: 0 }));
     this.#calls.readAll(queries, (slices) => {
-      for (const [i, reader] of readers.entries()) reader.onHead(slices[i]!);
+      for (const [i, slice] of slices.entries()) readers[i]?.onHead(slice);
     });
   }
 }

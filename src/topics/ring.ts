@@ -125,8 +125,9 @@ export class Ring {
   slice(index: number, maxBytes: number): TopicEntry[] {
     const start = this.#first + index;
     let end = start;
-    let bytes = 0;
-    for (; end < this.#entries.length && bytes < maxBytes; end++) bytes += this.#entries[end]!.byteLength;
+    for (let bytes = 0; end < this.#entries.length && bytes < maxBytes; end++) {
+      bytes += this.#entries[end]?.byteLength ?? 0;
+    }
     return this.#entries.slice(start, end);
   }
 
@@ -162,7 +163,8 @@ export class Ring {
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#entries[this.#first + middle]!.entry.offset < offset) low = middle + 1;
+      const found = this.#entries[this.#first + middle];
+      if (found !== undefined && found.entry.offset < offset) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -4,15 +4,13 @@ import type { FanOut, LiveSubscriber } from './fan-out.ts';
 import type { Feed, FeedSink } from './feed.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
 import type { Ring } from './ring.ts';
+import { READ_ENTRIES } from './ring-filler.ts';
 import { placeBefore, type TopicEntry } from './topic-entry.ts';
 import type { Since } from './topic-handler.ts';
 import type { TopicStats } from './topic-stats.ts';
 
 /** Bytes that a subscriber who is behind gets before others have their turn, and that it reads from the broker at once. */
-export const PUMP_BYTES = 65_536;
-
-/** Most entries of one answer of the broker. */
-export const PAGE_ENTRIES = 500;
+const PUMP_BYTES = 65_536;
 
 /** What happens to a subscriber who does not keep up. */
 export type SlowPolicy = 'catchUp' | 'latest' | 'close';
@@ -204,7 +202,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     }
     const isThinned = onSlow === 'latest' && this.#start === undefined;
     const entries = ring.slice(index, isThinned ? Infinity : PUMP_BYTES);
-    if (!this.#deliver(isThinned ? newestOfEachKey(entries) : entries)) return;
+    if (!this.#deliver(isThinned ? this.#thin(entries) : entries)) return;
     if (this.isAtHead(ring.locate(this))) this.#join();
     else this.#source.schedule(this);
   }
@@ -238,7 +236,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   #readPage(): void {
     const after = this.epoch === '' ? undefined : { epoch: this.epoch, offset: this.offset, tag: this.tag };
-    this.#ask({ after, limit: PAGE_ENTRIES, maxBytes: PUMP_BYTES }, (slice) => this.#onPage(slice));
+    this.#ask({ after, limit: READ_ENTRIES, maxBytes: PUMP_BYTES }, (slice) => this.#onPage(slice));
   }
 
   #ask(query: Omit<ReadQuery, 'topic'>, onSlice: (slice: Slice) => void): void {
@@ -284,7 +282,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   }
 
   #tell(state: 'new' | 'recovered', missed: number, position: Position | undefined): void {
-    this.#start!.isTold = true;
+    if (this.#start !== undefined) this.#start.isTold = true;
     if (state === 'recovered') this.#source.stats.resumes.recovered++;
     this.sink.onSubscribed({ state, reason: undefined, missed, position });
   }
@@ -294,8 +292,8 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     const { ring, stats } = this.#source;
     const position = toPosition(ring.epoch, ring.head);
     this.moveTo(ring.epoch, ring.head.offset, ring.head.tag);
-    if (this.isNew) {
-      this.#start!.isTold = true;
+    if (this.#start?.isTold === false) {
+      this.#start.isTold = true;
       stats.countGap(reason);
       stats.resumes.gap++;
       this.sink.onSubscribed({ state: 'gap', reason, missed: 0, position });
@@ -318,14 +316,29 @@ export class TopicSubscription implements Feed, LiveSubscriber {
         return false;
       }
       this.moveTo(entry.epoch, entry.entry.offset, entry.entry.tag);
-      const isExcepted = entry.except !== undefined && entry.except === this.sink.session;
-      if (isExcepted || entry.isExpired(nowMs)) continue;
+      if (!this.#isFor(entry, nowMs)) continue;
       if (start !== undefined) start.count++;
       stats.replayed++;
       this.sink.onEntry(entry, start !== undefined, false);
       if (this.#isEnded) return false;
     }
     return true;
+  }
+
+  #isFor(entry: TopicEntry, nowMs: number): boolean {
+    const isExcepted = entry.except !== undefined && entry.except === this.sink.session;
+    return !isExcepted && !entry.isExpired(nowMs);
+  }
+
+  /**
+   * The last entry of each key that is for this subscriber, in order, where those without a key count as one key; and the
+   * last one of all, to which the cursor moves.
+   */
+  #thin(entries: readonly TopicEntry[]): TopicEntry[] {
+    const nowMs = monotonicMs();
+    const newest = new Map<string | undefined, TopicEntry>();
+    for (const entry of entries) if (this.#isFor(entry, nowMs)) newest.set(entry.entry.key, entry);
+    return entries.filter((entry) => newest.get(entry.entry.key) === entry || entry === entries.at(-1));
   }
 
   #deliverState(start: Start, state: readonly TopicEntry[]): boolean {
@@ -356,10 +369,4 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   #waitForSink(): void {
     this.sink.onceReady(() => this.#source.schedule(this));
   }
-}
-
-/** The last entry of each key, in order; the last entry of all when they have no keys. */
-function newestOfEachKey(entries: readonly TopicEntry[]): TopicEntry[] {
-  const newest = new Map(entries.map((entry) => [entry.entry.key, entry]));
-  return entries.filter((entry) => newest.get(entry.entry.key) === entry);
 }

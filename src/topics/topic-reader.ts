@@ -4,12 +4,11 @@ import type { Entry, Place, ReadQuery, Retention, Slice, SliceGap } from './brok
 import { FanOut } from './fan-out.ts';
 import { toPosition } from './position.ts';
 import { Ring, type RingBudget } from './ring.ts';
-import { PAGE_ENTRIES, type SlowPolicy, type SubscriptionSource, type TopicSubscription } from './subscription.ts';
-import { placeBefore, TopicEntry } from './topic-entry.ts';
+import { READ_BYTES, READ_ENTRIES, RingFiller } from './ring-filler.ts';
+import type { SlowPolicy, SubscriptionSource, TopicSubscription } from './subscription.ts';
+import { TopicEntry } from './topic-entry.ts';
 import type { TopicStats } from './topic-stats.ts';
 
-/** Bytes of one answer of the broker. */
-const READ_BYTES = 262_144;
 /** Announcements that are kept while the broker is asked; the oldest beyond that are dropped, and asked for again. */
 const HELD_BYTES = 1_048_576;
 /** What an announcement takes beside its bytes, about. */
@@ -81,9 +80,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   /** Called when the next question has been answered, or the one under way. */
   #waiting: TopicSubscription[] = [];
   #served: TopicSubscription[] = [];
-  /** Waits for older entries; undefined while nobody asks for them. */
-  #filling: TopicSubscription[] | undefined;
-  #older: Entry[] = [];
+  readonly #filler: RingFiller;
   /** The head of the ring when the head check was asked for. */
   #checkedHead: Place | undefined;
   #isAnnouncementMissing = false;
@@ -99,6 +96,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
     this.#host = host;
     this.ring = new Ring(host.ringBudget, retention);
     this.fanOut = new FanOut(host.stats, host.subscribersPerTurn);
+    this.#filler = new RingFiller(this);
     this.#quietSinceMs = timers.nowMs;
     this.#setDeadline(PATIENCE_MS);
     host.watch(this);
@@ -120,6 +118,11 @@ export class TopicReader implements SubscriptionSource, Deadline {
   /** Adds a subscription, which does nothing before {@link start}. */
   add(subscription: TopicSubscription): void {
     this.stats.subscriptions++;
+    if (this.isOpen && !this.#hasSubscribers) {
+      // Nobody has looked since the last one left.
+      this.#host.checkHead(this);
+      this.#setCheck();
+    }
     this.#others.add(subscription);
   }
 
@@ -146,15 +149,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   }
 
   fill(subscription: TopicSubscription): boolean {
-    if (this.#filling !== undefined) {
-      this.#filling.push(subscription);
-      return true;
-    }
-    const { isFilled, floor } = this.ring;
-    if (isFilled || floor.offset === 0) return false;
-    this.#filling = [subscription];
-    this.#askForOlder({ last: PAGE_ENTRIES });
-    return true;
+    return this.#filler.fill(() => this.schedule(subscription));
   }
 
   read(
@@ -181,7 +176,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   onLeft(subscription: TopicSubscription): void {
     this.#others.delete(subscription);
     this.stats.subscriptions--;
-    if (this.#others.size > 0 || this.fanOut.liveCount > 0 || this.#isEnded) return;
+    if (this.#hasSubscribers || this.#isEnded) return;
     this.#quietSinceMs = timers.nowMs;
     this.#setDeadline(LINGER_MS);
   }
@@ -248,7 +243,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   onDeadline(): void {
     const quietMs = timers.nowMs - this.#quietSinceMs;
     this.ring.trimAge(monotonicMs());
-    if (this.#others.size === 0 && this.fanOut.liveCount === 0) {
+    if (!this.#hasSubscribers) {
       if (quietMs >= LINGER_MS) this.#host.onOver(this);
       else this.#setDeadline(LINGER_MS - quietMs);
       return;
@@ -281,6 +276,10 @@ export class TopicReader implements SubscriptionSource, Deadline {
     const isNext = entry.prev === head.offset && (entry.prevTag === undefined || entry.prevTag === head.tag);
     if (isNext) this.#accept(epoch, entry);
     return isNext;
+  }
+
+  get #hasSubscribers(): boolean {
+    return this.#others.size > 0 || this.fanOut.liveCount > 0;
   }
 
   #accept(epoch: string, entry: Entry): void {
@@ -330,7 +329,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
     const { epoch, head } = this.ring;
     const after = { epoch, offset: head.offset, tag: head.tag };
     this.read(
-      { after, limit: PAGE_ENTRIES, maxBytes: READ_BYTES },
+      { after, limit: READ_ENTRIES, maxBytes: READ_BYTES },
       (slice) => this.#onNewer(slice),
       () => this.#onNewer(undefined),
     );
@@ -386,50 +385,6 @@ export class TopicReader implements SubscriptionSource, Deadline {
     this.ring.reset(epoch, head);
     this.fanOut.tellGap(reason, toPosition(epoch, head), offset);
     this.#host.onGap(this.topic, reason);
-  }
-
-  /** Takes a part of what is older than the ring, until it has all up to its floor. */
-  #onOlder({ epoch, entries, gap }: Slice): void {
-    if (this.#isEnded) return;
-    const { floor } = this.ring;
-    const [first] = entries;
-    const last = entries.at(-1);
-    if (gap !== undefined || epoch !== this.ring.epoch || first === undefined || last === undefined) {
-      this.#endFilling();
-      return;
-    }
-    this.#older.push(...entries);
-    const end = this.#older.findIndex(({ offset, tag }) => offset === floor.offset && tag === floor.tag) + 1;
-    if (end === 0 && last.offset < floor.offset) {
-      const after = { epoch, offset: last.offset, tag: last.tag };
-      this.#askForOlder({ after });
-      return;
-    }
-    const [oldest, ...rest] = this.#older.slice(0, end);
-    if (oldest !== undefined) {
-      const before = placeBefore(oldest);
-      // Without a place in front of it the oldest one is no entry of the ring, but its floor.
-      const read = this.toEntries(before === undefined ? rest : [oldest, ...rest], epoch, before ?? oldest);
-      if (read !== undefined) this.ring.prepend(before ?? oldest, read);
-    }
-    this.#endFilling();
-  }
-
-  #askForOlder(from: Pick<ReadQuery, 'after' | 'last'>): void {
-    const range = { ...from, before: this.ring.floor.offset + 1 };
-    this.read(
-      { ...range, limit: PAGE_ENTRIES, maxBytes: READ_BYTES },
-      (slice) => this.#onOlder(slice),
-      () => this.#endFilling(),
-    );
-  }
-
-  #endFilling(): void {
-    const filling = this.#filling ?? [];
-    this.#filling = undefined;
-    this.#older = [];
-    this.ring.isFilled = true;
-    for (const subscription of filling) this.schedule(subscription);
   }
 
   /** A subscriber must not wait for ever for a broker that is away. */

@@ -145,12 +145,10 @@ export class TopicsCore implements TopicsPort {
   async #open(): Promise<void> {
     while (!this.#isClosed) {
       try {
-        // oxlint-disable-next-line no-await-in-loop -- each attempt follows the failure of the one before
         await this.#broker.open(this.#readers);
         this.#readers.onState('up');
         return;
       } catch {
-        // oxlint-disable-next-line no-await-in-loop -- see above
         await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, OPEN_RETRY_MS));
       }
     }
