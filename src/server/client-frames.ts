@@ -22,10 +22,10 @@ import {
   unsubbedFrame,
 } from '../topics/topic-frames.ts';
 import type { Since } from '../topics/topic-handler.ts';
-import type { ConnectionSubscription } from './connection-subscription.ts';
+import type { Beginning, ConnectionSubscription } from './connection-subscription.ts';
 import { callUser } from './topic-call.ts';
 import type { PublishEvent, RequestEvent, SubscribeEvent, UnsubscribeCause } from './topic-events.ts';
-import { Denial, type Grant, readGrant } from './topic-grant.ts';
+import { Denial, Grant, readGrant } from './topic-grant.ts';
 import type { TopicHost } from './topic-host.ts';
 import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
 import { checkSize, toData, tooLong } from './topic-publishing.ts';
@@ -53,7 +53,7 @@ export interface FrameOwner {
   readonly hasEnded: boolean;
   readonly subscriptionCount: number;
   find(topic: string): ConnectionSubscription | undefined;
-  begin(topic: string, since: Since, grant: Grant): void;
+  begin(topic: string, since: Since, grant: Grant, beginning: Beginning): void;
   endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void;
   send(frame: string): void;
   /** Reports that a callback has failed: no onError hears of what fails for one topic alone. */
@@ -151,10 +151,10 @@ export class ClientFrames implements LanesOwner {
   /**
    * Calls a callback of the handler.
    *
-   * @param use - gets the result, or {@link NO_CALLBACK}; not called when the connection is over
+   * @param use - gets the result, or {@link NO_CALLBACK}. Neither is called when the connection is over
    * @param fail - called when the callback has failed, which has been reported
    */
-  #ask(name: string, event: object, use: (result: unknown) => void, fail: () => void, done: () => void): void {
+  #ask(name: string, event: object, use: (result: unknown) => void, fail: () => void): void {
     const { handler, subject } = this.#owner.peer;
     const call = (): unknown => (hasCallback(handler, name) ? callHandler(handler, name, subject, event) : NO_CALLBACK);
     callUser(this.#owner.host.scope, call, (outcome) => {
@@ -162,7 +162,6 @@ export class ClientFrames implements LanesOwner {
         this.#owner.report(name, outcome.thrown);
         if (!this.#owner.hasEnded) fail();
       } else if (!this.#owner.hasEnded) use(outcome.value);
-      done();
     });
   }
 
@@ -188,8 +187,11 @@ export class ClientFrames implements LanesOwner {
         since,
         presence: Object.freeze(presence),
       });
-      const fail = (): void => this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
-      this.#ask('onSubscribe', event, (answer) => this.#decide(wanted, id, answer), fail, done);
+      const fail = (): void => {
+        this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
+        done();
+      };
+      this.#ask('onSubscribe', event, (answer) => this.#decide(wanted, id, answer, fail, done), fail);
     });
   }
 
@@ -204,23 +206,31 @@ export class ClientFrames implements LanesOwner {
     return { id, topic, code: 'limit', message: `too many topics on this connection: at most ${topics}` };
   }
 
-  #decide({ topic, since }: WantedTopic, id: FrameId | undefined, answer: unknown): void {
-    if (answer === NO_CALLBACK) {
-      this.#deny(topic, 'no-handler', 'the connection handler has no onSubscribe');
+  /** @param done - called when the subscription has begun, or is refused: each `sub` has one answer */
+  #decide(
+    { topic, since }: WantedTopic,
+    id: FrameId | undefined,
+    answer: unknown,
+    fail: () => void,
+    done: () => void,
+  ): void {
+    const decision = answer === NO_CALLBACK ? answer : readGrant(answer);
+    if (decision instanceof Grant && (decision.history || isWithoutHistory(since)) && this.#hasRoomFor(topic)) {
+      this.#owner.begin(topic, since, decision, { onBegun: done, onFailed: done });
       return;
     }
-    const decision = readGrant(answer);
     if (decision === undefined) {
-      this.#owner.report(
-        'onSubscribe',
-        new TypeError('it must return grant(), deny(), true, false, null or undefined'),
-      );
-      this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
-    } else if (decision instanceof Denial) this.#deny(topic, 'denied', decision.message);
-    else if (!decision.history && !isWithoutHistory(since)) {
+      const demand = 'it must return grant(), deny(), true, false, null or undefined';
+      this.#owner.report('onSubscribe', new TypeError(demand));
+      fail();
+      return;
+    }
+    if (decision === NO_CALLBACK) this.#deny(topic, 'no-handler', 'the connection handler has no onSubscribe');
+    else if (decision instanceof Denial) this.#deny(topic, 'denied', decision.message);
+    else if (this.#hasRoomFor(topic)) {
       this.#deny(topic, 'denied', 'the history is not granted: since must be "now", or behind a message');
-    } else if (this.#hasRoomFor(topic)) this.#owner.begin(topic, since, decision);
-    else this.#refuse(this.#tooMany(topic, id));
+    } else this.#refuse(this.#tooMany(topic, id));
+    done();
   }
 
   /** Refuses a subscription. One that the client has already is taken away. */
@@ -246,12 +256,22 @@ export class ClientFrames implements LanesOwner {
     }
     this.#lanes.add(topic, (done) => {
       const event: PublishEvent = Object.freeze({ type: 'publish', topic, data, ...(key !== undefined && { key }) });
-      const fail = (): void => this.#refuse({ id, code: 'failed', message: 'onPublish has failed' });
-      this.#ask('onPublish', event, (answer) => this.#decidePublish(frame, given, answer, fail), fail, done);
+      const fail = (): void => {
+        this.#refuse({ id, code: 'failed', message: 'onPublish has failed' });
+        done();
+      };
+      this.#ask('onPublish', event, (answer) => this.#decidePublish(frame, given, answer, fail, done), fail);
     });
   }
 
-  #decidePublish(frame: PublishFrame, given: string | Buffer, answer: unknown, fail: () => void): void {
+  /** @param done - called when the broker has been asked to store the message, or the message is refused */
+  #decidePublish(
+    frame: PublishFrame,
+    given: string | Buffer,
+    answer: unknown,
+    fail: () => void,
+    done: () => void,
+  ): void {
     const { id, topic } = frame;
     let data: string | Buffer | undefined;
     try {
@@ -266,6 +286,7 @@ export class ClientFrames implements LanesOwner {
     else if (this.#owner.find(topic) !== undefined) {
       this.#refuse({ id, code: 'denied', message: 'publishing is not granted' });
     } else this.#refuse({ id, code: 'denied', message: 'not subscribed, and the connection handler has no onPublish' });
+    done();
   }
 
   /** Returns what to publish; undefined for nothing. */
@@ -333,21 +354,30 @@ export class ClientFrames implements LanesOwner {
     // Each request has a lane of its own: none waits for another one.
     this.#lanes.add({}, (done) => {
       const event: RequestEvent = Object.freeze({ type: 'request', data });
-      const fail = (): void => this.#refuse({ id, code: 'failed', message: 'onRequest has failed' });
-      const answer = (result: unknown): void => {
-        if (result === NO_CALLBACK) {
-          this.#refuse({ id, code: 'no-handler', message: 'the connection handler has no onRequest' });
-          return;
-        }
-        try {
-          this.#owner.send(answerFrame(id, toData(result === undefined ? null : result)));
-        } catch (thrown) {
-          this.#owner.report('onRequest', thrown);
-          fail();
-        }
+      const fail = (): void => {
+        this.#refuse({ id, code: 'failed', message: 'onRequest has failed' });
+        done();
       };
-      this.#ask('onRequest', event, answer, fail, done);
+      this.#ask('onRequest', event, (result) => this.#answer(id, result, fail, done), fail);
     });
+  }
+
+  #answer(id: FrameId, result: unknown, fail: () => void, done: () => void): void {
+    if (result === NO_CALLBACK) {
+      this.#refuse({ id, code: 'no-handler', message: 'the connection handler has no onRequest' });
+      done();
+      return;
+    }
+    let data: string | Buffer;
+    try {
+      data = toData(result === undefined ? null : result);
+    } catch (thrown) {
+      this.#owner.report('onRequest', thrown);
+      fail();
+      return;
+    }
+    this.#owner.send(answerFrame(id, data));
+    done();
   }
 }
 

@@ -1,6 +1,6 @@
 import { FourDError } from '../errors.ts';
 import { checkNumber, invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
-import { DEFAULT_HISTORY, MAX_HISTORY } from '../topics/frame-reader.ts';
+import { DEFAULT_HISTORY, MAX_HISTORY, MAX_LAST } from '../topics/frame-reader.ts';
 import type { Position } from '../topics/position.ts';
 import type { Since } from '../topics/topic-handler.ts';
 import { findTopicProblem } from '../topics/topic-name.ts';
@@ -8,7 +8,8 @@ import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 
 const RANGE_KEYS: ReadonlySet<string> = new Set<keyof HistoryRange>(['after', 'limit']);
 const SUBSCRIBE_KEYS: ReadonlySet<string> = new Set<keyof ServerSubscribeOptions>(['since']);
-const COUNT_RANGE = { min: 1, max: MAX_HISTORY } as const;
+const LIMIT_RANGE = { min: 1, max: MAX_HISTORY } as const;
+const LAST_RANGE = { min: 1, max: MAX_LAST } as const;
 
 /** @throws FourDError `ERR_INVALID_TOPIC` */
 export function checkTopic(topic: unknown): void {
@@ -28,7 +29,7 @@ export function checkSince(options: ServerSubscribeOptions): Since {
   if (since === 'now' || since === 'start' || since === 'state') return since;
   if (typeof since === 'object' && since !== null) {
     const { last, after } = since as { readonly last?: unknown; readonly after?: unknown };
-    if (last !== undefined) return { last: checkNumber('since.last', last, COUNT_RANGE, 'HTTP') };
+    if (last !== undefined) return { last: checkNumber('since.last', last, LAST_RANGE, 'HTTP') };
     if (typeof after === 'string') return { after };
   }
   const forms = '"now", "start", "state", { last: number } or { after: position }';
@@ -45,5 +46,5 @@ export function checkRange(range: HistoryRange): { readonly after: Position | un
   if (after !== undefined && typeof after !== 'string') {
     throw invalidOption(`after must be a position; received ${kindOf(after)}`, 'HTTP');
   }
-  return { after, limit: checkNumber('limit', limit, COUNT_RANGE, 'HTTP') };
+  return { after, limit: checkNumber('limit', limit, LIMIT_RANGE, 'HTTP') };
 }

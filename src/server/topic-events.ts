@@ -63,8 +63,11 @@ export interface ServerSubscribeOptions {
 
 /** A part of a topic's history. */
 export interface HistoryRange {
-  /** The position behind which to begin. Default: the oldest message that is kept. */
+  /**
+   * The position behind which to begin. Default: the newest messages. A position that the log does not know any more gives
+   * the oldest messages that are kept.
+   */
   readonly after?: Position | undefined;
-  /** Most messages, 1 to 1 000. Default 100. */
+  /** Most messages, 1 to 500. Default 100. */
   readonly limit?: number | undefined;
 }

@@ -92,7 +92,10 @@ const MAX_ID_LENGTH = 64;
 export const MAX_KEY_LENGTH = 256;
 /** Longest `after` and `since`: far more than any position has, which is at most 40. */
 const MAX_POSITION_LENGTH = 64;
-export const MAX_HISTORY = 1000;
+/** Most messages of one answer, as the log gives them. */
+export const MAX_HISTORY = 500;
+/** Largest n of `{last: n}`. */
+export const MAX_LAST = 1000;
 export const DEFAULT_HISTORY = 100;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -242,9 +245,8 @@ function readSince(since: unknown): Since {
   if (since === 'now' || since === 'start' || since === 'state') return since;
   if (isPositionText(since)) return { after: since };
   const last = typeof since === 'object' && since !== null ? (since as Fields)['last'] : undefined;
-  if (Number.isInteger(last) && (last as number) >= 1 && (last as number) <= MAX_HISTORY)
-    return { last: last as number };
-  throw new Mistake('invalid', `since must be a position, "now", "start", "state" or {"last": 1 to ${MAX_HISTORY}}`);
+  if (Number.isInteger(last) && (last as number) >= 1 && (last as number) <= MAX_LAST) return { last: last as number };
+  throw new Mistake('invalid', `since must be a position, "now", "start", "state" or {"last": 1 to ${MAX_LAST}}`);
 }
 
 function isPositionText(value: unknown): value is string {
