@@ -209,16 +209,16 @@ describe('a subscription', () => {
     subscribe();
     host.open().receive(busy).taken();
     host.pass(499);
-    host.topics.publish('room', 1, { volatile: true });
+    void host.topics.publish('room', 1, { volatile: true });
     expect(host.taken()).toHaveLength(1);
     host.pass(1);
-    host.topics.publish('room', 1, { volatile: true });
+    void host.topics.publish('room', 1, { volatile: true });
     expect(host.taken()[0]).toEqual({ t: 'sub', topic: 'room' });
     host.receive(busy);
     host.topics.lose();
     host.open().taken();
     host.pass(500);
-    host.topics.publish('room', 1, { volatile: true });
+    void host.topics.publish('room', 1, { volatile: true });
     expect(host.taken()).toMatchObject([{ t: 'pub' }]);
   });
 
