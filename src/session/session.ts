@@ -202,11 +202,6 @@ export abstract class Session implements ConnectionListener, CallbackOwner {
     this.queue.push({ type: 'message', data: value, isBinary: !isText });
   }
 
-  protected noteReceived(data: string | Buffer, isText: boolean): void {
-    this.settings.observed.messagesReceived++;
-    if (messageChannel.hasSubscribers) observing.tellReceived(this.settings, this.id, data, isText);
-  }
-
   onWritable(): void {
     if (this.isBlocked) return;
     this.resolveDrained();

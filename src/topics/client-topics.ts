@@ -18,6 +18,8 @@ import type {
 /** Most topics in one frame. */
 const MOST_IN_FRAME = 100;
 
+const BROKER_RETRY_MS = 1000;
+
 /** The longest wait that a server may ask for. */
 const LONGEST_WAIT_MS = 60_000;
 
@@ -26,10 +28,13 @@ const SESSION_TOKEN = /^[\w-]{1,128}$/;
 
 /** What the client knows of a topic. */
 interface Entry {
-  /** Undefined when the answer to an older subscription is still to come. */
+  /** Undefined when the user has left the topic, and the answer to its subscription is still to come. */
   subscription: ClientSubscription | undefined;
-  /** How many subscriptions were sent on this connection and not answered: frames before the last answer are old. */
-  unanswered: number;
+  /**
+   * The subscription that was sent and is not answered: all frames in front of the answer are older. Nothing else is sent
+   * for the topic until then, because a server that is told to forget a subscription may not answer it any more.
+   */
+  asked: ClientSubscription | undefined;
 }
 
 /**
@@ -108,7 +113,7 @@ export class ClientTopics implements SubscriptionOwner {
   lose(): void {
     this.#state = 'waiting';
     for (const [topic, entry] of this.#entries) {
-      entry.unanswered = 0;
+      entry.asked = undefined;
       if (entry.subscription === undefined) this.#entries.delete(topic);
     }
     this.#calls.lose();
@@ -144,7 +149,7 @@ export class ClientTopics implements SubscriptionOwner {
     if (entry?.subscription !== undefined) {
       throw this.host.toError('ERR_INVALID_TOPIC', 'this client has subscribed to the topic already');
     }
-    if (entry === undefined) this.#entries.set(topic, { subscription, unanswered: 0 });
+    if (entry === undefined) this.#entries.set(topic, { subscription, asked: undefined });
     else entry.subscription = subscription;
     this.join(subscription);
     return subscription;
@@ -223,10 +228,11 @@ export class ClientTopics implements SubscriptionOwner {
     const entry = this.#entries.get(topic);
     if (entry?.subscription !== subscription) return;
     const wasSent = !this.#unsent.delete(subscription);
-    if (wasSent && this.#state === 'on') this.#send({ t: 'unsub', topic });
-    if (subscription.isHeld) return;
-    if (entry.unanswered > 0) entry.subscription = undefined;
-    else this.#entries.delete(topic);
+    if (entry.asked !== undefined) entry.subscription = undefined;
+    else {
+      if (wasSent && this.#state === 'on') this.#send({ t: 'unsub', topic });
+      if (!subscription.isHeld) this.#entries.delete(topic);
+    }
   }
 
   setFull(subscription: ClientSubscription, isFull: boolean): void {
@@ -245,9 +251,12 @@ export class ClientTopics implements SubscriptionOwner {
   #flush(): void {
     if (this.#state !== 'on' || this.#unsent.size === 0) return;
     const several: { topic: string; since: unknown }[] = [];
-    for (const { topic, frameSince: since, presence } of this.#unsent) {
+    for (const subscription of this.#unsent) {
+      const { topic, frameSince: since, presence } = subscription;
       const entry = this.#entries.get(topic);
-      if (entry !== undefined) entry.unanswered++;
+      // The answer to an older subscription sends this one.
+      if (entry === undefined || entry.asked !== undefined) continue;
+      entry.asked = subscription;
       if (presence === undefined) several.push({ topic, since });
       else this.#send({ t: 'sub', topic, since, presence });
     }
@@ -298,15 +307,17 @@ export class ClientTopics implements SubscriptionOwner {
       if (t === 'subbed') this.#send({ t: 'unsub', topic });
       return;
     }
-    const { subscription } = entry;
-    const wasAsked = entry.unanswered > 0;
-    if (isAnswer && wasAsked) entry.unanswered--;
-    // The rest belongs to a subscription that is over.
-    if (entry.unanswered > 0) return;
-    if (subscription === undefined) {
-      this.#entries.delete(topic);
+    const { subscription, asked } = entry;
+    if (isAnswer) entry.asked = undefined;
+    else if (asked !== undefined || (subscription !== undefined && this.#unsent.has(subscription))) return;
+    if (subscription === undefined || (asked !== undefined && asked !== subscription)) {
+      // The answer is for a subscription that the user has left.
+      if (t === 'subbed') this.#send({ t: 'unsub', topic });
+      if (subscription === undefined) this.#entries.delete(topic);
+      else this.join(subscription);
       return;
     }
+    const wasAsked = asked !== undefined;
     if (t === 'unsubbed' || t === 'err') this.#onUnsubscribed(subscription, frame, wasAsked);
     else if (subscription.isHeld) return;
     else if (t === 'm') subscription.onMessage(frame);
@@ -317,7 +328,9 @@ export class ClientTopics implements SubscriptionOwner {
   }
 
   #onUnsubscribed(subscription: ClientSubscription, frame: Loose, wasAsked: boolean): void {
-    const { retryMs } = frame;
+    const code = toText(frame['code']) ?? '';
+    // While the broker is away, nobody can tell for how long.
+    const { retryMs = code === 'broker-down' ? BROKER_RETRY_MS : undefined } = frame;
     if (typeof retryMs === 'number') {
       const count = this.#connectionCount;
       // A later connection has subscribed anew.
@@ -327,7 +340,6 @@ export class ClientTopics implements SubscriptionOwner {
       return;
     }
     this.#entries.delete(subscription.topic);
-    const code = toText(frame['code']) ?? '';
     if (wasAsked) subscription.finish('onRefused', { type: 'refused', code, message: toText(frame['message']) ?? '' });
     else subscription.end(code === 'expired' ? 'expired' : 'taken', false);
   }

@@ -205,7 +205,7 @@ describe('a subscription', () => {
   });
 
   test('asks again when the server says so, unless the connection is another one by then', () => {
-    const busy = { t: 'err', topic: 'room', code: 'limit', message: 'slow down', retryMs: 500 };
+    const busy = { t: 'err', topic: 'room', code: 'rate', message: 'slow down', retryMs: 500 };
     subscribe();
     host.open().receive(busy).taken();
     host.pass(499);
@@ -214,10 +214,10 @@ describe('a subscription', () => {
     host.pass(1);
     void host.topics.publish('room', 1, { volatile: true });
     expect(host.taken()[0]).toEqual({ t: 'sub', topic: 'room' });
-    host.receive(busy);
+    host.receive({ t: 'unsubbed', topic: 'room', code: 'broker-down', message: '' });
     host.topics.lose();
     host.open().taken();
-    host.pass(500);
+    host.pass(1000);
     void host.topics.publish('room', 1, { volatile: true });
     expect(host.taken()).toMatchObject([{ t: 'pub' }]);
   });
@@ -227,11 +227,36 @@ describe('a subscription', () => {
     const sub = subscribe();
     host.open();
     sub.unsubscribe();
-    host.topics.subscribe('room', later);
+    const next = host.topics.subscribe('room', later);
     await settle();
-    expect(host.taken()).toMatchObject([{ t: 'sub' }, { t: 'unsub' }, { t: 'sub' }]);
-    host.receive(subbed(1), m(2), subbed(3), m(4));
+    // A server may not answer a subscription that it was told to forget.
+    expect(host.taken()).toEqual([{ t: 'sub', topic: 'room' }]);
+    host.receive(subbed(1), m(2));
+    await settle();
+    expect(host.taken()).toEqual([
+      { t: 'unsub', topic: 'room' },
+      { t: 'sub', topic: 'room' },
+    ]);
+    host.receive(m(3), subbed(3), m(4));
     expect([room.seen, later.seen]).toEqual([['end local'], ['new 0', '4']]);
+    next.unsubscribe();
+    host.topics.subscribe('room', room);
+    await settle();
+    expect(host.taken()).toMatchObject([{ t: 'unsub' }, { t: 'sub' }]);
+  });
+
+  test('joins again a topic that was refused while the user left it', async () => {
+    const sub = subscribe();
+    host.open();
+    sub.unsubscribe();
+    subscribe();
+    await settle();
+    host.taken();
+    host.receive({ t: 'unsubbed', topic: 'room', code: 'denied', message: '' });
+    await settle();
+    expect(host.taken()).toEqual([{ t: 'sub', topic: 'room' }]);
+    host.receive(subbed(1));
+    expect(room.seen).toEqual(['end local', 'new 0']);
   });
 
   test('leaves a topic that the server still believes in', () => {
@@ -295,8 +320,9 @@ describe('a subscription', () => {
   test('of @me, and of 256 bytes, is taken; of the same topic again it is not', () => {
     for (const name of ['@me', 'é'.repeat(128), 'a@b', ' ']) expect(subscribe({}, name).topic).toBe(name);
     expect(() => subscribe({}, '@me')).toThrow('already');
-    const wrong = (): unknown => host.topics.subscribe('x', undefined as never);
-    expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_INVALID_HANDLER' }) as Error);
+    expect(() => host.topics.subscribe('x', undefined as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_HANDLER' }) as Error,
+    );
   });
 });
 
