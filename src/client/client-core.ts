@@ -1,25 +1,25 @@
 import { setImmediate } from '../base/clock.ts';
 import type { Socket } from 'node:net';
-import { type EndCause, type EndPhase, FourDError, isFourDError, withEnding } from '../errors.ts';
+import { type EndCause, type EndPhase, type FourDError, isFourDError, withEnding } from '../errors.ts';
 import { startDebugLog } from '../diagnostics/debug-log.ts';
 import { clients } from '../diagnostics/sources.ts';
 import { CompressionFactory } from '../connection/zlib.ts';
 import type { HandshakeAgreement } from '../handshake/client-handshake.ts';
 import type { StoredAnswer } from '../handshake/stored-answer.ts';
-import { CLOSE_ABNORMAL, CLOSE_NORMAL } from '../protocol/constants.ts';
+import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { CallSite } from '../session/call-site.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { checkBorrowed, type CheckedOptions } from '../session/common-options.ts';
 import { checkDataType } from '../session/data-type.ts';
 import type { DataType } from '../session/message-types.ts';
-import { endingText } from '../session/ending-text.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { type CheckedValidation, checkValidation, NO_VALIDATION } from '../session/validation.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
+import { aborted, gaveUp, reconnectOff } from './client-errors.ts';
 import { countAttempt, countFailure } from './client-observing.ts';
 import { ClientLife } from './client-life.ts';
 import { readHandler, unreadableHandler } from './client-handler.ts';
@@ -32,6 +32,7 @@ import { codeOf } from './node-error.ts';
 import { Reconnector, type ReconnectorOwner } from './reconnector.ts';
 import { RedirectingDial } from './redirects.ts';
 import type { SignalOption } from './signal-option.ts';
+import { TopicClient } from './topic-client.ts';
 import { toUrlText } from './url-text.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
@@ -47,6 +48,8 @@ interface Arguments {
   readonly validation: CheckedValidation;
   /** The error of an argument that cannot be used stands for every attempt. */
   readonly connect: Connect | FourDError;
+  /** Undefined without the option `topics`. */
+  readonly topics: TopicClient | undefined;
 }
 
 /** Opens the connections of one client, one after the other, and reports the outcome to its session. */
@@ -58,6 +61,8 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   protocol = '';
   /** The 101 of the newest connection. */
   answer: StoredAnswer | undefined;
+  /** Undefined without the option `topics`. */
+  readonly topics: TopicClient['topics'] | undefined;
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
@@ -83,7 +88,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   constructor(subject: object, url: string, handler: object, options: WebSocketOptions, callSite: CallSite) {
     this.subject = subject;
     this.#callSite = callSite;
-    const { settings, dataType, validation, connect } = this.#read(url, handler, options);
+    const { settings, dataType, validation, connect, topics } = this.#read(url, handler, options);
     this.#settings = settings;
     this.#connect = connect;
     this.#limits = settings.limits;
@@ -91,7 +96,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     startDebugLog();
     const { limits } = settings;
     const ofSession = { dataType, scope: this.#scope, limits, observed: clients.observed, ...validation };
-    this.#session = new ClientSession(this, handler ?? {}, ofSession, this.#createReconnector(), false);
+    const args = [this, handler ?? {}, ofSession, this.#createReconnector(), false] as const;
+    this.topics = topics?.topics;
+    this.#session = topics === undefined ? new ClientSession(...args) : topics.createSession(...args);
     this.id = this.#session.id;
     this.#begin();
   }
@@ -240,11 +247,12 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       if (settings.limits.warnings) warnOfCallbacks(handler, 'client');
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
-      const offer = { protocols, deflate: compression };
+      const topics = settings.hasTopics ? new TopicClient() : undefined;
       const connect: Connect = (newUrl, newHeaders) => {
         const nextUrl = newUrl === undefined ? url : toUrlText(newUrl);
         countAttempt(this.session, this.#scope, nextUrl);
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
+        const offer = { protocols: topics?.topics.offer(protocols) ?? protocols, deflate: compression };
         const dialOptions = {
           headers: requestHeaders,
           offer,
@@ -258,9 +266,9 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
           ? new RedirectingDial(url, dialOptions, this, target)
           : new RedirectingDial(nextUrl as string, dialOptions, this);
       };
-      return { settings, dataType, validation, connect };
+      return { settings, dataType, validation, connect, topics };
     } catch (thrown) {
-      return { settings, dataType, validation, connect: toArgumentError(thrown) };
+      return { settings, dataType, validation, connect: toArgumentError(thrown), topics: undefined };
     }
   }
 
@@ -381,20 +389,4 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
 
 function toArgumentError(thrown: unknown): FourDError {
   return isFourDError(thrown) ? thrown : unreadableHandler(thrown);
-}
-
-function gaveUp(cause: EndCause, phase: EndPhase): FourDError {
-  const message = endingText({ cause, phase, code: CLOSE_ABNORMAL });
-  return new FourDError('ERR_CONNECT_FAILED', message, { componentSignature: 'HTCL', endCause: cause, phase });
-}
-
-function reconnectOff(): FourDError {
-  const message =
-    'cannot reconnect: the client was not created with the option reconnect, or another option was refused';
-  return new FourDError('ERR_RECONNECT_OFF', message, { componentSignature: 'HTCL' });
-}
-
-function aborted(signal: SignalOption): FourDError {
-  const details = { componentSignature: 'HTCL', cause: signal.reason } as const;
-  return new FourDError('ERR_ABORTED', 'gave up connecting: the option signal was aborted', details);
 }

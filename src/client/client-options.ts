@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { checkCommon, COMMON_KEYS, type CheckedOptions, type CommonOptions } from '../session/common-options.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
-import { checkNumber, DURATION, readOptions } from '../session/option-checks.ts';
+import { checkFlag, checkNumber, DURATION, readOptions } from '../session/option-checks.ts';
 import { checkProxy, type ProxyChoice } from './proxy-option.ts';
 import { type CheckedReconnect, checkReconnect, type ReconnectOptions } from './reconnect-options.ts';
 import { SignalOption } from './signal-option.ts';
@@ -41,6 +41,12 @@ export interface WebSocketOptions extends CommonOptions {
    */
   readonly proxy?: string | URL | undefined;
   /**
+   * Whether the client uses topics: it offers the subprotocol `4d-topics.1` before `protocols`, and `subscribe`, `publish`
+   * and `request` work when the server chooses it. Then text messages travel as frames, which neither `send` nor onMessage
+   * shows. Default false.
+   */
+  readonly topics?: boolean | undefined;
+  /**
    * How many redirects are followed, 0 to 20. Default 0: a redirect is a refusal like any other. A redirect from wss to
    * ws is never followed. A server of another origin gets none of the handler's headers, nor user and password of the
    * URL, nor a client certificate. Whoever answers for the server chooses where this program connects to: keep 0 inside
@@ -57,6 +63,7 @@ export const CLIENT_KEYS: ReadonlySet<string> = new Set([
   'signal',
   'proxy',
   'followRedirects',
+  'topics',
 ]);
 
 /** Default of `connectTimeoutMs` for clients that reconnect. */
@@ -74,6 +81,7 @@ export interface ClientSettings {
   readonly signal: SignalOption | undefined;
   readonly chooseProxy: ProxyChoice;
   readonly followRedirects: number;
+  readonly hasTopics: boolean;
 }
 
 /**
@@ -93,5 +101,6 @@ export function parseClientOptions(given: WebSocketOptions): ClientSettings {
     signal: options.signal === undefined ? undefined : new SignalOption(options.signal),
     chooseProxy: checkProxy(options.proxy),
     followRedirects: checkNumber('followRedirects', options.followRedirects ?? 0, REDIRECT_RANGE, 'HTCL'),
+    hasTopics: checkFlag('topics', options.topics, 'HTCL') === true,
   };
 }

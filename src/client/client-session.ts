@@ -2,6 +2,7 @@ import { setImmediate } from '../base/clock.ts';
 import type { EndCause, EndPhase, FourDError } from '../errors.ts';
 import type { Leftovers } from '../connection/handover.ts';
 import type { Ending } from '../connection/closing-state.ts';
+import type { BacklogMessage } from '../connection/send-backlog.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import { CLOSE_ABNORMAL, CLOSE_GOING_AWAY, CLOSE_NORMAL } from '../protocol/constants.ts';
 import type { QueuedEvent } from '../session/callback-queue.ts';
@@ -90,6 +91,11 @@ export class ClientSession extends Session implements WorkerResource {
     return this.#reconnector?.attempt ?? 0;
   }
 
+  /** Whether the next attempt to connect is due later. */
+  protected get isWaiting(): boolean {
+    return this.#reconnector?.isWaiting === true;
+  }
+
   // Without a connection
 
   /** Ends a session that has no connection, because of an error. */
@@ -143,7 +149,11 @@ export class ClientSession extends Session implements WorkerResource {
   /** Creates the session of the same client for its life after the end of this one. */
   createSuccessor(scope: CallScope, reconnector: Reconnector | undefined, hasConnected: boolean): ClientSession {
     const { handler, settings } = this;
-    return new ClientSession(this.#owner, handler, { ...settings, scope }, reconnector, hasConnected);
+    return this.createNext(this.#owner, handler, { ...settings, scope }, reconnector, hasConnected);
+  }
+
+  protected createNext(...args: ConstructorParameters<typeof ClientSession>): ClientSession {
+    return new ClientSession(...args);
   }
 
   get isWorkerEnding(): boolean {
@@ -233,7 +243,7 @@ export class ClientSession extends Session implements WorkerResource {
     while (!connection.isBlocked) {
       const message = reconnector.shift();
       if (message === undefined) break;
-      const status = connection.send(message.data, message.compress);
+      const status = connection.send(this.toOutgoing(message.data), message.compress);
       if (status !== 'dropped') {
         countSend(this.settings, this.id, status, message.data);
         continue;
@@ -243,6 +253,11 @@ export class ClientSession extends Session implements WorkerResource {
       break;
     }
     this.#isSendingQueue = reconnector.queuedCount > 0;
+  }
+
+  /** Returns a message that has waited for a connection as the present connection sends it. */
+  protected toOutgoing(data: BacklogMessage['data']): BacklogMessage['data'] {
+    return data;
   }
 
   // The end of a connection

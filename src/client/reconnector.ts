@@ -82,6 +82,11 @@ export class Reconnector implements Deadline {
     return this.#state === 'over';
   }
 
+  /** Whether an attempt is due later. */
+  get isWaiting(): boolean {
+    return this.#state === 'waiting';
+  }
+
   /** A text that tells why there is no further attempt; undefined when the ending of the connection tells it. */
   get stopReason(): string | undefined {
     return this.#stopReason;

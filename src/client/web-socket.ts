@@ -6,6 +6,7 @@ import { toPublicProtocol } from '../handshake/bearer-subprotocol.ts';
 import type { ResponseHeaders } from '../handshake/stored-answer.ts';
 import { CLOSE_NORMAL } from '../protocol/constants.ts';
 import { ClientCore } from './client-core.ts';
+import { topicsOff } from './client-errors.ts';
 import type { Connected } from './connected.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { DataType, SendableMessage } from '../session/message-types.ts';
@@ -21,6 +22,8 @@ import type {
   TerminateEvent,
 } from '../session/events.ts';
 import type { AnySchema, TypedBySchema, UntypedSchema, ValidationOptions } from '../session/validation.ts';
+import type { RequestOptions, SubscribeOptions, TopicMethods } from '../topics/client-types.ts';
+import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from '../topics/topic-handler.ts';
 import type { WebSocketOptions } from './client-options.ts';
 import { toUrlText, usableUrl } from './url-text.ts';
 import type { SendStatus } from '../connection/send-status.ts';
@@ -68,7 +71,7 @@ export interface WebSocketHandler<T = string> extends ValidationOptions<WebSocke
  * @typeParam T - type of `event.data`
  * @see the 4D page of the WebSocket class
  */
-export interface WebSocket<T = string> {
+export interface WebSocket<T = string> extends TopicMethods {
   /**
    * Resolves to this object when onOpen has run, or to null when the connection is not possible. Never rejects. After a
    * {@link reconnect} of a client that has ended, the promise is another one, for the connection that follows:
@@ -416,6 +419,21 @@ class WebSocketClient<T> implements WebSocket<T> {
 
   reconnect(): void {
     this.#core.reconnect();
+  }
+
+  subscribe<M>(topic: string, handler: TopicHandler<M>, options?: SubscribeOptions): Subscription<M> {
+    const { topics } = this.#core;
+    if (topics === undefined) throw topicsOff();
+    return topics.subscribe(topic, handler, options) as Subscription<M>;
+  }
+
+  publish(topic: string, data: Publishable, options?: PublishOptions): Promise<Published> {
+    return this.#core.topics?.publish(topic, data, options) ?? Promise.reject(topicsOff());
+  }
+
+  async request<R>(data: Publishable, options?: RequestOptions): Promise<R> {
+    if (this.#core.topics === undefined) throw topicsOff();
+    return (await this.#core.topics.request(data, options)) as R;
   }
 }
 

@@ -1,0 +1,47 @@
+import type { TopicsHost } from './client-host.ts';
+import type { MessageFrame } from './frames.ts';
+import type { Publishable, TopicMessage } from './topic-handler.ts';
+
+/** A frame, or a part of one, of which nothing is known yet. */
+export type Loose = Readonly<Record<string, unknown>>;
+
+export function isRecord(value: unknown): value is Loose {
+  return typeof value === 'object' && value !== null;
+}
+
+export function toText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/**
+ * Returns the JSON of a user's data. Bytes become `{"b64":…}`.
+ *
+ * @throws FourDError `ERR_INVALID_MESSAGE`
+ */
+export function toJson(data: Publishable, host: TopicsHost): string {
+  const isPlain = data === null || typeof data === 'string' || typeof data === 'boolean' || Number.isFinite(data);
+  const wire = isPlain ? JSON.stringify(data) : host.toWire(data as object);
+  return typeof wire === 'string' ? wire : `{"b64":"${host.toBase64(wire)}"}`;
+}
+
+/** Returns the data of a frame as users get it: `{b64:…}` becomes bytes. */
+export function fromFrame(data: unknown, host: TopicsHost): unknown {
+  if (!isRecord(data) || typeof data['b64'] !== 'string' || Object.keys(data).length > 1) return data;
+  try {
+    return host.fromBase64(data['b64']);
+  } catch {
+    return data;
+  }
+}
+
+/** Reads a message of a topic. What is missing or of the wrong type is left out. */
+export function toTopicMessage(frame: Loose | Omit<MessageFrame, 't' | 'topic'>, host: TopicsHost): TopicMessage {
+  const { data, pos, key, at, from } = frame;
+  return {
+    data: fromFrame(data, host),
+    position: toText(pos),
+    key: toText(key),
+    at: typeof at === 'number' ? at : 0,
+    from: toText(from),
+  };
+}
