@@ -126,7 +126,6 @@ export class Leases implements Deadline {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#stopTimer();
-    await this.#underWay;
     if (!this.#isStarted) return;
     try {
       await this.#renew({ id: this.id, isDraining: true }, 0);

@@ -1,6 +1,6 @@
 import { type Deadline, timers } from '../base/timers.ts';
-import type { Publication } from './feed.ts';
-import { isSameFacts, type MemberEntry, type MemberFacts, writeMember } from './member-entry.ts';
+import type { MemberFacts, Publication } from './feed.ts';
+import { isSameFacts, type MemberEntry, writeMember } from './member-entry.ts';
 import { type ParsedPosition, parsePosition } from './position.ts';
 import type { Published } from './topic-handler.ts';
 

@@ -1,19 +1,16 @@
-import type { FeedEntry } from './feed.ts';
+import type { Retention } from './broker.ts';
+import type { FeedEntry, MemberFacts } from './feed.ts';
 import type { Member } from './topic-handler.ts';
 
 /** In front of the name of a topic, whose members are the keyed entries of this log. */
-const MEMBERS_PREFIX = '@members/';
+export const MEMBERS_PREFIX = '@members/';
+
+/** The state of such a log is what counts; its entries only help those who follow it to catch up. */
+export const MEMBERS_RETENTION: Retention = { messages: 1000, seconds: 60, bytes: 1_048_576, stateSeconds: 86_400 };
 
 /** The log of a topic's members. */
 export function membersTopic(topic: string): string {
   return MEMBERS_PREFIX + topic;
-}
-
-/** Who a member is, beside its session. */
-export interface MemberFacts {
-  readonly user: string | undefined;
-  /** JSON of what the others see. */
-  readonly info: string | undefined;
 }
 
 /** A member as it is stored. */

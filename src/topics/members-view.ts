@@ -1,5 +1,6 @@
 import { type Deadline, timers } from '../base/timers.ts';
-import { isSameFacts, type MemberFacts } from './member-entry.ts';
+import type { MemberFacts, MembersNews, MembersSink } from './feed.ts';
+import { isSameFacts } from './member-entry.ts';
 import type { Member, Members } from './topic-handler.ts';
 
 /** Changes of so long are told together. */
@@ -14,31 +15,12 @@ const MAX_LIST_BYTES = 480 * 1024;
 /** What the JSON of a member takes beside user and info. */
 const MEMBER_BYTES = 120;
 
-/** What those who watch the members of a topic are told. One object for all of them, so that its frame is built once. */
-export interface MembersNews {
-  readonly topic: string;
-  readonly count: number;
-  /** All members: at the beginning, and again when they are few enough. */
-  readonly list?: readonly Member[];
-  /** What has changed. Neither this nor a list: there are too many members to name. A member may join again with other info. */
-  readonly join?: readonly Member[];
-  readonly leave?: readonly Member[];
-  /** Kept by those who build frames: see `topic-frames.ts`. */
-  prepared?: unknown;
-}
-
 /** How members are shown. */
 export interface PresenceSettings {
   /** Members above which only their number is told. */
   readonly max: number;
   /** How long a member that has left may come back unnoticed. */
   readonly leaveGraceMs: number;
-}
-
-/** Who watches the members of a topic. */
-export interface MembersSink {
-  /** First a list, or only the count; then what changes. Never throws. */
-  onMembers(news: MembersNews): void;
 }
 
 /** A member with its size, which is counted. */
@@ -75,11 +57,7 @@ export class MembersView implements Deadline {
   #list: MembersNews | undefined;
 
   /** @param find - the member with a key, as it is now */
-  constructor(
-    topic: string,
-    { max, leaveGraceMs }: PresenceSettings,
-    find: (key: string) => ViewedMember | undefined,
-  ) {
+  constructor(topic: string, { max, leaveGraceMs }: PresenceSettings, find: (key: string) => ViewedMember | undefined) {
     this.#topic = topic;
     this.#max = max;
     this.#graceMs = leaveGraceMs;

@@ -1,10 +1,10 @@
 import { type Deadline, timers } from '../base/timers.ts';
 import { FourDError } from '../errors.ts';
-import type { Feed, FeedEntry, FeedSink, Publication } from './feed.ts';
+import type { Feed, FeedEntry, FeedSink, MemberFacts, MembersSink, Publication } from './feed.ts';
 import type { Leases } from './leases.ts';
 import { LocalMember, type LocalMemberHost } from './local-member.ts';
-import { type MemberEntry, type MemberFacts, membersTopic, readMember } from './member-entry.ts';
-import { type MembersSink, MembersView, type PresenceSettings, type ViewedMember } from './members-view.ts';
+import { type MemberEntry, membersTopic, readMember } from './member-entry.ts';
+import { MembersView, type PresenceSettings, type ViewedMember } from './members-view.ts';
 import { type ParsedPosition, parsePosition, type Position } from './position.ts';
 import type { GapReason, Members, Published, Since } from './topic-handler.ts';
 

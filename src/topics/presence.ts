@@ -1,9 +1,8 @@
 import type { NodeInfo } from './broker.ts';
-import type { Feed, FeedSink, Publication } from './feed.ts';
+import type { Feed, FeedSink, MemberFacts, MembersSink, PresencePort, Publication } from './feed.ts';
 import { type LeasesListener, Leases, RENEW_MS } from './leases.ts';
-import type { MemberFacts } from './member-entry.ts';
 import { type MembersHost, TopicMembers } from './members.ts';
-import type { MembersSink, PresenceSettings } from './members-view.ts';
+import type { PresenceSettings } from './members-view.ts';
 import type { Members, Published, Since } from './topic-handler.ts';
 
 /** What presence needs of the topics of its process. */
@@ -20,7 +19,7 @@ export interface PresenceHost {
  * writes. The members of a node that is gone are not shown any more, by each node by itself; the node with the lowest id
  * takes them out of the log, and the next ones do where it does not follow that log.
  */
-export class Presence implements MembersHost, LeasesListener {
+export class Presence implements PresencePort, MembersHost, LeasesListener {
   readonly leases: Leases;
   readonly settings: PresenceSettings;
   readonly #host: PresenceHost;
@@ -38,21 +37,16 @@ export class Presence implements MembersHost, LeasesListener {
     return this.#sweptCount;
   }
 
-  /**
-   * Shows a session as a member of a topic.
-   *
-   * @returns a function that takes it back: at once, or after the grace, in which it may come back on any node
-   */
+  // PresencePort
+
   show(topic: string, session: string, facts: MemberFacts): (isAtOnce: boolean) => void {
     return this.#membersOf(topic).show(session, facts);
   }
 
-  /** Tells a sink of the members of a topic, and of all changes until the returned function is called. */
   watch(topic: string, sink: MembersSink): () => void {
     return this.#membersOf(topic).watch(sink);
   }
 
-  /** @throws FourDError (as a rejection) `ERR_BROKER_DOWN` */
   members(topic: string): Promise<Members> {
     return this.#membersOf(topic).ask();
   }
