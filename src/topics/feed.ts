@@ -1,7 +1,7 @@
 /** How those who deliver to a subscriber and the topics speak with each other. Types only. */
-import type { Entry, Retention } from './broker.ts';
+import type { Append, Entry, Retention } from './broker.ts';
 import type { Position } from './position.ts';
-import type { GapReason, Published, Since } from './topic-handler.ts';
+import type { GapReason, Member, Members, Published, Since } from './topic-handler.ts';
 
 /** A message to be published. */
 export interface Publication {
@@ -17,6 +17,10 @@ export interface Publication {
   readonly from?: string | undefined;
   /** Public id of the session that does not get the message. */
   readonly except?: string | undefined;
+  /** The node whose lease the entry needs: members only. */
+  readonly owner?: string | undefined;
+  /** See {@link Append.ifOwner}. When it does not fit nothing is stored, and the position is that of the head. */
+  readonly ifOwner?: string | undefined;
 }
 
 /** An entry as it goes to subscribers. One object for all of a process, so that its frames are built once. */
@@ -65,6 +69,46 @@ export interface Feed {
   end(): void;
 }
 
+/** Who is in which topic, for servers. */
+export interface PresencePort {
+  /**
+   * Shows a session as a member of a topic.
+   *
+   * @returns a function that takes it back: at once, or after the grace, in which it may come back on any node
+   */
+  show(topic: string, session: string, facts: MemberFacts): (isAtOnce: boolean) => void;
+  /** Tells a sink of the members of a topic, never within this call, and of all changes until the returned function is called. */
+  watch(topic: string, sink: MembersSink): () => void;
+  /** @throws FourDError (as a rejection) `ERR_BROKER_DOWN` */
+  members(topic: string): Promise<Members>;
+}
+
+/** Who a member is, beside its session. */
+export interface MemberFacts {
+  readonly user: string | undefined;
+  /** JSON of what the others see. */
+  readonly info: string | undefined;
+}
+
+/** What those who watch the members of a topic are told. One object for all of them, so that its frame is built once. */
+export interface MembersNews {
+  readonly topic: string;
+  readonly count: number;
+  /** All members: at the beginning, and again when they are few enough. */
+  readonly list?: readonly Member[];
+  /** What has changed. Neither this nor a list: there are too many members to name. A member may join again with other info. */
+  readonly join?: readonly Member[];
+  readonly leave?: readonly Member[];
+  /** Kept by those who build frames: see `topic-frames.ts`. */
+  prepared?: unknown;
+}
+
+/** Who watches the members of a topic. */
+export interface MembersSink {
+  /** First a list, or only the count; then what changes. Never throws. */
+  onMembers(news: MembersNews): void;
+}
+
 /** The topics of one process: what `TopicsCore` is for servers. */
 export interface TopicsPort {
   /**
@@ -81,4 +125,6 @@ export interface TopicsPort {
   ): Promise<{ entries: readonly FeedEntry[]; hasMore: boolean }>;
   state(topic: string): Promise<readonly FeedEntry[]>;
   retentionOf(topic: string): Retention;
+  /** Who is in which topic. */
+  readonly presence: PresencePort;
 }

@@ -48,6 +48,8 @@ export class TopicReaders implements BrokerSink, ReaderHost {
   readonly ringBudget: RingBudget;
   readonly calls: BrokerCalls;
   brokerState: 'up' | 'down' = 'down';
+  /** Hears of {@link brokerState} too. */
+  onBrokerState: ((state: 'up' | 'down') => void) | undefined;
   readonly #broker: Broker;
   readonly #readers = new Map<string, TopicReader>();
   readonly #maxTopics: number;
@@ -122,6 +124,7 @@ export class TopicReaders implements BrokerSink, ReaderHost {
     if (state === this.brokerState || this.#isClosed) return;
     this.brokerState = state;
     if (topicsChannel.hasSubscribers) topicsChannel.publish({ type: 'broker', state });
+    this.onBrokerState?.(state);
     if (state === 'down') return;
     if (this.#wasUp) this.stats.brokerReconnects++;
     this.#wasUp = true;

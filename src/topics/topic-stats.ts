@@ -41,6 +41,10 @@ export interface TopicsStats {
   readonly headDifferences: number;
   /** Subscriptions that came back with a position, by outcome. */
   readonly resumes: Readonly<Record<'recovered' | 'gap', number>>;
+  /** Processes with this broker whose leases live. Without presence this one alone. */
+  readonly nodesAlive: number;
+  /** Members of processes that were gone, taken out by this one. */
+  readonly membersSwept: number;
 }
 
 /** What is counted. Plain fields, because a message increments some of them. */

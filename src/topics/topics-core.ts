@@ -1,10 +1,21 @@
 import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { timers } from '../base/timers.ts';
 import { FourDError } from '../errors.ts';
-import { type Broker, BrokerError, type Entry, type ReadQuery, type Retention, type Slice } from './broker.ts';
+import {
+  type Broker,
+  BrokerError,
+  type Entry,
+  type NodeInfo,
+  type ReadQuery,
+  type Retention,
+  type Slice,
+} from './broker.ts';
 import { writeEntryBytes } from './entry-bytes.ts';
 import type { Feed, FeedEntry, FeedSink, Publication, TopicsPort } from './feed.ts';
+import { MEMBERS_PREFIX, MEMBERS_RETENTION } from './member-entry.ts';
+import type { PresenceSettings } from './members-view.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
+import { Presence, type PresenceHost } from './presence.ts';
 import { ResumeGate } from './resume-gate.ts';
 import { type SlowPolicy, TopicSubscription } from './subscription.ts';
 import { TopicEntry } from './topic-entry.ts';
@@ -24,6 +35,7 @@ export interface CoreSettings {
   readonly onSlow: SlowPolicy;
   /** Topics that are kept otherwise. The longest prefix first. */
   readonly rules: readonly { readonly prefix: string; readonly history: Retention }[];
+  readonly presence: PresenceSettings;
 }
 
 export interface CoreLimits extends ReaderLimits {
@@ -38,11 +50,12 @@ export const CORE_LIMITS: CoreLimits = { ...READER_LIMITS, resumesPerSecond: 500
  *
  * @remarks The broker is opened at once, again and again until that succeeds; what needs it waits so long.
  */
-export class TopicsCore implements TopicsPort {
+export class TopicsCore implements TopicsPort, PresenceHost {
   readonly #broker: Broker;
   readonly #settings: CoreSettings;
   readonly #stats = new TopicStats();
   readonly #readers: TopicReaders;
+  readonly presence: Presence;
   readonly #gate: ResumeGate;
   #isClosed = false;
 
@@ -51,6 +64,8 @@ export class TopicsCore implements TopicsPort {
     this.#settings = settings;
     this.#gate = new ResumeGate(limits.resumesPerSecond);
     this.#readers = new TopicReaders(broker, this.#stats, settings.onSlow, limits);
+    this.presence = new Presence(this, settings.presence);
+    this.#readers.onBrokerState = (state) => this.presence.onBrokerState(state);
     void this.#open();
   }
 
@@ -78,19 +93,19 @@ export class TopicsCore implements TopicsPort {
       brokerReconnects,
       headDifferences,
       resumes: { ...this.#stats.resumes },
+      nodesAlive: this.presence.leases.count,
+      membersSwept: this.presence.sweptCount,
     };
   }
 
   // TopicsPort
 
   async publish(topic: string, publication: Publication): Promise<Published> {
-    const { data, from, except, key, isRemoved, ttl, idempotencyKey, isVolatile } = publication;
+    const { data, from, except, ...rest } = publication;
     const startMs = monotonicMs();
     const bytes = writeEntryBytes({ data, from, except });
     const keep = this.retentionOf(topic);
-    const [appended] = await this.#broker.append([
-      { topic, keep, bytes, key, isRemoved, ttl, idempotencyKey, isVolatile },
-    ]);
+    const [appended] = await this.#broker.append([{ topic, keep, bytes, ...rest }]);
     if (appended === undefined || appended instanceof BrokerError) throw toFourDError(appended);
     const nowMs = monotonicMs();
     this.#stats.published++;
@@ -130,13 +145,19 @@ export class TopicsCore implements TopicsPort {
   }
 
   retentionOf(topic: string): Retention {
+    if (topic.startsWith(MEMBERS_PREFIX)) return MEMBERS_RETENTION;
     const rule = this.#settings.rules.find(({ prefix }) => topic.startsWith(prefix));
     return rule?.history ?? this.#settings.history;
+  }
+
+  renew(node: NodeInfo, ttlMs: number): Promise<readonly NodeInfo[]> {
+    return this.#broker.renew(node, ttlMs);
   }
 
   /** Ends all subscriptions without a word, and lets go of the broker. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await this.presence.close();
     this.#readers.close();
     this.#gate.close();
     await this.#broker.close();
