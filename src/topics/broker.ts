@@ -153,7 +153,12 @@ export interface BrokerSink {
 export interface Broker {
   /** Connects. Called once, before all else. The broker is up when the promise resolves; `onState` tells what changes. */
   open(sink: BrokerSink): Promise<void>;
-  /** Stores and announces in order; one outcome for each, in the same order. Rejects with a {@link BrokerError}. */
+  /**
+   * Stores and announces in order; one outcome for each, in the same order. Rejects with a {@link BrokerError}.
+   *
+   * @remarks The outbox sends `down` again, and what has an idempotency key; so after an append that is `down` or `unknown`
+   * no later one of the same topic in the batch is carried out. Each call settles within the broker's own deadline.
+   */
   append(batch: readonly Append[]): Promise<readonly (Appended | BrokerError)[]>;
   /** One slice for each query, in the same order. Rejects with a {@link BrokerError}. */
   read(queries: readonly ReadQuery[]): Promise<readonly Slice[]>;
