@@ -10,14 +10,16 @@ import { RecordingFeedSink } from './recording-feed-sink.ts';
 import { SpiedBroker } from './spied-broker.ts';
 
 const HISTORY = { messages: 256, seconds: 300, bytes: 1_048_576, stateSeconds: 86_400 };
+const SETTINGS: CoreSettings = {
+  history: HISTORY,
+  onSlow: 'catchUp',
+  rules: [],
+  presence: { max: 1000, leaveGraceMs: 5000 },
+};
 
 function setUp(limits: Partial<CoreLimits> = {}, settings: Partial<CoreSettings> = {}, broker = new SpiedBroker()) {
   const clock = useFakeClock();
-  const core = new TopicsCore(
-    broker,
-    { history: HISTORY, onSlow: 'catchUp', rules: [], ...settings },
-    { ...CORE_LIMITS, ...limits },
-  );
+  const core = new TopicsCore(broker, { ...SETTINGS, ...settings }, { ...CORE_LIMITS, ...limits });
   onTestFinished(() => core.close());
   const subscribeTo = (topic: string, since: Since = 'now', session?: string): RecordingFeedSink => {
     const sink = new RecordingFeedSink(session);
@@ -68,7 +70,7 @@ test('answers a thousand subscribers that come back to one topic at another node
     positions.push(first.position ?? '');
   }
   const broker = new SpiedBroker(logs);
-  const core = new TopicsCore(broker, { history: HISTORY, onSlow: 'catchUp', rules: [] });
+  const core = new TopicsCore(broker, SETTINGS);
   onTestFinished(() => core.close());
   const sinks = Array.from({ length: 1000 }, (_, i) => {
     const sink = new RecordingFeedSink();
@@ -351,6 +353,8 @@ test('names the error of the broker', async () => {
   await expect(core.history('t', undefined, 1)).rejects.toMatchObject({ code: 'ERR_BROKER_DOWN' });
   broker.read = () => Promise.reject(new BrokerError('unsupported', 'no state here'));
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_UNSUPPORTED' });
+  await core.close();
+  await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_DOWN' });
 });
 
 test('publishes on its channel what goes wrong with the broker', async () => {
