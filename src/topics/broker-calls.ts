@@ -46,7 +46,9 @@ export class BrokerCalls {
 
   /** Starts a call, now or later, until it succeeds. */
   run<T>(start: () => Promise<T>, onDone: (value: T) => void, onRefused: Call['onRefused'], isRepeated = true): void {
-    this.#waiting.add({ start, onDone, onRefused, isRepeated });
+    const call = { start, onDone, onRefused, isRepeated };
+    if (this.#isClosed) this.#dropCall(call);
+    else this.#waiting.add(call);
     this.#startNext();
   }
 
@@ -102,9 +104,10 @@ export class BrokerCalls {
     this.#resume();
   }
 
-  /** Nobody is called any more. */
+  /** Ends everything: only those who ask once hear of it. */
   close(): void {
     this.#isClosed = true;
+    for (const call of this.#waiting) this.#dropCall(call);
     this.#waiting.clear();
     this.#asked.clear();
     timers.cancel(this, this.#ticket);
@@ -143,11 +146,15 @@ export class BrokerCalls {
       value = await call.start();
     } catch (thrown) {
       this.#underWay--;
-      if (!this.#isClosed) this.#onFailed(call, thrown);
+      if (this.#isClosed) this.#dropCall(call);
+      else this.#onFailed(call, thrown);
       return;
     }
     this.#underWay--;
-    if (this.#isClosed) return;
+    if (this.#isClosed) {
+      this.#dropCall(call);
+      return;
+    }
     this.#failures = 0;
     call.onDone(value as never);
     this.#startNext();
@@ -165,6 +172,10 @@ export class BrokerCalls {
     this.#isPaused = true;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);
     this.#ticket = timers.schedule(this, pauseMs);
+  }
+
+  #dropCall({ isRepeated, onRefused }: Call): void {
+    if (!isRepeated) onRefused(new BrokerError('down', 'the server has ended'));
   }
 
   #resume(): void {

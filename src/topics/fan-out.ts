@@ -54,7 +54,9 @@ export class FanOut {
 
   add(subscriber: LiveSubscriber): void {
     subscriber.liveIndex = this.#live.length;
-    this.#live.push(subscriber);
+    // An array that grows by one has room for 16 more, and most topics have one subscriber.
+    if (this.#live.length === 0) this.#live = [subscriber];
+    else this.#live.push(subscriber);
   }
 
   remove(subscriber: LiveSubscriber): void {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../base/clock.ts';
 import type { Entry, Place } from './broker.ts';
 import { type ReadContent, readEntryBytes } from './entry-bytes.ts';
 import type { FeedEntry } from './feed.ts';
@@ -90,4 +91,23 @@ export class TopicEntry implements FeedEntry {
 export function placeBefore({ prev, prevTag }: Entry): Place | undefined {
   if (prev === 0) return { offset: 0, tag: 0 };
   return prevTag === undefined ? undefined : { offset: prev, tag: prevTag };
+}
+
+/** Reads the entries behind a place, in order. Undefined when one of them cannot be read by this version. */
+export function readEntries(
+  topic: string,
+  epoch: string,
+  entries: readonly Entry[],
+  after: Place,
+): TopicEntry[] | undefined {
+  const nowMs = monotonicMs();
+  const read: TopicEntry[] = [];
+  let before = after;
+  for (const entry of entries) {
+    const topicEntry = TopicEntry.read(topic, epoch, entry, before, nowMs);
+    if (topicEntry === undefined) return undefined;
+    read.push(topicEntry);
+    before = entry;
+  }
+  return read;
 }

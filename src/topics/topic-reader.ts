@@ -6,7 +6,7 @@ import { toPosition } from './position.ts';
 import { Ring, type RingBudget } from './ring.ts';
 import { READ_BYTES, READ_ENTRIES, RingFiller } from './ring-filler.ts';
 import type { SlowPolicy, SubscriptionSource, TopicSubscription } from './subscription.ts';
-import { TopicEntry } from './topic-entry.ts';
+import { readEntries, TopicEntry } from './topic-entry.ts';
 import type { TopicStats } from './topic-stats.ts';
 
 /** Announcements that are kept while the broker is asked; the oldest beyond that are dropped, and asked for again. */
@@ -80,7 +80,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   /** Called when the next question has been answered, or the one under way. */
   #waiting: TopicSubscription[] = [];
   #served: TopicSubscription[] = [];
-  readonly #filler: RingFiller;
+  #filler: RingFiller | undefined;
   /** The head of the ring when the head check was asked for. */
   #checkedHead: Place | undefined;
   #isAnnouncementMissing = false;
@@ -96,7 +96,6 @@ export class TopicReader implements SubscriptionSource, Deadline {
     this.#host = host;
     this.ring = new Ring(host.ringBudget, retention);
     this.fanOut = new FanOut(host.stats, host.subscribersPerTurn);
-    this.#filler = new RingFiller(this);
     this.#quietSinceMs = timers.nowMs;
     this.#setDeadline(PATIENCE_MS);
     host.watch(this);
@@ -149,6 +148,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   }
 
   fill(subscription: TopicSubscription): boolean {
+    this.#filler ??= new RingFiller(this);
     return this.#filler.fill(() => this.schedule(subscription));
   }
 
@@ -161,16 +161,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
   }
 
   toEntries(entries: readonly Entry[], epoch: string, after: Place): readonly TopicEntry[] | undefined {
-    const nowMs = monotonicMs();
-    const read: TopicEntry[] = [];
-    let before = after;
-    for (const entry of entries) {
-      const topicEntry = TopicEntry.read(this.topic, epoch, entry, before, nowMs);
-      if (topicEntry === undefined) return undefined;
-      read.push(topicEntry);
-      before = entry;
-    }
-    return read;
+    return readEntries(this.topic, epoch, entries, after);
   }
 
   onLeft(subscription: TopicSubscription): void {

@@ -14,6 +14,7 @@ import { writeEntryBytes } from './entry-bytes.ts';
 import type { Feed, FeedEntry, FeedSink, Publication, TopicsPort } from './feed.ts';
 import { MEMBERS_PREFIX, MEMBERS_RETENTION } from './member-entry.ts';
 import type { PresenceSettings } from './members-view.ts';
+import { Outbox } from './outbox.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
 import { Presence, type PresenceHost } from './presence.ts';
 import { ResumeGate } from './resume-gate.ts';
@@ -55,6 +56,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   readonly #settings: CoreSettings;
   readonly #stats = new TopicStats();
   readonly #readers: TopicReaders;
+  readonly #outbox: Outbox;
   readonly presence: Presence;
   readonly #gate: ResumeGate;
   #isClosed = false;
@@ -65,7 +67,11 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     this.#gate = new ResumeGate(limits.resumesPerSecond);
     this.#readers = new TopicReaders(broker, this.#stats, settings.onSlow, limits);
     this.presence = new Presence(this, settings.presence);
-    this.#readers.onBrokerState = (state) => this.presence.onBrokerState(state);
+    this.#outbox = new Outbox(broker);
+    this.#readers.onBrokerState = (state) => {
+      this.#outbox.onState(state);
+      this.presence.onBrokerState(state);
+    };
     void this.#open();
   }
 
@@ -86,7 +92,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
       reads,
       singleFlightHits,
       ringBytes: this.#readers.ringBudget.heldBytes,
-      outboxWaiting: 0,
+      outboxWaiting: this.#outbox.waiting,
       appendMs: appendTimes.figures,
       deliverMs: deliverTimes.figures,
       brokerState: this.#readers.brokerState,
@@ -105,8 +111,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     const startMs = monotonicMs();
     const bytes = writeEntryBytes({ data, from, except });
     const keep = this.retentionOf(topic);
-    const [appended] = await this.#broker.append([{ topic, keep, bytes, ...rest }]);
-    if (appended === undefined || appended instanceof BrokerError) throw toFourDError(appended);
+    const appended = await this.#outbox.append({ topic, keep, bytes, ...rest });
     const nowMs = monotonicMs();
     this.#stats.published++;
     this.#stats.appendTimes.note(nowMs - startMs, nowMs);
@@ -154,12 +159,17 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     return this.#broker.renew(node, ttlMs);
   }
 
-  /** Ends all subscriptions without a word, and lets go of the broker. */
+  /**
+   * Ends all subscriptions without a word, and lets go of the broker when it has stored what was published: after 10 s at
+   * the latest.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#gate.close();
     await this.presence.close();
     this.#readers.close();
-    this.#gate.close();
+    await this.#outbox.onceEmpty();
+    this.#outbox.close();
     await this.#broker.close();
   }
 

@@ -69,6 +69,7 @@ class Simulation implements Judge {
       },
       onSlow: this.isThinned ? 'latest' : 'catchUp',
       rules: [],
+      presence: { max: 1000, leaveGraceMs: 5000 },
     };
     this.#logs = new FaultyLogs({
       random,
