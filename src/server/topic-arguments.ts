@@ -1,5 +1,5 @@
 import { FourDError } from '../errors.ts';
-import { checkNumber, invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
+import { checkNumber, invalidOption, kindOf, readGuarded, readOptions } from '../session/option-checks.ts';
 import { DEFAULT_HISTORY, MAX_HISTORY, MAX_LAST } from '../topics/frame-reader.ts';
 import type { Position } from '../topics/position.ts';
 import type { Since } from '../topics/topic-handler.ts';
@@ -28,12 +28,17 @@ export function checkSince(options: ServerSubscribeOptions): Since {
   const { since = 'now' } = readOptions(options, SUBSCRIBE_KEYS, 'HTTP');
   if (since === 'now' || since === 'start' || since === 'state') return since;
   if (typeof since === 'object' && since !== null) {
-    const { last, after } = since as { readonly last?: unknown; readonly after?: unknown };
+    const { last, after } = readGuarded('since', () => readPlace(since), 'HTTP');
     if (last !== undefined) return { last: checkNumber('since.last', last, LAST_RANGE, 'HTTP') };
     if (typeof after === 'string') return { after };
   }
   const forms = '"now", "start", "state", { last: number } or { after: position }';
   throw invalidOption(`since must be ${forms}; received ${kindOf(since)}`, 'HTTP');
+}
+
+function readPlace(since: object): { readonly last: unknown; readonly after: unknown } {
+  const { last, after } = since as { readonly last?: unknown; readonly after?: unknown };
+  return { last, after };
 }
 
 /**

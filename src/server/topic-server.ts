@@ -16,11 +16,12 @@ import type {
 import { toTopicMessage } from '../topics/topic-messages.ts';
 import type { TopicsStats } from '../topics/topic-stats.ts';
 import { TopicsCore } from '../topics/topics-core.ts';
+import { generateError } from '../workers/error-handling.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { ProgramSubscription } from './program-subscription.ts';
 import { checkRange, checkSince, checkTopic } from './topic-arguments.ts';
 import { TopicConnection } from './topic-connection.ts';
-import type { HistoryRange } from './topic-events.ts';
+import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 import type { TopicHost } from './topic-host.ts';
 import type { CheckedTopics } from './topic-options.ts';
 import { type ServerPublishOptions, toPublication } from './topic-publishing.ts';
@@ -122,17 +123,25 @@ export class TopicServer implements Topics, TopicHost {
   subscribe<T = unknown>(
     topic: string,
     handler: TopicHandler<T>,
-    options: { readonly since?: Since | undefined } = {},
+    options: ServerSubscribeOptions = {},
   ): Subscription<T> {
-    checkTopic(topic);
-    if (typeof handler !== 'object' || handler === null) {
-      const message = `invalid topic handler: it must be an object with callbacks; received ${kindOf(handler)}`;
-      throw new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' });
+    let since: Since;
+    try {
+      since = checkSubscription(topic, handler, options);
+    } catch (error) {
+      return generateError(error as FourDError, undefined as never);
     }
-    const since = checkSince(options);
     const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
     this.#programs.add(program);
     program.start(since);
     return program as Subscription as Subscription<T>;
   }
+}
+
+/** @throws FourDError `ERR_INVALID_TOPIC`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION` */
+function checkSubscription(topic: unknown, handler: unknown, options: ServerSubscribeOptions): Since {
+  checkTopic(topic);
+  if (typeof handler === 'object' && handler !== null) return checkSince(options);
+  const message = `invalid topic handler: it must be an object with callbacks; received ${kindOf(handler)}`;
+  throw new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' });
 }

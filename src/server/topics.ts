@@ -4,13 +4,12 @@ import type {
   Members,
   Publishable,
   Published,
-  Since,
   Subscription,
   TopicHandler,
   TopicMessage,
 } from '../topics/topic-handler.ts';
 import type { TopicsStats } from '../topics/topic-stats.ts';
-import type { HistoryRange } from './topic-events.ts';
+import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 import type { ServerPublishOptions } from './topic-publishing.ts';
 
 /** The topics of a server: `wss.topics`. */
@@ -47,13 +46,10 @@ export interface Topics {
    * the error handler.
    *
    * @param options - `since`: where to begin, by default with the next message
-   * @throws FourDError `ERR_INVALID_TOPIC`, `ERR_INVALID_HANDLER`, `ERR_INVALID_OPTION`
+   * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_TOPIC`, `ERR_INVALID_HANDLER`,
+   *   `ERR_INVALID_OPTION`
    */
-  subscribe<T = unknown>(
-    topic: string,
-    handler: TopicHandler<T>,
-    options?: { readonly since?: Since | undefined },
-  ): Subscription<T>;
+  subscribe<T = unknown>(topic: string, handler: TopicHandler<T>, options?: ServerSubscribeOptions): Subscription<T>;
   /** Figures since the server was created. */
   readonly stats: TopicsStats;
 }
