@@ -101,10 +101,10 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   // TopicsPort
 
   async publish(topic: string, publication: Publication): Promise<Published> {
-    const { data, from, except, ...rest } = publication;
+    const { data, from, except, keepSeconds, ...rest } = publication;
     const startMs = monotonicMs();
     const bytes = writeEntryBytes({ data, from, except });
-    const keep = this.retentionOf(topic);
+    const keep = keptFor(keepSeconds, this.retentionOf(topic));
     const [appended] = await this.#broker.append([{ topic, keep, bytes, ...rest }]);
     if (appended === undefined || appended instanceof BrokerError) throw toFourDError(appended);
     const nowMs = monotonicMs();
@@ -154,10 +154,14 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     return this.#broker.renew(node, ttlMs);
   }
 
-  /** Ends all subscriptions without a word, and lets go of the broker. */
-  async close(): Promise<void> {
+  /**
+   * Ends all subscriptions without a word, and lets go of the broker.
+   *
+   * @param isShared - whether other nodes go on with the broker: then the members of this one have their grace
+   */
+  async close(isShared = false): Promise<void> {
+    await this.presence.close(isShared);
     this.#isClosed = true;
-    await this.presence.close();
     this.#readers.close();
     this.#gate.close();
     await this.#broker.close();
@@ -182,6 +186,16 @@ export class TopicsCore implements TopicsPort, PresenceHost {
       throw toFourDError(thrown);
     }
   }
+}
+
+/** How much of a topic is kept when the last entry of a key is to live for so long. */
+function keptFor(keepSeconds: number | undefined, keep: Retention): Retention {
+  if (keepSeconds === undefined) return keep;
+  return {
+    ...keep,
+    messages: Math.max(keep.messages, 1),
+    stateSeconds: Math.max(keep.stateSeconds, Math.ceil(keepSeconds)),
+  };
 }
 
 function toFeedEntries(topic: string, { epoch, head }: Slice, entries: readonly Entry[]): TopicEntry[] {
