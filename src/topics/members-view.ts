@@ -23,6 +23,8 @@ export interface PresenceSettings {
   readonly leaveGraceMs: number;
 }
 
+export const PRESENCE: PresenceSettings = { max: 1000, leaveGraceMs: 5000 };
+
 /** A member with its size, which is counted. */
 export interface ViewedMember {
   readonly member: Member;

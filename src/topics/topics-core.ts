@@ -13,7 +13,7 @@ import {
 import { writeEntryBytes } from './entry-bytes.ts';
 import type { Feed, FeedEntry, FeedSink, Publication, TopicsPort } from './feed.ts';
 import { MEMBERS_PREFIX, MEMBERS_RETENTION } from './member-entry.ts';
-import type { PresenceSettings } from './members-view.ts';
+import { PRESENCE, type PresenceSettings } from './members-view.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
 import { Presence, type PresenceHost } from './presence.ts';
 import { ResumeGate } from './resume-gate.ts';
@@ -35,7 +35,8 @@ export interface CoreSettings {
   readonly onSlow: SlowPolicy;
   /** Topics that are kept otherwise. The longest prefix first. */
   readonly rules: readonly { readonly prefix: string; readonly history: Retention }[];
-  readonly presence: PresenceSettings;
+  /** Default: {@link PRESENCE}. */
+  readonly presence?: PresenceSettings;
 }
 
 export interface CoreLimits extends ReaderLimits {
@@ -64,7 +65,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     this.#settings = settings;
     this.#gate = new ResumeGate(limits.resumesPerSecond);
     this.#readers = new TopicReaders(broker, this.#stats, settings.onSlow, limits);
-    this.presence = new Presence(this, settings.presence);
+    this.presence = new Presence(this, settings.presence ?? PRESENCE);
     this.#readers.onBrokerState = (state) => this.presence.onBrokerState(state);
     void this.#open();
   }
