@@ -6,8 +6,9 @@ import { isToken } from '../handshake/header-grammar.ts';
 import { findCloseProblem } from '../session/close-arguments.ts';
 import { FOREIGN_OPTIONS } from '../session/foreign-names.ts';
 import { checkHeaderValue, invalidHeader, readGivenHeaders } from '../session/header-checks.ts';
-import { invalidOption, kindOf, readOptions } from '../session/option-checks.ts';
+import { kindOf, readOptions } from '../session/option-checks.ts';
 import { checkMoment } from './moment.ts';
+import { checkUser } from './user-name.ts';
 import type { Identity } from './topic-seam.ts';
 
 /** Headers of the HTTP answer to a client. An array sends the header once per element, as `set-cookie` needs it. */
@@ -39,10 +40,14 @@ export interface AcceptOptions<Data = unknown> {
   /** Initial value of the connection's `data`. */
   readonly data?: Data | undefined;
   /**
-   * The user whose client it is, for topics: 1 to 256 characters. Subscribers see who has published. Default: nobody.
+   * The user whose client it is, for topics: 1 to 256 characters of valid Unicode. Subscribers see who has published, `topics.toUser`
+   * reaches all connections of the user, and `topics.endUser` ends them. Default: nobody.
    */
   readonly user?: string | undefined;
-  /** When the user signed in, as a Date or in milliseconds since 1970. Default: unknown. */
+  /**
+   * When the user signed in, as a Date or in milliseconds since 1970: `topics.endUser` ends what is older. Default:
+   * unknown, which any `endUser` ends.
+   */
   readonly authenticatedAt?: Date | number | undefined;
 }
 
@@ -63,9 +68,6 @@ const REFUSE_KEYS: ReadonlySet<string> = new Set<keyof RefuseOptions>(['closeCod
 const REFUSE_NAMES = {
   advice: `: beside closeCode, refuse() takes ${[...REFUSE_KEYS].slice(1).join(' and ')}`,
 } as const;
-
-/** Longest `user` in UTF-16 units. */
-const MAX_USER_LENGTH = 256;
 
 /** All results of `accept` and `refuse`. */
 const answers = new WeakSet<object>();
@@ -126,10 +128,8 @@ export class AcceptAnswer<Handler, Data> implements Acceptance {
 /** @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_EXPIRY` */
 function checkIdentity(user: unknown, authenticatedAt: unknown): Identity | undefined {
   if (user === undefined && authenticatedAt === undefined) return undefined;
-  if (user !== undefined && (typeof user !== 'string' || user === '' || user.length > MAX_USER_LENGTH)) {
-    throw invalidOption(`user must be a text of 1 to ${MAX_USER_LENGTH} characters; received ${kindOf(user)}`, 'HTTP');
-  }
-  return Object.freeze({ user, authenticatedAt: checkMoment('authenticatedAt', authenticatedAt) });
+  const checked = user === undefined ? undefined : checkUser(user);
+  return Object.freeze({ user: checked, authenticatedAt: checkMoment('authenticatedAt', authenticatedAt) });
 }
 
 /** The result of `refuse`, which `onConnection` returns. Frozen, as {@link AcceptAnswer} is. */

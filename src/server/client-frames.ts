@@ -1,6 +1,5 @@
 import { monotonicMs } from '../base/clock.ts';
 import { RateLimit } from '../connection/rate-limit.ts';
-import { isFourDError } from '../errors.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
 import type { Publication } from '../topics/feed.ts';
 import {
@@ -13,16 +12,11 @@ import {
   type WantedTopic,
 } from '../topics/frame-reader.ts';
 import { parsePosition } from '../topics/position.ts';
-import {
-  ALIVE_FRAME,
-  answerFrame,
-  historyFrame,
-  problemFrame,
-  publishedFrame,
-  unsubbedFrame,
-} from '../topics/topic-frames.ts';
+import { ALIVE_FRAME, answerFrame, problemFrame, publishedFrame, unsubbedFrame } from '../topics/topic-frames.ts';
 import type { Since } from '../topics/topic-handler.ts';
-import type { Beginning, ConnectionSubscription } from './connection-subscription.ts';
+import { ME } from '../topics/user-topic.ts';
+import { answerHistory, answerMembers, refuseOfBroker } from './client-questions.ts';
+import type { Beginning, ConnectionSubscription, SubscriptionPlan } from './connection-subscription.ts';
 import { callUser } from './topic-call.ts';
 import type { PublishEvent, RequestEvent, SubscribeEvent, UnsubscribeCause } from './topic-events.ts';
 import { Denial, Grant, readGrant } from './topic-grant.ts';
@@ -31,18 +25,11 @@ import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
 import { checkSize, toData, tooLong } from './topic-publishing.ts';
 import type { TopicPeer } from './topic-seam.ts';
 
-/** When a client may try again while the broker is away. */
-const BROKER_RETRY_MS = 1000;
-
 /** In the place of a result: the handler has no such callback. */
 const NO_CALLBACK: unique symbol = Symbol('no callback');
 
-const PROBLEMS_OF_BROKER: Readonly<Partial<Record<string, Omit<FrameProblem, 'id' | 'topic'>>>> = {
-  ERR_BROKER_DOWN: { code: 'broker-down', message: 'the broker is away', retryMs: BROKER_RETRY_MS },
-  ERR_OUTBOX_FULL: { code: 'broker-down', message: 'the broker does not keep up', retryMs: BROKER_RETRY_MS },
-  ERR_BROKER_FULL: { code: 'broker-full', message: 'the broker has no room' },
-  ERR_BROKER_UNSUPPORTED: { code: 'unsupported', message: 'the broker cannot do this' },
-};
+const OWN_GRANT = new Grant({});
+const NO_PRESENCE = { show: false, watch: false, info: undefined } as const;
 
 /** The connection whose frames are read. */
 export interface FrameOwner {
@@ -52,8 +39,11 @@ export interface FrameOwner {
   readonly user: string | undefined;
   readonly hasEnded: boolean;
   readonly subscriptionCount: number;
+  /** False while so much is unsent that long answers wait. */
+  readonly isReady: boolean;
+  onceReady(callback: () => void): void;
   find(topic: string): ConnectionSubscription | undefined;
-  begin(topic: string, since: Since, grant: Grant, beginning: Beginning): void;
+  begin(plan: SubscriptionPlan, beginning: Beginning): void;
   endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void;
   send(frame: string): void;
   /** Reports that a callback has failed: no onError hears of what fails for one topic alone. */
@@ -131,10 +121,10 @@ export class ClientFrames implements LanesOwner {
         this.#takeRequest(frame.id, frame.data);
         break;
       case 'hist':
-        this.#lanes.add(frame.topic, (done) => void this.#readHistory(frame, done));
+        this.#lanes.add(frame.topic, (done) => void answerHistory(this.#owner, frame).finally(done));
         break;
       case 'who':
-        this.#refuse({ id: frame.id, topic: frame.topic, code: 'unsupported', message: 'members are not kept here' });
+        this.#lanes.add(frame.topic, (done) => void answerMembers(this.#owner, frame).finally(done));
         break;
     }
   }
@@ -181,6 +171,10 @@ export class ClientFrames implements LanesOwner {
         done();
         return;
       }
+      if (topic === ME) {
+        this.#subscribeToMe(since, done);
+        return;
+      }
       const event: SubscribeEvent = Object.freeze({
         type: 'subscribe',
         topic,
@@ -191,8 +185,18 @@ export class ClientFrames implements LanesOwner {
         this.#refuse({ id, topic, code: 'failed', message: 'onSubscribe has failed' });
         done();
       };
-      this.#ask('onSubscribe', event, (answer) => this.#decide(wanted, id, answer, fail, done), fail);
+      this.#ask('onSubscribe', event, (answer) => this.#decide(event, id, answer, fail, done), fail);
     });
+  }
+
+  /** The own topic of the user, which nobody has to allow. */
+  #subscribeToMe(since: Since, done: () => void): void {
+    if (this.#owner.user === undefined) {
+      this.#deny(ME, 'denied', 'the connection has no user');
+      done();
+      return;
+    }
+    this.#owner.begin({ topic: ME, since, grant: OWN_GRANT, presence: NO_PRESENCE }, { onBegun: done, onFailed: done });
   }
 
   #hasRoomFor(topic: string): boolean {
@@ -208,7 +212,7 @@ export class ClientFrames implements LanesOwner {
 
   /** @param done - called when the subscription has begun, or is refused: each `sub` has one answer */
   #decide(
-    { topic, since }: WantedTopic,
+    { topic, since, presence }: SubscribeEvent,
     id: FrameId | undefined,
     answer: unknown,
     fail: () => void,
@@ -216,7 +220,12 @@ export class ClientFrames implements LanesOwner {
   ): void {
     const decision = answer === NO_CALLBACK ? answer : readGrant(answer);
     if (decision instanceof Grant && (decision.history || isWithoutHistory(since)) && this.#hasRoomFor(topic)) {
-      this.#owner.begin(topic, since, decision, { onBegun: done, onFailed: done });
+      const granted = {
+        show: presence.show && decision.presence.show,
+        watch: presence.watch && decision.presence.watch,
+        info: decision.info,
+      };
+      this.#owner.begin({ topic, since, grant: decision, presence: granted }, { onBegun: done, onFailed: done });
       return;
     }
     if (decision === undefined) {
@@ -316,38 +325,13 @@ export class ClientFrames implements LanesOwner {
       const published = await this.#owner.host.port.publish(topic, publication);
       if (!this.#owner.hasEnded) this.#owner.send(publishedFrame(id, published));
     } catch (error) {
-      this.#refuseOfBroker(id, error);
+      refuseOfBroker(this.#owner, id, error);
     }
   }
 
   /** In front of the mids of a client: those of one user, or of one session without a user, meet. */
   get #scopeOfMids(): string {
     return this.#owner.user === undefined ? `s:${this.#owner.session}:` : `u:${this.#owner.user}:`;
-  }
-
-  #refuseOfBroker(id: FrameId, error: unknown): void {
-    if (this.#owner.hasEnded) return;
-    const known = isFourDError(error) ? PROBLEMS_OF_BROKER[error.code] : undefined;
-    this.#refuse({ id, ...(known ?? { code: 'failed', message: 'the server has failed' }) });
-    if (known === undefined) this.#owner.report('the broker', error);
-  }
-
-  async #readHistory(frame: Extract<CheckedFrame, { readonly t: 'hist' }>, done: () => void): Promise<void> {
-    const { topic, after, limit, id } = frame;
-    const subscription = this.#owner.find(topic);
-    if (subscription === undefined || subscription.grant?.history === false) {
-      const message = subscription === undefined ? 'not subscribed' : 'the history is not granted';
-      this.#refuse({ id, topic, code: 'denied', message });
-      done();
-      return;
-    }
-    try {
-      const { entries, hasMore } = await this.#owner.host.port.history(topic, after, limit);
-      if (!this.#owner.hasEnded) this.#owner.send(historyFrame(id, entries, hasMore));
-    } catch (error) {
-      this.#refuseOfBroker(id, error);
-    }
-    done();
   }
 
   #takeRequest(id: FrameId, data: unknown): void {

@@ -1,5 +1,5 @@
 import { FourDError } from '../errors.ts';
-import type { Feed, FeedEntry, FeedSink } from '../topics/feed.ts';
+import type { Feed, FeedEntry, FeedSink, MembersNews } from '../topics/feed.ts';
 import type { Position } from '../topics/position.ts';
 import { gapFrame, liveFrame, subbedFrame, type SubbedFacts } from '../topics/topic-frames.ts';
 import type {
@@ -11,8 +11,10 @@ import type {
   Since,
   Subscription,
 } from '../topics/topic-handler.ts';
+import { isUserEnd, ME, userTopic } from '../topics/user-topic.ts';
 import { type Expirable, Expiry } from './expiry.ts';
-import type { HistoryRange, UnsubscribeCause } from './topic-events.ts';
+import { MembersFeed, type MembersListener } from './members-feed.ts';
+import type { HistoryRange, Presence, UnsubscribeCause } from './topic-events.ts';
 import type { Grant } from './topic-grant.ts';
 import type { TopicHost } from './topic-host.ts';
 import type { ServerPublishOptions } from './topic-publishing.ts';
@@ -24,11 +26,13 @@ const SLOW_CODE = 'slow';
 export interface SubscribedConnection {
   readonly host: TopicHost;
   readonly session: string;
+  readonly isFramed: boolean;
   readonly user: string | undefined;
   readonly isReady: boolean;
   onceReady(callback: () => void): void;
   send(frame: string): void;
   sendEntry(entry: FeedEntry, form: 'live' | 'replayed' | 'state'): void;
+  sendMembers(news: MembersNews): void;
   /** Closes the connection, because it does not keep up. */
   closeSlow(): void;
   /** Ends a subscription, and tells the client and the handler why. */
@@ -41,36 +45,62 @@ export interface Beginning {
   onFailed(error: FourDError): void;
 }
 
+/** What a connection subscribes to, and how. */
+export interface SubscriptionPlan {
+  /** As the client names it. */
+  readonly topic: string;
+  readonly since: Since;
+  /** Undefined for a subscription that the server's program makes. */
+  readonly grant: Grant | undefined;
+  readonly presence: Presence;
+}
+
 /** A subscription of a connection: whatever it delivers becomes frames. */
-export class ConnectionSubscription implements FeedSink, Subscription, Expirable {
+export class ConnectionSubscription implements FeedSink, Subscription, Expirable, MembersListener {
   readonly topic: string;
   /** Undefined for a subscription that the server's program has made. */
   readonly grant: Grant | undefined;
+  /** Whether the client may ask who is there. */
+  readonly isWatching: boolean;
   readonly #connection: SubscribedConnection;
+  readonly #plan: SubscriptionPlan;
   #feed: Feed | undefined;
   #expiry: Expiry | undefined;
   #beginning: Beginning | undefined;
   #position: Position | undefined;
   #isOver = false;
+  #members: MembersFeed | undefined;
+  #hide: ((isAtOnce: boolean) => void) | undefined;
 
-  constructor(connection: SubscribedConnection, topic: string, grant: Grant | undefined) {
+  constructor(connection: SubscribedConnection, plan: SubscriptionPlan) {
+    const { topic, grant, presence } = plan;
     this.#connection = connection;
     this.topic = topic;
     this.grant = grant;
+    this.isWatching = grant?.presence.watch ?? presence.watch;
+    this.#plan = plan;
   }
 
-  start(since: Since, beginning?: Beginning): void {
+  start(beginning?: Beginning): void {
+    const { topic, since } = this.#plan;
+    const { host, user } = this.#connection;
     this.#beginning = beginning;
-    this.#feed = this.#connection.host.port.subscribe(this.topic, since, this);
+    this.#feed = host.port.subscribe(topic === ME && user !== undefined ? userTopic(user) : topic, since, this);
     if (this.#isOver) this.#feed.end();
     else if (this.grant?.expiresAt !== undefined) this.#expiry = new Expiry(this, this.grant.expiresAt);
   }
 
-  /** Ends the subscription: nothing is sent any more. */
-  stop(): void {
+  /**
+   * Ends the subscription: nothing is sent any more.
+   *
+   * @param hasLeft - whether the client does not come back to it: then it is no member any more at once
+   */
+  stop(hasLeft = false): void {
     this.#isOver = true;
     this.#feed?.end();
     this.#expiry?.cancel();
+    this.#members?.stop();
+    this.#hide?.(hasLeft);
     this.#fail(new FourDError('ERR_TOPIC_REFUSED', 'the subscription has ended', { componentSignature: 'HTTP' }));
   }
 
@@ -118,12 +148,15 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
 
   onSubscribed(facts: SubbedFacts): void {
     this.#connection.send(subbedFrame(this.topic, facts));
+    this.#startPresence(this.#plan.presence);
     const beginning = this.#beginning;
     this.#beginning = undefined;
     beginning?.onBegun(this);
   }
 
   onEntry(entry: FeedEntry, isReplayed: boolean, isState: boolean): void {
+    // What ends sessions of the user is the library's own.
+    if (this.topic === ME && isUserEnd(entry)) return;
     this.#connection.sendEntry(entry, isState ? 'state' : isReplayed ? 'replayed' : 'live');
     if (!isState && entry.position !== undefined) this.#position = entry.position;
   }
@@ -140,6 +173,21 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
     this.#fail(new FourDError('ERR_BROKER_DOWN', message, { componentSignature: 'HTTP' }));
     if (code === SLOW_CODE) this.#connection.closeSlow();
     else this.#connection.endSubscription(this, 'failed', code, message);
+  }
+
+  // MembersListener
+
+  onMembersNews(news: MembersNews): void {
+    this.#connection.sendMembers(news);
+  }
+
+  #startPresence({ show, watch, info }: Presence): void {
+    const { host, user, isFramed } = this.#connection;
+    const { presence } = host.port;
+    if (show) this.#hide = presence.show(this.topic, this.session, { user, info });
+    if (!watch || !isFramed) return;
+    this.#members = new MembersFeed(this);
+    this.#members.start(presence, this.topic);
   }
 
   #fail(error: FourDError): void {

@@ -1,8 +1,8 @@
 import { setImmediate } from '../base/clock.ts';
 import { Queue } from '../base/queue.ts';
 import { callbackFailed } from '../errors.ts';
-import { callHandler } from '../session/call-handler.ts';
-import type { Feed, FeedEntry, FeedSink } from '../topics/feed.ts';
+import { callHandler, hasSomeCallback } from '../session/call-handler.ts';
+import type { Feed, FeedEntry, FeedSink, MembersNews } from '../topics/feed.ts';
 import type { Position } from '../topics/position.ts';
 import type {
   GapReason,
@@ -16,6 +16,7 @@ import type {
 } from '../topics/topic-handler.ts';
 import { toTopicMessage } from '../topics/topic-messages.ts';
 import { reportError } from '../workers/error-handling.ts';
+import { MembersFeed, type MembersListener } from './members-feed.ts';
 import { callUser } from './topic-call.ts';
 import type { HistoryRange } from './topic-events.ts';
 import type { TopicHost } from './topic-host.ts';
@@ -29,11 +30,14 @@ interface Call {
   readonly after?: () => void;
 }
 
+/** Who has one of these watches the members. */
+const MEMBER_CALLBACKS: readonly string[] = ['onMembers', 'onJoin', 'onLeave'];
+
 /** Callbacks that may wait before the subscription falls behind. */
 const MAX_WAITING = 64;
 
 /** A subscription of the server's own program. Its callbacks never overlap, and none runs within the call that makes it. */
-export class ProgramSubscription implements FeedSink, Subscription {
+export class ProgramSubscription implements FeedSink, Subscription, MembersListener {
   readonly topic: string;
   readonly session: undefined;
   readonly #host: TopicHost;
@@ -46,6 +50,8 @@ export class ProgramSubscription implements FeedSink, Subscription {
   #isBusy = true;
   #isPumping = false;
   #isOver = false;
+
+  #members: MembersFeed | undefined;
 
   /** @param onOver - called once when the subscription is over */
   constructor(host: TopicHost, topic: string, handler: object, onOver: (subscription: ProgramSubscription) => void) {
@@ -103,6 +109,11 @@ export class ProgramSubscription implements FeedSink, Subscription {
 
   onSubscribed({ state, missed }: Parameters<FeedSink['onSubscribed']>[0]): void {
     this.#push({ name: 'onSubscribed', event: () => ({ type: 'subscribed', state, missed }) });
+    // A getter of the handler is the user's code.
+    const isWatching = this.#host.scope.run(() => hasSomeCallback(this.#handler, MEMBER_CALLBACKS));
+    if (!isWatching || this.#isOver) return;
+    this.#members = new MembersFeed(this);
+    this.#members.start(this.#host.port.presence, this.topic);
   }
 
   onEntry(entry: FeedEntry, isReplayed: boolean, isState: boolean): void {
@@ -128,10 +139,21 @@ export class ProgramSubscription implements FeedSink, Subscription {
     this.#push({ name: 'onRefused', event: () => ({ type: 'refused', code, message }) });
   }
 
+  // MembersListener
+
+  onMembersNews({ count, list, join, leave }: MembersNews): void {
+    if (join === undefined && leave === undefined) {
+      this.#push({ name: 'onMembers', event: () => ({ type: 'members', count, list: list ?? [] }) });
+    }
+    for (const member of join ?? []) this.#push({ name: 'onJoin', event: () => member });
+    for (const member of leave ?? []) this.#push({ name: 'onLeave', event: () => member });
+  }
+
   #finish(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#feed?.end();
+    this.#members?.stop();
     while (this.#calls.shift() !== undefined);
     this.#tellReady();
     this.#onOver(this);

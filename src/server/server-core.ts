@@ -189,6 +189,7 @@ export class ServerCore<Connection extends object>
     session.subject = this.#createConnection(session, upgrade);
     session.identity = upgrade.identity;
     if (upgrade.protocol === TOPICS_PROTOCOL) session.topics = this.topics?.open(session, upgrade.offered);
+    else if (upgrade.identity?.user !== undefined) session.topics = this.topics?.openBare(session);
     this.#upgrades.counts.add(network);
     this.#sessions.add(session);
     this.#snapshot = undefined;
@@ -268,6 +269,7 @@ export class ServerCore<Connection extends object>
    */
   async drain(options: CheckedDrainOptions): Promise<DrainResult> {
     this.#beginEnd();
+    this.topics?.drain();
     const sessions = Array.from(this.#sessions);
     const isOver = new Promise<void>((resolve) => this.onceEnded(resolve));
     if (this.#waves === undefined) {

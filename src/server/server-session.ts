@@ -44,7 +44,8 @@ export class ServerSession extends Session implements Expirable, TopicPeer {
   /** Undefined for a connection that has to do with no topic. */
   topics: SessionTopics | undefined;
   identity: Identity | undefined;
-  #isQueueFull = false;
+  /** Whether the callbacks leave room to read. */
+  #isReadingDue = false;
 
   constructor(server: SessionServer, handler: object, settings: SessionSettings, network: string) {
     super(handler, settings);
@@ -126,12 +127,12 @@ export class ServerSession extends Session implements Expirable, TopicPeer {
   }
 
   override onQueueFull(): void {
-    this.#isQueueFull = true;
+    this.#isReadingDue = false;
     super.onQueueFull();
   }
 
   override onQueueIdle(): void {
-    this.#isQueueFull = false;
+    this.#isReadingDue = true;
     if (this.topics?.isFull !== true) super.onQueueIdle();
   }
 
@@ -154,7 +155,7 @@ export class ServerSession extends Session implements Expirable, TopicPeer {
   }
 
   resumeReading(): void {
-    if (!this.#isQueueFull) this.connection?.resume();
+    if (this.#isReadingDue) this.connection?.resume();
   }
 
   override onTerminated(ending: Ending): void {

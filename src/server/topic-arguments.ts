@@ -4,10 +4,12 @@ import { DEFAULT_HISTORY, MAX_HISTORY, MAX_LAST } from '../topics/frame-reader.t
 import type { Position } from '../topics/position.ts';
 import type { Since } from '../topics/topic-handler.ts';
 import { findTopicProblem } from '../topics/topic-name.ts';
-import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
+import type { HistoryRange, Presence, ServerSubscribeOptions } from './topic-events.ts';
+import { checkInfo, checkPresence } from './topic-grant.ts';
 
 const RANGE_KEYS: ReadonlySet<string> = new Set<keyof HistoryRange>(['after', 'limit']);
-const SUBSCRIBE_KEYS: ReadonlySet<string> = new Set<keyof ServerSubscribeOptions>(['since']);
+const PROGRAM_KEYS: ReadonlySet<string> = new Set<keyof ServerSubscribeOptions>(['since']);
+const CONNECTION_KEYS: ReadonlySet<string> = new Set<keyof ServerSubscribeOptions>(['since', 'presence', 'info']);
 const LIMIT_RANGE = { min: 1, max: MAX_HISTORY } as const;
 const LAST_RANGE = { min: 1, max: MAX_LAST } as const;
 
@@ -20,12 +22,28 @@ export function checkTopic(topic: unknown): void {
 }
 
 /**
- * Reads the options of `subscribe`.
+ * Reads the options of `wss.topics.subscribe`.
  *
  * @throws FourDError `ERR_INVALID_OPTION`
  */
-export function checkSince(options: ServerSubscribeOptions): Since {
-  const { since = 'now' } = readOptions(options, SUBSCRIBE_KEYS, 'HTTP');
+export function checkProgramOptions(options: Pick<ServerSubscribeOptions, 'since'>): Since {
+  return checkSince(readOptions(options, PROGRAM_KEYS, 'HTTP').since);
+}
+
+/**
+ * Reads the options of `connection.subscribe`.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkConnectionOptions(options: ServerSubscribeOptions): {
+  readonly since: Since;
+  readonly presence: Presence;
+} {
+  const { since, presence, info } = readOptions(options, CONNECTION_KEYS, 'HTTP');
+  return { since: checkSince(since), presence: { ...checkPresence(presence), info: checkInfo(info) } };
+}
+
+function checkSince(since: unknown = 'now'): Since {
   if (since === 'now' || since === 'start' || since === 'state') return since;
   if (typeof since === 'object' && since !== null) {
     const { last, after } = readGuarded('since', () => readPlace(since), 'HTTP');

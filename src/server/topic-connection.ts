@@ -4,27 +4,33 @@ import { CLOSE_TRY_AGAIN_LATER } from '../protocol/constants.ts';
 import type { PreparedMessage } from '../protocol/prepared-message.ts';
 import { callHandler } from '../session/call-handler.ts';
 import type { SendOptions } from '../session/data-type.ts';
-import type { FeedEntry } from '../topics/feed.ts';
+import type { FeedEntry, MembersNews } from '../topics/feed.ts';
 import {
   ALIVE_FRAME,
   applicationFrame,
   bareMessage,
   hiFrame,
+  membersFrame,
   messageFrame,
   moveFrame,
   unsubbedFrame,
 } from '../topics/topic-frames.ts';
-import type { Since, Subscription } from '../topics/topic-handler.ts';
+import type { Subscription } from '../topics/topic-handler.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { ClientFrames, type FrameOwner } from './client-frames.ts';
-import { type Beginning, ConnectionSubscription, type SubscribedConnection } from './connection-subscription.ts';
-import { checkSince, checkTopic } from './topic-arguments.ts';
+import {
+  type Beginning,
+  ConnectionSubscription,
+  type SubscribedConnection,
+  type SubscriptionPlan,
+} from './connection-subscription.ts';
+import { checkConnectionOptions, checkTopic } from './topic-arguments.ts';
 import { callUser } from './topic-call.ts';
 import type { ServerSubscribeOptions, UnsubscribeCause, UnsubscribeEvent } from './topic-events.ts';
-import type { Grant } from './topic-grant.ts';
 import type { TopicHost } from './topic-host.ts';
 import type { SessionTopics, TopicPeer } from './topic-seam.ts';
 import { sessionIdOf } from './topic-sessions.ts';
+import { type GateOwner, UserGate } from './user-gate.ts';
 
 /** A subscription is pushed to while fewer bytes than this wait on its connection. */
 const MAX_UNSENT_BYTES = 65_536;
@@ -34,7 +40,7 @@ const MAX_MOVE_MS = 1000;
 const SEND_OPTIONS: SendOptions = {};
 
 /** The topics of one connection: its session, its subscriptions, and what they send. */
-export class TopicConnection implements SessionTopics, SubscribedConnection, FrameOwner, Deadline {
+export class TopicConnection implements SessionTopics, SubscribedConnection, FrameOwner, GateOwner, Deadline {
   readonly isFramed: boolean;
   readonly host: TopicHost;
   readonly peer: TopicPeer;
@@ -49,6 +55,11 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   #hasSent = false;
   #ticket: number | undefined;
   hasEnded = false;
+  /** Undefined for a connection without a user. */
+  #gate: UserGate | undefined;
+  /** Resolved when the gate is open, or the connection is over. */
+  #opened: Promise<void> | undefined;
+  #onOpened: (() => void) | undefined;
 
   /**
    * @param secret - of the session: see `topic-sessions.ts`
@@ -77,6 +88,14 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   // SessionTopics
 
   onOpen(): void {
+    const { user, authenticatedAt } = this.peer.identity ?? {};
+    if (user !== undefined) {
+      this.#gate = new UserGate(this.host.port, this, user, authenticatedAt);
+      this.#opened = new Promise((resolve) => {
+        this.#onOpened = resolve;
+      });
+      this.#gate.start();
+    }
     if (!this.isFramed) return;
     const { topics, payloadBytes } = this.host.settings.limits;
     this.send(hiFrame(this.#secret, this.host.aliveMs, { topics, payloadBytes }));
@@ -99,6 +118,8 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
 
   onEnded(): void {
     this.hasEnded = true;
+    this.#gate?.stop();
+    this.#onOpened?.();
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#frames?.end();
     const subscriptions = [...this.#subscriptions.values()];
@@ -110,7 +131,29 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   get isFull(): boolean {
-    return this.#frames?.isFull === true;
+    return this.#gate?.isOpen === false || this.#frames?.isFull === true;
+  }
+
+  // GateOwner
+
+  onGateOpen(): void {
+    this.#onOpened?.();
+    this.peer.resumeReading();
+  }
+
+  onUserEnded(code: number, reason: string): void {
+    this.#gate?.stop();
+    this.peer.close(code, reason);
+  }
+
+  onGateFailed(): void {
+    this.#gate?.stop();
+    this.peer.close(CLOSE_TRY_AGAIN_LATER, 'the topics of the server are away');
+  }
+
+  onUserMessage(entry: FeedEntry): void {
+    // A client that speaks the protocol subscribes; another one gets what it can take now.
+    if (!this.isFramed && this.isReady) this.sendEntry(entry, 'live');
   }
 
   // The server's program
@@ -124,13 +167,14 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
    */
   async subscribe(topic: string, options: ServerSubscribeOptions): Promise<Subscription> {
     checkTopic(topic);
-    const since = checkSince(options);
+    const { since, presence } = checkConnectionOptions(options);
+    await this.#opened;
     if (this.peer.status !== 'Connected') {
       const message = `cannot subscribe while the status is "${this.peer.status}"`;
       throw new FourDError('ERR_NOT_CONNECTED', message, { componentSignature: 'HTTP' });
     }
     return new Promise((resolve, reject) => {
-      this.begin(topic, since, undefined, { onBegun: resolve, onFailed: reject });
+      this.begin({ topic, since, grant: undefined, presence }, { onBegun: resolve, onFailed: reject });
     });
   }
 
@@ -148,12 +192,12 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
     return this.#subscriptions.get(topic);
   }
 
-  begin(topic: string, since: Since, grant: Grant | undefined, beginning?: Beginning): void {
+  begin(plan: SubscriptionPlan, beginning?: Beginning): void {
     // The client begins anew at another place.
-    this.#subscriptions.get(topic)?.stop();
-    const subscription = new ConnectionSubscription(this, topic, grant);
-    this.#subscriptions.set(topic, subscription);
-    subscription.start(since, beginning);
+    this.#subscriptions.get(plan.topic)?.stop();
+    const subscription = new ConnectionSubscription(this, plan);
+    this.#subscriptions.set(plan.topic, subscription);
+    subscription.start(beginning);
   }
 
   report(name: string, thrown: unknown): void {
@@ -194,13 +238,19 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
     this.#noteStatus(this.peer.sendPrepared(message, SEND_OPTIONS));
   }
 
+  sendMembers(news: MembersNews): void {
+    this.#hasSent = true;
+    this.#noteStatus(this.peer.sendPrepared(membersFrame(news), SEND_OPTIONS));
+  }
+
   closeSlow(): void {
     this.peer.close(CLOSE_TRY_AGAIN_LATER, 'too slow');
   }
 
   endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void {
     const { topic } = subscription;
-    subscription.stop();
+    // Who has lost the broker comes back.
+    subscription.stop(cause !== 'failed');
     if (this.#subscriptions.get(topic) !== subscription) return;
     this.#subscriptions.delete(topic);
     if (cause !== 'client') this.send(unsubbedFrame(topic, code, message));

@@ -59,6 +59,18 @@ export type PublishAnswer = { readonly data?: Publishable } | boolean | null | u
 export interface ServerSubscribeOptions {
   /** Default `'now'`. */
   readonly since?: Since | undefined;
+  /** Whether the client is shown as a member (`show`), and sees the members (`watch`). Default: neither. */
+  readonly presence?: { readonly show?: boolean | undefined; readonly watch?: boolean | undefined } | undefined;
+  /** What the other members see beside the user: an object whose JSON has at most 1 024 bytes. */
+  readonly info?: object | undefined;
+}
+
+/** What a subscription has to do with the members of its topic. */
+export interface Presence {
+  readonly show: boolean;
+  readonly watch: boolean;
+  /** JSON of what the other members see. */
+  readonly info: string | undefined;
 }
 
 /** A part of a topic's history. */

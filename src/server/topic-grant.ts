@@ -29,6 +29,21 @@ const GRANT_KEYS: ReadonlySet<string> = new Set<keyof GrantOptions>([
 ]);
 const PRESENCE_KEYS: ReadonlySet<string> = new Set(['show', 'watch']);
 
+/** What a client may do with members, or does. */
+interface PresenceFlags {
+  readonly show: boolean;
+  readonly watch: boolean;
+}
+
+/** @throws FourDError `ERR_INVALID_OPTION` */
+export function checkPresence(presence: GrantOptions['presence']): PresenceFlags {
+  const { show, watch } = readOptions(presence ?? {}, PRESENCE_KEYS, 'HTTP', { prefix: 'presence.' });
+  return Object.freeze({
+    show: checkFlag('presence.show', show, 'HTTP') ?? false,
+    watch: checkFlag('presence.watch', watch, 'HTTP') ?? false,
+  });
+}
+
 /** Longest `info` in bytes of its JSON. */
 const MAX_INFO_BYTES = 1024;
 
@@ -39,7 +54,7 @@ const answers = new WeakSet<object>();
 export class Grant {
   readonly publish: boolean;
   readonly history: boolean;
-  readonly presence: { readonly show: boolean; readonly watch: boolean };
+  readonly presence: PresenceFlags;
   /** JSON of the info; undefined for none. */
   readonly info: string | undefined;
   /** In milliseconds since 1970; undefined for never. */
@@ -50,13 +65,9 @@ export class Grant {
     const { publish, history, presence, info, expiresAt } = readOptions(given, GRANT_KEYS, 'HTTP', {
       advice: `: grant() takes ${[...GRANT_KEYS].join(', ')}`,
     });
-    const { show, watch } = readOptions(presence ?? {}, PRESENCE_KEYS, 'HTTP', { prefix: 'presence.' });
     this.publish = checkFlag('publish', publish, 'HTTP') ?? false;
     this.history = checkFlag('history', history, 'HTTP') ?? true;
-    this.presence = Object.freeze({
-      show: checkFlag('presence.show', show, 'HTTP') ?? false,
-      watch: checkFlag('presence.watch', watch, 'HTTP') ?? false,
-    });
+    this.presence = checkPresence(presence);
     this.info = checkInfo(info);
     this.expiresAt = checkMoment('expiresAt', expiresAt);
     Object.freeze(this);
@@ -111,7 +122,12 @@ export function readGrant(answer: unknown): Grant | Denial | undefined {
 let plainGrant: Grant | undefined;
 let plainDenial: Denial | undefined;
 
-function checkInfo(info: unknown): string | undefined {
+/**
+ * Checks what the other members see, and returns its JSON.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`
+ */
+export function checkInfo(info: unknown): string | undefined {
   if (info === undefined) return undefined;
   if (typeof info !== 'object' || info === null) {
     throw invalidOption(`info must be an object; received ${kindOf(info)}`, 'HTTP');

@@ -17,9 +17,10 @@ import { toTopicMessage } from '../topics/topic-messages.ts';
 import type { TopicsStats } from '../topics/topic-stats.ts';
 import { TopicsCore } from '../topics/topics-core.ts';
 import { generateError } from '../workers/error-handling.ts';
+import { userTopic } from '../topics/user-topic.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { ProgramSubscription } from './program-subscription.ts';
-import { checkRange, checkSince, checkTopic } from './topic-arguments.ts';
+import { checkProgramOptions, checkRange, checkTopic } from './topic-arguments.ts';
 import { TopicConnection } from './topic-connection.ts';
 import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 import type { TopicHost } from './topic-host.ts';
@@ -27,7 +28,9 @@ import type { CheckedTopics } from './topic-options.ts';
 import { type ServerPublishOptions, toPublication } from './topic-publishing.ts';
 import type { TopicPeer } from './topic-seam.ts';
 import { newSecret, secretOf } from './topic-sessions.ts';
+import { checkUserKey, type EndUserOptions, endUser } from './topic-users.ts';
 import type { Topics } from './topics.ts';
+import { checkUser } from './user-name.ts';
 
 /** The time of `alive` frames where the server sends no pings. */
 const DEFAULT_ALIVE_MS = 25_000;
@@ -81,9 +84,15 @@ export class TopicServer implements Topics, TopicHost {
     for (const program of this.#programs) program.end('ended');
   }
 
+  /** The server begins to drain. */
+  drain(): void {
+    this.port.presence.drain();
+  }
+
   /** The server is over. */
   close(): void {
-    void this.port.close();
+    // A broker of its own has no other nodes, on which members could come back.
+    void this.port.close(this.settings.broker !== undefined);
   }
 
   // Topics
@@ -115,9 +124,20 @@ export class TopicServer implements Topics, TopicHost {
     return entries.map((entry) => toTopicMessage(entry, true));
   }
 
-  members(topic: string): Promise<Members> {
-    const message = `the members of ${topic} are not kept`;
-    return Promise.reject(new FourDError('ERR_BROKER_UNSUPPORTED', message, { componentSignature: 'HTTP' }));
+  async toUser(user: string, data: Publishable, options: ServerPublishOptions = {}): Promise<Published> {
+    const topic = userTopic(checkUser(user));
+    const publication = toPublication(data, options, this.settings.limits.payloadBytes, undefined);
+    checkUserKey(publication);
+    return this.port.publish(topic, publication);
+  }
+
+  async endUser(user: string, options: EndUserOptions = {}): Promise<void> {
+    await endUser(this.port, user, options);
+  }
+
+  async members(topic: string): Promise<Members> {
+    checkTopic(topic);
+    return this.port.presence.members(topic);
   }
 
   subscribe<T = unknown>(
@@ -141,7 +161,7 @@ export class TopicServer implements Topics, TopicHost {
 /** @throws FourDError `ERR_INVALID_TOPIC`, `ERR_INVALID_HANDLER` or `ERR_INVALID_OPTION` */
 function checkSubscription(topic: unknown, handler: unknown, options: ServerSubscribeOptions): Since {
   checkTopic(topic);
-  if (typeof handler === 'object' && handler !== null) return checkSince(options);
+  if (typeof handler === 'object' && handler !== null) return checkProgramOptions(options);
   const message = `invalid topic handler: it must be an object with callbacks; received ${kindOf(handler)}`;
   throw new FourDError('ERR_INVALID_HANDLER', message, { componentSignature: 'HTTP' });
 }

@@ -11,6 +11,7 @@ import type {
 import type { TopicsStats } from '../topics/topic-stats.ts';
 import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 import type { ServerPublishOptions } from './topic-publishing.ts';
+import type { EndUserOptions } from './topic-users.ts';
 
 /** The topics of a server: `wss.topics`. */
 export interface Topics {
@@ -38,8 +39,34 @@ export interface Topics {
    * @throws FourDError (as a rejection) `ERR_INVALID_TOPIC`, `ERR_BROKER_DOWN`
    */
   state(topic: string): Promise<TopicMessage[]>;
-  /** Reads who is in a topic. */
+  /**
+   * Reads who is in a topic: the clients that were let show themselves, on all servers with this broker. `list` is empty
+   * when there are more members than `presence.max`.
+   *
+   * @throws FourDError (as a rejection) `ERR_INVALID_TOPIC`, `ERR_BROKER_DOWN`
+   */
   members(topic: string): Promise<Members>;
+  /**
+   * Publishes a message to all connections of a user, on all servers with this broker. Clients subscribe to it as `@me`,
+   * for which no callback is asked; a connection that does not speak `4d-topics.1` gets the bare message, at most once.
+   *
+   * @param user - as `accept` was told
+   * @returns resolves when the broker has stored the message
+   * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`, also for a key that begins with `@end/`; and those of
+   *   {@link publish}
+   */
+  toUser(user: string, data: Publishable, options?: ServerPublishOptions): Promise<Published>;
+  /**
+   * Closes all connections of a user that were authenticated at `before` or earlier, or for which `accept` was not told
+   * when: now, on all servers with this broker, and when they open later. Nothing of any topic is delivered to them.
+   *
+   * @remarks A memory broker forgets it when its server ends: refuse such users in `onConnection` too.
+   * @param user - as `accept` was told
+   * @returns resolves when the broker has stored it
+   * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`, `ERR_INVALID_EXPIRY`, and those of the broker, as
+   *   {@link publish} has them
+   */
+  endUser(user: string, options?: EndUserOptions): Promise<void>;
   /**
    * Subscribes this program. No callback runs within the call; callbacks of one subscription never overlap, and promises
    * are awaited. What a callback throws ends its subscription, with onEnd and the cause `'callback'`, and is reported to

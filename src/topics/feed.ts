@@ -19,6 +19,8 @@ export interface Publication {
   readonly except?: string | undefined;
   /** The node whose lease the entry needs: members only. */
   readonly owner?: string | undefined;
+  /** Has the entry stored and its key kept for so long at least, whatever the history says. */
+  readonly keepSeconds?: number | undefined;
   /** See {@link Append.ifOwner}. When it does not fit nothing is stored, and the position is that of the head. */
   readonly ifOwner?: string | undefined;
 }
@@ -77,8 +79,8 @@ export interface PresencePort {
    * @returns a function that takes it back: at once, or after the grace, in which it may come back on any node
    */
   show(topic: string, session: string, facts: MemberFacts): (isAtOnce: boolean) => void;
-  /** Tells a sink of the members of a topic, never within this call, and of all changes until the returned function is called. */
-  watch(topic: string, sink: MembersSink): () => void;
+  /** Tells a sink of the members of a topic, also within this call when they are known, and of all changes until the end. */
+  watch(topic: string, sink: MembersSink): MembersWatch;
   /** @throws FourDError (as a rejection) `ERR_BROKER_DOWN` */
   members(topic: string): Promise<Members>;
 }
@@ -107,6 +109,13 @@ export interface MembersNews {
 export interface MembersSink {
   /** First a list, or only the count; then what changes. Never throws. */
   onMembers(news: MembersNews): void;
+}
+
+/** A sink that watches members, as its owner holds it. */
+export interface MembersWatch {
+  /** What a sink would be told that came now. */
+  readonly list: MembersNews;
+  end(): void;
 }
 
 /** The topics of one process: what `TopicsCore` is for servers. */

@@ -1,5 +1,6 @@
 import type { FramePresence } from './frames.ts';
 import { findTopicProblem, MAX_TOPIC_BYTES } from './topic-name.ts';
+import { ME } from './user-topic.ts';
 import type { Since } from './topic-handler.ts';
 
 /** Identifies the answer to a frame. */
@@ -110,12 +111,8 @@ class Mistake extends Error {
   }
 }
 
-/**
- * Reads a frame of a client, whatever it holds. Never throws.
- *
- * @param topicOf - finds a problem of a name; the default lets no name of the library pass
- */
-export function readClientFrame(text: string, topicOf: TopicCheck = findTopicProblem): CheckedFrame | FrameProblem {
+/** Reads a frame of a client, whatever it holds. Never throws. */
+export function readClientFrame(text: string): CheckedFrame | FrameProblem {
   let fields: unknown;
   try {
     fields = JSON.parse(text);
@@ -127,7 +124,7 @@ export function readClientFrame(text: string, topicOf: TopicCheck = findTopicPro
   }
   const { t, id, topic } = fields as Fields;
   try {
-    return readFields(t, fields as Fields, topicOf);
+    return readFields(t, fields as Fields);
   } catch (thrown) {
     // Only a Mistake is thrown above; anything else is a frame that nobody thought of, and says nothing of the server.
     const { code, message } = thrown instanceof Mistake ? thrown : new Mistake('invalid', 'the frame cannot be read');
@@ -140,10 +137,7 @@ export function readClientFrame(text: string, topicOf: TopicCheck = findTopicPro
   }
 }
 
-/** Finds a problem of the name of a topic; undefined for none. */
-export type TopicCheck = (name: unknown) => string | undefined;
-
-function readFields(t: unknown, fields: Fields, topicOf: TopicCheck): CheckedFrame {
+function readFields(t: unknown, fields: Fields): CheckedFrame {
   switch (t) {
     case 'ping':
       return { t };
@@ -153,21 +147,21 @@ function readFields(t: unknown, fields: Fields, topicOf: TopicCheck): CheckedFra
     case 'req':
       return { t, data: readData(fields), id: readId(fields) };
     case 'sub':
-      return readSub(fields, topicOf);
+      return readSub(fields);
     case 'unsub':
-      return { t, topic: readTopic(fields['topic'], topicOf) };
+      return { t, topic: readOwnTopic(fields['topic']) };
     case 'pub':
-      return readPub(fields, topicOf);
+      return readPub(fields);
     case 'hist':
-      return readHist(fields, topicOf);
+      return readHist(fields);
     case 'who':
-      return { t, topic: readTopic(fields['topic'], topicOf), id: readId(fields) };
+      return { t, topic: readTopic(fields['topic']), id: readId(fields) };
     default:
       throw new Mistake('invalid', `unknown t: ${typeof t === 'string' ? JSON.stringify(t.slice(0, 20)) : typeof t}`);
   }
 }
 
-function readSub(fields: Fields, topicOf: TopicCheck): CheckedFrame {
+function readSub(fields: Fields): CheckedFrame {
   const { topic, since, presence, id } = fields;
   if (id !== undefined) readId(fields);
   const list: readonly unknown[] = Array.isArray(topic) ? topic : [{ topic, since }];
@@ -178,7 +172,7 @@ function readSub(fields: Fields, topicOf: TopicCheck): CheckedFrame {
   const problems: FrameProblem[] = [];
   for (const item of list) {
     try {
-      topics.push(readWanted(item, topicOf));
+      topics.push(readWanted(item));
     } catch (thrown) {
       if (!Array.isArray(topic)) throw thrown;
       const { code, message } = thrown as Mistake;
@@ -189,17 +183,17 @@ function readSub(fields: Fields, topicOf: TopicCheck): CheckedFrame {
   return { t: 'sub', topics, presence: readPresence(presence), id: id as FrameId | undefined, problems };
 }
 
-function readWanted(item: unknown, topicOf: TopicCheck): WantedTopic {
+function readWanted(item: unknown): WantedTopic {
   if (typeof item !== 'object' || item === null) {
     throw new Mistake('invalid', 'topic must be a text, or a list of {topic, since?}');
   }
   const { topic, since } = item as Fields;
-  return { topic: readTopic(topic, topicOf), since: readSince(since) };
+  return { topic: readOwnTopic(topic), since: readSince(since) };
 }
 
-function readPub(fields: Fields, topicOf: TopicCheck): PublishFrame {
+function readPub(fields: Fields): PublishFrame {
   const { mid, ttl, volatile } = fields;
-  const topic = readTopic(fields['topic'], topicOf);
+  const topic = readTopic(fields['topic']);
   const id = readId(fields);
   const data = readData(fields);
   if (mid !== undefined && (typeof mid !== 'string' || mid.length < 16 || mid.length > 64)) {
@@ -222,9 +216,9 @@ function readKey({ key }: Fields): string | undefined {
   return key;
 }
 
-function readHist(fields: Fields, topicOf: TopicCheck): CheckedFrame {
+function readHist(fields: Fields): CheckedFrame {
   const { after, limit = DEFAULT_HISTORY } = fields;
-  const topic = readTopic(fields['topic'], topicOf);
+  const topic = readOwnTopic(fields['topic']);
   const id = readId(fields);
   if (after !== undefined && !isPositionText(after)) throw new Mistake('invalid', 'after must be a position');
   if (!Number.isInteger(limit) || (limit as number) < 1 || (limit as number) > MAX_HISTORY) {
@@ -233,8 +227,13 @@ function readHist(fields: Fields, topicOf: TopicCheck): CheckedFrame {
   return { t: 'hist', topic, after, limit: limit as number, id };
 }
 
-function readTopic(topic: unknown, topicOf: TopicCheck): string {
-  const problem = topicOf(topic);
+/** A topic, or the one of the client's user. */
+function readOwnTopic(topic: unknown): string {
+  return topic === ME ? ME : readTopic(topic);
+}
+
+function readTopic(topic: unknown): string {
+  const problem = findTopicProblem(topic);
   if (problem !== undefined) throw new Mistake('topic', problem);
   return topic as string;
 }

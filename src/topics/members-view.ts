@@ -23,6 +23,8 @@ export interface PresenceSettings {
   readonly leaveGraceMs: number;
 }
 
+export const PRESENCE: PresenceSettings = { max: 1000, leaveGraceMs: 5000 };
+
 /** A member with its size, which is counted. */
 export interface ViewedMember {
   readonly member: Member;
@@ -139,7 +141,13 @@ export class MembersView implements Deadline {
     this.#changed.clear();
     if (join.length === 0 && leave.length === 0) return;
     this.#list = undefined;
-    const news = this.#isListed && wasListed ? { topic: this.#topic, count: this.#shown.size, join, leave } : this.list;
+    const changes: MembersNews = {
+      topic: this.#topic,
+      count: this.#shown.size,
+      ...(join.length > 0 && { join }),
+      ...(leave.length > 0 && { leave }),
+    };
+    const news = this.#isListed && wasListed ? changes : this.list;
     for (const sink of this.#sinks) sink.onMembers(news);
   }
 

@@ -1,6 +1,15 @@
 import { type Deadline, timers } from '../base/timers.ts';
 import { FourDError } from '../errors.ts';
-import type { Feed, FeedEntry, FeedSink, MemberFacts, MembersSink, Publication } from './feed.ts';
+import type {
+  Feed,
+  FeedEntry,
+  FeedSink,
+  MemberFacts,
+  MembersNews,
+  MembersSink,
+  MembersWatch,
+  Publication,
+} from './feed.ts';
 import type { Leases } from './leases.ts';
 import { LocalMember, type LocalMemberHost } from './local-member.ts';
 import { type MemberEntry, membersTopic, readMember } from './member-entry.ts';
@@ -83,14 +92,20 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
     return local.join(facts);
   }
 
-  /** Tells a sink of the members, and of all changes until the returned function is called. */
-  watch(sink: MembersSink): () => void {
+  /** Tells a sink of the members, and of all changes until the end. */
+  watch(sink: MembersSink): MembersWatch {
     this.#sinks.add(sink);
     if (this.#isKnown) this.#view.add(sink, this.#known.keys());
-    return () => {
-      this.#sinks.delete(sink);
-      this.#view.remove(sink);
-      this.#endUnused();
+    const view = this.#view;
+    return {
+      get list(): MembersNews {
+        return view.list;
+      },
+      end: () => {
+        this.#sinks.delete(sink);
+        view.remove(sink);
+        this.#endUnused();
+      },
     };
   }
 

@@ -126,7 +126,7 @@ export class MemoryTopic {
     this.#headOffset = place.offset;
     this.#headTag = tag;
     this.#keep = append.keep;
-    this.forgetAtMs = nowMs + append.keep.stateSeconds * 1000;
+    this.forgetAtMs = Math.max(this.forgetAtMs, nowMs + append.keep.stateSeconds * 1000);
     if (this.#entries === NONE) this.#entries = [entry];
     else this.#entries.push(entry);
     this.#entryBytes += entry.byteLength;

@@ -1,9 +1,13 @@
+import { timers } from '../base/timers.ts';
 import type { NodeInfo } from './broker.ts';
-import type { Feed, FeedSink, MemberFacts, MembersSink, PresencePort, Publication } from './feed.ts';
+import type { Feed, FeedSink, MemberFacts, MembersSink, MembersWatch, PresencePort, Publication } from './feed.ts';
 import { type LeasesListener, Leases, RENEW_MS } from './leases.ts';
 import { type MembersHost, TopicMembers } from './members.ts';
 import type { PresenceSettings } from './members-view.ts';
 import type { Members, Published, Since } from './topic-handler.ts';
+
+/** What leaves at the end of the grace has so long to be stored. */
+const FAREWELL_MS = 100;
 
 /** What presence needs of the topics of its process. */
 export interface PresenceHost {
@@ -43,7 +47,7 @@ export class Presence implements PresencePort, MembersHost, LeasesListener {
     return this.#membersOf(topic).show(session, facts);
   }
 
-  watch(topic: string, sink: MembersSink): () => void {
+  watch(topic: string, sink: MembersSink): MembersWatch {
     return this.#membersOf(topic).watch(sink);
   }
 
@@ -57,8 +61,21 @@ export class Presence implements PresencePort, MembersHost, LeasesListener {
     if (state === 'up' && this.#topics.size > 0) void this.leases.refresh();
   }
 
-  /** Ends the lease of this node, and with it all of its members. Never rejects. */
-  async close(): Promise<void> {
+  /** Tells the other nodes that this one goes soon. */
+  drain(): void {
+    this.leases.drain();
+  }
+
+  /**
+   * Ends the lease of this node, and with it all of its members. Never rejects.
+   *
+   * @param isShared - whether other nodes go on: then the members have their grace, in which they come back elsewhere
+   */
+  async close(isShared: boolean): Promise<void> {
+    const { leaveGraceMs } = this.settings;
+    if (isShared && this.#topics.size > 0 && leaveGraceMs > 0) {
+      await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, leaveGraceMs + FAREWELL_MS));
+    }
     for (const members of this.#topics.values()) members.end();
     this.#topics.clear();
     await this.leases.end();

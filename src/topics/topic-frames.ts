@@ -1,9 +1,10 @@
 import { PreparedMessage } from '../protocol/prepared-message.ts';
-import type { FeedEntry } from './feed.ts';
+import type { FeedEntry, MembersNews } from './feed.ts';
 import type { FrameId, FrameProblem } from './frame-reader.ts';
 import type { FrameLimits } from './frames.ts';
 import type { Position } from './position.ts';
-import type { GapReason, Published } from './topic-handler.ts';
+import type { GapReason, Members, Published } from './topic-handler.ts';
+import { shownTopic } from './user-topic.ts';
 
 /** The ways in which one message of a topic is sent. */
 type MessageForm = 'live' | 'replayed' | 'state' | 'bare';
@@ -15,7 +16,7 @@ type EntryFrames = Partial<Record<MessageForm, PreparedMessage>>;
 export function messageFrame(entry: FeedEntry, form: Exclude<MessageForm, 'bare'>): PreparedMessage {
   const frames = framesOf(entry);
   return (frames[form] ??= new PreparedMessage(
-    `{"t":"m","topic":${JSON.stringify(entry.topic)},${members(entry, form)}}`,
+    `{"t":"m","topic":${JSON.stringify(shownTopic(entry.topic))},${members(entry, form)}}`,
   ));
 }
 
@@ -111,6 +112,18 @@ export function historyFrame(id: FrameId, entries: readonly FeedEntry[], hasMore
 /** A message of the application. @param json - JSON text of the data */
 export function applicationFrame(json: string): string {
   return `{"t":"msg","data":${json}}`;
+}
+
+/** Returns the `who` frame of what has changed, or of all members. All connections of the process share it. */
+export function membersFrame(news: MembersNews): PreparedMessage {
+  const { topic, count, list, join, leave } = news;
+  news.prepared ??= new PreparedMessage(JSON.stringify({ t: 'who', topic, count, list, join, leave }));
+  return news.prepared as PreparedMessage;
+}
+
+export function askedMembersFrame(topic: string, id: FrameId, { count, list }: Members): string {
+  // An empty list that is not all members says that there are too many.
+  return JSON.stringify({ t: 'who', topic, count, list: list.length === count ? list : undefined, id });
 }
 
 export function moveFrame(afterMs: number): string {

@@ -13,7 +13,7 @@ import {
 import { writeEntryBytes } from './entry-bytes.ts';
 import type { Feed, FeedEntry, FeedSink, Publication, TopicsPort } from './feed.ts';
 import { MEMBERS_PREFIX, MEMBERS_RETENTION } from './member-entry.ts';
-import type { PresenceSettings } from './members-view.ts';
+import { PRESENCE, type PresenceSettings } from './members-view.ts';
 import { Outbox } from './outbox.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
 import { Presence, type PresenceHost } from './presence.ts';
@@ -36,7 +36,8 @@ export interface CoreSettings {
   readonly onSlow: SlowPolicy;
   /** Topics that are kept otherwise. The longest prefix first. */
   readonly rules: readonly { readonly prefix: string; readonly history: Retention }[];
-  readonly presence: PresenceSettings;
+  /** Default: {@link PRESENCE}. */
+  readonly presence?: PresenceSettings;
 }
 
 export interface CoreLimits extends ReaderLimits {
@@ -66,7 +67,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     this.#settings = settings;
     this.#gate = new ResumeGate(limits.resumesPerSecond);
     this.#readers = new TopicReaders(broker, this.#stats, settings.onSlow, limits);
-    this.presence = new Presence(this, settings.presence);
+    this.presence = new Presence(this, settings.presence ?? PRESENCE);
     this.#outbox = new Outbox(broker);
     this.#readers.onBrokerState = (state) => {
       this.#outbox.onState(state);
@@ -107,10 +108,10 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   // TopicsPort
 
   async publish(topic: string, publication: Publication): Promise<Published> {
-    const { data, from, except, ...rest } = publication;
+    const { data, from, except, keepSeconds, ...rest } = publication;
     const startMs = monotonicMs();
     const bytes = writeEntryBytes({ data, from, except });
-    const keep = this.retentionOf(topic);
+    const keep = keptFor(keepSeconds, this.retentionOf(topic));
     const appended = await this.#outbox.append({ topic, keep, bytes, ...rest });
     const nowMs = monotonicMs();
     this.#stats.published++;
@@ -162,11 +163,13 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   /**
    * Ends all subscriptions without a word, and lets go of the broker when it has stored what was published: after 10 s at
    * the latest.
+   *
+   * @param isShared - whether other nodes go on with the broker: then the members of this one have their grace
    */
-  async close(): Promise<void> {
+  async close(isShared = false): Promise<void> {
     this.#isClosed = true;
     this.#gate.close();
-    await this.presence.close();
+    await this.presence.close(isShared);
     this.#readers.close();
     await this.#outbox.onceEmpty();
     this.#outbox.close();
@@ -192,6 +195,16 @@ export class TopicsCore implements TopicsPort, PresenceHost {
       throw toFourDError(thrown);
     }
   }
+}
+
+/** How much of a topic is kept when the last entry of a key is to live for so long. */
+function keptFor(keepSeconds: number | undefined, keep: Retention): Retention {
+  if (keepSeconds === undefined) return keep;
+  return {
+    ...keep,
+    messages: Math.max(keep.messages, 1),
+    stateSeconds: Math.max(keep.stateSeconds, Math.ceil(keepSeconds)),
+  };
 }
 
 function toFeedEntries(topic: string, { epoch, head }: Slice, entries: readonly Entry[]): TopicEntry[] {

@@ -113,7 +113,7 @@ describe('a session that comes back', () => {
     const [one, other, third] = await world.steadyNodes(3);
     const leave = one!.show('ann');
     await world.clock.advance(60_000);
-    const [{ since }] = (await third!.core.presence.members('room')).list as [{ since: number }];
+    const [{ since }] = (await third!.core.presence.members('room')).list as unknown as [{ since: number }];
     leave(false);
     await world.clock.advance(4000);
     one!.broker.isDeaf = isDeaf;
