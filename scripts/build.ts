@@ -4,8 +4,8 @@
  * The implementation is built once, as CommonJS, so that every way to load it gives the same classes: `instanceof` and
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
  *
- * The library is one file, `index.js`. The other doors hold what only they need, and take the rest from `index.js`, which
- * therefore exports some names that nobody sees: they are not enumerable, and neither face nor declarations have them.
+ * The library is two files, `index.js` and `engine.js` (see `parts.ts`). The other doors hold what only they need, and
+ * take the rest from `index.js`.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,6 +44,7 @@ function toBundleable(code: string): string {
   return bundleable;
 }
 
+/** Writes a file of the library. */
 function writeCode(file: string, code: string): void {
   // V8 holds a text with a single wider character in twice the memory, and reads it slower.
   write(file, toAscii(toBundleable(code)));
@@ -79,8 +80,8 @@ await bundle.close();
 const chunks = output.filter((file) => file.type === 'chunk');
 const publicNames = chunks.find(({ name }) => name === 'index')?.exports ?? [];
 const stamp = stampOf(chunks.map(({ code }) => code).join(''));
-for (const { name, code } of chunks) {
-  if (name === 'front') writeCode('index.js', toFront(code, publicNames, stamp));
+for (const { name, code, moduleIds } of chunks) {
+  if (name === 'front') writeCode('index.js', toFront(code, moduleIds, publicNames, stamp));
   else if (name === 'engine') writeCode('engine.js', toEngine(code, stamp));
   else if (name !== 'index') writeCode(`${name}.js`, toOtherDoor(code));
 }

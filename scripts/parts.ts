@@ -34,9 +34,13 @@ const FRONT: ReadonlySet<string> = new Set([
 
 /** Returns the part that a file is in: `'door'` for what only re-exports, or belongs to another door. */
 export function partOf(file: string): 'door' | 'engine' | 'front' {
-  const path = relative('src', file).split(sep).join('/');
+  const path = pathOf(file);
   if (/^(?:index|testing)\.ts$|^testing\//.test(path)) return 'door';
-  return FRONT.has(path) || !path.endsWith('.ts') ? 'front' : 'engine';
+  return FRONT.has(path) ? 'front' : 'engine';
+}
+
+function pathOf(file: string): string {
+  return relative('src', file).split(sep).join('/');
 }
 
 const STRICT = '"use strict";\n';
@@ -52,28 +56,30 @@ function expectForm(holds: boolean, what: string): void {
 /**
  * Makes `index.js`. Whatever it requires is loaded when it is used first, which for some modules of Node is at once.
  *
+ * @param files - the files that the code is made of
  * @param publicNames - what users get. The rest is for the engine, and for other doors.
  * @param stamp - that of the engine
  */
-export function toFront(code: string, publicNames: readonly string[], stamp: string): string {
-  const required = Array.from(code.matchAll(REQUIRE), ([, name = '']) => name);
+export function toFront(code: string, files: readonly string[], publicNames: readonly string[], stamp: string): string {
+  const found = new Set(files.map(pathOf));
+  const absent = Array.from(FRONT).filter((file) => !found.has(file));
+  if (absent.length > 0) throw new Error(`there is no such file: ${absent.join(', ')}`);
   const exported = new Set(Array.from(code.matchAll(EXPORT), ([, name = '']) => name));
-  expectForm(required.includes('require_engine') && !required.some((name) => name.includes('$')), 'require()');
   expectForm(exported.size === code.split('(exports, ').length - 1, 'exports');
-  for (const name of publicNames) {
-    if (!exported.has(name)) throw new Error(`${name} is public, so its file belongs to the front`);
-  }
-  const uses = new RegExp(String.raw`\bnew ((?:${required.join('|')})\.[\w$.]+)`, 'g');
-  const names = new RegExp(String.raw`\b(${required.join('|')})\.`, 'g');
+  const inEngine = publicNames.filter((name) => !exported.has(name));
+  if (inEngine.length > 0) throw new Error(`public, so their files belong to the front: ${inEngine.join(', ')}`);
+  const required = Array.from(code.matchAll(REQUIRE), ([, name = '']) => name);
+  expectForm(required.includes('require_engine'), 'require()');
+  const anyRequired = `(?:${required.join('|')})`;
   return code
+    .replace(STRICT, `${STRICT}const front = {};\n`)
     .replaceAll(EXPORT, (text) => text.replace('exports', 'front'))
-    .replaceAll(uses, 'new ($1)')
-    .replaceAll(names, '$1().')
+    .replaceAll(new RegExp(String.raw`\bnew (${anyRequired}\.[\w$.]+)`, 'g'), 'new ($1)')
+    .replaceAll(new RegExp(String.raw`\b(${anyRequired})\.`, 'g'), '$1().')
     .replaceAll(REQUIRE, (_, name: string, id: string) => {
       const loading = name === 'require_engine' ? `require("${id}")(front, {}, "${stamp}")` : `require("${id}")`;
       return `let loaded_${name};\nfunction ${name}() {\n\treturn loaded_${name} ??= ${loading};\n}\n`;
     })
-    .replace(STRICT, `${STRICT}const front = {};\n`)
     .concat(
       publicNames.map((name) => `exports.${name} = front.${name};\n`).join(''),
       // Only other doors of the library look at this.
