@@ -56,16 +56,19 @@ describe('the first call', () => {
     return { folder, engine: join(folder, 'node_modules/4d-websocket/dist/engine.js') };
   }
 
-  test('fails when the engine is missing, succeeds when it is back, and keeps no context of the caller', () => {
+  test('fails when the engine is missing, works when it is back, and binds no fake timers and no context', () => {
     const { folder } = copyApp();
-    expect(run(process.execPath, ['first-call.cjs'], folder)).toBe('MODULE_NOT_FOUND\nMain process\nundefined\n');
+    expect(run(process.execPath, ['first-call.cjs'], folder)).toBe('MODULE_NOT_FOUND\nhello\nundefined\n');
   });
 
   test('refuses the engine of another version', () => {
     const { folder, engine } = copyApp();
     const code = readFileSync(engine, 'utf8');
     writeFileSync(engine, code.replace(/(stamp !== ")\w/, '$1-'));
-    expect(run(process.execPath, ['first-call.cjs'], folder)).toContain('installed again while this program ran');
+    const program = `try { require('4d-websocket').currentProcessName() } catch (error) { error.message }`;
+    expect(run(process.execPath, ['--print', program], folder)).toBe(
+      '4d-websocket was installed again while this program ran: restart the program\n',
+    );
   });
 });
 
