@@ -4,24 +4,19 @@
  * The implementation is built once, as CommonJS, so that every way to load it gives the same classes: `instanceof` and
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
  *
- * The library is one file, `index.js`. The other doors hold what only they need, and take the rest from `index.js`, which
- * therefore exports some names that nobody sees: they are not enumerable, and neither face nor declarations have them.
+ * The library is two files, `index.js` and `engine.js` (see `parts.ts`). The other doors hold what only they need, and
+ * take the rest from `index.js`.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { partOf, stampOf, toEngine, toFront, toOtherDoor } from './parts.ts';
 
 const OUTPUT_FOLDER = 'dist';
 
 /** The files that users load, by the name of the door. */
 const doors = { index: 'src/index.ts', testing: 'src/testing.ts' };
-
-/** The rooms of the doors other than `index.ts`. */
-const ROOMS_OF_DOORS = /[\\/]src[\\/]testing[\\/.]/;
-
-/** The chunk that becomes `index.js`. */
-const LIBRARY = 'library.js';
 
 /** The files that bundlers for browsers load. The second one imports the first. */
 const browserDoors = ['browser', 'index-in-browser'];
@@ -49,19 +44,10 @@ function toBundleable(code: string): string {
   return bundleable;
 }
 
-const EXPORT =
-  /Object\.defineProperty\(exports, "(\w+)", \{\n\tenumerable: true,\n\tget: function\(\) \{\n\t\treturn ([\w$]+);\n\t\}\n\}\);/g;
-
-/** Exports public names as they are, since they never change, and hides what only other doors use. */
-function toIndex(code: string, publicNames: readonly string[]): string {
-  const missing = new Set(publicNames);
-  const index = code.replaceAll(EXPORT, (text, name: string, local: string) =>
-    missing.delete(name) ? `exports.${name} = ${local};` : text.replace('enumerable: true', 'enumerable: false'),
-  );
-  if (missing.size > 0 || index.includes('enumerable: true,\n\tget: function')) {
-    throw new Error(`rolldown writes exports in another way now, such as ${[...missing].join(', ')}`);
-  }
-  return index;
+/** Writes a file of the library. */
+function writeCode(file: string, code: string): void {
+  // V8 holds a text with a single wider character in twice the memory, and reads it slower.
+  write(file, toAscii(toBundleable(code)));
 }
 
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });
@@ -70,9 +56,13 @@ const isWindows = process.platform === 'win32';
 const { status } = spawnSync('npx', ['tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit', shell: isWindows });
 if (status !== 0) process.exit(1);
 
-const bundle = await rolldown({ input: doors, platform: 'node', external: ['send'] });
-const { output } = await bundle.write({
-  dir: OUTPUT_FOLDER,
+const bundle = await rolldown({
+  input: doors,
+  platform: 'node',
+  external: ['send'],
+  preserveEntrySignatures: 'allow-extension',
+});
+const { output } = await bundle.generate({
   format: 'cjs',
   entryFileNames: '[name].js',
   chunkFileNames: '[name].js',
@@ -80,25 +70,21 @@ const { output } = await bundle.write({
   dynamicImportInCjs: false,
   comments: false,
   banner: `'use strict';`,
-  codeSplitting: { groups: [{ name: 'library', test: (id) => !ROOMS_OF_DOORS.test(id) }] },
+  codeSplitting: {
+    includeDependenciesRecursively: false,
+    groups: (['front', 'engine'] as const).map((name) => ({ name, test: (file) => partOf(file) === name })),
+  },
 });
 await bundle.close();
 
 const chunks = output.filter((file) => file.type === 'chunk');
-const files = new Set(chunks.map(({ fileName }) => fileName));
-if (!files.delete(LIBRARY) || files.size !== Object.keys(doors).length) {
-  throw new Error(`rolldown made other files than the library and its doors: ${[...files].join(', ')}`);
+const publicNames = chunks.find(({ name }) => name === 'index')?.exports ?? [];
+const stamp = stampOf(chunks.map(({ code }) => code).join(''));
+for (const { name, code, moduleIds } of chunks) {
+  if (name === 'front') writeCode('index.js', toFront(code, moduleIds, publicNames, stamp));
+  else if (name === 'engine') writeCode('engine.js', toEngine(code, stamp));
+  else if (name !== 'index') writeCode(`${name}.js`, toOtherDoor(code));
 }
-for (const fileName of files) {
-  const source = readFileSync(join(OUTPUT_FOLDER, fileName === 'index.js' ? LIBRARY : fileName), 'utf8');
-  const publicNames = chunks.find((chunk) => chunk.fileName === 'index.js')?.exports ?? [];
-  const code =
-    fileName === 'index.js' ? toIndex(source, publicNames) : source.replaceAll(`"./${LIBRARY}"`, '"./index.js"');
-  // V8 holds a text with a single wider character in twice the memory, and reads it slower.
-  write(fileName, toAscii(toBundleable(code)));
-}
-
-rmSync(join(OUTPUT_FOLDER, LIBRARY));
 
 write('package.json', '{ "type": "commonjs" }\n');
 for (const chunk of chunks) {

@@ -23,6 +23,8 @@ const RECOUNT_PART = 64;
  */
 export class UnsentBudget {
   limitBytes: number;
+  /** The limit that the budget was made with. */
+  readonly defaultBytes: number;
   /** The bytes of each connection when it was looked at last. */
   readonly #heldBytes = new Map<UnsentHolder, number>();
   #totalBytes = 0;
@@ -31,6 +33,7 @@ export class UnsentBudget {
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+    this.defaultBytes = limitBytes;
   }
 
   /** The bytes of all connections in the list: no less than what they hold. */

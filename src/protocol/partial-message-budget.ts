@@ -39,12 +39,15 @@ export class PartialMessageMemory {
  */
 export class PartialMessageBudget {
   limitBytes: number;
+  /** The limit that the budget was made with. */
+  readonly defaultBytes: number;
   #heldBytes = 0;
   #oldest: PartialMessageMemory | undefined;
   #youngest: PartialMessageMemory | undefined;
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
+    this.defaultBytes = limitBytes;
   }
 
   /** The memory of all unfinished messages in bytes. */

@@ -22,11 +22,6 @@ export interface GlobalLimits {
   readonly maxBufferedBytes?: number | undefined;
 }
 
-const GLOBAL_NUMBERS: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
-  maxIncompleteBytes: { default: partialMessageBudget.limitBytes, ...COUNT },
-  maxBufferedBytes: { default: unsentBudget.limitBytes, ...COUNT },
-};
-
 /**
  * Sets the limits that hold for all connections of the process together, open connections included.
  *
@@ -49,6 +44,9 @@ export function setGlobalLimits(limits: GlobalLimits): void {
  * @throws FourDError `ERR_INVALID_OPTION`
  */
 function checkGlobalLimits(limits: GlobalLimits): Readonly<Record<keyof GlobalLimits, number>> {
-  const options = readOptions(limits, new Set(Object.keys(GLOBAL_NUMBERS)), 'host');
-  return checkNumbers(options, GLOBAL_NUMBERS, 'host');
+  const numbers: Readonly<Record<keyof GlobalLimits, NumberRange>> = {
+    maxIncompleteBytes: { default: partialMessageBudget.defaultBytes, ...COUNT },
+    maxBufferedBytes: { default: unsentBudget.defaultBytes, ...COUNT },
+  };
+  return checkNumbers(readOptions(limits, new Set(Object.keys(numbers)), 'host'), numbers, 'host');
 }

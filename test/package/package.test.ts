@@ -6,6 +6,12 @@ import { makeFolder } from '../helpers/folder.ts';
 import { run } from '../helpers/packed-library.ts';
 import { describePublicApi } from './public-api.ts';
 
+interface Loaded {
+  readonly files: readonly string[];
+  readonly bytes: number;
+  readonly modules: readonly string[];
+}
+
 const app = inject('appFolder');
 const tools = join(app, '../node_modules');
 
@@ -30,8 +36,40 @@ test('the doors are these, and export this', async () => {
   await expect(describePublicApi('dist/testing.d.ts')).toMatchFileSnapshot('testing-declarations.txt');
 });
 
-test('loading the package loads one file', () => {
-  expect(node('loaded.cjs')).toBe('dist/index.js\n');
+/** What loading the library may load: what Node itself has loaded in most programs, and nothing for connections. */
+const LIGHT_MODULES: ReadonlySet<string> = new Set(['async_hooks', 'perf_hooks', 'timers', 'util', 'util/types']);
+
+test('loading the package loads one small file, and the first call loads all the rest', () => {
+  const { withLibrary, withFirstCall, later } = JSON.parse(node('loaded.cjs')) as Record<string, Loaded>;
+  expect(withLibrary?.files).toEqual(['dist/index.js']);
+  expect(withLibrary?.bytes).toBeLessThan(55_000);
+  expect(withLibrary?.modules.filter((name) => !LIGHT_MODULES.has(name))).toEqual([]);
+  expect(withFirstCall?.files).toEqual(['dist/engine.js']);
+  expect(withFirstCall?.modules).toEqual(expect.arrayContaining(['http', 'net', 'tls', 'zlib']));
+  expect(later).toEqual({ files: [], bytes: 0, modules: [] });
+});
+
+function copyApp(): { folder: string; engine: string } {
+  const folder = makeFolder({});
+  cpSync(app, folder, { recursive: true });
+  return { folder, engine: join(folder, 'node_modules/4d-websocket/dist/engine.js') };
+}
+
+describe('the first call', () => {
+  test('fails when the engine is missing, works when it is back, and binds no fake timers and no context', () => {
+    const { folder } = copyApp();
+    expect(run(process.execPath, ['first-call.cjs'], folder)).toBe('MODULE_NOT_FOUND\nhello\nundefined\n');
+  });
+
+  test('refuses the engine of another version', () => {
+    const { folder, engine } = copyApp();
+    const code = readFileSync(engine, 'utf8');
+    writeFileSync(engine, code.replace(/(stamp !== ")\w/, '$1-'));
+    const program = `try { require('4d-websocket').currentProcessName() } catch (error) { error.message }`;
+    expect(run(process.execPath, ['--print', program], folder)).toBe(
+      '4d-websocket was installed again while this program ran: restart the program\n',
+    );
+  });
 });
 
 test('the code is strict, as the modules are that it is built from', () => {
