@@ -96,6 +96,10 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
     return this.#connection.events;
   }
 
+  get callbacks(): readonly string[] {
+    return this.#connection.callbacks;
+  }
+
   get errors(): readonly ErrorEvent[] {
     return this.#connection.errors;
   }
@@ -110,6 +114,10 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
 
   nextMessage(): Promise<unknown> {
     return this.#connection.nextMessage();
+  }
+
+  nextMessages(count: number): Promise<unknown[]> {
+    return this.#connection.nextMessages(count);
   }
 
   nextEvent(type: string): Promise<RecordedEvent> {

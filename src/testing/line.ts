@@ -15,6 +15,7 @@ let lastPort = 40_000;
 /**
  * The line between a client and its server, in memory. Its faults hold from the call on, for bytes that are written
  * later, and for further connections of the same client; {@link stall} and {@link slow} hold for bytes on their way too.
+ * A line that several clients share, as that of `serveInMemory`, does to all of their connections what is said here.
  */
 export interface Line {
   /** The connections that were made so far, those that failed included. */
@@ -41,15 +42,22 @@ export interface Line {
   inject(bytes: Uint8Array): void;
 }
 
-/** Implements {@link Line} for one client and one server. */
+/** Both ends of a connection. */
+interface Ends {
+  readonly client: MemorySocket;
+  readonly server: MemorySocket;
+}
+
+/** Implements {@link Line} for the connections of one client, or of all that have no line of their own. */
 export class MemoryLine implements Line {
   attempts = 0;
   readonly #toServer = noFaults();
   readonly #toClient = noFaults();
   readonly #remoteAddress: string;
   #isDown = false;
-  #client: MemorySocket | undefined;
-  #server: MemorySocket | undefined;
+  /** Connections with an end that is not closed. */
+  readonly #open = new Set<Ends>();
+  #newest: Ends | undefined;
 
   /** @param remoteAddress - the address that the server sees */
   constructor(remoteAddress: string) {
@@ -70,13 +78,24 @@ export class MemoryLine implements Line {
     const ofServer = { localAddress: '127.0.0.1', localPort: port, remoteAddress: address, remotePort: clientPort };
     const client = new MemorySocket(ofClient, isSecure);
     const peer = new MemorySocket(ofServer, isSecure);
-    this.#client = client;
-    this.#server = peer;
+    const ends = { client, server: peer };
+    this.#newest = ends;
+    this.#open.add(ends);
+    // What one end has sent before it was closed still arrives at the other.
+    const forget = (): void => {
+      if (client.destroyed && peer.destroyed) this.#open.delete(ends);
+    };
+    client.once('close', forget);
+    peer.once('close', forget);
     setImmediate(() => {
       activity.moves++;
-      if (client.destroyed) return;
+      if (client.destroyed) {
+        peer.destroy();
+        return;
+      }
       client.emit('lookup', null, '127.0.0.1', 4, where);
       if (this.#isDown || server === undefined) {
+        peer.destroy();
         client.destroy(connectionError('connect', 'ECONNREFUSED', where));
         return;
       }
@@ -90,11 +109,11 @@ export class MemoryLine implements Line {
 
   /** The head of the newest handshake request. */
   get requestHead(): string {
-    return this.#client?.outgoing?.watch.head ?? '';
+    return this.#newest?.client.outgoing?.watch.head ?? '';
   }
 
   cut(): void {
-    this.#client?.destroy(connectionError('read', 'ECONNRESET'));
+    for (const { client } of this.#open) client.destroy(connectionError('read', 'ECONNRESET'));
   }
 
   down(): void {
@@ -137,12 +156,14 @@ export class MemoryLine implements Line {
 
   inject(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('inject', 'it takes bytes: a Uint8Array or Buffer');
-    this.#client?.outgoing?.inject(bytes);
+    for (const { client } of this.#open) client.outgoing?.inject(bytes);
   }
 
   #pump(): void {
-    this.#client?.outgoing?.pump();
-    this.#server?.outgoing?.pump();
+    for (const { client, server } of this.#open) {
+      client.outgoing?.pump();
+      server.outgoing?.pump();
+    }
   }
 
   #of(name: string, direction: Direction): Faults[] {

@@ -9,8 +9,17 @@ export interface RecordedEvent {
   readonly type: string;
 }
 
-/** How long {@link Recording.next} waits, in real milliseconds. */
-export const DEFAULT_WAIT_MS = 2000;
+/** How long a test waits, in real milliseconds, where no option says otherwise. */
+let defaultWaitMs = 2000;
+
+/** The longest wait of recordings that are created from now on without a time of their own. */
+export function getDefaultWaitMs(): number {
+  return defaultWaitMs;
+}
+
+export function setDefaultWaitMs(milliseconds: number): void {
+  defaultWaitMs = milliseconds;
+}
 
 /** What a test waits for. Returns whether the wait is over. */
 type Wait = () => boolean;
@@ -51,7 +60,7 @@ export class Recording<T = unknown> {
    * @param name - of who received, in errors
    * @param waitMs - longest wait, in real milliseconds
    */
-  constructor(name: string, waitMs: number = DEFAULT_WAIT_MS) {
+  constructor(name: string, waitMs: number = defaultWaitMs) {
     this.#name = name;
     this.#waitMs = waitMs;
   }
@@ -76,7 +85,7 @@ export class Recording<T = unknown> {
   /** Resolves to the next message that no earlier call has returned. @throws AssertionError (as a rejection) */
   nextMessage(): Promise<T> {
     const hasEnded = (): boolean => this.ending !== undefined;
-    return this.#next(
+    return this.next(
       '',
       () => this.messages,
       (number) => `message ${number}`,
@@ -87,10 +96,17 @@ export class Recording<T = unknown> {
   /** Resolves to the next event of a type that no earlier call has returned. @throws AssertionError (as a rejection) */
   nextEvent(type: string): Promise<RecordedEvent> {
     const events = (): RecordedEvent[] => this.events.filter((event) => event.type === type);
-    return this.#next(type, events, (number) => `event ${number} of the type "${type}"`);
+    return this.next(type, events, (number) => `event ${number} of the type "${type}"`);
   }
 
-  async #next<Item>(
+  /**
+   * Resolves to the next item of a list that no earlier call with the same key has returned.
+   *
+   * @param describe - names the item of this number, for errors
+   * @param isVain - whether it can never come any more
+   * @throws AssertionError (as a rejection)
+   */
+  async next<Item>(
     key: string,
     items: () => readonly Item[],
     describe: (number: number) => string,

@@ -14,7 +14,7 @@ import { lastErrors } from '../workers/error-handling.ts';
 import { checkAmount, describeKind, invalidArgument } from './arguments.ts';
 import { type Line, MemoryLine } from './line.ts';
 import { addHost, createOnLine, removeHost } from './memory-network.ts';
-import { DEFAULT_WAIT_MS, Recording } from './recording.ts';
+import { getDefaultWaitMs, Recording } from './recording.ts';
 import { isInstalled, realPause, settle, type TestClock } from './test-clock.ts';
 import { type TestEnd, TestSocket } from './test-end.ts';
 import { record, recordConnectionsOf, startWatching, stopWatching } from './watched.ts';
@@ -83,7 +83,10 @@ export interface ServerInMemory<T, Data, Handler> {
   readonly wss: WebSocketServer<T, Data, Handler>;
   /** For clients that the test or the program creates itself: `new WebSocket(server.url)`. */
   readonly url: string;
-  /** The line of clients that {@link connect} has not created. */
+  /**
+   * The one line of all clients that {@link connect} has not created: those that the program itself creates, with
+   * {@link url}. `cut` breaks the connections of all of them. A client of {@link connect} has a line of its own.
+   */
   readonly line: Line;
   /** All connections that were let in, in order, those that have ended included. */
   readonly connections: readonly ServerEnd<T, Data, Handler>[];
@@ -114,7 +117,7 @@ type Opened = TestSocket<unknown, WebSocketConnection>;
 export class MemoryServer {
   readonly wss: WebSocketServer;
   readonly url: string;
-  readonly line: MemoryLine;
+  line: Line;
   readonly connections: Opened[] = [];
   readonly #where: string;
   readonly #remoteAddress: string;
@@ -134,7 +137,7 @@ export class MemoryServer {
       throw invalidArgument(caller, 'the option webServer needs a port: leave it out, or use WebSocketServer.serve()');
     }
     this.#remoteAddress = readText(caller, 'remoteAddress', options.remoteAddress, '127.0.0.1');
-    this.#waitMs = checkAmount('waitMs', options.waitMs ?? DEFAULT_WAIT_MS, 1);
+    this.#waitMs = checkAmount('waitMs', options.waitMs ?? getDefaultWaitMs(), 1);
     if (options.clock !== undefined && !isInstalled(options.clock)) {
       throw invalidArgument('clock', 'it takes what createClock() has returned, before its restore()');
     }
@@ -143,11 +146,12 @@ export class MemoryServer {
     const { host, port, socketPath } = parseWebSocketUrl(this.url);
     if (socketPath !== undefined) throw invalidArgument('url', 'a Unix socket is no memory: write ws://name.test/path');
     this.#where = `${host}:${port}`;
-    this.line = new MemoryLine(this.#remoteAddress);
+    const line = new MemoryLine(this.#remoteAddress);
+    this.line = line;
     const http = createServer();
     this.wss = createWebSocketServer(caller, handler, { ...server, webServer: http });
     try {
-      addHost(this.#where, http, this.line);
+      addHost(this.#where, http, line);
     } catch (error) {
       this.wss.terminate(0);
       throw error;
@@ -159,7 +163,6 @@ export class MemoryServer {
   async connect(
     handler: WebSocketHandler<unknown> | null | undefined,
     { path, ...options }: ClientInMemoryOptions = {},
-    line: MemoryLine = new MemoryLine(this.#remoteAddress),
   ): Promise<TestClient<unknown, Opened>> {
     for (const name of ['proxy', 'tls']) {
       if (!Object.hasOwn(options, name)) continue;
@@ -167,7 +170,8 @@ export class MemoryServer {
     }
     if (this.#end !== undefined) throw invalidArgument('connect', 'the server in memory has ended: create another one');
     checkClientHandler(handler);
-    const ws = createOnLine(line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
+    const line = new MemoryLine(this.#remoteAddress);
+    const ws = createOnLine(this.#where, line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
     const recording = new Recording('the client', this.#waitMs);
     record(ws, recording);
     this.#clients.add(ws);

@@ -2,6 +2,7 @@ import type { SendStatus } from '../connection/send-status.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, TerminateEvent } from '../session/events.ts';
+import { checkAmount, invalidArgument } from './arguments.ts';
 import type { RecordedEvent, Recording } from './recording.ts';
 
 /** What a test sees of one end of a connection: the events that its handler got. */
@@ -10,6 +11,8 @@ export interface Received<T = unknown> {
   readonly messages: readonly T[];
   /** All events that reached the handler, in order, whether it has a callback for them or not. */
   readonly events: readonly RecordedEvent[];
+  /** Names of the callbacks of {@link events}, in order: `['onOpen', 'onMessage', 'onTerminate']`. */
+  readonly callbacks: readonly string[];
   /** The events of onError: one at most for each life of a connection. */
   readonly errors: readonly ErrorEvent[];
   /** The event of onTerminate; undefined while it has not run, and again when a client has come back from its end. */
@@ -21,6 +24,8 @@ export interface Received<T = unknown> {
    *   connection has ended; the message says what did arrive
    */
   nextMessage(): Promise<T>;
+  /** Resolves to the next messages, as many as `count` says. Otherwise as {@link nextMessage}. */
+  nextMessages(count: number): Promise<T[]>;
   /**
    * Resolves to the event of onTerminate, when it begins.
    *
@@ -67,6 +72,10 @@ export class ReceivedEvents<T> implements Received<T> {
     return this.recording.events;
   }
 
+  get callbacks(): readonly string[] {
+    return this.events.map(({ type }) => `on${type.charAt(0).toUpperCase()}${type.slice(1)}`);
+  }
+
   get errors(): readonly ErrorEvent[] {
     return this.recording.errors;
   }
@@ -77,6 +86,12 @@ export class ReceivedEvents<T> implements Received<T> {
 
   nextMessage(): Promise<T> {
     return this.recording.nextMessage();
+  }
+
+  nextMessages(count: number): Promise<T[]> {
+    const length = checkAmount('nextMessages', count, 1);
+    if (length === Infinity) throw invalidArgument('nextMessages', 'it takes a number of messages');
+    return Promise.all(Array.from({ length }, () => this.nextMessage()));
   }
 
   ended(): Promise<TerminateEvent> {
