@@ -7,6 +7,7 @@ export { createPair, type Pair, type PairOptions, serveInMemory } from './testin
 export { configure, type TestingSettings } from './testing/configure.ts';
 export { createClock, type TestClock } from './testing/test-clock.ts';
 export { type Direction, type Line } from './testing/line.ts';
+export { type EventsByType, type ServerEventsByType } from './testing/event-types.ts';
 export { type RecordedEvent } from './testing/recording.ts';
 export { type Received, type TestEnd } from './testing/test-end.ts';
 export {

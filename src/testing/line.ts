@@ -26,14 +26,19 @@ export interface Line {
   down(): void;
   /** Takes connections again, after {@link down}. */
   up(): void;
-  /** Keeps bytes from arriving, without a loss, until {@link resume}. The sender is blocked behind 64 KiB. */
+  /** Keeps bytes from arriving, without a loss, until {@link resume}. The sender is blocked behind {@link capacity}. */
   stall(direction?: Direction): void;
   /** Lets bytes arrive again, after {@link stall}. */
   resume(direction?: Direction): void;
   /** How long bytes are on their way, by the clock of the library. 0, the default, is the next turn. */
   latency(milliseconds: number, direction?: Direction): void;
-  /** Lets bytes arrive in pieces of this size, 1 for every byte alone. Infinity, the default: as they were written. */
-  split(bytes: number, direction?: Direction): void;
+  /**
+   * Lets bytes arrive in pieces of this size, 1 for every byte alone, or of several sizes in rotation. Infinity, the
+   * default: as they were written.
+   */
+  split(bytes: number | readonly number[], direction?: Direction): void;
+  /** Lets the system take so many bytes before the sender is blocked. Default 65 536; 1 lets every write wait. */
+  capacity(bytes: number, direction?: Direction): void;
   /** Lets at most so many bytes arrive in a second, as of a slow reader, by the clock of the library. Default Infinity. */
   slow(bytesPerSecond: number, direction?: Direction): void;
   /** Loses each close frame that is sent from now on: the other side never hears of the closing handshake. */
@@ -139,9 +144,15 @@ export class MemoryLine implements Line {
     for (const faults of this.#of('latency', direction)) faults.latencyMs = latencyMs;
   }
 
-  split(bytes: number, direction: Direction = 'both'): void {
-    const pieceBytes = checkAmount('split', bytes, 1);
+  split(bytes: number | readonly number[], direction: Direction = 'both'): void {
+    const pieceBytes = [bytes].flat().map((size) => checkAmount('split', size, 1));
+    if (pieceBytes.length === 0) throw invalidArgument('split', 'it takes a size, or an array of some');
     for (const faults of this.#of('split', direction)) faults.pieceBytes = pieceBytes;
+  }
+
+  capacity(bytes: number, direction: Direction = 'both'): void {
+    const capacityBytes = checkAmount('capacity', bytes, 1);
+    for (const faults of this.#of('capacity', direction)) faults.capacityBytes = capacityBytes;
   }
 
   slow(bytesPerSecond: number, direction: Direction = 'both'): void {

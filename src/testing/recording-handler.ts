@@ -80,7 +80,10 @@ class EventRecorder<T, D extends DataType> extends ReceivedEvents<T> implements 
   }
 
   async opened(): Promise<AnySocket<T>> {
-    await this.recording.until('onOpen', () => this.#opened !== undefined);
+    await this.recording.until(
+      () => 'onOpen',
+      () => this.#opened !== undefined,
+    );
     return this.#opened as AnySocket<T>;
   }
 
@@ -120,6 +123,10 @@ class ClientEventRecorder<T, D extends DataType> extends EventRecorder<T, D> imp
   onReconnect(ws: WebSocket<T>, event: ReconnectEvent): unknown {
     return this.note('onReconnect', ws, event);
   }
+}
+
+export function isRecordingHandler<T>(value: unknown): value is RecordingHandler<T> {
+  return value instanceof EventRecorder;
 }
 
 /**

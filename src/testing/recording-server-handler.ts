@@ -4,25 +4,30 @@ import type { Admission } from '../server/answers.ts';
 import type { WebSocketServer } from '../server/web-socket-server.ts';
 import { callHandler, hasCallback } from '../session/call-handler.ts';
 import type { ErrorEvent, OpenEvent, ServerTerminateEvent } from '../session/events.ts';
-import { checkedCallbacks, recordingHandler, type RecordingHandler } from './recording-handler.ts';
-import { Recording } from './recording.ts';
-import { type Received, ReceivedEvents } from './test-end.ts';
+import { invalidArgument } from './arguments.ts';
+import { checkEventType, type ServerEventsByType } from './event-types.ts';
+import { checkedCallbacks, isRecordingHandler, recordingHandler, type RecordingHandler } from './recording-handler.ts';
+import { type RecordedEvent, Recording } from './recording.ts';
+import type { Received } from './test-end.ts';
 
 /** What a recording handler of a server does beside recording. */
 export interface RecordedServerCallbacks<T> {
   onOpen?(wss: WebSocketServer<T>, event: OpenEvent): unknown;
   /** Decides about a client. Left out, each client gets a recording handler of its own. */
   onConnection?(wss: WebSocketServer<T>, event: ConnectionEvent): unknown;
+  /** Only with this callback, which may be empty, are refusals recorded. */
   onRefuse?(wss: WebSocketServer<T>, event: RefuseEvent): unknown;
   onError?(wss: WebSocketServer<T>, event: ErrorEvent): unknown;
   onTerminate?(wss: WebSocketServer<T>, event: ServerTerminateEvent): unknown;
 }
 
 /** A handler of a server that records all events, over any kind of connection. For one server at a time. */
-export interface RecordingServerHandler<T> extends Pick<Received<T>, 'events' | 'callbacks' | 'errors' | 'nextEvent'> {
-  /** The events of onConnection, in order. */
-  readonly connections: readonly ConnectionEvent[];
-  /** The handlers that clients were given, in order; none when the test has an onConnection of its own. */
+export interface RecordingServerHandler<T> extends Pick<Received<T>, 'events' | 'callbacks' | 'errors'> {
+  /** Resolves to the next event of this type. @see Received.nextEvent */
+  nextEvent<Type extends keyof ServerEventsByType>(type: Type): Promise<ServerEventsByType[Type]>;
+  /** Returns the events of this type so far, in order. @throws FourDError `ERR_INVALID_ARGUMENT` */
+  eventsOf<Type extends keyof ServerEventsByType>(type: Type): ServerEventsByType[Type][];
+  /** The recording handlers that clients were given, in order: those that onConnection has returned, without a promise. */
   readonly handlers: readonly RecordingHandler<T>[];
   /**
    * Resolves to the handler of the next client that no earlier call has returned.
@@ -36,33 +41,61 @@ export interface RecordingServerHandler<T> extends Pick<Received<T>, 'events' | 
   ended(): Promise<ServerTerminateEvent>;
   onOpen(wss: WebSocketServer<T>, event: OpenEvent): unknown;
   onConnection(wss: WebSocketServer<T>, event: ConnectionEvent): Admission<T> | Promise<Admission<T>>;
-  onRefuse(wss: WebSocketServer<T>, event: RefuseEvent): unknown;
+  onRefuse?(wss: WebSocketServer<T>, event: RefuseEvent): unknown;
   onError(wss: WebSocketServer<T>, event: ErrorEvent): unknown;
   onTerminate(wss: WebSocketServer<T>, event: ServerTerminateEvent): unknown;
 }
 
 /** Implements {@link RecordingServerHandler}. */
-class ServerEventRecorder<T> extends ReceivedEvents<T> implements RecordingServerHandler<T> {
-  readonly connections: ConnectionEvent[] = [];
+class ServerEventRecorder<T> implements RecordingServerHandler<T> {
+  readonly #recording = new Recording('the recording handler of the server');
   readonly handlers: RecordingHandler<T>[] = [];
+  declare onRefuse?: (wss: WebSocketServer<T>, event: RefuseEvent) => unknown;
   readonly #callbacks: RecordedServerCallbacks<T>;
   #opened: WebSocketServer<T> | undefined;
 
   constructor(callbacks: RecordedServerCallbacks<T>) {
-    super(new Recording('the recording handler of the server'));
-    this.#callbacks = callbacks;
+    this.#callbacks = hasCallback(callbacks, 'onConnection')
+      ? callbacks
+      : { ...callbacks, onConnection: () => recordingHandler<never, T>() };
+    if (hasCallback(callbacks, 'onRefuse')) this.onRefuse = (wss, event) => this.#note('onRefuse', wss, event);
   }
 
-  nextHandler(): Promise<RecordingHandler<T>> {
-    return this.recording.next(
-      'handler',
-      () => this.handlers,
-      (number) => `client ${number}`,
-    );
+  get events(): readonly RecordedEvent[] {
+    return this.#recording.events;
+  }
+
+  get callbacks(): readonly string[] {
+    return this.#recording.callbacks;
+  }
+
+  get errors(): readonly ErrorEvent[] {
+    return this.#recording.errors;
+  }
+
+  async nextEvent<Type extends keyof ServerEventsByType>(type: Type): Promise<ServerEventsByType[Type]> {
+    return (await this.#recording.nextEvent(this.#checked('nextEvent', type))) as ServerEventsByType[Type];
+  }
+
+  eventsOf<Type extends keyof ServerEventsByType>(type: Type): ServerEventsByType[Type][] {
+    return this.#recording.eventsOf(this.#checked('eventsOf', type)) as ServerEventsByType[Type][];
+  }
+
+  ended(): Promise<ServerTerminateEvent> {
+    return this.#recording.ended();
+  }
+
+  async nextHandler(): Promise<RecordingHandler<T>> {
+    const describe = (number: number): string => `client ${number}`;
+    const [handler] = await this.#recording.next('handler', 1, () => this.handlers, describe);
+    return handler as RecordingHandler<T>;
   }
 
   async opened(): Promise<WebSocketServer<T>> {
-    await this.recording.until('onOpen', () => this.#opened !== undefined);
+    await this.#recording.until(
+      () => 'onOpen',
+      () => this.#opened !== undefined,
+    );
     return this.#opened as WebSocketServer<T>;
   }
 
@@ -72,16 +105,12 @@ class ServerEventRecorder<T> extends ReceivedEvents<T> implements RecordingServe
   }
 
   onConnection(wss: WebSocketServer<T>, event: ConnectionEvent): Admission<T> {
-    this.connections.push(event);
-    if (hasCallback(this.#callbacks, 'onConnection')) return this.#note('onConnection', wss, event) as Admission<T>;
-    const handler = recordingHandler<never, T>();
-    this.handlers.push(handler);
-    this.recording.note(event);
-    return handler;
-  }
-
-  onRefuse(wss: WebSocketServer<T>, event: RefuseEvent): unknown {
-    return this.#note('onRefuse', wss, event);
+    const answer = this.#note('onConnection', wss, event) as Admission<T>;
+    if (isRecordingHandler<T>(answer)) {
+      this.handlers.push(answer);
+      this.#recording.check();
+    }
+    return answer;
   }
 
   onError(wss: WebSocketServer<T>, event: ErrorEvent): unknown {
@@ -92,8 +121,16 @@ class ServerEventRecorder<T> extends ReceivedEvents<T> implements RecordingServe
     return this.#note('onTerminate', wss, event);
   }
 
+  #checked(caller: string, type: string): string {
+    if (type !== 'refuse' || this.onRefuse !== undefined) return checkEventType(caller, type);
+    throw invalidArgument(
+      caller,
+      'refusals are recorded only with an onRefuse: recordingServerHandler({ onRefuse() {} })',
+    );
+  }
+
   #note(name: string, wss: WebSocketServer<T>, event: { readonly type: string }): unknown {
-    this.recording.note(event);
+    this.#recording.note(event);
     return callHandler(this.#callbacks, name, wss, event);
   }
 }

@@ -1,5 +1,5 @@
+import { AssertionError } from 'node:assert';
 import { createServer } from 'node:http';
-import type { FourDError } from '../errors.ts';
 import type { WebSocketOptions } from '../client/client-options.ts';
 import { WebSocket, type WebSocketHandler } from '../client/web-socket.ts';
 import { parseWebSocketUrl } from '../client/web-socket-url.ts';
@@ -7,6 +7,7 @@ import type { ConnectionHandlerOf } from '../server/handler-types.ts';
 import type { WebSocketServerOptions } from '../server/server-options.ts';
 import type { ConnectionHandler, WebSocketConnection } from '../server/web-socket-connection.ts';
 import { type ServerHandler, WebSocketServer } from '../server/web-socket-server.ts';
+import type { ErrorEvent } from '../session/events.ts';
 import type { DataType } from '../session/message-types.ts';
 import { isArray } from '../session/handler-check.ts';
 import { readOptions } from '../session/option-checks.ts';
@@ -123,6 +124,8 @@ export class MemoryServer {
   readonly #remoteAddress: string;
   readonly #waitMs: number;
   readonly #clock: TestClock | undefined;
+  /** The events of the server itself. */
+  readonly #events = new Recording('the server');
   readonly #clients = new Set<WebSocket<unknown>>();
   /** Connections by the key of their handshake. */
   readonly #byKey = new Map<string, Opened>();
@@ -157,6 +160,7 @@ export class MemoryServer {
       throw error;
     }
     startWatching();
+    record(this.wss, this.#events);
     recordConnectionsOf(this.wss, this.#waitMs, (connection, recording) => this.#add(connection, recording));
   }
 
@@ -175,14 +179,34 @@ export class MemoryServer {
     const recording = new Recording('the client', this.#waitMs);
     record(ws, recording);
     this.#clients.add(ws);
-    const client = new MemoryClient(ws, recording, line, () => this.#byKey.get(keyOf(line.requestHead)));
-    if ((await ws.ready) === null) {
+    const findConnection = (): Opened | undefined => this.#byKey.get(keyOf(line.requestHead));
+    const client = new MemoryClient(ws, recording, line, findConnection);
+    client.joinPeer(findConnection);
+    if ((await this.#readyOf(ws)) === null) {
       await recording.ended();
-      throw recording.errors[0]?.error as FourDError;
+      const { error } = recording.errors[0] as ErrorEvent;
+      // The client is told no more than 500: the test is told why.
+      if (error.httpStatus === 500) error.cause ??= this.#events.errors.at(-1)?.error;
+      throw error;
     }
     // In a worker onOpen of the server may have to wait for its turn.
     await settle(0);
     return client;
+  }
+
+  /** Resolves to what `ready` does. @throws AssertionError (as a rejection) */
+  async #readyOf(ws: WebSocket<unknown>): Promise<WebSocket<unknown> | null> {
+    let isReady = false;
+    const late = Symbol('late');
+    const pause = async (): Promise<typeof late> => {
+      for (let passedMs = 0; !isReady && passedMs < this.#waitMs; passedMs += 10) await realPause(10);
+      return late;
+    };
+    const outcome = await Promise.race([ws.ready, pause()]);
+    isReady = true;
+    if (outcome !== late) return outcome;
+    const hint = 'has its onConnection, or what it waits for, not decided?';
+    throw new AssertionError({ message: `the server has not answered the client within ${this.#waitMs} ms: ${hint}` });
   }
 
   end(): Promise<void> {
