@@ -37,7 +37,10 @@ export interface Line {
    * default: as they were written.
    */
   split(bytes: number | readonly number[], direction?: Direction): void;
-  /** Lets the system take so many bytes before the sender is blocked. Default 65 536; 1 lets every write wait. */
+  /**
+   * Lets the system take so many bytes before the sender is blocked. Default 65 536; 1 lets every write wait until it has
+   * arrived. The socket of Node holds 16 KiB before that, as over TCP.
+   */
   capacity(bytes: number, direction?: Direction): void;
   /** Lets at most so many bytes arrive in a second, as of a slow reader, by the clock of the library. Default Infinity. */
   slow(bytesPerSecond: number, direction?: Direction): void;

@@ -46,6 +46,10 @@ export interface RecordingServerHandler<T> extends Pick<Received<T>, 'events' | 
   onTerminate(wss: WebSocketServer<T>, event: ServerTerminateEvent): unknown;
 }
 
+function describeClient(number: number): string {
+  return `client ${number}`;
+}
+
 /** Implements {@link RecordingServerHandler}. */
 class ServerEventRecorder<T> implements RecordingServerHandler<T> {
   readonly #recording = new Recording('the recording handler of the server');
@@ -86,8 +90,7 @@ class ServerEventRecorder<T> implements RecordingServerHandler<T> {
   }
 
   async nextHandler(): Promise<RecordingHandler<T>> {
-    const describe = (number: number): string => `client ${number}`;
-    const [handler] = await this.#recording.next('handler', 1, () => this.handlers, describe);
+    const [handler] = await this.#recording.next('handler', 1, () => this.handlers, describeClient);
     return handler as RecordingHandler<T>;
   }
 

@@ -1,13 +1,11 @@
 import { AssertionError } from 'node:assert';
-import { realClock } from '../base/clock.ts';
+import { areTimersReplaced, realClock } from '../base/clock.ts';
 import type { ErrorEvent, MessageEvent, TerminateEvent } from '../session/events.ts';
 import type { FourDError } from '../errors.ts';
 import { activity } from './activity.ts';
 import { callbackOf } from './event-types.ts';
 import { showMessage } from './message-text.ts';
 import { hasTestClock } from './test-clock.ts';
-
-const { setTimeout: ownSetTimeout } = globalThis;
 
 /** An event that a handler got. */
 export interface RecordedEvent {
@@ -53,6 +51,8 @@ export class Recording<T = unknown> {
   readonly messages: T[] = [];
   readonly errors: ErrorEvent[] = [];
   ending: TerminateEvent | undefined;
+  /** Connections that are open: a handler may have several, and a client none before it fails. */
+  #openCount = 0;
   /** Returns the recording of the other end, whose errors tell why a message did not come. */
   findPeer: () => Recording | undefined = () => undefined;
   /** Number of callbacks that are over. */
@@ -82,6 +82,8 @@ export class Recording<T = unknown> {
     this.events.push(event);
     // A client that has ended may begin another life.
     if (event.type === 'open' || event.type === 'reconnect') this.ending = undefined;
+    if (event.type === 'open') this.#openCount++;
+    else if (event.type === 'terminate') this.#openCount--;
     if (event.type === 'message') this.messages.push(copyOf((event as MessageEvent<T>).data));
     else if (event.type === 'error') this.errors.push(event as ErrorEvent);
     else if (event.type === 'terminate') this.ending = event as TerminateEvent;
@@ -101,7 +103,7 @@ export class Recording<T = unknown> {
       count,
       () => this.messages,
       (number) => `message ${number}`,
-      () => this.ending !== undefined,
+      () => this.ending !== undefined && this.#openCount <= 0,
     );
   }
 
@@ -148,7 +150,7 @@ export class Recording<T = unknown> {
   async ended(): Promise<TerminateEvent> {
     await this.until(
       () => 'the end of the connection',
-      () => this.ending !== undefined,
+      () => this.ending !== undefined && this.#openCount <= 0,
     );
     return this.ending as TerminateEvent;
   }
@@ -209,8 +211,9 @@ export function describeError({ code, message }: FourDError): string {
 /** Says what keeps the time of the library from passing, as far as a test may not know it. */
 function stoppedTime(): string {
   if (hasTestClock()) return ', in which the clock of createClock() stood still unless advance() was called';
-  if (globalThis.setTimeout === ownSetTimeout) return '';
-  return ', and fake timers of the test framework do not move the library: createClock() does';
+  return areTimersReplaced()
+    ? ', and fake timers of the test framework do not move the library: createClock() does'
+    : '';
 }
 
 /** The bytes of a message may be lent for the time of the callback only. */

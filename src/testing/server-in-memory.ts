@@ -1,5 +1,6 @@
 import { AssertionError } from 'node:assert';
 import { createServer } from 'node:http';
+import { realClock } from '../base/clock.ts';
 import type { WebSocketOptions } from '../client/client-options.ts';
 import { WebSocket, type WebSocketHandler } from '../client/web-socket.ts';
 import { parseWebSocketUrl } from '../client/web-socket-url.ts';
@@ -195,18 +196,14 @@ export class MemoryServer {
   }
 
   /** Resolves to what `ready` does. @throws AssertionError (as a rejection) */
-  async #readyOf(ws: WebSocket<unknown>): Promise<WebSocket<unknown> | null> {
-    let isReady = false;
-    const late = Symbol('late');
-    const pause = async (): Promise<typeof late> => {
-      for (let passedMs = 0; !isReady && passedMs < this.#waitMs; passedMs += 10) await realPause(10);
-      return late;
-    };
-    const outcome = await Promise.race([ws.ready, pause()]);
-    isReady = true;
-    if (outcome !== late) return outcome;
+  #readyOf(ws: WebSocket<unknown>): Promise<WebSocket<unknown> | null> {
     const hint = 'has its onConnection, or what it waits for, not decided?';
-    throw new AssertionError({ message: `the server has not answered the client within ${this.#waitMs} ms: ${hint}` });
+    const message = `the server has not answered the client within ${this.#waitMs} ms: ${hint}`;
+    let timeout: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timeout = realClock.setTimeout(() => reject(new AssertionError({ message })), this.#waitMs);
+    });
+    return Promise.race([ws.ready, late]).finally(() => realClock.clearTimeout(timeout));
   }
 
   end(): Promise<void> {

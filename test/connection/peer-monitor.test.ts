@@ -4,6 +4,9 @@ import { RateLimit } from '../../src/connection/rate-limit.ts';
 import { timers } from '../../src/base/timers.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
+import { readGlobalTimers } from '../helpers/test-clock.ts';
+
+readGlobalTimers();
 
 const LIMITS: PeerLimits = {
   pingIntervalMs: 25_000,

@@ -918,12 +918,12 @@ describe('a client that reconnects', () => {
       if (isFirst) {
         socket.write(switchingProtocols(accept));
         socket.write(frame('server', '81', '616263'));
-        void handler.nextMessages(1).then(() => socket.end());
+        void handler.nextEvent('message').then(() => socket.end());
       } else socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
       isFirst = false;
     });
     void new WebSocket(`ws://127.0.0.1:${port}/`, handler, { reconnect, ...options });
-    await handler.nextMessages(1);
+    await handler.nextMessage();
     for (let i = 0; i < 100 && !handler.callbacks.includes('onTerminate'); i++) await clock.advance(60);
     return handler;
   }

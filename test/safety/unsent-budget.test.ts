@@ -148,7 +148,7 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
     const { path, url, handlers } = await startServer((index) =>
       recordingHandler(
         index === 0
-          ? { onMessage: (ws, data) => void ws.send(data as never) }
+          ? { onMessage: (ws, { data }) => void ws.send(data as never) }
           : { onOpen: (ws) => void ws.send(message) },
       ),
     );

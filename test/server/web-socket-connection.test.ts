@@ -1,9 +1,8 @@
 import { inspect } from 'node:util';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { accept, WebSocketConnection } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
-import type { TestClock } from '../../src/testing.ts';
 import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
@@ -144,32 +143,17 @@ test('request is the request that onConnection saw, also after the end', async (
   expect(conn.request).toBe(conn.request);
 });
 
-/** Puts the system clock and the deadlines under the control of the test. */
-function useClocks(): { now: () => number; pass: (milliseconds: number) => Promise<void> } {
-  let now = 1_700_000_000_000;
-  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now);
-  onTestFinished(() => spy.mockRestore());
-  const clock: TestClock = useFakeClock();
-  return {
-    now: () => now,
-    async pass(milliseconds) {
-      now += milliseconds;
-      await clock.advance(milliseconds);
-    },
-  };
-}
-
 test('at expiresAt the connection closes with 3000, which is no error', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client, handler } = await join();
   expect(conn.expiresAt).toBeUndefined();
-  conn.expiresAt = clocks.now() + 5000;
-  expect(conn.expiresAt).toBe(clocks.now() + 5000);
-  await clocks.pass(4950);
+  conn.expiresAt = clock.now + 5000;
+  expect(conn.expiresAt).toBe(clock.now + 5000);
+  await clock.advance(4950);
   client.sendText('in time');
   expect(await handler.nextMessage()).toBe('in time');
   expect(conn.status).toBe('Connected');
-  await clocks.pass(100);
+  await clock.advance(100);
   expect(conn.status).toBe('Closing');
   client.sendText('too late');
   await client.endInOrder();
@@ -185,48 +169,48 @@ test('at expiresAt the connection closes with 3000, which is no error', async ()
 });
 
 test('expiresAt can be a Date, can be postponed and can be removed', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn } = await join();
-  conn.expiresAt = new Date(clocks.now() + 1000);
-  expect(conn.expiresAt).toBe(clocks.now() + 1000);
-  conn.expiresAt = clocks.now() + 3000;
-  await clocks.pass(2000);
+  conn.expiresAt = new Date(clock.now + 1000);
+  expect(conn.expiresAt).toBe(clock.now + 1000);
+  conn.expiresAt = clock.now + 3000;
+  await clock.advance(2000);
   expect(conn.status).toBe('Connected');
   conn.expiresAt = undefined;
   expect(conn.expiresAt).toBeUndefined();
-  await clocks.pass(60_000);
+  await clock.advance(60_000);
   expect(conn.status).toBe('Connected');
   expect(timers.pendingTicks).toBe(0);
 });
 
 test('an expiresAt that has passed closes soon, but not within the assignment', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client } = await join();
-  conn.expiresAt = clocks.now() - 1;
+  conn.expiresAt = clock.now - 1;
   expect(conn.status).toBe('Connected');
-  await clocks.pass(100);
+  await clock.advance(100);
   expect(await client.nextClose()).toMatch(/^88 0bb8/);
 });
 
 test('a peer that does not answer the close frame of expiresAt is destroyed after closeTimeoutMs', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, handler } = await join();
-  conn.expiresAt = clocks.now();
-  await clocks.pass(100);
-  await clocks.pass(10_050);
+  conn.expiresAt = clock.now;
+  await clock.advance(100);
+  await clock.advance(10_050);
   expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false, cause: 'timeout' });
 });
 
 test('the end of the connection cancels expiresAt', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client, handler } = await join();
-  conn.expiresAt = clocks.now() + 5000;
+  conn.expiresAt = clock.now + 5000;
   conn.terminate(4000, 'bye');
-  conn.expiresAt = clocks.now() + 1;
+  conn.expiresAt = clock.now + 1;
   await client.endInOrder();
   expect(await handler.ended()).toMatchObject({ code: 4000, cause: 'local' });
   expect(timers.pendingTicks).toBe(0);
-  conn.expiresAt = clocks.now() + 1;
+  conn.expiresAt = clock.now + 1;
   expect(timers.pendingTicks).toBe(0);
 });
 
@@ -234,12 +218,12 @@ test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
   'expiresAt %s is an error and changes nothing',
   async (moment) => {
     const errors = recordErrors();
-    const clocks = useClocks();
+    const clock = useFakeClock();
     const { conn } = await join();
-    conn.expiresAt = clocks.now() + 5000;
+    conn.expiresAt = clock.now + 5000;
     conn.expiresAt = moment as never;
     expect(errors).toMatchObject([[{ errCode: -20_015, componentSignature: 'HTTP' }]]);
-    expect(conn.expiresAt).toBe(clocks.now() + 5000);
+    expect(conn.expiresAt).toBe(clock.now + 5000);
   },
 );
 

@@ -1,5 +1,4 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { currentClock, replaceClock } from '../../src/base/clock.ts';
 import { WebSocket } from '../../src/index.ts';
 import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
@@ -8,13 +7,8 @@ import { RawClient } from '../helpers/raw-client.ts';
 
 describe('fake timers that are installed when the library is loaded', () => {
   test('4D-188 neither stop it nor see its timer', async () => {
-    const testClock = currentClock();
-    replaceClock(undefined);
     vi.useFakeTimers();
-    onTestFinished(() => {
-      vi.useRealTimers();
-      replaceClock(testClock);
-    });
+    onTestFinished(() => void vi.useRealTimers());
     const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send(data as never) });
     const { url, web } = await startServerOf(handler, { pingIntervalMs: 100, pongTimeoutMs: 100 });
     const ws = (await WebSocket.new(url))!;

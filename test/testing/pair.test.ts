@@ -24,6 +24,10 @@ async function pairOf(options?: PairOptions<'text'>) {
   return pair;
 }
 
+function failing(): never {
+  throw new Error('no database');
+}
+
 /** Returns the request that a server in memory gets. */
 async function requestOf(options: PairOptions<'text'>, headers = {}): Promise<RequestInfo> {
   const pair = await createPair(echoServer, { headers }, options);
@@ -172,6 +176,7 @@ describe('lines', () => {
     expect(line.attempts).toBe(1);
     line.down();
     expect(await client.ended()).toMatchObject({ cause: 'peer-reset' });
+    await connection.ended();
     expect(wss.connections).toHaveLength(1);
     expect(other.status).toBe('Connected');
     await WebSocket.connect(url);
@@ -201,9 +206,6 @@ describe('lines', () => {
 
 describe('waiting', () => {
   test('tells what has failed at the other end, and why a server that fails says 500', async () => {
-    const failing = (): never => {
-      throw new Error('no database');
-    };
     await using pair = await createPair({ onConnection: () => ({ onMessage: failing, onError: () => {} }) });
     pair.client.send('x');
     await expect(pair.client.nextMessage()).rejects.toThrow(
