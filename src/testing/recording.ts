@@ -83,10 +83,12 @@ export class Recording<T = unknown> {
     // A client that has ended may begin another life.
     if (event.type === 'open' || event.type === 'reconnect') this.ending = undefined;
     if (event.type === 'open') this.#openCount++;
-    else if (event.type === 'terminate') this.#openCount--;
-    if (event.type === 'message') this.messages.push(copyOf((event as MessageEvent<T>).data));
+    else if (event.type === 'message') this.messages.push(copyOf((event as MessageEvent<T>).data));
     else if (event.type === 'error') this.errors.push(event as ErrorEvent);
-    else if (event.type === 'terminate') this.ending = event as TerminateEvent;
+    else if (event.type === 'terminate') {
+      this.#openCount--;
+      this.ending = event as TerminateEvent;
+    }
     this.check();
   }
 
@@ -150,7 +152,7 @@ export class Recording<T = unknown> {
   async ended(): Promise<TerminateEvent> {
     await this.until(
       () => 'the end of the connection',
-      () => this.ending !== undefined && this.#openCount <= 0,
+      () => this.ending !== undefined,
     );
     return this.ending as TerminateEvent;
   }

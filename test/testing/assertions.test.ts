@@ -132,6 +132,7 @@ test('a recording handler of a server records it, and makes recording handlers f
   expect(connection.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage', 'onMessage']);
   expect(connection.eventsOf('message').map(({ data }) => data)).toEqual(['one', 'two', 'three']);
   await wss.drain();
+  await expect(connection.nextMessage()).rejects.toThrow('did not get message 4: the connection has ended');
   expect(await server.ended()).toEqual({ type: 'terminate' });
   expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
   expect(server.eventsOf('connection')[0]?.request.url).toBe('/');
@@ -160,4 +161,15 @@ test('configure() sets how long what is created later waits', async () => {
   configure({ waitMs: 20 });
   await expect(recordingHandler().nextMessages(2)).rejects.toThrow('did not get message 1 within 20 ms');
   expect(() => configure({ waitMs: 0 })).toThrow('waitMs: it takes a whole number, 1 or more');
+});
+
+test('a recording handler of several connections has messages to come while one of them is open, and hears each end', async () => {
+  const handler = recordingHandler();
+  await using server = serveInMemory({ onConnection: () => handler });
+  const [going, staying] = [await server.connect(), await server.connect()];
+  await going.close();
+  expect(await handler.ended()).toMatchObject({ code: 1000 });
+  const message = handler.nextMessage();
+  staying.send('still here');
+  expect(await message).toBe('still here');
 });
