@@ -336,6 +336,15 @@ describe('rates', () => {
     expect(free.peer.calls).toEqual([]);
   });
 
+  test('of control frames leave out the pongs that pings have asked for, as a peer sends them that did not read', () => {
+    const { monitor, peer } = startMonitor();
+    for (let i = 0; i < 100; i++) monitor.onPingSent();
+    for (let i = 0; i < 160; i++) monitor.onPong();
+    expect(peer.calls).toEqual([]);
+    monitor.onPong();
+    expect(peer.calls).toEqual(['ERR_TOO_MANY_CONTROL_FRAMES']);
+  });
+
   test('of control frames are dropped when the next check finds them unused, and only then', async () => {
     const take = vi.spyOn(RateLimit.prototype, 'take');
     const { monitor } = startMonitor();
