@@ -110,6 +110,7 @@ function check<Defaults extends object>(given: unknown, defaults: Defaults): Def
   const checked = { ...defaults } as Record<string, unknown>;
   for (const [name, value] of Object.entries(given as object)) {
     let problem;
+    // oxlint-disable-next-line typescript/restrict-template-expressions -- Commas stand between the names.
     if (!(name in defaults)) problem = `a page has only ${Object.keys(defaults)}`;
     else if (value === undefined) continue;
     else if (typeof checked[name] === 'number' && !(typeof value === 'number' && value >= 0))

@@ -356,6 +356,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
       const [given, { code, reason, wasClean }] = await new Promise<[Outcome, NativeCloseEvent]>((resolve) => {
         const end = (error?: FourDError, event: NativeCloseEvent = { code: 1006 }): void => resolve([error, event]);
         this.#end = end;
+        // oxlint-disable-next-line typescript/no-misused-promises -- It never rejects.
         open = async (): Promise<void> => {
           open = undefined;
           this.#wait(handshakeTimeoutMs, () => end(timeoutError('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));
