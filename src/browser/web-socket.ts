@@ -8,7 +8,7 @@ import { checkUrl, readDataType, toText } from './arguments.ts';
 import { FourDError, report, textOf, timeoutError, toError } from './browser-error.ts';
 import { type BrowserSettings, type BrowserWebSocketOptions, checkOptions } from './browser-options.ts';
 import type { WebSocket as WebSocketType, WebSocketConstructor, WebSocketHandler } from './browser-types.ts';
-import type { QueuedEvent } from './callback-queue.ts';
+import type { QueuedEvent } from './queued-event.ts';
 import { after, cancel, now, type Timer } from './clock.ts';
 import { type Liveness, watchServer } from './liveness.ts';
 import { cutReason, sizeOf, toEventData, toWire, type Wire } from './messages.ts';
@@ -356,6 +356,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
       const [given, { code, reason, wasClean }] = await new Promise<[Outcome, NativeCloseEvent]>((resolve) => {
         const end = (error?: FourDError, event: NativeCloseEvent = { code: 1006 }): void => resolve([error, event]);
         this.#end = end;
+        // oxlint-disable-next-line typescript/no-misused-promises -- It never rejects.
         open = async (): Promise<void> => {
           open = undefined;
           this.#wait(handshakeTimeoutMs, () => end(timeoutError('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));
