@@ -98,12 +98,12 @@ class WebSocketClient<T> implements WebSocketType<T> {
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
     this.#url = toText(url) as string;
-    this.#handler = handler as WebSocketHandler<T>;
+    this.#handler = handler ?? {};
     this.#settings = checkOptions({});
     try {
       this.#settings = checkOptions(options);
       checkUrl(this.#url);
-      this.#dataType = readDataType(handler ?? {});
+      this.#dataType = readDataType(this.#handler);
     } catch (thrown) {
       this.#argumentError = toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
     }
@@ -245,11 +245,13 @@ class WebSocketClient<T> implements WebSocketType<T> {
       // onOpen for "open".
       const name = `on${type.replace(/^./, (letter) => letter.toUpperCase())}`;
       try {
-        const result = (
-          this.#handler as unknown as Record<string, ((...args: unknown[]) => PromiseLike<unknown>) | undefined>
-        )?.[name]?.(this, event);
-        // Awaiting anything else would make the events behind it wait for another turn.
-        if (result?.then) await result;
+        const handler = this.#handler as unknown as Record<string, unknown>;
+        const callback = handler[name];
+        if (typeof callback === 'function') {
+          const result = callback.call(handler, this, event) as PromiseLike<unknown> | undefined;
+          // Awaiting anything else would make the events behind it wait for another turn.
+          if (result?.then) await result;
+        }
       } catch (cause) {
         const error = new FourDError('ERR_CALLBACK_FAILED', `${name} failed: ${textOf(cause)}`, 'callback', cause);
         // A mistake in user code must not go unnoticed.
