@@ -46,7 +46,7 @@ export function toWire(message: SendableMessage): Wire {
     if (tag.endsWith('ArrayBuffer]')) return new Uint8Array(message as ArrayBuffer).slice();
     if (message && typeof message === 'object') {
       const json = JSON.stringify(message) as string | undefined;
-      const isOpaque = json === '{}' && tag !== '[object Object]' && !('toJSON' in message);
+      const isOpaque = json === '{}' && tag !== '[object Object]';
       if (json && !isOpaque) return json;
     }
   } catch (thrown) {
@@ -62,7 +62,5 @@ export function sizeOf(data: string | ArrayBuffer | Uint8Array): number {
 
 /** Cuts a reason to the 123 bytes that a close frame takes (RFC 6455 section 5.5.1), between two characters. */
 export function cutReason(reason: string): string {
-  // No character takes more than 3 bytes for each of its UTF-16 units.
-  if (reason.length <= 41) return reason;
   return reason.slice(0, new TextEncoder().encodeInto(reason, new Uint8Array(123)).read);
 }
