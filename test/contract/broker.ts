@@ -129,6 +129,8 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       await node.broker.watch([topic]);
       const absent = await node.read(topic, { limit: 0 });
       expect(await node.read(topic)).toMatchObject({ epoch: absent.epoch, head: absent.head, entries: [] });
+      const ahead = { epoch: absent.epoch, offset: absent.head.offset + 1, tag: 1 };
+      expect(await node.read(topic, { after: ahead })).toMatchObject({ gap: 'forked', entries: [] });
       await node.append(topic, 'one', 'two');
       const slice = await node.read(topic, { after: { epoch: absent.epoch, ...absent.head } });
       expect(slice.gap).toBeUndefined();
@@ -296,6 +298,7 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       expect(await isStored('a leaves', { ...gone, ifOwner: 'a' })).toBe(false);
       expect(await node.stateOf(topic)).toEqual(['b takes it']);
       expect(await isStored('b leaves', { ...gone, ifOwner: 'b' })).toBe(true);
+      expect(await isStored('b leaves again', { ...gone, ifOwner: 'b' })).toBe(false);
       expect(await node.stateOf(topic)).toEqual([]);
       const { entries } = await node.read(topic);
       expect(texts(entries)).toEqual(['a has it', 'a has it still', 'b takes it', 'b leaves']);

@@ -61,8 +61,11 @@ describe('the memory broker', () => {
     const { logs, broker } = await open();
     await broker.watch(['a', 'b']);
     const { epoch, head } = await read(broker, 'a', { limit: 0 });
-    const [last] = await append(broker, put('b', '1', { keep: { ...KEEP, stateSeconds: 60 } }));
+    const keep = { ...KEEP, stateSeconds: 60 };
+    // A third topic is forgotten meanwhile, which raises the floor.
+    const [last] = await append(broker, put('b', '1', { keep }), put('c', '1', { keep }));
     await clock.advance(3_600_000);
+    expect(logs.size).toBe(2);
     broker.unwatch(['a', 'b']);
     await clock.advance(590_000);
     expect(await read(broker, 'a', { after: { epoch, ...head } })).toMatchObject({ head, gap: undefined });
