@@ -130,6 +130,9 @@ describe('the memory broker', () => {
     const huge = put('a', 'x'.repeat(70_000));
     const answers = await broker.append([put('a', 'small'), huge, put('a', 'next')]);
     expect(answers).toMatchObject([{ offset: 1 }, { code: 'full' }, { offset: 2 }]);
+    // Names of topics that were refused take no memory either.
+    await broker.append(Array.from({ length: 100 }, (_, i) => ({ ...huge, topic: `new/${i}` })));
+    expect(logs.size).toBe(1);
     // The state of one topic may be what uses the memory up.
     for (let i = 0; i < 200; i++) await append(broker, put('a', 'x'.repeat(1000), { key: `${i}` }));
     expect(logs.bytes).toBeLessThanOrEqual(65_536);
