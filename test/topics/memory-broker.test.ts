@@ -140,6 +140,16 @@ describe('the memory broker', () => {
     await broker.close();
   });
 
+  test('keeps nothing of a pool that entries are made in', async () => {
+    const { broker } = await open();
+    const pool = Buffer.alloc(65_536, 'a');
+    const parts = [pool.subarray(0, 100), pool.subarray(100, 10_100)];
+    await append(broker, ...parts.map((bytes) => ({ ...put('a', ''), bytes })));
+    pool.fill('b');
+    expect(texts((await read(broker, 'a')).entries)).toEqual(['a'.repeat(100), 'a'.repeat(10_000)]);
+    await broker.close();
+  });
+
   test('knows an idempotency key for its time, also when the topic is forgotten sooner', async () => {
     const clock = useFakeClock();
     const { broker } = await open();
