@@ -144,7 +144,7 @@ describe('the memory broker', () => {
     const { broker } = await open();
     const pool = Buffer.alloc(65_536, 'a');
     const parts = [pool.subarray(0, 100), pool.subarray(100, 10_100)];
-    await append(broker, ...parts.map((bytes) => ({ ...put('a', ''), bytes })));
+    await append(broker, ...parts.map((bytes) => put('a', '', { bytes })));
     pool.fill('b');
     expect(texts((await read(broker, 'a')).entries)).toEqual(['a'.repeat(100), 'a'.repeat(10_000)]);
     await broker.close();
