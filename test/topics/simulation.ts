@@ -20,6 +20,7 @@ const RING_BYTES = 12_000;
 const KEYS = ['k1', 'k2', 'k3'];
 
 interface Node {
+  readonly number: number;
   readonly core: TopicsCore;
   readonly broker: FaultyBroker;
 }
@@ -37,7 +38,7 @@ export function simulate(seed: number): Promise<string | undefined> {
 }
 
 class Simulation implements Judge {
-  readonly model = new ModelLog();
+  readonly model = new ModelLog((text) => this.violated(text));
   readonly isThinned: boolean;
   readonly #random: () => number;
   readonly #scheduler: Scheduler;
@@ -146,12 +147,11 @@ class Simulation implements Judge {
     else if (dice < 0.97 && this.#mayLose) this.#loseLogs();
   }
 
-  #publish({ core }: Node): void {
-    const number = this.#count++;
+  #publish({ core, number }: Node): void {
     const key = this.#happens(0.4) ? this.#pick(KEYS) : undefined;
     const isRemoved = key !== undefined && this.#happens(0.15);
     const publication = {
-      data: isRemoved ? 'null' : `"${number}"`,
+      data: isRemoved ? 'null' : `"${number} ${this.#count++}"`,
       key,
       isRemoved: isRemoved || undefined,
       ttl: key === undefined && this.#happens(0.15) ? 1 : undefined,
@@ -262,7 +262,7 @@ class Simulation implements Judge {
       subscribersPerTurn: 2,
       resumesPerSecond: 20,
     });
-    return { core, broker };
+    return { number: this.#count++, core, broker };
   }
 
   #clientsOf(node: Node): SimulatedClient[] {
