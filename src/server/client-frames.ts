@@ -12,43 +12,21 @@ import {
   type WantedTopic,
 } from '../topics/frame-reader.ts';
 import { ALIVE_FRAME, answerFrame, problemFrame, publishedFrame, unsubbedFrame } from '../topics/topic-frames.ts';
-import type { Since } from '../topics/topic-handler.ts';
 import { ME } from '../topics/user-topic.ts';
 import { isWithoutHistory, readGiven } from './client-frame-checks.ts';
 import { answerHistory, answerMembers, refuseOfBroker } from './client-questions.ts';
-import type { Beginning, ConnectionSubscription, SubscriptionPlan } from './connection-subscription.ts';
+import type { FrameOwner } from './frame-owner.ts';
 import { callUser } from './topic-call.ts';
-import type { PublishEvent, RequestEvent, SubscribeEvent, UnsubscribeCause } from './topic-events.ts';
+import type { PublishEvent, RequestEvent, SubscribeEvent } from './topic-events.ts';
 import { Denial, Grant, readGrant } from './topic-grant.ts';
-import type { TopicHost } from './topic-host.ts';
 import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
 import { checkSize, toData } from './topic-publishing.ts';
-import type { TopicPeer } from './topic-seam.ts';
 
 /** In the place of a result: the handler has no such callback. */
 const NO_CALLBACK: unique symbol = Symbol('no callback');
 
 const OWN_GRANT = new Grant({});
 const NO_PRESENCE = { show: false, watch: false, info: undefined } as const;
-
-/** The connection whose frames are read. */
-export interface FrameOwner {
-  readonly host: TopicHost;
-  readonly peer: TopicPeer;
-  readonly session: string;
-  readonly user: string | undefined;
-  readonly hasEnded: boolean;
-  readonly subscriptionCount: number;
-  /** False while so much is unsent that long answers wait. */
-  readonly isReady: boolean;
-  onceReady(callback: () => void): void;
-  find(topic: string): ConnectionSubscription | undefined;
-  begin(plan: SubscriptionPlan, beginning: Beginning): void;
-  endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void;
-  send(frame: string): void;
-  /** Reports that a callback has failed: no onError hears of what fails for one topic alone. */
-  report(name: string, thrown: unknown): void;
-}
 
 /**
  * Reads the frames of one client, asks the handler of its connection, and answers.

@@ -132,8 +132,8 @@ test('the secret of another user is another session', async () => {
 });
 
 test.each([
-  [{ user: '' }, 'user must be a text of 1 to 256 characters; received a text'],
-  [{ user: 5 }, 'user must be a text of 1 to 256 characters; received 5'],
+  [{ user: '' }, 'user must be a text of 1 to 256 characters of valid Unicode; received a text'],
+  [{ user: 5 }, 'user must be a text of 1 to 256 characters of valid Unicode; received 5'],
   [{ authenticatedAt: NaN }, 'authenticatedAt must be a valid Date'],
 ])('accept refuses %j', (options, problem) => {
   expect(errorOf(() => accept({ onMessage() {} }, options as never)).message).toContain(problem);
