@@ -12,6 +12,7 @@ import {
   type WantedTopic,
 } from '../topics/frame-reader.ts';
 import { ALIVE_FRAME, answerFrame, problemFrame, publishedFrame, unsubbedFrame } from '../topics/topic-frames.ts';
+import type { Since } from '../topics/topic-handler.ts';
 import { ME } from '../topics/user-topic.ts';
 import { isWithoutHistory, readGiven } from './client-frame-checks.ts';
 import { answerHistory, answerMembers, refuseOfBroker } from './client-questions.ts';
