@@ -3,7 +3,7 @@ import { isFourDError } from '../errors.ts';
 import type { CheckedFrame, FrameId, FrameProblem } from '../topics/frame-reader.ts';
 import { askedMembersFrame, historyFrame, problemFrame } from '../topics/topic-frames.ts';
 import { ME, userTopic } from '../topics/user-topic.ts';
-import type { FrameOwner } from './client-frames.ts';
+import type { FrameOwner } from './frame-owner.ts';
 
 /** When a client may try again while the broker is away. */
 const BROKER_RETRY_MS = 1000;

@@ -17,7 +17,8 @@ import {
 } from '../topics/topic-frames.ts';
 import type { Subscription } from '../topics/topic-handler.ts';
 import { reportError } from '../workers/error-handling.ts';
-import { ClientFrames, type FrameOwner } from './client-frames.ts';
+import { ClientFrames } from './client-frames.ts';
+import type { FrameOwner } from './frame-owner.ts';
 import {
   type Beginning,
   ConnectionSubscription,

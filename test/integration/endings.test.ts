@@ -426,7 +426,14 @@ async function openServerSide(options: OpenOptions = {}): Promise<Open> {
 
 async function openClientSide(options: OpenOptions = {}): Promise<Open> {
   const { additions, worker, clock = useFakeClock(), ...others } = options;
-  const { origins: _origins, trustedProxies: _proxies, transport: _transport, serverAdditions: _, topics: _topics, ...limits } = others;
+  const {
+    origins: _origins,
+    trustedProxies: _proxies,
+    transport: _transport,
+    serverAdditions: _,
+    topics: _topics,
+    ...limits
+  } = others;
   const handler = recordingHandler(additions);
   const server = await startRawServer();
   const create = (): void => void new WebSocket(server.url, handler as never, limits);
