@@ -289,6 +289,42 @@ test('has so many questions to the broker under way, and asks the same one once'
   expect([broker.mostUnderWay, core.stats.singleFlightHits]).toEqual([2, 6]);
 });
 
+test('catches up over more messages than one answer of the broker holds', async () => {
+  const { clock, subscribeTo, publish } = setUp({}, { history: { ...HISTORY, messages: 5000, bytes: 16_777_216 } });
+  const texts = Array.from({ length: 1200 }, (_, i) => `${i}${'.'.repeat(i % 10 === 0 ? 10_000 : 10)}`);
+  for (const text of texts) await publish('t', text);
+  const sinks = [subscribeTo('t', 'start'), subscribeTo('t', 'start')];
+  await clock.advance(1000);
+  const late = subscribeTo('t', { last: 700 });
+  await clock.advance(1000);
+  for (const { heard } of sinks) {
+    expect(heard.slice(1, -1)).toEqual(texts.map((text) => `replayed "${text}"`));
+    expect([heard[0], heard.at(-1)]).toEqual(['subscribed new 1200', 'live 1200']);
+  }
+  expect(late.heard.at(-1)).toBe('live 500');
+});
+
+test('keeps at most 1 MiB of announcements while it asks the broker, and asks once more for what was beyond', async () => {
+  const { clock, broker, core, subscribeTo, publish } = setUp({}, { history: { ...HISTORY, bytes: 16_777_216 } });
+  const sink = subscribeTo('t');
+  await clock.advance(0);
+  broker.mute.add('t');
+  await publish('t', 'missed');
+  broker.mute.clear();
+  broker.hold(true);
+  const texts = Array.from({ length: 50 }, (_, i) => `${i}${'.'.repeat(60_000)}`);
+  for (const text of texts) await publish('t', text);
+  await clock.advance(0);
+  const reads = broker.reads.length;
+  broker.hold(false);
+  await clock.advance(0);
+  await publish('t', 'last');
+  await clock.advance(0);
+  expect(sink.data).toEqual(['missed', ...texts, 'last']);
+  expect(broker.reads.length).toBeGreaterThan(reads);
+  expect(core.stats.holesRepaired).toBe(51);
+});
+
 test('tells a new subscriber that the broker is away, and keeps those it has', async () => {
   const { clock, broker, subscribeTo, publish } = setUp();
   const old = subscribeTo('t');
