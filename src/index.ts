@@ -97,6 +97,7 @@ export {
   type RefusedChannelCause,
   type ServerChannelMessage,
   type Side,
+  type TopicsChannelMessage,
 } from './diagnostics/channels.ts';
 export {
   type CallbackMetrics,
