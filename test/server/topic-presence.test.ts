@@ -79,7 +79,10 @@ test('a session that comes back to another server within the grace is not shown 
   const back = await other.open({ user: 'ann', session: session as string });
   back.send({ t: 'sub', topic: 'room', presence: { show: true } });
   await clock.advance(60_000);
-  expect((await watcher.all()).filter(({ t }) => t === 'who')).toMatchObject([{ count: 0 }, { join: [{ user: 'ann' }] }]);
+  expect((await watcher.all()).filter(({ t }) => t === 'who')).toMatchObject([
+    { count: 0 },
+    { join: [{ user: 'ann' }] },
+  ]);
   // The same secret with another user is another session.
   const thief = await one.open({ user: 'eve', session: session as string });
   thief.send({ t: 'sub', topic: 'room', presence: { show: true } });

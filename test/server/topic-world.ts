@@ -35,6 +35,21 @@ export class FrameClient {
     }
   }
 
+  /** Waits for the close frame, and answers it. @returns the frames before it, and the close frame, as in `RawClient` */
+  async end(): Promise<{ readonly before: readonly string[]; readonly close: string }> {
+    const before: string[] = [];
+    for (;;) {
+      const frame = await this.raw.nextFrame();
+      if (frame.startsWith('88')) {
+        this.raw.send('88', frame.slice('88 '.length));
+        await this.raw.ended;
+        this.raw.socket.end();
+        return { before, close: frame };
+      }
+      before.push(frame);
+    }
+  }
+
   /** All frames up to the answer to a request, which comes at once. */
   async all(): Promise<Frame[]> {
     const frames: Frame[] = [];
