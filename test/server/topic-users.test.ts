@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EndUserOptions } from '../../src/index.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { HeldBroker } from '../topics/held-broker.ts';
@@ -20,7 +21,7 @@ test('@me gets what is published to the user, on every server, and nobody else d
   await other.wss.topics.toUser('ann', { hello: 1 }, { key: 'k' });
   expect(await ann.next('m')).toMatchObject({ topic: '@me', key: 'k', data: { hello: 1 } });
   ann.send({ t: 'unsub', topic: '@me' });
-  ann.send({ t: 'sub', topic: '@me', since: pos as string });
+  ann.send({ t: 'sub', topic: '@me', since: pos });
   expect(await ann.next('subbed')).toMatchObject({ state: 'recovered', missed: 1 });
   expect(await ann.next('m')).toMatchObject({ topic: '@me', data: { hello: 1 }, r: 1 });
   ann.send({ t: 'hist', topic: '@me', id: 1 });
@@ -133,13 +134,13 @@ test('endUser with an earlier moment does not take back a later one, and what sa
 test.each([
   ['no user', '', {}],
   ['a user with half a surrogate', 'a\ud800', {}],
-  ['a moment that is none', 'ann', { before: 'now' }],
+  ['a moment that is none', 'ann', { before: 'now' as never }],
   ['a code of the protocol', 'ann', { code: 1006 }],
   ['no time', 'ann', { keepSeconds: 0 }],
   ['an option that does not exist', 'ann', { keep: 1 }],
 ])('endUser refuses %s', async (_, user, options) => {
   const { wss } = await startTopicNode();
-  await expect(wss.topics.endUser(user, options as object)).rejects.toMatchObject({
+  await expect(wss.topics.endUser(user, options as EndUserOptions)).rejects.toMatchObject({
     code: expect.stringMatching(/^ERR_INVALID_(OPTION|EXPIRY)$/) as string,
   });
 });

@@ -75,7 +75,7 @@ export async function startTopicNode(broker?: Broker): Promise<TopicNode> {
   const connections: WebSocketConnection<never>[] = [];
   const handler = {
     onOpen: (ws: WebSocketConnection<never>) => void connections.push(ws),
-    onMessage: (ws: WebSocketConnection<never>) => void ws.send('heard' as never),
+    onMessage: (ws: WebSocketConnection<never>) => void ws.send('heard'),
     onSubscribe: (_ws: unknown, { topic }: { readonly topic: string }) =>
       grant({
         info: { color: 'red' },
