@@ -116,6 +116,31 @@ test('nothing is taken or delivered while it cannot be read whether the user was
   broker.release();
 });
 
+test('who was ended is not heard any more, before the connection is over', async () => {
+  const node = await startTopicNode();
+  const ann = await node.open({ user: 'ann', authenticatedAt: 1 });
+  ann.send({ t: 'sub', topic: 'open' });
+  await ann.next('subbed');
+  await node.wss.topics.endUser('ann');
+  expect(await ann.raw.nextFrame()).toBe(SIGNED_OUT);
+  ann.send({ t: 'pub', topic: 'open', data: 'too late', id: 1 });
+  ann.raw.send('88', SIGNED_OUT.slice('88 '.length));
+  await ann.raw.ended;
+  expect(await node.wss.topics.history('open')).toMatchObject({ messages: [] });
+});
+
+test('a later message with a shorter life does not shorten that of what ended a user', () => {
+  let nowMs = 1000;
+  const logs = new MemoryLogs({ clock: { monotonicMs: () => nowMs, wallMs: () => nowMs } });
+  const keep = { messages: 256, seconds: 300, bytes: 1_048_576 };
+  const entry = { topic: '@user/ann', bytes: Buffer.alloc(1) };
+  logs.append({ ...entry, key: '@end/1', keep: { ...keep, stateSeconds: 2_592_000 } });
+  logs.append({ ...entry, key: 'other', keep: { ...keep, stateSeconds: 600 } });
+  nowMs += 2_591_000_000;
+  const { state } = logs.read({ topic: '@user/ann', limit: 0, maxBytes: 0, isStateWanted: true });
+  expect(state?.map(({ key }) => key)).toContain('@end/1');
+});
+
 test('endUser with an earlier moment does not take back a later one, and what says nothing more is removed', async () => {
   const logs = new MemoryLogs();
   const node = await startTopicNode(logs.connect());

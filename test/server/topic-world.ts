@@ -78,6 +78,7 @@ export async function startTopicNode(broker?: Broker): Promise<TopicNode> {
     onMessage: (ws: WebSocketConnection<never>) => void ws.send('heard'),
     onSubscribe: (_ws: unknown, { topic }: { readonly topic: string }) =>
       grant({
+        publish: topic === 'open',
         info: { color: 'red' },
         presence: topic.startsWith('quiet') ? {} : { show: true, watch: topic !== 'blind' },
       }),
