@@ -6,6 +6,8 @@ export class HeldBroker implements Broker, BrokerSink {
   /** True loses what is announced. */
   isDeaf = false;
   renewals = 0;
+  /** Renewals wait for it. */
+  mayRenew: Promise<void> | undefined;
   readonly #broker: Broker;
   #sink!: BrokerSink;
   #released: Promise<void> | undefined;
@@ -54,6 +56,7 @@ export class HeldBroker implements Broker, BrokerSink {
 
   async renew(node: NodeInfo, ttlMs: number): ReturnType<Broker['renew']> {
     await this.#released;
+    await this.mayRenew;
     this.renewals++;
     return this.#broker.renew(node, ttlMs);
   }
