@@ -8,6 +8,8 @@ export class HeldBroker implements Broker, BrokerSink {
   renewals = 0;
   /** Renewals wait for it. */
   mayRenew: Promise<void> | undefined;
+  /** Reads of states wait for it. */
+  mayReadState: Promise<void> | undefined;
   readonly #broker: Broker;
   #sink!: BrokerSink;
   #released: Promise<void> | undefined;
@@ -42,6 +44,7 @@ export class HeldBroker implements Broker, BrokerSink {
 
   async read(queries: readonly ReadQuery[]): ReturnType<Broker['read']> {
     await this.#released;
+    if (queries.some(({ isStateWanted }) => isStateWanted)) await this.mayReadState;
     return this.#broker.read(queries);
   }
 

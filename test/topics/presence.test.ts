@@ -107,6 +107,7 @@ describe('members', () => {
     expect(sweeper!.broker.appended[0]).toMatchObject({ key: 'ann', isRemoved: true });
     expect(other!.members).toEqual(['ann']);
     expect(other!.log.filter(({ left }) => left)).toEqual([]);
+    expect(other!.broker.appended).toHaveLength(1);
   });
 
   test('are all there when the broker comes back without its data, and none is shown to leave', async () => {
@@ -120,7 +121,11 @@ describe('members', () => {
     await world.clock.advance(20_000);
     for (const [i, node] of nodes.entries()) node.show(`session ${i}`);
     await world.clock.advance(10_000);
+    // One node hears of it later than the others.
+    nodes[0]!.broker.hold();
     logs.kill(2000);
+    await world.clock.advance(5000);
+    nodes[0]!.broker.release();
     await world.clock.advance(60_000);
     for (const node of nodes) {
       expect(node.members).toEqual(['session 0', 'session 1', 'session 2']);
