@@ -42,7 +42,7 @@ const FRONT: ReadonlySet<string> = new Set([
 
 /** The files of topics: of the room, but for what all clients and servers look at, and those that only topics use. */
 const TOPICS =
-  /^topics\/(?!frames\.ts|memory-broker\.ts)|^server\/(?:topic-(?!grant)|client-(?:frames|questions)|(?:connection|program)-subscription|user-gate)|^client\/topic-/;
+  /^topics\/(?!frames\.ts|memory-broker\.ts)|^server\/(?:topic-(?!grant)|client-(?:frame|questions)|(?:connection|program)-subscription|user-gate|members-feed)|^client\/topic-/;
 
 /** Returns the part that a file is in: `'door'` for what only re-exports, or belongs to another door. */
 export function partOf(file: string): Part | 'door' {

@@ -104,6 +104,8 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   onText(text: string): void {
+    // As with onMessage, a client is not heard any more when its connection closes.
+    if (this.peer.status !== 'Connected') return;
     this.#frames ??= new ClientFrames(this);
     this.#frames.onText(text);
   }
@@ -143,13 +145,21 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   onUserEnded(code: number, reason: string): void {
-    this.#gate?.stop();
-    this.peer.close(code, reason);
+    for (const subscription of this.#subscriptions.values()) subscription.stop(true);
+    this.#closeGate(code, reason);
   }
 
   onGateFailed(): void {
+    this.#closeGate(CLOSE_TRY_AGAIN_LATER, 'the topics of the server are away');
+  }
+
+  /** The client does not come through the gate. Its close frame is read. */
+  #closeGate(code: number, reason: string): void {
     this.#gate?.stop();
-    this.peer.close(CLOSE_TRY_AGAIN_LATER, 'the topics of the server are away');
+    this.#gate = undefined;
+    this.peer.close(code, reason);
+    this.#onOpened?.();
+    this.peer.resumeReading();
   }
 
   onUserMessage(entry: FeedEntry): void {

@@ -1,5 +1,5 @@
 /** How those who deliver to a subscriber and the topics speak with each other. Types only. */
-import type { Append, Entry, Retention } from './broker.ts';
+import type { Entry, Retention } from './broker.ts';
 import type { Position } from './position.ts';
 import type { GapReason, Member, Members, Published, Since } from './topic-handler.ts';
 
@@ -21,7 +21,7 @@ export interface Publication {
   readonly owner?: string | undefined;
   /** Has the entry stored and its key kept for so long at least, whatever the history says. */
   readonly keepSeconds?: number | undefined;
-  /** See {@link Append.ifOwner}. When it does not fit nothing is stored, and the position is that of the head. */
+  /** As in `Append`. When it does not fit nothing is stored, and the position is that of the head. */
   readonly ifOwner?: string | undefined;
 }
 
