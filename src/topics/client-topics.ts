@@ -2,7 +2,7 @@ import { ClientCalls } from './client-calls.ts';
 import type { TopicsHost } from './client-host.ts';
 import { ClientSubscription, type SubscriptionOwner, toMembers } from './client-subscription.ts';
 import type { RequestOptions, SubscribeOptions } from './client-types.ts';
-import { fromFrame, isRecord, type Loose, toJson, toText, toTopicMessage } from './frame-data.ts';
+import { fromFrame, isRecord, type Loose, toJson, toText, toTopicMessage, toWait } from './frame-data.ts';
 import { SESSION_PREFIX, TOPICS_PROTOCOL } from './frames.ts';
 import type { Position } from './position.ts';
 import type {
@@ -19,9 +19,6 @@ import type {
 const MOST_IN_FRAME = 100;
 
 const BROKER_RETRY_MS = 1000;
-
-/** The longest wait that a server may ask for. */
-const LONGEST_WAIT_MS = 60_000;
 
 /** A token as subprotocols take it: anything else would make every further attempt fail. */
 const SESSION_TOKEN = /^[\w-]{1,128}$/;
@@ -294,7 +291,9 @@ export class ClientTopics implements SubscriptionOwner {
     else if (typeof topic === 'string') this.#onTopicFrame(topic, frame);
   }
 
-  #onHi({ session, aliveMs }: Loose): void {
+  #onHi({ session, aliveMs, limits }: Loose): void {
+    const perSecond = isRecord(limits) ? limits['publishesPerSecond'] : undefined;
+    this.#calls.pace(typeof perSecond === 'number' ? perSecond : Infinity);
     if (typeof session === 'string' && SESSION_TOKEN.test(session)) this.#session = session;
     if (typeof aliveMs === 'number' && aliveMs > 0) this.host.onHi(aliveMs);
   }
@@ -343,10 +342,6 @@ export class ClientTopics implements SubscriptionOwner {
     if (wasAsked) subscription.finish('onRefused', { type: 'refused', code, message: toText(frame['message']) ?? '' });
     else subscription.end(code === 'expired' ? 'expired' : 'taken', false);
   }
-}
-
-function toWait(ms: unknown): number {
-  return typeof ms === 'number' && ms > 0 ? Math.min(ms, LONGEST_WAIT_MS) : 0;
 }
 
 /** @throws FourDError `ERR_INVALID_TOPIC` */

@@ -45,3 +45,11 @@ export function toTopicMessage(frame: Loose | Omit<MessageFrame, 't' | 'topic'>,
     from: toText(from),
   };
 }
+
+/** The longest wait that a server may ask for. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** Reads a wait of a frame in milliseconds. */
+export function toWait(ms: unknown): number {
+  return typeof ms === 'number' && ms > 0 ? Math.min(ms, LONGEST_WAIT_MS) : 0;
+}

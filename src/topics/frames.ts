@@ -138,4 +138,6 @@ export type ServerFrame =
 export interface FrameLimits {
   readonly topics: number;
   readonly payloadBytes: number;
+  /** A client that publishes no faster is not refused with `rate`. */
+  readonly publishesPerSecond?: number;
 }

@@ -258,3 +258,42 @@ describe('frames of the server', () => {
     },
   );
 });
+
+describe('a server that takes 100 publications a second', () => {
+  const hi = { t: 'hi', v: 1, limits: { publishesPerSecond: 100 } };
+
+  test('gets no more, in order, from its first frame on', async () => {
+    for (let n = 0; n < 130; n++) void follow(host.topics.publish('room', n));
+    await settle();
+    const counts = [host.open().taken(), host.receive(hi).taken()];
+    for (let turn = 0; turn < 3; turn++) {
+      host.pass(500);
+      counts.push(host.taken());
+    }
+    expect(counts.map(({ length }) => length)).toEqual([20, 50, 50, 10, 0]);
+    expect(dataOf(counts.flat())).toEqual(Array.from({ length: 130 }, (_, n) => n));
+  });
+
+  test('gets again what it has refused because it came too soon', async () => {
+    const calls = [1, 2].map((n) => follow(host.topics.publish('room', n)));
+    await settle();
+    host.open().taken();
+    host.receive(
+      { t: 'err', id: 1, code: 'rate', message: '', retryMs: 20 },
+      { t: 'err', id: 2, code: 'rate', message: '' },
+    );
+    void follow(host.topics.publish('room', 3));
+    await settle();
+    expect(host.taken()).toEqual([]);
+    host.pass(500);
+    expect(dataOf(host.taken())).toEqual([1, 2, 3]);
+    expect(calls.map(({ outcome }) => outcome)).toEqual([undefined, undefined]);
+  });
+
+  test('gets no volatile message too many', async () => {
+    host.open().receive({ t: 'hi', v: 1, limits: { publishesPerSecond: 2 } });
+    void host.topics.publish('room', 1, { volatile: true });
+    await expect(host.topics.publish('room', 2, { volatile: true })).rejects.toMatchObject({ stored: 'no' });
+    expect(dataOf(host.taken())).toEqual([1]);
+  });
+});
