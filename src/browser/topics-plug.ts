@@ -1,7 +1,7 @@
 import { toOutgoing } from '../client/framed-message.ts';
 import { OWN_CAUSES } from '../client/reconnect-policy.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { TopicErrorDetails, TopicsHost } from '../topics/client-host.ts';
+import type { TopicErrorDetails } from '../topics/client-host.ts';
 import { ClientTopics } from '../topics/client-topics.ts';
 import { FourDError, report, textOf } from './browser-error.ts';
 import type { BrowserTerminateEvent } from './browser-types.ts';
@@ -9,34 +9,10 @@ import { after, cancel, type Timer } from './clock.ts';
 import { toWire } from './messages.ts';
 import { type NativeListener, type NativeSocket, OPEN } from './native-socket.ts';
 
-/** The errors of topics have the numbers from -20021 down. */
-const CODES = [
-  'TOPICS_OFF',
-  'INVALID_TOPIC',
-  'TOPIC_REFUSED',
-  'BROKER_DOWN',
-  'BROKER_FULL',
-  'BROKER_UNSUPPORTED',
-  'OUTBOX_FULL',
-  'PUBLISH_UNKNOWN',
-  'REQUEST_TIMEOUT',
-];
+/** The errors of topics that occur in a page, by their numbers: -20021 and down. */
+const CODES = 'TOPICS_OFF INVALID_TOPIC TOPIC_REFUSED - - - OUTBOX_FULL PUBLISH_UNKNOWN REQUEST_TIMEOUT'.split(' ');
 
-/** What the client without topics hears when a frame has come: a sign of life, and nothing for the user. */
-const ALIVE = '{"t":"alive"}';
-
-/** Makes an error of topics, whose number the client without topics does not know. */
-export function toTopicError(
-  code: ErrorCode,
-  message: string,
-  { cause, ...details }: TopicErrorDetails = {},
-): FourDError {
-  const error = new FourDError(code, message, undefined, cause);
-  const index = CODES.indexOf(code.slice('ERR_'.length));
-  const { errCode } = error;
-  const number = index < 0 ? errCode : -20021 - index;
-  return Object.assign(error, { errCode: number, item: { ...error.item, errCode: number }, ...details });
-}
+type Callbacks = Readonly<Record<string | symbol, ((...args: object[]) => PromiseLike<unknown>) | undefined>>;
 
 /** The client that a plug belongs to. */
 export interface PluggedClient {
@@ -45,149 +21,135 @@ export interface PluggedClient {
   reconnect(): void;
 }
 
-/** Stands between a client and the WebSockets of the browser: takes the frames of topics, and makes them. */
-export class TopicsPlug implements TopicsHost {
-  readonly topics: ClientTopics = new ClientTopics(this);
-  // Nothing can be paused.
-  readonly maxWaiting: number = Infinity;
-  /** The handler that the client without topics gets. */
+/** The topics of a client in a browser: stands between the client and its WebSockets, takes frames, and makes them. */
+export class TopicsPlug extends ClientTopics {
+  /** The handler that the client without topics gets. What is no handler is an error of that client. */
   readonly handler: object;
-  readonly #reconnects: boolean;
+  readonly #hasTopics: boolean;
   #client!: PluggedClient;
   #listener!: NativeListener;
   #native: NativeSocket | undefined;
 
-  constructor(handler: unknown, reconnects: boolean) {
-    this.#reconnects = reconnects;
-    // What is no handler is an error of the client without topics.
-    this.handler = typeof (handler ?? {}) === 'object' ? this.#wrap((handler ?? {}) as object) : (handler as object);
+  constructor(handler: unknown, hasTopics: boolean) {
+    super();
+    this.#hasTopics = hasTopics;
+    this.handler = typeof handler === 'object' ? this.#wrap((handler ?? {}) as Callbacks) : (handler as object);
   }
 
-  /** Hears of the end, and hides the frames of messages that could not be sent. */
-  #wrap(handler: object): object {
-    const onTerminate = (ws: object, event: BrowserTerminateEvent): unknown => {
-      this.topics.end(OWN_CAUSES.has(event.cause));
-      const unsentMessages = event.unsentMessages?.map((data) =>
-        typeof data === 'string' ? toOutgoing(data, false) : data,
-      );
-      return this.call(
-        handler,
-        'onTerminate',
-        ws,
-        Object.freeze({ ...event, ...(unsentMessages && { unsentMessages }) }),
-      );
-    };
+  /** Hears of the end, and takes the frames off the messages that could not be sent. */
+  #wrap(handler: Callbacks): object {
     return new Proxy(handler, {
-      get(target, name) {
-        if (name === 'onTerminate') return onTerminate;
-        const value = (target as Record<string | symbol, unknown>)[name];
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      get: (_, name) => {
+        if (name === 'onTerminate') {
+          return (ws: object, { unsentMessages, ...event }: BrowserTerminateEvent): unknown => {
+            this.end(OWN_CAUSES.has(event.cause));
+            const unsent = unsentMessages?.map((data) => toOutgoing(data, false));
+            return handler[name]?.(ws, Object.freeze(unsent ? { ...event, unsentMessages: unsent } : event));
+          };
+        }
+        const value = handler[name];
+        return typeof value === 'function' ? value.bind(handler) : value;
       },
     });
   }
 
   /** Makes an attempt: `open` is the way of the client without topics. */
-  open(
+  connect(
     client: PluggedClient,
     protocols: readonly string[],
     listener: NativeListener,
     open: (protocols: readonly string[], listener: NativeListener) => NativeSocket,
   ): NativeSocket {
-    const { topics } = this;
-    topics.lose();
+    this.lose();
     this.#client = client;
     this.#listener = listener;
-    const native = open(topics.offer(protocols), {
+    const native = open(this.#hasTopics ? this.offer(protocols) : protocols, {
       onopen: () => {
-        topics.open(native.protocol);
-        if (!topics.isOn) {
-          const send = native.send.bind(native);
-          native.send = (data) => send(typeof data === 'string' ? toOutgoing(data, false) : data);
-        }
+        this.open(native.protocol);
+        const send = native.send.bind(native);
+        if (!this.isOn) native.send = (data) => send(toOutgoing(data, false));
         listener.onopen();
       },
       onmessage: (event) => {
         const { data } = event;
-        if (native !== this.#native || client.status !== 'Connected') return;
-        if (typeof data === 'string' && topics.isOn) {
-          topics.receive(data);
-          listener.onmessage({ data: ALIVE });
+        if (typeof data === 'string' && this.isOn) {
+          if (client.status === 'Connected') this.receive(data);
+          // A sign of life, and nothing for the user.
+          listener.onmessage({ data: '{"t":"alive"}' });
         } else listener.onmessage(event);
       },
       onclose: (event) => {
-        if (native === this.#native) topics.lose();
+        if (native === this.#native) this.lose();
         listener.onclose(event);
       },
     });
-    this.#native = native;
-    return native;
+    return (this.#native = native);
   }
 
-  // TopicsHost
-
-  send(text: string): void {
+  override send(text: string): void {
     if (this.#native?.readyState === OPEN) this.#native.send(text);
   }
 
-  onMessage(data: unknown): void {
+  override onMessage(data: unknown): void {
     const isText = typeof data === 'string' && this.#client.dataType !== 'object';
     this.#listener.onmessage({ data: isText ? data : JSON.stringify(data) });
   }
 
-  onHi(): void {
-    // Silence is found by pings of the page.
-  }
-
-  onMove(afterMs: number): void {
+  override onMove(afterMs: number): void {
     const native = this.#native;
-    after(afterMs, () => this.#reconnects && native === this.#native && this.#client.reconnect());
+    after(afterMs, () => {
+      try {
+        if (native === this.#native) this.#client.reconnect();
+      } catch {
+        // The client does not reconnect.
+      }
+    });
   }
 
-  onFlow(): void {
-    // Reading cannot be stopped.
-  }
-
-  call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
-    const callback = (handler as Record<string, ((...args: object[]) => PromiseLike<unknown> | undefined) | undefined>)[
-      name
-    ];
-    const result = callback?.call(handler, subject, event);
+  override call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
+    const result = (handler as Callbacks)[name]?.(subject, event);
     return result?.then ? result : undefined;
   }
 
-  report(name: string, thrown: unknown): void {
+  override report(name: string, thrown: unknown): void {
     report(new FourDError('ERR_CALLBACK_FAILED', `${name} failed: ${textOf(thrown)}`, 'callback', thrown));
   }
 
-  toError(code: ErrorCode, message: string, details?: TopicErrorDetails): Error {
-    return toTopicError(code, message, details);
+  override toError(code: ErrorCode, message: string, { cause, ...details }: TopicErrorDetails = {}): Error {
+    const error = new FourDError(code, message, undefined, cause);
+    const index = CODES.indexOf(code.slice(4));
+    const number = index < 0 ? {} : { errCode: -20021 - index };
+    return Object.assign(error, number, { item: { ...error.item, ...number } }, details);
   }
 
-  after(ms: number, act: () => void): Timer {
+  override findProblem(topic: string): string | undefined {
+    return /^[^@*#>\p{Cc}][^*#>\p{Cc}]{0,255}$/u.test(topic) ? undefined : 'invalid topic';
+  }
+
+  override after(ms: number, act: () => void): Timer {
     return after(ms, act);
   }
 
-  cancel(timer: Timer): void {
+  override cancel(timer: Timer): void {
     cancel(timer);
   }
 
-  toWire(data: object): string | Uint8Array {
+  override toWire(data: object): string | Uint8Array {
     return toWire(data);
   }
 
-  toBase64(bytes: Uint8Array): string {
+  override toBase64(bytes: Uint8Array): string {
     let text = '';
     for (const byte of bytes) text += String.fromCharCode(byte);
     return btoa(text);
   }
 
-  fromBase64(text: string): Uint8Array {
+  override fromBase64(text: string): Uint8Array {
     return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
   }
 
-  randomId(): string {
+  override randomId(): string {
     // Unlike randomUUID, a page that did not come over TLS has this too.
-    const random = crypto.getRandomValues(new Uint8Array(16));
-    return Array.from(random, (byte) => byte.toString(36).padStart(2, '0')).join('');
+    return String(crypto.getRandomValues(new Uint32Array(4)));
   }
 }

@@ -100,7 +100,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
     return ws;
   }
 
-  static readonly new = WebSocketClient.connect;
+  static readonly new: typeof WebSocketClient.connect = WebSocketClient.connect;
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
     this.#url = toText(url) as string;
