@@ -1,5 +1,3 @@
-import { toError } from './browser-error.ts';
-
 /** What the browser tells of a WebSocket. */
 export interface NativeListener {
   readonly onopen: () => void;
@@ -12,7 +10,7 @@ export interface NativeSocket {
   readonly readyState: number;
   readonly bufferedAmount: number;
   readonly protocol: string;
-  send(data: string | Uint8Array): void;
+  send: (data: string | Uint8Array) => void;
   close(code?: number, reason?: string): void;
 }
 
@@ -23,17 +21,10 @@ export interface NativeCloseEvent {
   readonly wasClean?: boolean;
 }
 
-/** The class of the browser. The name is looked up at each call, so that a page may replace it by that of a test. */
-declare const WebSocket: new (url: string, protocols: readonly string[]) => NativeSocket;
+/** Where the class of the browser is looked up at each attempt, so that a page may replace it by that of a test. */
+export interface NativeGlobals {
+  readonly WebSocket: new (url: string, protocols: readonly string[]) => NativeSocket;
+}
 
 /** The `readyState` of a connection that is open. */
 export const OPEN = 1;
-
-/** Makes an attempt. What the browser refuses at once, it throws. */
-export function openNative(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
-  try {
-    return Object.assign(new WebSocket(url, protocols), { binaryType: 'arraybuffer', ...listener });
-  } catch (thrown) {
-    throw toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
-  }
-}

@@ -12,7 +12,13 @@ import type { QueuedEvent } from './queued-event.ts';
 import { after, cancel, now, type Timer } from './clock.ts';
 import { type Liveness, watchServer } from './liveness.ts';
 import { cutReason, sizeOf, toEventData, toWire, type Wire } from './messages.ts';
-import { type NativeCloseEvent, type NativeSocket, OPEN, openNative } from './native-socket.ts';
+import {
+  type NativeGlobals,
+  type NativeCloseEvent,
+  type NativeListener,
+  type NativeSocket,
+  OPEN,
+} from './native-socket.ts';
 import { watchPage } from './page.ts';
 import { nextDelayMs } from './reconnecting.ts';
 
@@ -33,7 +39,7 @@ type Outcome = FourDError | undefined;
 let lastId = 0;
 
 /** Implements {@link WebSocketType}. A class alone could not derive the type of `event.data` from its parameters. */
-class WebSocketClient<T> implements WebSocketType<T> {
+export class WebSocketClient<T> implements WebSocketType<T> {
   readonly #id = ++lastId;
   readonly #url: string;
   readonly #handler: WebSocketHandler<T>;
@@ -94,7 +100,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
     return ws;
   }
 
-  static readonly new = WebSocketClient.connect;
+  static readonly new: typeof WebSocketClient.connect = WebSocketClient.connect;
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
     this.#url = toText(url) as string;
@@ -183,7 +189,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   terminate(code = 1000, reason = ''): void {
-    if (this.#status.startsWith('Connect') && !(isCloseCode(code) && typeof reason === 'string')) {
+    if (/^Con/.test(this.#status) && !(isCloseCode(code) && typeof reason === 'string')) {
       throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use 1000 or 3000 to 4999');
     }
     if (this.#status === 'Connected') this.#close(code, cutReason(reason), this.#settings.closeTimeoutMs);
@@ -203,6 +209,18 @@ class WebSocketClient<T> implements WebSocketType<T> {
     else if (this.#isOver) return;
     else if (this.#status === 'Connected') this.#close(1000, '', RECONNECT_CLOSE_TIMEOUT_MS);
     else if (this.#status === 'Connecting') this.#end();
+  }
+
+  /** Makes an attempt. What the browser refuses at once, it throws. The class with topics takes its place in between. */
+  protected open(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
+    try {
+      return Object.assign(new (globalThis as unknown as NativeGlobals).WebSocket(url, protocols), {
+        binaryType: 'arraybuffer',
+        ...listener,
+      });
+    } catch (thrown) {
+      throw toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
+    }
   }
 
   // Callbacks
@@ -366,7 +384,7 @@ class WebSocketClient<T> implements WebSocketType<T> {
             if (this.#argumentError) throw this.#argumentError;
             const url = attempt && reconnect?.url ? toText(await reconnect.url()) : this.#url;
             if (end !== this.#end || this.#status !== 'Connecting') return;
-            const native = openNative(checkUrl(url), protocols, {
+            const native = this.open(checkUrl(url), protocols, {
               onopen: () => {
                 cancel(this.#timer);
                 cancel(connectTimer);
