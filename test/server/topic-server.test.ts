@@ -248,6 +248,21 @@ test('except leaves out the session of a connection, also after it has moved', a
   expect(await ann.client.next()).toMatchObject({ t: 'm', data: 2 });
 });
 
+test('the mids of one client are not those of another, nor the idempotency keys of the program', async () => {
+  const { wss, join } = await start({ onPublish: () => true });
+  const mid = '0123456789abcdef';
+  const clients = [await join(), await join()];
+  for (const { client } of clients) client.send({ t: 'pub', topic: 'a', data: 1, mid, id: 1 });
+  for (const { client } of clients) expect(await client.next()).not.toHaveProperty('dup');
+  for (const duplicate of [false, true]) {
+    expect(await wss.topics.publish('a', 1, { idempotencyKey: mid })).toMatchObject({ duplicate });
+  }
+  // A client that has lost the answer comes back with its session, and sends the same frame.
+  const { client } = await join([`session.${clients[0]!.hi.session}`]);
+  client.send({ t: 'pub', topic: 'a', data: 1, mid, id: 1 });
+  expect(await client.next()).toMatchObject({ t: 'ok', dup: true });
+});
+
 test('a grant expires', async () => {
   const clock = useFakeClock();
   const causes: unknown[] = [];
