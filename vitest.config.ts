@@ -10,7 +10,7 @@ const withRealPeers = ['test/interop/real-*.test.ts'];
 
 const shared = {
   pool: 'forks' as const,
-  setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-clock.ts'],
+  setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-wait.ts'],
   expect: { requireAssertions: true },
 };
 

@@ -4,14 +4,14 @@
  * The implementation is built once, as CommonJS, so that every way to load it gives the same classes: `instanceof` and
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
  *
- * The library is two files, `index.js` and `engine.js` (see `parts.ts`). The other doors hold what only they need, and
- * take the rest from `index.js`.
+ * The library is three files, `index.js`, `engine.js` and `topics.js` (see `parts.ts`). The other doors hold what only
+ * they need, and take the rest from `index.js`.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
-import { partOf, stampOf, toEngine, toFront, toOtherDoor } from './parts.ts';
+import { PARTS, partOf, stampOf, toFront, toOtherDoor, toPart } from './parts.ts';
 
 const OUTPUT_FOLDER = 'dist';
 
@@ -39,8 +39,11 @@ function toBundleable(code: string): string {
     // The ES modules that esbuild makes for Node.js have no `require`.
     .replaceAll(/\brequire\((?="node:)/g, 'process.getBuiltinModule(')
     // A package may only be missing when the `try` is around its `require` itself, and not around a function with it.
-    .replaceAll(/Promise\.resolve\(\)\.then\(\(\) => (__toESM\(require\("send"\), 1\))\)/g, '$1');
-  if (/\.then\(\(\) => .*\brequire\(/.test(bundleable)) throw new Error('rolldown writes import() in another way now');
+    .replaceAll(/Promise\.resolve\(\)\.then\(\(\) => \w+\.__toESM\((require\("send"\)), 1\)\)/g, '({ default: $1 })')
+    // What rolldown adds is needed for nothing else.
+    .replaceAll(/^(?:const|let) (\w+) = require\("\.\/rolldown-runtime\.js"\);\n/gm, '');
+  if (/\.then\(\(\) => .*\brequire\(|_runtime/.test(bundleable))
+    throw new Error('rolldown writes import() in another way now');
   return bundleable;
 }
 
@@ -72,7 +75,7 @@ const { output } = await bundle.generate({
   banner: `'use strict';`,
   codeSplitting: {
     includeDependenciesRecursively: false,
-    groups: (['front', 'engine'] as const).map((name) => ({ name, test: (file) => partOf(file) === name })),
+    groups: PARTS.map((name) => ({ name, test: (file) => partOf(file) === name })),
   },
 });
 await bundle.close();
@@ -82,8 +85,8 @@ const publicNames = chunks.find(({ name }) => name === 'index')?.exports ?? [];
 const stamp = stampOf(chunks.map(({ code }) => code).join(''));
 for (const { name, code, moduleIds } of chunks) {
   if (name === 'front') writeCode('index.js', toFront(code, moduleIds, publicNames, stamp));
-  else if (name === 'engine') writeCode('engine.js', toEngine(code, stamp));
-  else if (name !== 'index') writeCode(`${name}.js`, toOtherDoor(code));
+  else if (name === 'engine' || name === 'topics') writeCode(`${name}.js`, toPart(code, name, stamp));
+  else if (name in doors && name !== 'index') writeCode(`${name}.js`, toOtherDoor(code));
 }
 
 write('package.json', '{ "type": "commonjs" }\n');

@@ -34,6 +34,7 @@ export {
   type TopicsOptions,
 } from './server/topic-options.ts';
 export { type ServerPublishOptions } from './server/topic-publishing.ts';
+export { type EndUserOptions } from './server/topic-users.ts';
 export { type Topics } from './server/topics.ts';
 export { type Broker, type Retention } from './topics/broker.ts';
 export { memoryBroker, type MemoryBrokerOptions } from './topics/memory-broker.ts';
@@ -103,6 +104,7 @@ export {
   type RefusedChannelCause,
   type ServerChannelMessage,
   type Side,
+  type TopicsChannelMessage,
 } from './diagnostics/channels.ts';
 export {
   type CallbackMetrics,

@@ -48,8 +48,29 @@ const METRICS: readonly Metric[] = [
   },
 ];
 
+/** Gauges and counters of topics: their names in the figures, and here. */
+const TOPIC_METRICS: readonly Metric[] = [
+  ofTopics('topics', 'gauge', 'topics', 'Topics that are watched now.'),
+  ofTopics('topic_subscriptions', 'gauge', 'subscriptions', 'Subscriptions now.'),
+  ofTopics('topic_subscriptions_behind', 'gauge', 'behind', 'Subscriptions that do not keep up now.'),
+  ofTopics('topic_ring_bytes', 'gauge', 'ringBytes', 'Memory of recent messages, about.'),
+  ofTopics('topic_outbox_waiting', 'gauge', 'outboxWaiting', 'Messages that wait for the broker now.'),
+  ofTopics('topic_published_total', 'counter', 'published', 'Messages that this process has published.'),
+  ofTopics('topic_delivered_total', 'counter', 'delivered', 'Messages that went to subscribers as they came.'),
+  ofTopics('topic_replayed_total', 'counter', 'replayed', 'Messages that subscribers had missed or asked for.'),
+  ofTopics('topic_volatile_dropped_total', 'counter', 'volatileDropped', 'Volatile messages that were not sent.'),
+  ofTopics('topic_gaps_total', 'counter', 'gaps', 'Subscribers that were told of missing messages.', 'reason'),
+  ofTopics('topic_resumes_total', 'counter', 'resumes', 'Subscriptions that came back.', 'outcome'),
+  ofTopics('topic_reads_total', 'counter', 'reads', 'Questions to the broker for messages.'),
+  ofTopics('topic_holes_repaired_total', 'counter', 'holesRepaired', 'Announcements that were missed and found.'),
+  ofTopics('topic_head_differences_total', 'counter', 'headDifferences', 'Newest messages that were not announced.'),
+  ofTopics('topic_forks_total', 'counter', 'forks', 'Topics that have lost their newest messages.'),
+  ofTopics('topic_broker_reconnects_total', 'counter', 'brokerReconnects', 'Times that the broker came back.'),
+];
+
 const SERVER_METRICS: readonly Metric[] = [
   ...METRICS,
+  ...TOPIC_METRICS,
   single('pending_handshakes', 'gauge', 'pendingHandshakes', 'Clients that wait for an answer to their upgrade now.'),
   byCause('refused_total', 'refused', 'Clients that were refused, by cause.'),
 ];
@@ -121,6 +142,20 @@ function byCause(name: string, property: 'ended' | 'refused' | 'failed', help: s
   const read = (snapshot: Snapshot): Sample[] =>
     Array.from<readonly [string, number], Sample>(snapshot[property], ([cause, count]) => ['', { cause }, count]);
   return { name, type: 'counter', help, read };
+}
+
+/**
+ * A metric of topics. A server without topics has no sample of it.
+ *
+ * @param label - name of the label, where the figure has kinds: then they stand behind its name
+ */
+function ofTopics(name: string, type: 'counter' | 'gauge', figure: string, help: string, label?: string): Metric {
+  const read = ({ topicCounts, topicGauges }: Snapshot): Sample[] =>
+    Array.from(type === 'counter' ? topicCounts : topicGauges).flatMap(([key, value]): Sample[] => {
+      const [found, kind = ''] = key.split(' ');
+      return found === figure ? [['', label === undefined ? {} : { [label]: kind }, value]] : [];
+    });
+  return { name, type, help, read };
 }
 
 /** The buckets of a histogram count from the fastest up: each holds all before it. */

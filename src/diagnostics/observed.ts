@@ -1,6 +1,7 @@
 import type { EndCause } from '../errors.ts';
 import { CallbackTimes } from './callback-times.ts';
 import type { RefusedChannelCause, Side } from './channels.ts';
+import type { TopicFigures } from './topic-figures.ts';
 
 /**
  * What is counted of one server, or of all clients of the process. All of its connections share one object.
@@ -28,6 +29,8 @@ export class Observed {
   attempts = 0;
   /** Attempts that failed; only of clients. */
   readonly failed: Map<EndCause, number> = new Map();
+  /** What was counted of topics; only of servers that have ended. */
+  readonly topicCounts: Map<string, number> = new Map();
 
   constructor(side: Side, path?: string) {
     this.side = side;
@@ -48,6 +51,7 @@ export class Observed {
     addCounts(this.ended, other.ended);
     addCounts(this.refused, other.refused);
     addCounts(this.failed, other.failed);
+    addCounts(this.topicCounts, other.topicCounts);
   }
 }
 
@@ -56,7 +60,7 @@ export function countOne<Kind>(counts: Map<Kind, number>, kind: Kind, count = 1)
   counts.set(kind, (counts.get(kind) ?? 0) + count);
 }
 
-function addCounts<Kind>(counts: Map<Kind, number>, others: ReadonlyMap<Kind, number>): void {
+export function addCounts<Kind>(counts: Map<Kind, number>, others: ReadonlyMap<Kind, number>): void {
   for (const [kind, count] of others) countOne(counts, kind, count);
 }
 
@@ -75,6 +79,8 @@ export interface MetricsSource {
   readonly live: Iterable<{ readonly figures: LiveFigures | undefined }>;
   /** Clients that wait for the answer to their upgrade request. */
   readonly pendingHandshakes: number;
+  /** Undefined for a server without topics, and for clients. */
+  readonly topicFigures?: TopicFigures | undefined;
 }
 
 /** What was counted up to a moment, and what is open at that moment. */
@@ -83,10 +89,15 @@ export class Snapshot extends Observed {
   blockedConnections = 0;
   bufferedBytes = 0;
   pendingHandshakes = 0;
+  readonly topicGauges: Map<string, number> = new Map();
 
   /** Adds a source, as it is now. */
-  read({ observed, live, pendingHandshakes }: MetricsSource): this {
+  read({ observed, live, pendingHandshakes, topicFigures }: MetricsSource): this {
     this.add(observed);
+    if (topicFigures !== undefined) {
+      addCounts(this.topicCounts, topicFigures.counts);
+      addCounts(this.topicGauges, topicFigures.gauges);
+    }
     this.pendingHandshakes += pendingHandshakes;
     for (const { figures } of live) {
       if (figures === undefined) continue;

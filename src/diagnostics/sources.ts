@@ -1,4 +1,4 @@
-import { type LiveFigures, type MetricsSource, Observed, Snapshot } from './observed.ts';
+import { addCounts, type LiveFigures, type MetricsSource, Observed, Snapshot } from './observed.ts';
 
 /** Servers that have ended are kept apart by this many paths. */
 const MAX_ENDED_PATHS = 100;
@@ -32,6 +32,7 @@ export function removeServer(server: MetricsSource): void {
   const { path } = server.observed;
   const sum = endedServers.get(path) ?? new Observed('server', path);
   sum.add(server.observed);
+  addCounts(sum.topicCounts, server.topicFigures?.counts ?? new Map<string, number>());
   endedServers.delete(path);
   endedServers.set(path, sum);
   const [oldest] = endedServers.keys();

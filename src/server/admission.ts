@@ -125,7 +125,7 @@ export class AcceptAnswer<Handler, Data> implements Acceptance {
   }
 }
 
-/** @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_EXPIRY` */
+/** @throws FourDError `ERR_INVALID_OPTION` */
 function checkIdentity(user: unknown, authenticatedAt: unknown): Identity | undefined {
   if (user === undefined && authenticatedAt === undefined) return undefined;
   const checked = user === undefined ? undefined : checkUser(user);

@@ -11,44 +11,23 @@ import {
   readClientFrame,
   type WantedTopic,
 } from '../topics/frame-reader.ts';
-import { parsePosition } from '../topics/position.ts';
 import { ALIVE_FRAME, answerFrame, problemFrame, publishedFrame, unsubbedFrame } from '../topics/topic-frames.ts';
 import type { Since } from '../topics/topic-handler.ts';
 import { ME } from '../topics/user-topic.ts';
+import { isWithoutHistory, readGiven } from './client-frame-checks.ts';
 import { answerHistory, answerMembers, refuseOfBroker } from './client-questions.ts';
-import type { Beginning, ConnectionSubscription, SubscriptionPlan } from './connection-subscription.ts';
+import type { FrameOwner } from './frame-owner.ts';
 import { callUser } from './topic-call.ts';
-import type { PublishEvent, RequestEvent, SubscribeEvent, UnsubscribeCause } from './topic-events.ts';
+import type { PublishEvent, RequestEvent, SubscribeEvent } from './topic-events.ts';
 import { Denial, Grant, readGrant } from './topic-grant.ts';
-import type { TopicHost } from './topic-host.ts';
 import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
-import { checkSize, toData, tooLong } from './topic-publishing.ts';
-import type { TopicPeer } from './topic-seam.ts';
+import { checkSize, toData } from './topic-publishing.ts';
 
 /** In the place of a result: the handler has no such callback. */
 const NO_CALLBACK: unique symbol = Symbol('no callback');
 
 const OWN_GRANT = new Grant({});
 const NO_PRESENCE = { show: false, watch: false, info: undefined } as const;
-
-/** The connection whose frames are read. */
-export interface FrameOwner {
-  readonly host: TopicHost;
-  readonly peer: TopicPeer;
-  readonly session: string;
-  readonly user: string | undefined;
-  readonly hasEnded: boolean;
-  readonly subscriptionCount: number;
-  /** False while so much is unsent that long answers wait. */
-  readonly isReady: boolean;
-  onceReady(callback: () => void): void;
-  find(topic: string): ConnectionSubscription | undefined;
-  begin(plan: SubscriptionPlan, beginning: Beginning): void;
-  endSubscription(subscription: ConnectionSubscription, cause: UnsubscribeCause, code: string, message: string): void;
-  send(frame: string): void;
-  /** Reports that a callback has failed: no onError hears of what fails for one topic alone. */
-  report(name: string, thrown: unknown): void;
-}
 
 /**
  * Reads the frames of one client, asks the handler of its connection, and answers.
@@ -363,23 +342,4 @@ export class ClientFrames implements LanesOwner {
     this.#owner.send(answerFrame(id, data));
     done();
   }
-}
-
-/** Tells whether a subscription gets nothing older than what the client has had. */
-function isWithoutHistory(since: Since): boolean {
-  if (since === 'now') return true;
-  // An offset of 0 stands in front of the whole log. What is no position is a gap, behind which all is new.
-  return typeof since === 'object' && 'after' in since && parsePosition(since.after)?.offset !== 0;
-}
-
-/** Returns the JSON of what a client publishes, or its bytes. */
-function readGiven(data: unknown, limit: number): string | Buffer | { readonly problem: string } {
-  let given: string | Buffer;
-  try {
-    given = Buffer.isBuffer(data) ? data : JSON.stringify(data);
-  } catch {
-    return { problem: 'data is nested too deeply' };
-  }
-  const bytes = Buffer.byteLength(given);
-  return bytes > limit ? { problem: tooLong(bytes, limit) } : given;
 }

@@ -2,8 +2,8 @@
 import { isFourDError } from '../errors.ts';
 import type { CheckedFrame, FrameId, FrameProblem } from '../topics/frame-reader.ts';
 import { askedMembersFrame, historyFrame, problemFrame } from '../topics/topic-frames.ts';
-import { ME, userTopic } from '../topics/user-topic.ts';
-import type { FrameOwner } from './client-frames.ts';
+import { isUserEnd, ME, userTopic } from '../topics/user-topic.ts';
+import type { FrameOwner } from './frame-owner.ts';
 
 /** When a client may try again while the broker is away. */
 const BROKER_RETRY_MS = 1000;
@@ -37,7 +37,8 @@ export async function answerHistory(
   const log = topic === ME && owner.user !== undefined ? userTopic(owner.user) : topic;
   try {
     const { entries, hasMore } = await owner.host.port.history(log, after, limit);
-    if (!owner.hasEnded) owner.send(historyFrame(id, entries, hasMore));
+    const shown = topic === ME ? entries.filter((entry) => !isUserEnd(entry)) : entries;
+    if (!owner.hasEnded) owner.send(historyFrame(id, shown, hasMore));
   } catch (error) {
     refuseOfBroker(owner, id, error);
   }

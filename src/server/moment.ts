@@ -1,4 +1,4 @@
-import { FourDError } from '../errors.ts';
+import { invalidOption } from '../session/option-checks.ts';
 
 /** Returns the time of a Date, NaN when reading it throws, and any other value as it is. */
 export function readMoment(moment: unknown): unknown {
@@ -12,14 +12,10 @@ export function readMoment(moment: unknown): unknown {
 /**
  * Checks a moment that may be left out.
  *
- * @throws FourDError `ERR_INVALID_EXPIRY`
+ * @throws FourDError `ERR_INVALID_OPTION`
  */
 export function checkMoment(name: string, value: unknown): number | undefined {
   const moment = readMoment(value);
   if (moment === undefined || (typeof moment === 'number' && Number.isFinite(moment))) return moment;
-  throw new FourDError(
-    'ERR_INVALID_EXPIRY',
-    `invalid ${name}: it must be a valid Date, a number of milliseconds since 1970, or undefined`,
-    { componentSignature: 'HTTP' },
-  );
+  throw invalidOption(`${name} must be a valid Date, or a number of milliseconds since 1970`, 'HTTP');
 }

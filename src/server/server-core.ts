@@ -4,6 +4,7 @@ import type { CallbackTimes } from '../diagnostics/callback-times.ts';
 import { serverChannel } from '../diagnostics/channels.ts';
 import { startDebugLog } from '../diagnostics/debug-log.ts';
 import { type MetricsSource, Observed } from '../diagnostics/observed.ts';
+import type { TopicFigures } from '../diagnostics/topic-figures.ts';
 import { countRefused } from '../diagnostics/refused.ts';
 import { addServer, removeServer } from '../diagnostics/sources.ts';
 import { EndingOrder } from '../base/ending-order.ts';
@@ -11,7 +12,6 @@ import type { UpgradeRequest } from '../handshake/server-handshake.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import type { UpgradeRouter } from '../http/upgrade-router.ts';
 import { CLOSE_GOING_AWAY } from '../protocol/constants.ts';
-import { PreparedMessage } from '../protocol/prepared-message.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { CALLBACK_NAMES, type CallbackOwner, CallbackQueue, type QueuedEvent } from '../session/callback-queue.ts';
 import { type SendOptions, toWire } from '../session/data-type.ts';
@@ -24,6 +24,7 @@ import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { reportError } from '../workers/error-handling.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import type { WorkerResource } from '../workers/worker.ts';
+import { BroadcastForms } from './broadcast-forms.ts';
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
 import type { ServerState } from './server-state.ts';
@@ -155,17 +156,12 @@ export class ServerCore<Connection extends object>
   broadcast(message: SendableMessage, except: readonly unknown[], options: SendOptions): number {
     const wire = toWire(message, 'HTTP');
     this.settings.outgoing?.check(wire, this.scope);
-    const prepared = new PreparedMessage(wire);
-    /** The same for connections that speak the protocol of topics. */
-    let framed: PreparedMessage | undefined;
+    const forms = new BroadcastForms(message, wire);
     const excepted = new Set(except);
     let receiverCount = 0;
     for (const session of this.#sessions) {
       if (excepted.has(session.subject)) continue;
-      const { topics } = session;
-      if (topics?.isFramed === true) framed ??= new PreparedMessage(topics.toFrame(message, wire));
-      const form = topics?.isFramed === true ? (framed as PreparedMessage) : prepared;
-      if (session.sendPrepared(form, options) !== 'dropped') receiverCount++;
+      if (session.sendPrepared(forms.for(session.topics), options) !== 'dropped') receiverCount++;
     }
     return receiverCount;
   }
@@ -361,6 +357,10 @@ export class ServerCore<Connection extends object>
 
   get pendingHandshakes(): number {
     return this.#upgrades.pendingCount;
+  }
+
+  get topicFigures(): TopicFigures | undefined {
+    return this.topics?.figures;
   }
 
   #tell(type: 'opened' | 'ended'): void {

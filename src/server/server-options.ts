@@ -176,7 +176,8 @@ export function parseServerOptions(given: WebSocketServerOptions): ServerSetting
   if (checked.protocols.some(isBearerSubprotocol)) {
     throw invalidOption(`protocols of a server must not begin with "${BEARER_PREFIX}", which marks a token`, 'HTTP');
   }
-  const topics = checkTopics(options.topics);
+  // Nothing of topics is loaded where there are none.
+  const topics = options.topics === undefined ? undefined : checkTopics(options.topics);
   if (topics !== undefined) checkTopicProtocols(checked.protocols);
   return {
     givenPath: path,

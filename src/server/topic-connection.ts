@@ -17,7 +17,8 @@ import {
 } from '../topics/topic-frames.ts';
 import type { Subscription } from '../topics/topic-handler.ts';
 import { reportError } from '../workers/error-handling.ts';
-import { ClientFrames, type FrameOwner } from './client-frames.ts';
+import { ClientFrames } from './client-frames.ts';
+import type { FrameOwner } from './frame-owner.ts';
 import {
   type Beginning,
   ConnectionSubscription,
@@ -103,6 +104,8 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   onText(text: string): void {
+    // As with onMessage, a client is not heard any more when its connection closes.
+    if (this.peer.status !== 'Connected') return;
     this.#frames ??= new ClientFrames(this);
     this.#frames.onText(text);
   }
@@ -142,13 +145,21 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   onUserEnded(code: number, reason: string): void {
-    this.#gate?.stop();
-    this.peer.close(code, reason);
+    for (const subscription of this.#subscriptions.values()) subscription.stop(true);
+    this.#closeGate(code, reason);
   }
 
   onGateFailed(): void {
+    this.#closeGate(CLOSE_TRY_AGAIN_LATER, 'the topics of the server are away');
+  }
+
+  /** The client does not come through the gate. Its close frame is read. */
+  #closeGate(code: number, reason: string): void {
     this.#gate?.stop();
-    this.peer.close(CLOSE_TRY_AGAIN_LATER, 'the topics of the server are away');
+    this.#gate = undefined;
+    this.peer.close(code, reason);
+    this.#onOpened?.();
+    this.peer.resumeReading();
   }
 
   onUserMessage(entry: FeedEntry): void {

@@ -60,7 +60,7 @@ export class Grant {
   /** In milliseconds since 1970; undefined for never. */
   readonly expiresAt: number | undefined;
 
-  /** @throws FourDError `ERR_INVALID_OPTION` or `ERR_INVALID_EXPIRY` */
+  /** @throws FourDError `ERR_INVALID_OPTION` */
   constructor(given: GrantOptions) {
     const { publish, history, presence, info, expiresAt } = readOptions(given, GRANT_KEYS, 'HTTP', {
       advice: `: grant() takes ${[...GRANT_KEYS].join(', ')}`,
@@ -91,7 +91,7 @@ export class Denial {
  *
  * @param options - by default the client may subscribe, and get what it missed; it may not publish
  * @returns the value to return; null, which refuses, when `onErrCall` or `tryExpr` handled an error
- * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_OPTION` or `ERR_INVALID_EXPIRY`
+ * @throws FourDError (or what `onErrCall` makes of it) `ERR_INVALID_OPTION`
  */
 export function grant(options: GrantOptions = {}): Grant | null {
   try {

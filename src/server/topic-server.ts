@@ -1,3 +1,4 @@
+import type { TopicFigures } from '../diagnostics/topic-figures.ts';
 import { FourDError } from '../errors.ts';
 import { invalidOption, kindOf } from '../session/option-checks.ts';
 import type { Broker } from '../topics/broker.ts';
@@ -22,6 +23,7 @@ import type { CallScope } from '../workers/call-scope.ts';
 import { ProgramSubscription } from './program-subscription.ts';
 import { checkProgramOptions, checkRange, checkTopic } from './topic-arguments.ts';
 import { TopicConnection } from './topic-connection.ts';
+import { toTopicFigures } from './topic-figures.ts';
 import type { HistoryRange, ServerSubscribeOptions } from './topic-events.ts';
 import type { TopicHost } from './topic-host.ts';
 import type { CheckedTopics } from './topic-options.ts';
@@ -67,6 +69,10 @@ export class TopicServer implements Topics, TopicHost {
 
   get stats(): TopicsStats {
     return this.port.stats;
+  }
+
+  get figures(): TopicFigures {
+    return toTopicFigures(this.port.stats);
   }
 
   /** Makes the topics of a connection that speaks the protocol of topics. */

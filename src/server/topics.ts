@@ -63,7 +63,7 @@ export interface Topics {
    * @remarks A memory broker forgets it when its server ends: refuse such users in `onConnection` too.
    * @param user - as `accept` was told
    * @returns resolves when the broker has stored it
-   * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`, `ERR_INVALID_EXPIRY`, and those of the broker, as
+   * @throws FourDError (as a rejection) `ERR_INVALID_OPTION`, and those of the broker, as
    *   {@link publish} has them
    */
   endUser(user: string, options?: EndUserOptions): Promise<void>;

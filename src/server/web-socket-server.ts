@@ -16,6 +16,7 @@ import { OwnHttpServer } from '../web-server/own-http-server.ts';
 import { attach, notStarted, WebServer, webServer } from '../web-server/web-server.ts';
 import { readGuarded } from '../session/option-checks.ts';
 import type { AnySchema, NoSchema, TypedBySchema, UntypedSchema } from '../session/validation.ts';
+import type { TopicsStats } from '../topics/topic-stats.ts';
 import { generateError } from '../workers/error-handling.ts';
 import type { Admission } from './answers.ts';
 import type { RefuseEvent } from './refusal-reports.ts';
@@ -324,13 +325,15 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   }
 
   /**
-   * Returns the figures of this server: what is open now, and what was counted since it was created, also after its end.
+   * Returns the figures of this server: what is open now, and what was counted since it was created, also after its end;
+   * with the option `topics`, also `wss.topics.stats`.
    *
    * @remarks The time that it takes grows with the number of open connections. {@link metricsText} gives the figures of
    * all servers and clients as text for Prometheus.
    */
-  metrics(): ServerMetrics {
-    return readServerMetrics(this.#core);
+  metrics(): ServerMetrics & { readonly topics?: TopicsStats } {
+    const { topics } = this.#core;
+    return { ...readServerMetrics(this.#core), ...(topics && { topics: topics.stats }) };
   }
 
   /**

@@ -1,5 +1,5 @@
 /** How those who deliver to a subscriber and the topics speak with each other. Types only. */
-import type { Append, Entry, Retention } from './broker.ts';
+import type { Entry, Retention } from './broker.ts';
 import type { Position } from './position.ts';
 import type { GapReason, Member, Members, Published, Since } from './topic-handler.ts';
 
@@ -21,7 +21,7 @@ export interface Publication {
   readonly owner?: string | undefined;
   /** Has the entry stored and its key kept for so long at least, whatever the history says. */
   readonly keepSeconds?: number | undefined;
-  /** See {@link Append.ifOwner}. When it does not fit nothing is stored, and the position is that of the head. */
+  /** As in `Append`. When it does not fit nothing is stored, and the position is that of the head. */
   readonly ifOwner?: string | undefined;
 }
 
@@ -50,7 +50,11 @@ export interface FeedSink {
   readonly isReady: boolean;
   /** Calls back once when {@link isReady} is true again, or the sink is over. */
   onceReady(callback: () => void): void;
-  /** First call. `position` is the subscriber's own when recovered, else the head; undefined for state. */
+  /**
+   * First call, in a later turn than `subscribe`. `position` is the subscriber's own when recovered, else the place behind
+   * which it goes on, if that is known; undefined for state. `missed` is exact for what fits into one answer of the broker,
+   * else the most that may follow.
+   */
   onSubscribed(event: {
     readonly state: 'new' | 'recovered' | 'gap';
     readonly reason: 'trimmed' | 'epoch' | 'forked' | undefined;
@@ -58,6 +62,7 @@ export interface FeedSink {
     readonly position: Position | undefined;
   }): void;
   onEntry(entry: FeedEntry, isReplayed: boolean, isState: boolean): void;
+  /** Everything that was missed or asked for has been delivered. Not called for `'now'`, which asks for nothing. */
   onLive(position: Position, count: number): void;
   onGap(reason: GapReason, position: Position): void;
   /** The broker could not be asked: the subscription is over. */

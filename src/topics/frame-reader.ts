@@ -1,4 +1,4 @@
-import type { FramePresence } from './frames.ts';
+import type { ClientFrame, FramePresence } from './frames.ts';
 import { findTopicProblem, MAX_TOPIC_BYTES } from './topic-name.ts';
 import { ME } from './user-topic.ts';
 import type { Since } from './topic-handler.ts';
@@ -138,24 +138,24 @@ export function readClientFrame(text: string): CheckedFrame | FrameProblem {
 }
 
 function readFields(t: unknown, fields: Fields): CheckedFrame {
-  switch (t) {
+  switch (t as ClientFrame['t']) {
     case 'ping':
-      return { t };
+      return { t: 'ping' };
     case 'msg':
       // Bytes for onMessage come as a binary message: here an object {b64} is an object.
-      return { t, data: givenData(fields) };
+      return { t: 'msg', data: givenData(fields) };
     case 'req':
-      return { t, data: readData(fields), id: readId(fields) };
+      return { t: 'req', data: readData(fields), id: readId(fields) };
     case 'sub':
       return readSub(fields);
     case 'unsub':
-      return { t, topic: readOwnTopic(fields['topic']) };
+      return { t: 'unsub', topic: readOwnTopic(fields['topic']) };
     case 'pub':
       return readPub(fields);
     case 'hist':
       return readHist(fields);
     case 'who':
-      return { t, topic: readTopic(fields['topic']), id: readId(fields) };
+      return { t: 'who', topic: readTopic(fields['topic']), id: readId(fields) };
     default:
       throw new Mistake('invalid', `unknown t: ${typeof t === 'string' ? JSON.stringify(t.slice(0, 20)) : typeof t}`);
   }

@@ -6,13 +6,8 @@ export const TOPICS_PROTOCOL = '4d-topics.1';
 /** In front of the secret of a session, as a second subprotocol that a client offers to come back. */
 export const SESSION_PREFIX = 'session.';
 
-/** Data of a frame: JSON, or bytes in base 64. */
+/** Data of a frame: JSON. An object with the member `b64` alone stands for bytes, in base 64. */
 export type FrameData = unknown;
-
-/** Bytes in a frame. */
-export interface FrameBytes {
-  readonly b64: string;
-}
 
 /** `since` of a frame: a position, `now`, `start`, `state`, or the newest so many. */
 export type FrameSince = string | { readonly last: number };

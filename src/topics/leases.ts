@@ -6,7 +6,7 @@ import type { NodeInfo } from './broker.ts';
 /** How often a node renews its lease. */
 export const RENEW_MS = 5000;
 /** How long a lease lives without renewal. */
-export const LEASE_MS = 15_000;
+const LEASE_MS = 15_000;
 /** How soon a renewal that failed is tried again. */
 const RETRY_MS = 1000;
 /**

@@ -4,7 +4,7 @@ import { isSameFacts } from './member-entry.ts';
 import type { Member, Members } from './topic-handler.ts';
 
 /** Changes of so long are told together. */
-export const TOLD_MS = 200;
+const TOLD_MS = 200;
 
 /**
  * Members whose JSON has more bytes are not listed, however few they are: the frame that tells who came and who left must

@@ -45,7 +45,7 @@ export class RingFiller {
     this.#source.read(
       { ...from, before, limit: READ_ENTRIES, maxBytes: READ_BYTES },
       (slice) => this.#take(slice),
-      () => this.#end(),
+      () => this.#end(false),
     );
   }
 
@@ -54,14 +54,20 @@ export class RingFiller {
     const { ring } = this.#source;
     const { floor } = ring;
     const last = entries.at(-1);
-    if (gap !== undefined || epoch !== ring.epoch || last === undefined) {
-      this.#end();
+    if (gap !== undefined || epoch !== ring.epoch) {
+      this.#end(false);
       return;
     }
     this.#older.push(...entries);
+    const isAll = this.#older.length < READ_ENTRIES;
+    if (last === undefined) {
+      this.#end(isAll);
+      return;
+    }
     const end = this.#older.findIndex(({ offset, tag }) => offset === floor.offset && tag === floor.tag) + 1;
     if (end > 0) this.#prepend(epoch, this.#older.slice(0, end));
-    if (end > 0 || last.offset >= floor.offset) this.#end();
+    if (end > 0) this.#end(isAll);
+    else if (last.offset >= floor.offset) this.#end(false);
     else this.#ask({ after: { epoch, offset: last.offset, tag: last.tag } });
   }
 
@@ -74,11 +80,13 @@ export class RingFiller {
     if (read !== undefined) this.#source.ring.prepend(before ?? oldest, read);
   }
 
-  #end(): void {
+  /** @param isWhole - whether the log keeps nothing that is older than the ring */
+  #end(isWhole: boolean): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     this.#older = [];
     this.#source.ring.isFilled = true;
+    this.#source.ring.isWhole = isWhole;
     for (const onFilled of waiting) onFilled();
   }
 }

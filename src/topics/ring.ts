@@ -25,6 +25,8 @@ export class Ring {
   head: Place = NOWHERE;
   /** False until older entries were asked for once. */
   isFilled = false;
+  /** True when the log keeps nothing that is older than the ring. */
+  isWhole = false;
   bytes = 0;
   usedMs = 0;
   readonly #budget: RingBudget;
@@ -82,6 +84,7 @@ export class Ring {
     this.#first = 0;
     this.floor = this.head;
     this.isFilled = false;
+    this.isWhole = this.floor.offset === 0;
     this.#budget.forget(this);
   }
 
@@ -192,8 +195,12 @@ export class RingBudget {
     while (this.heldBytes > this.#limitBytes) {
       const [oldest] = this.#rings;
       if (oldest === undefined) return;
-      if (oldest === ring && ring.count > 1) ring.dropFirst();
-      else oldest.drop();
+      if (oldest !== ring || ring.count <= 1) oldest.drop();
+      else {
+        ring.dropFirst();
+        ring.isFilled = false;
+        ring.isWhole = false;
+      }
     }
   }
 

@@ -147,11 +147,13 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     this.#pump();
   }
 
-  /** Gives at most what one question to the broker brings. */
   #beginWithLast(last: number): void {
     const { ring } = this.#source;
-    if (last > ring.count && this.#source.fill(this)) return;
-    this.#beginAt(ring.placeBefore(last), Math.min(last, ring.count));
+    if (last <= ring.count || ring.isWhole) {
+      this.#beginAt(ring.placeBefore(last), Math.min(last, ring.count));
+    } else if (!this.#source.fill(this)) {
+      this.#ask({ last, limit: READ_ENTRIES, maxBytes: PUMP_BYTES }, (slice) => this.#onPage(slice));
+    }
   }
 
   #beginWithState(start: Start): void {

@@ -1,7 +1,7 @@
 import { PreparedMessage } from '../protocol/prepared-message.ts';
 import type { FeedEntry, MembersNews } from './feed.ts';
 import type { FrameId, FrameProblem } from './frame-reader.ts';
-import type { FrameLimits } from './frames.ts';
+import type { FrameLimits, ServerFrame } from './frames.ts';
 import type { Position } from './position.ts';
 import type { GapReason, Members, Published } from './topic-handler.ts';
 import { shownTopic } from './user-topic.ts';
@@ -57,12 +57,19 @@ function bytesText(bytes: Buffer): string {
 }
 
 /** Returns data as a frame holds it: JSON as it is, bytes as `{b64}`. */
-export function frameData(data: string | Buffer): string {
+function frameData(data: string | Buffer): string {
   return typeof data === 'string' ? data : bytesText(data);
 }
 
 export function hiFrame(session: string, aliveMs: number, limits: FrameLimits): string {
-  return JSON.stringify({ t: 'hi', v: 1, session, aliveMs, limits });
+  return write({ t: 'hi', v: 1, session, aliveMs, limits });
+}
+
+/** A frame whose members may be undefined: JSON leaves them out. */
+type Loosened<F> = F extends unknown ? { readonly [K in keyof F]: F[K] | undefined } : never;
+
+function write(frame: Loosened<ServerFrame>): string {
+  return JSON.stringify(frame);
 }
 
 export const ALIVE_FRAME = '{"t":"alive"}';
@@ -76,23 +83,23 @@ export interface SubbedFacts {
 }
 
 export function subbedFrame(topic: string, { state, reason, missed, position }: SubbedFacts): string {
-  return JSON.stringify({ t: 'subbed', topic, pos: position, state, reason, ...(missed > 0 && { missed }) });
+  return write({ t: 'subbed', topic, pos: position, state, reason, ...(missed > 0 && { missed }) });
 }
 
 export function liveFrame(topic: string, pos: Position): string {
-  return JSON.stringify({ t: 'live', topic, pos });
+  return write({ t: 'live', topic, pos });
 }
 
 export function gapFrame(topic: string, pos: Position, reason: GapReason): string {
-  return JSON.stringify({ t: 'gap', topic, pos, reason });
+  return write({ t: 'gap', topic, pos, reason });
 }
 
 export function unsubbedFrame(topic: string, code: string, message: string): string {
-  return JSON.stringify({ t: 'unsubbed', topic, code, message });
+  return write({ t: 'unsubbed', topic, code, message });
 }
 
 export function publishedFrame(id: FrameId, { position, duplicate }: Published): string {
-  return JSON.stringify({ t: 'ok', id, pos: position, ...(duplicate && { dup: true }) });
+  return write({ t: 'ok', id, pos: position, ...(duplicate && { dup: true }) });
 }
 
 /** @param data - JSON text, or bytes */
@@ -101,7 +108,7 @@ export function answerFrame(id: FrameId, data: string | Buffer): string {
 }
 
 export function problemFrame({ id, topic, code, message, retryMs }: FrameProblem): string {
-  return JSON.stringify({ t: 'err', id, topic, code, message, retryMs });
+  return write({ t: 'err', id, topic, code, message, retryMs });
 }
 
 export function historyFrame(id: FrameId, entries: readonly FeedEntry[], hasMore: boolean): string {
@@ -123,9 +130,9 @@ export function membersFrame(news: MembersNews): PreparedMessage {
 
 export function askedMembersFrame(topic: string, id: FrameId, { count, list }: Members): string {
   // An empty list that is not all members says that there are too many.
-  return JSON.stringify({ t: 'who', topic, count, list: list.length === count ? list : undefined, id });
+  return write({ t: 'who', topic, count, list: list.length === count ? list : undefined, id });
 }
 
 export function moveFrame(afterMs: number): string {
-  return JSON.stringify({ t: 'move', afterMs });
+  return write({ t: 'move', afterMs });
 }

@@ -2,7 +2,7 @@ import type { FeedEntry } from './feed.ts';
 import type { TopicMessage } from './topic-handler.ts';
 
 /** Returns the data of an entry as programs get it. Bytes are a copy, which belongs to the receiver. */
-export function dataOf({ data }: FeedEntry): unknown {
+function dataOf({ data }: FeedEntry): unknown {
   return typeof data === 'string' ? (JSON.parse(data) as unknown) : Buffer.from(data);
 }
 

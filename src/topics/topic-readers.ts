@@ -191,10 +191,10 @@ export class TopicReaders implements BrokerSink, ReaderHost {
   }
 
   #watchAll(readers: readonly TopicReader[]): void {
-    const topics = readers.map(({ topic }) => topic);
+    const living = (): TopicReader[] => readers.filter((reader) => this.#readers.get(reader.topic) === reader);
     this.calls.run(
-      () => this.#broker.watch(topics),
-      () => this.#checks.ask(readers),
+      () => this.#broker.watch(living().map(({ topic }) => topic)),
+      () => this.#checks.ask(living()),
       () => {},
     );
   }

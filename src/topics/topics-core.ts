@@ -180,6 +180,7 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     while (!this.#isClosed) {
       try {
         await this.#broker.open(this.#readers);
+        if (this.#isClosed) await this.#broker.close();
         this.#readers.onState('up');
         return;
       } catch {

@@ -2,7 +2,7 @@
 import type { FeedEntry } from './feed.ts';
 
 /** In front of the name of a user. Clients name their own one {@link ME}. */
-export const USER_PREFIX = '@user/';
+const USER_PREFIX = '@user/';
 
 /** How a client names the topic of its user. */
 export const ME = '@me';

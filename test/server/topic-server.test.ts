@@ -7,6 +7,7 @@ import {
   type FourDError,
   grant,
   memoryBroker,
+  metricsText,
   type Publishable,
   type Subscription,
   type TopicHandler,
@@ -32,12 +33,17 @@ type Handler = Partial<Omit<ConnectionHandler<unknown>, 'onOpen'>>;
 type Conn = WebSocketConnection<unknown>;
 type Options = Omit<WebSocketServerOptions, 'webServer'>;
 
+interface Hi {
+  readonly session: string;
+  readonly aliveMs: number;
+}
+
 interface World {
   readonly wss: WebSocketServer<unknown>;
   readonly connections: Inbox<Conn>;
   /** Opens a client of topics, and returns it with its `hi` frame and the server's end. */
-  join(offers?: readonly string[]): Promise<{ client: WireClient; hi: Record<string, unknown>; conn: Conn }>;
-  openBare(headers?: readonly string[]): Promise<{ client: RawClient; conn: Conn }>;
+  readonly join: (offers?: readonly string[]) => Promise<{ client: WireClient; hi: Hi; conn: Conn }>;
+  readonly openBare: (headers?: readonly string[]) => Promise<{ client: RawClient; conn: Conn }>;
 }
 
 async function start(
@@ -45,6 +51,7 @@ async function start(
   topics: TopicsOptions | boolean = true,
   options: Options = {},
   accepting: (url: string) => AcceptOptions = () => ({}),
+  path = '/',
 ): Promise<World> {
   const connections = new Inbox<Conn>();
   const withOpen = Object.assign(handler, { onOpen: (ws: Conn) => connections.push(ws) });
@@ -56,8 +63,8 @@ async function start(
     wss,
     connections,
     async join(offers) {
-      const client = await WireClient.open(web.HTTPPort, offers);
-      return { client, hi: await client.next(), conn: await connections.next() };
+      const client = await WireClient.open(web.HTTPPort, offers, path);
+      return { client, hi: (await client.next()) as unknown as Hi, conn: await connections.next() };
     },
     async openBare(headers = []) {
       const client = await RawClient.open(web.HTTPPort, { headers });
@@ -100,16 +107,16 @@ test.each([
 test('a session is that of its secret and its user', async () => {
   const { join } = await start({}, true, {}, (url) => ({ user: url.slice(2) || undefined }));
   const first = await join();
-  const token = `session.${first.hi['session']}`;
+  const token = `session.${first.hi.session}`;
   const back = await join([token]);
-  expect(back.hi['session']).toBe(first.hi['session']);
+  expect(back.hi.session).toBe(first.hi.session);
   expect(back.conn.session).toBe(first.conn.session);
-  expect(first.conn.session).not.toContain(first.hi['session']);
+  expect(first.conn.session).not.toContain(first.hi.session);
   // Texts that are no secret of the library make a new session: nobody can choose one that others guess.
   for (const forged of ['session.a', `session.${'x'.repeat(23)}`, `session.${'+'.repeat(22)}`]) {
     const { hi, conn } = await join([forged]);
-    expect(hi['session']).toMatch(/^[\w-]{22}$/);
-    expect(`session.${hi['session']}`).not.toBe(forged);
+    expect(hi.session).toMatch(/^[\w-]{22}$/);
+    expect(`session.${hi.session}`).not.toBe(forged);
     expect(conn.session).not.toBe(first.conn.session);
   }
 });
@@ -119,15 +126,15 @@ test('the secret of another user is another session', async () => {
   const { join } = await start({}, true, {}, () => ({ user, authenticatedAt: new Date(5) }));
   const ann = await join();
   user = 'bob';
-  const bob = await join([`session.${ann.hi['session']}`]);
+  const bob = await join([`session.${ann.hi.session}`]);
   expect([ann.conn.user, bob.conn.user]).toEqual(['ann', 'bob']);
   expect(bob.conn.session).not.toBe(ann.conn.session);
 });
 
 test.each([
-  [{ user: '' }, 'user must be a text of 1 to 256 characters; received a text'],
-  [{ user: 5 }, 'user must be a text of 1 to 256 characters; received 5'],
-  [{ authenticatedAt: NaN }, 'invalid authenticatedAt'],
+  [{ user: '' }, 'user must be a text of 1 to 256 characters of valid Unicode; received a text'],
+  [{ user: 5 }, 'user must be a text of 1 to 256 characters of valid Unicode; received 5'],
+  [{ authenticatedAt: NaN }, 'authenticatedAt must be a valid Date'],
 ])('accept refuses %j', (options, problem) => {
   expect(errorOf(() => accept({ onMessage() {} }, options as never)).message).toContain(problem);
 });
@@ -232,7 +239,7 @@ test('except leaves out the session of a connection, also after it has moved', a
   await subscribe(ann.client, 'a');
   await subscribe(bob.client, 'a');
   await wss.topics.publish('a', 1, { except: ann.conn });
-  const moved = await join([`session.${ann.hi['session']}`]);
+  const moved = await join([`session.${ann.hi.session}`]);
   moved.client.send({ t: 'sub', topic: 'a', since: 'start' });
   expect(await moved.client.next()).toMatchObject({ t: 'subbed' });
   expect(await moved.client.next()).toMatchObject({ t: 'live' });
@@ -259,7 +266,7 @@ test('a client gets some frame within each aliveMs', async () => {
   const clock = useFakeClock();
   const { join } = await start({}, true, { pingIntervalMs: 10_000 });
   const { client, hi } = await join();
-  expect(hi['aliveMs']).toBe(10_000);
+  expect(hi.aliveMs).toBe(10_000);
   await clock.advance(5100);
   await clock.advance(5100);
   expect(await client.next()).toEqual({ t: 'alive' });
@@ -285,7 +292,7 @@ test.each([
 test('binary messages stay those of the application, and send and broadcast put text into frames', async () => {
   const got = new Inbox<unknown>();
   const { wss, join, openBare } = await start(
-    { onMessage: (_ws: unknown, { data }: { readonly data: unknown }) => got.push(data) } as Handler,
+    { onMessage: (_ws: unknown, { data }: { readonly data: unknown }) => got.push(data) },
     true,
     { dataType: 'auto' },
   );
@@ -543,6 +550,23 @@ test.each([
   const call = (): unknown => wss.topics.subscribe(...(args as [string, object]));
   expect(errorOf(call)).toMatchObject({ code });
   expect(tryExpr(call)).toBeUndefined();
+});
+
+test('figures of topics are in metrics() and metricsText(), also after the end of the server', async () => {
+  const { wss, join } = await start(undefined, true, { path: '/figures' }, undefined, '/figures');
+  const { client } = await join();
+  await subscribe(client, 'a');
+  await wss.topics.publish('a', 1);
+  expect(wss.metrics().topics).toEqual(wss.topics.stats);
+  expect(wss.metrics().topics).toMatchObject({ topics: 1, subscriptions: 1, published: 1, delivered: 1 });
+  const published = 'fourd_websocket_server_topic_published_total{path="/figures"} 1\n';
+  const gaps = 'fourd_websocket_server_topic_gaps_total{path="/figures",reason="slow"} 0\n';
+  const gauge = 'fourd_websocket_server_topic_subscriptions{path="/figures"} 1\n';
+  for (const line of [published, gaps, gauge]) expect(metricsText()).toContain(line);
+  client.raw.socket.destroy();
+  await wss.drain();
+  expect(metricsText()).toContain(published);
+  expect(metricsText()).not.toContain(gauge);
 });
 
 test('a broker serves one server', async () => {

@@ -81,7 +81,10 @@ test.each([
   [{ t: 'req', data: 1, id: 'x'.repeat(65) }, ID],
   [{ t: 'req', data: 1, id: [1] }, ID],
   [{ t: 'sub', topic: 'a', id: null }, ID],
-  [{ t: 'sub', topic: Array(101).fill({ topic: 'a' }) }, 'too many topics in one frame: 101 (at most 100)'],
+  [
+    { t: 'sub', topic: Array.from({ length: 101 }, () => ({ topic: 'a' })) },
+    'too many topics in one frame: 101 (at most 100)',
+  ],
   [{ t: 'sub', topic: 'a', since: '' }, POSITION],
   [{ t: 'sub', topic: 'a', since: 'x'.repeat(65) }, POSITION],
   [{ t: 'sub', topic: 'a', since: { last: 0 } }, POSITION],

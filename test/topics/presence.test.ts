@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { PresenceWorld } from './presence-world.ts';
+import { monotonicMs, wallMs } from '../../src/base/clock.ts';
+import { timers } from '../../src/base/timers.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { FaultyLogs } from './faulty-broker.ts';
+import { PresenceWorld, type WatchingNode } from './presence-world.ts';
 
 describe('members', () => {
   test('are shown on all nodes within a second, with user, info and since', async () => {
@@ -70,6 +74,66 @@ describe('members', () => {
     expect(fresh.core.stats.membersSwept).toBe(1);
   });
 
+  test('of nodes that live are in the first list of a node that has just started', async () => {
+    const world = new PresenceWorld();
+    const [one] = await world.steadyNodes(1);
+    one!.show('ann');
+    await world.clock.advance(1000);
+    const fresh = world.node();
+    const { promise, resolve } = createDeferred();
+    fresh.broker.mayRenew = promise;
+    fresh.watch();
+    await world.clock.advance(1000);
+    // The log was read, but not who lives.
+    expect(fresh.news).toEqual([]);
+    resolve();
+    await world.clock.advance(100);
+    expect(fresh.news).toMatchObject([{ count: 1, list: [{ id: 'ann' }] }]);
+  });
+
+  test('that have moved are not swept with their node, also when that was not heard of', async () => {
+    const world = new PresenceWorld();
+    const [killed, ...others] = await world.steadyNodes(3);
+    killed!.show('ann');
+    await world.clock.advance(1000);
+    killed!.broker.hold();
+    const [sweeper, other] = others.toSorted((a, b) =>
+      a.core.presence.leases.id < b.core.presence.leases.id ? -1 : 1,
+    );
+    sweeper!.broker.isDeaf = true;
+    await world.clock.advance(10_000);
+    other!.show('ann');
+    await world.clock.advance(60_000);
+    expect(sweeper!.broker.appended[0]).toMatchObject({ key: 'ann', isRemoved: true });
+    expect(other!.members).toEqual(['ann']);
+    expect(other!.log.filter(({ left }) => left)).toEqual([]);
+    expect(other!.broker.appended).toHaveLength(1);
+  });
+
+  test('are all there when the broker comes back without its data, and none is shown to leave', async () => {
+    const world = new PresenceWorld();
+    const logs = new FaultyLogs({
+      random: () => 0.5,
+      clock: { monotonicMs, wallMs },
+      schedule: (delayMs, callback) => void timers.schedule({ onDeadline: callback }, Math.max(delayMs, 1)),
+    });
+    const nodes = [0, 1, 2].map(() => world.node({ logs }).watch());
+    await world.clock.advance(20_000);
+    for (const [i, node] of nodes.entries()) node.show(`session ${i}`);
+    await world.clock.advance(10_000);
+    // One node hears of it later than the others.
+    nodes[0]!.broker.hold();
+    logs.kill(2000);
+    await world.clock.advance(5000);
+    nodes[0]!.broker.release();
+    await world.clock.advance(60_000);
+    for (const node of nodes) {
+      expect(node.members).toEqual(['session 0', 'session 1', 'session 2']);
+      expect(node.log.filter(({ left }) => left)).toEqual([]);
+      expect(await node.core.presence.members('room')).toMatchObject({ count: 3 });
+    }
+  });
+
   test('come back when their node was stopped for 30 s', async () => {
     const world = new PresenceWorld();
     const [stopped, other] = await world.steadyNodes(2);
@@ -124,6 +188,7 @@ describe('a session that comes back', () => {
     expect(await third!.core.presence.members('room')).toMatchObject({ list: [{ since }] });
     // A leave of the first node must have missed the entry of the other.
     expect(one!.broker.appended.filter(({ isRemoved }) => isRemoved)).toHaveLength(isDeaf ? 1 : 0);
+    expect(other!.broker.appended).toHaveLength(1);
   });
 
   test('on the same node within the grace costs no write', async () => {
@@ -172,6 +237,20 @@ describe('a session that comes back', () => {
     expect(third!.log.filter(({ left }) => left)).toEqual([]);
   });
 
+  test('belongs to the greater node when both have it for the same time, and both come to rest', async () => {
+    const world = new PresenceWorld();
+    const nodes = await world.steadyNodes(2);
+    const idOf = (node: WatchingNode): string => node.core.presence.leases.id;
+    const [greater, lesser] = nodes.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1));
+    greater!.show('ann');
+    lesser!.show('ann');
+    await world.clock.advance(60_000);
+    const { state } = world.logs.read({ topic: '@members/room', limit: 0, maxBytes: 0, isStateWanted: true });
+    expect(state).toMatchObject([{ owner: idOf(greater!) }]);
+    expect([greater!, lesser!].map(({ broker }) => broker.appended.length)).toEqual([2, 1]);
+    expect(greater!.log).toHaveLength(1);
+  });
+
   test('is put again when its entry was taken out while it is open', async () => {
     const world = new PresenceWorld();
     const [one, other] = await world.steadyNodes(2);
@@ -204,7 +283,10 @@ describe('above the number that is listed', () => {
     const world = new PresenceWorld();
     const [one] = await world.steadyNodes(1);
     const told = one!.news.length;
-    for (let i = 0; i < 100; i++) one!.show(`session ${i}`)(i < 50);
+    for (let i = 0; i < 100; i++) {
+      one!.show(`session ${i}`)(i < 50);
+      if (i % 40 === 0) await world.clock.advance(50);
+    }
     await world.clock.advance(1000);
     expect(one!.news.slice(told)).toHaveLength(1);
     expect(one!.news.at(-1)).toMatchObject({ count: 50 });

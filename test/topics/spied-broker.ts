@@ -18,7 +18,7 @@ export class SpiedBroker implements Broker {
   /** Topics of which nothing is announced until they are watched again. */
   readonly mute = new Set<string>();
   isDown = false;
-  /** Reads that are under way; answers wait while {@link isHeld}. */
+  /** Reads that are under way. */
   underWay = 0;
   mostUnderWay = 0;
   sink: BrokerSink | undefined;
@@ -29,7 +29,7 @@ export class SpiedBroker implements Broker {
     this.#broker = logs.connect();
   }
 
-  /** Lets reads wait, or lets those that wait have their answers. */
+  /** Lets the answers to reads wait, or gives those that wait. */
   hold(isHeld: boolean): void {
     const held = this.#held ?? [];
     this.#held = isHeld ? held : undefined;
@@ -56,9 +56,10 @@ export class SpiedBroker implements Broker {
     this.reads.push(...queries);
     this.underWay++;
     this.mostUnderWay = Math.max(this.mostUnderWay, this.underWay);
+    const slices = await this.#broker.read(queries);
     if (this.#held !== undefined) await new Promise<void>((resolve) => this.#held?.push(resolve));
     this.underWay--;
-    return this.#broker.read(queries);
+    return slices;
   }
 
   async watch(topics: readonly string[]): Promise<void> {

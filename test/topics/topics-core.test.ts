@@ -86,6 +86,18 @@ test('answers a thousand subscribers that come back to one topic at another node
   expect(broker.reads).toHaveLength(2);
 });
 
+test('asks the broker for nothing that it has followed from the beginning', async () => {
+  const { clock, broker, subscribeTo, publish } = setUp();
+  subscribeTo('t');
+  await clock.advance(0);
+  await publish('t', 'a');
+  await clock.advance(0);
+  const reads = broker.reads.length;
+  const sink = subscribeTo('t', { last: 50 });
+  await clock.advance(0);
+  expect([sink.heard, broker.reads.length]).toEqual([['subscribed new 1', 'replayed "a"', 'live 1'], reads]);
+});
+
 test('keeps no queue for a subscriber that does not keep up, and lets it catch up from where it was', async () => {
   const { clock, core, subscribeTo, publish } = setUp();
   const [slow, fast] = [subscribeTo('t'), subscribeTo('t')];
@@ -214,6 +226,8 @@ test('empties the memory of the topic that was idle for longest, which costs a r
   const { clock, core, broker, subscribeTo, publish } = setUp({ ringBytes: 100_000 });
   const [old] = [subscribeTo('old'), subscribeTo('new')];
   await clock.advance(0);
+  await publish('new', 'a');
+  await clock.advance(0);
   await publish('old', 'a');
   await clock.advance(0);
   const { position } = old;
@@ -287,6 +301,39 @@ test('has so many questions to the broker under way, and asks the same one once'
   await clock.advance(0);
   for (const { heard } of sinks) expect(heard).toEqual(['subscribed new 1', 'replayed "a"', 'live 1']);
   expect([broker.mostUnderWay, core.stats.singleFlightHits]).toEqual([2, 6]);
+});
+
+test('catches up over more messages than one answer of the broker holds', async () => {
+  const { clock, subscribeTo, publish } = setUp({}, { history: { ...HISTORY, messages: 5000, bytes: 16_777_216 } });
+  const texts = Array.from({ length: 1200 }, (_, i) => `${i}${'.'.repeat(i % 10 === 0 ? 10_000 : 10)}`);
+  for (const text of texts) await publish('t', text);
+  const sinks = [subscribeTo('t', 'start'), subscribeTo('t', 'start')];
+  await clock.advance(1000);
+  const late = subscribeTo('t', { last: 700 });
+  await clock.advance(1000);
+  for (const { heard } of sinks) {
+    expect(heard.slice(1, -1)).toEqual(texts.map((text) => `replayed "${text}"`));
+    expect([heard[0], heard.at(-1)]).toEqual(['subscribed new 1200', 'live 1200']);
+  }
+  expect([late.heard[1], late.heard.at(-1)]).toEqual([`replayed "${texts[500]}"`, 'live 700']);
+});
+
+test('keeps at most 1 MiB of announcements while it asks the broker, and asks once more for what was beyond', async () => {
+  const { clock, broker, core, subscribeTo, publish } = setUp({}, { history: { ...HISTORY, bytes: 16_777_216 } });
+  const sink = subscribeTo('t');
+  await clock.advance(0);
+  broker.mute.add('t');
+  await publish('t', 'missed');
+  broker.mute.clear();
+  broker.hold(true);
+  // The first one raises the doubt; with the last one it is more than 1 MiB.
+  const texts = Array.from({ length: 19 }, (_, i) => `${i}${'.'.repeat(60_000)}`);
+  for (const text of texts) await publish('t', text);
+  await clock.advance(0);
+  broker.hold(false);
+  await clock.advance(0);
+  expect(sink.data).toEqual(['missed', ...texts]);
+  expect(core.stats.holesRepaired).toBe(20);
 });
 
 test('tells a new subscriber that the broker is away, and keeps those it has', async () => {

@@ -60,9 +60,9 @@ export class WireClient {
   }
 
   /** @param offers - further subprotocols */
-  static async open(port: number, offers: readonly string[] = []): Promise<WireClient> {
+  static async open(port: number, offers: readonly string[] = [], path = '/'): Promise<WireClient> {
     const headers = [`Sec-WebSocket-Protocol: ${['4d-topics.1', ...offers].join(', ')}`];
-    return new WireClient(await RawClient.open(port, { headers }));
+    return new WireClient(await RawClient.open(port, { headers, path }));
   }
 
   send(frame: Frame | string): void {

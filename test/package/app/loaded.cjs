@@ -24,4 +24,6 @@ const withLibrary = loaded();
 currentProcessName();
 const withFirstCall = loaded();
 WebSocketServer.new({ onConnection: () => null }, { webServer: null });
-console.log(JSON.stringify({ withLibrary, withFirstCall, later: loaded() }));
+const later = loaded();
+WebSocketServer.new({ onConnection: () => null }, { webServer: null, path: '/topics', topics: true });
+console.log(JSON.stringify({ withLibrary, withFirstCall, later, withTopics: loaded() }));
