@@ -25,7 +25,7 @@ test.skipIf(!hasPython)(
       },
     };
     const wss = await WebSocketServer.serve({ onConnection: () => handler }, { port: 0, topics: true });
-    onTestFinished(() => void wss.terminate(0));
+    onTestFinished(() => wss.terminate(0));
     for (let n = 1; n <= 3; n++) await wss.topics.publish('room', n);
     const { port } = new URL(wss.url);
     const { stdout } = await promisify(execFile)('python3', [script, '127.0.0.1', port], { timeout: 20_000 });
