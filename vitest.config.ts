@@ -19,6 +19,10 @@ export default defineConfig({
     alias: [
       { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
       { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
+      {
+        find: /^4d-websocket\/browser-topics$/,
+        replacement: fileURLToPath(new URL('src/browser-topics.ts', import.meta.url)),
+      },
       { find: /^4d-websocket\/browser$/, replacement: fileURLToPath(new URL('src/browser.ts', import.meta.url)) },
     ],
   },

@@ -1,4 +1,4 @@
-import { toFramed } from '../client/framed-message.ts';
+import { toFramed } from '../client/topic-framing.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';
@@ -31,7 +31,7 @@ class TopicsWebSocketClient<T> extends WebSocketClient<T> {
     const plug = new TopicsPlug(handler ?? {}, topics);
     const protocols = [...(options.protocols ?? []), ...(topics ? [TOPICS_PROTOCOL] : [])];
     plugs.set(protocols, plug);
-    super(url, plug.handler as never, { ...(topics && { pingIntervalMs: 25_000 }), ...options, protocols });
+    super(url, plug.handler, { ...(topics && { pingIntervalMs: 25_000 }), ...options, protocols });
     this.#handler = handler as WebSocketHandler<T>;
     this.#topics = plug;
   }
