@@ -9,6 +9,8 @@ import { startTopicNode } from './topic-world.ts';
 
 const BOTH = { show: true, watch: true };
 
+const GRANTING = { onSubscribe: () => grant({ presence: BOTH, info: { seat: 1 } }), onMessage() {} };
+
 test('a client is told who is there behind subbed, then who joins and leaves, and asks with who', async () => {
   const clock = useFakeClock();
   const node = await startTopicNode();
@@ -182,11 +184,9 @@ test('a watcher that does not keep up gets the members as they are when it does 
 
 test('clients of the library see each other, also after one of them has reconnected', async () => {
   const clock = useFakeClock();
-  const onSubscribe = (): ReturnType<typeof grant> => grant({ presence: BOTH, info: { seat: 1 } });
   const server = serveInMemory(
     {
-      onConnection: (_wss, { request }) =>
-        accept({ onSubscribe, onMessage() {} }, { user: String(request.query['user']) }),
+      onConnection: (_wss, { request }) => accept(GRANTING, { user: String(request.query['user']) }),
     },
     { server: { topics: true } },
   );
