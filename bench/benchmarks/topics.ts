@@ -26,7 +26,7 @@ interface Ends {
   readonly server: Remote<ServerCalls>;
   readonly load: Remote<LoadCalls>;
   readonly measurement: Measurement;
-  open(plan: Partial<TopicPlan> & Pick<TopicPlan, 'connections'>): Promise<unknown>;
+  readonly open: (plan: Partial<TopicPlan> & Pick<TopicPlan, 'connections'>) => Promise<unknown>;
 }
 
 /** Measures topics, and rooms of Socket.IO: what both do. A message of one client goes to all in `room`. */
@@ -159,7 +159,7 @@ function lower(name: string): Metric {
 function topicBenchmark({
   run,
   ...benchmark
-}: Omit<Benchmark, 'measure'> & { run(ends: Ends): Promise<Sample> }): Benchmark {
+}: Omit<Benchmark, 'measure'> & { readonly run: (ends: Ends) => Promise<Sample> }): Benchmark {
   return {
     baseline: ROOMS,
     ...benchmark,

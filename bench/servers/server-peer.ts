@@ -7,7 +7,7 @@ export interface ServerPeer extends PeerDescription {
   /** Describes a wrong message of a client. Only the bare server, which answers measured clients, checks messages. */
   findFault?(isQuiet: boolean): string | undefined;
   /** Publishes a message in a topic, and waits until it is stored. */
-  publish?(topic: string): Promise<unknown>;
+  readonly publish?: (topic: string) => Promise<unknown>;
 }
 
 /** Limit of buffered bytes of a connection: well above 16 echoes of 1 MiB. */
