@@ -113,7 +113,7 @@ export class ClientSubscription implements Subscription {
       this.#replayedCount = 0;
       // What a new subscription gets of the past lies in front of its position.
       const position = state === 'new' && missed ? undefined : pos;
-      this.#note('onSubscribed', { type: 'subscribed', state, missed: toNumber(missed) }, position);
+      this.#note('onSubscribed', { type: 'subscribed', state, reason, missed: toNumber(missed) }, position);
     } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
     else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
     else if (t === 'who') {
