@@ -68,7 +68,7 @@ describe('a subscription', () => {
 
   test('is told why messages are missing', () => {
     subscribe({ since: { after: 'e.1.t' } });
-    host.open().receive(subbed(3, { state: 'gap', reason: 'epoch' }));
+    host.open().gets(subbed(3, { state: 'gap', reason: 'epoch' }));
     expect(room.seen).toEqual(['gap epoch 0']);
   });
 
