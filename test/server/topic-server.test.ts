@@ -502,6 +502,14 @@ test('a program subscribes: in order, one callback at a time, its position behin
   expect(notes.at(-1)).toBe('local');
 });
 
+test('a program whose place the topic does not know is told why', async () => {
+  const { wss } = await start();
+  const events: unknown[] = [];
+  wss.topics.subscribe('a', { onSubscribed: (_, event) => events.push(event) }, { since: { after: 'other.1.1' } });
+  await turns();
+  expect(events).toEqual([{ type: 'subscribed', state: 'gap', reason: 'epoch', missed: 0 }]);
+});
+
 test('a callback that throws ends its subscription alone, and is reported', async () => {
   const errors = recordErrors();
   const { wss } = await start();
