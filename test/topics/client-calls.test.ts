@@ -187,7 +187,7 @@ describe('a request', () => {
       'ERR_ABORTED',
       'ERR_ABORTED',
       'ERR_CONNECTION_LOST',
-      ['ERR_TOPIC_REFUSED', 'no'],
+      ['ERR_TOPIC_REFUSED', 'unknown'],
     ]);
     host.open();
     expect(host.taken()).toEqual([]);
@@ -272,13 +272,13 @@ describe('a server that takes 100 publications a second', () => {
     expect(dataOf(counts.flat())).toEqual(Array.from({ length: 130 }, (_, n) => n));
   });
 
-  test('gets again what it has refused because it came too soon', async () => {
+  test('gets again what it has refused because it came too soon, or the broker was away', async () => {
     const calls = [1, 2].map((n) => follow(host.publish('room', n)));
     await settle();
     host.open().taken();
     host.gets(
       { t: 'err', id: 1, code: 'rate', message: '', retryMs: 20 },
-      { t: 'err', id: 2, code: 'rate', message: '' },
+      { t: 'err', id: 2, code: 'broker-down', message: '', retryMs: 1000 },
     );
     void follow(host.publish('room', 3));
     await settle();
