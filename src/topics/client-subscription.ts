@@ -111,7 +111,7 @@ export class ClientSubscription implements Subscription {
       this.#note('onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed }, pos);
     } else if (t === 'subbed') {
       this.#replayedCount = 0;
-      this.#note('onSubscribed', { type: 'subscribed', state, missed: toNumber(missed) }, pos);
+      this.#note('onSubscribed', { type: 'subscribed', state, reason, missed: toNumber(missed) }, pos);
     } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
     else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
     else if (t === 'who') {

@@ -65,6 +65,12 @@ describe('a subscription', () => {
     expect(sub.position).toBe('e.9.t');
   });
 
+  test('is told why messages are missing', () => {
+    subscribe({ since: { after: 'e.1.t' } });
+    host.open().gets(subbed(3, { state: 'gap', reason: 'epoch' }));
+    expect(room.seen).toEqual(['gap epoch 0']);
+  });
+
   test('gets messages with their key, time, author and bytes', () => {
     const seen: object[] = [];
     host.subscribe('room', { onMessage: (_, event) => seen.push(event) });
