@@ -45,6 +45,10 @@ async function takeName(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Change' }).click();
 }
 
+function timeOf(page: Page): Promise<string | null> {
+  return page.locator('#log time').first().getAttribute('datetime');
+}
+
 function peopleOf(page: Page): Promise<string[]> {
   return page.getByRole('region', { name: /^Here/ }).getByRole('listitem').allInnerTexts();
 }
@@ -101,7 +105,6 @@ test('rooms are separate, and who joins sees what was said before, at its own ti
   await say(second.page, 'in the lobby');
   await waitForEntry(second.page, 'in the lobby');
   expect(await peopleOf(second.page)).toEqual(['Guest 2 (you)']);
-  const timeOf = (page: Page): Promise<string | null> => page.locator('#log time').first().getAttribute('datetime');
   await second.page.clock.setFixedTime(Date.now() + 3_600_000);
   await enter(second.page, 'books');
   await waitForEntry(first.page, 'Guest 2 joined');
