@@ -183,9 +183,9 @@ describe('the shell clients', options, () => {
     send(peer, { t: 'pub', topic: 'room/books', data: { text: 'before' }, id: 1 });
     await nextFrame(peer, 'ok');
     const client = await startExample('examples/chat-client.ts', { args: [url, 'Ann Lee', 'books'] });
-    await client.printed(
-      /^You are Ann Lee\. Type a line; Ctrl-D ends\.\nGuest 1: before\n\* Here: Guest 1, Ann Lee\n/m,
-    );
+    await client.printed(/^You are Ann Lee\. Type a line; Ctrl-D ends\.\n/);
+    await client.printed(/^Guest 1: before\n/m);
+    await client.printed(/^\* Here: Guest 1, Ann Lee\n/m);
     client.type('hello');
     await client.printed(/^Me: hello\n/m);
     const ben = await join(url, '?name=Ben', session);
