@@ -28,10 +28,10 @@ const SLOW_MS = 1000;
 const RETURN_MS = 20_000;
 
 const MISSING = {
-  epoch: 'The chat was restarted: what was said before is not kept, and you may have missed something',
-  trimmed: 'You were away for long: some of what was said meanwhile is not kept any more',
-  forked: 'The chat has lost its newest messages: you may have missed something',
-  slow: 'So much was said that this page could not keep up: something is missing here',
+  epoch: 'The chat was restarted: what was said before is not kept',
+  trimmed: 'You were away for long: the first messages you missed are not kept',
+  forked: 'The chat has lost some messages: the last ones above may be gone',
+  slow: 'Too much was said at once: messages are missing here',
 };
 
 // What this tab remembers: the session and the name and colour that the server gave me
