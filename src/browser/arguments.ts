@@ -1,6 +1,5 @@
 import type { DataType } from '../session/message-types.ts';
 import { FourDError } from './browser-error.ts';
-import { NO_HEADERS } from './browser-options.ts';
 
 /** Returns the text of a URL object as it is now; any other value as it is. */
 export function toText(url: unknown): unknown {
@@ -24,11 +23,11 @@ export function checkUrl(url: unknown): string {
  * @throws FourDError `ERR_INVALID_HANDLER`, `ERR_INVALID_HEADER` or `ERR_INVALID_DATA_TYPE`
  */
 export function readDataType(handler: unknown): DataType {
-  const { dataType = 'text', headers, schema } = (handler ?? {}) as Readonly<Record<string, unknown>>;
+  const { dataType = 'text', headers, schema } = handler as Readonly<Record<string, unknown>>;
   if (typeof handler !== 'object' || Array.isArray(handler) || schema) {
     throw new FourDError('ERR_INVALID_HANDLER', 'use an object without schema');
   }
-  if (headers !== undefined) throw new FourDError('ERR_INVALID_HEADER', NO_HEADERS);
+  if (headers) throw new FourDError('ERR_INVALID_HEADER', 'not in a page');
   if (/^(text|blob|object|auto)$/.test(dataType as string)) return dataType as DataType;
-  throw new FourDError('ERR_INVALID_DATA_TYPE', 'use text, blob, object or auto');
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'text, blob, object, auto');
 }

@@ -22,30 +22,26 @@ const INVALID = ['HANDLER', 'URL', 'DATA_TYPE', 'OPTION', 'HEADER', 'MESSAGE', '
  */
 export class FourDError extends Error {
   override readonly name = 'FourDError';
-  readonly code: ErrorCode;
-  readonly errCode: number;
-  readonly componentSignature: ComponentSignature;
-  readonly side: 'local' | 'remote';
+  declare readonly code: ErrorCode;
+  declare readonly errCode: number;
+  declare readonly componentSignature: ComponentSignature;
+  declare readonly side: 'local' | 'remote';
   /** Why the connection ended; absent for errors that end no connection. */
-  declare readonly endCause?: EndCause;
+  declare endCause?: EndCause;
   /** The phase that the connection was in; absent for errors that end no connection. */
-  declare readonly phase?: EndPhase;
+  declare phase?: EndPhase;
   /** The close code of a connection that ends with this error, 1006 when the error has none. */
-  readonly closeCode: number;
+  declare readonly closeCode: number;
   /** This error as 4D code expects it in `event.errors`. */
-  readonly item: ErrorItem;
+  declare readonly item: ErrorItem;
 
   constructor(code: ErrorCode, message: string, endCause?: EndCause, cause?: unknown) {
-    super(message);
-    this.code = code;
+    super(message, (cause && { cause }) as ErrorOptions);
     const index = INVALID.indexOf(code.slice('ERR_INVALID_'.length));
-    this.errCode = index < 0 ? (NUMBERS[code] ?? 1006) : -20005 - index;
-    this.componentSignature = endCause === 'callback' ? 'host' : 'HTCL';
-    this.side = endCause?.startsWith('p') ? 'remote' : 'local';
-    this.closeCode = Math.max(this.errCode, 1006);
-    this.item = { errCode: this.errCode, message, componentSignature: this.componentSignature };
-    if (endCause) this.endCause = endCause;
-    if (cause) this.cause = cause;
+    const errCode = index < 0 ? (NUMBERS[code] ?? 1006) : -20005 - index;
+    const item = { errCode, message, componentSignature: endCause === 'callback' ? 'host' : 'HTCL' };
+    const side = /^[hp]/.test(endCause as string) ? 'remote' : 'local';
+    Object.assign(this, item, { code, item, side, endCause, closeCode: Math.max(errCode, 1006) });
   }
 }
 
@@ -60,6 +56,14 @@ export function textOf(thrown: unknown): string {
 
 /** Tells the page of an error that no callback receives: as an error that nobody caught. */
 export function report(error: unknown): void {
-  const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void };
-  reportError(error);
+  ((globalThis as { reportError?: (error: unknown) => void }).reportError ?? console.error)(error);
+}
+
+/** Builds the error of what the browser, or code of the user, has thrown. */
+export function toError(cause: unknown, code: ErrorCode, endCause: EndCause): FourDError {
+  return cause instanceof FourDError ? cause : new FourDError(code, textOf(cause), endCause, cause);
+}
+
+export function timeoutError(code: ErrorCode, option: string, endCause: EndCause = 'timeout'): FourDError {
+  return new FourDError(code, `no answer within ${option}`, endCause);
 }

@@ -1,6 +1,9 @@
 import { RECONNECT_DEFAULTS } from '../client/reconnect-defaults.ts';
 import type { CheckedReconnect, ReconnectOptions } from '../client/reconnect-options.ts';
+import type { SendableMessage } from '../session/message-types.ts';
 import { FourDError } from './browser-error.ts';
+import { TOPICS } from './liveness.ts';
+import { toWire, type Wire } from './messages.ts';
 
 /** How a client in a browser connects again. The options and their defaults are those of Node; a page sets no headers. */
 export type BrowserReconnectOptions = Omit<ReconnectOptions, 'headers'>;
@@ -33,62 +36,75 @@ export interface BrowserWebSocketOptions {
    * client also tries at once when the network is back, and when the page is shown again.
    */
   readonly reconnect?: boolean | BrowserReconnectOptions | undefined;
+  readonly pingIntervalMs?: number | undefined;
+  readonly pongTimeoutMs?: number | undefined;
+  readonly pingMessage?: SendableMessage | undefined;
 }
 
-type NumberName = 'handshakeTimeoutMs' | 'connectTimeoutMs' | 'closeTimeoutMs' | 'maxBufferedBytes' | 'maxWaitingBytes';
+type NumberName =
+  | 'handshakeTimeoutMs'
+  | 'connectTimeoutMs'
+  | 'closeTimeoutMs'
+  | 'maxBufferedBytes'
+  | 'maxWaitingBytes'
+  | 'pingIntervalMs'
+  | 'pongTimeoutMs';
 
 /** Options with every default filled in. */
 export interface BrowserSettings extends Readonly<Record<NumberName, number>> {
   readonly protocols: readonly string[];
+  readonly pingMessage: Wire | undefined;
   readonly reconnect: Omit<CheckedReconnect, 'headers'> | undefined;
 }
 
-const DEFAULTS: Readonly<Record<NumberName, number>> = {
+const DEFAULTS: Readonly<Record<NumberName, number> & Omit<BrowserWebSocketOptions, NumberName>> = {
   handshakeTimeoutMs: 10_000,
   connectTimeoutMs: 60_000,
   closeTimeoutMs: 10_000,
   maxBufferedBytes: 16_777_216,
   maxWaitingBytes: 16_777_216,
-};
-
-export const NO_HEADERS = 'a page sets no headers: use the query';
-
-/** Why a browser cannot have an option of Node, and what to do instead. */
-const REASONS: Readonly<Record<string, string>> = {
-  headers: NO_HEADERS,
-  followRedirects: 'pass the last URL',
-  pingIntervalMs: 'let the server ping',
-  signal: 'call terminate()',
+  pingIntervalMs: Infinity,
+  pongTimeoutMs: 20_000,
+  pingMessage: undefined,
+  protocols: undefined,
+  reconnect: undefined,
 };
 
 /**
  * Checks options, and fills in the defaults.
  *
- * @throws FourDError `ERR_INVALID_OPTION`; TypeError when the options are no object
+ * @throws FourDError `ERR_INVALID_OPTION`; TypeError when an option is of another type
  */
-export function checkOptions({ protocols = [], reconnect, ...numbers }: BrowserWebSocketOptions): BrowserSettings {
-  return { ...checkNumbers(numbers, DEFAULTS), protocols, reconnect: checkReconnect(reconnect) };
-}
-
-function checkReconnect(given: BrowserWebSocketOptions['reconnect']): BrowserSettings['reconnect'] {
-  if (!given) return undefined;
-  const { url, shouldReconnect, ...numbers } = given === true ? {} : given;
-  return { ...checkNumbers(numbers, RECONNECT_DEFAULTS), url, shouldReconnect };
-}
-
-function checkNumbers<Name extends string>(
-  given: object,
-  defaults: Readonly<Record<Name, number>>,
-): Record<Name, number> {
-  const numbers: Record<Name, number> = { ...defaults };
-  for (const [name, value] of Object.entries(given) as [Name, unknown][]) {
-    if (value === undefined) continue;
-    const isKnown = name in defaults;
-    if (!isKnown || !((value as number) >= 0)) {
-      const problem = isKnown ? 'must be a number' : (REASONS[name] ?? 'the browser decides');
-      throw new FourDError('ERR_INVALID_OPTION', `option ${name}: ${problem}`);
-    }
-    numbers[name] = value as number;
+export function checkOptions(options: BrowserWebSocketOptions): BrowserSettings {
+  const settings = check(options, DEFAULTS);
+  const { protocols = [], pingIntervalMs, pingMessage, reconnect } = settings;
+  if (!protocols.includes(TOPICS) && (pingMessage === undefined) === pingIntervalMs < Infinity) {
+    throw new FourDError('ERR_INVALID_OPTION', `pingIntervalMs needs pingMessage or ${TOPICS}`);
   }
-  return numbers;
+  return {
+    ...settings,
+    protocols,
+    pingMessage: pingMessage && toWire(pingMessage),
+    reconnect: (reconnect &&
+      check(reconnect, {
+        ...RECONNECT_DEFAULTS,
+        url: undefined,
+        shouldReconnect: undefined,
+      })) as BrowserSettings['reconnect'],
+  };
+}
+
+/** Returns the defaults with the options in their place. */
+function check<Defaults extends object>(given: unknown, defaults: Defaults): Defaults {
+  const checked = { ...defaults } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(given as object)) {
+    let problem;
+    if (!(name in defaults)) problem = `a page has only ${Object.keys(defaults)}`;
+    else if (value === undefined) continue;
+    else if (typeof checked[name] === 'number' && !(typeof value === 'number' && value >= 0))
+      problem = `must be a number from 0, not ${typeof value} ${value}`;
+    if (problem) throw new FourDError('ERR_INVALID_OPTION', `option ${name}: ${problem}`);
+    checked[name] = value;
+  }
+  return checked as Defaults;
 }

@@ -46,7 +46,7 @@ export function toWire(message: SendableMessage): Wire {
     if (tag.endsWith('ArrayBuffer]')) return new Uint8Array(message as ArrayBuffer).slice();
     if (message && typeof message === 'object') {
       const json = JSON.stringify(message) as string | undefined;
-      const isOpaque = json === '{}' && tag !== '[object Object]' && !('toJSON' in message);
+      const isOpaque = json === '{}' && tag !== '[object Object]';
       if (json && !isOpaque) return json;
     }
   } catch (thrown) {

@@ -1,4 +1,4 @@
-const EVENTS = ['online', 'visibilitychange', 'pageshow', 'pagehide'];
+const EVENTS = ['online', 'visibilitychange', 'pageshow', 'pagehide', 'freeze', 'resume'];
 
 interface PageEvent {
   readonly type: string;
@@ -20,12 +20,11 @@ interface Page {
  *
  * @returns a function that ends it
  */
-export function watchPage(onReturn: () => void, onStored: () => void): () => void {
+export function watchPage(onChange: (isStored: boolean) => void): () => void {
   const page = globalThis as Page;
   const listener = ({ type, persisted }: PageEvent): void => {
-    if (type === 'pagehide') {
-      if (persisted) onStored();
-    } else if (!page.document?.hidden) onReturn();
+    const isStored = type === 'freeze' || type === 'pagehide';
+    if (isStored ? persisted !== false : type === 'resume' || !page.document?.hidden) onChange(isStored);
   };
   const each = (method: 'addEventListener' | 'removeEventListener'): void => {
     // Capturing: that a document is shown or hidden, is sent to the document.

@@ -62,7 +62,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
   /** The 101 of the newest connection. */
   answer: StoredAnswer | undefined;
   /** Undefined without the option `topics`. */
-  readonly topics: TopicClient['topics'] | undefined;
+  readonly topics: TopicClient | undefined;
   /** True when a failure is reported by {@link result} alone, because nobody holds the object yet. */
   isSilent = false;
   readonly #limits: CheckedOptions;
@@ -97,7 +97,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
     const { limits } = settings;
     const ofSession = { dataType, scope: this.#scope, limits, observed: clients.observed, ...validation };
     const args = [this, handler ?? {}, ofSession, this.#createReconnector(), false] as const;
-    this.topics = topics?.topics;
+    this.topics = topics;
     this.#session = topics === undefined ? new ClientSession(...args) : topics.createSession(...args);
     this.id = this.#session.id;
     this.#begin();
@@ -252,7 +252,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
         const nextUrl = newUrl === undefined ? url : toUrlText(newUrl);
         countAttempt(this.session, this.#scope, nextUrl);
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        const offer = { protocols: topics?.topics.offer(protocols) ?? protocols, deflate: compression };
+        const offer = { protocols: topics?.offer(protocols) ?? protocols, deflate: compression };
         const dialOptions = {
           headers: requestHeaders,
           offer,

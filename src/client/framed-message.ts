@@ -14,7 +14,8 @@ export function toFramed(message: unknown, wire: string): string {
 }
 
 /** Returns a message in the form in which it leaves, whichever connection it was made for. */
-export function toOutgoing(data: string, hasTopics: boolean): string {
+export function toOutgoing<Bytes>(data: string | Bytes, hasTopics: boolean): string | Bytes {
+  if (typeof data !== 'string') return data;
   const isFramed = data.startsWith(MESSAGE_START);
   if (hasTopics) return isFramed ? data : toFramed(data, data);
   return isFramed ? toUnframed(data) : data;

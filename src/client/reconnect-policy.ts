@@ -10,7 +10,7 @@ const MAX_RETRY_AFTER_MS = 600_000;
  * 1000 and 1005 are missing because both sides agreed on the end; 1002, 1003 and 1007 to 1010 because the client would
  * make the same mistake again; 3000 to 4999 because only the application knows their meaning.
  */
-const TEMPORARY_CLOSE_CODES: ReadonlySet<number> = new Set([1001, 1006, 1011, 1012, 1013, 1014]);
+const TEMPORARY_CLOSE_CODES: readonly number[] = [1001, 1006, 1011, 1012, 1013, 1014];
 
 /** Causes by which this program itself ended the connection. */
 export const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
@@ -30,7 +30,7 @@ const TLS_PHASES: ReadonlySet<EndPhase> = new Set(['proxy', 'tls', 'handshake'])
 
 /** Tells whether another attempt may succeed after a connection that was open. */
 export function isTemporaryCloseCode(code: number): boolean {
-  return TEMPORARY_CLOSE_CODES.has(code);
+  return TEMPORARY_CLOSE_CODES.includes(code);
 }
 
 /** Tells whether another attempt may succeed after a lost connection or a failed attempt. */

@@ -8,34 +8,27 @@ import { isThenable } from '../workers/worker.ts';
 import { reportError } from '../workers/error-handling.ts';
 import type { ClientSession } from './client-session.ts';
 import { type SessionTopics, TopicSession } from './topic-session.ts';
-import type { TopicErrorDetails, TopicsHost } from '../topics/client-host.ts';
+import type { TopicErrorDetails } from '../topics/client-host.ts';
 import { ClientTopics } from '../topics/client-topics.ts';
+import type { Subscription } from '../topics/topic-handler.ts';
+import { findTopicProblem } from '../topics/topic-name.ts';
 
 /** A server that has not sent a frame for so many times `aliveMs` is dead. */
 const ALIVE_FACTOR = 1.5;
 
 /** The topics of a client in Node. */
-export class TopicClient implements TopicsHost, SessionTopics {
-  readonly topics: ClientTopics = new ClientTopics(this);
+export class TopicClient extends ClientTopics implements SessionTopics {
+  /** Whether a call waits for its answer. */
+  isAwaiting = false;
+  /** Subscriptions of which too many callbacks wait. */
+  readonly #full = new Set<Subscription>();
   /** Another session takes its place when the client begins another life. */
   #session!: TopicSession;
   #move: unknown;
   #alive: AliveDeadline | undefined;
 
-  get maxWaiting(): number {
-    return this.#session.maxWaitingEvents;
-  }
-
-  get isOn(): boolean {
-    return this.topics.isOn;
-  }
-
   get isFull(): boolean {
-    return this.topics.isFull;
-  }
-
-  get isAwaiting(): boolean {
-    return this.topics.isAwaiting;
+    return this.#full.size > 0;
   }
 
   /** Creates the session of the client. */
@@ -44,65 +37,70 @@ export class TopicClient implements TopicsHost, SessionTopics {
   }
 
   /** A life of the client begins. */
-  begin(session: TopicSession): void {
+  attach(session: TopicSession): void {
     this.#session = session;
-    this.topics.begin();
+    this.begin();
   }
 
-  open(protocol: string): void {
+  override open(protocol: string): void {
     this.cancel(this.#move);
-    this.topics.open(protocol);
+    super.open(protocol);
   }
 
   /** Takes a text message of the server. */
-  receive(text: string): void {
+  override receive(text: string): void {
     this.#alive?.noteFrame();
-    this.topics.receive(text);
+    super.receive(text);
   }
 
   /** The connection is lost, and another one follows. */
-  lose(): void {
+  override lose(): void {
     this.#alive?.stop();
-    this.topics.lose();
-  }
-
-  mute(): void {
-    this.topics.mute();
+    super.lose();
   }
 
   /** The client is over. */
-  end(dropsWaiting: boolean): void {
+  override end(dropsWaiting: boolean): void {
     this.#alive?.stop();
     this.cancel(this.#move);
-    this.topics.end(dropsWaiting);
+    super.end(dropsWaiting);
   }
 
   // TopicsHost
 
-  send(text: string): void {
+  override send(text: string): void {
     this.#session.sendFrame(text);
   }
 
-  onMessage(data: unknown): void {
+  override onMessage(data: unknown): void {
     this.#session.deliverFramed(data);
   }
 
-  onHi(aliveMs: number): void {
+  override onHi(aliveMs: unknown): void {
     this.#alive?.stop();
-    if (!this.#session.needsAlive) return;
+    if (!this.#session.needsAlive || typeof aliveMs !== 'number' || aliveMs <= 0) return;
     this.#alive = new AliveDeadline(aliveMs * ALIVE_FACTOR, (error) => this.#session.failConnection(error));
   }
 
-  onMove(afterMs: number): void {
+  override onMove(afterMs: number): void {
     this.cancel(this.#move);
     this.#move = this.after(afterMs, () => this.#session.move());
   }
 
-  onFlow(): void {
-    this.#session.onFlow();
+  override onWaiting(subscription: Subscription, count: number): void {
+    const isFull = this.isFull;
+    if (count > this.#session.maxWaitingEvents) this.#full.add(subscription);
+    else if (count === 0) this.#full.delete(subscription);
+    if (isFull !== this.isFull) this.#session.onFlow();
   }
 
-  call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
+  override onCalls(count: number): void {
+    const isAwaiting = this.isAwaiting;
+    this.isAwaiting = count > 0;
+    if (isAwaiting !== this.isAwaiting) this.#session.onFlow();
+  }
+
+  override call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
     const { scope } = this.#session;
     const call = (): PromiseLike<unknown> | undefined =>
       scope.run(() => {
@@ -121,38 +119,42 @@ export class TopicClient implements TopicsHost, SessionTopics {
     });
   }
 
-  report(name: string, thrown: unknown): void {
+  override report(name: string, thrown: unknown): void {
     reportError(callbackFailed(name, thrown), this.#session.scope.worker);
   }
 
-  toError(code: ErrorCode, message: string, details?: TopicErrorDetails): FourDError {
+  override findProblem(topic: string): string | undefined {
+    return findTopicProblem(topic);
+  }
+
+  override toError(code: ErrorCode, message: string, details?: TopicErrorDetails): FourDError {
     return new FourDError(code, message, { componentSignature: 'HTCL', ...details });
   }
 
-  after(ms: number, act: () => void): unknown {
+  override after(ms: number, act: () => void): unknown {
     if (ms === Infinity) return undefined;
     const deadline: Deadline = { onDeadline: act };
     return { deadline, ticket: timers.schedule(deadline, ms) };
   }
 
-  cancel(timer: unknown): void {
+  override cancel(timer: unknown): void {
     const { deadline, ticket } = (timer ?? {}) as { deadline?: Deadline; ticket?: number };
     if (deadline !== undefined && ticket !== undefined) timers.cancel(deadline, ticket);
   }
 
-  toWire(data: object): string | Uint8Array {
+  override toWire(data: object): string | Uint8Array {
     return toWire(data, 'HTCL');
   }
 
-  toBase64(bytes: Uint8Array): string {
+  override toBase64(bytes: Uint8Array): string {
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
   }
 
-  fromBase64(text: string): Uint8Array {
+  override fromBase64(text: string): Uint8Array {
     return Buffer.from(text, 'base64');
   }
 
-  randomId(): string {
+  override randomId(): string {
     return randomUUID();
   }
 }
@@ -162,7 +164,6 @@ class AliveDeadline implements Deadline {
   readonly #limitMs: number;
   readonly #onDead: (error: FourDError) => void;
   #lastFrameMs = timers.nowMs;
-  #isPaused = false;
   #ticket: number;
 
   constructor(limitMs: number, onDead: (error: FourDError) => void) {
@@ -175,18 +176,12 @@ class AliveDeadline implements Deadline {
     this.#lastFrameMs = timers.nowMs;
   }
 
-  /** While nothing is read, nothing is heard of the server. */
-  setPaused(isPaused: boolean): void {
-    this.#isPaused = isPaused;
-    this.noteFrame();
-  }
-
   stop(): void {
     timers.cancel(this, this.#ticket);
   }
 
   onDeadline(): void {
-    const silentMs = this.#isPaused ? 0 : timers.nowMs - this.#lastFrameMs;
+    const silentMs = timers.nowMs - this.#lastFrameMs;
     if (silentMs < this.#limitMs) {
       this.#ticket = timers.schedule(this, this.#limitMs - silentMs);
       return;

@@ -21,7 +21,7 @@ export interface SessionTopics {
   readonly isOn: boolean;
   readonly isFull: boolean;
   readonly isAwaiting: boolean;
-  begin(session: TopicSession): void;
+  attach(session: TopicSession): void;
   open(protocol: string): void;
   receive(text: string): void;
   lose(): void;
@@ -45,7 +45,7 @@ export class TopicSession extends ClientSession {
   ) {
     super(owner, handler, settings, reconnector, isLater);
     this.#topics = topics;
-    topics.begin(this);
+    topics.attach(this);
   }
 
   get scope(): CallScope {
@@ -145,7 +145,7 @@ export class TopicSession extends ClientSession {
   }
 
   protected override toOutgoing(data: BacklogMessage['data']): BacklogMessage['data'] {
-    return typeof data === 'string' ? toOutgoing(data, this.#topics.isOn) : data;
+    return toOutgoing(data, this.#topics.isOn);
   }
 
   override close(code: number, reason: string, timeoutMs?: number, cause?: EndCause): void {

@@ -98,8 +98,8 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
       this.#gate.start();
     }
     if (!this.isFramed) return;
-    const { topics, payloadBytes } = this.host.settings.limits;
-    this.send(hiFrame(this.#secret, this.host.aliveMs, { topics, payloadBytes }));
+    const { topics, payloadBytes, publishesPerSecond } = this.host.settings.limits;
+    this.send(hiFrame(this.#secret, this.host.aliveMs, { topics, payloadBytes, publishesPerSecond }));
     this.#waitForSilence();
   }
 

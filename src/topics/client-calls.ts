@@ -1,26 +1,40 @@
+import type { ErrorCode } from '../errors.ts';
 import type { TopicsHost } from './client-host.ts';
 import type { RequestOptions } from './client-types.ts';
-import { type Loose, toText } from './frame-data.ts';
+import { type Loose, toWait } from './frame-data.ts';
 
 /** How long an unanswered publication is sent again after each reconnection. The server knows it for 120 s. */
 const PUBLISH_TIMEOUT_MS = 100_000;
 
 const CALL_TIMEOUT_MS = 10_000;
 
+/** A server takes so many publications a second, and more at once: half of them in half the time stay below. */
+const PACE_MS = 500;
+
+/** Publications that are sent before the server has told its limits. */
+const FIRST_PUBLICATIONS = 20;
+
 /** Most calls that wait for an answer. */
 const MOST_CALLS = 10_000;
 
-/**
- * `publish`: sent again with each connection; the time for it begins when it is first sent. `volatile`: dropped without
- * a connection. `read`: sent again with each connection. `request`: sent once.
- */
-type CallKind = 'publish' | 'volatile' | 'read' | 'request';
+/** A frame that the server answers. `mid` belongs to publications that are stored. */
+interface CallFrame {
+  readonly t: 'pub' | 'req' | 'hist' | 'who';
+  readonly topic?: string;
+  readonly mid?: string | undefined;
+  readonly volatile?: true | undefined;
+}
 
 interface Call {
-  readonly kind: CallKind;
   readonly text: string;
+  readonly isPublication: boolean;
+  /** Whether it is sent again with each connection. */
+  readonly isRepeated: boolean;
   readonly timeoutMs: number;
+  /** Whether it was ever sent. */
   isSent: boolean;
+  /** Whether it was sent on this connection, and waits for its answer. */
+  isOut: boolean;
   timer: unknown;
   resolve(frame: Loose): void;
   reject(error: Error): void;
@@ -29,49 +43,58 @@ interface Call {
 /** The calls of a client that wait for an answer of the server, in order. */
 export class ClientCalls {
   readonly #host: TopicsHost;
-  readonly #onCount: () => void;
   readonly #calls = new Map<unknown, Call>();
   #lastId = 0;
   /** True while there is a connection. */
   #isOpen = false;
+  /** How many publications may be sent until the pacer is due; how many then. */
+  #left = 0;
+  #atOnce = Infinity;
+  /** The timer that runs while publications are counted. */
+  #pacer: unknown;
 
-  /** @param onCount - called when there is a first call, or no call any more */
-  constructor(host: TopicsHost, onCount: () => void) {
+  constructor(host: TopicsHost) {
     this.#host = host;
-    this.#onCount = onCount;
-  }
-
-  get count(): number {
-    return this.#calls.size;
   }
 
   /**
-   * Sends a frame, now or when there is a connection.
+   * Sends a frame, now or when there is a connection. The time for a publication that is stored begins when it is first
+   * sent. Volatile ones need a connection.
    *
-   * @param frame - all members but `id`, which comes last
    * @param data - JSON of the member `data`
    * @returns the frame that answers
    */
-  async send(kind: CallKind, frame: object, data?: string, options: RequestOptions = {}): Promise<Loose> {
-    const { timeoutMs = kind === 'publish' || kind === 'volatile' ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS, signal } =
-      options;
-    const { t, ...rest } = frame as Loose;
+  async send(frame: CallFrame, data?: string, { timeoutMs, signal }: RequestOptions = {}): Promise<Loose> {
     const id = ++this.#lastId;
-    const members = JSON.stringify({ ...rest, id }).slice(1);
-    const text = `{"t":"${String(t)}",${data === undefined ? '' : `"data":${data},`}${members}`;
-    if (kind === 'volatile' && !this.#isOpen) throw this.#notSent('there is no connection');
-    if (this.#calls.size >= MOST_CALLS) throw this.#error('ERR_OUTBOX_FULL', 'too many calls wait', 'no');
-    const aborted = (): Error => this.#host.toError('ERR_ABORTED', 'the signal was aborted', { cause: signal?.reason });
-    if (signal?.aborted) throw aborted();
-    const onAbort = (): void => this.#take(id)?.reject(aborted());
+    const text = JSON.stringify({ ...frame, id });
+    const isPublication = frame.t === 'pub';
+    if (frame.volatile && !(this.#isOpen && this.#left > 0)) {
+      throw this.#host.toError('ERR_NOT_CONNECTED', 'no room for a volatile message', { stored: 'no' });
+    }
+    if (this.#calls.size >= MOST_CALLS) {
+      throw this.#host.toError('ERR_OUTBOX_FULL', 'too many calls wait', { stored: 'no' });
+    }
+    const onAbort = (): void =>
+      this.#take(id)?.reject(this.#host.toError('ERR_ABORTED', 'aborted', { cause: signal?.reason }));
     signal?.addEventListener('abort', onAbort);
     try {
       return await new Promise<Loose>((resolve, reject) => {
-        const call: Call = { kind, text, timeoutMs, isSent: false, timer: undefined, resolve, reject };
+        const call: Call = {
+          text: data ? `${text.slice(0, -1)},"data":${data}}` : text,
+          isPublication,
+          isRepeated: !!frame.mid || /hist|who/.test(frame.t),
+          timeoutMs: timeoutMs ?? (isPublication ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS),
+          isSent: false,
+          isOut: false,
+          timer: undefined,
+          resolve,
+          reject,
+        };
         this.#calls.set(id, call);
-        if (this.#calls.size === 1) this.#onCount();
-        if (kind !== 'publish') this.#startTimer(id, call);
-        if (this.#isOpen) this.#sendCall(id, call);
+        if (!isPublication) this.#startTimer(id, call);
+        if (signal?.aborted) onAbort();
+        else this.#sendCall(id, call);
+        this.#host.onCalls?.(this.#calls.size);
       });
     } finally {
       signal?.removeEventListener('abort', onAbort);
@@ -81,75 +104,100 @@ export class ClientCalls {
   /** There is a connection: sends what was not answered, in order. */
   open(): void {
     this.#isOpen = true;
-    for (const [id, call] of this.#calls) this.#sendCall(id, call);
+    this.#left = FIRST_PUBLICATIONS;
+    for (const call of this.#calls.values()) call.isOut = false;
+    this.#sendAll();
+  }
+
+  /** The server has told how many publications it takes in a second. */
+  pace(perSecond: number): void {
+    this.#atOnce = Math.max(1, perSecond / 2);
+    this.#left = this.#atOnce;
+    this.#sendAll();
   }
 
   /** The connection is lost. What may not be sent twice fails. */
   lose(): void {
     this.#isOpen = false;
-    for (const [id, { kind, isSent }] of this.#calls) {
-      if (!isSent || kind === 'publish' || kind === 'read') continue;
-      const lost = 'the connection was lost before the answer came';
-      this.#take(id)?.reject(
-        kind === 'request'
-          ? this.#error('ERR_CONNECTION_LOST', lost)
-          : this.#error('ERR_PUBLISH_UNKNOWN', lost, 'unknown'),
-      );
+    this.#stopPacer();
+    for (const [id, { isSent, isRepeated }] of this.#calls) {
+      if (isSent && !isRepeated) this.#fail(id, 'ERR_CONNECTION_LOST', 'the connection was lost');
     }
   }
 
   /** There will be no connection any more, or none that knows topics: all calls fail. */
   end(why: string): void {
     this.#isOpen = false;
-    for (const [id, { kind, isSent }] of this.#calls) {
-      const isUnknown = isSent && (kind === 'publish' || kind === 'volatile');
-      this.#take(id)?.reject(isUnknown ? this.#error('ERR_PUBLISH_UNKNOWN', why, 'unknown') : this.#notSent(why));
-    }
+    this.#stopPacer();
+    for (const id of this.#calls.keys()) this.#fail(id, 'ERR_NOT_CONNECTED', why);
   }
 
   onAnswer(frame: Loose): void {
-    this.#take(frame['id'])?.resolve(frame);
+    const { t, id, code, message, retryMs } = frame;
+    const call = this.#calls.get(id);
+    if (t !== 'err') this.#take(id)?.resolve(frame);
+    else if (code === 'rate' && call?.isPublication && call.isRepeated) {
+      // It came too soon behind the others, and waits for its turn again.
+      call.isOut = false;
+      this.#left = 0;
+      this.#startPacer(toWait(retryMs));
+    } else {
+      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored: 'no' });
+      this.#take(id)?.reject(error);
+    }
   }
 
-  onRefused(frame: Loose): void {
-    const { id, code, message } = frame;
-    const text = `${toText(code) ?? 'refused'}: ${toText(message) ?? ''}`;
-    this.#take(id)?.reject(this.#error('ERR_TOPIC_REFUSED', text, 'no'));
+  #sendAll(): void {
+    for (const [id, call] of this.#calls) this.#sendCall(id, call);
   }
 
   #sendCall(id: unknown, call: Call): void {
-    if (!call.isSent && call.kind === 'publish') this.#startTimer(id, call);
-    call.isSent = true;
+    if (call.isOut || !this.#isOpen || (call.isPublication && this.#left < 1)) return;
+    if (call.isPublication) {
+      if (!call.isSent) this.#startTimer(id, call);
+      this.#left--;
+      this.#startPacer(PACE_MS);
+    }
+    call.isSent = call.isOut = true;
     this.#host.send(call.text);
   }
 
-  #startTimer(id: unknown, call: Call): void {
-    call.timer = this.#host.after(call.timeoutMs, () => {
-      const { kind, isSent, timeoutMs } = call;
-      const text = `no answer within ${timeoutMs} ms`;
-      const isPublication = kind === 'publish' || kind === 'volatile';
-      const stored = isSent ? 'unknown' : 'no';
-      this.#take(id)?.reject(
-        isPublication ? this.#error('ERR_PUBLISH_UNKNOWN', text, stored) : this.#error('ERR_REQUEST_TIMEOUT', text),
-      );
+  #startPacer(ms: number): void {
+    this.#pacer ??= this.#host.after(ms, () => {
+      this.#pacer = undefined;
+      this.#left = this.#atOnce;
+      this.#sendAll();
     });
+  }
+
+  #stopPacer(): void {
+    this.#host.cancel(this.#pacer);
+    this.#pacer = undefined;
+  }
+
+  #startTimer(id: unknown, call: Call): void {
+    const { timeoutMs } = call;
+    call.timer = this.#host.after(timeoutMs, () =>
+      this.#fail(id, 'ERR_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`),
+    );
+  }
+
+  #fail(id: unknown, code: ErrorCode, why: string): void {
+    const call = this.#take(id);
+    if (!call) return;
+    const { isPublication, isSent } = call;
+    const stored = isSent ? 'unknown' : 'no';
+    call.reject(
+      this.#host.toError(isPublication && isSent ? 'ERR_PUBLISH_UNKNOWN' : code, why, isPublication ? { stored } : {}),
+    );
   }
 
   /** Takes a call out, because it is settled. */
   #take(id: unknown): Call | undefined {
     const call = this.#calls.get(id);
-    if (call === undefined) return undefined;
-    this.#host.cancel(call.timer);
+    this.#host.cancel(call?.timer);
     this.#calls.delete(id);
-    if (this.#calls.size === 0) this.#onCount();
+    this.#host.onCalls?.(this.#calls.size);
     return call;
-  }
-
-  #notSent(why: string): Error {
-    return this.#error('ERR_NOT_CONNECTED', why, 'no');
-  }
-
-  #error(code: Parameters<TopicsHost['toError']>[0], message: string, stored?: 'no' | 'unknown'): Error {
-    return this.#host.toError(code, message, stored && { stored });
   }
 }

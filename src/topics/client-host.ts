@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { Subscription } from './topic-handler.ts';
 
 /** What an error tells besides its code and message. */
 export interface TopicErrorDetails {
@@ -8,24 +9,26 @@ export interface TopicErrorDetails {
 
 /** What the topics of a client need of that client: in Node, or in a browser. */
 export interface TopicsHost {
-  /** How many callbacks of a subscription may wait before the topics are full. */
-  readonly maxWaiting: number;
-  /** Sends a text message on the open connection. */
+  /** Sends a text message, where the connection is open. */
   send(text: string): void;
   /** A message of the application has come. */
   onMessage(data: unknown): void;
   /** The server has told how often a frame comes at least. */
-  onHi(aliveMs: number): void;
+  onHi?(aliveMs: unknown): void;
   /** The server goes: the client is to connect again after so long. */
   onMove(afterMs: number): void;
-  /** Whether the topics are full, or wait for an answer, may have changed. */
-  onFlow(): void;
+  /** So many callbacks of a subscription wait. */
+  onWaiting?(subscription: Subscription, count: number): void;
+  /** So many calls wait for an answer. */
+  onCalls?(count: number): void;
 
   /** Calls a callback of the user. Throws what it throws; returns a promise when it is over later. */
   call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined;
   /** Tells of a callback that has failed. */
   report(name: string, thrown: unknown): void;
   toError(code: ErrorCode, message: string, details?: TopicErrorDetails): Error;
+  /** Finds a problem of the name of a topic; undefined for none. */
+  findProblem(topic: string): string | undefined;
 
   /** Calls back once, later; never for Infinity. */
   after(ms: number, act: () => void): unknown;

@@ -1,10 +1,9 @@
 import type { TopicsHost } from './client-host.ts';
 import type { SubscribeOptions } from './client-types.ts';
 import type { FrameSince } from './frames.ts';
-import { isRecord, type Loose, toText, toTopicMessage } from './frame-data.ts';
+import { type Loose, toNumber, toRecords, toText, toTopicMessage } from './frame-data.ts';
 import type { Position } from './position.ts';
 import type {
-  GapReason,
   HistoryPage,
   Member,
   Members,
@@ -12,7 +11,6 @@ import type {
   Published,
   PublishOptions,
   Subscription,
-  SubscriptionEndCause,
   TopicHandler,
 } from './topic-handler.ts';
 
@@ -20,61 +18,49 @@ import type {
 const MOST_WAITING = 1000;
 
 /** What a subscription needs of the topics that it belongs to. */
-export interface SubscriptionOwner {
-  readonly host: TopicsHost;
+export interface SubscriptionOwner extends TopicsHost {
   publish(topic: string, data: Publishable, options?: PublishOptions): Promise<Published>;
   history(topic: string, range?: { after?: Position | undefined; limit?: number | undefined }): Promise<HistoryPage>;
   members(topic: string): Promise<Members>;
   /** Ends the subscription at the server. */
   leave(subscription: ClientSubscription): void;
-  /** Subscribes at the server, from {@link ClientSubscription.frameSince}. */
+  /** Subscribes at the server, from {@link ClientSubscription.since}. */
   join(subscription: ClientSubscription): void;
-  /** More callbacks wait than may, or none any more. */
-  setFull(subscription: ClientSubscription, isFull: boolean): void;
 }
 
-type CallbackName = keyof TopicHandler;
-
 /** @param position - the place up to which everything is handled when the callback is over */
-type Waiting = readonly [name: CallbackName, event: object, position: Position | undefined];
+type Waiting = readonly [name: keyof TopicHandler, event: object, position: Position | undefined];
 
 /** One subscription of a client: its place in the topic, and its callbacks, one after the other. */
 export class ClientSubscription implements Subscription {
   readonly topic: string;
   readonly presence: SubscribeOptions['presence'];
+  /** Where the server is to begin, and later where the subscription goes on when it is made again; undefined for now. */
+  since: FrameSince | undefined;
   /** True when no callback but the last one is to come. */
   isOver = false;
   /** True from the drop of callbacks that wait until their messages are asked for again: frames are ignored. */
   isHeld = false;
   readonly #owner: SubscriptionOwner;
   readonly #handler: TopicHandler;
-  /** Where the subscription goes on when it is made again. */
-  #since: FrameSince | undefined;
+  #position: Position | undefined;
   /** Where it would go on if the callbacks that wait were dropped; undefined when their messages could not be had again. */
-  #begunSince: FrameSince | undefined;
+  #begun: Position | undefined;
   #waiting: Waiting[] = [];
   #isBusy = false;
-  #isFull = false;
   #replayedCount = 0;
-  #position: Position | undefined;
 
   constructor(owner: SubscriptionOwner, topic: string, handler: TopicHandler, options: SubscribeOptions) {
-    const { since = 'now', presence } = options;
+    const { since, presence } = options;
     this.#owner = owner;
     this.topic = topic;
     this.#handler = handler;
     this.presence = presence;
-    const frameSince = typeof since === 'object' && 'after' in since ? since.after : since;
-    if (frameSince !== 'now') this.#since = frameSince;
+    this.since = (since as Partial<{ after: Position }> | undefined)?.after ?? (since as FrameSince | undefined);
   }
 
   get position(): Position | undefined {
     return this.#position;
-  }
-
-  /** Where the server is to begin; undefined for now. */
-  get frameSince(): FrameSince | undefined {
-    return this.#since;
   }
 
   publish(data: Publishable, options?: PublishOptions): Promise<Published> {
@@ -93,132 +79,94 @@ export class ClientSubscription implements Subscription {
     if (this.isOver) return;
     this.#owner.leave(this);
     this.isOver = true;
-    this.#drop();
+    this.drop();
     // No callback runs within a call of the user.
     queueMicrotask(() => this.#push('onEnd', { type: 'end', cause: 'local' }));
   }
 
   /** Drops the callbacks that wait. */
-  mute(): void {
-    this.#drop();
+  drop(): void {
+    this.#waiting = [];
+    this.#owner.onWaiting?.(this, 0);
   }
 
-  /** The last callback follows: behind those that wait when the connection is over, at once otherwise. */
-  finish(name: 'onEnd' | 'onRefused', event: object, dropsWaiting = true): void {
+  /** The last callback follows, behind those that wait. */
+  end(cause: string): void {
+    this.finish('onEnd', { type: 'end', cause });
+  }
+
+  finish(name: 'onEnd' | 'onRefused', event: object): void {
     if (this.isOver) return;
     this.isOver = true;
-    if (dropsWaiting) this.#drop();
     this.#push(name, event);
   }
 
-  end(cause: SubscriptionEndCause, dropsWaiting?: boolean): void {
-    this.finish('onEnd', { type: 'end', cause }, dropsWaiting);
+  /** Takes a frame of the server. */
+  receive(frame: Loose): void {
+    const { t, state, missed, reason, count, join, leave } = frame;
+    const pos = toText(frame['pos']);
+    if (t === 'm') {
+      const isReplayed = frame['r'] === 1;
+      this.#replayedCount += Number(isReplayed);
+      this.#note('onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed }, pos);
+    } else if (t === 'subbed') {
+      this.#replayedCount = 0;
+      // What a new subscription gets of the past lies in front of its position.
+      const position = state === 'new' && missed ? undefined : pos;
+      this.#note('onSubscribed', { type: 'subscribed', state, missed: toNumber(missed) }, position);
+    } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
+    else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
+    else if (t === 'who') {
+      if (!join && !leave) this.#push('onMembers', { type: 'members', count, list: toRecords(frame['list']) });
+      for (const member of toRecords(join)) this.#push('onJoin', member);
+      for (const member of toRecords(leave)) this.#push('onLeave', member);
+    }
   }
 
-  // What comes from the server
-
-  onSubscribed(frame: Loose): void {
-    const { state, missed } = frame;
-    const count = typeof missed === 'number' ? missed : 0;
-    // The position of a new subscription that gets older messages is behind them.
-    const position = state === 'new' && count > 0 ? undefined : toText(frame['pos']);
-    this.#replayedCount = 0;
-    const event = {
-      type: 'subscribed',
-      state: state === 'recovered' || state === 'gap' ? state : 'new',
-      missed: count,
-    };
-    this.#receive('onSubscribed', event, position);
-  }
-
-  onMessage(frame: Loose): void {
-    const isReplayed = frame['r'] === 1;
-    if (isReplayed) this.#replayedCount++;
-    const message = toTopicMessage(frame, this.#owner.host);
-    this.#receive('onMessage', { type: 'message', ...message, isReplayed }, message.position);
-  }
-
-  onLive(frame: Loose): void {
-    this.#receive('onLive', { type: 'live', count: this.#replayedCount }, toText(frame['pos']));
-  }
-
-  onGap(frame: Loose): void {
-    this.#receive('onGap', { type: 'gap', reason: toText(frame['reason']) as GapReason }, toText(frame['pos']));
-  }
-
-  onMembers(frame: Loose): void {
-    const { join, leave } = frame;
-    if (join === undefined && leave === undefined) this.#push('onMembers', { type: 'members', ...toMembers(frame) });
-    for (const member of toList(join)) this.#push('onJoin', member);
-    for (const member of toList(leave)) this.#push('onLeave', member);
-  }
-
-  #receive(name: CallbackName, event: object, position: Position | undefined): void {
-    if (position !== undefined) this.#since = position;
+  #note(name: keyof TopicHandler, event: object, position: Position | undefined): void {
+    this.since = position ?? this.since;
     this.#push(name, event, position);
-    if (this.#waiting.length <= MOST_WAITING || this.#begunSince === undefined) return;
-    this.#drop();
+    if (this.#waiting.length <= MOST_WAITING || !this.#begun) return;
+    this.drop();
     this.isHeld = true;
-    this.#since = this.#begunSince;
+    this.since = this.#begun;
     this.#owner.leave(this);
   }
 
-  #drop(): void {
-    this.#waiting = [];
-    this.#setFull(false);
-  }
-
-  #push(name: CallbackName, event: object, position?: Position): void {
+  #push(name: keyof TopicHandler, event: object, position?: Position): void {
     this.#waiting.push([name, event, position]);
-    if (!this.#isBusy) void this.#run();
-    else if (this.#waiting.length > this.#owner.host.maxWaiting) this.#setFull(true);
-  }
-
-  #setFull(isFull: boolean): void {
-    if (this.#isFull === isFull) return;
-    this.#isFull = isFull;
-    this.#owner.setFull(this, isFull);
+    if (this.#isBusy) this.#owner.onWaiting?.(this, this.#waiting.length);
+    else void this.#run();
   }
 
   async #run(): Promise<void> {
-    const { host } = this.#owner;
+    const host = this.#owner;
     this.#isBusy = true;
-    for (let next; (next = this.#waiting.shift()) !== undefined;) {
+    for (let next; (next = this.#waiting.shift());) {
       const [name, event, position] = next;
-      if (position !== undefined) this.#begunSince = position;
+      this.#begun = position ?? this.#begun;
       try {
         const result = host.call(this.#handler, name, this, event);
         // Awaiting anything else would make the callbacks behind it wait for another turn.
-        if (result !== undefined) await result;
-        if (position !== undefined) this.#position = position;
+        if (result) await result;
+        this.#position = position ?? this.#position;
       } catch (thrown) {
-        this.#onFailed(name, thrown);
+        host.report(name, thrown);
+        // The last callback alone is still to come.
+        this.#waiting = this.#waiting.filter(([waiting]) => waiting === 'onEnd');
+        if (!this.isOver) this.#owner.leave(this);
+        this.end('callback');
       }
     }
     this.#isBusy = false;
-    this.#setFull(false);
+    host.onWaiting?.(this, 0);
     if (!this.isHeld || this.isOver) return;
     this.isHeld = false;
     this.#owner.join(this);
-  }
-
-  #onFailed(name: CallbackName, thrown: unknown): void {
-    this.#owner.host.report(name, thrown);
-    if (this.isOver) {
-      // The last callback alone is still to come.
-      this.#waiting = this.#waiting.filter(([waiting]) => waiting === 'onEnd');
-      return;
-    }
-    this.#owner.leave(this);
-    this.end('callback');
   }
 }
 
 /** Reads the members of a frame. */
 export function toMembers({ count, list }: Loose): Members {
-  return { count: typeof count === 'number' ? count : 0, list: toList(list) };
-}
-
-function toList(value: unknown): Member[] {
-  return Array.isArray(value) ? (value.filter(isRecord) as unknown as Member[]) : [];
+  return { count: toNumber(count), list: toRecords(list) as unknown as Member[] };
 }

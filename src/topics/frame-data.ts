@@ -6,11 +6,29 @@ import type { Publishable, TopicMessage } from './topic-handler.ts';
 export type Loose = Readonly<Record<string, unknown>>;
 
 export function isRecord(value: unknown): value is Loose {
-  return typeof value === 'object' && value !== null;
+  return !!value && typeof value === 'object';
 }
 
 export function toText(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Returns a number of a frame; 0 for anything else. */
+export function toNumber(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** The longest wait that a server may ask for. */
+const LONGEST_WAIT_MS = 60_000;
+
+/** Reads a wait of a frame in milliseconds. */
+export function toWait(ms: unknown): number {
+  return Math.max(0, Math.min(toNumber(ms), LONGEST_WAIT_MS));
+}
+
+/** Returns the records of a list. */
+export function toRecords(value: unknown): Loose[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
 /**
@@ -19,16 +37,17 @@ export function toText(value: unknown): string | undefined {
  * @throws FourDError `ERR_INVALID_MESSAGE`
  */
 export function toJson(data: Publishable, host: TopicsHost): string {
-  const isPlain = data === null || typeof data === 'string' || typeof data === 'boolean' || Number.isFinite(data);
+  const isPlain = data === null || Number.isFinite(data) || /^(?:string|boolean)$/.test(typeof data);
   const wire = isPlain ? JSON.stringify(data) : host.toWire(data as object);
   return typeof wire === 'string' ? wire : `{"b64":"${host.toBase64(wire)}"}`;
 }
 
 /** Returns the data of a frame as users get it: `{b64:…}` becomes bytes. */
 export function fromFrame(data: unknown, host: TopicsHost): unknown {
-  if (!isRecord(data) || typeof data['b64'] !== 'string' || Object.keys(data).length > 1) return data;
+  const { b64, ...others } = (data ?? {}) as Loose;
+  if (typeof b64 !== 'string' || Object.keys(others).length > 0) return data;
   try {
-    return host.fromBase64(data['b64']);
+    return host.fromBase64(b64);
   } catch {
     return data;
   }
@@ -41,7 +60,7 @@ export function toTopicMessage(frame: Loose | Omit<MessageFrame, 't' | 'topic'>,
     data: fromFrame(data, host),
     position: toText(pos),
     key: toText(key),
-    at: typeof at === 'number' ? at : 0,
+    at: toNumber(at),
     from: toText(from),
   };
 }

@@ -133,4 +133,6 @@ export type ServerFrame =
 export interface FrameLimits {
   readonly topics: number;
   readonly payloadBytes: number;
+  /** A client that publishes no faster is not refused with `rate`. */
+  readonly publishesPerSecond?: number;
 }

@@ -345,12 +345,21 @@ describe('connecting fails', () => {
     expect(browser.natives).toEqual([]);
   });
 
-  test('the errors of headers, redirects and pings say what to do instead', async () => {
+  const names =
+    'handshakeTimeoutMs,connectTimeoutMs,closeTimeoutMs,maxBufferedBytes,maxWaitingBytes,pingIntervalMs,pongTimeoutMs,pingMessage,protocols,reconnect';
+  test.each([
+    [{ headers: {} }, {}, 'not in a page'],
+    [{}, { tls: {} }, `option tls: a page has only ${names}`],
+    [{}, { closeTimeout: 5 }, `option closeTimeout: a page has only ${names}`],
+    [{}, { closeTimeoutMs: null }, 'option closeTimeoutMs: must be a number from 0, not object null'],
+    [{}, { maxWaitingBytes: '5' }, 'option maxWaitingBytes: must be a number from 0, not string 5'],
+    [{}, { handshakeTimeoutMs: [] }, 'option handshakeTimeoutMs: must be a number from 0, not object '],
+    [{}, { reconnect: { factor: NaN } }, 'option factor: must be a number from 0, not number NaN'],
+    [{}, { pingIntervalMs: 1 }, 'pingIntervalMs needs pingMessage or 4d-topics.1'],
+    [{}, { pingMessage: 'a' }, 'pingIntervalMs needs pingMessage or 4d-topics.1'],
+  ])('the error of handler %j, options %j says what is wrong', async (handler, options, message) => {
     startFakeBrowser();
-    expect(await messageOf({ headers: {} }, {})).toBe('a page sets no headers: use the query');
-    expect(await messageOf({}, { followRedirects: 1 })).toBe('option followRedirects: pass the last URL');
-    expect(await messageOf({}, { pingIntervalMs: 1 })).toBe('option pingIntervalMs: let the server ping');
-    expect(await messageOf({}, { tls: {} })).toBe('option tls: the browser decides');
+    expect(await messageOf(handler, options)).toBe(message);
   });
 
   test('what the browser refuses is told by its message, and not tried again', async () => {
@@ -410,6 +419,7 @@ describe('reconnecting', () => {
     const { browser, handler } = begin({ reconnect: RECONNECT });
     for (const delayMs of [500, 1000, 2000]) {
       browser.native.end();
+      await settle();
       expect(handler.last('disconnect')).toMatchObject({ delayMs });
       const count = browser.natives.length;
       await vi.advanceTimersByTimeAsync(delayMs - 1);
@@ -458,6 +468,7 @@ describe('reconnecting', () => {
   test('onTerminate has the messages that could not be sent', async () => {
     const { browser, handler, ws } = begin({ reconnect: RECONNECT });
     browser.native.end();
+    await settle();
     ws.send('a');
     ws.send({ b: 1 });
     ws.terminate();
@@ -526,6 +537,7 @@ describe('reconnecting', () => {
     for (const openMs of [0, 7999, 8000]) {
       await vi.advanceTimersByTimeAsync(openMs);
       browser.native.end();
+      await settle();
       const { attempt, delayMs } = handler.last('disconnect')!;
       attempts.push(attempt);
       await vi.advanceTimersByTimeAsync(delayMs as number);
@@ -589,7 +601,10 @@ describe('reconnecting', () => {
     await vi.advanceTimersByTimeAsync(1);
     browser.native.open();
     await settle();
-    expect([handler.names, browser.native.sent]).toEqual([['open', 'disconnect', 'reconnect'], ['while closing']]);
+    expect([handler.names, browser.native.sent]).toEqual([
+      ['open', 'disconnect', 'reconnect', 'drain'],
+      ['while closing'],
+    ]);
   });
 
   test('reconnect() while waiting does not wait; after the end it begins another life', async () => {
@@ -642,10 +657,118 @@ describe('reconnecting', () => {
   });
 });
 
+describe('liveness', () => {
+  const PING = { pingIntervalMs: 1000, pongTimeoutMs: 500, pingMessage: { are: 'you there?' } };
+  const question = '{"are":"you there?"}';
+
+  test('a silent server is asked, and the connection is lost without an answer, as by the heartbeat of Node', async () => {
+    const { browser, handler } = begin({ ...PING, reconnect: RECONNECT });
+    await vi.advanceTimersByTimeAsync(999);
+    browser.native.receive('still here');
+    await vi.advanceTimersByTimeAsync(999);
+    expect(browser.native.sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    browser.native.receive('yes');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(browser.native.sent).toEqual([question, question]);
+    await vi.advanceTimersByTimeAsync(499);
+    expect(handler.names.includes('disconnect')).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([handler.last('disconnect'), browser.natives[0]!.closes.length]).toMatchObject([{ cause: 'heartbeat' }, 1]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(browser.natives).toHaveLength(2);
+  });
+
+  test('without reconnect the error is that of Node', async () => {
+    const { handler } = begin(PING);
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(handler.last('error')).toMatchObject({
+      error: { code: 'ERR_HEARTBEAT', errCode: 1006, side: 'remote', endCause: 'heartbeat', phase: 'open' },
+    });
+  });
+
+  test('a page that was asleep asks at once, and gives the server the full time', async () => {
+    const { browser, handler } = begin(PING);
+    await vi.advanceTimersByTimeAsync(1400);
+    browser.dispatch('resume');
+    expect(browser.native.sent).toEqual([question, question]);
+    await vi.advanceTimersByTimeAsync(499);
+    // The machine slept: the timer comes an hour late.
+    vi.spyOn(performance, 'now').mockReturnValue(3_600_000);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([browser.native.sent.length, handler.names]).toEqual([3, ['open']]);
+  });
+
+  test('4d-topics.1 has a ping of its own, and a server that keeps no promise of a frame is gone', async () => {
+    const browser = startFakeBrowser();
+    const handler = new Recorder();
+    const ws = new WebSocket(URL, handler, { protocols: ['4d-topics.1'] });
+    browser.native.open('4d-topics.1');
+    browser.native.receive('{"t":"hi","v":1,"session":"s","aliveMs":1000,"limits":{}}');
+    await vi.advanceTimersByTimeAsync(1499);
+    browser.native.receive('{"t":"alive"}');
+    browser.native.receive('{"t":"m","data":{"aliveMs":1}}');
+    await vi.advanceTimersByTimeAsync(1400);
+    browser.dispatch('online');
+    expect([browser.native.sent, ws.status]).toEqual([['{"t":"ping"}'], 'Connected']);
+    browser.native.receive('{"t":"alive"}');
+    await vi.advanceTimersByTimeAsync(1500);
+    expect(handler.last('terminate')).toMatchObject({ cause: 'heartbeat' });
+    expect(handler.seen.filter(([name]) => name === 'message')).toHaveLength(2);
+  });
+});
+
+describe('callbacks that never end', () => {
+  test('hold onTerminate back, as in Node, but not the messages behind them', async () => {
+    const { browser, handler, ws } = begin({ maxWaitingBytes: 200, reconnect: RECONNECT });
+    const held = deferred();
+    handler.acts['message'] = () => held.promise;
+    for (const text of ['a', 'b', 'c']) browser.native.receive(text);
+    ws.destroy();
+    await settle();
+    expect(handler.names).toEqual(['open', 'message a']);
+    held.resolve();
+    await settle();
+    expect(handler.names).toEqual(['open', 'message a', 'terminate']);
+  });
+
+  test('what was too much is dropped when the client connects again, and no longer counts', async () => {
+    const { browser, handler } = begin({ maxWaitingBytes: 140, reconnect: RECONNECT });
+    const held = deferred();
+    handler.acts['message'] = () => held.promise;
+    for (const text of ['first', 'b', 'c', 'd']) browser.native.receive(text);
+    expect(browser.native.closes).toEqual([[4013, '']]);
+    browser.native.end(4013);
+    await vi.advanceTimersByTimeAsync(500);
+    browser.native.open();
+    browser.native.receive('new');
+    expect(browser.native.closes).toEqual([]);
+    held.resolve();
+    await settle();
+    expect(handler.names).toEqual(['open', 'message first', 'disconnect', 'reconnect', 'message new']);
+  });
+});
+
+test('drained() sets no timer while there is no connection', async () => {
+  const { browser, ws } = begin({ reconnect: RECONNECT });
+  browser.native.end();
+  await settle();
+  ws.send('a');
+  const timers = vi.getTimerCount();
+  let isDrained = false;
+  void ws.drained().then(() => (isDrained = true));
+  expect([timers, vi.getTimerCount()]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(500);
+  browser.native.open();
+  await settle();
+  expect([isDrained, browser.native.sent]).toEqual([true, ['a']]);
+});
+
 describe('the page', () => {
-  test.each(['online', 'visibilitychange', 'pageshow'])('%s makes the attempt at once', async (type) => {
+  test.each(['online', 'visibilitychange', 'pageshow', 'resume'])('%s makes the attempt at once', async (type) => {
     const { browser } = begin({ reconnect: RECONNECT });
     browser.native.end();
+    await settle();
     browser.dispatch(type);
     expect(browser.natives).toHaveLength(2);
     // The wait that is over makes no attempt of its own.
@@ -656,23 +779,31 @@ describe('the page', () => {
     expect(browser.natives).toHaveLength(2);
   });
 
-  test('a hidden page waits', () => {
+  test('a hidden page waits, unless it is thawed', async () => {
     const { browser } = begin({ reconnect: RECONNECT });
     browser.native.end();
+    await settle();
     browser.document.hidden = true;
     browser.dispatch('visibilitychange');
     expect(browser.natives).toHaveLength(1);
+    browser.dispatch('resume');
+    expect(browser.natives).toHaveLength(2);
   });
 
-  test('a page that goes into the back/forward cache lets its connection go, and connects when it is back', async () => {
+  test.each([
+    ['goes into the back/forward cache', 'pagehide', 'pageshow'],
+    ['is frozen', 'freeze', 'resume'],
+  ])('a page that %s lets its connection go, and connects when it is back', async (_, hide, show) => {
     const { browser, handler } = begin({ reconnect: RECONNECT });
     browser.dispatch('pagehide', { persisted: false });
+    await settle();
     expect(browser.native.closes).toEqual([]);
-    browser.dispatch('pagehide', { persisted: true });
+    browser.dispatch(hide, hide === 'pagehide' ? { persisted: true } : {});
+    await settle();
     expect([browser.native.closes.length, handler.names]).toEqual([1, ['open', 'disconnect']]);
     await vi.advanceTimersByTimeAsync(1_000_000);
     expect(browser.natives).toHaveLength(1);
-    browser.dispatch('pageshow', { persisted: true });
+    browser.dispatch(show, { persisted: true });
     browser.native.open();
     expect(handler.names).toEqual(['open', 'disconnect', 'reconnect']);
   });
@@ -684,8 +815,14 @@ describe('the page', () => {
     expect(browser.natives).toHaveLength(1);
   });
 
-  test('without the option reconnect the client does not listen to the page', () => {
-    const { browser } = begin();
+  test('without the option reconnect it keeps its connection; when it is over nothing listens to the page', async () => {
+    const { browser, handler } = begin();
+    browser.dispatch('freeze');
+    browser.dispatch('resume');
+    await settle();
+    expect([browser.native.closes, handler.names]).toEqual([[], ['open']]);
+    browser.native.end(1000);
+    await settle();
     expect(browser.listenerCount).toBe(0);
   });
 });

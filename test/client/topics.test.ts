@@ -76,7 +76,7 @@ describe('a client with topics', () => {
     ['auto', { a: 1 }, '{"a":1}'],
     ['blob', 'é', Buffer.from('é')],
   ] as const)('of dataType %s gets what the server sends', async (dataType, sent, got) => {
-    const server = serve({}, { onOpen: (ws: WebSocketConnection) => void ws.send(sent as never) });
+    const server = serve({}, { onOpen: (ws: WebSocketConnection) => void ws.send(sent) });
     const client = await server.connect({ dataType } as WebSocketHandler<unknown> & { dataType: 'blob' }, OPTIONS);
     expect(await client.nextMessage()).toEqual(dataType === 'text' ? 'text' : got);
   });
@@ -170,11 +170,12 @@ describe('a client with topics', () => {
     });
     await ready.promise;
     const big = 'x'.repeat(30_000);
-    for (let n = 0; n < 40; n++) await server.wss.topics.publish('room', big);
+    for (let n = 0; n < 20; n++) await server.wss.topics.publish('room', big);
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    expect([count, client.connection.ws.bufferedBytes > 0]).toEqual([1, true]);
+    expect(count).toBe(1);
+    expect(server.wss.topics.stats.delivered).toBeLessThan(18);
     held.resolve();
-    await until(() => expect(count).toBe(40));
+    await until(() => expect(count).toBe(20));
   });
 
   test('runs the callbacks of topics in its worker', async () => {

@@ -39,7 +39,8 @@ export class FakeNative {
   }
 
   receive(data: string | ArrayBuffer): void {
-    this.onmessage?.({ data });
+    // As a browser, which drops what comes after close().
+    if (this.readyState === 1) this.onmessage?.({ data });
   }
 
   /** The connection, or the attempt, is over. */

@@ -23,16 +23,16 @@ const dataOf = (frames: readonly Frame[]): unknown[] => frames.map(({ data }) =>
 describe('a publication', () => {
   test('carries its data, options and a random id, and resolves to its position', async () => {
     host.open();
-    const published = follow(host.topics.publish('room', { a: 1 }, { key: 'k', ttl: 5 }));
-    const own = follow(host.topics.publish('room', null, { idempotencyKey: 'the-key-of-the-user' }));
-    void host.topics.publish('room', Uint8Array.of(104, 105));
+    const published = follow(host.publish('room', { a: 1 }, { key: 'k', ttl: 5 }));
+    const own = follow(host.publish('room', null, { idempotencyKey: 'the-key-of-the-user' }));
+    void host.publish('room', Uint8Array.of(104, 105));
     await settle();
     expect(host.taken()).toEqual([
       { t: 'pub', topic: 'room', data: { a: 1 }, key: 'k', ttl: 5, mid: 'random-id-000001', id: 1 },
       { t: 'pub', topic: 'room', data: null, mid: 'the-key-of-the-user', id: 2 },
       { t: 'pub', topic: 'room', data: { b64: 'aGk=' }, mid: 'random-id-000002', id: 3 },
     ]);
-    host.receive({ t: 'ok', id: 2, pos: 'e.1.t', dup: true }, { t: 'ok', id: 1, pos: 'e.2.t' }, { t: 'ok', id: 9 });
+    host.gets({ t: 'ok', id: 2, pos: 'e.1.t', dup: true }, { t: 'ok', id: 1, pos: 'e.2.t' }, { t: 'ok', id: 9 });
     await settle();
     expect(published.outcome).toEqual({ position: 'e.2.t', duplicate: false });
     expect(own.outcome).toEqual({ position: 'e.1.t', duplicate: true });
@@ -40,29 +40,29 @@ describe('a publication', () => {
 
   test('goes out behind the subscriptions that were made before', async () => {
     host.open();
-    host.topics.subscribe('room', {});
-    void host.topics.publish('room', 1);
+    host.subscribe('room', {});
+    void host.publish('room', 1);
     await settle();
     expect(host.taken().map(({ t }) => t)).toEqual(['sub', 'pub']);
   });
 
   test('is sent again with the same id, in order and before newer ones', async () => {
-    const calls = [1, 2, 3].map((data) => follow(host.topics.publish('room', data)));
+    const calls = [1, 2, 3].map((data) => follow(host.publish('room', data)));
     await settle();
     expect(host.taken()).toEqual([]);
     host.open();
     const [first, second] = host.taken();
-    host.receive({ t: 'ok', id: 1, pos: 'e.1.t' });
-    host.topics.lose();
-    calls.push(follow(host.topics.publish('room', 4)));
+    host.gets({ t: 'ok', id: 1, pos: 'e.1.t' });
+    host.lose();
+    calls.push(follow(host.publish('room', 4)));
     await settle();
     host.open();
-    void host.topics.publish('room', 5);
+    void host.publish('room', 5);
     await settle();
     const again = host.taken();
     expect(dataOf(again)).toEqual([2, 3, 4, 5]);
     expect([first, again[0]]).toEqual([expect.objectContaining({ mid: 'random-id-000001' }), second]);
-    host.receive(...[2, 3, 4].map((id) => ({ t: 'ok', id, pos: `e.${id}.t` })));
+    host.gets(...[2, 3, 4].map((id) => ({ t: 'ok', id, pos: `e.${id}.t` })));
     await settle();
     expect(calls.map(({ outcome }) => (outcome as { position: string }).position)).toEqual([
       'e.1.t',
@@ -73,32 +73,32 @@ describe('a publication', () => {
   });
 
   test('is unknown 100 s after it was first sent, whatever was sent again since', async () => {
-    const call = follow(host.topics.publish('room', 1));
+    const call = follow(host.publish('room', 1));
     await settle();
     host.pass(1_000_000);
     host.open();
     host.pass(99_999);
-    host.topics.lose();
+    host.lose();
     host.open();
     await settle();
     expect([call.outcome, host.taken().length]).toEqual([undefined, 2]);
     host.pass(1);
     await settle();
     expect(call.outcome).toEqual(['ERR_PUBLISH_UNKNOWN', 'unknown']);
-    host.topics.lose();
+    host.lose();
     host.open();
     expect([host.taken(), host.timerCount]).toEqual([[], 0]);
   });
 
   test('fails when the client is over: stored or not if it was sent, not stored otherwise', async () => {
     host.open();
-    const sent = follow(host.topics.publish('room', 1));
+    const sent = follow(host.publish('room', 1));
     await settle();
-    host.topics.lose();
-    const unsent = follow(host.topics.publish('room', 2));
+    host.lose();
+    const unsent = follow(host.publish('room', 2));
     await settle();
-    host.topics.end(false);
-    const late = follow(host.topics.publish('room', 3));
+    host.end(false);
+    const late = follow(host.publish('room', 3));
     await settle();
     expect([sent, unsent, late].map(({ outcome }) => outcome)).toEqual([
       ['ERR_PUBLISH_UNKNOWN', 'unknown'],
@@ -110,53 +110,53 @@ describe('a publication', () => {
 
   test('fails with the words of the server, and where topics are off', async () => {
     host.open();
-    const refused = host.topics.publish('room', 1);
+    const refused = host.publish('room', 1);
     await settle();
-    host.receive({ t: 'err', id: 1, code: 'denied', message: 'not yours' });
+    host.gets({ t: 'err', id: 1, code: 'denied', message: 'not yours' });
     await expect(refused).rejects.toMatchObject({
       code: 'ERR_TOPIC_REFUSED',
       stored: 'no',
       message: 'denied: not yours',
     });
-    host.topics.lose();
-    const waiting = follow(host.topics.publish('room', 2));
+    host.lose();
+    const waiting = follow(host.publish('room', 2));
     await settle();
     host.open('chat');
     await settle();
     expect(waiting.outcome).toEqual(['ERR_NOT_CONNECTED', 'no']);
-    await expect(host.topics.publish('room', 3)).rejects.toMatchObject({ code: 'ERR_TOPICS_OFF' });
-    await expect(host.topics.request(1)).rejects.toMatchObject({ code: 'ERR_TOPICS_OFF' });
+    await expect(host.publish('room', 3)).rejects.toMatchObject({ code: 'ERR_TOPICS_OFF' });
+    await expect(host.request(1)).rejects.toMatchObject({ code: 'ERR_TOPICS_OFF' });
   });
 
   test('that is volatile is neither kept for a connection nor sent again, and its loss ends no program', async () => {
-    void host.topics.publish('room', 1, { volatile: true });
-    await expect(host.topics.publish('room', 2, { volatile: true })).rejects.toMatchObject({ stored: 'no' });
+    void host.publish('room', 1, { volatile: true });
+    await expect(host.publish('room', 2, { volatile: true })).rejects.toMatchObject({ stored: 'no' });
     host.open();
-    const sent = host.topics.publish('room', 3, { volatile: true });
+    const sent = host.publish('room', 3, { volatile: true });
     await settle();
     expect(host.taken()).toEqual([{ t: 'pub', topic: 'room', data: 3, volatile: true, id: 3 }]);
-    host.topics.lose();
+    host.lose();
     await expect(sent).rejects.toMatchObject({ code: 'ERR_PUBLISH_UNKNOWN', stored: 'unknown' });
     host.open();
     expect(host.taken()).toEqual([]);
   });
 
   test('is refused when 10 000 wait, with nothing stored', async () => {
-    for (let i = 0; i < 10_000; i++) void follow(host.topics.publish('room', i));
-    await expect(host.topics.publish('room', 0)).rejects.toMatchObject({ code: 'ERR_OUTBOX_FULL', stored: 'no' });
+    for (let i = 0; i < 10_000; i++) void follow(host.publish('room', i));
+    await expect(host.publish('room', 0)).rejects.toMatchObject({ code: 'ERR_OUTBOX_FULL', stored: 'no' });
   });
 });
 
 describe('a request', () => {
   test('carries its data, and resolves to the answer', async () => {
     host.open();
-    const answers = [host.topics.request('time?'), host.topics.request(Uint8Array.of(104))];
+    const answers = [host.request('time?'), host.request(Uint8Array.of(104))];
     await settle();
     expect(host.taken()).toEqual([
       { t: 'req', data: 'time?', id: 1 },
       { t: 'req', data: { b64: 'aA==' }, id: 2 },
     ]);
-    host.receive({ t: 'ok', id: 1, data: { h: 12 } }, { t: 'ok', id: 2, data: { b64: 'aGk=' } });
+    host.gets({ t: 'ok', id: 1, data: { h: 12 } }, { t: 'ok', id: 2, data: { b64: 'aGk=' } });
     expect(await Promise.all(answers)).toEqual([{ h: 12 }, Uint8Array.of(104, 105)]);
     expect(host.timerCount).toBe(0);
   });
@@ -166,20 +166,20 @@ describe('a request', () => {
     const [controller, early] = [new AbortController(), new AbortController()];
     early.abort();
     const calls = [
-      host.topics.request(1),
-      host.topics.request(2, { timeoutMs: 50 }),
-      host.topics.request(3, { signal: controller.signal }),
-      host.topics.request(4, { signal: early.signal }),
-      host.topics.request(5, { timeoutMs: Infinity }),
-      host.topics.request(6),
+      host.request(1),
+      host.request(2, { timeoutMs: 50 }),
+      host.request(3, { signal: controller.signal }),
+      host.request(4, { signal: early.signal }),
+      host.request(5, { timeoutMs: Infinity }),
+      host.request(6),
     ].map(follow);
     await settle();
     expect(dataOf(host.taken())).toEqual([1, 2, 3, 5, 6]);
     host.pass(50);
     controller.abort();
-    host.receive({ t: 'err', id: 6, code: 'failed', message: '' });
+    host.gets({ t: 'err', id: 6, code: 'failed', message: '' });
     host.pass(9950);
-    host.topics.lose();
+    host.lose();
     await settle();
     expect(calls.map(({ outcome }) => outcome)).toEqual([
       'ERR_REQUEST_TIMEOUT',
@@ -194,21 +194,21 @@ describe('a request', () => {
   });
 
   test('waits for a connection, and is sent once', async () => {
-    const call = follow(host.topics.request(1));
+    const call = follow(host.request(1));
     await settle();
     host.open();
     expect(dataOf(host.taken())).toEqual([1]);
-    host.topics.lose();
+    host.lose();
     await settle();
     expect(call.outcome).toBe('ERR_CONNECTION_LOST');
   });
 });
 
 test('history and members are asked for again after a reconnection, whatever their answers hold', async () => {
-  const room = host.topics.subscribe('room', {});
+  const room = host.subscribe('room', {});
   const calls = [room.history({ after: 'e.1.t', limit: 2 }), room.history(), room.members()].map(follow);
   await settle();
-  host.open().topics.lose();
+  host.open().lose();
   host.taken();
   host.open();
   expect(host.taken().slice(1)).toEqual([
@@ -216,11 +216,8 @@ test('history and members are asked for again after a reconnection, whatever the
     { t: 'hist', topic: 'room', id: 2 },
     { t: 'who', topic: 'room', id: 3 },
   ]);
-  host.receive({ t: 'hist', id: 1, msgs: [{ pos: 'e.2.t', at: 5, data: 'x', from: 'ann' }, null], more: true });
-  host.receive(
-    { t: 'hist', id: 2, msgs: 7 },
-    { t: 'who', topic: 'room', count: 1, list: [{ id: 'a', since: 1 }], id: 3 },
-  );
+  host.gets({ t: 'hist', id: 1, msgs: [{ pos: 'e.2.t', at: 5, data: 'x', from: 'ann' }, null], more: true });
+  host.gets({ t: 'hist', id: 2, msgs: 7 }, { t: 'who', topic: 'room', count: 1, list: [{ id: 'a', since: 1 }], id: 3 });
   await settle();
   expect(calls.map(({ outcome }) => outcome)).toEqual([
     { messages: [{ data: 'x', position: 'e.2.t', key: undefined, at: 5, from: 'ann' }], hasMore: true },
@@ -231,30 +228,68 @@ test('history and members are asked for again after a reconnection, whatever the
 
 describe('frames of the server', () => {
   test('reach the client: messages, session, alive, move', () => {
-    const { topics } = host;
-    expect(topics.offer(['chat', '4d-topics.1'])).toEqual(['4d-topics.1', 'chat']);
-    host.open().receive({ t: 'hi', v: 1, session: 'abc_-1', aliveMs: 5 }, [{ t: 'msg', data: [1] }, { t: 'alive' }]);
-    host.receive({ t: 'msg', data: 'x' }, { t: 'move', afterMs: 30 }, { t: 'move', afterMs: 1e9 }, { t: 'move' });
+    expect(host.offer(['chat', '4d-topics.1'])).toEqual(['4d-topics.1', 'chat']);
+    host.open().gets({ t: 'hi', v: 1, session: 'abc_-1', aliveMs: 5 }, [{ t: 'msg', data: [1] }, { t: 'alive' }]);
+    host.gets({ t: 'msg', data: 'x' }, { t: 'move', afterMs: 30 }, { t: 'move', afterMs: 1e9 }, { t: 'move' });
     expect([host.messages, host.moves, host.aliveMs]).toEqual([[[1], 'x'], [30, 60_000, 0], [5]]);
-    expect(topics.offer(['chat'])).toEqual(['4d-topics.1', 'session.abc_-1', 'chat']);
-    host.receive({ t: 'hi', session: 'not a token', aliveMs: -1 });
-    expect([topics.offer([])[1], host.aliveMs]).toEqual(['session.abc_-1', [5]]);
+    expect(host.offer(['chat'])).toEqual(['4d-topics.1', 'session.abc_-1', 'chat']);
+    host.gets({ t: 'hi', session: 'not a token' });
+    expect([host.offer([])[1], host.aliveMs]).toEqual(['session.abc_-1', [5, undefined]]);
   });
 
   test('are ignored after a callback has ended the client', () => {
-    host.topics.subscribe('room', { onSubscribed: () => host.topics.end(true) });
+    host.subscribe('room', { onSubscribed: () => host.end(true) });
     host.open();
-    host.topics.receive('[{"t":"subbed","topic":"room","state":"new"},{"t":"msg","data":1}]');
+    host.receive('[{"t":"subbed","topic":"room","state":"new"},{"t":"msg","data":1}]');
     expect(host.messages).toEqual([]);
   });
 
   test.each(['', 'x', '7', 'null', '[', '[null,7,[{}],"a"]', '{}', '{"t":1}', '{"t":"new","topic":"room"}'])(
     '%j is ignored',
     (text) => {
-      host.topics.subscribe('room', {});
+      host.subscribe('room', {});
       host.open().taken();
-      host.topics.receive(text);
+      host.receive(text);
       expect([host.taken(), host.reports]).toEqual([[], []]);
     },
   );
+});
+
+describe('a server that takes 100 publications a second', () => {
+  const hi = { t: 'hi', v: 1, limits: { publishesPerSecond: 100 } };
+
+  test('gets no more, in order, from its first frame on', async () => {
+    for (let n = 0; n < 130; n++) void follow(host.publish('room', n));
+    await settle();
+    const counts = [host.open().taken(), host.gets(hi).taken()];
+    for (let turn = 0; turn < 3; turn++) {
+      host.pass(500);
+      counts.push(host.taken());
+    }
+    expect(counts.map(({ length }) => length)).toEqual([20, 50, 50, 10, 0]);
+    expect(dataOf(counts.flat())).toEqual(Array.from({ length: 130 }, (_, n) => n));
+  });
+
+  test('gets again what it has refused because it came too soon', async () => {
+    const calls = [1, 2].map((n) => follow(host.publish('room', n)));
+    await settle();
+    host.open().taken();
+    host.gets(
+      { t: 'err', id: 1, code: 'rate', message: '', retryMs: 20 },
+      { t: 'err', id: 2, code: 'rate', message: '' },
+    );
+    void follow(host.publish('room', 3));
+    await settle();
+    expect(host.taken()).toEqual([]);
+    host.pass(500);
+    expect(dataOf(host.taken())).toEqual([1, 2, 3]);
+    expect(calls.map(({ outcome }) => outcome)).toEqual([undefined, undefined]);
+  });
+
+  test('gets no volatile message too many', async () => {
+    host.open().gets({ t: 'hi', v: 1, limits: { publishesPerSecond: 2 } });
+    void host.publish('room', 1, { volatile: true });
+    await expect(host.publish('room', 2, { volatile: true })).rejects.toMatchObject({ stored: 'no' });
+    expect(dataOf(host.taken())).toEqual([1]);
+  });
 });

@@ -1,34 +1,34 @@
-import type { TopicsHost } from '../../src/topics/client-host.ts';
 import { ClientTopics } from '../../src/topics/client-topics.ts';
 import type { Subscription, TopicHandler } from '../../src/topics/topic-handler.ts';
+import { findTopicProblem } from '../../src/topics/topic-name.ts';
 import { FourDError } from '../../src/errors.ts';
 
 export type Frame = Readonly<Record<string, unknown>>;
 
 /** A client without a connection: the test is its server, its clock and its random numbers. */
-export class FakeHost implements TopicsHost {
-  readonly topics: ClientTopics = new ClientTopics(this);
+export class FakeHost extends ClientTopics {
   /** Frames that were sent, and not taken. */
   #sent: Frame[] = [];
   readonly messages: unknown[] = [];
   readonly moves: number[] = [];
-  readonly aliveMs: number[] = [];
+  readonly aliveMs: unknown[] = [];
   readonly reports: string[] = [];
-  maxWaiting = 4;
-  isFull = false;
+  /** How many callbacks of the last subscription wait, and how many calls for an answer. */
+  waiting = 0;
+  calls = 0;
   #nowMs = 0;
   #timers: { readonly atMs: number; readonly act: () => void }[] = [];
   #lastId = 0;
 
   /** Opens a connection. */
-  open(protocol = '4d-topics.1'): this {
-    this.topics.open(protocol);
+  override open(protocol = '4d-topics.1'): this {
+    super.open(protocol);
     return this;
   }
 
   /** The server sends frames, each in a message of its own. */
-  receive(...frames: object[]): this {
-    for (const frame of frames) this.topics.receive(JSON.stringify(frame));
+  gets(...frames: object[]): this {
+    for (const frame of frames) this.receive(JSON.stringify(frame));
     return this;
   }
 
@@ -50,65 +50,73 @@ export class FakeHost implements TopicsHost {
     return this.#timers.length;
   }
 
-  send(text: string): void {
+  override send(text: string): void {
     this.#sent.push(JSON.parse(text) as Frame);
   }
 
-  onMessage(data: unknown): void {
+  override onMessage(data: unknown): void {
     this.messages.push(data);
   }
 
-  onHi(aliveMs: number): void {
+  override onHi(aliveMs: unknown): void {
     this.aliveMs.push(aliveMs);
   }
 
-  onMove(afterMs: number): void {
+  override onMove(afterMs: number): void {
     this.moves.push(afterMs);
   }
 
-  onFlow(): void {
-    this.isFull = this.topics.isFull && !this.topics.isAwaiting;
+  override onWaiting(_: Subscription, count: number): void {
+    this.waiting = count;
   }
 
-  call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
+  override onCalls(count: number): void {
+    this.calls = count;
+  }
+
+  override findProblem(topic: string): string | undefined {
+    return findTopicProblem(topic);
+  }
+
+  override call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
     const callback = (handler as Record<string, ((...args: object[]) => unknown) | undefined>)[name];
     const result = callback?.call(handler, subject, event);
     return result instanceof Promise ? result : undefined;
   }
 
-  report(name: string, thrown: unknown): void {
+  override report(name: string, thrown: unknown): void {
     this.reports.push(`${name}: ${String(thrown)}`);
   }
 
-  toError(...[code, message, details]: Parameters<TopicsHost['toError']>): FourDError {
+  override toError(...[code, message, details]: Parameters<ClientTopics['toError']>): FourDError {
     return new FourDError(code, message, details);
   }
 
-  after(ms: number, act: () => void): unknown {
+  override after(ms: number, act: () => void): unknown {
     if (ms === Infinity) return undefined;
     const timer = { atMs: this.#nowMs + ms, act };
     this.#timers.push(timer);
     return timer;
   }
 
-  cancel(timer: unknown): void {
+  override cancel(timer: unknown): void {
     this.#timers = this.#timers.filter((each) => each !== timer);
   }
 
-  toWire(data: object): string | Uint8Array {
+  override toWire(data: object): string | Uint8Array {
     return data instanceof Uint8Array ? data : JSON.stringify(data);
   }
 
-  toBase64(bytes: Uint8Array): string {
+  override toBase64(bytes: Uint8Array): string {
     return Buffer.from(bytes).toString('base64');
   }
 
-  fromBase64(text: string): Uint8Array {
+  override fromBase64(text: string): Uint8Array {
     if (!/^[\w+/]*=*$/.test(text)) throw new Error('not base 64');
     return Uint8Array.from(Buffer.from(text, 'base64'));
   }
 
-  randomId(): string {
+  override randomId(): string {
     return `random-id-${String(++this.#lastId).padStart(6, '0')}`;
   }
 }

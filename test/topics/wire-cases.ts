@@ -18,7 +18,13 @@ export interface WireCase {
 }
 
 const HI = {
-  server: { t: 'hi', v: 1, session: '$session', aliveMs: 25_000, limits: { topics: 5, payloadBytes: 1000 } },
+  server: {
+    t: 'hi',
+    v: 1,
+    session: '$session',
+    aliveMs: 25_000,
+    limits: { topics: 5, payloadBytes: 1000, publishesPerSecond: 8 },
+  },
 };
 
 const topicError = (message: string): string => `the name of a topic must ${message}`;
