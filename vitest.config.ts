@@ -10,7 +10,7 @@ const withRealPeers = ['test/interop/real-*.test.ts'];
 
 const shared = {
   pool: 'forks' as const,
-  setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-clock.ts'],
+  setupFiles: ['test/helpers/fail-on-console.ts', 'test/helpers/test-wait.ts'],
   expect: { requireAssertions: true },
 };
 
@@ -19,6 +19,10 @@ export default defineConfig({
     alias: [
       { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
       { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
+      {
+        find: /^4d-websocket\/browser-topics$/,
+        replacement: fileURLToPath(new URL('src/browser-topics.ts', import.meta.url)),
+      },
       { find: /^4d-websocket\/browser$/, replacement: fileURLToPath(new URL('src/browser.ts', import.meta.url)) },
     ],
   },

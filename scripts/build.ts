@@ -18,8 +18,8 @@ const OUTPUT_FOLDER = 'dist';
 /** The files that users load, by the name of the door. */
 const doors = { index: 'src/index.ts', testing: 'src/testing.ts' };
 
-/** The files that bundlers for browsers load. The second one imports the first. */
-const browserDoors = ['browser', 'index-in-browser'];
+/** The files that bundlers for browsers load. The last one imports the first; one with topics takes the place of that. */
+const browserDoors = ['browser', 'browser-topics', 'index-in-browser'];
 
 /** The page of the chat loads the client for browsers from here. */
 const CHAT_CLIENT = 'examples/public/4d-websocket.js';
@@ -114,7 +114,7 @@ for (const name of browserDoors) {
         {
           name: 'one copy of the client',
           resolveId(id) {
-            const isOfClient = name !== 'browser' && id.startsWith('./') && basename(id) !== 'absent.ts';
+            const isOfClient = name === 'index-in-browser' && id.startsWith('./') && basename(id) !== 'absent.ts';
             return isOfClient ? { id: `./browser.${extension}`, external: true } : null;
           },
         },

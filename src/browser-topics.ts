@@ -27,7 +27,12 @@ export {
 } from './session/events.ts';
 export { type DataType, type SendableMessage } from './session/message-types.ts';
 export { type Status } from './session/status.ts';
-export { type RequestOptions, type SubscribeOptions } from './topics/client-types.ts';
+export {
+  type RequestOptions,
+  type RequestSignal,
+  type SubscribeOptions,
+  type TopicMethods,
+} from './topics/client-types.ts';
 export { type Position } from './topics/position.ts';
 export {
   type GapEvent,

@@ -38,6 +38,12 @@ export { type EndUserOptions } from './server/topic-users.ts';
 export { type Topics } from './server/topics.ts';
 export { type Broker, type Retention } from './topics/broker.ts';
 export { memoryBroker, type MemoryBrokerOptions } from './topics/memory-broker.ts';
+export {
+  type RequestOptions,
+  type RequestSignal,
+  type SubscribeOptions,
+  type TopicMethods,
+} from './topics/client-types.ts';
 export { type Position } from './topics/position.ts';
 export {
   type GapEvent,

@@ -32,6 +32,7 @@ const handler = {
   dataType: 'object',
   onMessage: (_socket, event) => onMessage(event.data),
   onDisconnect: (_socket, event) => onLost(event.delayMs),
+  onTerminate: (_socket, event) => onEnded(event.message),
 };
 
 function chatUrl() {
@@ -54,6 +55,12 @@ function onLost(waitMs) {
   };
   tick();
   countdownTimer = setInterval(tick, 250);
+}
+
+/** Nothing connects again by itself: a callback of this page has failed. */
+function onEnded(reason) {
+  showPeople(undefined);
+  setState('lost', 'Disconnected: ', reason);
 }
 
 function showConnecting(text) {

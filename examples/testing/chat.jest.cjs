@@ -4,15 +4,17 @@ const { chat } = require('./chat.cjs');
 
 expect.extend(matchers);
 
+let pair;
+afterEach(() => pair?.end());
+
 test('everybody hears what somebody says, and who leaves', async () => {
-  const pair = await createPair(chat, null, { client: { path: '/?name=Ann' } });
+  pair = await createPair(chat, null, { client: { path: '/?name=Ann' } });
   const bob = await pair.connect(null, { path: '/?name=Bob' });
   pair.client.send('hello');
   expect(await bob.nextMessage()).toBe('Ann: hello');
   pair.line.cut();
   expect(await bob.nextMessage()).toBe('Ann has left');
   expect(pair.connection).toHaveEnded({ cause: 'peer-reset' });
-  await pair.end();
 });
 
 test('nobody gets in without a name', async () => {

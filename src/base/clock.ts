@@ -26,6 +26,13 @@ export const realClock: Clock = {
 
 let clock: Clock = realClock;
 
+const { setTimeout: globalTimeout } = globalThis;
+
+/** Tells whether the timers of the process are others than when the library was loaded: fake ones of a test framework. */
+export function areTimersReplaced(): boolean {
+  return globalThis.setTimeout !== globalTimeout;
+}
+
 /** The clock that is in use. */
 export function currentClock(): Clock {
   return clock;

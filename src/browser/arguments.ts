@@ -29,5 +29,5 @@ export function readDataType(handler: unknown): DataType {
   }
   if (headers) throw new FourDError('ERR_INVALID_HEADER', 'not in a page');
   if (/^(text|blob|object|auto)$/.test(dataType as string)) return dataType as DataType;
-  throw new FourDError('ERR_INVALID_DATA_TYPE', 'text, blob, object, auto');
+  throw new FourDError('ERR_INVALID_DATA_TYPE', 'use text|blob|object|auto');
 }

@@ -27,17 +27,28 @@ export interface BrowserWebSocketOptions {
   readonly maxBufferedBytes?: number | undefined;
   /**
    * Bytes (of text: UTF-16 units; 64 for each message more) that may wait behind a callback; one more ends the
-   * connection with `ERR_BUFFER_FULL`. A browser cannot stop reading, as Node does, so messages wait in memory.
+   * connection with `ERR_BUFFER_FULL`; what waits is delivered, or dropped when the client connects again. A browser cannot stop reading, as Node does, so messages wait in memory.
    * Default 16 777 216.
    */
   readonly maxWaitingBytes?: number | undefined;
   /**
    * Whether to connect again when the connection is lost, as in Node: same policy, same defaults. Default false. The
-   * client also tries at once when the network is back, and when the page is shown again.
+   * client also tries at once when the network is back, and when the page is shown or thawed. It lets its connection go
+   * when the page is frozen, or kept for the way back.
    */
   readonly reconnect?: boolean | BrowserReconnectOptions | undefined;
+  /**
+   * Silence of the server in milliseconds after which it is asked whether it lives. Default Infinity: never. A page can
+   * send no ping, so the server is sent `pingMessage`, or with the subprotocol `4d-topics.1` the ping of that one. A
+   * connection with that subprotocol is also lost after 1.5 times the `aliveMs` that its server promises.
+   */
   readonly pingIntervalMs?: number | undefined;
+  /**
+   * How long in milliseconds the server may stay silent after it was asked; then the connection is lost
+   * (`ERR_HEARTBEAT`). Default 20 000. Any message counts as an answer. A page that was asleep asks anew.
+   */
   readonly pongTimeoutMs?: number | undefined;
+  /** A message that the server answers, as `send` takes it. Its answers reach onMessage. Default none. */
   readonly pingMessage?: SendableMessage | undefined;
 }
 
@@ -99,6 +110,7 @@ function check<Defaults extends object>(given: unknown, defaults: Defaults): Def
   const checked = { ...defaults } as Record<string, unknown>;
   for (const [name, value] of Object.entries(given as object)) {
     let problem;
+    // oxlint-disable-next-line typescript/restrict-template-expressions -- Commas stand between the names.
     if (!(name in defaults)) problem = `a page has only ${Object.keys(defaults)}`;
     else if (value === undefined) continue;
     else if (typeof checked[name] === 'number' && !(typeof value === 'number' && value >= 0))

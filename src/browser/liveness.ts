@@ -1,5 +1,5 @@
-import type { BrowserSettings } from './browser-options.ts';
 import { now } from './clock.ts';
+import type { Wire } from './messages.ts';
 import type { NativeSocket } from './native-socket.ts';
 
 /** The subprotocol whose servers answer a ping of a page. */
@@ -7,6 +7,13 @@ export const TOPICS = '4d-topics.1';
 
 /** How much later than set a timer runs when the page slept: browsers delay the timers of a hidden page by a second. */
 const SLEPT_MS = 2000;
+
+/** When a server is asked, and how. */
+export interface LivenessSettings {
+  readonly pingIntervalMs: number;
+  readonly pongTimeoutMs: number;
+  readonly pingMessage: Wire | undefined;
+}
 
 /** Watches whether the server of one connection lives. */
 export interface Liveness {
@@ -24,7 +31,7 @@ export interface Liveness {
  * @returns undefined when there is no such message
  */
 export function watchServer(
-  { pingIntervalMs, pongTimeoutMs, pingMessage }: BrowserSettings,
+  { pingIntervalMs, pongTimeoutMs, pingMessage }: LivenessSettings,
   native: NativeSocket,
   wait: (ms: number, act: () => void) => void,
   onSilent: () => void,

@@ -13,7 +13,7 @@ export function nextDelayMs(
   // A browser does not tell why an attempt has failed (1006), so every failure may pass.
   const isTemporary = cause !== 'invalid' && isTemporaryCloseCode(error?.closeCode ?? code);
   try {
-    const isWanted =
+    const isWanted: unknown =
       attempt <= maxAttempts && (shouldReconnect ? shouldReconnect({ ...loss, isTemporary }) : isTemporary);
     if (isWanted === true) return backoffDelayMs(attempt, reconnect, Math.random());
   } catch (thrown) {

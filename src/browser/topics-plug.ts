@@ -1,4 +1,4 @@
-import { toOutgoing } from '../client/framed-message.ts';
+import { toOutgoing } from '../client/topic-framing.ts';
 import { OWN_CAUSES } from '../client/reconnect-policy.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { TopicErrorDetails } from '../topics/client-host.ts';

@@ -1,4 +1,4 @@
-import { toFramed } from '../client/framed-message.ts';
+import { toFramed } from '../client/topic-framing.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';

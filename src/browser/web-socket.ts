@@ -8,7 +8,7 @@ import { checkUrl, readDataType, toText } from './arguments.ts';
 import { FourDError, report, textOf, timeoutError, toError } from './browser-error.ts';
 import { type BrowserSettings, type BrowserWebSocketOptions, checkOptions } from './browser-options.ts';
 import type { WebSocket as WebSocketType, WebSocketConstructor, WebSocketHandler } from './browser-types.ts';
-import type { QueuedEvent } from './callback-queue.ts';
+import type { QueuedEvent } from './queued-event.ts';
 import { after, cancel, now, type Timer } from './clock.ts';
 import { type Liveness, watchServer } from './liveness.ts';
 import { cutReason, sizeOf, toEventData, toWire, type Wire } from './messages.ts';
@@ -104,12 +104,12 @@ export class WebSocketClient<T> implements WebSocketType<T> {
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
     this.#url = toText(url) as string;
-    this.#handler = handler as WebSocketHandler<T>;
+    this.#handler = handler ?? {};
     this.#settings = checkOptions({});
     try {
       this.#settings = checkOptions(options);
       checkUrl(this.#url);
-      this.#dataType = readDataType(handler ?? {});
+      this.#dataType = readDataType(this.#handler);
     } catch (thrown) {
       this.#argumentError = toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
     }
@@ -263,11 +263,13 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       // onOpen for "open".
       const name = `on${type.replace(/^./, (letter) => letter.toUpperCase())}`;
       try {
-        const result = (
-          this.#handler as unknown as Record<string, ((...args: unknown[]) => PromiseLike<unknown>) | undefined>
-        )?.[name]?.(this, event);
-        // Awaiting anything else would make the events behind it wait for another turn.
-        if (result?.then) await result;
+        const handler = this.#handler as unknown as Record<string, unknown>;
+        const callback = handler[name];
+        if (typeof callback === 'function') {
+          const result = callback.call(handler, this, event) as PromiseLike<unknown> | undefined;
+          // Awaiting anything else would make the events behind it wait for another turn.
+          if (result?.then) await result;
+        }
       } catch (cause) {
         const error = new FourDError('ERR_CALLBACK_FAILED', `${name} failed: ${textOf(cause)}`, 'callback', cause);
         // A mistake in user code must not go unnoticed.
@@ -374,6 +376,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       const [given, { code, reason, wasClean }] = await new Promise<[Outcome, NativeCloseEvent]>((resolve) => {
         const end = (error?: FourDError, event: NativeCloseEvent = { code: 1006 }): void => resolve([error, event]);
         this.#end = end;
+        // oxlint-disable-next-line typescript/no-misused-promises -- It never rejects.
         open = async (): Promise<void> => {
           open = undefined;
           this.#wait(handshakeTimeoutMs, () => end(timeoutError('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));

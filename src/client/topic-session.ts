@@ -11,7 +11,7 @@ import type { SessionConnection } from '../session/session-connection.ts';
 import type { SessionSettings } from '../session/session-settings.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
-import { isUserMessage, toFramed, toOutgoing } from './framed-message.ts';
+import { isUserMessage, toFramed, toOutgoing } from './topic-framing.ts';
 import { OWN_CAUSES } from './reconnect-policy.ts';
 import type { Reconnector } from './reconnector.ts';
 

@@ -256,7 +256,7 @@ export class Connection
 
   onPong(payload: Buffer): void {
     this.#handover?.onPong(payload);
-    this.#monitor.countControlFrame();
+    this.#monitor.onPong();
     this.#pings?.onPong(payload);
   }
 

@@ -44,6 +44,8 @@ export class PeerMonitor implements Deadline {
   readonly #byteRate: RateLimit | undefined;
   /** Created by a control frame and dropped when full again: most connections get one pong in half a minute. */
   #controlFrameRate: RateLimit | undefined;
+  /** Pings to which no pong has come. */
+  #unansweredPings = 0;
   #ticket: number | undefined;
   /** The time of the deadline, undefined for none: V8 stores Infinity as an extra object. */
   #deadlineMs: number | undefined;
@@ -98,6 +100,7 @@ export class PeerMonitor implements Deadline {
 
   /** Notes that the user has sent a ping: it serves as the ping of the heartbeat. */
   onPingSent(): void {
+    this.#unansweredPings++;
     this.#pingedMs ??= timers.nowMs;
     this.#arm();
   }
@@ -131,7 +134,13 @@ export class PeerMonitor implements Deadline {
     return limit === undefined || this.#allows(limit, 1, 'ERR_RATE_LIMIT', 'messages', 'maxMessagesPerSecond');
   }
 
-  /** Counts a ping or pong. */
+  /** Counts a pong, unless a ping has asked for it: a peer that did not read for long answers many pings at once. */
+  onPong(): void {
+    if (this.#unansweredPings > 0) this.#unansweredPings--;
+    else this.countControlFrame();
+  }
+
+  /** Counts a ping, or a pong that nobody asked for. */
   countControlFrame(): void {
     this.#controlFrameRate ??= rateLimit(this.#limits.maxControlFramesPerSecond);
     if (this.#controlFrameRate === undefined) return;
@@ -170,6 +179,7 @@ export class PeerMonitor implements Deadline {
     switch (heartbeatStep(this.#limits, this.#lastReceivedMs, this.#pingedMs, nowMs, isReading)) {
       case 'ping':
         this.#pingedMs = nowMs;
+        this.#unansweredPings++;
         this.#connection.sendPing();
         break;
       case 'pong':

@@ -70,8 +70,9 @@ export interface CommonOptions {
    */
   readonly pongTimeoutMs?: number | undefined;
   /**
-   * Most pings and pongs that a peer may send in a second; more end the connection with 1008. Default 60. Stops peers
-   * that make this program work and answer without ever sending a message.
+   * Most pings and pongs that a peer may send in a second; more end the connection with 1008. Default 60. Pongs that
+   * answer a ping of this side do not count. Stops peers that make this program work and answer without ever sending a
+   * message.
    */
   readonly maxControlFramesPerSecond?: number | undefined;
   /**

@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { TerminateEvent } from '../session/events.ts';
-import { invalidArgument } from './arguments.ts';
+import { WebSocket } from '../client/web-socket.ts';
+import { WebSocketConnection } from '../server/web-socket-connection.ts';
+import { describeKind, invalidArgument } from './arguments.ts';
 import { showMessage } from './message-text.ts';
+import { describeError } from './recording.ts';
 import type { Received } from './test-end.ts';
 
 /** What a check has found: the sentence says what is so, whether the check has passed or not. */
@@ -47,6 +50,8 @@ export function checkReceivedAll(receiver: unknown, expected: unknown, equals: E
 /** Checks whether a connection has ended, and how. @throws FourDError `ERR_INVALID_ARGUMENT` */
 export function checkEnded(receiver: unknown, expected?: ExpectedEnd, equals: Equals = isDeepStrictEqual): Checked {
   const { ending } = receiverOf('ended', receiver);
+  if (typeof expected === 'string')
+    throw invalidArgument('ended', "it takes a close code, or properties of the event: { cause: 'timeout' }");
   const properties = typeof expected === 'number' ? { code: expected } : (expected ?? {});
   const known = ending as unknown as Readonly<Record<string, unknown>> | undefined;
   const pass = known !== undefined && Object.entries(properties).every(([name, value]) => equals(known[name], value));
@@ -60,9 +65,10 @@ export function checkEnded(receiver: unknown, expected?: ExpectedEnd, equals: Eq
 
 /** Checks whether onError has run, and with which code. @throws FourDError `ERR_INVALID_ARGUMENT` */
 export function checkFailed(receiver: unknown, code?: string): Checked {
-  const codes = receiverOf('failed', receiver).errors.map(({ error }) => error.code as string);
+  const errors = receiverOf('failed', receiver).errors.map(({ error }) => error);
+  const codes: readonly string[] = errors.map((error) => error.code);
   const pass = code === undefined ? codes.length > 0 : codes.includes(code);
-  const found = codes.length === 0 ? 'no error came' : `it has failed with ${codes.join(', ')}`;
+  const found = errors.length === 0 ? 'no error came' : `it has failed with ${errors.map(describeError).join(', ')}`;
   return { pass, message: `expected an error${code === undefined ? '' : ` ${code}`}; ${found}` };
 }
 
@@ -72,7 +78,8 @@ function checkContains(verb: string, messages: readonly unknown[], expected: unk
 }
 
 function listed(verb: string, messages: readonly unknown[]): string {
-  return messages.length === 0 ? `nothing was ${verb}` : `${verb}: ${messages.map(showMessage).join(', ')}`;
+  const list = messages.map(showMessage).join(', ');
+  return messages.length === 0 ? `nothing was ${verb} so far` : `${verb} so far: ${list}`;
 }
 
 /** Whether a message is the expected one. An object is compared with the JSON of a text, bytes by what they are. */
@@ -91,12 +98,19 @@ function receiverOf(check: string, value: unknown): Receiver {
   const { messages, errors } = (value ?? {}) as Partial<Receiver>;
   if (Array.isArray(messages) && Array.isArray(errors)) return value as Receiver;
   const kinds = 'pair.client, pair.connection, a recording handler or a connection test';
-  throw invalidArgument(check, `it takes what has received messages: ${kinds}`);
+  throw invalidArgument(check, `it takes what has received messages: ${kinds}; received ${describeWrong(value)}`);
+}
+
+/** Names what the test has passed, with what to pass instead. */
+function describeWrong(value: unknown): string {
+  if (value instanceof Promise) return 'a promise: await it first';
+  if (value instanceof WebSocket || value instanceof WebSocketConnection) return 'its `ws`: pass what has the `ws`';
+  return describeKind(value);
 }
 
 function messagesOf(check: string, value: unknown, key: 'messages' | 'sent'): readonly unknown[] {
   if (key === 'messages') return receiverOf(check, value).messages;
   const { sent } = (value ?? {}) as Partial<Sender>;
   if (Array.isArray(sent)) return sent;
-  throw invalidArgument(check, 'it takes what testConnection() has returned');
+  throw invalidArgument(check, `it takes what testConnection() has returned; received ${describeWrong(value)}`);
 }

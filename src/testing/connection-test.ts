@@ -5,8 +5,9 @@ import type { ErrorEvent, TerminateEvent } from '../session/events.ts';
 import { hasCallback } from '../session/call-handler.ts';
 import { readOptions } from '../session/option-checks.ts';
 import { describeKind, invalidArgument } from './arguments.ts';
+import type { EventsByType } from './event-types.ts';
 import type { Line } from './line.ts';
-import type { RecordedEvent } from './recording.ts';
+import { describeError, type RecordedEvent } from './recording.ts';
 import { type DataOfType, MemoryServer, restoringClock, type ServerInMemoryOptions } from './server-in-memory.ts';
 import { settle } from './test-clock.ts';
 import type { Received, TestSocket } from './test-end.ts';
@@ -96,6 +97,10 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
     return this.#connection.events;
   }
 
+  get callbacks(): readonly string[] {
+    return this.#connection.callbacks;
+  }
+
   get errors(): readonly ErrorEvent[] {
     return this.#connection.errors;
   }
@@ -112,8 +117,16 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
     return this.#connection.nextMessage();
   }
 
-  nextEvent(type: string): Promise<RecordedEvent> {
+  nextMessages(count: number): Promise<unknown[]> {
+    return this.#connection.nextMessages(count);
+  }
+
+  nextEvent<Type extends keyof EventsByType>(type: Type): Promise<EventsByType[Type]> {
     return this.#connection.nextEvent(type);
+  }
+
+  eventsOf<Type extends keyof EventsByType>(type: Type): EventsByType[Type][] {
+    return this.#connection.eventsOf(type);
   }
 
   ended(): Promise<TerminateEvent> {
@@ -122,7 +135,9 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
 
   async receive(message: SendableMessage): Promise<void> {
     if (this.#client.ws.status !== 'Connected') {
-      throw invalidArgument('receive', 'the connection has ended: create another one with testConnection()');
+      const [failed] = this.errors;
+      const why = failed === undefined ? '' : ` with ${describeError(failed.error)}`;
+      throw invalidArgument('receive', `the connection has ended${why}: create another one with testConnection()`);
     }
     this.#client.send(message);
     await this.#connection.handled(++this.#receivedCount);
@@ -140,7 +155,7 @@ class MemoryConnectionTest implements ConnectionTest<unknown, unknown> {
     if (kind === 'lost') this.line.cut();
     else if (kind === 'protocol') this.line.inject(INVALID_FRAME);
     else throw invalidArgument('error', "it takes 'lost' or 'protocol'");
-    const event = (await this.#connection.nextEvent('error')) as ErrorEvent;
+    const event = await this.#connection.nextEvent('error');
     await this.#connection.finished();
     return event;
   }
@@ -167,7 +182,9 @@ export async function testConnection<D extends DataType = 'text', T = DataOfType
   options: ConnectionTestOptions<D, Data> = {},
 ): Promise<ConnectionTest<T, Data>> {
   if (typeof handler !== 'object' || handler === null || !hasCallback(handler, 'onMessage')) {
-    const problem = `it takes the handler of a connection, an object with onMessage; received ${describeKind(handler)}`;
+    const isOfServer = typeof handler === 'object' && handler !== null && hasCallback(handler, 'onConnection');
+    const received = isOfServer ? 'the handler of a server, for which createPair() is' : describeKind(handler);
+    const problem = `it takes the handler of a connection, an object with onMessage; received ${received}`;
     throw invalidArgument('testConnection', problem);
   }
   const { data, protocol, headers, ...rest } = readOptions(options, KEYS, 'HTTP');

@@ -1,5 +1,7 @@
 const END_OF_HEAD = '\r\n\r\n';
 const MAX_HEAD_BYTES = 65_536;
+/** The longest header: 2 bytes, 8 of length, 4 of mask. */
+const MAX_HEADER_BYTES = 14;
 const OPCODE_BITS = 0x0f;
 const OPCODE_CLOSE = 8;
 
@@ -10,7 +12,7 @@ export class FrameWatch {
   /** The head of HTTP as far as it has come, then all of it. */
   head = '';
   #isHeadOver = false;
-  /** The beginning of a frame whose header is not whole. */
+  /** The beginning of a frame whose header is not whole, which has been passed on already. */
   #header: Buffer = Buffer.alloc(0);
   /** Bytes of the present frame that are still to come. */
   #restBytes = 0;
@@ -53,17 +55,18 @@ export class FrameWatch {
 
   #passHeader(bytes: Buffer, passed: Buffer[]): number {
     const held = this.#header.length;
-    const header = Buffer.concat([this.#header, bytes.subarray(0, 14)]);
-    const length = readFrameLengths(header);
-    if (length === undefined) {
-      this.#header = header;
-      return bytes.length;
+    if (held === 0) {
+      this.#isLosing = this.losesCloseFrames && ((bytes[0] as number) & OPCODE_BITS) === OPCODE_CLOSE;
     }
-    this.#header = Buffer.alloc(0);
-    this.#restBytes = length.payloadBytes;
-    this.#isLosing = this.losesCloseFrames && ((header[0] as number) & OPCODE_BITS) === OPCODE_CLOSE;
-    if (!this.#isLosing) passed.push(header.subarray(0, length.headerBytes));
-    return length.headerBytes - held;
+    this.#header = Buffer.concat([this.#header, bytes.subarray(0, MAX_HEADER_BYTES - held)]);
+    const lengths = readFrameLengths(this.#header);
+    const taken = lengths === undefined ? bytes.length : lengths.headerBytes - held;
+    if (!this.#isLosing) passed.push(bytes.subarray(0, taken));
+    if (lengths !== undefined) {
+      this.#header = Buffer.alloc(0);
+      this.#restBytes = lengths.payloadBytes;
+    }
+    return taken;
   }
 }
 

@@ -15,6 +15,7 @@ let lastPort = 40_000;
 /**
  * The line between a client and its server, in memory. Its faults hold from the call on, for bytes that are written
  * later, and for further connections of the same client; {@link stall} and {@link slow} hold for bytes on their way too.
+ * A line that several clients share, as that of `serveInMemory`, does to all of their connections what is said here.
  */
 export interface Line {
   /** The connections that were made so far, those that failed included. */
@@ -25,14 +26,22 @@ export interface Line {
   down(): void;
   /** Takes connections again, after {@link down}. */
   up(): void;
-  /** Keeps bytes from arriving, without a loss, until {@link resume}. The sender is blocked behind 64 KiB. */
+  /** Keeps bytes from arriving, without a loss, until {@link resume}. The sender is blocked behind {@link capacity}. */
   stall(direction?: Direction): void;
   /** Lets bytes arrive again, after {@link stall}. */
   resume(direction?: Direction): void;
   /** How long bytes are on their way, by the clock of the library. 0, the default, is the next turn. */
   latency(milliseconds: number, direction?: Direction): void;
-  /** Lets bytes arrive in pieces of this size, 1 for every byte alone. Infinity, the default: as they were written. */
-  split(bytes: number, direction?: Direction): void;
+  /**
+   * Lets bytes arrive in pieces of this size, 1 for every byte alone, or of several sizes in rotation. Infinity, the
+   * default: as they were written.
+   */
+  split(bytes: number | readonly number[], direction?: Direction): void;
+  /**
+   * Lets the system take so many bytes before the sender is blocked. Default 65 536; 1 lets every write wait until it has
+   * arrived. The socket of Node holds 16 KiB before that, as over TCP.
+   */
+  capacity(bytes: number, direction?: Direction): void;
   /** Lets at most so many bytes arrive in a second, as of a slow reader, by the clock of the library. Default Infinity. */
   slow(bytesPerSecond: number, direction?: Direction): void;
   /** Loses each close frame that is sent from now on: the other side never hears of the closing handshake. */
@@ -41,15 +50,22 @@ export interface Line {
   inject(bytes: Uint8Array): void;
 }
 
-/** Implements {@link Line} for one client and one server. */
+/** Both ends of a connection. */
+interface Ends {
+  readonly client: MemorySocket;
+  readonly server: MemorySocket;
+}
+
+/** Implements {@link Line} for the connections of one client, or of all that have no line of their own. */
 export class MemoryLine implements Line {
   attempts = 0;
   readonly #toServer = noFaults();
   readonly #toClient = noFaults();
   readonly #remoteAddress: string;
   #isDown = false;
-  #client: MemorySocket | undefined;
-  #server: MemorySocket | undefined;
+  /** Connections with an end that is not closed. */
+  readonly #open = new Set<Ends>();
+  #newest: Ends | undefined;
 
   /** @param remoteAddress - the address that the server sees */
   constructor(remoteAddress: string) {
@@ -70,13 +86,24 @@ export class MemoryLine implements Line {
     const ofServer = { localAddress: '127.0.0.1', localPort: port, remoteAddress: address, remotePort: clientPort };
     const client = new MemorySocket(ofClient, isSecure);
     const peer = new MemorySocket(ofServer, isSecure);
-    this.#client = client;
-    this.#server = peer;
+    const ends = { client, server: peer };
+    this.#newest = ends;
+    this.#open.add(ends);
+    // What one end has sent before it was closed still arrives at the other.
+    const forget = (): void => {
+      if (client.destroyed && peer.destroyed) this.#open.delete(ends);
+    };
+    client.once('close', forget);
+    peer.once('close', forget);
     setImmediate(() => {
       activity.moves++;
-      if (client.destroyed) return;
+      if (client.destroyed) {
+        peer.destroy();
+        return;
+      }
       client.emit('lookup', null, '127.0.0.1', 4, where);
       if (this.#isDown || server === undefined) {
+        peer.destroy();
         client.destroy(connectionError('connect', 'ECONNREFUSED', where));
         return;
       }
@@ -90,11 +117,11 @@ export class MemoryLine implements Line {
 
   /** The head of the newest handshake request. */
   get requestHead(): string {
-    return this.#client?.outgoing?.watch.head ?? '';
+    return this.#newest?.client.outgoing?.watch.head ?? '';
   }
 
   cut(): void {
-    this.#client?.destroy(connectionError('read', 'ECONNRESET'));
+    for (const { client } of this.#open) client.destroy(connectionError('read', 'ECONNRESET'));
   }
 
   down(): void {
@@ -120,9 +147,15 @@ export class MemoryLine implements Line {
     for (const faults of this.#of('latency', direction)) faults.latencyMs = latencyMs;
   }
 
-  split(bytes: number, direction: Direction = 'both'): void {
-    const pieceBytes = checkAmount('split', bytes, 1);
+  split(bytes: number | readonly number[], direction: Direction = 'both'): void {
+    const pieceBytes = [bytes].flat().map((size) => checkAmount('split', size, 1));
+    if (pieceBytes.length === 0) throw invalidArgument('split', 'it takes a size, or an array of some');
     for (const faults of this.#of('split', direction)) faults.pieceBytes = pieceBytes;
+  }
+
+  capacity(bytes: number, direction: Direction = 'both'): void {
+    const capacityBytes = checkAmount('capacity', bytes, 1);
+    for (const faults of this.#of('capacity', direction)) faults.capacityBytes = capacityBytes;
   }
 
   slow(bytesPerSecond: number, direction: Direction = 'both'): void {
@@ -137,12 +170,14 @@ export class MemoryLine implements Line {
 
   inject(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('inject', 'it takes bytes: a Uint8Array or Buffer');
-    this.#client?.outgoing?.inject(bytes);
+    for (const { client } of this.#open) client.outgoing?.inject(bytes);
   }
 
   #pump(): void {
-    this.#client?.outgoing?.pump();
-    this.#server?.outgoing?.pump();
+    for (const { client, server } of this.#open) {
+      client.outgoing?.pump();
+      server.outgoing?.pump();
+    }
   }
 
   #of(name: string, direction: Direction): Faults[] {

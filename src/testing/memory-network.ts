@@ -16,8 +16,14 @@ interface Host {
 
 const hosts = new Map<string, Host>();
 
-/** The line of the client that is created. Each attempt of a client runs in the contexts of its creation. */
-const lines = new AsyncLocalStorage<MemoryLine>();
+/** The line of the client that is created, and the server that it leads to. */
+interface LineTo {
+  readonly where: string;
+  readonly line: MemoryLine;
+}
+
+/** Each attempt of a client runs in the contexts of its creation; so do clients that its handler creates. */
+const lines = new AsyncLocalStorage<LineTo>();
 
 /** Has clients reach this server, without a port. @throws FourDError `ERR_INVALID_ARGUMENT` */
 export function addHost(where: string, server: Server, line: MemoryLine): void {
@@ -33,15 +39,16 @@ export function removeHost(where: string): void {
   hosts.delete(where);
 }
 
-/** Creates a client whose connections all use this line. */
-export function createOnLine<T>(line: MemoryLine, create: () => T): T {
-  return lines.run(line, create);
+/** Creates a client whose connections to this server all use this line. */
+export function createOnLine<T>(where: string, line: MemoryLine, create: () => T): T {
+  return lines.run({ where, line }, create);
 }
 
 function connectInMemory({ host, port, isSecure, socketPath }: ConnectTarget): Socket | undefined {
   const where = `${host}:${port}`;
   const found = hosts.get(where);
   if (socketPath !== undefined || (found === undefined && !TEST_NAME.test(host))) return undefined;
-  const line = lines.getStore() ?? found?.line ?? new MemoryLine('127.0.0.1');
+  const own = lines.getStore();
+  const line = own?.where === where ? own.line : (found?.line ?? new MemoryLine('127.0.0.1'));
   return line.connect(found?.server, port, isSecure, where) as unknown as Socket;
 }

@@ -34,7 +34,10 @@ export interface Pair<T, Data, Handler, CT> extends ServerInMemory<T, Data, Hand
   readonly client: TestClient<CT, ServerEnd<T, Data, Handler>>;
   /** The newest connection of {@link client} at the server's end. */
   readonly connection: ServerEnd<T, Data, Handler>;
-  /** The line of {@link client}, and of clients that {@link ServerInMemory.connect} has not created. */
+  /**
+   * The line of {@link client}: the same as `client.line`. Clients that the program itself creates, with {@link url}, are
+   * not on it, and have no faults: `serveInMemory` has a line for them.
+   */
   readonly line: ServerInMemory<T, Data, Handler>['line'];
 }
 
@@ -87,7 +90,8 @@ export async function createPair<
   const { client, ...server } = readOptions(options, PAIR_KEYS, 'HTTP');
   const pair = restoringClock(server.clock, () => new MemoryPair('createPair', serverHandler, server));
   try {
-    pair.client = await pair.connect(clientHandler, client, pair.line);
+    pair.client = await pair.connect(clientHandler, client);
+    pair.line = pair.client.line;
   } catch (error) {
     await pair.end();
     throw error;

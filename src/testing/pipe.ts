@@ -2,8 +2,10 @@ import { currentClock, monotonicMs, setImmediate } from '../base/clock.ts';
 import { activity } from './activity.ts';
 import { FrameWatch } from './frame-watch.ts';
 
-/** Written bytes that the system takes before the sender is blocked, and that arrive in one turn of the event loop. */
-const CAPACITY_BYTES = 65_536;
+/** Written bytes that the system takes before the sender is blocked. */
+const DEFAULT_CAPACITY_BYTES = 65_536;
+/** Bytes that arrive in one turn of the event loop. */
+const BYTES_PER_TURN = 65_536;
 /** Pieces that arrive in one turn of the event loop. */
 const PIECES_PER_TURN = 64;
 /** How often a slow line brings bytes. */
@@ -13,15 +15,24 @@ const SLOW_TICK_MS = 50;
 export interface Faults {
   isStalled: boolean;
   latencyMs: number;
-  /** Most bytes that arrive in one piece. */
-  pieceBytes: number;
+  /** Most bytes that arrive in one piece, in rotation. */
+  pieceBytes: readonly number[];
+  /** Bytes on their way at which the sender is blocked. */
+  capacityBytes: number;
   /** Most bytes that arrive in a second. */
   bytesPerSecond: number;
   losesCloseFrames: boolean;
 }
 
 export function noFaults(): Faults {
-  return { isStalled: false, latencyMs: 0, pieceBytes: Infinity, bytesPerSecond: Infinity, losesCloseFrames: false };
+  return {
+    isStalled: false,
+    latencyMs: 0,
+    pieceBytes: [Infinity],
+    capacityBytes: DEFAULT_CAPACITY_BYTES,
+    bytesPerSecond: Infinity,
+    losesCloseFrames: false,
+  };
 }
 
 /** Where the bytes of a pipe arrive. */
@@ -57,6 +68,9 @@ export class Pipe {
   /** Bytes that a slow line may bring until its next tick. */
   #budgetBytes = 0;
   #nextTickMs = 0;
+  #pieceCount = 0;
+  /** What the sender has written and may not change yet, because its write is not over. */
+  #lent: Piece | undefined;
 
   constructor(faults: Faults, end: PipeEnd) {
     this.#faults = faults;
@@ -66,20 +80,14 @@ export class Pipe {
   /** Takes written bytes. Calls `done` as soon as more may be written. */
   write(chunk: Buffer, done: () => void): void {
     if (this.#isClosed) return;
-    this.inject(chunk);
-    if (this.#inFlightBytes < CAPACITY_BYTES) done();
-    else this.#onTaken = done;
+    this.#lent = this.#add(chunk);
+    this.#onTaken = done;
+    if (this.#inFlightBytes < this.#faults.capacityBytes) this.#release();
   }
 
   /** Puts bytes behind those that are on their way, however many these are. */
   inject(chunk: Uint8Array): void {
-    activity.moves++;
-    this.watch.losesCloseFrames = this.#faults.losesCloseFrames;
-    // The writer may change the memory afterwards.
-    const bytes = this.watch.pass(Buffer.from(chunk));
-    if (bytes.length > 0) this.#inFlight.push({ bytes, dueMs: this.#dueMs });
-    this.#inFlightBytes += bytes.length;
-    this.pump();
+    this.#add(Buffer.from(chunk));
   }
 
   /** Sends the end of the stream behind all bytes. */
@@ -94,6 +102,7 @@ export class Pipe {
     this.#isClosed = true;
     this.#inFlight = [];
     this.#inFlightBytes = 0;
+    this.#lent = undefined;
     currentClock().clearTimeout(this.#timeout);
   }
 
@@ -111,6 +120,16 @@ export class Pipe {
     return monotonicMs() + this.#faults.latencyMs;
   }
 
+  #add(chunk: Buffer): Piece {
+    activity.moves++;
+    this.watch.losesCloseFrames = this.#faults.losesCloseFrames;
+    const piece = { bytes: this.watch.pass(chunk), dueMs: this.#dueMs };
+    if (piece.bytes.length > 0) this.#inFlight.push(piece);
+    this.#inFlightBytes += piece.bytes.length;
+    this.pump();
+    return piece;
+  }
+
   /** Whether bytes are on their way. */
   get isBusy(): boolean {
     return this.#inFlightBytes > 0;
@@ -123,7 +142,7 @@ export class Pipe {
       return;
     }
     let deliveredBytes = 0;
-    for (let count = 0; count < PIECES_PER_TURN && deliveredBytes < CAPACITY_BYTES; count++) {
+    for (let count = 0; count < PIECES_PER_TURN && deliveredBytes < BYTES_PER_TURN; count++) {
       const [piece] = this.#inFlight;
       if (piece === undefined || this.#faults.isStalled || !this.#end.isWanting) return;
       if (!this.#mayArrive(piece)) return;
@@ -157,8 +176,8 @@ export class Pipe {
   #deliverBytes(piece: Piece): number {
     const isSlow = this.#faults.bytesPerSecond !== Infinity;
     const size = Math.min(
-      this.#faults.pieceBytes,
-      CAPACITY_BYTES,
+      this.#faults.pieceBytes[this.#pieceCount++ % this.#faults.pieceBytes.length] as number,
+      BYTES_PER_TURN,
       isSlow ? this.#budgetBytes : Infinity,
       piece.bytes.length,
     );
@@ -169,7 +188,7 @@ export class Pipe {
     if (isSlow) this.#budgetBytes -= size;
     // The reader unmasks in place, so it gets memory of its own.
     this.#end.arrive(Buffer.from(bytes));
-    if (this.#inFlightBytes < CAPACITY_BYTES) this.#release();
+    if (this.#inFlightBytes < this.#faults.capacityBytes) this.#release();
     return size;
   }
 
@@ -186,6 +205,9 @@ export class Pipe {
   }
 
   #release(): void {
+    // The writer may change the memory from now on.
+    if (this.#lent !== undefined && this.#lent.bytes.length > 0) this.#lent.bytes = Buffer.from(this.#lent.bytes);
+    this.#lent = undefined;
     const done = this.#onTaken;
     this.#onTaken = undefined;
     done?.();

@@ -37,6 +37,12 @@ export interface RecordedCallbacks<T, D extends DataType = DataType> {
  * connection at a time.
  */
 export interface RecordingHandler<T, D extends DataType = DataType> extends Received<T> {
+  /**
+   * Resolves to the socket that the newest onOpen has got, when it begins.
+   *
+   * @throws AssertionError (as a rejection) as {@link Received.nextMessage}
+   */
+  opened(): Promise<AnySocket<T>>;
   readonly dataType?: D;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   onOpen(ws: AnySocket<T>, event: OpenEvent): unknown;
@@ -63,6 +69,7 @@ class EventRecorder<T, D extends DataType> extends ReceivedEvents<T> implements 
   declare readonly dataType?: D;
   declare readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly #callbacks: RecordedCallbacks<T, D>;
+  #opened: AnySocket<T> | undefined;
 
   constructor(callbacks: RecordedCallbacks<T, D>) {
     super(new Recording('the recording handler'));
@@ -72,7 +79,16 @@ class EventRecorder<T, D extends DataType> extends ReceivedEvents<T> implements 
     if (headers !== undefined) this.headers = headers;
   }
 
+  async opened(): Promise<AnySocket<T>> {
+    await this.recording.until(
+      () => 'onOpen',
+      () => this.#opened !== undefined,
+    );
+    return this.#opened as AnySocket<T>;
+  }
+
   onOpen(ws: AnySocket<T>, event: OpenEvent): unknown {
+    this.#opened = ws;
     return this.note('onOpen', ws, event);
   }
 
@@ -109,6 +125,10 @@ class ClientEventRecorder<T, D extends DataType> extends EventRecorder<T, D> imp
   }
 }
 
+export function isRecordingHandler<T>(value: unknown): value is RecordingHandler<T> {
+  return value instanceof EventRecorder;
+}
+
 /**
  * Creates a handler that records all events, for tests that need no pair in memory, or more than one handler.
  *
@@ -118,7 +138,7 @@ class ClientEventRecorder<T, D extends DataType> extends EventRecorder<T, D> imp
 export function recordingHandler<D extends DataType = 'text', T = DataOfType<D>>(
   callbacks: RecordedCallbacks<T, D> = {},
 ): RecordingHandler<T, D> {
-  return new EventRecorder(checked('recordingHandler', callbacks));
+  return new EventRecorder(checkedCallbacks('recordingHandler', callbacks));
 }
 
 /**
@@ -129,10 +149,11 @@ export function recordingHandler<D extends DataType = 'text', T = DataOfType<D>>
 export function recordingClientHandler<D extends DataType = 'text', T = DataOfType<D>>(
   callbacks: RecordedClientCallbacks<T, D> = {},
 ): RecordingClientHandler<T, D> {
-  return new ClientEventRecorder(checked('recordingClientHandler', callbacks));
+  return new ClientEventRecorder(checkedCallbacks('recordingClientHandler', callbacks));
 }
 
-function checked<T extends object>(caller: string, callbacks: T): T {
+/** Checks the callbacks of a recording handler. @throws FourDError `ERR_INVALID_ARGUMENT` */
+export function checkedCallbacks<T extends object>(caller: string, callbacks: T): T {
   if (typeof callbacks === 'object' && callbacks !== null) return callbacks;
   const problem = `it takes an object with callbacks, or nothing; received ${describeKind(callbacks)}`;
   throw invalidArgument(caller, problem);

@@ -1,5 +1,6 @@
+import { AssertionError } from 'node:assert';
 import { createServer } from 'node:http';
-import type { FourDError } from '../errors.ts';
+import { realClock } from '../base/clock.ts';
 import type { WebSocketOptions } from '../client/client-options.ts';
 import { WebSocket, type WebSocketHandler } from '../client/web-socket.ts';
 import { parseWebSocketUrl } from '../client/web-socket-url.ts';
@@ -7,6 +8,7 @@ import type { ConnectionHandlerOf } from '../server/handler-types.ts';
 import type { WebSocketServerOptions } from '../server/server-options.ts';
 import type { ConnectionHandler, WebSocketConnection } from '../server/web-socket-connection.ts';
 import { type ServerHandler, WebSocketServer } from '../server/web-socket-server.ts';
+import type { ErrorEvent } from '../session/events.ts';
 import type { DataType } from '../session/message-types.ts';
 import { isArray } from '../session/handler-check.ts';
 import { readOptions } from '../session/option-checks.ts';
@@ -14,7 +16,7 @@ import { lastErrors } from '../workers/error-handling.ts';
 import { checkAmount, describeKind, invalidArgument } from './arguments.ts';
 import { type Line, MemoryLine } from './line.ts';
 import { addHost, createOnLine, removeHost } from './memory-network.ts';
-import { DEFAULT_WAIT_MS, Recording } from './recording.ts';
+import { getDefaultWaitMs, Recording } from './recording.ts';
 import { isInstalled, realPause, settle, type TestClock } from './test-clock.ts';
 import { type TestEnd, TestSocket } from './test-end.ts';
 import { record, recordConnectionsOf, startWatching, stopWatching } from './watched.ts';
@@ -83,7 +85,10 @@ export interface ServerInMemory<T, Data, Handler> {
   readonly wss: WebSocketServer<T, Data, Handler>;
   /** For clients that the test or the program creates itself: `new WebSocket(server.url)`. */
   readonly url: string;
-  /** The line of clients that {@link connect} has not created. */
+  /**
+   * The one line of all clients that {@link connect} has not created: those that the program itself creates, with
+   * {@link url}. `cut` breaks the connections of all of them. A client of {@link connect} has a line of its own.
+   */
   readonly line: Line;
   /** All connections that were let in, in order, those that have ended included. */
   readonly connections: readonly ServerEnd<T, Data, Handler>[];
@@ -114,12 +119,14 @@ type Opened = TestSocket<unknown, WebSocketConnection>;
 export class MemoryServer {
   readonly wss: WebSocketServer;
   readonly url: string;
-  readonly line: MemoryLine;
+  line: Line;
   readonly connections: Opened[] = [];
   readonly #where: string;
   readonly #remoteAddress: string;
   readonly #waitMs: number;
   readonly #clock: TestClock | undefined;
+  /** The events of the server itself. */
+  readonly #events = new Recording('the server');
   readonly #clients = new Set<WebSocket<unknown>>();
   /** Connections by the key of their handshake. */
   readonly #byKey = new Map<string, Opened>();
@@ -134,7 +141,7 @@ export class MemoryServer {
       throw invalidArgument(caller, 'the option webServer needs a port: leave it out, or use WebSocketServer.serve()');
     }
     this.#remoteAddress = readText(caller, 'remoteAddress', options.remoteAddress, '127.0.0.1');
-    this.#waitMs = checkAmount('waitMs', options.waitMs ?? DEFAULT_WAIT_MS, 1);
+    this.#waitMs = checkAmount('waitMs', options.waitMs ?? getDefaultWaitMs(), 1);
     if (options.clock !== undefined && !isInstalled(options.clock)) {
       throw invalidArgument('clock', 'it takes what createClock() has returned, before its restore()');
     }
@@ -143,23 +150,24 @@ export class MemoryServer {
     const { host, port, socketPath } = parseWebSocketUrl(this.url);
     if (socketPath !== undefined) throw invalidArgument('url', 'a Unix socket is no memory: write ws://name.test/path');
     this.#where = `${host}:${port}`;
-    this.line = new MemoryLine(this.#remoteAddress);
+    const line = new MemoryLine(this.#remoteAddress);
+    this.line = line;
     const http = createServer();
     this.wss = createWebSocketServer(caller, handler, { ...server, webServer: http });
     try {
-      addHost(this.#where, http, this.line);
+      addHost(this.#where, http, line);
     } catch (error) {
       this.wss.terminate(0);
       throw error;
     }
     startWatching();
+    record(this.wss, this.#events);
     recordConnectionsOf(this.wss, this.#waitMs, (connection, recording) => this.#add(connection, recording));
   }
 
   async connect(
     handler: WebSocketHandler<unknown> | null | undefined,
     { path, ...options }: ClientInMemoryOptions = {},
-    line: MemoryLine = new MemoryLine(this.#remoteAddress),
   ): Promise<TestClient<unknown, Opened>> {
     for (const name of ['proxy', 'tls']) {
       if (!Object.hasOwn(options, name)) continue;
@@ -167,18 +175,35 @@ export class MemoryServer {
     }
     if (this.#end !== undefined) throw invalidArgument('connect', 'the server in memory has ended: create another one');
     checkClientHandler(handler);
-    const ws = createOnLine(line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
+    const line = new MemoryLine(this.#remoteAddress);
+    const ws = createOnLine(this.#where, line, () => new WebSocket<unknown>(this.#urlOf(path), handler ?? {}, options));
     const recording = new Recording('the client', this.#waitMs);
     record(ws, recording);
     this.#clients.add(ws);
-    const client = new MemoryClient(ws, recording, line, () => this.#byKey.get(keyOf(line.requestHead)));
-    if ((await ws.ready) === null) {
+    const findConnection = (): Opened | undefined => this.#byKey.get(keyOf(line.requestHead));
+    const client = new MemoryClient(ws, recording, line, findConnection);
+    client.joinPeer(findConnection);
+    if ((await this.#readyOf(ws)) === null) {
       await recording.ended();
-      throw recording.errors[0]?.error as FourDError;
+      const { error } = recording.errors[0] as ErrorEvent;
+      // The client is told no more than 500: the test is told why.
+      if (error.httpStatus === 500) error.cause ??= this.#events.errors.at(-1)?.error;
+      throw error;
     }
     // In a worker onOpen of the server may have to wait for its turn.
     await settle(0);
     return client;
+  }
+
+  /** Resolves to what `ready` does. @throws AssertionError (as a rejection) */
+  #readyOf(ws: WebSocket<unknown>): Promise<WebSocket<unknown> | null> {
+    const hint = 'has its onConnection, or what it waits for, not decided?';
+    const message = `the server has not answered the client within ${this.#waitMs} ms: ${hint}`;
+    let timeout: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timeout = realClock.setTimeout(() => reject(new AssertionError({ message })), this.#waitMs);
+    });
+    return Promise.race([ws.ready, late]).finally(() => realClock.clearTimeout(timeout));
   }
 
   end(): Promise<void> {

@@ -151,6 +151,11 @@ export function isInstalled(clock: unknown): clock is TestClock {
   return clock !== undefined && clock === installed;
 }
 
+/** Tells whether the library has a test clock. */
+export function hasTestClock(): boolean {
+  return installed !== undefined;
+}
+
 /** Lets the event loop turn at least this often, and until nothing has moved in memory for some turns. */
 export async function settle(minTurns: number): Promise<void> {
   let quietTurns = 0;

@@ -2,6 +2,8 @@ import type { SendStatus } from '../connection/send-status.ts';
 import type { SendOptions } from '../session/data-type.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { ErrorEvent, TerminateEvent } from '../session/events.ts';
+import { checkEventType, type EventsByType } from './event-types.ts';
+import { checkAmount, invalidArgument } from './arguments.ts';
 import type { RecordedEvent, Recording } from './recording.ts';
 
 /** What a test sees of one end of a connection: the events that its handler got. */
@@ -10,6 +12,8 @@ export interface Received<T = unknown> {
   readonly messages: readonly T[];
   /** All events that reached the handler, in order, whether it has a callback for them or not. */
   readonly events: readonly RecordedEvent[];
+  /** Names of the callbacks of {@link events}, in order: `['onOpen', 'onMessage', 'onTerminate']`. */
+  readonly callbacks: readonly string[];
   /** The events of onError: one at most for each life of a connection. */
   readonly errors: readonly ErrorEvent[];
   /** The event of onTerminate; undefined while it has not run, and again when a client has come back from its end. */
@@ -21,6 +25,8 @@ export interface Received<T = unknown> {
    *   connection has ended; the message says what did arrive
    */
   nextMessage(): Promise<T>;
+  /** Resolves to the next messages, as many as `count` says. Otherwise as {@link nextMessage}. */
+  nextMessages(count: number): Promise<T[]>;
   /**
    * Resolves to the event of onTerminate, when it begins.
    *
@@ -30,9 +36,12 @@ export interface Received<T = unknown> {
   /**
    * Resolves to the next event of this type, such as `'reconnect'` or `'error'`, that no earlier call has returned.
    *
+   * @throws FourDError (as a rejection) `ERR_INVALID_ARGUMENT` when no events have such a type
    * @throws AssertionError (as a rejection) when it does not come within `waitMs`, also after the end: a client may come back
    */
-  nextEvent(type: string): Promise<RecordedEvent>;
+  nextEvent<Type extends keyof EventsByType>(type: Type): Promise<EventsByType[Type]>;
+  /** Returns the events of this type so far, in order. @throws FourDError `ERR_INVALID_ARGUMENT` */
+  eventsOf<Type extends keyof EventsByType>(type: Type): EventsByType[Type][];
 }
 
 /** One end of a connection, which a test uses and observes. */
@@ -67,6 +76,10 @@ export class ReceivedEvents<T> implements Received<T> {
     return this.recording.events;
   }
 
+  get callbacks(): readonly string[] {
+    return this.recording.callbacks;
+  }
+
   get errors(): readonly ErrorEvent[] {
     return this.recording.errors;
   }
@@ -75,18 +88,33 @@ export class ReceivedEvents<T> implements Received<T> {
     return this.recording.ending;
   }
 
-  nextMessage(): Promise<T> {
-    return this.recording.nextMessage();
+  async nextMessage(): Promise<T> {
+    const [message] = await this.recording.nextMessages(1);
+    return message as T;
+  }
+
+  async nextMessages(count: number): Promise<T[]> {
+    const length = checkAmount('nextMessages', count, 1);
+    if (length === Infinity) throw invalidArgument('nextMessages', 'it takes a number of messages');
+    return this.recording.nextMessages(length);
   }
 
   ended(): Promise<TerminateEvent> {
     return this.recording.ended();
   }
 
+  /** Names the other end, so that an error can tell what has failed there. */
+  joinPeer(find: () => ReceivedEvents<unknown> | undefined): void {
+    this.recording.findPeer = () => find()?.recording;
+  }
+
   /** Resolves when the callbacks of all events so far are over. */
   finished(): Promise<void> {
     const { length } = this.events;
-    return this.recording.until('the end of its callbacks', () => this.recording.finishedCount >= length);
+    return this.recording.until(
+      () => 'the end of its callbacks',
+      () => this.recording.finishedCount >= length,
+    );
   }
 
   /** Resolves when the callbacks of so many messages are over, or the connection has ended. */
@@ -98,11 +126,15 @@ export class ReceivedEvents<T> implements Received<T> {
       const before = events.slice(0, finishedCount).filter(({ type }) => type === 'message');
       return before.length >= messageCount;
     };
-    return this.recording.until(`the end of onMessage for message ${messageCount}`, isHandled);
+    return this.recording.until(() => `the end of onMessage for message ${messageCount}`, isHandled);
   }
 
-  nextEvent(type: string): Promise<RecordedEvent> {
-    return this.recording.nextEvent(type);
+  async nextEvent<Type extends keyof EventsByType>(type: Type): Promise<EventsByType[Type]> {
+    return (await this.recording.nextEvent(checkEventType('nextEvent', type))) as EventsByType[Type];
+  }
+
+  eventsOf<Type extends keyof EventsByType>(type: Type): EventsByType[Type][] {
+    return this.recording.eventsOf(checkEventType('eventsOf', type)) as EventsByType[Type][];
   }
 }
 

@@ -1,3 +1,4 @@
+import { Queue } from '../base/queue.ts';
 import { timers } from '../base/timers.ts';
 import { BrokerError, type ReadQuery, type Slice } from './broker.ts';
 import type { TopicStats } from './topic-stats.ts';
@@ -28,8 +29,8 @@ export class BrokerCalls {
   readonly #limit: number;
   readonly #stats: TopicStats;
   readonly #read: (queries: readonly ReadQuery[]) => Promise<readonly Slice[]>;
-  /** The first one is the oldest. A Set, since calls that failed go to the end. */
-  readonly #waiting = new Set<Call>();
+  /** Calls that failed go to the end. */
+  readonly #waiting = new Queue<Call>();
   readonly #asked = new Map<string, Asker[]>();
   #underWay = 0;
   #failures = 0;
@@ -48,7 +49,7 @@ export class BrokerCalls {
   run<T>(start: () => Promise<T>, onDone: (value: T) => void, onRefused: Call['onRefused'], isRepeated = true): void {
     const call = { start, onDone, onRefused, isRepeated };
     if (this.#isClosed) this.#dropCall(call);
-    else this.#waiting.add(call);
+    else this.#waiting.push(call);
     this.#startNext();
   }
 
@@ -107,8 +108,7 @@ export class BrokerCalls {
   /** Ends everything: only those who ask once hear of it. */
   close(): void {
     this.#isClosed = true;
-    for (const call of this.#waiting) this.#dropCall(call);
-    this.#waiting.clear();
+    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) this.#dropCall(call);
     this.#asked.clear();
     timers.cancel(this, this.#ticket);
   }
@@ -132,9 +132,8 @@ export class BrokerCalls {
 
   #startNext(): void {
     while (!this.#isPaused && !this.#isClosed && this.#underWay < this.#limit) {
-      const [call] = this.#waiting;
+      const call = this.#waiting.shift();
       if (call === undefined) return;
-      this.#waiting.delete(call);
       this.#underWay++;
       void this.#follow(call);
     }
@@ -167,7 +166,7 @@ export class BrokerCalls {
       this.#startNext();
       return;
     }
-    this.#waiting.add(call);
+    this.#waiting.push(call);
     if (this.#isPaused) return;
     this.#isPaused = true;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS);

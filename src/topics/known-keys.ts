@@ -1,3 +1,4 @@
+import { Queue } from '../base/queue.ts';
 import type { Place } from './broker.ts';
 
 /** How long an idempotency key is known, from the first append on. */
@@ -7,16 +8,19 @@ const KNOWN_MS = 120_000;
 const KEY_COST = 220;
 
 interface Known extends Place {
+  readonly name: string;
   readonly sinceMs: number;
 }
 
 /**
- * The idempotency keys of all topics, oldest first.
+ * The idempotency keys of all topics.
  *
  * @remarks The keys do not lie in their topics: a topic may be forgotten sooner than its keys.
  */
 export class KnownKeys {
   readonly #known = new Map<string, Known>();
+  /** In the order of time: a Map that loses its first keys again and again is slow to tell the next one. */
+  readonly #byTime = new Queue<Known>();
   #cost = 0;
 
   /** Bytes of memory. */
@@ -32,15 +36,18 @@ export class KnownKeys {
 
   add(topic: string, key: string, { offset, tag }: Place, nowMs: number): void {
     const name = joined(topic, key);
-    this.#known.set(name, { offset, tag, sinceMs: nowMs });
+    const known = { name, offset, tag, sinceMs: nowMs };
+    this.#known.set(name, known);
+    this.#byTime.push(known);
     this.#cost += KEY_COST + name.length;
   }
 
   sweep(nowMs: number): void {
-    for (const [name, { sinceMs }] of this.#known) {
-      if (nowMs - sinceMs < KNOWN_MS) return;
-      this.#known.delete(name);
-      this.#cost -= KEY_COST + name.length;
+    for (let first = this.#byTime.first; first !== undefined; first = this.#byTime.first) {
+      if (nowMs - first.sinceMs < KNOWN_MS) return;
+      this.#byTime.shift();
+      this.#known.delete(first.name);
+      this.#cost -= KEY_COST + first.name.length;
     }
   }
 }

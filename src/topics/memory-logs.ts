@@ -14,7 +14,7 @@ import {
 } from './broker.ts';
 import { KnownKeys } from './known-keys.ts';
 import { type ConnectedLogs, MemoryConnection } from './memory-connection.ts';
-import { costOf, MemoryTopic } from './memory-topic.ts';
+import { costOf, costOfTopic, MemoryTopic } from './memory-topic.ts';
 import { TopicList } from './topic-list.ts';
 
 /** A topic without watchers is remembered at least so long, for those who reconnect. */
@@ -103,10 +103,10 @@ export class MemoryLogs implements ConnectedLogs, Deadline {
     if (ifOwner !== undefined && !(current?.fitsOwner(append, nowMs) ?? ifOwner === '')) {
       return { epoch: this.epoch, ...(current?.head ?? this.#floor), isDuplicate: false, isSkipped: true };
     }
-    const topic = current ?? this.#create(name, nowMs);
-    if (!this.#makeRoom(costOf(append), topic)) {
+    if (!this.#makeRoom(costOf(append) + (current === undefined ? costOfTopic(name) : 0), current)) {
       return new BrokerError('full', `the memory broker is full: ${this.bytes} bytes (maxBytes ${this.#maxBytes})`);
     }
+    const topic = current ?? this.#create(name, nowMs);
     const costBefore = topic.cost;
     const entry = topic.append(append, this.#random(), this.#wallMs, nowMs);
     this.#topicBytes += topic.cost - costBefore;
@@ -213,11 +213,11 @@ export class MemoryLogs implements ConnectedLogs, Deadline {
     if (head.offset >= this.#floor.offset) this.#floor = { offset: head.offset + 1, tag: this.#random() };
   }
 
-  /** Forgets the topics that have been idle for longest until an entry of this topic fits. */
-  #makeRoom(cost: number, topic: MemoryTopic): boolean {
+  /** Forgets the topics that have been idle for longest until an entry of this topic, or of a new one, fits. */
+  #makeRoom(cost: number, topic: MemoryTopic | undefined): boolean {
     if (this.bytes + cost <= this.#maxBytes) return true;
     if (cost > this.#maxBytes) return false;
-    this.#byIdleness.renew(topic);
+    if (topic !== undefined) this.#byIdleness.renew(topic);
     for (let count = 0; count < MAX_FORGOTTEN && this.bytes + cost > this.#maxBytes; count++) {
       const idle = this.#byIdleness.oldest;
       if (idle === undefined) break;

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
 import type { Append, Entry, Place, ReadQuery, Retention, Slice, SliceGap } from './broker.ts';
 
-/** Smaller bytes come out of the pool of Buffer, of which one entry that stays would hold 8 KiB. */
-const POOLED_BYTES = 4096;
+/** Up to so many bytes a string is the smaller one, whatever the Buffer. */
+const SMALL_BYTES = 4096;
 
 /** What an entry, a key of the state and a topic cost beside their bytes and names, as measured on Node 20 to 24. */
 const ENTRY_COST = 200;
@@ -12,7 +12,12 @@ const TOPIC_COST = 220;
 /** Trimmed entries are cut off the array when there are so many of them, and more than kept ones. */
 const MIN_CUT = 32;
 
-/** A stored entry. Small bytes are kept as a string of 8-bit characters, which is a third of the memory of a Buffer. */
+/**
+ * A stored entry.
+ *
+ * @remarks Small bytes are kept as a string of 8-bit characters, a third of the memory of a Buffer; and so are those of a
+ * Buffer out of a pool, of which one entry that stays would hold 8 to 64 KiB.
+ */
 export class MemoryEntry implements Entry {
   readonly offset: number;
   readonly tag: number;
@@ -38,7 +43,9 @@ export class MemoryEntry implements Entry {
     this.isRemoved = append.isRemoved;
     this.owner = append.owner;
     this.ttl = append.ttl;
-    this.#bytes = append.bytes.length < POOLED_BYTES ? append.bytes.toString('latin1') : append.bytes;
+    const { bytes } = append;
+    const isOwn = bytes.length > SMALL_BYTES && bytes.buffer.byteLength === bytes.length;
+    this.#bytes = isOwn ? bytes : bytes.toString('latin1');
   }
 
   get bytes(): Buffer {
@@ -57,6 +64,11 @@ export class MemoryEntry implements Entry {
   isOver(nowMs: number): boolean {
     return this.ttl !== undefined && nowMs - this.storedMs >= this.ttl * 1000;
   }
+}
+
+/** What a topic without entries costs of the memory limit. */
+export function costOfTopic(name: string): number {
+  return TOPIC_COST + name.length;
 }
 
 /** What an entry costs of the memory limit at most: in the log, and in the state if it has a key. */
@@ -105,7 +117,7 @@ export class MemoryTopic {
 
   /** Bytes of memory, a little too high: an entry that is also state counts twice. */
   get cost(): number {
-    return TOPIC_COST + this.name.length + this.#entryCost;
+    return costOfTopic(this.name) + this.#entryCost;
   }
 
   get isEmpty(): boolean {

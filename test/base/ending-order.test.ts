@@ -2,6 +2,9 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { EndingOrder } from '../../src/base/ending-order.ts';
 import { timers } from '../../src/base/timers.ts';
 import { turns } from '../helpers/turns.ts';
+import { readGlobalTimers } from '../helpers/test-clock.ts';
+
+readGlobalTimers();
 
 const log: string[] = [];
 

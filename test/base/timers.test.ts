@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Deadline, TimerWheel } from '../../src/base/timers.ts';
+import { readGlobalTimers } from '../helpers/test-clock.ts';
+
+readGlobalTimers();
 
 const TICK_MS = 50;
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { FourDError, WebSocket, type WebSocketOptions } from '../../src/browser.ts';
+import { FourDError, WebSocket, type WebSocketHandler, type WebSocketOptions } from '../../src/browser.ts';
 import { createDeferred as deferred } from '../helpers/deferred.ts';
 import { type FakeBrowser, startFakeBrowser } from '../helpers/fake-browser.ts';
 import { Recorder } from './recorder.ts';
@@ -30,7 +30,7 @@ describe('one connection', () => {
     const plain = new WebSocket(URL);
     expect(browser.native).toMatchObject({ url: URL, protocols: [], binaryType: 'arraybuffer' });
     const chat = new WebSocket(new globalThis.URL(URL), null, { protocols: ['chat', 'other'] });
-    expect([chat.status, chat.url, plain.handler, chat.handler]).toEqual(['Connecting', URL, undefined, null]);
+    expect([chat.status, chat.url, plain.handler, chat.handler]).toEqual(['Connecting', URL, {}, {}]);
     browser.native.open('chat');
     expect(await chat.ready).toBe(chat);
     expect([chat.status, chat.protocol, browser.native.protocols]).toEqual(['Connected', 'chat', ['chat', 'other']]);
@@ -131,6 +131,15 @@ describe('one connection', () => {
     await settle();
     expect(handler.names).toEqual(['open', 'error', 'terminate']);
     expect(browser.reported).toMatchObject([{ code: 'ERR_CALLBACK_FAILED' }]);
+  });
+
+  test('a callback that is no function is none, as in Node', async () => {
+    const browser = startFakeBrowser();
+    const ws = new WebSocket(URL, { onOpen: false, onMessage: 'none' } as unknown as WebSocketHandler);
+    browser.native.open();
+    browser.native.receive('a');
+    await settle();
+    expect(ws.status).toBe('Connected');
   });
 
   test('events cannot be changed', async () => {

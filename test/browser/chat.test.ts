@@ -143,6 +143,16 @@ test('the button connects at once, and the focus moves to the message field', as
   expect(await page.locator(':focus').getAttribute('id')).toBe('message');
 });
 
+test('a callback of the page that fails ends the chat, and the page says so', async () => {
+  const { page } = await open(await addressOf(await startChat()));
+  await waitForState(page, 'connected');
+  await page.evaluate("document.createElement = () => { throw new Error('oops'); }");
+  await say(page, 'hello');
+  await waitForState(page, 'lost');
+  expect(await page.getByRole('status').first().innerText()).toContain('onMessage failed: oops');
+  expect(await page.getByRole('button', { name: 'Try now' }).isVisible()).toBe(true);
+});
+
 test('every part can be used with the keyboard', async () => {
   const { page, problems } = await open(await addressOf(await startChat()));
   await waitForState(page, 'connected');

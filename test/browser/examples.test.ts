@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { useBrowser } from '../helpers/browser.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { startExample } from '../helpers/program.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 
 const open = useBrowser();
 
@@ -33,7 +33,7 @@ test('4D-175 a client of the library and one in a browser talk to each other', a
   const url = await program.printed(/http:\/\/127\.0\.0\.1:\d+\//);
   const { page, problems } = await open(url);
   await page.getByText('You joined as Client 1').waitFor();
-  const handler = new RecordingHandler({ dataType: 'object' });
+  const handler = recordingHandler({ dataType: 'object' });
   const ws = await WebSocket.new(url.replace('http', 'ws'), handler);
   await page.getByText('Client 2 joined').waitFor();
   ws!.send({ text: 'hello from the library' });
@@ -47,7 +47,7 @@ test('4D-175 a client of the library and one in a browser talk to each other', a
 });
 
 test('4D-098 a tab that closes gives onTerminate with 1001 and no onError', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startLibraryServer(() => handler);
   // Any page of the host will do, even its 404 page.
   const { page } = await open(`http://127.0.0.1:${web.HTTPPort}/`);
@@ -58,6 +58,6 @@ test('4D-098 a tab that closes gives onTerminate with 1001 and no onError', asyn
     });
   });
   await page.close();
-  expect(await handler.terminated).toMatchObject({ code: 1001, wasClean: true });
+  expect(await handler.ended()).toMatchObject({ code: 1001, wasClean: true });
   expect(handler.errors).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { type ConnectionHandler, refuse, WebSocketServer } from '../../src/index.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
@@ -20,6 +21,7 @@ const PAGE = `<!doctype html><title>Rules</title><script type="module">
 /**
  * Starts a server that serves the page with the rules, and obeys its connections. The query of a connection tells what
  * happens to it: `?refuse=503`, `?refuseOnce=KEY`, `?closeCode=4401`. So do its messages: `!close 4001 reason`, `!cut`,
+ * `!proxy`, which tells the URL of another way to the server, `!stall`, after which nothing passes on that way, and
  * `!ended NAME`, which waits until the connection with `?name=NAME` has ended, and says how. All others come back.
  */
 export async function startRuleServer(): Promise<string> {
@@ -29,6 +31,14 @@ export async function startRuleServer(): Promise<string> {
     response.end(file === undefined ? PAGE : readFileSync(file));
   });
   const port = await listen(http);
+  // A way to the server that can fall silent.
+  const proxied = new Set<Socket>();
+  const proxy = createTcpServer((client) => {
+    const server = connect(port, '127.0.0.1');
+    for (const socket of [client, server]) proxied.add(socket.on('error', () => {}));
+    client.pipe(server).pipe(client);
+  });
+  const proxyPort = await listen(proxy);
   const refused = new Set<unknown>();
   const ends = new Map<string, Deferred<string>>();
   const endOf = (name: string): Deferred<string> => {
@@ -52,6 +62,8 @@ export async function startRuleServer(): Promise<string> {
             const [command, argument = '', reason] = typeof data === 'string' ? data.split(' ') : [];
             if (command === '!close') connection.terminate(Number(argument), reason);
             else if (command === '!cut') connection.destroy();
+            else if (command === '!proxy') connection.send(`ws://127.0.0.1:${proxyPort}`);
+            else if (command === '!stall') for (const socket of proxied) socket.pause();
             else if (command === '!ended') connection.send(await endOf(argument).promise);
             else connection.send(data);
           },
@@ -64,6 +76,8 @@ export async function startRuleServer(): Promise<string> {
   );
   onTestFinished(async () => {
     wss?.terminate(0);
+    proxy.close();
+    for (const socket of proxied) socket.destroy();
     http.closeAllConnections();
     await new Promise((resolve) => http.close(resolve));
   });

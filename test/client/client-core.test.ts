@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError, onErrCall, type Status, WebSocket, type WebSocketOptions } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -43,10 +43,10 @@ describe('options', () => {
     const error = await errorOf(WebSocket.new(server.url, {}, options as WebSocketOptions));
     expect(error).toMatchObject({ code: 'ERR_INVALID_OPTION', componentSignature: 'HTCL', side: 'local' });
 
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler, options as WebSocketOptions);
     expect(await ws.ready).toBeNull();
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
     expect(handler.errors[0]!.error.code).toBe('ERR_INVALID_OPTION');
     expect(server.connections.all).toEqual([]);
   });
@@ -60,20 +60,20 @@ describe('options', () => {
 
   test('one byte more than maxMessageBytes ends the connection with 1009', async () => {
     const server = await startPeerServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     await WebSocket.new(server.url, handler, { maxMessageBytes: 10 });
     const peer = await server.accept();
     peer.send('x'.repeat(10));
     peer.send('x'.repeat(11));
     expect((await peer.closed).code).toBe(1009);
-    expect(await handler.terminated).toMatchObject({ code: 1009, wasClean: false });
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1009, wasClean: false });
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 10, observed: 11 });
   });
 
   test('one fragment more than maxFragments ends the connection with 1008', async () => {
     const server = await startPeerServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     await WebSocket.new(server.url, handler, { maxFragments: 2 });
     const peer = await server.accept();
     for (const [text, fin] of [
@@ -86,14 +86,14 @@ describe('options', () => {
       peer.socket.send(text, { fin });
     }
     expect((await peer.closed).code).toBe(1008);
-    await handler.terminated;
+    await handler.ended();
     expect(handler.messages).toEqual(['ab']);
     expect(handler.errors[0]!.error.code).toBe('ERR_TOO_MANY_FRAGMENTS');
   });
 
   test('more waiting bytes than maxBufferedBytes end the connection with 1013', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const attempt = WebSocket.new(server.url, handler, { maxBufferedBytes: 100_000, closeTimeoutMs: 100 });
     const peer = await server.open();
     peer.socket.pause();
@@ -102,8 +102,8 @@ describe('options', () => {
       ws!.send(Buffer.alloc(50_000));
       await turns(1);
     }
-    expect(await handler.terminated).toMatchObject({ code: 1013, wasClean: false });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1013, wasClean: false });
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     const { error } = handler.errors[0]!;
     expect(error).toMatchObject({ code: 'ERR_BUFFER_FULL', limit: 100_000, side: 'remote' });
     expect(error.observed).toBeGreaterThan(100_000);
@@ -120,7 +120,7 @@ describe('options', () => {
 
   test('handshakeTimeoutMs ends the wait for a server that answers byte by byte', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler, { handshakeTimeoutMs: 100 });
     const peer = await server.accept();
     peer.socket.write('HTTP/1.1 101 Switching Protocols\r\nX-Slow: ');
@@ -130,13 +130,13 @@ describe('options', () => {
     }
     expect(await ws.ready).toBeNull();
     expect(handler.errors[0]!.error.code).toBe('ERR_HANDSHAKE_TIMEOUT');
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
   });
 
   test('handshakeTimeoutMs is 10 seconds by default', async () => {
     const clock = useFakeClock();
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler);
     const peer = await server.accept();
     await clock.advance(9900);
@@ -148,19 +148,19 @@ describe('options', () => {
   });
 
   test('invalid TLS options are reported like any other failure', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(`wss://127.0.0.1:${await findClosedPort()}`, handler, {
       tls: { minVersion: 'TLSv9' as 'TLSv1.3' },
     });
     expect(await ws.ready).toBeNull();
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
     expect(handler.errors[0]!.error.code).toBe('ERR_CONNECT_FAILED');
   });
 
   test('later changes of the options object have no effect', async () => {
     const server = await startPeerServer();
     const options: { maxMessageBytes: number; protocols: string[] } = { maxMessageBytes: 100, protocols: ['a'] };
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const attempt = WebSocket.new(server.url, handler, options);
     options.maxMessageBytes = 1;
     options.protocols.push('b');
@@ -270,39 +270,40 @@ describe('invalid answers', () => {
 describe('terminate() while Connecting', () => {
   test('ends TCP, runs onTerminate once and no other callback, and resolves ready to null', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const seen: unknown[] = [];
+    const handler = recordingHandler({ onTerminate: (socket) => void seen.push(socket) });
     const ws = new WebSocket(server.url, handler);
     const peer = await server.accept();
     ws.terminate(4000, 'changed my mind');
     ws.terminate();
     expect(ws.status).toBe('Closing');
     expect(await ws.ready).toBeNull();
-    expect(await handler.terminated).toMatchObject(ABORTED);
+    expect(await handler.ended()).toMatchObject(ABORTED);
     await peer.ended;
     peer.socket.end(peer.answer());
     await turns();
     expect(ws.status).toBe('Closed');
-    expect(handler.names).toEqual(['onTerminate']);
-    expect(handler.calls.all[0]!.ws).toBe(ws);
+    expect(handler.callbacks).toEqual(['onTerminate']);
+    expect(seen).toEqual([ws]);
   });
 
   test('in the turn of new WebSocket() sends nothing', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     new WebSocket(server.url, handler).terminate();
-    await handler.terminated;
+    await handler.ended();
     await turns();
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
     expect(server.connections.all.every(({ request }) => request === '')).toBe(true);
   });
 
   test('with a bad URL runs onTerminate without onError', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket('', handler);
     ws.terminate();
     expect(await ws.ready).toBeNull();
     await turns();
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 
   test('with a bad code generates an error, and connecting goes on', async () => {
@@ -315,17 +316,17 @@ describe('terminate() while Connecting', () => {
 
   test('ends TCP while the refusal of the server is still arriving', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler);
     const peer = await server.accept();
     peer.socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\npart of it');
     await turns();
     expect(ws.status).toBe('Connecting');
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
     await peer.ended;
     await turns();
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 });
 
@@ -333,12 +334,12 @@ describe('the end of the worker while Connecting', () => {
   test('gives up connecting, and runs onTerminate once in the worker', async () => {
     const server = await startRawServer();
     const name = workerName();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { ws } = await runInWorker(name, () => ({ ws: new WebSocket(server.url, handler) }));
     const peer = await server.accept();
     await endWorker(name);
-    expect(handler.names).toEqual(['onTerminate']);
-    expect(await handler.terminated).toMatchObject(ABORTED);
+    expect(handler.callbacks).toEqual(['onTerminate']);
+    expect(await handler.ended()).toMatchObject(ABORTED);
     expect(await ws.ready).toBeNull();
     await peer.ended;
   });
@@ -347,7 +348,7 @@ describe('the end of the worker while Connecting', () => {
     const server = await startRawServer();
     const name = workerName();
     const gate = createDeferred();
-    const handler = new RecordingHandler({ onTerminate: () => gate.promise });
+    const handler = recordingHandler({ onTerminate: () => gate.promise });
     const { ws } = await runInWorker(name, () => ({ ws: new WebSocket(server.url, handler) }));
     await server.accept();
     ws.terminate();
@@ -355,26 +356,26 @@ describe('the end of the worker while Connecting', () => {
     await turns();
     gate.resolve();
     await ended;
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 
   test('changes nothing while an asynchronous onError of the failed attempt runs', async () => {
     const name = workerName();
     const gate = createDeferred();
-    const handler = new RecordingHandler({ onError: () => gate.promise });
+    const handler = recordingHandler({ onError: () => gate.promise });
     const { ws } = await runInWorker(name, () => ({ ws: new WebSocket('', handler) }));
     await ws.ready;
     const ended = endWorker(name);
     await turns();
     gate.resolve();
     await ended;
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
   });
 
   test('makes WebSocket.new() fail in the worker, without any callback', async () => {
     const server = await startRawServer();
     const name = workerName();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const errors: string[] = [];
     const outcome = createDeferred<unknown>();
     await runInWorker(name, () => {
@@ -387,7 +388,7 @@ describe('the end of the worker while Connecting', () => {
     expect(await outcome.promise).toBeNull();
     expect(errors).toEqual(['this program gave up connecting: the worker that owns the connection was killed']);
     await peer.ended;
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 });
 
@@ -438,7 +439,7 @@ describe('handlers', () => {
 test('the status goes from Connecting to Connected to Closing to Closed', async () => {
   const server = await startRawServer();
   const statuses: Status[] = [];
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = new WebSocket(server.url, handler);
   statuses.push(ws.status);
   const peer = await server.open();
@@ -448,7 +449,7 @@ test('the status goes from Connecting to Connected to Closing to Closed', async 
   statuses.push(ws.status);
   await peer.frames.next();
   peer.socket.end(frame('server', '88', '03e8'));
-  await handler.terminated;
+  await handler.ended();
   statuses.push(ws.status);
   expect(statuses).toEqual(['Connecting', 'Connected', 'Closing', 'Closed']);
 });

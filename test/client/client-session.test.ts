@@ -6,15 +6,15 @@ import { type CheckedReconnect, checkReconnect } from '../../src/client/reconnec
 import { Reconnector } from '../../src/client/reconnector.ts';
 import type { SendStatus } from '../../src/connection/send-status.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { scopeIn } from '../helpers/scope-in.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 test('a queued message that a failing connection drops goes back to the front of the queue', async () => {
   const reconnector = new Reconnector(checkReconnect(true) as CheckedReconnect, scopeIn(mainWorker), 10_000, {
     onAttempt: () => {},
     onConnectFailed: () => {},
   });
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const owner = {
     subject: handler,
     connectPhase: 'connecting',
@@ -55,5 +55,5 @@ test('a queued message that a failing connection drops goes back to the front of
     { code: 1011, reason: undefined, wasClean: false, cause: 'limit', phase: 'open', ...figures },
     { unsent: [], uncertainCount: 1 },
   );
-  expect(await handler.terminated).toMatchObject({ unsentMessages: ['b', 'c'], uncertainMessages: 1 });
+  expect(await handler.ended()).toMatchObject({ unsentMessages: ['b', 'c'], uncertainMessages: 1 });
 });

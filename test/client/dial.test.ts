@@ -15,6 +15,8 @@ import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts'
 import { type SeenRequest, startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { listen, makeSocketPath } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_REFUSAL_BODY_BYTES = 65_536;
@@ -605,12 +607,11 @@ describe('abort()', () => {
 });
 
 describe('handshakeTimeoutMs', () => {
+  let clock: TestClock;
+
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    return () => {
-      expect(vi.getTimerCount()).toBe(0);
-      vi.useRealTimers();
-    };
+    clock = useFakeClock();
+    return () => expect(clock.pendingTimers).toBe(0);
   });
 
   test.each(['', 'HTTP/1.1 101 Switching', 'HTTP/1.1 100 Continue\r\n\r\n'])(
@@ -620,10 +621,9 @@ describe('handshakeTimeoutMs', () => {
       const caller = new Caller({ port });
       await isWaiting;
       await turns();
-      vi.advanceTimersByTime(HANDSHAKE_TIMEOUT_MS - 1);
-      await turns();
+      await clock.advance(HANDSHAKE_TIMEOUT_MS - 1);
       expect(caller.outcomes).toEqual([]);
-      vi.advanceTimersByTime(51);
+      await clock.advance(51);
       const error = await caller.failed();
       expect(error.code).toBe('ERR_HANDSHAKE_TIMEOUT');
       expect(error.message).toBe(
@@ -642,7 +642,7 @@ describe('handshakeTimeoutMs', () => {
     await isWaiting;
     await turns();
     expect(caller.outcomes).toEqual([]);
-    vi.advanceTimersByTime(HANDSHAKE_TIMEOUT_MS + 50);
+    await clock.advance(HANDSHAKE_TIMEOUT_MS + 50);
     const error = await caller.failed();
     expect(error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 401 });
     expect(error.httpHeaders).toMatchObject({ 'www-authenticate': 'Basic' });
@@ -655,9 +655,8 @@ describe('handshakeTimeoutMs', () => {
     const { port, isWaiting } = await startSlowServer('');
     const caller = new Caller({ port }, { handshakeTimeoutMs: Infinity });
     await isWaiting;
-    expect(vi.getTimerCount()).toBe(0);
-    vi.advanceTimersByTime(3_600_000);
-    await turns();
+    expect(clock.pendingTimers).toBe(0);
+    await clock.advance(3_600_000);
     expect(caller.outcomes).toEqual([]);
     caller.dial.abort();
   });
@@ -668,7 +667,7 @@ describe('handshakeTimeoutMs', () => {
     const caller = new Caller({ isSecure: true, port });
     await accepted.promise;
     await turns();
-    vi.advanceTimersByTime(HANDSHAKE_TIMEOUT_MS + 50);
+    await clock.advance(HANDSHAKE_TIMEOUT_MS + 50);
     expect((await caller.failed()).code).toBe('ERR_HANDSHAKE_TIMEOUT');
   });
 });

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { type PeerServer, startPeerServer } from '../helpers/peer.ts';
 import { startHttpProxy, startSocksProxy } from '../helpers/proxies.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 const certificate = makeCertificate();
 
@@ -15,7 +15,7 @@ afterAll(() => expectNoOpenSockets());
 
 /** Sends a message from the client to the server, and one back. */
 async function talk(server: PeerServer, url: string, options: WebSocketOptions): Promise<void> {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = (await WebSocket.new(url, handler, options))!;
   const peer = await server.accept();
   ws.send('there');
@@ -23,7 +23,7 @@ async function talk(server: PeerServer, url: string, options: WebSocketOptions):
   peer.send('back');
   expect(await handler.nextMessage()).toBe('back');
   ws.terminate();
-  await handler.terminated;
+  await handler.ended();
 }
 
 async function failureOf(proxy: string, options: WebSocketOptions = {}, url = 'ws://127.0.0.1:1'): Promise<FourDError> {

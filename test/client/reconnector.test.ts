@@ -13,9 +13,9 @@ import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { type RawConnection, startRawServer } from '../helpers/raw-server.ts';
-import { ReconnectingHandler as Handler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
+import { recordingClientHandler } from '../../src/testing.ts';
 
 afterEach(() => expectNoDeadlines());
 
@@ -25,7 +25,7 @@ function useHalfOfWaits(): void {
 }
 
 /** Connects a client to a server of the `ws` package, with a clock that the test advances. */
-async function connect(reconnect: boolean | ReconnectOptions = true, handler = new Handler()) {
+async function connect(reconnect: boolean | ReconnectOptions = true, handler = recordingClientHandler()) {
   const clock = useFakeClock();
   useHalfOfWaits();
   const server = await startPeerServer();
@@ -34,7 +34,7 @@ async function connect(reconnect: boolean | ReconnectOptions = true, handler = n
 }
 
 /** Connects a client to a server whose answers the test writes, with a clock that the test advances. */
-async function connectRaw(reconnect: boolean | ReconnectOptions = true, handler = new Handler()) {
+async function connectRaw(reconnect: boolean | ReconnectOptions = true, handler = recordingClientHandler()) {
   const clock = useFakeClock();
   useHalfOfWaits();
   const server = await startRawServer();
@@ -57,9 +57,9 @@ describe('without the option reconnect', () => {
   test('a lost connection ends the client', async () => {
     const { handler, peer, ws } = await connect(false);
     peer.cut();
-    expect(await handler.terminated).toMatchObject({ code: 1006 });
-    expect(await handler.terminated).not.toHaveProperty('unsentMessages');
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006 });
+    expect(await handler.ended()).not.toHaveProperty('unsentMessages');
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(ws.send('x')).toBe('dropped');
   });
 });
@@ -75,16 +75,16 @@ describe('a client that reconnects', () => {
     expect(server.peers.all).toHaveLength(1);
     await clock.advance(100);
     const next = await server.accept();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(ws.status).toBe('Connected');
     next.send('after');
-    await handler.messagesAtLeast(2);
+    await handler.nextMessage();
     expect(ws.send('answer')).toBe('sent');
     expect(await next.nextText()).toBe('answer');
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true, unsentMessages: [] });
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
-    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
+    expect(await handler.ended()).toMatchObject({ code: 1000, wasClean: true, unsentMessages: [] });
+    expect(handler.callbacks.join()).toBe('onOpen,onMessage,onDisconnect,onReconnect,onMessage,onTerminate');
+    expect(handler.eventsOf('reconnect')).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
   });
 
   test.each([1001, 1011, 1012, 1013])('reconnects after close code %i', async (code) => {
@@ -93,25 +93,25 @@ describe('a client that reconnects', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(550);
     await server.accept();
-    await handler.reconnects.next();
-    expect(handler.names).toEqual(['onOpen']);
+    await handler.nextEvent('reconnect');
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onReconnect']);
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test.each([1000, 1008, 4001])('does not reconnect after close code %i', async (code) => {
     const { handler, peer } = await connect();
     peer.socket.close(code, 'why');
-    expect(await handler.terminated).toMatchObject({ code, reason: 'why', cause: 'peer-closed', unsentMessages: [] });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code, reason: 'why', cause: 'peer-closed', unsentMessages: [] });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('does not reconnect after its own terminate(), also when the peer never answers', async () => {
     const { clock, handler, ws } = await connectRaw();
     ws.terminate();
     await clock.advance(10_100);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'timeout' });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'timeout' });
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
   test('does not reconnect after terminate() while the peer is closing', async () => {
@@ -120,36 +120,36 @@ describe('a client that reconnects', () => {
     await until(() => ws.status === 'Closing');
     ws.terminate();
     peer.socket.end();
-    expect(await handler.terminated).toMatchObject({ code: 1012, cause: 'peer-closed' });
+    expect(await handler.ended()).toMatchObject({ code: 1012, cause: 'peer-closed' });
   });
 
   test('does not reconnect after an error in a callback', async () => {
     const { handler, peer } = await connect(
       { shouldReconnect: () => true },
-      Object.assign(new Handler(), {
+      Object.assign(recordingClientHandler(), {
         onMessage() {
           throw new Error('mistake');
         },
       }),
     );
     peer.send('x');
-    expect(await handler.terminated).toMatchObject({ code: 1011, cause: 'callback' });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1011, cause: 'callback' });
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
   test('gives up when a callback fails between two connections', async () => {
     const release = createDeferred();
     const { handler, peer, ws } = await connect(
       true,
-      Object.assign(new Handler(), { onMessage: () => release.promise }),
+      Object.assign(recordingClientHandler(), { onMessage: () => release.promise }),
     );
     peer.send('x');
     await turns();
     peer.cut();
     await until(() => ws.status === 'Connecting');
     release.reject(new Error('mistake'));
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'callback' });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'callback' });
+    expect(handler.callbacks.filter((name) => name !== 'onDisconnect')).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error.code).toBe('ERR_CALLBACK_FAILED');
   });
 
@@ -165,8 +165,9 @@ describe('a client that reconnects', () => {
       refuse(await acceptNext(server), '503 Busy');
       await turns();
     }
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'refused', reconnectAttempts: 3 });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'refused', reconnectAttempts: 3 });
+    const losses = ['onDisconnect', 'onDisconnect', 'onDisconnect'];
+    expect(handler.callbacks).toEqual(['onOpen', ...losses, 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 503 });
   });
 
@@ -176,21 +177,21 @@ describe('a client that reconnects', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     const second = await server.accept();
-    await handler.reconnects.atLeast(1);
+    await handler.nextEvent('reconnect');
     second.cut();
     await until(() => ws.status === 'Connecting');
     await clock.advance(1100);
     const third = await server.accept();
-    await handler.reconnects.atLeast(2);
+    await handler.nextEvent('reconnect');
     await clock.advance(5000);
     third.cut();
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     await server.accept();
-    await handler.reconnects.atLeast(3);
-    expect(handler.reconnects.all.map(({ attempt }) => attempt)).toEqual([1, 2, 1]);
+    await handler.nextEvent('reconnect');
+    expect(handler.eventsOf('reconnect').map(({ attempt }) => attempt)).toEqual([1, 2, 1]);
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('does not reconnect after a refusal that is not temporary', async () => {
@@ -199,7 +200,7 @@ describe('a client that reconnects', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     refuse(await acceptNext(server), '401 Unauthorized');
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error).toMatchObject({ httpStatus: 401 });
   });
 
@@ -217,7 +218,7 @@ describe('a client that reconnects', () => {
       await clock.advance(4000);
       await acceptNext(server);
       ws.terminate();
-      expect(await handler.terminated).toMatchObject({ cause: 'local' });
+      expect(await handler.ended()).toMatchObject({ cause: 'local' });
     },
   );
 });
@@ -244,7 +245,7 @@ describe('shouldReconnect', () => {
     await turns();
     await clock.advance(1100);
     refuse(await acceptNext(server), '403 Forbidden');
-    await handler.terminated;
+    await handler.ended();
     expect(events).toMatchObject([
       {
         code: 4001,
@@ -263,8 +264,8 @@ describe('shouldReconnect', () => {
   test('may decline a temporary loss: onError and onTerminate follow', async () => {
     const { handler, peer } = await connect({ shouldReconnect: () => false });
     peer.cut();
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
   test('that throws ends the client, and the error handler gets the error', async () => {
@@ -275,7 +276,7 @@ describe('shouldReconnect', () => {
       },
     });
     peer.cut();
-    await handler.terminated;
+    await handler.ended();
     expect(errors).toMatchObject([[{ errCode: 1011 }]]);
   });
 
@@ -283,7 +284,7 @@ describe('shouldReconnect', () => {
     'may call terminate(): onTerminate runs once, after the loss of %s',
     async (what) => {
       const terminated: TerminateEvent[] = [];
-      const handler = Object.assign(new Handler(), {
+      const handler = Object.assign(recordingClientHandler(), {
         onTerminate: (_: unknown, event: TerminateEvent) => void terminated.push(event),
       });
       const { clock, server, ws, peer } = await connectRaw(
@@ -326,7 +327,7 @@ describe('url and headers', () => {
     expect(next.header('x-count')).toBe('2');
     expect(ws.url).toBe(server.url);
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('that fail count as a failed attempt', async () => {
@@ -343,7 +344,7 @@ describe('url and headers', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     await clock.advance(1100);
-    await handler.terminated;
+    await handler.ended();
     expect(seen).toEqual([
       ['ERR_CONNECTION_LOST', true],
       ['ERR_CONNECT_FAILED', true],
@@ -360,7 +361,7 @@ describe('url and headers', () => {
     peer.socket.destroy();
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error.code).toBe(code);
   });
 
@@ -371,7 +372,7 @@ describe('url and headers', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     await clock.advance(10_100);
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error.code).toBe('ERR_HANDSHAKE_TIMEOUT');
     late.resolve(server.url);
     await turns();
@@ -383,7 +384,7 @@ describe('a message that is sent without a connection', () => {
   test('waits, and leaves in order behind the messages of onReconnect', async () => {
     const { clock, server, handler, ws, peer } = await connect(
       true,
-      new Handler({ onReconnect: (again) => again.send('login') }),
+      recordingClientHandler({ onReconnect: (again) => again.send('login') }),
     );
     peer.cut();
     await until(() => ws.status === 'Connecting');
@@ -401,18 +402,18 @@ describe('a message that is sent without a connection', () => {
     await drained;
     expect(ws.bufferedBytes).toBe(0);
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({ unsentMessages: [] });
+    expect(await handler.ended()).toMatchObject({ unsentMessages: [] });
   });
 
   test('waits for the first connection too', async () => {
     const server = await startPeerServer();
-    const handler = new Handler();
+    const handler = recordingClientHandler();
     const ws = new WebSocket(server.url, handler, { reconnect: true });
     expect(ws.send('early')).toBe('queued');
     const peer = await server.accept();
     expect(await peer.nextText()).toBe('early');
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('is dropped when the queue is full, and onTerminate gets the messages that were not sent', async () => {
@@ -428,7 +429,7 @@ describe('a message that is sent without a connection', () => {
     ]);
     ws.terminate();
     expect(ws.send('')).toBe('dropped');
-    expect(await handler.terminated).toMatchObject({ unsentMessages: ['aaaa', 'bbbb', 'cc'] });
+    expect(await handler.ended()).toMatchObject({ unsentMessages: ['aaaa', 'bbbb', 'cc'] });
   });
 
   test('is checked like any other', async () => {
@@ -437,7 +438,7 @@ describe('a message that is sent without a connection', () => {
     await until(() => ws.status === 'Connecting');
     expect(() => ws.send(5 as never)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_MESSAGE' }));
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('does not overtake a long queue that the server reads slowly', async () => {
@@ -448,7 +449,7 @@ describe('a message that is sent without a connection', () => {
     for (let i = 0; i < 20; i++) expect(ws.send(`${i} ${large}`)).toBe('queued');
     await clock.advance(600);
     const next = await server.accept();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     ws.send('last');
     const seen = await next.messages.atLeast(21);
     expect(seen.map(({ bytes }) => bytes.toString().split(' ')[0])).toEqual([
@@ -456,7 +457,7 @@ describe('a message that is sent without a connection', () => {
       'last',
     ]);
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 });
 
@@ -466,11 +467,11 @@ describe('terminate()', () => {
     peer.cut();
     await until(() => ws.status === 'Connecting');
     ws.terminate();
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect']);
     await expectNoDeadlines();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local' });
     await clock.advance(60_000);
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onTerminate']);
     expect(server.peers.all).toHaveLength(1);
     expect(ws.status).toBe('Closed');
   });
@@ -483,7 +484,7 @@ describe('terminate()', () => {
     const next = await acceptNext(server);
     ws.terminate();
     await next.ended;
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local' });
   });
 });
 
@@ -495,7 +496,7 @@ describe('in a worker', () => {
     const name = workerName();
     const names: string[] = [];
     const note = (): void => void names.push(currentProcessName());
-    const handler = new Handler({ onReconnect: note });
+    const handler = recordingClientHandler({ onReconnect: note });
     const ws = (await runInWorker(name, () =>
       WebSocket.new(server.url, handler, {
         reconnect: {
@@ -514,13 +515,13 @@ describe('in a worker', () => {
     await until(() => ws.status === 'Connecting');
     await clock.advance(600);
     const next = await server.accept();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(names).toEqual([name, name, name]);
     next.cut();
     await until(() => ws.status === 'Connecting');
     killWorker(name);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'worker' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'worker' });
     await endWorker(name);
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks.join()).toBe('onOpen,onDisconnect,onReconnect,onDisconnect,onTerminate');
   });
 });

@@ -3,12 +3,12 @@ import { type ConnectionOptions, createSecureContext, type PeerCertificate, type
 import { afterEach, describe, expect, test } from 'vitest';
 import { FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
 import { readRedirect } from '../../src/client/redirects.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { type SeenRequest, startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { type RawConnection, type RawServer, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 afterEach(() => expectNoDeadlines());
 
@@ -22,11 +22,11 @@ async function redirect(server: RawServer, location: string, status = 302): Prom
 
 /** Opens a connection, and closes it. */
 async function visit(url: string, options: WebSocketOptions): Promise<void> {
-  const handler = new RecordingHandler({ headers: HEADERS });
+  const handler = recordingHandler({ headers: HEADERS });
   const ws = (await WebSocket.new(url, handler, options))!;
   expect(ws.url).toBe(url);
   ws.terminate();
-  await handler.terminated;
+  await handler.ended();
 }
 
 async function answer(server: RawServer): Promise<RawConnection> {

@@ -1,12 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { type MessageEvent, WebSocket, type WebSocketHandler } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { type Peer, startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { makeSocketPath } from '../helpers/transport-pairs.ts';
@@ -44,11 +44,11 @@ describe('ready', () => {
   test('waits for an asynchronous onOpen', async () => {
     const server = await startPeerServer();
     const gate = createDeferred();
-    const handler = new RecordingHandler({ onOpen: () => gate.promise });
+    const handler = recordingHandler({ onOpen: () => gate.promise });
     const ws = new WebSocket(server.url, handler);
     const log: string[] = [];
     const ready = ws.ready.then(() => log.push('ready'));
-    await handler.opened;
+    await handler.opened();
     await turns();
     log.push('onOpen is over');
     gate.resolve();
@@ -58,22 +58,22 @@ describe('ready', () => {
 
   test('resolves to the socket also when onOpen fails or terminates', async () => {
     const server = await startPeerServer();
-    const failing = new RecordingHandler({ onOpen: () => Promise.reject(new Error('on purpose')) });
+    const failing = recordingHandler({ onOpen: () => Promise.reject(new Error('on purpose')) });
     const ws = new WebSocket(server.url, failing);
     expect(await ws.ready).toBe(ws);
-    expect(await failing.terminated).toMatchObject({ code: 1011 });
-    expect(failing.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await failing.ended()).toMatchObject({ code: 1011 });
+    expect(failing.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
 
-    const leaving = new RecordingHandler({ onOpen: (socket) => socket.terminate() });
+    const leaving = recordingHandler({ onOpen: (socket) => socket.terminate() });
     const other = await WebSocket.new(server.url, leaving);
     expect(other!.status).toBe('Closing');
-    await leaving.terminated;
+    await leaving.ended();
   });
 
   test('resolves to null and never rejects, also when first read after the failure', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, handler);
-    await handler.terminated;
+    await handler.ended();
     expect(await ws.ready).toBeNull();
   });
 
@@ -186,13 +186,13 @@ describe('handlers', () => {
 
   test('may serve several sockets', async () => {
     const server = await startPeerServer();
-    const handler = new RecordingHandler();
+    const receivers = new Set<unknown>();
+    const handler = recordingHandler({ onMessage: (ws) => void receivers.add(ws) });
     const one = await WebSocket.new(server.url, handler);
     const two = await WebSocket.new(server.url, handler);
     for (const peer of await server.peers.atLeast(2)) peer.send('hello');
-    await handler.messagesAtLeast(2);
-    const receivers = handler.calls.all.filter(({ name }) => name === 'onMessage').map(({ ws }) => ws);
-    expect(new Set<unknown>(receivers)).toEqual(new Set<unknown>([one, two]));
+    await handler.nextMessages(2);
+    expect(receivers).toEqual(new Set([one, two]));
   });
 
   test('may have members that are not functions, which are ignored', async () => {
@@ -243,8 +243,8 @@ describe('asynchronous callbacks', () => {
   test('of different sockets do not wait for each other', async () => {
     const server = await startPeerServer();
     const gate = createDeferred();
-    const slow = new RecordingHandler({ onMessage: () => gate.promise });
-    const quick = new RecordingHandler();
+    const slow = recordingHandler({ onMessage: () => gate.promise });
+    const quick = recordingHandler();
     await WebSocket.new(server.url, slow);
     await WebSocket.new(server.url, quick);
     const [first, second] = await server.peers.atLeast(2);
@@ -266,7 +266,7 @@ describe('asynchronous callbacks', () => {
     expect(held).toBeGreaterThan(20_000_000);
     expect(handler.messages).toHaveLength(1);
     gate.resolve();
-    const messages = (await handler.messagesAtLeast(count)) as Buffer[];
+    const messages = (await handler.nextMessages(count)) as Buffer[];
     expect(messages.map((message) => message.readUInt16BE(0))).toEqual(Array.from({ length: count }, (_, i) => i));
     expect(messages.every(({ length }) => length === messageBytes)).toBe(true);
     expect(await settledBufferedAmount(peer)).toBe(0);
@@ -275,17 +275,17 @@ describe('asynchronous callbacks', () => {
   test('that end let a paused socket go on reading', async () => {
     const server = await startPeerServer();
     let gate = createDeferred();
-    const handler = new RecordingHandler({ onMessage: () => gate.promise });
+    const handler = recordingHandler({ onMessage: () => gate.promise });
     await WebSocket.new(server.url, handler, { maxWaitingMessages: 1 });
     const peer = await server.accept();
     for (let round = 1; round <= 3; round++) {
       for (let i = 0; i < 10; i++) peer.send(`${round}.${i}`);
-      await handler.messagesAtLeast(round * 10 - 9);
+      await handler.nextMessage();
       await turns();
       expect(handler.messages).toHaveLength(round * 10 - 9);
       const last = gate;
       last.resolve();
-      await handler.messagesAtLeast(round * 10);
+      await handler.nextMessages(9);
       await turns();
       gate = createDeferred();
     }
@@ -461,7 +461,7 @@ describe('URLs', () => {
   test('a Unix socket is connected to, with path and query', async () => {
     const socketPath = makeSocketPath();
     const server = await startPeerServer({ listenOn: socketPath });
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = await WebSocket.new(`ws+unix:${socketPath}:/chat?room=a:b`, handler);
     const peer = await server.accept();
     expect(peer.request.url).toBe('/chat?room=a:b');
@@ -485,21 +485,21 @@ describe('URLs', () => {
 
   test('a Unix socket that does not exist, or has an impossible path, is an error', async () => {
     for (const path of [makeSocketPath(), '/does/not/exist%00', `/${'x'.repeat(500)}`]) {
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const ws = new WebSocket(`ws+unix:${path}`, handler);
       expect(await ws.ready).toBeNull();
-      expect(handler.names).toEqual(['onError', 'onTerminate']);
+      expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
     }
   });
 });
 
 describe('a client and a server of this library', () => {
   test('understand each other in all data types', async () => {
-    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
+    const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send(data) });
     const { url } = await startServerOf(handler, { dataType: 'blob' });
-    const text = new RecordingHandler();
-    const blob = new RecordingHandler({ dataType: 'blob' });
-    const object = new RecordingHandler({ dataType: 'object' });
+    const text = recordingHandler();
+    const blob = recordingHandler({ dataType: 'blob' });
+    const object = recordingHandler({ dataType: 'object' });
     (await WebSocket.new(url, text))!.send('é€😀');
     expect(await text.nextMessage()).toBe('é€😀');
     (await WebSocket.new(url, blob))!.send(Buffer.of(0, 255));
@@ -509,27 +509,26 @@ describe('a client and a server of this library', () => {
   });
 
   test('deliver text by the dataType of each client, also when clients share their options', async () => {
-    const { url } = await startServerOf(new RecordingHandler({ onOpen: (ws) => ws.send('"é"') }));
+    const { url } = await startServerOf(recordingHandler({ onOpen: (ws) => ws.send('"é"') }));
     const expected = { text: '"é"', blob: Buffer.from('"é"'), object: 'é' };
     for (const dataType of ['text', 'blob', 'object', 'text'] as const) {
-      const handler = new RecordingHandler({ dataType });
+      const handler = recordingHandler({ dataType });
       await WebSocket.new(url, handler);
       expect(await handler.nextMessage()).toEqual(expected[dataType]);
     }
   });
 
   test('close each other with every code that users may send', async () => {
-    const accepted = new RecordingHandler();
+    const accepted = recordingHandler();
     const { url } = await startServerOf(accepted);
     for (const code of [1000, 3000, 3001, 4000, 4999]) {
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const ws = await WebSocket.new(url, handler);
       ws!.terminate(code, 'bye');
-      expect(await handler.terminated).toMatchObject({ code, wasClean: true });
+      expect(await handler.ended()).toMatchObject({ code, wasClean: true });
     }
-    await accepted.calls.atLeast(10);
-    const ends = accepted.calls.all.filter(({ name }) => name === 'onTerminate').map(({ event }) => event);
-    expect(ends).toMatchObject(
+    await expect.poll(() => accepted.callbacks).toHaveLength(10);
+    expect(accepted.eventsOf('terminate')).toMatchObject(
       [1000, 3000, 3001, 4000, 4999].map((code) => ({ type: 'terminate', code, reason: 'bye', wasClean: true })),
     );
   });
@@ -537,11 +536,11 @@ describe('a client and a server of this library', () => {
 
 test('a message in one packet with the 101 is delivered', async () => {
   const server = await startRawServer();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = new WebSocket(server.url, handler);
   const peer = await server.accept();
   peer.socket.write(Buffer.concat([Buffer.from(peer.answer()), Buffer.from('810568656c6c6f', 'hex')]));
   await ws.ready;
   expect(await handler.nextMessage()).toBe('hello');
-  expect(handler.names).toEqual(['onOpen', 'onMessage']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage']);
 });

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FourDError } from '../../src/errors.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { Connection, type ConnectionOptions } from '../../src/connection/connection.ts';
@@ -16,6 +16,8 @@ import { describeBytes, RecordingConnectionListener } from '../helpers/recording
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { listen, type SocketPair, socketPairs, toTransports } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
+import type { TestClock } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 const CLOSE_TIMEOUT_MS = 10_000;
 const MAX_BUFFERED_BYTES = 1_048_576;
@@ -115,12 +117,13 @@ async function openOverTcp(
   return { ...started, socket: role === 'client' ? server : client };
 }
 
-/** Expects `ending` after `ms`: lets a little less than `ms` pass, then a little more. */
+let clock: TestClock;
+
+/** Expects `ending` after `ms`, by the {@link clock}: lets a little less than `ms` pass, then a little more. */
 async function expectEndAfter(ms: number, heard: RecordingConnectionListener, ending: string[]): Promise<void> {
-  vi.advanceTimersByTime(ms - 1);
-  await turns();
+  await clock.advance(ms - 1);
   expect(heard.events.at(-1) ?? '').not.toMatch(/^terminated/);
-  vi.advanceTimersByTime(51);
+  await clock.advance(51);
   await heard.untilTerminated();
   expect(heard.ending).toEqual(ending);
 }
@@ -738,11 +741,8 @@ describe.each(ROLES)('%s', (role) => {
 
   describe('in time', () => {
     beforeEach(() => {
-      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-      return () => {
-        expect(vi.getTimerCount()).toBe(0);
-        vi.useRealTimers();
-      };
+      clock = useFakeClock();
+      return () => expect(clock.pendingTimers).toBe(0);
     });
 
     const TIMED_OUT = ['closing', 'error ERR_CLOSE_TIMEOUT 1006', 'terminated 1006 unclean'];
@@ -807,8 +807,7 @@ describe.each(ROLES)('%s', (role) => {
       const { connection, heard, peer } = open(role);
       connection.close(1000, '', Infinity);
       await peer.until(1);
-      vi.advanceTimersByTime(3_600_000);
-      await turns();
+      await clock.advance(3_600_000);
       expect(heard.events).toEqual([]);
       connection.close(1000, '', 1000);
       await expectEndAfter(1000, heard, TIMED_OUT);
@@ -834,7 +833,7 @@ describe.each(ROLES)('%s', (role) => {
       peer.send(`88 ${CLOSE_1000}`);
       peer.transport.end();
       await heard.untilTerminated();
-      expect(vi.getTimerCount()).toBe(0);
+      expect(clock.pendingTimers).toBe(0);
     });
 
     test('a further close() with the same time keeps the deadline', async () => {
@@ -862,7 +861,7 @@ describe.each(ROLES)('%s', (role) => {
       const { connection, heard, peer } = open(role);
       connection.close(1000, '', 1000);
       await peer.until(1);
-      vi.advanceTimersByTime(900);
+      await clock.advance(900);
       peer.send(`88 ${CLOSE_1000}`);
       await heard.until(() => heard.events.includes('closing'));
       await expectEndAfter(100, heard, ['closing', 'terminated 1000 clean']);
@@ -870,9 +869,8 @@ describe.each(ROLES)('%s', (role) => {
 
     test('a connection that nobody closes has no deadline', async () => {
       const { connection, heard } = open(role);
-      vi.advanceTimersByTime(3_600_000);
-      await turns();
-      expect(vi.getTimerCount()).toBe(0);
+      await clock.advance(3_600_000);
+      expect(clock.pendingTimers).toBe(0);
       expect(heard.events).toEqual([]);
       connection.destroy();
       await heard.untilTerminated();

@@ -4,6 +4,9 @@ import { RateLimit } from '../../src/connection/rate-limit.ts';
 import { timers } from '../../src/base/timers.ts';
 import { PeerMonitor, type MonitoredPeer, type PeerLimits } from '../../src/connection/peer-monitor.ts';
 import { turns } from '../helpers/turns.ts';
+import { readGlobalTimers } from '../helpers/test-clock.ts';
+
+readGlobalTimers();
 
 const LIMITS: PeerLimits = {
   pingIntervalMs: 25_000,
@@ -331,6 +334,15 @@ describe('rates', () => {
     const free = startMonitor({ maxControlFramesPerSecond: Infinity });
     for (let i = 0; i < 10_000; i++) free.monitor.countControlFrame();
     expect(free.peer.calls).toEqual([]);
+  });
+
+  test('of control frames leave out the pongs that pings have asked for, as a peer sends them that did not read', () => {
+    const { monitor, peer } = startMonitor();
+    for (let i = 0; i < 100; i++) monitor.onPingSent();
+    for (let i = 0; i < 160; i++) monitor.onPong();
+    expect(peer.calls).toEqual([]);
+    monitor.onPong();
+    expect(peer.calls).toEqual(['ERR_TOO_MANY_CONTROL_FRAMES']);
   });
 
   test('of control frames are dropped when the next check finds them unused, and only then', async () => {

@@ -1,7 +1,14 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Append, Appended, Broker, Entry, Place, ReadQuery, Retention, Slice } from '../../src/topics/broker.ts';
-import { BrokerError } from '../../src/topics/broker.ts';
-import { BrokerListener, placesOf, texts } from '../topics/broker-listener.ts';
+import {
+  type Append,
+  type Broker,
+  BrokerError,
+  type Place,
+  type ReadQuery,
+  type Slice,
+} from '../../src/topics/broker.ts';
+import { placesOf, texts } from '../topics/broker-listener.ts';
+import { checkChain, KEEP, Node, otherTag, parts, put, shown, toQuery } from './broker-node.ts';
 
 /** Brokers that share their logs, and what a test may ask of them. */
 export interface Brokers {
@@ -16,8 +23,6 @@ export interface Brokers {
   /** Bytes of the largest entry. */
   readonly largestBytes: number;
 }
-
-const KEEP: Retention = { messages: 256, seconds: 300, bytes: 1_048_576, stateSeconds: 86_400 };
 
 const MANY_TOPICS = 100_000;
 
@@ -129,6 +134,8 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       await node.broker.watch([topic]);
       const absent = await node.read(topic, { limit: 0 });
       expect(await node.read(topic)).toMatchObject({ epoch: absent.epoch, head: absent.head, entries: [] });
+      const ahead = { epoch: absent.epoch, offset: absent.head.offset + 1, tag: 1 };
+      expect(await node.read(topic, { after: ahead })).toMatchObject({ gap: 'forked', entries: [] });
       await node.append(topic, 'one', 'two');
       const slice = await node.read(topic, { after: { epoch: absent.epoch, ...absent.head } });
       expect(slice.gap).toBeUndefined();
@@ -296,6 +303,7 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       expect(await isStored('a leaves', { ...gone, ifOwner: 'a' })).toBe(false);
       expect(await node.stateOf(topic)).toEqual(['b takes it']);
       expect(await isStored('b leaves', { ...gone, ifOwner: 'b' })).toBe(true);
+      expect(await isStored('b leaves again', { ...gone, ifOwner: 'b' })).toBe(false);
       expect(await node.stateOf(topic)).toEqual([]);
       const { entries } = await node.read(topic);
       expect(texts(entries)).toEqual(['a has it', 'a has it still', 'b takes it', 'b leaves']);
@@ -370,72 +378,4 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       expect(texts((await other.read(topic)).entries)).not.toContain('too late');
     });
   });
-}
-
-/** A broker, and what it has announced. */
-class Node {
-  readonly broker: Broker;
-  readonly listener = new BrokerListener();
-
-  constructor(broker: Broker) {
-    this.broker = broker;
-  }
-
-  append(topic: string, ...contents: string[]): Promise<Appended[]> {
-    return this.appendAll(...contents.map((text) => put(topic, text)));
-  }
-
-  /** Appends in one batch; all of them must succeed. */
-  async appendAll(...batch: Append[]): Promise<Appended[]> {
-    const outcomes = await this.broker.append(batch);
-    expect(outcomes).toHaveLength(batch.length);
-    return outcomes.map((outcome) => {
-      if (outcome instanceof BrokerError) throw outcome;
-      return outcome;
-    });
-  }
-
-  async read(topic: string, more: Partial<ReadQuery> = {}): Promise<Slice> {
-    const [slice] = await this.broker.read([toQuery(topic, more)]);
-    return slice!;
-  }
-
-  async stateOf(topic: string): Promise<string[]> {
-    const { state } = await this.read(topic, { limit: 0, isStateWanted: true });
-    return texts(state!).toSorted();
-  }
-}
-
-function otherTag({ offset, tag }: Place): Place {
-  return { offset, tag: (tag + 1) % 2 ** 32 };
-}
-
-function put(topic: string, text: string, more: Partial<Append> = {}): Append {
-  return { topic, keep: KEEP, bytes: Buffer.from(text), ...more };
-}
-
-function toQuery(topic: string, more: Partial<ReadQuery> = {}): ReadQuery {
-  return { topic, limit: 1000, maxBytes: 1_048_576, ...more };
-}
-
-/** All that a broker knows of entries. */
-function shown(entries: readonly Entry[]): unknown[] {
-  return entries.map(({ offset, tag, prev, at, key, isRemoved, bytes }) => {
-    expect(at).toBeGreaterThan(0);
-    return { offset, tag, prev, at, key, isRemoved: isRemoved ?? false, text: bytes.toString() };
-  });
-}
-
-/** Checks that each entry names the one before. */
-function checkChain(head: Place, entries: readonly Entry[]): void {
-  let before = head;
-  for (const entry of entries) {
-    expect(entry.offset).toBeGreaterThan(entry.prev);
-    expect({ offset: entry.prev, tag: entry.prevTag ?? before.tag }).toEqual(placesOf([before])[0]);
-    before = entry;
-  }
-}
-
-function parts<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

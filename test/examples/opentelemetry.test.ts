@@ -2,8 +2,8 @@ import { trace } from '@opentelemetry/api';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { expect, test, vi } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 test('4D-220 the example makes a span of each connection, with its messages and its error', async () => {
   const exporter = new InMemorySpanExporter();
@@ -11,10 +11,10 @@ test('4D-220 the example makes a span of each connection, with its messages and 
   trace.setGlobalTracerProvider(provider);
   await import('../../examples/opentelemetry.ts');
   const { url, wss } = await startServerOf({ onMessage: () => {} }, { path: '/chat', maxMessageBytes: 1000 });
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = await WebSocket.new(`${url}/chat?token=geheim`, handler);
   ws!.send('geheim'.repeat(1000));
-  await handler.terminated;
+  await handler.ended();
   await wss.drain();
   await vi.waitUntil(() => exporter.getFinishedSpans().length === 2);
   const spans = exporter.getFinishedSpans().map(({ attributes, events, status }) => ({ attributes, events, status }));

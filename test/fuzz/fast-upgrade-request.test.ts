@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import { expect, onTestFinished, test } from 'vitest';
 import { type RequestInfo, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import { readFastUpgradeRequest } from '../../src/handshake/fast-upgrade-request.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { checkLaws } from './check-laws.ts';
 import { fastUpgradeLaws, upgradeRequest } from './laws/fast-upgrade-request.ts';
@@ -37,7 +37,7 @@ async function startBoth(
       {
         onConnection(_, event) {
           seen[i]!.push(event.request);
-          return new RecordingHandler() as never;
+          return recordingHandler() as never;
         },
       },
       { webServer, path: '/a', protocols: ['a', 'b'], compression: true, ...options },

@@ -1,4 +1,7 @@
-/** Collects items as they arrive, and lets a test wait for them. */
+/**
+ * Collects items as they arrive, and lets a test wait for them. Frames, raw connections and messages of channels are no
+ * events of handlers, which is what the testing kit records.
+ */
 export class Inbox<T> {
   /** All items that have arrived so far. */
   readonly all: T[] = [];

@@ -12,7 +12,7 @@ export function describeBytes(bytes: Buffer): string {
 }
 
 /**
- * Records the calls of a connection as a plain list: `text Hello`, `bytes 0102`, `closing`,
+ * Records the calls of a connection, which lies below the handlers that the testing kit records, as a plain list: `text Hello`, `bytes 0102`, `closing`,
  * `error ERR_INVALID_UTF8 1007`, `terminated 1000 "bye" clean`, `terminated 1006 unclean`.
  */
 export class RecordingConnectionListener implements ConnectionListener {

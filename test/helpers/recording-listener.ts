@@ -1,6 +1,6 @@
 import type { Transport, TransportListener } from '../../src/transport/transport.ts';
 
-/** Records the calls of a {@link Transport}, and lets a test wait for them. */
+/** Records the calls of a {@link Transport}, which no user of the testing kit sees, and lets a test wait for them. */
 export class RecordingListener implements TransportListener {
   /** All calls but onBytes: `drain`, `end`, `closed`. */
   readonly events: string[] = [];

@@ -6,18 +6,18 @@ import {
   WebSocket,
   type WebSocketConnection,
 } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { frame } from './frames.ts';
 import type { Inbox } from './inbox.ts';
 import { startServerOf } from './library-server.ts';
 import { connectPeer, type Peer, startPeerServer } from './peer.ts';
 import { RawClient } from './raw-client.ts';
 import { startRawServer } from './raw-server.ts';
-import { type Additions, RecordingHandler } from './recording-handler.ts';
 
 /** The library's end of a connection, as its user sees it. */
 export interface LibraryEnd {
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
 }
 
 /** A connection between the library and the `ws` package. */
@@ -40,8 +40,8 @@ export interface RawPair extends LibraryEnd {
 export interface Side {
   readonly name: 'client' | 'server';
   readonly component: ComponentSignature;
-  connect(additions?: Additions, options?: CommonOptions): Promise<PeerPair>;
-  connectRaw(additions?: Additions, options?: CommonOptions): Promise<RawPair>;
+  connect(additions?: RecordedCallbacks<unknown>, options?: CommonOptions): Promise<PeerPair>;
+  connectRaw(additions?: RecordedCallbacks<unknown>, options?: CommonOptions): Promise<RawPair>;
 }
 
 export const DATA_TYPES: readonly DataType[] = ['text', 'blob', 'object', 'auto'];
@@ -53,13 +53,13 @@ export const sides: readonly Side[] = [
     component: 'HTCL',
     async connect(additions, options) {
       const server = await startPeerServer({ perMessageDeflate: options?.compression !== undefined });
-      const handler = new RecordingHandler(additions);
+      const handler = recordingHandler(additions);
       const ws = await WebSocket.new(server.url, handler, options);
       return { ws: ws!, handler, peer: await server.accept() };
     },
     async connectRaw(additions, options) {
       const server = await startRawServer();
-      const handler = new RecordingHandler(additions);
+      const handler = recordingHandler(additions);
       const attempt = WebSocket.new(server.url, handler, options);
       const peer = await server.open();
       const ws = await attempt;
@@ -78,17 +78,17 @@ export const sides: readonly Side[] = [
     name: 'server',
     component: 'HTTP',
     async connect(additions = {}, options = {}) {
-      const handler = new RecordingHandler(additions);
+      const handler = recordingHandler(additions);
       const { url } = await startServerOf(handler, { ...options, dataType: additions.dataType });
       const peer = await connectPeer(url);
-      return { ws: await handler.opened, handler, peer };
+      return { ws: await handler.opened(), handler, peer };
     },
     async connectRaw(additions = {}, options = {}) {
-      const handler = new RecordingHandler(additions);
+      const handler = recordingHandler(additions);
       const { web } = await startServerOf(handler, { ...options, dataType: additions.dataType });
       const peer = await RawClient.open(web.HTTPPort);
       return {
-        ws: await handler.opened,
+        ws: await handler.opened(),
         handler,
         send: (...frames) =>
           void peer.socket.write(Buffer.concat(frames.map(([first, payload]) => frame('client', first, payload)))),

@@ -24,7 +24,8 @@ export type SocketPair = readonly [client: Socket, server: Socket];
 type Connects = (onread: OnReadOpts | undefined) => Socket;
 
 /**
- * Ways to connect two sockets. The first may read into shared memory, as sockets of clients do. All end with the test.
+ * Ways to connect two sockets. They are sockets of the system, because the transport under test reads and writes those;
+ * the testing kit has none. The first may read into shared memory, as sockets of clients do. All end with the test.
  */
 export const socketPairs = {
   tcp: connectTcpSockets,

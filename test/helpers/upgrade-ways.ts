@@ -6,11 +6,11 @@ import { connect as connectTls } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import { type ConnectionEvent, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import type { HttpOrHttpsServer } from '../../src/http/upgradable-server.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from './certificate.ts';
 import { makeCertificateFolder } from './certificate-folder.ts';
 import { startWebServer } from './library-server.ts';
 import { type HttpAnswer, RawClient } from './raw-client.ts';
-import { RecordingHandler } from './recording-handler.ts';
 import { listen } from './transport-pairs.ts';
 
 /** Servers that differ only in who reads an upgrade request, and how it arrives. */
@@ -101,7 +101,7 @@ export async function startUpgradeWay(
     {
       onConnection(_, event) {
         asked.push(event);
-        return new RecordingHandler() as never;
+        return recordingHandler() as never;
       },
     },
     { ...options, webServer: server },

@@ -4,12 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { timers } from '../../src/base/timers.ts';
+import { recordingHandler, type RecordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { frame } from '../helpers/frames.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import type { CycleReport } from '../processes/cycle-server.ts';
 
@@ -140,12 +139,12 @@ test('10 000 connections leave no memory, socket or timer behind', { timeout: 60
 
 /** Starts an echo server, and one well-behaved client whose messages must never be disturbed. */
 async function startWithSteadyClient() {
-  const handlers: RecordingHandler[] = [];
-  const server = new RecordingServerHandler({
+  const handlers: RecordingHandler<unknown>[] = [];
+  const server = recordingServerHandler({
     onConnection: async (_, { request }) => {
       if (request.url.startsWith('/slow')) await turns(3);
       if (request.url.endsWith('refused')) return null;
-      const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
+      const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send(data) });
       handlers.push(handler);
       return handler;
     },
@@ -175,15 +174,15 @@ async function startWithSteadyClient() {
       await expect.poll(() => timers.pendingTicks, { timeout: 8000 }).toBe(0);
       await turns();
       const [first, ...others] = handlers;
-      expect(first!.names).not.toContain('onError');
-      expect(first!.names).not.toContain('onTerminate');
-      for (const { names } of others) {
+      expect(first!.callbacks).not.toContain('onError');
+      expect(first!.callbacks).not.toContain('onTerminate');
+      for (const { callbacks } of others) {
         // A peer that went before onConnection decided got no connection.
-        if (names.length === 0) continue;
-        expect(names[0]).toBe('onOpen');
-        expect(names.at(-1)).toBe('onTerminate');
-        expect(names.filter((name) => name === 'onTerminate')).toHaveLength(1);
-        expect(names.filter((name) => name === 'onError').length).toBeLessThanOrEqual(1);
+        if (callbacks.length === 0) continue;
+        expect(callbacks[0]).toBe('onOpen');
+        expect(callbacks.at(-1)).toBe('onTerminate');
+        expect(callbacks.filter((name) => name === 'onTerminate')).toHaveLength(1);
+        expect(callbacks.filter((name) => name === 'onError').length).toBeLessThanOrEqual(1);
       }
       expect(server.errors).toEqual([]);
       // The server still accepts.

@@ -23,6 +23,14 @@ import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import type { TestClock } from '../../src/testing.ts';
+import {
+  type RecordedCallbacks,
+  type RecordedServerCallbacks,
+  recordingHandler,
+  type RecordingHandler,
+  recordingServerHandler,
+  type RecordingServerHandler,
+} from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { type Host, startHost } from '../helpers/hosts.ts';
@@ -31,8 +39,6 @@ import { startLibraryServer } from '../helpers/library-server.ts';
 import { startHttpProxy } from '../helpers/proxies.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler, type ServerAdditions } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -46,13 +52,13 @@ interface SeenEnd {
   readonly message: string | RegExp;
 }
 
-type Row = readonly [name: string, expected: SeenEnd, end: () => Promise<RecordingHandler>];
+type Row = readonly [name: string, expected: SeenEnd, end: () => Promise<RecordingHandler<unknown>>];
 
 const seenCauses = new Set<EndCause>();
 const seenPhases = new Set<EndPhase>();
 
-async function expectEnd(handler: RecordingHandler, expected: SeenEnd): Promise<TerminateEvent> {
-  const ending = await handler.terminated;
+async function expectEnd(handler: RecordingHandler<unknown>, expected: SeenEnd): Promise<TerminateEvent> {
+  const ending = await handler.ended();
   const { cause, phase, code, error, message } = expected;
   expect(ending).toMatchObject({ cause, phase, code });
   if (typeof message === 'string') expect(ending.message).toBe(message);
@@ -68,8 +74,12 @@ async function expectEnd(handler: RecordingHandler, expected: SeenEnd): Promise<
 }
 
 /** Starts a client whose connection will never open. */
-function attempt(url: string, options: WebSocketOptions = {}, then?: (ws: WebSocket) => void): RecordingHandler {
-  const handler = new RecordingHandler();
+function attempt(
+  url: string,
+  options: WebSocketOptions = {},
+  then?: (ws: WebSocket) => void,
+): RecordingHandler<unknown> {
+  const handler = recordingHandler();
   const ws = new WebSocket(url, handler, options);
   then?.(ws);
   return handler;
@@ -347,7 +357,7 @@ const NEVER_OPEN: readonly Row[] = [
     async () => {
       const server = await startRawServer();
       const name = workerName();
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       callWorker(name, () => void new WebSocket(server.url, handler));
       await server.accept();
       killWorker(name);
@@ -363,19 +373,19 @@ describe('a connection that never opened, because of', () => {
   });
 
   test('a failed attempt makes new() reject with the same cause and phase', async () => {
-    const attempted = WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}/`, new RecordingHandler());
+    const attempted = WebSocket.new(`ws://127.0.0.1:${await findClosedPort()}/`, recordingHandler());
     await expect(attempted).rejects.toMatchObject({ endCause: 'connect', phase: 'connecting' });
   });
 });
 
 /** An open connection whose peer is under control of the test. */
 interface Open {
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
   readonly clock: TestClock;
   readonly send: (first: string, payload?: string | Uint8Array) => void;
   readonly socket: RawClient['socket'];
-  readonly server?: RecordingServerHandler;
+  readonly server?: RecordingServerHandler<unknown>;
   readonly wss?: WebSocketServer<unknown>;
   readonly web?: WebServer | undefined;
 }
@@ -385,16 +395,16 @@ interface OpenOptions extends Omit<WebSocketServerOptions, 'webServer' | 'dataTy
   readonly clock?: TestClock;
   /** By default plain TCP. */
   readonly transport?: keyof typeof startHost;
-  readonly additions?: Additions;
-  readonly serverAdditions?: ServerAdditions;
+  readonly additions?: RecordedCallbacks<unknown>;
+  readonly serverAdditions?: RecordedServerCallbacks<unknown>;
   readonly worker?: string;
   readonly signal?: AbortSignal;
 }
 
 async function openServerSide(options: OpenOptions = {}): Promise<Open> {
   const { additions = {}, serverAdditions, worker, transport = 'TCP', clock = useFakeClock(), ...limits } = options;
-  const handler = new RecordingHandler(additions);
-  const server = new RecordingServerHandler({ onConnection: () => handler, ...serverAdditions });
+  const handler = recordingHandler(additions);
+  const server = recordingServerHandler({ onConnection: () => handler, ...serverAdditions });
   const host: Host = await startHost[transport]();
   const create = (): WebSocketServer<unknown> =>
     WebSocketServer.new(server, { ...limits, dataType: additions.dataType as 'object', webServer: host.webServer })!;
@@ -404,7 +414,7 @@ async function openServerSide(options: OpenOptions = {}): Promise<Open> {
   await client.answered;
   return {
     handler,
-    ws: await handler.opened,
+    ws: await handler.opened(),
     clock,
     socket: client.socket,
     server,
@@ -424,7 +434,7 @@ async function openClientSide(options: OpenOptions = {}): Promise<Open> {
     topics: _topics,
     ...limits
   } = others;
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const server = await startRawServer();
   const create = (): void => void new WebSocket(server.url, handler as never, limits);
   if (worker === undefined) create();
@@ -432,7 +442,7 @@ async function openClientSide(options: OpenOptions = {}): Promise<Open> {
   const { socket } = await server.open();
   return {
     handler,
-    ws: await handler.opened,
+    ws: await handler.opened(),
     clock,
     socket,
     send: (first, payload) => void socket.write(frame('server', first, payload)),
@@ -453,7 +463,7 @@ function closeInOrder({ send, socket }: Open, code: number): void {
   socket.end();
 }
 
-const failing = (where: 'onOpen' | 'onMessage'): Additions => ({
+const failing = (where: 'onOpen' | 'onMessage'): RecordedCallbacks<unknown> => ({
   [where]() {
     throw new Error('broken');
   },
@@ -910,18 +920,18 @@ describe('a client that reconnects', () => {
   async function lose(refusal: string, options: WebSocketOptions = {}) {
     const clock = useFakeClock();
     let isFirst = true;
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const port = await startAnsweringServer((socket, { accept }) => {
       if (isFirst) {
         socket.write(switchingProtocols(accept));
         socket.write(frame('server', '81', '616263'));
-        void handler.messagesAtLeast(1).then(() => socket.end());
+        void handler.nextEvent('message').then(() => socket.end());
       } else socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
       isFirst = false;
     });
     void new WebSocket(`ws://127.0.0.1:${port}/`, handler, { reconnect, ...options });
-    await handler.messagesAtLeast(1);
-    for (let i = 0; i < 100 && !handler.names.includes('onTerminate'); i++) await clock.advance(60);
+    await handler.nextMessage();
+    for (let i = 0; i < 100 && !handler.callbacks.includes('onTerminate'); i++) await clock.advance(60);
     return handler;
   }
 
@@ -942,7 +952,7 @@ describe('a client that reconnects', () => {
 
   test('gives up after a refusal that is not temporary', async () => {
     const handler = await lose('401 Unauthorized');
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       cause: 'refused',
       phase: 'handshake',
       reconnectAttempts: 1,
@@ -1128,13 +1138,17 @@ async function tryToEnd(clock: TestClock, { openSide, transport, state, way, han
   await turns();
   if (hanging === 'onError' || hanging === 'onMessage') await clock.advance(CLOSE_TIMEOUT_MS + 50);
   expect(
-    handler.names.filter((name) => name === 'onTerminate'),
+    handler.callbacks.filter((name) => name === 'onTerminate'),
     what,
   ).toHaveLength(1);
-  expect(handler.names.filter((name) => name === 'onError').length, what).toBeLessThanOrEqual(1);
-  expect([handler.names[0], handler.names.at(-1), open.ws.status], what).toEqual(['onOpen', 'onTerminate', 'Closed']);
+  expect(handler.callbacks.filter((name) => name === 'onError').length, what).toBeLessThanOrEqual(1);
+  expect([handler.callbacks[0], handler.callbacks.at(-1), open.ws.status], what).toEqual([
+    'onOpen',
+    'onTerminate',
+    'Closed',
+  ]);
   if (way.endsServer && server !== undefined) {
-    expect([server.names.filter((name) => name === 'onTerminate').length, server.names.at(-1)]).toEqual([
+    expect([server.callbacks.filter((name) => name === 'onTerminate').length, server.callbacks.at(-1)]).toEqual([
       1,
       'onTerminate',
     ]);

@@ -1,9 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import type { ConnectionHandler, WebSocket, WebSocketConnection } from '../../src/index.ts';
-import { createPair, type TestClock } from '../../src/testing.ts';
+import { createPair, recordingClientHandler, type RecordingClientHandler, type TestClock } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { Inbox } from '../helpers/inbox.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { Turnstile } from '../helpers/turnstile.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -24,14 +23,6 @@ interface Arrival {
   readonly numbers: number[];
 }
 
-class Handler extends RecordingHandler {
-  readonly reconnects = new Inbox<WebSocket>();
-  onReconnect(ws: WebSocket): void {
-    ws.send('-1 first of all');
-    this.reconnects.push(ws);
-  }
-}
-
 /**
  * Starts a client that has lost its connection and has sent messages since, and a server that handles a message only
  * when the turnstile lets it.
@@ -50,7 +41,7 @@ async function loseAndSend(compression: boolean) {
       },
     };
   };
-  const handler = new Handler();
+  const handler = recordingClientHandler({ onReconnect: (ws) => ws.send('-1 first of all') });
   const reconnect = { shouldReconnect: () => true, maxDelayMs: 1000, maxQueuedBytes: Infinity };
   const server = { compression, maxWaitingMessages: 1 };
   const pair = await createPair({ onConnection }, handler, { server, client: { compression, reconnect } });
@@ -58,7 +49,7 @@ async function loseAndSend(compression: boolean) {
   onTestFinished(async () => {
     ws.terminate();
     turnstile.allow(Infinity);
-    await handler.terminated;
+    await handler.ended();
     await pair.end();
   });
   const first = await arrivals.next();
@@ -81,11 +72,11 @@ async function connectAgain({
 }: {
   clock: TestClock;
   arrivals: Inbox<Arrival>;
-  handler: Handler;
+  handler: RecordingClientHandler<string>;
 }) {
   await clock.advance(1100);
   const arrival = await arrivals.next();
-  await handler.reconnects.next();
+  await handler.nextEvent('reconnect');
   return arrival;
 }
 
@@ -122,7 +113,7 @@ for (const [what, compression] of compressions) {
     await until(() => numbers.length === MESSAGES + 7);
     expect(numbers).toEqual([-1, ...range(0, MESSAGES + 6)]);
     ws.terminate();
-    expect((await handler.terminated).unsentMessages).toEqual([]);
+    expect((await handler.ended()).unsentMessages).toEqual([]);
   });
 
   test(`after terminate() each message has reached the slow server or is in unsentMessages, ${what}`, async () => {
@@ -132,7 +123,7 @@ for (const [what, compression] of compressions) {
     await untilStuck(ws);
     ws.terminate(4001);
     turnstile.allow(Infinity);
-    const { unsentMessages, code } = await handler.terminated;
+    const { unsentMessages, code } = await handler.ended();
     expect(code).toBe(4001);
     const unsent = unsentMessages!.map((text) => numberOf(text as string));
     expect(unsent.length).toBeGreaterThan(0);
@@ -161,6 +152,6 @@ for (const [what, compression] of compressions) {
     expect(next).toBeGreaterThanOrEqual(numbers.length - 1);
     expect(last.numbers).toEqual([-1, ...range(next, MESSAGES)]);
     ws.terminate();
-    expect((await handler.terminated).unsentMessages).toEqual([]);
+    expect((await handler.ended()).unsentMessages).toEqual([]);
   });
 }

@@ -2,11 +2,11 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { type BufferPolicy, type SendStatus, WebSocket, type WebSocketConnection } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { startUnixServer } from '../helpers/library-server.ts';
 import { usedBytes } from '../helpers/memory.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { Turnstile } from '../helpers/turnstile.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -88,17 +88,17 @@ const ways: readonly Way[] = [true, false].flatMap((isFromClient) =>
 /** Opens a connection with a sender at one end and a slow consumer at the other. */
 async function connect({ isFromClient, compression }: Way, sizeOf: (n: number) => number, options: object = {}) {
   const consumer = new Consumer(sizeOf);
-  const handler = new RecordingHandler({ dataType: 'blob' });
+  const handler = recordingHandler({ dataType: 'blob' });
   const [server, client] = isFromClient ? [consumer, handler] : [handler, consumer];
   // Few messages may wait in the consumer, so that the figures are the sender's.
   const common = { compression, maxWaitingMessages: 2, ...options };
   const url = await startUnixServer<Uint8Array>(() => server, { dataType: 'blob', ...common });
   const ws = (await WebSocket.new(url, client as { dataType: 'blob' }, common))!;
-  const sender = isFromClient ? ws : await handler.opened;
+  const sender = isFromClient ? ws : await handler.opened();
   onTestFinished(async () => {
     consumer.turnstile.allow(Infinity);
     ws.terminate();
-    await Promise.all([handler.terminated, consumer.terminated]);
+    await Promise.all([handler.ended(), consumer.terminated]);
   });
   return { sender, handler, consumer };
 }
@@ -233,7 +233,7 @@ for (const way of ways) {
     if (way.compression) expect(consumer.numbers).toEqual(range(0, consumer.numbers.length));
     else expect(consumer.numbers).toEqual(taken);
     expect(consumer.wrong).toEqual([]);
-    expect(await handler.terminated).toMatchObject({ code: 1013, cause: 'limit', wasClean: false });
+    expect(await handler.ended()).toMatchObject({ code: 1013, cause: 'limit', wasClean: false });
     expect(handler.errors.map(({ error }) => [error.code, error.limit])).toEqual([['ERR_BUFFER_FULL', LIMIT]]);
   });
 

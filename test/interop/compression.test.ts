@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { ClientOptions, PerMessageDeflateOptions } from 'ws';
 import { type CompressionOptions, WebSocket } from '../../src/index.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 
 /** Short and long texts, similar and different ones, and bytes that do not compress. */
@@ -28,14 +28,14 @@ function bytesOf(message: unknown): Buffer {
 /** Sends all messages in both directions at once, and compares the received ones. */
 async function exchange(
   library: { send(message: string | Buffer): void },
-  handler: RecordingHandler,
+  handler: RecordingHandler<unknown>,
   peer: Peer,
 ): Promise<void> {
   for (const message of MESSAGES) {
     library.send(message);
     peer.socket.send(message);
   }
-  const here = await handler.messagesAtLeast(MESSAGES.length);
+  const here = await handler.nextMessages(MESSAGES.length);
   const there = await peer.messages.atLeast(MESSAGES.length);
   for (const [i, message] of MESSAGES.entries()) {
     expect(bytesOf(message).equals(bytesOf(here[i]))).toBe(true);
@@ -91,12 +91,12 @@ describe.each(WISHES)('%j', (wishes) => {
     ['wanted by the server', wishes, NO_WISHES],
     ['wanted by the client', NO_WISHES, wishes],
   ])('a client of ws, %s', async (_, server, client) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression: libraryOptions(server) });
     const options: ClientOptions = { perMessageDeflate: wsOptions(client) };
     const peer = await connectPeer(url, options);
     expect(peer.socket.extensions).toBe('permessage-deflate');
-    await exchange(await handler.opened, handler, peer);
+    await exchange(await handler.opened(), handler, peer);
   });
 
   test.each([
@@ -105,7 +105,7 @@ describe.each(WISHES)('%j', (wishes) => {
     ['wanted by the client', NO_WISHES, wishes],
   ])('a server of ws, %s', async (_, server, client) => {
     const peers = await startPeerServer({ perMessageDeflate: wsOptions(server) });
-    const handler = new RecordingHandler({ dataType: 'blob' });
+    const handler = recordingHandler({ dataType: 'blob' });
     const ws = await WebSocket.new(peers.url, handler, { compression: libraryOptions(client) });
     const peer = await peers.accept();
     expect(peer.socket.extensions).toBe('permessage-deflate');
@@ -115,16 +115,16 @@ describe.each(WISHES)('%j', (wishes) => {
 
 describe('default settings', () => {
   test.each([true, {}])('compression: %j with a client of ws', async (compression) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression });
     const peer = await connectPeer(url);
     expect(peer.socket.extensions).toBe('permessage-deflate');
-    await exchange(await handler.opened, handler, peer);
+    await exchange(await handler.opened(), handler, peer);
   });
 
   test('compression: true with a server of ws', async () => {
     const peers = await startPeerServer({ perMessageDeflate: true });
-    const handler = new RecordingHandler({ dataType: 'blob' });
+    const handler = recordingHandler({ dataType: 'blob' });
     const ws = await WebSocket.new(peers.url, handler, { compression: true });
     const peer = await peers.accept();
     expect(peer.socket.extensions).toBe('permessage-deflate');
@@ -132,14 +132,14 @@ describe('default settings', () => {
   });
 
   test('without the option neither side negotiates compression', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob' });
     const client = await connectPeer(url);
     expect(client.socket.extensions).toBe('');
-    await exchange(await handler.opened, handler, client);
+    await exchange(await handler.opened(), handler, client);
 
     const peers = await startPeerServer({ perMessageDeflate: true });
-    const ourHandler = new RecordingHandler({ dataType: 'blob' });
+    const ourHandler = recordingHandler({ dataType: 'blob' });
     const ws = await WebSocket.new(peers.url, ourHandler);
     const peer = await peers.accept();
     expect(peer.socket.extensions).toBe('');
@@ -147,11 +147,11 @@ describe('default settings', () => {
   });
 
   test('a peer without compression connects uncompressed', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression: true });
     const peer = await connectPeer(url, { perMessageDeflate: false });
     expect(peer.socket.extensions).toBe('');
-    await exchange(await handler.opened, handler, peer);
+    await exchange(await handler.opened(), handler, peer);
   });
 });
 
@@ -161,17 +161,17 @@ describe('the WebSocket of Node', () => {
     ['with context takeover', { serverNoContextTakeover: false, clientNoContextTakeover: false, thresholdBytes: 0 }],
     ['with small windows', { serverMaxWindowBits: 9, clientMaxWindowBits: 9, thresholdBytes: 0 }],
   ])('%s receives and sends compressed messages', async (_, compression) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'blob', compression });
     const peer = new UndiciPeer(url);
     await peer.opened;
     expect(peer.socket.extensions).toContain('permessage-deflate');
-    const ws = await handler.opened;
+    const ws = await handler.opened();
     for (const message of MESSAGES) {
       ws.send(message);
       peer.socket.send(message);
     }
-    const here = await handler.messagesAtLeast(MESSAGES.length);
+    const here = await handler.nextMessages(MESSAGES.length);
     const there = await peer.messages.atLeast(MESSAGES.length);
     for (const [i, message] of MESSAGES.entries()) {
       expect(bytesOf(message).equals(bytesOf(here[i]))).toBe(true);
@@ -182,17 +182,17 @@ describe('the WebSocket of Node', () => {
 
 describe('hostile bytes', () => {
   test('a connection that is cut while zlib works on messages of both directions ends with 1006', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url, wss } = await startServerOf(handler, {
       compression: { thresholdBytes: 0, serverNoContextTakeover: false },
     });
     const peer = await connectPeer(url, { perMessageDeflate: { threshold: 0 } });
     const text = JSON.stringify(Array.from({ length: 30_000 }, (_, id) => ({ id, square: id * id })));
     peer.send(text);
-    const ws = await handler.opened;
+    const ws = await handler.opened();
     for (let i = 0; i < 5; i++) ws.send(text);
     peer.cut();
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     expect(wss.connections).toEqual([]);
     expect(ws.send(text)).toBe('dropped');
     const other = await connectPeer(url);
@@ -201,7 +201,7 @@ describe('hostile bytes', () => {
   });
 
   test('a zip bomb ends its own connection with 1009, and no other connection', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { compression: true, maxMessageBytes: 1_000_000 });
     const bomber = await connectPeer(url);
     const bystander = await connectPeer(url);

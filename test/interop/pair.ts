@@ -1,6 +1,6 @@
 import { WebSocket, type WebSocketConnection, type WebSocketOptions } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import type { PeerProcess } from './peer-process.ts';
 import type { PeerRole } from './peers.ts';
 import { type TappedSide, WireTap } from './wire-tap.ts';
@@ -14,8 +14,8 @@ export interface PairOptions {
   /** Subprotocols that a peer offers, and the origin that it names, as its program reads them. */
   readonly offer?: string;
   readonly origin?: string;
-  readonly dataType?: NonNullable<Additions['dataType']>;
-  readonly headers?: NonNullable<Additions['headers']>;
+  readonly dataType?: NonNullable<RecordedCallbacks<unknown>['dataType']>;
+  readonly headers?: NonNullable<RecordedCallbacks<unknown>['headers']>;
   readonly settings?: Pick<WebSocketOptions, 'compression' | 'pingIntervalMs' | 'maxMessageBytes'>;
 }
 
@@ -23,10 +23,10 @@ export interface PairOptions {
  * Resolves to `event.data` of the next message. Rejects when the connection ends first, which a test then need not wait
  * for.
  */
-export async function nextMessage(handler: RecordingHandler): Promise<unknown> {
+export async function nextMessage(handler: RecordingHandler<unknown>): Promise<unknown> {
   return Promise.race([
     handler.nextMessage(),
-    handler.terminated.then(({ message }) => {
+    handler.ended().then(({ message }) => {
       throw new Error(`the connection ended before a message came: ${message}`);
     }),
   ]);
@@ -35,7 +35,7 @@ export async function nextMessage(handler: RecordingHandler): Promise<unknown> {
 /** A connection between the library and a peer. */
 export interface Pair {
   readonly ws: WebSocket<never> | WebSocketConnection<never>;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   /** What each side has sent. */
   readonly ours: TappedSide;
   readonly theirs: TappedSide;
@@ -47,7 +47,7 @@ export interface Pair {
 
 /** A handshake that a peer has begun with a server of the library, and that may fail. */
 export interface Attempt {
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly path: string;
   readonly tap: WireTap;
   /** What the peer says about the handshake, such as `opened chat` or `refused 403`. */
@@ -59,7 +59,7 @@ let connectionCount = 0;
 /** Has a peer connect to a server of the library. */
 export async function letPeerConnect(peer: PeerProcess, options: PairOptions = {}): Promise<Attempt> {
   const { protocols, settings, offer = '-', origin = '-' } = options;
-  const handler = new RecordingHandler({ dataType: options.dataType ?? 'blob' });
+  const handler = recordingHandler({ dataType: options.dataType ?? 'blob' });
   const { web } = await startServerOf(handler, {
     dataType: options.dataType ?? 'blob',
     ...(protocols !== undefined && { protocols }),
@@ -76,12 +76,12 @@ export async function openPair(peer: PeerProcess, role: PeerRole, options: PairO
   if (role === 'client') {
     const { handler, path, tap, outcome } = await letPeerConnect(peer, options);
     if (!outcome.startsWith('opened')) throw new Error(`the peer could not connect: ${outcome}`);
-    const ws = await handler.opened;
+    const ws = await handler.opened();
     const { client, server } = await tap.connections.next();
     return { ws, handler, ours: server, theirs: client, outcome, closed: () => peer.closed(path) };
   }
   const { dataType = 'blob', headers, protocols, settings } = options;
-  const handler = new RecordingHandler({ dataType, ...(headers !== undefined && { headers }) });
+  const handler = recordingHandler({ dataType, ...(headers !== undefined && { headers }) });
   const tap = await WireTap.start(peer.port);
   const path = nextPath(options);
   const ws = await WebSocket.new(`ws://127.0.0.1:${tap.port}${path}`, handler as object, {

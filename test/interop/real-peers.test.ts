@@ -91,7 +91,7 @@ const messageTrials: readonly Trial[] = [
     run: async ({ ws, handler }) => {
       const sent = Array.from({ length: 500 }, (_, id) => `message ${id}`);
       for (const message of sent) ws.send(message);
-      const echoes = await handler.messagesAtLeast(sent.length);
+      const echoes = await handler.nextMessages(sent.length);
       expect(echoes.map((echo) => Buffer.from(echo as Uint8Array).toString())).toEqual(sent);
     },
   },
@@ -132,7 +132,7 @@ const closeTrials: readonly Trial[] = [
     title: 'is told code and reason of a close, and answers it',
     run: async ({ ws, handler, closed }, { peer, behaviour }) => {
       ws.terminate(4001, 'enough, thanks');
-      const { code, wasClean } = await handler.terminated;
+      const { code, wasClean } = await handler.ended();
       expect({ code, wasClean }).toEqual({ code: behaviour.closeAnswer, wasClean: true });
       expect(await closed()).toBe(peer.tellsReasons ? '4001 enough, thanks' : '- -');
       expect(handler.errors).toEqual([]);
@@ -142,7 +142,7 @@ const closeTrials: readonly Trial[] = [
     title: 'is told a close without a reason',
     run: async ({ ws, handler, closed }, { peer }) => {
       ws.terminate();
-      const { code, wasClean } = await handler.terminated;
+      const { code, wasClean } = await handler.ended();
       expect({ code, wasClean }).toEqual({ code: 1000, wasClean: true });
       expect(await closed()).toBe(peer.tellsReasons ? '1000 -' : '- -');
     },
@@ -151,7 +151,7 @@ const closeTrials: readonly Trial[] = [
     title: 'closes with code and reason',
     run: async ({ ws, handler, ours }, { peer }) => {
       ws.send('!close 4002 bye, all');
-      const { code, reason, wasClean, cause } = await handler.terminated;
+      const { code, reason, wasClean, cause } = await handler.ended();
       expect({ code, wasClean, cause }).toEqual({ code: 4002, wasClean: true, cause: 'peer-closed' });
       expect(reason).toBe(peer.tellsReasons ? 'bye, all' : undefined);
       const answer = await ours.frameWhere((frame) => opcodeOf(frame) === OPCODE_CLOSE);
@@ -165,7 +165,7 @@ const closeTrials: readonly Trial[] = [
     appliesTo: ({ peer }) => peer.fragments,
     run: async ({ ws, handler, ours }) => {
       ws.send('!fragments');
-      const { code } = await handler.terminated;
+      const { code } = await handler.ended();
       const close = await ours.frameWhere((frame) => opcodeOf(frame) === OPCODE_CLOSE);
       expect(close.payload.readUInt16BE(0)).toBe(1009);
       expect([1006, 1009]).toContain(code);
@@ -193,7 +193,7 @@ function compressionTrial(title: string, settings: CompressionOptions): Trial {
         await expectEcho(pair, new Uint8Array());
       }
       pair.ws.terminate();
-      expect((await pair.handler.terminated).wasClean).toBe(true);
+      expect((await pair.handler.ended()).wasClean).toBe(true);
     },
   };
 }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, type WebSocketServerOptions } from '../../src/index.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { makeCertificate, type SelfSigned } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { nextMessage } from './pair.ts';
 import { caddy, haproxy, nginx, type Proxy, startProxy } from './proxies.ts';
 import { describeTool } from './tools.ts';
@@ -242,9 +242,9 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
     }
 
     test.each([false, true])('passes messages, pings and the close on (compression: %s)', async (compression) => {
-      const echo = new RecordingHandler({
+      const echo = recordingHandler({
         dataType: 'blob',
-        onMessage: (connection, data) => void connection.send(data as Uint8Array),
+        onMessage: (connection, { data }) => void connection.send(data),
       });
       const { web } = await startServerOf(echo, {
         dataType: 'blob',
@@ -253,7 +253,7 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
         pingIntervalMs: 100,
       });
       const port = await startProxy(proxy, web.HTTPPort, lines);
-      const handler = new RecordingHandler({ dataType: 'blob' });
+      const handler = recordingHandler({ dataType: 'blob' });
       const ws = await WebSocket.new(`ws://127.0.0.1:${port}/path?query=1`, handler as object, {
         compression,
         protocols: ['chat'],
@@ -265,28 +265,28 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
         expect(Buffer.from(echoed).equals(Buffer.from(message as string))).toBe(true);
       }
       ws!.terminate(4001, 'enough');
-      const there = await echo.terminated;
+      const there = await echo.ended();
       expect({ code: there.code, reason: there.reason }).toEqual({ code: 4001, reason: 'enough' });
-      const here = await handler.terminated;
+      const here = await handler.ended();
       expect({ code: here.code, wasClean: here.wasClean }).toEqual({ code: 4001, wasClean: true });
     });
 
     test('passes the close of the server on', async () => {
       const { web } = await startServerOf({ onOpen: closeWith4002, onMessage: () => {} });
       const port = await startProxy(proxy, web.HTTPPort, lines);
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       await WebSocket.new(`ws://127.0.0.1:${port}/`, handler as object);
-      const { code, reason, wasClean } = await handler.terminated;
+      const { code, reason, wasClean } = await handler.ended();
       expect({ code, reason, wasClean }).toEqual({ code: 4002, reason: 'bye', wasClean: true });
     });
 
     test('passes a client that vanishes on', async () => {
-      const there = new RecordingHandler();
+      const there = recordingHandler();
       const { web } = await startServerOf(there);
       const client = await RawClient.open(await startProxy(proxy, web.HTTPPort, lines));
-      await there.opened;
+      await there.opened();
       client.socket.resetAndDestroy();
-      expect((await there.terminated).code).toBe(1006);
+      expect((await there.ended()).code).toBe(1006);
     });
 
     describe('with TLS', () => {
@@ -300,10 +300,10 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
       };
 
       test('passes a connection on', async () => {
-        const handler = new RecordingHandler();
+        const handler = recordingHandler();
         const url = `wss://127.0.0.1:${await startSecurely()}/`;
         await WebSocket.new(url, handler as object, { tls: { ca: certificate.cert } });
-        expect((await handler.terminated).code).toBe(4002);
+        expect((await handler.ended()).code).toBe(4002);
       });
 
       // A page that was loaded without TLS may be anybody's.
@@ -326,8 +326,8 @@ for (const [proxy, { lines, shortTimeouts }] of proxyLines) {
           connectQuietly(proxy, allLines, Infinity),
           connectQuietly(proxy, allLines, 50),
         ]);
-        expect((await quiet.terminated).code).toBe(1006);
-        expect(alive.names).toEqual(['onOpen']);
+        expect((await quiet.ended()).code).toBe(1006);
+        expect(alive.callbacks).toEqual(['onOpen']);
       },
     );
   });
@@ -338,10 +338,10 @@ async function connectQuietly(
   proxy: Proxy,
   lines: readonly string[],
   pingIntervalMs: number,
-): Promise<RecordingHandler> {
-  const { web } = await startServerOf(new RecordingHandler(), { pingIntervalMs });
+): Promise<RecordingHandler<unknown>> {
+  const { web } = await startServerOf(recordingHandler(), { pingIntervalMs });
   const port = await startProxy(proxy, web.HTTPPort, lines);
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   await WebSocket.new(`ws://127.0.0.1:${port}/`, handler as object, { pingIntervalMs: Infinity });
   return handler;
 }

@@ -33,7 +33,7 @@ describe('the examples of the guide run', () => {
   });
 
   test('in vitest', () => {
-    const config = writeConfig('vitest.config.mjs', "export default { test: { include: ['testing/*.vitest.mjs'] } };");
+    const config = writeConfig('vitest.config.mjs', "export default { test: { include: ['testing/*.vitest.*'] } };");
     const output = node(resolve('node_modules/vitest/vitest.mjs'), 'run', '--config', config, '--reporter=json');
     expect(JSON.parse(output)).toMatchObject({ success: true, numPassedTests: 5 });
   });

@@ -43,11 +43,11 @@ for (const side of sides) {
     async (_, onMessage) => {
       const reports = recordErrors();
       const { handler, send, end } = await terminateAndFail(side, onMessage);
-      expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError']);
+      expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError']);
       send(['88', '0fa0']);
       end();
-      expect(await handler.terminated).toMatchObject({ code: 4000, cause: 'local' });
-      expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+      expect(await handler.ended()).toMatchObject({ code: 4000, cause: 'local' });
+      expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
       expect(handler.errors[0]!.errors).toEqual([FAILED]);
       expect(reports).toEqual([]);
     },
@@ -57,13 +57,13 @@ for (const side of sides) {
     const clock = useFakeClock();
     const { handler } = await terminateAndFail(side, failures[0]![1]);
     await clock.advance(10_100);
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       code: 1006,
       wasClean: false,
       cause: 'timeout',
       message: expect.stringContaining('the peer did not answer the close frame') as string,
     });
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.errors).toEqual([FAILED]);
   });
 
@@ -81,7 +81,7 @@ for (const side of sides) {
     pair.end();
     await turns();
     gate.reject(new Error('on purpose'));
-    expect(await pair.handler.terminated).toMatchObject({ code: 4000, cause: 'local' });
-    expect(pair.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(await pair.handler.ended()).toMatchObject({ code: 4000, cause: 'local' });
+    expect(pair.handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   });
 }

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import type { WebSocketConnection } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 
 /** terminate() threw halfway: the status was "Closing", but no close frame had gone out and no deadline was set. */
 test('terminate() with a message that is no string still closes the connection', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startLibraryServer(() => handler);
   const client = await RawClient.open(web.HTTPPort);
-  const conn = (await handler.opened) as unknown as WebSocketConnection;
+  const conn = (await handler.opened()) as unknown as WebSocketConnection;
   conn.terminate(4000, 42 as unknown as string);
   await client.endInOrder();
-  expect((await handler.terminated).code).toBe(4000);
+  expect((await handler.ended()).code).toBe(4000);
 });

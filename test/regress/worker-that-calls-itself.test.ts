@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { callWorker, killWorker, WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { workerName } from '../helpers/workers.ts';
 
 /** The worker ran its own calls one after the other in the same turn, so nothing else in the process ran. */
@@ -9,7 +9,7 @@ test.each([
   ['synchronously', (again: () => void): unknown => again()],
   ['asynchronously', (again: () => void): unknown => Promise.resolve().then(again)],
 ])('a worker that calls itself %s does not stop the sockets', async (_, run) => {
-  const { url } = await startServerOf(new RecordingHandler({ onMessage: (ws, text) => ws.send(text as string) }));
+  const { url } = await startServerOf(recordingHandler({ onMessage: (ws, { data: text }) => ws.send(text) }));
   const name = workerName();
   let count = 0;
   const message = (): unknown => {
@@ -17,12 +17,12 @@ test.each([
     return run(() => callWorker(name, message));
   };
   callWorker(name, message);
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = await WebSocket.new(url, handler);
   ws!.send('hello');
   expect(await handler.nextMessage()).toBe('hello');
   expect(count).toBeGreaterThan(1);
   killWorker(name);
   ws!.terminate();
-  await handler.terminated;
+  await handler.ended();
 });

@@ -13,13 +13,13 @@ import {
   WebSocketServer,
   type WebSocketServerOptions,
 } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { frame, readFrames } from '../helpers/frames.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startServerOf, startUnixServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -55,12 +55,12 @@ function messageOf(seed: number, length: number): Buffer {
 
 /** Sends differing messages in bursts and expects them back, in order. */
 async function expectEchoes(url: string, seed: number, options: object = {}): Promise<void> {
-  const handler = new RecordingHandler({ dataType: 'blob' });
+  const handler = recordingHandler({ dataType: 'blob' });
   const ws = (await WebSocket.new(url, handler, options))!;
   onTestFinished(() => ws.terminate());
   const messages = LENGTHS.flatMap((length, i) => [0, 1, 2].map((n) => messageOf(seed * 1000 + i * 10 + n, length)));
   for (const message of messages) ws.send(message);
-  const echoes = (await handler.messagesAtLeast(messages.length)) as Uint8Array[];
+  const echoes = (await handler.nextMessages(messages.length)) as Uint8Array[];
   const wrong = messages.flatMap((message, i) => (message.equals(echoes[i]!) ? [] : [`${i}: ${message.length}`]));
   expect(wrong).toEqual([]);
 }
@@ -135,8 +135,8 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
     'a client that does not read gets what was sent, when it reads at last (%s)',
     async (bufferPolicy) => {
       const count = 60;
-      const handler = new RecordingHandler({
-        onMessage: (face, data) => void (face as unknown as Connection).send(data as Uint8Array),
+      const handler = recordingHandler<'blob'>({
+        onMessage: (face, { data }) => void face.send(data),
       });
       const { web } = await startServerOf(handler, optionsOf(lending, { bufferPolicy, maxBufferedBytes: 100_000_000 }));
       const socket = connect(web.HTTPPort, '127.0.0.1');
@@ -146,7 +146,7 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
       expect(answer.toString('latin1')).toMatch(/^HTTP\/1.1 101/);
       socket.pause();
       for (let n = 0; n < count; n++) socket.write(frame('client', '82', messageOf(n, 300_000)));
-      await handler.messagesAtLeast(count);
+      await handler.nextMessages(count);
       const chunks: Buffer[] = [];
       let bytes = 0;
       const all = createDeferred();
@@ -174,12 +174,12 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
       },
     };
     const { url } = await startServerOf(handler, optionsOf(lending, { maxWaitingMessages: 12 }));
-    const receiver = new RecordingHandler({ dataType: 'blob' });
+    const receiver = recordingHandler({ dataType: 'blob' });
     const ws = (await WebSocket.new(url, receiver))!;
     onTestFinished(() => ws.terminate());
     const messages = Array.from({ length: 40 }, (_, n) => messageOf(n, lengths[n % lengths.length]!));
     for (const message of messages) ws.send(message);
-    const echoes = (await receiver.messagesAtLeast(messages.length)) as Uint8Array[];
+    const echoes = (await receiver.nextMessages(messages.length)) as Uint8Array[];
     expect(seen).toEqual(messages.map(() => true));
     expect(echoes.map((echo, n) => messages[n]!.equals(echo))).toEqual(messages.map(() => true));
   });
@@ -211,7 +211,7 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
   });
 
   test('a callback may send to another connection, and on a client that waits for its next connection', async () => {
-    const target = new RecordingHandler({ dataType: 'blob' });
+    const target = recordingHandler({ dataType: 'blob' });
     const { url: targetUrl, wss: targetServer } = await startServerOf(target, { dataType: 'blob' });
     const again = createDeferred();
     const relay = (await WebSocket.new(
@@ -221,30 +221,31 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
     ))!;
     onTestFinished(() => relay.terminate());
     const statuses: string[] = [];
-    const handler = new RecordingHandler({
-      onMessage: (_face, data) => void statuses.push(relay.send(data as Uint8Array)),
+    const handler = recordingHandler<'blob'>({
+      onMessage: (_face, { data }) => void statuses.push(relay.send(data)),
     });
     const { url } = await startServerOf(handler, optionsOf(lending));
     const ws = (await WebSocket.new(url))!;
     onTestFinished(() => ws.terminate());
-    await target.opened;
+    await target.opened();
     const messages = [20, 20_000, 100_000].map((length, n) => messageOf(n, length));
     for (const message of messages) ws.send(message);
-    await target.messagesAtLeast(3);
+    await target.nextMessages(3);
     targetServer.connections[0]!.terminate(4000);
     while (relay.status !== 'Connecting') await turns(1);
     // The memory of the first ones holds the last ones before the relay connects.
     for (const message of [...messages, ...messages.toReversed()]) ws.send(message);
-    await handler.messagesAtLeast(9);
+    await handler.nextMessages(9);
     await again.promise;
-    const received = (await target.messagesAtLeast(9)) as Uint8Array[];
+    await target.nextMessages(6);
+    const received = target.messages;
     const expected = [...messages, ...messages, ...messages.toReversed()];
     expect(received.map((data, n) => expected[n]!.equals(data))).toEqual(Array(9).fill(true));
   });
 
   test('a client is lent bytes too, and sends them', async () => {
-    const additions: Additions = { dataType: 'blob' };
-    const server = new RecordingHandler(additions);
+    const additions: RecordedCallbacks<unknown> = { dataType: 'blob' };
+    const server = recordingHandler(additions);
     const { url } = await startServerOf(server, { dataType: 'blob' });
     const handler = {
       dataType: 'blob',
@@ -252,10 +253,10 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
     } as const;
     const ws = (await WebSocket.new(url, handler as never, { borrowed: lending === 'true' ? true : lending }))!;
     onTestFinished(() => ws.terminate());
-    const connection = (await server.opened) as unknown as Connection;
+    const connection = (await server.opened()) as unknown as Connection;
     const messages = LENGTHS.flatMap((length, i) => [0, 1].map((n) => messageOf(i * 2 + n, length)));
     for (const message of messages) connection.send(Buffer.from(message));
-    const echoes = (await server.messagesAtLeast(messages.length)) as Uint8Array[];
+    const echoes = (await server.nextMessages(messages.length)) as Uint8Array[];
     expect(echoes.map((echo, i) => messages[i]!.equals(echo))).toEqual(messages.map(() => true));
   });
 
@@ -283,14 +284,14 @@ describe.each(LENDING)('borrowed: %s', (lending) => {
 /** Returns what a callback has kept of one message of each length, after a second one has come. */
 async function keep(borrowed: WebSocketServerOptions['borrowed']): Promise<Buffer[]> {
   const kept: Buffer[] = [];
-  const handler = new RecordingHandler({ onMessage: (_face, data) => void kept.push(data as Buffer) });
+  const handler = recordingHandler<'blob'>({ onMessage: (_face, { data }) => void kept.push(data as Buffer) });
   const { url } = await startServerOf(handler, { borrowed, dataType: 'blob' });
   const ws = (await WebSocket.new(url))!;
   onTestFinished(() => ws.terminate());
   for (const length of [100, 5000, 40_000]) {
     for (const value of [1, 2]) ws.send(Buffer.alloc(length, value));
   }
-  await handler.messagesAtLeast(6);
+  await handler.nextMessages(6);
   return kept;
 }
 
@@ -321,11 +322,11 @@ describe('bytes that a callback keeps', () => {
       },
     };
     const { url } = await startServerOf(handler, optionsOf('poison'));
-    const receiver = new RecordingHandler({ dataType: 'blob' });
+    const receiver = recordingHandler({ dataType: 'blob' });
     const ws = (await WebSocket.new(url, receiver))!;
     onTestFinished(() => ws.terminate());
     for (const value of [1, 2]) ws.send(Buffer.alloc(100_000, value));
-    const [first, second] = (await receiver.messagesAtLeast(2)) as Buffer[];
+    const [first, second] = (await receiver.nextMessages(2)) as Buffer[];
     expect([first!.equals(Buffer.alloc(100_000, 1)), second!.equals(Buffer.alloc(100_000, 0xdb))]).toEqual([
       true,
       true,
@@ -334,10 +335,10 @@ describe('bytes that a callback keeps', () => {
 });
 
 test('a client without dataType "blob" cannot borrow', async () => {
-  const { url } = await startServerOf(new RecordingHandler());
-  const handler = new RecordingHandler();
+  const { url } = await startServerOf(recordingHandler());
+  const handler = recordingHandler();
   void new WebSocket(url, handler, { borrowed: true });
-  await handler.terminated;
+  await handler.ended();
   expect(handler.errors.map(({ error }) => [error.code, error.message])).toEqual([
     [
       'ERR_INVALID_OPTION',

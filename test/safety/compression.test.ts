@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { heldBytes } from '../helpers/memory.ts';
 import { deflateMessage } from '../helpers/deflate.ts';
 import { frame } from '../helpers/frames.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const PMD = 'Sec-WebSocket-Extensions: permessage-deflate';
@@ -15,7 +15,7 @@ const PMD = 'Sec-WebSocket-Extensions: permessage-deflate';
 const BOMB = deflateMessage(Buffer.alloc(50_000_000));
 
 /** Opens a connection with compression, with a peer under control of the test. */
-async function open(role: 'client' | 'server', handler: RecordingHandler) {
+async function open(role: 'client' | 'server', handler: RecordingHandler<unknown>) {
   if (role === 'server') {
     const { web } = await startServerOf(handler, { compression: true });
     const { socket, frames } = await RawClient.open(web.HTTPPort, { headers: [PMD] });
@@ -46,12 +46,12 @@ describe.each(['client', 'server'] as const)(
         (bomb: Buffer) => [['41', bomb.subarray(0, 1000)] as const, ['80', bomb.subarray(1000)] as const],
       ],
     ])('%s: inflating 50 MB stops at maxMessageBytes', async (_, cut) => {
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const peer = await open(role, handler);
-      await handler.opened;
+      await handler.opened();
       // The first message in several chunks allocates a block from which the C library learns, once in a process.
       peer.write('82', Buffer.alloc(100_000));
-      await handler.messagesAtLeast(1);
+      await handler.nextMessages(1);
       const before = heldBytes();
       let mostHeld = 0;
       for (const [first, payload] of cut(BOMB)) peer.write(first, payload);
@@ -68,13 +68,13 @@ describe.each(['client', 'server'] as const)(
     });
 
     test('twenty messages of 1 MB in a row leave no memory behind', async () => {
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const peer = await open(role, handler);
-      await handler.opened;
+      await handler.opened();
       const message = deflateMessage(Buffer.alloc(1_000_000, 'a'));
       const before = heldBytes();
       for (let i = 0; i < 20; i++) peer.write('c1', message);
-      expect(await handler.messagesAtLeast(20)).toHaveLength(20);
+      expect(await handler.nextMessages(20)).toHaveLength(20);
       expect(heldBytes() - before).toBeLessThan(4_000_000);
       peer.end();
     });
@@ -103,7 +103,7 @@ const BAD_PARAMETERS = [
 describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', () => {
   test.each(BAD_PARAMETERS)('%s in an answer fails the handshake of a client, and nothing else', async (parameters) => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler, { compression: true });
     const peer = await server.accept();
     peer.socket.write(peer.answer([`${PMD}; server_no_context_takeover; ${parameters}`]));
@@ -114,7 +114,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
   test.each(BAD_PARAMETERS)(
     '%s in an offer is declined by a server, and the connection opens without compression',
     async (parameters) => {
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const { web } = await startServerOf(handler, { compression: true });
       const client = await RawClient.open(web.HTTPPort, { headers: [`${PMD}; ${parameters}`] });
       expect((await client.answered).headers.get('sec-websocket-extensions')).toBeUndefined();
@@ -127,7 +127,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
     const text = 'abcdefgh'.repeat(400);
     const message = deflateMessage(text, { windowBits: Math.max(9, bits) === bits ? bits : 9 });
     const server = await startRawServer();
-    const ofClient = new RecordingHandler();
+    const ofClient = recordingHandler();
     const ws = new WebSocket(server.url, ofClient, { compression: true });
     const peer = await server.accept();
     peer.socket.write(
@@ -142,7 +142,7 @@ describe('bad window bits (undici CVE-2026-2229: threw out of the event loop)', 
     expect(ws.send(text)).not.toBe('dropped');
     expect((await peer.frames.next()).slice(0, 2)).toBe(bits === 8 ? '81' : 'c1');
     peer.socket.end();
-    const ofServer = new RecordingHandler({ onMessage: (socket, data) => socket.send(data as never) });
+    const ofServer = recordingHandler({ onMessage: (socket, { data }) => socket.send(data as never) });
     const { web } = await startServerOf(ofServer, { compression: true });
     const client = await RawClient.open(web.HTTPPort, {
       headers: [`${PMD}; server_max_window_bits=${bits}; client_max_window_bits=${bits}`],

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
 import { unsentBudget } from '../../src/connection/unsent-budget.ts';
 import { partialMessageBudget } from '../../src/protocol/partial-message-budget.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -9,7 +10,6 @@ import { startLibraryServer, startServerOf } from '../helpers/library-server.ts'
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -27,7 +27,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     send(['82', Buffer.alloc(1_048_577)]);
     expect(await frames.next()).toBe('88 03f1');
     end();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_MESSAGE_TOO_BIG', limit: 1_048_576 });
   });
 
@@ -38,7 +38,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     send(...fragments(1025));
     expect(await frames.next()).toBe('88 03f0');
     end();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_TOO_MANY_FRAGMENTS', limit: 1024 });
   });
 
@@ -53,7 +53,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     await frames.atLeast(62);
     expect(frames.all.at(-1)).toBe('88 03f0');
     end();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_TOO_MANY_CONTROL_FRAMES', limit: 60, observed: 61 });
   });
 
@@ -106,7 +106,7 @@ describe.each(sides)('without any option ($name)', (side) => {
     expect(mostWaiting).toBeLessThan(16_777_216 + 1_100_000);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_BUFFER_FULL', limit: 16_777_216, closeCode: 1013 });
     socket.resetAndDestroy();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('maxWaitingMessages is 16: reading pauses when 16 messages wait behind a running callback', async () => {
@@ -118,19 +118,19 @@ describe.each(sides)('without any option ($name)', (side) => {
     await turns(50);
     expect(frames.all).toHaveLength(16);
     gate.resolve();
-    await handler.messagesAtLeast(40);
+    await handler.nextMessages(40);
     await frames.atLeast(40);
     end();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('messages and bytes per second have no limit', async () => {
     useFakeClock();
     const { send, handler, end } = await side.connectRaw();
     send(...Array.from({ length: 10_000 }, () => ['81', '61'.repeat(100)] as const));
-    expect(await handler.messagesAtLeast(10_000)).toHaveLength(10_000);
+    expect(await handler.nextMessages(10_000)).toHaveLength(10_000);
     end();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_CONNECTION_LOST']);
   });
 });
@@ -140,13 +140,13 @@ describe('without any option', () => {
     const clock = useFakeClock();
     const requested = createDeferred();
     const port = await startAnsweringServer(() => requested.resolve());
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(`ws://127.0.0.1:${port}/`, handler);
     await requested.promise;
     await clock.advance(9900);
     expect(ws.status).toBe('Connecting');
     await clock.advance(200);
-    expect((await handler.terminated).cause).toBe('timeout');
+    expect((await handler.ended()).cause).toBe('timeout');
   });
 
   test('handshakeTimeoutMs of a server is 10 000, and covers onConnection', async () => {
@@ -161,16 +161,16 @@ describe('without any option', () => {
   });
 
   test('headersTimeout of a web server is 10 000', async () => {
-    const { web } = await startServerOf(new RecordingHandler());
+    const { web } = await startServerOf(recordingHandler());
     expect(web.httpServers.map(({ headersTimeout }) => headersTimeout)).toEqual([10_000]);
   });
 
   test('compression is off: a client offers none, a server accepts none', async () => {
     const raw = await startRawServer();
-    const ws = new WebSocket(raw.url, new RecordingHandler());
+    const ws = new WebSocket(raw.url, recordingHandler());
     expect((await raw.accept()).header('Sec-WebSocket-Extensions')).toBeUndefined();
     ws.terminate();
-    const { web } = await startServerOf(new RecordingHandler());
+    const { web } = await startServerOf(recordingHandler());
     const client = await RawClient.open(web.HTTPPort, {
       headers: ['Sec-WebSocket-Extensions: permessage-deflate'],
     });
@@ -178,7 +178,7 @@ describe('without any option', () => {
   });
 
   test('a server has no limit of connections, in all or per address', async () => {
-    const { url, wss } = await startLibraryServer(() => new RecordingHandler());
+    const { url, wss } = await startLibraryServer(() => recordingHandler());
     await Promise.all(Array.from({ length: 100 }, () => connectPeer(url)));
     expect(wss.connections).toHaveLength(100);
   });

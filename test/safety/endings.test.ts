@@ -1,19 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { killWorker, type WebServer, type WebSocketServer } from '../../src/index.ts';
+import { recordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
 describe('terminate(0) while TCP is being ended ends every connection, and leaves no socket open', () => {
   test.each([0, 1, 2, 3])('%d turns after the answer to a close frame', async (turnCount) => {
-    const handler = new RecordingHandler({
+    const handler = recordingHandler({
       onMessage: (ws) => {
         const { wss } = ws as unknown as { wss: { terminate(timeout: number): void } };
         const terminateLater = (left: number): void =>
@@ -21,13 +20,13 @@ describe('terminate(0) while TCP is being ended ends every connection, and leave
         process.nextTick(terminateLater, turnCount);
       },
     });
-    const server = new RecordingServerHandler({ onConnection: () => handler });
+    const server = recordingServerHandler({ onConnection: () => handler });
     const { web, wss } = await startLibraryServer(server);
     const client = await RawClient.open(web.HTTPPort);
     // The message and the close frame come in one read: the answer to the close frame leaves at the end of that turn.
     client.socket.write(Buffer.concat([frame('client', '81', '78'), frame('client', '88', closePayload(1000))]));
-    await server.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+    await server.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
     expect(wss.connections).toEqual([]);
     client.socket.end();
     await client.closed;
@@ -50,7 +49,7 @@ describe('a callback that never settles does not defeat', () => {
     const clock = useFakeClock();
     const worker = workerName();
     const gate = createDeferred();
-    const handler = new RecordingHandler({ onMessage: () => gate.promise });
+    const handler = recordingHandler({ onMessage: () => gate.promise });
     const { web, wss } = await runInWorker(worker, () => startServerOf(handler));
     const client = await RawClient.open(web.HTTPPort);
     client.sendText('wait for ever');
@@ -66,8 +65,8 @@ describe('a callback that never settles does not defeat', () => {
     expect([isOver, wss.terminated]).toEqual([true, true]);
     await Promise.race([client.ended, client.closed]);
     gate.resolve();
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
     client.socket.destroy();
     await turns();
   });

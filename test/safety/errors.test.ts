@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { refuse, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
@@ -23,7 +23,7 @@ const CRASHES = 'socket.io CVE-2024-38355, fastify-websocket CVE-2022-39386, vit
 
 describe(`an unhandled 'error' ends the process (${CRASHES}): every socket has an error listener`, () => {
   const ANSWERS: readonly (readonly [name: string, path: string, onConnection: () => unknown, without: string[]])[] = [
-    ['an accepted socket', '/', () => new RecordingHandler(), []],
+    ['an accepted socket', '/', () => recordingHandler(), []],
     ['a socket that waits for onConnection', '/', () => new Promise(() => {}), []],
     ['a socket refused with 403', '/', () => null, []],
     ['a socket refused by refuse()', '/', () => refuse(429, 'later'), []],
@@ -78,13 +78,13 @@ describe(`an unhandled 'error' ends the process (${CRASHES}): every socket has a
 
   test.each([0, 1, 5])('a reset by the server %d turns after its answer ends that client only', async (count) => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler);
     const peer = await server.open();
     await turns(count);
     peer.socket.resetAndDestroy();
     await ws.ready;
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
   });
 });
 
@@ -107,7 +107,7 @@ describe.each(sides)('a failing callback ends one connection, never the process 
         send(['81', '61']);
         expect(await frames.next()).toBe('88 03f3');
         end();
-        expect(await handler.terminated).toMatchObject({ cause: 'callback', code: 1011 });
+        expect(await handler.ended()).toMatchObject({ cause: 'callback', code: 1011 });
       }
     },
   );
@@ -119,7 +119,7 @@ describe.each(sides)('a failing callback ends one connection, never the process 
       for (const name of ['onError', 'onTerminate'] as const) {
         const { handler, socket } = await side.connectRaw({ [name]: failures[how] });
         socket.resetAndDestroy();
-        expect((await handler.terminated).code).toBe(1006);
+        expect((await handler.ended()).code).toBe(1006);
         await vi.waitFor(() => expect(globalErrors.at(-1)?.[0]?.message).toBe(`${name} failed: secret detail`));
       }
     },
@@ -129,7 +129,7 @@ describe.each(sides)('a failing callback ends one connection, never the process 
     const { ws, handler, send, end } = await side.connectRaw();
     send(['88', '03e8']);
     end();
-    await handler.terminated;
+    await handler.ended();
     expect(ws.send('late')).toBe('dropped');
     ws.terminate();
     await ws.drained();
@@ -138,10 +138,10 @@ describe.each(sides)('a failing callback ends one connection, never the process 
 });
 
 test('failing callbacks of one connection leave the others open', async () => {
-  const good = new RecordingHandler();
+  const good = recordingHandler();
   const { url } = await startLibraryServer((_, { request }) =>
     request.url === '/bad'
-      ? new RecordingHandler({
+      ? recordingHandler({
           onMessage() {
             throw new Error('broken');
           },

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket, type WebSocketOptions } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { startHttpProxy } from '../helpers/proxies.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const REFUSED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
@@ -73,10 +73,10 @@ test('a 101 behind a redirect does not open the client, which follows the redire
 });
 
 test('an answer behind the 101 is an invalid frame, not another answer', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const port = await startAnsweringServer((socket, { accept }) => socket.write(switchingProtocols(accept) + REFUSED));
   await WebSocket.new(`ws://127.0.0.1:${port}`, handler);
-  expect((await handler.terminated).code).toBe(1002);
+  expect((await handler.ended()).code).toBe(1002);
 });
 
 test.each(WAYS)('a 101 behind 1xx answers opens the client (%s)', async (way) => {

@@ -12,6 +12,7 @@ import {
   parseExtensions,
   parseTokenList,
 } from '../../src/handshake/header-grammar.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { cpuMillisecondsFor } from '../helpers/cpu-time.ts';
 import { frame } from '../helpers/frames.ts';
@@ -19,7 +20,6 @@ import { startLibraryServer, startServerOf } from '../helpers/library-server.ts'
 import { openConnection } from '../helpers/protocol-harness.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 
 function refused(code: string): unknown {
@@ -34,7 +34,7 @@ describe('names of object members (ws, 2017: "Sec-WebSocket-Extensions: construc
     const { web } = await startLibraryServer(
       (_, { request }) => {
         seen.push(OBJECT_MEMBERS.map((name) => [request.headers[name.toLowerCase()], request.query[name]]));
-        return new RecordingHandler();
+        return recordingHandler();
       },
       { compression: true },
     );
@@ -57,7 +57,7 @@ describe('names of object members (ws, 2017: "Sec-WebSocket-Extensions: construc
 
   test.each(OBJECT_MEMBERS)('the extension "%s" in an answer is refused by a client', async (name) => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler, { compression: true });
     const peer = await server.accept();
     peer.socket.write(peer.answer([`Sec-WebSocket-Extensions: ${name}; ${name}`]));
@@ -73,7 +73,7 @@ describe('too many headers (ws CVE-2024-37890: a handshake header that Node had 
       const server = createServer();
       server.maxHeadersCount = kept;
       const port = await listen(server);
-      WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server });
+      WebSocketServer.new({ onConnection: () => recordingHandler() }, { webServer: server });
       for (const without of [[], ['Host']] as const) {
         const client = await RawClient.request(port, { without });
         // Newer versions of Node refuse the request themselves.
@@ -85,14 +85,14 @@ describe('too many headers (ws CVE-2024-37890: a handshake header that Node had 
   );
 
   test('2 500 header lines do not crash the server', async () => {
-    const { web } = await startServerOf(new RecordingHandler());
+    const { web } = await startServerOf(recordingHandler());
     const client = await RawClient.request(web.HTTPPort, { headers: Array.from({ length: 2500 }, () => 'a:b') });
     expect([101, 400, 426, 431]).toContain((await client.answered).status);
     await RawClient.open(web.HTTPPort);
   });
 
   test('17 offers, and an extension header of 4 097 characters, are refused', async () => {
-    const { web } = await startServerOf(new RecordingHandler());
+    const { web } = await startServerOf(recordingHandler());
     for (const value of [Array.from({ length: 17 }, () => 'a').join(','), `a;b=${'c'.repeat(4093)}`]) {
       const client = await RawClient.request(web.HTTPPort, { headers: [`Sec-WebSocket-Extensions: ${value}`] });
       expect((await client.answered).status).toBe(400);
@@ -235,13 +235,13 @@ describe('header injection through options (undici CVE-2026-1527)', () => {
     expect(() => parseClientOptions({ protocols: [bad] }).limits).toThrow(refused('ERR_INVALID_OPTION'));
     expect(() => refuse(403, 'no', { 'X-Fine': bad })).toThrow(refused('ERR_INVALID_HEADER'));
     expect(() => refuse(403, 'no', { [bad]: 'fine' })).toThrow(refused('ERR_INVALID_HEADER'));
-    expect(() => accept(new RecordingHandler() as object as never, { headers: { 'X-Fine': bad } })).toThrow(
+    expect(() => accept(recordingHandler() as object as never, { headers: { 'X-Fine': bad } })).toThrow(
       refused('ERR_INVALID_HEADER'),
     );
-    expect(() => accept(new RecordingHandler() as object as never, { headers: { [bad]: 'fine' } })).toThrow(
+    expect(() => accept(recordingHandler() as object as never, { headers: { [bad]: 'fine' } })).toThrow(
       refused('ERR_INVALID_HEADER'),
     );
-    expect(() => accept(new RecordingHandler() as object as never, { protocol: bad })).toThrow(
+    expect(() => accept(recordingHandler() as object as never, { protocol: bad })).toThrow(
       refused('ERR_INVALID_OPTION'),
     );
   });
@@ -249,7 +249,7 @@ describe('header injection through options (undici CVE-2026-1527)', () => {
   test('a URL with line breaks adds no header line to the request', async () => {
     const server = await startRawServer();
     const url = `ws://a%0d%0aX-Evil:b@127.0.0.1:${server.port}/x\r\nX-Evil: 1?y\nX-Evil: 2`;
-    const ws = new WebSocket(url, new RecordingHandler());
+    const ws = new WebSocket(url, recordingHandler());
     const outcome = await Promise.race([server.accept(), ws.ready]);
     const request = outcome === null ? '' : (outcome as { request: string }).request;
     expect(request).not.toMatch(/^X-Evil/m);

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { describeFrames, frame, hex, otherRole, ROLES } from '../helpers/frames.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
 import { heldBytes } from '../helpers/memory.ts';
 import { openConnection, peerFrames } from '../helpers/protocol-harness.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
 import { sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
@@ -40,7 +40,7 @@ describe.each(sides)('uninitialised memory is never sent (ws CVE-2016-10518, CVE
       expect(got.toString('hex')).toBe(memory.subarray(8 * unit, 8 * unit + 5 * unit).toString('hex'));
     }
     peer.socket.close();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('a number as a message, or a typed array as a close reason, sends no memory of that length', async () => {
@@ -55,7 +55,7 @@ describe.each(sides)('uninitialised memory is never sent (ws CVE-2016-10518, CVE
     } else terminate();
     expect(await peer.closed).toEqual({ code: 4000, reason: '' });
     expect(peer.messages.all).toEqual([]);
-    await handler.terminated;
+    await handler.ended();
   });
 });
 
@@ -127,16 +127,16 @@ describe.each(sides)('pings on the wire ($name)', (side) => {
     expect(frames.all.filter((each) => each.startsWith('8a'))).toHaveLength(61);
     expect(frames.all.at(-1)).toBe('88 03f0');
     end();
-    expect((await handler.terminated).code).toBe(1008);
+    expect((await handler.ended()).code).toBe(1008);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_TOO_MANY_CONTROL_FRAMES', limit: 60, observed: 61 });
   });
 });
 
 test('an incomplete header, control frame or message ends the connection after 30 seconds', async () => {
   const clock = useFakeClock();
-  const handlers: RecordingHandler[] = [];
+  const handlers: RecordingHandler<unknown>[] = [];
   const { web } = await startLibraryServer(() => {
-    handlers.push(new RecordingHandler());
+    handlers.push(recordingHandler());
     return handlers.at(-1)!;
   });
   const starts = ['81', '8985', '8984aabbccdd00', '0281aabbccdd00', '82fe0100aabbccdd0000'];
@@ -146,7 +146,7 @@ test('an incomplete header, control frame or message ends the connection after 3
   }
   await turns(50);
   await clock.advance(29_000);
-  expect(handlers.map(({ names }) => names)).toEqual(starts.map(() => ['onOpen']));
+  expect(handlers.map(({ callbacks }) => callbacks)).toEqual(starts.map(() => ['onOpen']));
   await clock.advance(1200);
   for (const handler of handlers) {
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_INCOMPLETE_MESSAGE', errCode: 1008, limit: 30_000 });
@@ -155,10 +155,10 @@ test('an incomplete header, control frame or message ends the connection after 3
 
 test('the heartbeat ends a connection whose peer has vanished, and not one whose peer answers', async () => {
   const clock = useFakeClock();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startServerOf(handler);
   const client = await RawClient.open(web.HTTPPort);
-  await handler.opened;
+  await handler.opened();
   await clock.advance(25_100);
   expect(await client.nextFrame()).toBe('89');
   client.send('8a');
@@ -166,6 +166,6 @@ test('the heartbeat ends a connection whose peer has vanished, and not one whose
   await clock.advance(25_100);
   expect(await client.nextFrame()).toBe('89');
   await clock.advance(20_100);
-  expect((await handler.terminated).code).toBe(1006);
+  expect((await handler.ended()).code).toBe(1006);
   expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_HEARTBEAT', errCode: 1006 });
 });

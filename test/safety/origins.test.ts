@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Origins } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 async function statusFor(origin: string | undefined, host: string, origins?: Origins): Promise<number> {
-  const { web } = await startServerOf(new RecordingHandler(), { origins });
+  const { web } = await startServerOf(recordingHandler(), { origins });
   const headers = [`Host: ${host}`, ...(origin === undefined ? [] : [`Origin: ${origin}`])];
   return (await (await RawClient.request(web.HTTPPort, { without: ['Host'], headers })).answered).status;
 }
@@ -50,13 +50,13 @@ describe('cross-site hijacking (webpack-dev-server CVE-2018-14732, vite CVE-2025
   });
 
   test('the answer names the option to set, and onConnection is not called', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { web } = await startServerOf(handler);
     const client = await RawClient.request(web.HTTPPort, { headers: ['Origin: http://evil.example'] });
     const { status, body } = await client.answered;
     expect(status).toBe(403);
     expect(body).toContain('origins');
     expect(body).not.toContain('evil.example');
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 });

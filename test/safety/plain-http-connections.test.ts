@@ -3,6 +3,7 @@ import { Agent } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { requestPath } from '../helpers/http.ts';
@@ -10,7 +11,6 @@ import { expectNoDeadlines, expectNoOpenSockets } from '../helpers/leftovers.ts'
 import { startWebServer } from '../helpers/library-server.ts';
 import { PlainClient, plainRequest } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 afterAll(async () => {
@@ -30,7 +30,7 @@ describe('maxConnections', () => {
       certificateFolder,
       maxConnections: 3,
     });
-    WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: web });
+    WebSocketServer.new({ onConnection: () => recordingHandler() }, { webServer: web });
     const agent = new Agent({ keepAlive: true });
     onTestFinished(() => agent.destroy());
     expect((await requestPath(web.HTTPPort, '/', { agent })).status).toBe(200);

@@ -1,13 +1,13 @@
 import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type WebServer, WebSocketServer } from '../../src/index.ts';
+import { recordingServerHandler, type RecordingServerHandler } from '../../src/testing.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { PlainClient } from '../helpers/plain-client.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 
 afterAll(() => expectNoOpenSockets());
 
@@ -15,7 +15,7 @@ const WHY =
   'this host is not allowed: the option "hosts" of the server does not name the host of this request. ' +
   'The option keeps pages out that reach the server under a name of their own (DNS rebinding).\n';
 
-async function serve(hosts?: readonly string[]): Promise<{ web: WebServer; server: RecordingServerHandler }> {
+async function serve(hosts?: readonly string[]): Promise<{ web: WebServer; server: RecordingServerHandler<unknown> }> {
   const { certificateFolder } = makeCertificateFolder();
   const web = await startWebServer({
     HTTPSEnabled: true,
@@ -25,9 +25,9 @@ async function serve(hosts?: readonly string[]): Promise<{ web: WebServer; serve
     CORSEnabled: true,
     hosts,
   });
-  const server = new RecordingServerHandler();
+  const server = recordingServerHandler();
   WebSocketServer.new(server, { webServer: web, origins: '*' });
-  await server.opened;
+  await server.opened();
   return { web, server };
 }
 
@@ -84,7 +84,7 @@ describe.each(Object.entries(requests))('DNS rebinding: %s', (name, build) => {
       expect(statuses).toEqual([421]);
       if (name !== 'HEAD') expect(text.endsWith(`\r\n\r\n${WHY}`)).toBe(true);
     }
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
   });
 
   test.each([[undefined], [['localhost']]])('a request for two hosts is refused with 400, hosts: %s', async (hosts) => {
@@ -106,7 +106,7 @@ describe.each(Object.entries(requests))('DNS rebinding: %s', (name, build) => {
         expect(statuses, hostLines + target).toEqual([400]);
       }
     }
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
   });
 
   test('a host of the list is served', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type WebServer, type WebServerSettings, WebSocketServer } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
@@ -14,7 +15,6 @@ import { startWebServer } from '../helpers/library-server.ts';
 import { OpenedFiles } from '../helpers/opened-files.ts';
 import { PlainClient, plainRequest } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 afterAll(async () => {
@@ -184,7 +184,7 @@ describe.each(['HTTP', 'HTTPS'])('over %s', (kind) => {
 
   test('a WebSocket has no limit of plain HTTP', async () => {
     const { web } = await serve(kind, { responseStallMs: 100, requestTimeoutMs: 100 });
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     WebSocketServer.new({ onConnection: () => handler }, { webServer: web });
     const accepted = once(web.httpServers[0]!, kind === 'HTTP' ? 'connection' : 'secureConnection');
     const secure = { host: '127.0.0.1', port: web.HTTPSPort, rejectUnauthorized: false };
@@ -195,7 +195,7 @@ describe.each(['HTTP', 'HTTPS'])('over %s', (kind) => {
     client.requestHandshake({ headers: ['TE: trailers'] });
     expect((await client.answered).status).toBe(101);
     const [server] = (await accepted) as [Socket];
-    await handler.opened;
+    await handler.opened();
     expect([server.timeout ?? 0, server.listenerCount('timeout')]).toEqual([0, 0]);
   });
 });

@@ -4,6 +4,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from '../../src/index.ts';
 import type { UpgradableServer } from '../../src/http/upgradable-server.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { frame } from '../helpers/frames.ts';
@@ -12,7 +13,6 @@ import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { expectNoOpenSockets } from '../helpers/leftovers.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { PlainClient, plainRequest } from '../helpers/plain-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -28,7 +28,7 @@ interface Target {
 /** Starts a server of Node that answers after some turns, with a WebSocket server on it. */
 async function startForeign(server: UpgradableServer): Promise<number> {
   const port = await listen(server);
-  const wss = WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: server })!;
+  const wss = WebSocketServer.new({ onConnection: () => recordingHandler() }, { webServer: server })!;
   onTestFinished(() => wss.terminate(0));
   return port;
 }
@@ -47,7 +47,7 @@ async function startOwn(isTls: boolean): Promise<Target> {
     certificateFolder,
     rootFolder: makeFolder({ 'big.txt': BODY }),
   });
-  WebSocketServer.new({ onConnection: () => new RecordingHandler() }, { webServer: web });
+  WebSocketServer.new({ onConnection: () => recordingHandler() }, { webServer: web });
   return isTls ? { port: web.HTTPSPort, ca } : { port: web.HTTPPort };
 }
 

@@ -6,7 +6,6 @@ import { deflateRaw } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type ConnectionLoss,
-  type ReconnectEvent,
   type SendStatus,
   WebSocket,
   WebSocketServer,
@@ -20,9 +19,9 @@ import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { Inbox } from '../helpers/inbox.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
+import { recordingClientHandler } from '../../src/testing.ts';
 
 const compressInPool = promisify<Uint8Array, Buffer>(deflateRaw);
 
@@ -86,19 +85,11 @@ async function startServer(isSecure: boolean, compression: boolean) {
   return { url: isSecure ? `wss://127.0.0.1:${port}` : `ws+unix:${path}`, arrivals };
 }
 
-class Handler extends RecordingHandler {
-  readonly reconnects = new Inbox<ReconnectEvent>();
-
-  onReconnect(_ws: WebSocket, event: ReconnectEvent): void {
-    this.reconnects.push(event);
-  }
-}
-
 async function connect(isSecure: boolean, compression: boolean, options: WebSocketOptions = {}) {
   const clock = useFakeClock();
   const { url, arrivals } = await startServer(isSecure, compression);
   const losses: ConnectionLoss[] = [];
-  const handler = new Handler();
+  const handler = recordingClientHandler();
   const shouldReconnect = (loss: ConnectionLoss): boolean => {
     losses.push(loss);
     return true;
@@ -115,7 +106,7 @@ async function connect(isSecure: boolean, compression: boolean, options: WebSock
   }))!;
   onTestFinished(async () => {
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
   return { clock, ws, handler, losses, arrivals, first: await arrivals.next() };
 }
@@ -165,7 +156,7 @@ describe.each([
       const { clock, ws, handler, losses, arrivals, first } = await connect(isSecure, compression);
       const { count, firstQueued } = await sendBeyond(ws, compression);
       await end(first, clock);
-      while (handler.reconnects.all.length === 0) await clock.advance(10);
+      while (handler.eventsOf('reconnect').length === 0) await clock.advance(10);
       const next = await arrivals.next();
       while (next.numbers.at(-1) !== count - 1) await turns(1);
       const [begin] = next.numbers as [number];
@@ -173,10 +164,10 @@ describe.each([
       expect(begin).toBeLessThanOrEqual(firstQueued + (isSecure ? LATE_OVER_TCP : 0));
       // All that was not sent again had been handed to the system.
       expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([begin]);
-      expect(handler.reconnects.all[0]).toMatchObject({ uncertainMessages: begin });
+      expect(handler.eventsOf('reconnect')[0]).toMatchObject({ uncertainMessages: begin });
       await ws.drained();
       ws.terminate();
-      expect(await handler.terminated).toMatchObject({ unsentMessages: [], uncertainMessages: begin });
+      expect(await handler.ended()).toMatchObject({ unsentMessages: [], uncertainMessages: begin });
     });
 
     test('are in unsentMessages when the client ends before they have left', async () => {
@@ -184,7 +175,7 @@ describe.each([
       const { count, firstQueued } = await sendBeyond(ws, compression);
       ws.terminate();
       for (let i = 0; i < 3; i++) await clock.advance(500);
-      const { unsentMessages, uncertainMessages, cause } = await handler.terminated;
+      const { unsentMessages, uncertainMessages, cause } = await handler.ended();
       expect(cause).toBe('timeout');
       const unsent = unsentMessages!.map((data) => Number.parseInt(Buffer.from(data as string).toString('latin1'), 10));
       const [begin] = unsent as [number];

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { handshakeRequest, type RequestOptions } from '../helpers/handshake-request.ts';
 import { startWebServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { startUpgradeWay, upgradeWays } from '../helpers/upgrade-ways.ts';
 
@@ -84,7 +84,7 @@ describe('headers that vanish behind others (Node 20 keeps 1 000 headers and dro
     const server = createServer();
     server.maxHeadersCount = 0;
     const port = await listen(server);
-    WebSocketServer.new({ onConnection: () => new RecordingHandler() as never }, { webServer: server });
+    WebSocketServer.new({ onConnection: () => recordingHandler() as never }, { webServer: server });
     // The parser of a connection keeps the limit that the server had when the client connected.
     const [client] = await Promise.all([RawClient.connect(port), once(server, 'connection')]);
     server.maxHeadersCount = 50;

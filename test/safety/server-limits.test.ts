@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
+import { recordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { startServerOf, startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 test('a flood of connections is refused with 503 at maxConnections, until a connection ends', async () => {
-  const { web, wss } = await startServerOf(new RecordingHandler(), { maxConnections: 2 });
+  const { web, wss } = await startServerOf(recordingHandler(), { maxConnections: 2 });
   const clients = [await RawClient.open(web.HTTPPort), await RawClient.open(web.HTTPPort)];
   const refused = await RawClient.request(web.HTTPPort);
   const { status, body } = await refused.answered;
@@ -26,7 +26,7 @@ test('a flood of connections is refused with 503 at maxConnections, until a conn
 
 test('a client is refused with 429 at maxConnectionsPerAddress, and refusals do not count', async () => {
   let isAccepting = false;
-  const { web, wss } = await startLibraryServer(() => (isAccepting ? new RecordingHandler() : null), {
+  const { web, wss } = await startLibraryServer(() => (isAccepting ? recordingHandler() : null), {
     maxConnectionsPerAddress: 1,
   });
   for (let i = 0; i < 3; i++) expect((await (await RawClient.request(web.HTTPPort)).answered).status).toBe(403);
@@ -42,7 +42,7 @@ test('a client is refused with 429 at maxConnectionsPerAddress, and refusals do 
 
 test('clients that wait for onConnection get 503 at maxPendingHandshakes, until one of them is reset', async () => {
   const gate = createDeferred();
-  const { web } = await startLibraryServer(() => gate.promise.then(() => new RecordingHandler()), {
+  const { web } = await startLibraryServer(() => gate.promise.then(() => recordingHandler()), {
     maxPendingHandshakes: 1,
   });
   const first = await RawClient.request(web.HTTPPort);

@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { setGlobalLimits } from '../../src/index.ts';
 import type { TestClock } from '../../src/testing.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 const MESSAGE_BYTES = 1_048_576;
 const PIECE_BYTES = 16_384;
@@ -25,15 +25,15 @@ function beginning(payloadBytes: number, isFragment = false): Buffer {
 /** One connection of the server, as both sides see it. */
 interface Upload {
   readonly client: RawClient;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
 }
 
 async function startServer(): Promise<{ open: () => Promise<Upload> }> {
   setGlobalLimits({ maxIncompleteBytes: BUDGET_BYTES });
   onTestFinished(() => setGlobalLimits({}));
-  const handlers: RecordingHandler[] = [];
+  const handlers: RecordingHandler<unknown>[] = [];
   const { web } = await startLibraryServer(() => {
-    handlers.push(new RecordingHandler({ dataType: 'blob' }));
+    handlers.push(recordingHandler({ dataType: 'blob' }));
     return handlers.at(-1)!;
   });
   return {
@@ -42,7 +42,7 @@ async function startServer(): Promise<{ open: () => Promise<Upload> }> {
       // Without this, the system holds a piece back until the one before it is acknowledged, on the real clock.
       client.socket.setNoDelay();
       const handler = handlers.at(-1)!;
-      await handler.opened;
+      await handler.opened();
       return { client, handler };
     },
   };
@@ -90,7 +90,7 @@ test.each(
       await sendPiece(honest, piece, clock);
     }
     while (honest.handler.messages.length === 0 && honest.handler.errors.length === 0) await clock.advance(1);
-    expect(honest.handler.names).toEqual(['onOpen', 'onMessage']);
+    expect(honest.handler.callbacks).toEqual(['onOpen', 'onMessage']);
     const ended = attackers.filter(({ handler }) => handler.errors.length > 0);
     expect(ended.length).toBeGreaterThanOrEqual(ATTACKERS - 4);
     for (const { handler } of ended) {
@@ -112,6 +112,6 @@ test('an honest slow upload that begins when attackers hold the whole budget arr
   const honest = await open();
   for (let piece = 0; piece < PIECES; piece++) await sendPiece(honest, piece, clock);
   while (honest.handler.messages.length === 0 && honest.handler.errors.length === 0) await clock.advance(1);
-  expect(honest.handler.names).toEqual(['onOpen', 'onMessage']);
+  expect(honest.handler.callbacks).toEqual(['onOpen', 'onMessage']);
   expect(attackers.filter(({ handler }) => handler.errors.length > 0).length).toBeGreaterThanOrEqual(ATTACKERS - 4);
 });

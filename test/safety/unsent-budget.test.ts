@@ -12,12 +12,12 @@ import {
   type WebSocketServerOptions,
 } from '../../src/index.ts';
 import { unsentBudget } from '../../src/connection/unsent-budget.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { frame } from '../helpers/frames.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -51,13 +51,13 @@ function watchBudget(): { mostBytes: number } {
 
 /** A server on a Unix socket, whose buffers in the system are small, and its connections. */
 async function startServer(
-  handlerOf: (index: number) => RecordingHandler,
+  handlerOf: (index: number) => RecordingHandler<unknown>,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
-): Promise<{ path: string; url: string; handlers: RecordingHandler[] }> {
+): Promise<{ path: string; url: string; handlers: RecordingHandler<unknown>[] }> {
   const path = `${makeFolder()}/socket`;
   const http = createHttpServer();
   await listen(http, { path });
-  const handlers: RecordingHandler[] = [];
+  const handlers: RecordingHandler<unknown>[] = [];
   const wss = WebSocketServer.new<Uint8Array>(
     {
       onConnection: () => {
@@ -69,7 +69,7 @@ async function startServer(
   )!;
   onTestFinished(async () => {
     wss.terminate(0);
-    await Promise.all(handlers.map(({ terminated }) => terminated));
+    await Promise.all(handlers.map((handler) => handler.ended()));
     // Whatever waited has been given back.
     expect(unsentBudget.totalBytes).toBe(0);
   });
@@ -77,8 +77,8 @@ async function startServer(
 }
 
 /** An honest client, whose messages all come back. */
-async function openHonest(url: string): Promise<{ exchange: () => Promise<void>; handler: RecordingHandler }> {
-  const handler = new RecordingHandler({ dataType: 'blob' });
+async function openHonest(url: string): Promise<{ exchange: () => Promise<void>; handler: RecordingHandler<unknown> }> {
+  const handler = recordingHandler({ dataType: 'blob' });
   const ws = (await WebSocket.new(url, handler))!;
   return {
     handler,
@@ -90,7 +90,7 @@ async function openHonest(url: string): Promise<{ exchange: () => Promise<void>;
   };
 }
 
-function expectBudgetEnds(handlers: readonly RecordingHandler[]): void {
+function expectBudgetEnds(handlers: readonly RecordingHandler<unknown>[]): void {
   const ended = handlers.filter(({ errors }) => errors.length > 0);
   expect(ended.length).toBeGreaterThan(handlers.length / 4);
   expect(ended.length).toBeLessThan(handlers.length);
@@ -119,7 +119,7 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
     '%i echo peers get 1013 above the budget of all connections, others notice nothing (%s)',
     async (count, _name, options) => {
       const { path, url, handlers } = await startServer(
-        () => new RecordingHandler({ onMessage: (ws, data) => void ws.send(data as never) }),
+        () => recordingHandler({ onMessage: (ws, { data }) => void ws.send(data as never) }),
         options,
       );
       const honest = await openHonest(url);
@@ -145,13 +145,12 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
 
   test('peers that get a single long message each are counted too', async () => {
     const message = randomBytes(ALL_PEERS_BYTES / 20 + SYSTEM_BYTES);
-    const { path, url, handlers } = await startServer(
-      (index) =>
-        new RecordingHandler(
-          index === 0
-            ? { onMessage: (ws, data) => void ws.send(data as never) }
-            : { onOpen: (ws) => void ws.send(message) },
-        ),
+    const { path, url, handlers } = await startServer((index) =>
+      recordingHandler(
+        index === 0
+          ? { onMessage: (ws, { data }) => void ws.send(data as never) }
+          : { onOpen: (ws) => void ws.send(message) },
+      ),
     );
     const honest = await openHonest(url);
     for (let i = 0; i < 20; i++) {
@@ -167,11 +166,11 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
     const message = randomBytes(1_000_000);
     const https = createHttpsServer(TLS);
     const port = await listen(https);
-    const handlers: RecordingHandler[] = [];
+    const handlers: RecordingHandler<unknown>[] = [];
     const wss = WebSocketServer.new<Uint8Array>(
       {
         onConnection: () => {
-          handlers.push(new RecordingHandler());
+          handlers.push(recordingHandler());
           return handlers.at(-1)!;
         },
       },
@@ -196,16 +195,16 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
     for (const { errors } of ended) expect(errors[0]!.error.code).toBe('ERR_BUFFER_BUDGET');
     wss.terminate(0);
     for (const socket of sockets) socket.destroy();
-    await Promise.all(handlers.map(({ terminated }) => terminated));
+    await Promise.all(handlers.map((handler) => handler.ended()));
   });
 
   test('servers that do not read end clients, the one that holds most first', async () => {
     const gate = createDeferred();
-    const { url } = await startServer(() => new RecordingHandler({ onMessage: () => gate.promise }), {
+    const { url } = await startServer(() => recordingHandler({ onMessage: () => gate.promise }), {
       maxWaitingMessages: 1,
     });
     onTestFinished(() => gate.resolve());
-    const handlers = [0, 1, 2].map(() => new RecordingHandler());
+    const handlers = [0, 1, 2].map(() => recordingHandler());
     const clients = await Promise.all(handlers.map((handler) => WebSocket.new(url, handler)));
     for (let i = 0; i < 100 && handlers.every(({ errors }) => errors.length === 0); i++) {
       clients[0]!.send(Buffer.alloc(MESSAGE_BYTES));
@@ -214,37 +213,37 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
       await turns(2);
     }
     expect(handlers.map(({ errors }) => errors[0]?.error.code)).toEqual([undefined, 'ERR_BUFFER_BUDGET', undefined]);
-    expect(await handlers[1]!.terminated).toMatchObject({ code: 1013, cause: 'limit', wasClean: false });
+    expect(await handlers[1]!.ended()).toMatchObject({ code: 1013, cause: 'limit', wasClean: false });
     expect(clients[1]!.bufferedBytes).toBe(0);
     gate.resolve();
     for (const ws of clients) ws!.terminate();
-    await Promise.all(handlers.map(({ terminated }) => terminated));
+    await Promise.all(handlers.map((handler) => handler.ended()));
   });
 
   test('broadcasts of one turn are counted at once', async () => {
-    const { path, handlers } = await startServer(() => new RecordingHandler());
+    const { path, handlers } = await startServer(() => recordingHandler());
     for (let i = 0; i < 4; i++) {
       const { socket } = await RawClient.open({ path });
       socket.pause();
     }
-    const [{ wss }] = (await Promise.all(handlers.map(({ opened }) => opened))) as [WebSocketConnection];
+    const [{ wss }] = (await Promise.all(handlers.map((handler) => handler.opened()))) as [WebSocketConnection];
     wss.broadcast(randomBytes(SYSTEM_BYTES));
     await turns();
     for (let bytes = 0; bytes < LIMIT_BYTES / 2; bytes += 4 * MESSAGE_BYTES)
       wss.broadcast(randomBytes(4 * MESSAGE_BYTES));
     expect(unsentBudget.totalBytes).toBeLessThan(LIMIT_BYTES * (1 + 1 / 64) + 4 * MESSAGE_BYTES);
     // What the socket holds is free in the next turn, and the rest already now.
-    for (const { calls } of handlers.filter(({ errors }) => errors.length > 0)) {
-      expect((calls.all[0]!.ws as WebSocketConnection).bufferedBytes).toBeLessThan(2 * SYSTEM_BYTES);
+    for (const handler of handlers.filter(({ errors }) => errors.length > 0)) {
+      expect(((await handler.opened()) as WebSocketConnection).bufferedBytes).toBeLessThan(2 * SYSTEM_BYTES);
     }
     expectBudgetEnds(handlers);
   });
 
   test('a connection whose peer has read all holds nothing any more', async () => {
-    const { path, handlers } = await startServer(() => new RecordingHandler());
+    const { path, handlers } = await startServer(() => recordingHandler());
     const { socket } = await RawClient.open({ path });
     socket.pause();
-    const connection = await handlers[0]!.opened;
+    const connection = await handlers[0]!.opened();
     connection.send(randomBytes(2 * SYSTEM_BYTES));
     await turns();
     expect(unsentBudget.totalBytes).toBeGreaterThan(SYSTEM_BYTES);
@@ -254,28 +253,28 @@ describe('peers that do not read what is sent to them (a hundred echo peers: 1.5
   });
 
   test('a connection that is closing is ended too, and frees what it holds', async () => {
-    const { path, handlers } = await startServer(() => new RecordingHandler(), { closeTimeoutMs: Infinity });
+    const { path, handlers } = await startServer(() => recordingHandler(), { closeTimeoutMs: Infinity });
     for (let i = 0; i < 2; i++) {
       const { socket } = await RawClient.open({ path });
       socket.pause();
     }
-    const [first, second] = await Promise.all(handlers.map(({ opened }) => opened));
+    const [first, second] = await Promise.all(handlers.map((handler) => handler.opened()));
     first!.send(randomBytes(0.7 * LIMIT_BYTES));
     first!.terminate();
     await turns();
     expect(unsentBudget.totalBytes).toBeGreaterThan(0.5 * LIMIT_BYTES);
     second!.send(randomBytes(0.6 * LIMIT_BYTES));
-    expect(await handlers[0]!.terminated).toMatchObject({ code: 1013, cause: 'limit', phase: 'closing' });
+    expect(await handlers[0]!.ended()).toMatchObject({ code: 1013, cause: 'limit', phase: 'closing' });
     expect(handlers.map(({ errors }) => errors[0]?.error.code)).toEqual(['ERR_BUFFER_BUDGET', undefined]);
     expect(unsentBudget.totalBytes).toBeLessThan(0.7 * LIMIT_BYTES);
   });
 
   test('without a limit nobody is ended', async () => {
     setGlobalLimits({ maxBufferedBytes: Infinity });
-    const { path, handlers } = await startServer(() => new RecordingHandler());
+    const { path, handlers } = await startServer(() => recordingHandler());
     const { socket } = await RawClient.open({ path });
     socket.pause();
-    const connection = await handlers[0]!.opened;
+    const connection = await handlers[0]!.opened();
     for (let i = 0; i < 3; i++) expect(connection.send(randomBytes(0.6 * LIMIT_BYTES))).not.toBe('dropped');
     await turns();
     expect(handlers[0]!.errors).toEqual([]);

@@ -14,24 +14,23 @@ import {
   type WebSocketConnection,
   type WebSocketServerOptions,
 } from '../../src/index.ts';
+import { recordingHandler, recordingServerHandler, type RecordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { type LibraryServer, startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { type HttpAnswer, RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 
 type Options = Omit<WebSocketServerOptions, 'webServer'>;
 type Decide = (event: ConnectionEvent) => unknown;
 
 interface Started extends LibraryServer {
-  readonly server: RecordingServerHandler;
+  readonly server: RecordingServerHandler<unknown>;
 }
 
 async function start(decide: Decide, options: Options = {}): Promise<Started> {
-  const server = new RecordingServerHandler({ onConnection: (_, event) => decide(event) });
+  const server = recordingServerHandler({ onConnection: (_, event) => decide(event) });
   return { ...(await startLibraryServer(server, options)), server };
 }
 
@@ -55,7 +54,7 @@ function errorOf(act: () => unknown): FourDError {
   throw new Error('nothing was thrown');
 }
 
-const accepting: Decide = () => new RecordingHandler();
+const accepting: Decide = () => recordingHandler();
 
 function from(origin: string): string[] {
   return [`Origin: ${origin}`];
@@ -114,14 +113,14 @@ describe('refuse', () => {
 
   test('gives the whole answer to the library’s client and runs no connection callback', async () => {
     const { url, server, wss } = await start(() => refuse(402, { price: 5 }, { 'x-plan': 'free' }));
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const socket = new WebSocket(url, handler);
     expect(await socket.ready).toBeNull();
     const { error } = handler.errors[0]!;
     expect(error).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: 402 });
     expect(error.httpHeaders).toMatchObject({ 'x-plan': 'free' });
     expect(Buffer.from(error.httpBody!).toString()).toBe('{"price":5}');
-    expect(server.names).toEqual(['onOpen', 'onConnection']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection']);
     expect(wss.connections).toEqual([]);
   });
 
@@ -211,7 +210,7 @@ test('an exception of a getter is the cause of the error that is generated', () 
       throw own;
     },
   };
-  expect(errorOf(() => accept(new RecordingHandler(), options))).toMatchObject({
+  expect(errorOf(() => accept(recordingHandler(), options))).toMatchObject({
     code: 'ERR_INVALID_OPTION',
     message: 'invalid option: protocol cannot be read: mine',
     cause: own,
@@ -219,14 +218,14 @@ test('an exception of a getter is the cause of the error that is generated', () 
 });
 
 test('without an error handler a mistake in onConnection answers 500 and runs onError', async () => {
-  const { web, server } = await start(() => accept(new RecordingHandler(), { headers: { 'x-a': '\r\n' } }));
+  const { web, server } = await start(() => accept(recordingHandler(), { headers: { 'x-a': '\r\n' } }));
   expect((await answerTo(web.HTTPPort)).status).toBe(500);
   expect(server.errors[0]!.error.code).toBe('ERR_INVALID_HEADER');
 });
 
 describe('accept', () => {
   test('sends headers and cookies with the answer, and the connection works', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const headers = { 'x-node': 'a\tb', 'Set-Cookie': ['a=1; HttpOnly', 'b=é'] };
     const { web } = await start(() => accept(handler, { headers }));
     const client = await RawClient.open(web.HTTPPort);
@@ -235,19 +234,19 @@ describe('accept', () => {
     expect(lines.slice(-3)).toEqual(['x-node: a\tb', 'Set-Cookie: a=1; HttpOnly', 'Set-Cookie: b=é']);
     client.sendText('hello');
     expect(await handler.nextMessage()).toBe('hello');
-    expect(((await handler.opened) as WebSocketConnection).handler).toBe(handler);
+    expect(((await handler.opened()) as WebSocketConnection).handler).toBe(handler);
   });
 
   test('sends more headers than fit into one buffer', async () => {
     const values = Array.from({ length: 300 }, (_, i) => `${i}=${'x'.repeat(400)}`);
-    const { web } = await start(() => accept(new RecordingHandler(), { headers: { 'set-cookie': values } }));
+    const { web } = await start(() => accept(recordingHandler(), { headers: { 'set-cookie': values } }));
     const { lines } = await answerTo(web.HTTPPort);
     expect(lines.slice(-300)).toEqual(values.map((value) => `set-cookie: ${value}`));
   });
 
   test('without options works like the handler alone', async () => {
-    const plain = await answerOf(() => new RecordingHandler());
-    const accepted = await answerOf(() => accept(new RecordingHandler() as never));
+    const plain = await answerOf(() => recordingHandler());
+    const accepted = await answerOf(() => accept(recordingHandler() as never));
     expect(accepted.lines).toEqual(plain.lines);
   });
 
@@ -276,7 +275,7 @@ describe('subprotocols', () => {
 
   test('onConnection may choose another that was offered, or none', async () => {
     const { web, wss } = await start(
-      ({ request }) => accept(new RecordingHandler() as never, { protocol: request.query['p'] as string }),
+      ({ request }) => accept(recordingHandler() as never, { protocol: request.query['p'] as string }),
       { protocols: ['v2', 'v1'] },
     );
     const chosen = async (protocol: string): Promise<string | undefined> => {
@@ -290,7 +289,7 @@ describe('subprotocols', () => {
   });
 
   test('one that the client did not offer is answered with 500', async () => {
-    const { web, server } = await start(() => accept(new RecordingHandler() as never, { protocol: 'v3' }));
+    const { web, server } = await start(() => accept(recordingHandler() as never, { protocol: 'v3' }));
     for (const headers of [offer('v1'), []]) expect((await answerTo(web.HTTPPort, headers)).status).toBe(500);
     expect(server.errors.map(({ error }) => error.message)).toEqual([
       'invalid protocol: accept() takes only a subprotocol that the client offered',
@@ -305,7 +304,7 @@ describe('subprotocols', () => {
 
 describe('a bearer token', () => {
   const SECRET = 'c2VjcmV0-_.~';
-  const decide: Decide = ({ request }) => (secretsEqual(bearerToken(request), SECRET) ? new RecordingHandler() : null);
+  const decide: Decide = ({ request }) => (secretsEqual(bearerToken(request), SECRET) ? recordingHandler() : null);
 
   test('offered by a page beside a subprotocol is read, and not echoed', async () => {
     const { web, url } = await start(decide, { protocols: ['chat'] });
@@ -329,7 +328,7 @@ describe('a bearer token', () => {
 
   test('offered by the library’s client is read', async () => {
     const { url } = await start(decide, { protocols: ['chat'] });
-    const socket = await WebSocket.new(url, new RecordingHandler(), { protocols: [`bearer.${SECRET}`, 'chat'] });
+    const socket = await WebSocket.new(url, recordingHandler(), { protocols: [`bearer.${SECRET}`, 'chat'] });
     expect(socket?.protocol).toBe('chat');
     socket?.terminate();
   });
@@ -344,7 +343,7 @@ describe('origins', () => {
     expect(answer.body).not.toContain('evil');
     expect((await answerTo(web.HTTPPort, from('null'))).status).toBe(403);
     expect((await answerTo(web.HTTPPort, [...from('http://localhost'), ...from('http://localhost')])).status).toBe(403);
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
     await expect(connectPeer(url, { origin: 'http://192.0.2.1:1' })).rejects.toThrow('403');
   });
 
@@ -375,7 +374,7 @@ describe('origins', () => {
       },
     });
     expect((await answerTo(web.HTTPPort, from('https://a.example'))).status).toBe(500);
-    expect(server.names).toEqual(['onOpen', 'onError']);
+    expect(server.callbacks).toEqual(['onOpen', 'onError']);
     expect(server.errors[0]!.error.message).toBe('origins failed: broken');
   });
 
@@ -389,24 +388,24 @@ describe('origins', () => {
 
 describe('trustedProxies', () => {
   test('take the address of the client from the proxy’s header, in onConnection and later', async () => {
-    const { web, server } = await start(() => new RecordingHandler(), { trustedProxies: ['127.0.0.0/8'] });
+    const { web, server } = await start(() => recordingHandler(), { trustedProxies: ['127.0.0.0/8'] });
     const headers = ['X-Forwarded-For: 6.6.6.6, 192.0.2.1', 'X-Forwarded-For: 127.0.0.9'];
     expect((await answerTo(web.HTTPPort, headers)).status).toBe(101);
-    expect(server.connectionEvents[0]!.request.remoteAddress).toBe('192.0.2.1');
-    expect(server.calls.all[0]!.wss.connections[0]!.request.remoteAddress).toBe('192.0.2.1');
+    expect(server.eventsOf('connection')[0]!.request.remoteAddress).toBe('192.0.2.1');
+    expect((await server.opened()).connections[0]!.request.remoteAddress).toBe('192.0.2.1');
   });
 
   test('unset, the headers are ignored', async () => {
     const { web, server } = await start(() => null);
     await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=192.0.2.1']);
-    expect(server.connectionEvents[0]!.request.remoteAddress).toBe('127.0.0.1');
+    expect(server.eventsOf('connection')[0]!.request.remoteAddress).toBe('127.0.0.1');
   });
 
   test('refuse headers that contradict each other', async () => {
     const { web, server } = await start(() => null, { trustedProxies: ['127.0.0.1'] });
     const answer = await answerTo(web.HTTPPort, ['X-Forwarded-For: 192.0.2.1', 'Forwarded: for=6.6.6.6']);
     expect(answer.status).toBe(400);
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
   });
 
   test('let clients behind a proxy count one by one', async () => {
@@ -433,7 +432,7 @@ describe('trustedProxies', () => {
 
 test('accept works in a promise that onConnection returns', async () => {
   const answer = await answerOf(async (): Promise<Admission<unknown>> =>
-    accept(new RecordingHandler() as never, { headers: { 'x-a': '1' } }),
+    accept(recordingHandler() as never, { headers: { 'x-a': '1' } }),
   );
   expect(answer.headers.get('x-a')).toBe('1');
 });

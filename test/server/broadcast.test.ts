@@ -4,11 +4,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { BroadcastOptions, SendableMessage, WebSocketServer, WebSocketServerOptions } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { connectPeer, type Peer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 const JSON_1K = JSON.stringify(Array.from({ length: 40 }, (_, id) => ({ id, name: `name ${id}` })));
 
@@ -17,7 +17,7 @@ async function open(
   count: number,
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
 ): Promise<{ wss: WebSocketServer<unknown>; url: string; peers: Peer[] }> {
-  const { wss, url } = await startServerOf(new RecordingHandler(), options);
+  const { wss, url } = await startServerOf(recordingHandler(), options);
   const peers: Peer[] = [];
   for (let i = 0; i < count; i++) peers.push(await connectPeer(url));
   return { wss, url, peers };
@@ -144,7 +144,7 @@ test('a message that cannot be sent reaches no connection', async () => {
 });
 
 test('without connections the message is only checked', async () => {
-  const { wss } = await startServerOf(new RecordingHandler());
+  const { wss } = await startServerOf(recordingHandler());
   expect(wss.broadcast('a')).toBe(0);
   expect(() => wss.broadcast(5 as never)).toThrow('cannot send number');
 });

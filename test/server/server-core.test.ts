@@ -3,14 +3,13 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { callWorker, currentProcessName, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
+import { recordingHandler, type RecordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer, startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { workerName } from '../helpers/workers.ts';
 
@@ -23,29 +22,29 @@ function toConnection(ws: unknown): Connection {
 
 /** Starts a server whose onConnection waits for `decision`, and a client that waits for the answer. */
 async function startDeciding(options: { handshakeTimeoutMs?: number } = {}) {
-  const decision = createDeferred<RecordingHandler | null>();
-  const connection = new RecordingHandler();
-  const server = new RecordingServerHandler({ onConnection: () => decision.promise });
+  const decision = createDeferred<RecordingHandler<unknown> | null>();
+  const connection = recordingHandler();
+  const server = recordingServerHandler({ onConnection: () => decision.promise });
   const started = await startLibraryServer(server, options);
   const client = await RawClient.request(started.web.HTTPPort);
-  await server.calls.atLeast(2);
+  await server.nextEvent('connection');
   return { ...started, server, client, connection, decision };
 }
 
 describe('an onConnection that takes time', () => {
   test('does not hold up other clients', async () => {
-    const decisions = [createDeferred<RecordingHandler>(), createDeferred<RecordingHandler>()];
+    const decisions = [createDeferred<RecordingHandler<unknown>>(), createDeferred<RecordingHandler<unknown>>()];
     let count = 0;
-    const server = new RecordingServerHandler({ onConnection: () => decisions[count++]!.promise });
+    const server = recordingServerHandler({ onConnection: () => decisions[count++]!.promise });
     const { web, wss } = await startLibraryServer(server);
     const first = await RawClient.request(web.HTTPPort);
-    await server.calls.atLeast(2);
+    await server.nextEvent('connection');
     const second = await RawClient.request(web.HTTPPort);
-    await server.calls.atLeast(3);
-    decisions[1]!.resolve(new RecordingHandler());
+    await server.nextEvent('connection');
+    decisions[1]!.resolve(recordingHandler());
     expect((await second.answered).status).toBe(101);
     expect(first.hasAnswer).toBe(false);
-    decisions[0]!.resolve(new RecordingHandler());
+    decisions[0]!.resolve(recordingHandler());
     expect((await first.answered).status).toBe(101);
     // `connections` is in the order in which the clients were accepted.
     expect(wss.connections.map(({ id }) => id)).toEqual(wss.connections.map(({ id }) => id).toSorted((a, b) => a - b));
@@ -59,19 +58,19 @@ describe('an onConnection that takes time', () => {
     expect(timers.pendingTicks).toBe(0);
     decision.resolve(connection);
     await turns();
-    expect(connection.names).toEqual([]);
+    expect(connection.callbacks).toEqual([]);
     expect(wss.connections).toEqual([]);
     expect(server.errors).toEqual([]);
     wss.terminate();
-    await server.terminated;
+    await server.ended();
   });
 
   test('opens and loses the connection of a client that ended its side meanwhile', async () => {
     const { client, connection, decision, wss } = await startDeciding();
     client.socket.end();
     decision.resolve(connection);
-    expect((await connection.terminated).code).toBe(1006);
-    expect(connection.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect((await connection.ended()).code).toBe(1006);
+    expect(connection.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(wss.connections).toEqual([]);
     await client.closed;
   });
@@ -82,7 +81,7 @@ describe('an onConnection that takes time', () => {
     await client.closed;
     await turns();
     decision.reject(new Error('too late'));
-    await server.calls.atLeast(3);
+    await server.nextEvent('error');
     expect(server.errors.map(({ error }) => error.message)).toEqual(['onConnection failed: too late']);
   });
 
@@ -91,10 +90,10 @@ describe('an onConnection that takes time', () => {
     const { client, decision, server, wss } = await startDeciding();
     wss.terminate();
     expect((await client.answered).status).toBe(503);
-    await server.terminated;
+    await server.ended();
     decision.reject(new Error('too late'));
     await turns();
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
     expect(errors.map(([item]) => item!.message)).toEqual(['onConnection failed: too late']);
   });
 
@@ -103,10 +102,10 @@ describe('an onConnection that takes time', () => {
     wss.terminate();
     expect((await client.answered).status).toBe(503);
     // The server does not wait for the decision either.
-    await server.terminated;
+    await server.ended();
     decision.resolve(connection);
     await turns();
-    expect(connection.names).toEqual([]);
+    expect(connection.callbacks).toEqual([]);
     expect(wss.connections).toEqual([]);
   });
 
@@ -121,7 +120,7 @@ describe('an onConnection that takes time', () => {
     await client.closed;
     decision.resolve(connection);
     await turns();
-    expect(connection.names).toEqual([]);
+    expect(connection.callbacks).toEqual([]);
     expect(wss.connections).toEqual([]);
     expect(timers.pendingTicks).toBe(0);
   });
@@ -159,7 +158,7 @@ describe('an onConnection that takes time', () => {
     ],
   ])('answers 500 and runs onError when it returns %s', async (_, answer) => {
     for (const give of [() => answer, () => Promise.resolve(answer)]) {
-      const server = new RecordingServerHandler({ onConnection: give });
+      const server = recordingServerHandler({ onConnection: give });
       const { web } = await startLibraryServer(server);
       const client = await RawClient.request(web.HTTPPort);
       expect((await client.answered).status).toBe(500);
@@ -171,42 +170,42 @@ describe('an onConnection that takes time', () => {
 describe('an onOpen of the server that takes time', () => {
   test('makes clients wait until it has finished', async () => {
     const isReady = createDeferred();
-    const server = new RecordingServerHandler({ onOpen: () => isReady.promise });
+    const server = recordingServerHandler({ onOpen: () => isReady.promise });
     const { web } = await startLibraryServer(server);
     const clients = [await RawClient.request(web.HTTPPort), await RawClient.request(web.HTTPPort)];
-    await server.opened;
+    await server.opened();
     await turns();
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
     expect(clients.map(({ hasAnswer }) => hasAnswer)).toEqual([false, false]);
     isReady.resolve();
     for (const client of clients) expect((await client.answered).status).toBe(101);
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onConnection']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onConnection']);
   });
 
   test('is waited for by onTerminate after terminate(), and the clients are refused', async () => {
     const isReady = createDeferred();
-    const server = new RecordingServerHandler({ onOpen: () => isReady.promise });
+    const server = recordingServerHandler({ onOpen: () => isReady.promise });
     const { web, wss } = await startLibraryServer(server);
     const client = await RawClient.request(web.HTTPPort);
-    await server.opened;
+    await server.opened();
     await turns();
     wss.terminate();
     expect((await client.answered).status).toBe(503);
     await turns();
-    expect(server.names).toEqual(['onOpen']);
+    expect(server.callbacks).toEqual(['onOpen']);
     expect(wss.terminated).toBe(false);
     isReady.resolve();
-    await server.terminated;
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    await server.ended();
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('is reported when it fails, and the server works', async () => {
     const errors = recordErrors();
-    const server = new RecordingServerHandler({ onOpen: () => Promise.reject(new Error('no log file')) });
+    const server = recordingServerHandler({ onOpen: () => Promise.reject(new Error('no log file')) });
     const { url } = await startLibraryServer(server);
     await connectPeer(url);
     expect(errors).toEqual([[{ errCode: 1011, message: 'onOpen failed: no log file', componentSignature: 'host' }]]);
-    expect(server.names).toEqual(['onOpen', 'onConnection']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection']);
   });
 });
 
@@ -218,7 +217,7 @@ describe('callbacks of the server', () => {
       await turns(5);
       log.push(`${name} ends`);
     };
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onConnection: () => ({}),
       onError: () => slowly('onError'),
       onTerminate: () => slowly('onTerminate'),
@@ -240,7 +239,7 @@ describe('callbacks of the server', () => {
 
   test('a failure in onError or onTerminate is reported, and the path is free afterwards', async () => {
     const errors = recordErrors();
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onConnection: () => ({}),
       onError: () => {
         throw new Error('one');
@@ -251,7 +250,7 @@ describe('callbacks of the server', () => {
     const client = await RawClient.request(web.HTTPPort, { path: '/chat' });
     await client.answered;
     wss.terminate();
-    await server.terminated;
+    await server.ended();
     await turns();
     expect(errors.map(([item]) => item!.message)).toEqual(['onError failed: one', 'onTerminate failed: two']);
     expect(WebSocketServer.new(server, { webServer: web, path: '/chat' })).not.toBeNull();
@@ -259,10 +258,10 @@ describe('callbacks of the server', () => {
 
   test('stop() of the web server waits for an onTerminate that is running already', async () => {
     const isOver = createDeferred();
-    const server = new RecordingServerHandler({ onTerminate: () => isOver.promise });
+    const server = recordingServerHandler({ onTerminate: () => isOver.promise });
     const { web, wss } = await startLibraryServer(server);
     wss.terminate();
-    await server.terminated;
+    await server.ended();
     let hasStopped = false;
     const stopped = (async () => {
       await web.stop();
@@ -280,13 +279,13 @@ describe('callbacks of the server', () => {
     const name = workerName();
     const names: string[] = [];
     const note = (): void => void names.push(currentProcessName());
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onOpen: note,
       onConnection: async () => {
         note();
         await turns(2);
         note();
-        return new RecordingHandler({ onOpen: note, onTerminate: note });
+        return recordingHandler({ onOpen: note, onTerminate: note });
       },
       onTerminate: note,
     });
@@ -294,10 +293,10 @@ describe('callbacks of the server', () => {
     callWorker(name, () => {
       wss = WebSocketServer.new(server, { webServer: web, dataType: 'object' });
     });
-    await server.opened;
+    await server.opened();
     await connectPeer(`ws://127.0.0.1:${web.HTTPPort}`);
     wss!.terminate();
-    await server.terminated;
+    await server.ended();
     expect(names).toEqual([name, name, name, name, name, name]);
   });
 });
@@ -305,7 +304,7 @@ describe('callbacks of the server', () => {
 describe('terminate', () => {
   test('a second and third call hasten the end: terminate(), terminate(1), terminate(0)', async () => {
     const clock = useFakeClock();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { web, wss } = await startLibraryServer(server, { pingIntervalMs: Infinity });
     const client = await RawClient.open(web.HTTPPort);
     wss.terminate();
@@ -318,13 +317,13 @@ describe('terminate', () => {
     expect(client.hasClosed).toBe(false);
     wss.terminate(0);
     await client.closed;
-    await server.terminated;
+    await server.ended();
     // All three calls together send one close frame.
     expect(client.frames.all).toEqual(['88 03e8']);
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
-    const [handler] = server.handlers.all;
-    expect(handler!.names).toEqual(['onOpen', 'onTerminate']);
-    expect(handler!.calls.all.at(-1)!.event).toMatchObject({
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+    const [handler] = server.handlers;
+    expect(handler!.callbacks).toEqual(['onOpen', 'onTerminate']);
+    expect(handler!.ending).toMatchObject({
       cause: 'shutdown',
       phase: 'closing',
       message:
@@ -335,7 +334,7 @@ describe('terminate', () => {
 
   test('a second call with a longer time does not delay the end', async () => {
     const clock = useFakeClock();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { web, wss } = await startLibraryServer(server);
     const client = await RawClient.open(web.HTTPPort);
     wss.terminate(1);
@@ -343,8 +342,8 @@ describe('terminate', () => {
     wss.terminate();
     await client.nextFrame();
     await clock.advance(1050);
-    await server.terminated;
-    expect(server.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
+    await server.ended();
+    expect(server.handlers[0]!.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(timers.pendingTicks).toBe(0);
   });
 
@@ -356,7 +355,7 @@ describe('terminate', () => {
       const name = `connection ${++count}`;
       return { onMessage() {}, onTerminate: () => log.push(name) };
     };
-    const server = new RecordingServerHandler({ onConnection, onTerminate: () => void log.push('server') });
+    const server = recordingServerHandler({ onConnection, onTerminate: () => void log.push('server') });
     const { web, wss } = await startLibraryServer(server);
     const closes: (() => void)[] = [];
     for (let i = 0; i < 2; i++) {
@@ -382,44 +381,44 @@ describe('terminate', () => {
 
   test('a connection that is being closed keeps its own deadline', async () => {
     const clock = useFakeClock();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { web, wss } = await startLibraryServer(server, { closeTimeoutMs: 500 });
     const client = await RawClient.open(web.HTTPPort);
     wss.connections[0]!.terminate(4000, 'bye');
     wss.terminate();
     expect(await client.nextFrame()).toBe('88 0fa0627965');
     await clock.advance(550);
-    await server.terminated;
+    await server.ended();
     expect(client.frames.all).toHaveLength(1);
   });
 
   test('a connection whose peer has closed but does not end TCP keeps its own deadline', async () => {
     const clock = useFakeClock();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { web, wss } = await startLibraryServer(server, { closeTimeoutMs: 500 });
     const client = await RawClient.open(web.HTTPPort);
     client.sendClose(4000);
     await client.ended;
     wss.terminate();
     await clock.advance(550);
-    await server.terminated;
-    expect(await server.handlers.all[0]!.terminated).toMatchObject({ code: 4000, wasClean: true });
+    await server.ended();
+    expect(await server.handlers[0]!.ended()).toMatchObject({ code: 4000, wasClean: true });
   });
 
   test("inside the server's onOpen", async () => {
-    const server = new RecordingServerHandler({ onOpen: (wss) => wss.terminate() });
+    const server = recordingServerHandler({ onOpen: (wss) => wss.terminate() });
     const { web, wss } = await startLibraryServer(server);
     const client = await RawClient.request(web.HTTPPort);
-    await server.terminated;
+    await server.ended();
     expect([403, 404, 503]).toContain((await client.answered).status);
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(wss.terminated).toBe(true);
     client.socket.destroy();
   });
 
   test('inside onConnection: that client is refused too', async () => {
-    const connection = new RecordingHandler();
-    const server = new RecordingServerHandler({
+    const connection = recordingHandler();
+    const server = recordingServerHandler({
       onConnection: (wss) => {
         wss.terminate();
         return connection;
@@ -428,47 +427,47 @@ describe('terminate', () => {
     const { web } = await startLibraryServer(server);
     const client = await RawClient.request(web.HTTPPort);
     expect((await client.answered).status).toBe(503);
-    await server.terminated;
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
-    expect(connection.names).toEqual([]);
+    await server.ended();
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+    expect(connection.callbacks).toEqual([]);
   });
 
   test.each([undefined, 5, 0])("inside a connection's onOpen, with the timeout %s", async (timeout) => {
-    const connection = new RecordingHandler({ onOpen: (ws) => toConnection(ws).wss.terminate(timeout) });
-    const server = new RecordingServerHandler({ onConnection: () => connection });
+    const connection = recordingHandler({ onOpen: (ws) => toConnection(ws).wss.terminate(timeout) });
+    const server = recordingServerHandler({ onConnection: () => connection });
     const { url, wss } = await startLibraryServer(server);
     const peer = await connectPeer(url).catch(() => undefined);
-    await server.terminated;
+    await server.ended();
     if (timeout !== 0) expect(await peer!.closed).toEqual({ code: 1000, reason: '' });
-    expect(connection.names).toEqual(['onOpen', 'onTerminate']);
+    expect(connection.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(wss.connections).toEqual([]);
   });
 
   test('inside onMessage: the messages behind it are not delivered', async () => {
-    const connection = new RecordingHandler({ onMessage: (ws) => toConnection(ws).wss.terminate() });
-    const server = new RecordingServerHandler({ onConnection: () => connection });
+    const connection = recordingHandler({ onMessage: (ws) => toConnection(ws).wss.terminate() });
+    const server = recordingServerHandler({ onConnection: () => connection });
     const { url } = await startLibraryServer(server);
     const peer = await connectPeer(url);
     for (const text of ['one', 'two', 'three']) peer.send(text);
-    await server.terminated;
+    await server.ended();
     expect(connection.messages).toEqual(['one']);
     expect(await peer.closed).toEqual({ code: 1000, reason: '' });
   });
 
   test("inside a connection's onTerminate", async () => {
-    const connection = new RecordingHandler({ onTerminate: (ws) => toConnection(ws).wss.terminate() });
-    const server = new RecordingServerHandler({ onConnection: () => connection });
+    const connection = recordingHandler({ onTerminate: (ws) => toConnection(ws).wss.terminate() });
+    const server = recordingServerHandler({ onConnection: () => connection });
     const { url } = await startLibraryServer(server);
     const peers = [await connectPeer(url), await connectPeer(url)];
     peers[0]!.socket.close(4000);
-    await server.terminated;
+    await server.ended();
     expect((await peers[1]!.closed).code).toBe(1000);
-    expect(connection.names.filter((name) => name === 'onTerminate')).toHaveLength(2);
-    expect(server.names.filter((name) => name === 'onTerminate')).toHaveLength(1);
+    expect(connection.callbacks.filter((name) => name === 'onTerminate')).toHaveLength(2);
+    expect(server.callbacks.filter((name) => name === 'onTerminate')).toHaveLength(1);
   });
 
   test("inside the server's own onTerminate: nothing more happens", async () => {
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onTerminate: (wss) => {
         wss.terminate();
         wss.terminate(0);
@@ -476,17 +475,17 @@ describe('terminate', () => {
     });
     const { wss } = await startLibraryServer(server);
     wss.terminate();
-    await server.terminated;
+    await server.ended();
     wss.terminate(1);
     await turns();
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(timers.pendingTicks).toBe(0);
   });
 });
 
 describe('connections', () => {
   test('is frozen, and the same array until a connection comes or goes', async () => {
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { url, wss } = await startLibraryServer(server);
     const none = wss.connections;
     expect(wss.connections).toBe(none);
@@ -505,13 +504,13 @@ describe('connections', () => {
     expect(wss.connections).toHaveLength(2);
     expect(one).toHaveLength(1);
     peer.socket.close();
-    await server.handlers.all[0]!.terminated;
+    await server.handlers[0]!.ended();
     expect(wss.connections).toHaveLength(1);
     expect(wss.connections).not.toContain(one[0]);
   });
 
   test('can be iterated while connections come and go', async () => {
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const { url, wss } = await startLibraryServer(server);
     const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer(url)));
     const visited: number[] = [];
@@ -522,8 +521,8 @@ describe('connections', () => {
         peers[0]!.cut();
         peers[3]!.cut();
         await connectPeer(url);
-        await server.handlers.all[3]!.terminated;
-        await server.handlers.all[0]!.terminated;
+        await server.handlers[3]!.ended();
+        await server.handlers[0]!.ended();
       }
     }
     expect(visited).toHaveLength(5);

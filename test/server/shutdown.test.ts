@@ -3,11 +3,11 @@ import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
 import { checkDrainOptions, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
 import { currentClock } from '../../src/base/clock.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 describe('checkDrainOptions', () => {
   test('fills in the defaults', () => {
@@ -130,7 +130,7 @@ describe('EndDeadline', () => {
 
 describe('wss.drain()', () => {
   test('closes all connections with the code, and counts them', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { wss, url } = await startServerOf(handler);
     const peers = await Promise.all([connectPeer(url), connectPeer(url), connectPeer(url)]);
     expect(await wss.drain({ code: 1012 })).toEqual({ closed: 3, dropped: 0 });
@@ -144,7 +144,7 @@ describe('wss.drain()', () => {
   });
 
   test('closes in waves, in order of arrival', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { wss, url } = await startServerOf(handler);
     const peers = await Promise.all([connectPeer(url), connectPeer(url), connectPeer(url)]);
     const order: number[] = [];
@@ -157,7 +157,7 @@ describe('wss.drain()', () => {
 
   test('sends waiting messages before the close frame', async () => {
     const text = 'x'.repeat(1_000_000);
-    const { wss, url } = await startServerOf(new RecordingHandler());
+    const { wss, url } = await startServerOf(recordingHandler());
     const peer = await connectPeer(url);
     for (let i = 0; i < 8; i++) wss.connections[0]!.send(text);
     expect(await wss.drain()).toEqual({ closed: 1, dropped: 0 });
@@ -165,7 +165,7 @@ describe('wss.drain()', () => {
   });
 
   test('refuses new clients with 503 meanwhile', async () => {
-    const { wss, web, url } = await startServerOf(new RecordingHandler());
+    const { wss, web, url } = await startServerOf(recordingHandler());
     await connectPeer(url);
     const draining = wss.drain();
     const late = await RawClient.request(web.HTTPPort);
@@ -174,11 +174,12 @@ describe('wss.drain()', () => {
   });
 
   test('cuts at the deadline connections that have not closed, and closes first the ones that no wave has reached', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { wss, web } = await startServerOf(handler);
     const silent = [await RawClient.request(web.HTTPPort), await RawClient.request(web.HTTPPort)];
     for (const client of silent) expect((await client.answered).status).toBe(101);
-    await handler.calls.atLeast(2);
+    await handler.nextEvent('open');
+    await handler.nextEvent('open');
     const drained = await wss.drain({ deadlineMs: 150, batchSize: 1, intervalMs: 10_000 });
     expect(drained).toEqual({ closed: 0, dropped: 2 });
     await Promise.all(silent.map((client) => client.ended));
@@ -187,7 +188,7 @@ describe('wss.drain()', () => {
   });
 
   test('leaves no deadline when the server ends before the next wave', async () => {
-    const { wss, url } = await startServerOf(new RecordingHandler());
+    const { wss, url } = await startServerOf(recordingHandler());
     await Promise.all([connectPeer(url), connectPeer(url)]);
     const draining = wss.drain({ batchSize: 1, intervalMs: 10_000 });
     wss.terminate();
@@ -197,7 +198,7 @@ describe('wss.drain()', () => {
 
   test('a second call waits for the same end, and can only hasten it', async () => {
     const clock = useFakeClock();
-    const { wss, web } = await startServerOf(new RecordingHandler());
+    const { wss, web } = await startServerOf(recordingHandler());
     const client = await RawClient.open(web.HTTPPort);
     const [first, second] = [wss.drain({ deadlineMs: 5000, code: 1012 }), wss.drain({ deadlineMs: 1000, code: 1013 })];
     expect(await client.nextFrame()).toBe('88 03f4');
@@ -210,13 +211,13 @@ describe('wss.drain()', () => {
   });
 
   test('ends a server without connections at once', async () => {
-    const { wss } = await startServerOf(new RecordingHandler());
+    const { wss } = await startServerOf(recordingHandler());
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
     expect(await wss.drain()).toEqual({ closed: 0, dropped: 0 });
   });
 
   test('rejects for a wrong option, and ends nothing', async () => {
-    const { wss } = await startServerOf(new RecordingHandler());
+    const { wss } = await startServerOf(recordingHandler());
     await expect(wss.drain({ deadlineMs: -1 })).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     expect(wss.terminated).toBe(false);
   });

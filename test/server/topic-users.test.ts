@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import type { EndUserOptions } from '../../src/index.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
+import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
+import { turns } from '../helpers/turns.ts';
 import { HeldBroker } from '../topics/held-broker.ts';
 import { startTopicNode } from './topic-world.ts';
 
@@ -90,6 +92,31 @@ test('no reconnection is faster than endUser, although nothing of it was announc
   // The open connection is found by the check of the head, 25 s later at most and a fifth.
   await clock.advance(32_000);
   expect((await first.end()).close).toBe(SIGNED_OUT);
+});
+
+test('nothing is taken or delivered before the answer of the broker, which comes late', async () => {
+  const logs = new MemoryLogs();
+  const broker = new HeldBroker(logs.connect());
+  const [one, other] = [await startTopicNode(logs.connect()), await startTopicNode(broker)];
+  await one.wss.topics.publish('room', 'secret');
+  const { promise, resolve } = createDeferred();
+  broker.mayReadState = promise;
+  const visitor = { user: 'ann', authenticatedAt: 1 };
+  const [framed, bare] = [await other.open(visitor), await other.open({ ...visitor, isBare: true })];
+  framed.send({ t: 'sub', topic: 'room', since: 'start' });
+  framed.send({ t: 'msg', data: 'hello' });
+  bare.raw.sendText('hello');
+  await turns(100);
+  await one.wss.topics.toUser('ann', 'secret');
+  await one.wss.topics.endUser('ann');
+  await turns(100);
+  expect([...framed.raw.frames.all, ...bare.raw.frames.all]).toEqual([
+    expect.stringMatching(HI),
+    SIGNED_OUT,
+    SIGNED_OUT,
+  ]);
+  resolve();
+  for (const client of [framed, bare]) expect((await client.end()).close).toBe(SIGNED_OUT);
 });
 
 test('nothing is taken or delivered while it cannot be read whether the user was ended, and 1013 follows', async () => {

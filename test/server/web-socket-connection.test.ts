@@ -1,24 +1,23 @@
 import { inspect } from 'node:util';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { accept, WebSocketConnection } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
-import type { TestClock } from '../../src/testing.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 async function join(): Promise<{
   client: RawClient;
-  handler: RecordingHandler;
+  handler: RecordingHandler<unknown>;
   conn: WebSocketConnection<unknown>;
 }> {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startLibraryServer(() => handler, { pingIntervalMs: Infinity });
   const client = await RawClient.open(web.HTTPPort);
-  return { client, handler, conn: (await handler.opened) as unknown as WebSocketConnection<unknown> };
+  return { client, handler, conn: (await handler.opened()) as unknown as WebSocketConnection<unknown> };
 }
 
 test('no property can be assigned', async () => {
@@ -49,7 +48,7 @@ test.each([5, {}, null, ['a'], true, Symbol('no text')])(
     expect(await client.nextFrame()).toBe('88 0fa0');
     client.sendClose(4000);
     client.socket.end();
-    await handler.terminated;
+    await handler.ended();
   },
 );
 
@@ -72,13 +71,13 @@ test('terminate runs onTerminate once, and not within the call', async () => {
   const { conn, client, handler } = await join();
   conn.terminate(4000, 'first');
   conn.terminate(4001, 'second');
-  expect(handler.names).toEqual(['onOpen']);
+  expect(handler.callbacks).toEqual(['onOpen']);
   await client.endInOrder();
-  await handler.terminated;
+  await handler.ended();
   conn.terminate(4002, 'third');
   await turns();
   expect(client.frames.all).toEqual([`88 0fa0${Buffer.from('first').toString('hex')}`]);
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   expect(conn.status).toBe('Closed');
 });
 
@@ -112,28 +111,28 @@ test('data is the object that accept was given, from onOpen to onTerminate', asy
   const data = { name: 'Ada' };
   const seen: unknown[] = [];
   const note = (ws: unknown): void => void seen.push((ws as WebSocketConnection).data);
-  const handler = new RecordingHandler({ onOpen: note, onTerminate: note });
+  const handler = recordingHandler({ onOpen: note, onTerminate: note });
   const { web } = await startLibraryServer(() => accept(handler as never, { data }));
   const client = await RawClient.open(web.HTTPPort);
-  await handler.opened;
+  await handler.opened();
   client.socket.resetAndDestroy();
-  await handler.terminated;
+  await handler.ended();
   expect(seen).toHaveLength(2);
   for (const value of seen) expect(value).toBe(data);
 });
 
 test('request is the request that onConnection saw, also after the end', async () => {
   const requests: unknown[] = [];
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startLibraryServer((_, { request }) => {
     requests.push(request);
     return handler;
   });
   const headers = ['Cookie: a=1', 'Cookie: b=2', 'X-Empty:', 'X-Latin: \u00E9'];
   const client = await RawClient.open(web.HTTPPort, { path: '/a?b=1&b=2', headers });
-  const conn = (await handler.opened) as unknown as WebSocketConnection;
+  const conn = (await handler.opened()) as unknown as WebSocketConnection;
   client.socket.resetAndDestroy();
-  await handler.terminated;
+  await handler.ended();
   expect(conn.request).toEqual(requests[0]);
   expect(conn.request).toMatchObject({
     url: '/a?b=1&b=2',
@@ -144,89 +143,74 @@ test('request is the request that onConnection saw, also after the end', async (
   expect(conn.request).toBe(conn.request);
 });
 
-/** Puts the system clock and the deadlines under the control of the test. */
-function useClocks(): { now: () => number; pass: (milliseconds: number) => Promise<void> } {
-  let now = 1_700_000_000_000;
-  const spy = vi.spyOn(Date, 'now').mockImplementation(() => now);
-  onTestFinished(() => spy.mockRestore());
-  const clock: TestClock = useFakeClock();
-  return {
-    now: () => now,
-    async pass(milliseconds) {
-      now += milliseconds;
-      await clock.advance(milliseconds);
-    },
-  };
-}
-
 test('at expiresAt the connection closes with 3000, which is no error', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client, handler } = await join();
   expect(conn.expiresAt).toBeUndefined();
-  conn.expiresAt = clocks.now() + 5000;
-  expect(conn.expiresAt).toBe(clocks.now() + 5000);
-  await clocks.pass(4950);
+  conn.expiresAt = clock.now + 5000;
+  expect(conn.expiresAt).toBe(clock.now + 5000);
+  await clock.advance(4950);
   client.sendText('in time');
   expect(await handler.nextMessage()).toBe('in time');
   expect(conn.status).toBe('Connected');
-  await clocks.pass(100);
+  await clock.advance(100);
   expect(conn.status).toBe('Closing');
   client.sendText('too late');
   await client.endInOrder();
   expect(client.frames.all).toEqual([`88 0bb8${Buffer.from('session expired').toString('hex')}`]);
-  expect(await handler.terminated).toMatchObject({
+  expect(await handler.ended()).toMatchObject({
     code: 3000,
     wasClean: true,
     cause: 'expired',
     message: 'this program closed the connection: expiresAt was reached',
   });
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
   expect(timers.pendingTicks).toBe(0);
 });
 
 test('expiresAt can be a Date, can be postponed and can be removed', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn } = await join();
-  conn.expiresAt = new Date(clocks.now() + 1000);
-  expect(conn.expiresAt).toBe(clocks.now() + 1000);
-  conn.expiresAt = clocks.now() + 3000;
-  await clocks.pass(2000);
+  conn.expiresAt = new Date(clock.now + 1000);
+  expect(conn.expiresAt).toBe(clock.now + 1000);
+  conn.expiresAt = clock.now + 3000;
+  await clock.advance(2000);
   expect(conn.status).toBe('Connected');
   conn.expiresAt = undefined;
   expect(conn.expiresAt).toBeUndefined();
-  await clocks.pass(60_000);
+  await clock.advance(60_000);
   expect(conn.status).toBe('Connected');
   expect(timers.pendingTicks).toBe(0);
 });
 
 test('an expiresAt that has passed closes soon, but not within the assignment', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client } = await join();
-  conn.expiresAt = clocks.now() - 1;
+  conn.expiresAt = clock.now - 1;
   expect(conn.status).toBe('Connected');
-  await clocks.pass(100);
+  await clock.advance(100);
   expect(await client.nextClose()).toMatch(/^88 0bb8/);
 });
 
 test('a peer that does not answer the close frame of expiresAt is destroyed after closeTimeoutMs', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, handler } = await join();
-  conn.expiresAt = clocks.now();
-  await clocks.pass(100);
-  await clocks.pass(10_050);
-  expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false, cause: 'timeout' });
+  conn.expiresAt = clock.now;
+  await clock.advance(100);
+  await clock.advance(10_050);
+  expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false, cause: 'timeout' });
 });
 
 test('the end of the connection cancels expiresAt', async () => {
-  const clocks = useClocks();
+  const clock = useFakeClock();
   const { conn, client, handler } = await join();
-  conn.expiresAt = clocks.now() + 5000;
+  conn.expiresAt = clock.now + 5000;
   conn.terminate(4000, 'bye');
-  conn.expiresAt = clocks.now() + 1;
+  conn.expiresAt = clock.now + 1;
   await client.endInOrder();
-  expect(await handler.terminated).toMatchObject({ code: 4000, cause: 'local' });
+  expect(await handler.ended()).toMatchObject({ code: 4000, cause: 'local' });
   expect(timers.pendingTicks).toBe(0);
-  conn.expiresAt = clocks.now() + 1;
+  conn.expiresAt = clock.now + 1;
   expect(timers.pendingTicks).toBe(0);
 });
 
@@ -234,20 +218,20 @@ test.each([NaN, Infinity, '2030-01-01', null, {}, true, new Date('nonsense')])(
   'expiresAt %s is an error and changes nothing',
   async (moment) => {
     const errors = recordErrors();
-    const clocks = useClocks();
+    const clock = useFakeClock();
     const { conn } = await join();
-    conn.expiresAt = clocks.now() + 5000;
+    conn.expiresAt = clock.now + 5000;
     conn.expiresAt = moment as never;
     expect(errors).toMatchObject([[{ errCode: -20_015, componentSignature: 'HTTP' }]]);
-    expect(conn.expiresAt).toBe(clocks.now() + 5000);
+    expect(conn.expiresAt).toBe(clock.now + 5000);
   },
 );
 
 test('inspect shows no header of the request', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { web } = await startLibraryServer(() => handler);
   await RawClient.open(web.HTTPPort, { path: '/?token=secret', headers: ['Authorization: Bearer secret'] });
-  const conn = await handler.opened;
+  const conn = await handler.opened();
   expect(inspect(conn, { depth: 10, showHidden: true })).not.toContain('secret');
   expect(JSON.stringify(conn)).not.toContain('secret');
 });

@@ -4,13 +4,13 @@ import express from 'express';
 import { describe, expect, test } from 'vitest';
 import { WebSocketServer as OtherServer } from 'ws';
 import { FourDError, lastErrors, tryExpr, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
+import { recordingServerHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { requestPath } from '../helpers/http.ts';
 import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { listen, makeSocketPath } from '../helpers/transport-pairs.ts';
 
 /** A handler that echoes. */
@@ -38,13 +38,13 @@ async function expectEcho(url: string, options: Parameters<typeof connectPeer>[1
 
 /** Returns what the server chooses: the subprotocol, undefined for none, or the status of the refusal. */
 async function choose(supported: readonly string[] | undefined, offered: readonly string[]): Promise<unknown> {
-  const handler = new RecordingServerHandler();
+  const handler = recordingServerHandler();
   const { web, wss } = await startLibraryServer(handler, { protocols: supported });
   const headers = offered.map((line) => `Sec-WebSocket-Protocol: ${line}`);
   const client = await RawClient.request(web.HTTPPort, { headers });
   const { status, headers: answer } = await client.answered;
   if (status !== 101) {
-    expect(handler.names).not.toContain('onConnection');
+    expect(handler.callbacks).not.toContain('onConnection');
     return status;
   }
   const chosen = answer.get('sec-websocket-protocol');
@@ -61,7 +61,7 @@ describe('wrong arguments', () => {
     ['an unknown data type', { dataType: 'json' }, 'ERR_INVALID_DATA_TYPE'],
   ])('of new(): %s throws and leaves no trace', async (_, options, code) => {
     const web = await startWebServer();
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const wrong = { webServer: web, ...options } as never;
     expect(() => WebSocketServer.new(handler, wrong)).toThrow(
       expect.objectContaining({ name: 'FourDError', code, componentSignature: 'HTTP' }),
@@ -73,7 +73,7 @@ describe('wrong arguments', () => {
     expect(lastErrors()).toEqual(errors[0]);
     expect(errors).toHaveLength(1);
     for (const server of web.httpServers) expect(server.listenerCount('upgrade')).toBe(0);
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('of new(): an exception while reading the options is the cause of the error that is generated', () => {
@@ -95,7 +95,7 @@ describe('wrong arguments', () => {
   test.each([-1, NaN, -Infinity, '1', null, {}, true])(
     'terminate(%j) generates an error and does nothing',
     async (timeout) => {
-      const { wss, url } = await startLibraryServer(new RecordingServerHandler());
+      const { wss, url } = await startLibraryServer(recordingServerHandler());
       const peer = await connectPeer(url);
       expect(() => wss.terminate(timeout as number)).toThrow(FourDError);
       const errors = recordErrors();
@@ -109,12 +109,12 @@ describe('wrong arguments', () => {
   );
 
   test('terminate(Infinity) waits as terminate() does', async () => {
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const { wss, web } = await startLibraryServer(handler);
     const client = await RawClient.open(web.HTTPPort);
     wss.terminate(Infinity);
     await client.endInOrder();
-    await handler.terminated;
+    await handler.ended();
     expect(wss.terminated).toBe(true);
   });
 });
@@ -151,28 +151,28 @@ describe('on a server of the user', () => {
     const { key, cert } = makeCertificate();
     const server = createHttpsServer({ key, cert });
     const port = await listen(server);
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const wss = WebSocketServer.new(handler, { webServer: server })!;
     const peer = await connectPeer(`wss://127.0.0.1:${port}/`, { ca: cert });
     wss.terminate(0);
     expect((await peer.closed).code).toBe(1006);
-    await handler.terminated;
-    expect(handler.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
+    await handler.ended();
+    expect(handler.handlers[0]!.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('works with a Unix socket', async () => {
     const path = makeSocketPath();
     const server = createServer();
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const wss = WebSocketServer.new(handler, { webServer: server })!;
     await listen(server, { path });
     const peer = await connectPeer(`ws+unix:${path}:/chat?room=1`);
     peer.send('hello');
     expect(await (await handler.nextHandler()).nextMessage()).toBe('hello');
-    expect(handler.connectionEvents[0]!.request).toMatchObject({ url: '/chat?room=1', remoteAddress: '' });
+    expect(handler.eventsOf('connection')[0]!.request).toMatchObject({ url: '/chat?room=1', remoteAddress: '' });
     wss.terminate(0);
     expect((await peer.closed).code).toBe(1006);
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('works with an Express application, its routes and other upgrade listeners', async () => {
@@ -229,16 +229,16 @@ describe('on a server of the user', () => {
   test('shares an HTTP server, and the last one to end removes the listener', async () => {
     const server = createServer();
     const port = await listen(server);
-    const [a, b] = [new RecordingServerHandler(), new RecordingServerHandler()];
+    const [a, b] = [recordingServerHandler(), recordingServerHandler()];
     const wssA = WebSocketServer.new(a, { webServer: server, path: '/a' })!;
     const wssB = WebSocketServer.new(b, { webServer: server, path: '/b' })!;
     expect(server.listenerCount('upgrade')).toBe(1);
     wssA.terminate();
-    await a.terminated;
+    await a.ended();
     expect(server.listenerCount('upgrade')).toBe(1);
     await connectPeer(`ws://127.0.0.1:${port}/b`);
     wssB.terminate();
-    await b.terminated;
+    await b.ended();
     expect(server.listenerCount('upgrade')).toBe(0);
   });
 
@@ -331,7 +331,7 @@ describe('subprotocols', () => {
   });
 
   test('the ws package accepts the choice', async () => {
-    const { url, wss } = await startLibraryServer(new RecordingServerHandler(), { protocols: ['v2', 'v1'] });
+    const { url, wss } = await startLibraryServer(recordingServerHandler(), { protocols: ['v2', 'v1'] });
     const peer = await connectPeer(url, { protocols: ['v1', 'v2'] });
     expect(peer.socket.protocol).toBe('v2');
     expect(wss.connections[0]!.protocol).toBe('v2');

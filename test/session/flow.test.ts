@@ -1,21 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { type TerminateEvent, WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const MEGABYTE = 'x'.repeat(1_000_000);
 
 /** A connection whose peer reads nothing until a test resumes its socket. */
 async function connectSilent(options: object = {}) {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const { wss, web } = await startServerOf(handler, options);
   const client = await RawClient.request(web.HTTPPort);
   expect((await client.answered).status).toBe(101);
   client.socket.pause();
-  await handler.calls.atLeast(1);
+  await handler.opened();
   return { handler, client, wss, connection: wss.connections[0]! };
 }
 
@@ -29,7 +29,7 @@ async function fill(connection: { send(text: string): string; readonly bufferedB
 
 describe('what send returns', () => {
   test('"sent" while the peer keeps up, "dropped" when the connection is closing', async () => {
-    const { wss, url } = await startServerOf(new RecordingHandler());
+    const { wss, url } = await startServerOf(recordingHandler());
     const peer = await connectPeer(url);
     const connection = wss.connections[0]!;
     expect([connection.send('a'), connection.send({ b: 1 }), connection.send(Buffer.from('c'))]).toEqual([
@@ -77,7 +77,7 @@ describe('what send returns', () => {
     await turns();
     client.socket.resetAndDestroy();
     await drained;
-    expect(await handler.terminated).toMatchObject({ code: 1006 });
+    expect(await handler.ended()).toMatchObject({ code: 1006 });
   });
 });
 
@@ -88,7 +88,7 @@ describe('bufferPolicy', () => {
     const statuses = Array.from({ length: 6 }, () => connection.send(MEGABYTE));
     expect([statuses[0], statuses.at(-1)]).toEqual(['queued', 'dropped']);
     client.socket.resume();
-    expect(await handler.terminated).toMatchObject({ code: 1013, cause: 'limit' });
+    expect(await handler.ended()).toMatchObject({ code: 1013, cause: 'limit' });
   });
 
   test('"drop-newest" drops the new message and keeps the connection', async () => {
@@ -135,7 +135,7 @@ describe('bufferPolicy', () => {
     expect(connection.send(MEGABYTE, { droppable: true })).toBe('dropped');
     expect(connection.send(MEGABYTE)).toBe('dropped');
     client.socket.resume();
-    expect(await handler.terminated).toMatchObject({ code: 1013 });
+    expect(await handler.ended()).toMatchObject({ code: 1013 });
   });
 });
 
@@ -143,7 +143,7 @@ async function endingOf(end: (parts: Awaited<ReturnType<typeof connectSilent>>) 
   const parts = await connectSilent({ closeTimeoutMs: 100, maxMessageBytes: 10 });
   end(parts);
   parts.client.socket.resume();
-  return parts.handler.terminated;
+  return parts.handler.ended();
 }
 
 describe('why a connection ended', () => {
@@ -163,7 +163,7 @@ describe('why a connection ended', () => {
   });
 
   test('callback, with the bytes that were received and sent', async () => {
-    const handler = new RecordingHandler({
+    const handler = recordingHandler({
       onMessage() {
         throw new Error('broken');
       },
@@ -171,19 +171,19 @@ describe('why a connection ended', () => {
     const { url } = await startServerOf(handler);
     const peer = await connectPeer(url);
     peer.send('hello');
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       cause: 'callback',
       code: 1011,
       message: 'onMessage failed: broken',
     });
-    expect((await handler.terminated).bytesReceived).toBeGreaterThanOrEqual(6 + 'hello'.length);
-    expect((await handler.terminated).bytesSent).toBeGreaterThan(0);
+    expect((await handler.ended()).bytesReceived).toBeGreaterThanOrEqual(6 + 'hello'.length);
+    expect((await handler.ended()).bytesSent).toBeGreaterThan(0);
   });
 
   test('connect', async () => {
-    const handler = new RecordingHandler();
-    const ws = new WebSocket('ws://127.0.0.1:1/', handler as object);
+    const handler = recordingHandler();
+    const ws = new WebSocket('ws://127.0.0.1:1/', handler);
     expect(await ws.ready).toBeNull();
-    expect(await handler.terminated).toMatchObject({ cause: 'connect', code: 1006 });
+    expect(await handler.ended()).toMatchObject({ cause: 'connect', code: 1006 });
   });
 });

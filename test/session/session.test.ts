@@ -12,13 +12,14 @@ import { mainWorker } from '../../src/workers/worker.ts';
 import { scopeIn } from '../helpers/scope-in.ts';
 import type { Role } from '../../src/protocol/constants.ts';
 import { MemoryTransport } from '../../src/transport/memory-transport.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { describeFrames, frame, otherRole, ROLES } from '../helpers/frames.ts';
 import { RecordingListener } from '../helpers/recording-listener.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
+import { watchCalls } from '../helpers/calls.ts';
 
 /** Owner of a client, or server of a connection, that logs its calls. */
 class Owner implements ClientSessionOwner, SessionServer {
@@ -61,14 +62,14 @@ class Owner implements ClientSessionOwner, SessionServer {
 interface Made<S = ClientSession | ServerSession> {
   readonly session: S;
   readonly owner: Owner;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
 }
 
-function make(role: 'client', additions?: Additions, options?: CommonOptions): Made<ClientSession>;
-function make(role: Role, additions?: Additions, options?: CommonOptions): Made;
-function make(role: Role, additions: Additions = {}, options: CommonOptions = {}): Made {
+function make(role: 'client', additions?: RecordedCallbacks<unknown>, options?: CommonOptions): Made<ClientSession>;
+function make(role: Role, additions?: RecordedCallbacks<unknown>, options?: CommonOptions): Made;
+function make(role: Role, additions: RecordedCallbacks<unknown> = {}, options: CommonOptions = {}): Made {
   const owner = new Owner();
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const { limits } = parseClientOptions(options);
   const observed = new Observed(role);
   const settings = { dataType: additions.dataType ?? 'text', scope: scopeIn(mainWorker), limits, observed };
@@ -90,9 +91,19 @@ interface Opened<S = ClientSession | ServerSession> extends Made<S> {
 }
 
 /** Opens a session, and returns it with the other end of its transport. The session ends with the test. */
-function open(role: 'client', additions?: Additions, options?: CommonOptions, head?: Buffer): Opened<ClientSession>;
-function open(role: Role, additions?: Additions, options?: CommonOptions, head?: Buffer): Opened;
-function open(role: Role, additions?: Additions, options?: CommonOptions, head: Buffer = Buffer.alloc(0)): Opened {
+function open(
+  role: 'client',
+  additions?: RecordedCallbacks<unknown>,
+  options?: CommonOptions,
+  head?: Buffer,
+): Opened<ClientSession>;
+function open(role: Role, additions?: RecordedCallbacks<unknown>, options?: CommonOptions, head?: Buffer): Opened;
+function open(
+  role: Role,
+  additions?: RecordedCallbacks<unknown>,
+  options?: CommonOptions,
+  head: Buffer = Buffer.alloc(0),
+): Opened {
   const made = make(role, additions, options);
   const [transport, peer] = MemoryTransport.pair();
   const listener = RecordingListener.on(peer);
@@ -158,9 +169,10 @@ describe('before the session is open', () => {
 
   test('failToOpen() runs onError, then onTerminate', () => {
     const { session, owner, handler } = make('client');
+    const calls = watchCalls(handler);
     session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'), 'connect', 'connecting');
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
-    expect(handler.calls.all.map(({ status }) => status)).toEqual(['Closing', 'Closed']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
+    expect(calls.map(({ status }) => status)).toEqual(['Closing', 'Closed']);
     expect(owner.log).toEqual(['finished']);
   });
 
@@ -169,24 +181,24 @@ describe('before the session is open', () => {
     const { session, handler } = make('client', { onError: () => gate.promise });
     session.failToOpen(new FourDError('ERR_CONNECT_FAILED', 'no way'), 'connect', 'connecting');
     await turns();
-    expect(handler.names).toEqual(['onError']);
+    expect(handler.callbacks).toEqual(['onError']);
     gate.resolve();
     await turns();
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
   });
 
   test('giveUp() runs onTerminate in a later turn', async () => {
     const { session, handler } = make('client');
     session.giveUp('local', 'connecting');
     expect(session.status).toBe('Closing');
-    expect(handler.names).toEqual([]);
-    expect(await handler.terminated).toMatchObject({
+    expect(handler.callbacks).toEqual([]);
+    expect(await handler.ended()).toMatchObject({
       type: 'terminate',
       code: 1006,
       reason: undefined,
       wasClean: false,
     });
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 
   test('cancel() runs no callback', async () => {
@@ -194,7 +206,7 @@ describe('before the session is open', () => {
     session.cancel({ cause: 'local', phase: 'connecting' });
     expect(session.status).toBe('Closed');
     await turns();
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
     expect(owner.log).toEqual([]);
   });
 });
@@ -206,10 +218,10 @@ describe('a client', () => {
     opened.session.onWorkerEnding();
     await clock.advance(100_000);
     expect(opened.sent).toEqual(['88 03e9']);
-    expect(opened.handler.names).toEqual(['onOpen']);
+    expect(opened.handler.callbacks).toEqual(['onOpen']);
     opened.session.onWorkerOverdue();
-    expect(await opened.handler.terminated).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
-    expect(opened.handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await opened.handler.ended()).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('is cut when the time of its worker is up during a close', async () => {
@@ -217,10 +229,10 @@ describe('a client', () => {
     const opened = open('client', {}, { closeTimeoutMs: Infinity, pingIntervalMs: Infinity });
     opened.session.close(4000, '');
     await clock.advance(100_000);
-    expect(opened.handler.names).toEqual(['onOpen']);
+    expect(opened.handler.callbacks).toEqual(['onOpen']);
     opened.session.onWorkerEnding();
     opened.session.onWorkerOverdue();
-    expect(await opened.handler.terminated).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
+    expect(await opened.handler.ended()).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
     expect(opened.sent).toEqual(['88 0fa0']);
   });
 });
@@ -234,10 +246,10 @@ describe('a connection of a server', () => {
     peer.end();
     const deliver = await deferred.promise;
     await turns();
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
     expect(session.status).toBe('Closing');
     deliver();
-    expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+    expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
   });
 });
 
@@ -247,9 +259,10 @@ describe.each(ROLES)('a %s', (role) => {
   const end = role === 'client' ? [] : ['ended', 'closed'];
 
   test('runs onOpen at once, with status Connected', () => {
-    const { handler, owner, session } = open(role);
-    expect(handler.names).toEqual(['onOpen']);
-    expect(handler.calls.all[0]!.status).toBe('Connected');
+    const statuses: string[] = [];
+    const { handler, owner, session } = open(role, { onOpen: (ws) => void statuses.push(ws.status) });
+    expect(handler.callbacks).toEqual(['onOpen']);
+    expect(statuses).toEqual(['Connected']);
     expect(owner.log).toEqual(beginning);
     expect(session.status).toBe('Connected');
   });
@@ -261,11 +274,11 @@ describe.each(ROLES)('a %s', (role) => {
     send(TEXT_A, CLOSE_4002);
     peer.end();
     await turns();
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
     expect(owner.log).toEqual([]);
     gate.resolve();
     await turns();
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
     expect(handler.messages).toEqual(['head', 'a']);
     expect(owner.log).toEqual([...beginning, ...end, 'finished']);
   });
@@ -282,7 +295,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(opened.session.status).toBe('Closing');
     await turns();
     expect(opened.sent).toEqual(['81 68656c6c6f', '82 01', '88 03e8']);
-    expect(opened.handler.names).toEqual(['onOpen']);
+    expect(opened.handler.callbacks).toEqual(['onOpen']);
   });
 
   test('tells its owner that it is closed before onTerminate, and that it is finished after it', async () => {
@@ -295,7 +308,7 @@ describe.each(ROLES)('a %s', (role) => {
     });
     send(CLOSE_4002);
     peer.end();
-    await handler.terminated;
+    await handler.ended();
     await turns();
     expect(owner.log).toEqual([...beginning, ...end, 'onTerminate']);
     gate.resolve();
@@ -309,13 +322,13 @@ describe.each(ROLES)('a %s', (role) => {
     expect(session.status).toBe('Closing');
     send(TEXT_A, ['88', '0fa0']);
     peer.end();
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       type: 'terminate',
       code: 4000,
       reason: undefined,
       wasClean: true,
     });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     session.close(1000, '');
     session.destroy();
     expect(session.status).toBe('Closed');
@@ -332,14 +345,14 @@ describe.each(ROLES)('a %s', (role) => {
     const opened = open(role);
     opened.session.destroy();
     expect(opened.session.status).toBe('Closing');
-    expect(opened.handler.names).toEqual(['onOpen']);
-    expect(await opened.handler.terminated).toMatchObject({
+    expect(opened.handler.callbacks).toEqual(['onOpen']);
+    expect(await opened.handler.ended()).toMatchObject({
       type: 'terminate',
       code: 1006,
       reason: undefined,
       wasClean: false,
     });
-    expect(opened.handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(opened.sent).toEqual([]);
   });
 
@@ -357,7 +370,7 @@ describe.each(ROLES)('a %s', (role) => {
     expect(held).toBeGreaterThanOrEqual(95 * 1000);
     expect(opened.handler.messages).toHaveLength(1);
     gate.resolve();
-    expect(await opened.handler.messagesAtLeast(100)).toHaveLength(100);
+    expect(await opened.handler.nextMessages(100)).toHaveLength(100);
     await turns();
     expect(opened.peer.bufferedBytes).toBe(0);
   });
@@ -372,7 +385,7 @@ describe.each(ROLES)('a %s', (role) => {
       await turns(2);
       gate.resolve();
     }
-    expect(await opened.handler.terminated).toMatchObject({ code: 4002, reason: 'done', wasClean: true });
+    expect(await opened.handler.ended()).toMatchObject({ code: 4002, reason: 'done', wasClean: true });
     expect(opened.handler.messages).toHaveLength(20);
   });
 });
@@ -404,14 +417,14 @@ describe('a callback that fails', () => {
         opened.send(TEXT_A, TEXT_A, TEXT_A);
         await turns();
         opened.peer.end();
-        expect(await opened.handler.terminated).toMatchObject({
+        expect(await opened.handler.ended()).toMatchObject({
           type: 'terminate',
           code: 1011,
           reason: undefined,
           wasClean: false,
         });
         const before = name === 'onOpen' ? ['onOpen'] : ['onOpen', 'onMessage'];
-        expect(opened.handler.names).toEqual([...before, 'onError', 'onTerminate']);
+        expect(opened.handler.callbacks).toEqual([...before, 'onError', 'onTerminate']);
         const [event] = opened.handler.errors;
         expect(event!.errors).toEqual([
           { errCode: 1011, message: `${name} failed: ${text}`, componentSignature: 'host' },
@@ -428,7 +441,7 @@ describe('a callback that fails', () => {
     opened.send(TEXT_A);
     await turns();
     opened.peer.end();
-    expect((await opened.handler.terminated).code).toBe(1011);
+    expect((await opened.handler.ended()).code).toBe(1011);
     expect(opened.sent).toEqual(['88 03f3']);
   });
 
@@ -439,7 +452,7 @@ describe('a callback that fails', () => {
     opened.send(TEXT_A);
     await turns();
     opened.peer.end();
-    await opened.handler.terminated;
+    await opened.handler.ended();
     expect(errors).toEqual([[{ errCode: 1011, message: 'onMessage failed: on purpose', componentSignature: 'host' }]]);
   });
 
@@ -460,9 +473,9 @@ describe('a callback that fails', () => {
     const fail = (name: string): unknown => (isAsync ? Promise.reject(new Error(name)) : throwIt(new Error(name)));
     const opened = open('server', { onError: () => fail('one'), onTerminate: () => fail('two') });
     opened.peer.destroy();
-    await opened.handler.terminated;
+    await opened.handler.ended();
     await turns();
-    expect(opened.handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(errors.map(([item]) => item!.message)).toEqual(['onError failed: one', 'onTerminate failed: two']);
     expect(opened.owner.log).toEqual(['ended', 'closed', 'finished']);
   });
@@ -475,8 +488,8 @@ describe('a callback that fails', () => {
     opened.peer.end();
     await turns();
     gate.reject(new Error('on purpose'));
-    expect(await opened.handler.terminated).toMatchObject({ code: 4002, reason: 'done' });
-    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(await opened.handler.ended()).toMatchObject({ code: 4002, reason: 'done' });
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     expect(opened.handler.errors[0]!.errors[0]!.errCode).toBe(1011);
     expect(opened.sent).toEqual(['88 0fa2']);
     expect(errors).toEqual([]);
@@ -491,8 +504,8 @@ describe('a callback that fails', () => {
     opened.peer.destroy();
     await turns();
     gate.reject(new Error('on purpose'));
-    expect(await opened.handler.terminated).toMatchObject({ code: 1006 });
-    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    expect(await opened.handler.ended()).toMatchObject({ code: 1006 });
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     expect(opened.handler.errors[0]!.error.code).toBe('ERR_CONNECTION_LOST');
     expect(errors.map(([item]) => item!.message)).toEqual(['onMessage failed: on purpose']);
   });
@@ -502,8 +515,8 @@ describe('a callback that fails', () => {
     opened.send(TEXT_A, TEXT_A, TEXT_A, TEXT_A);
     await turns();
     opened.peer.end();
-    await opened.handler.terminated;
-    expect(opened.handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    await opened.handler.ended();
+    expect(opened.handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   });
 
   test('is reported when onError is a getter that throws', async () => {
@@ -513,7 +526,7 @@ describe('a callback that fails', () => {
     opened.send(TEXT_A);
     await turns();
     opened.peer.end();
-    await opened.handler.terminated;
+    await opened.handler.ended();
     expect(errors.map(([item]) => item!.message)).toEqual([
       'onMessage failed: on purpose',
       'onError failed: no onError today',

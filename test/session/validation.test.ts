@@ -14,26 +14,30 @@ import {
   WebSocket,
   WebSocketServer,
 } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { revokedProxy, thenable, throwingProxy, withThrowingGetter } from '../helpers/hostile-values.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
 import { turns } from '../helpers/turns.ts';
 import { workerName } from '../helpers/workers.ts';
 
 interface Pair {
   readonly ws: { send(message: object | string): unknown; readonly status: string };
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly peer: Peer;
 }
 
 interface TestedSide {
   readonly name: string;
-  readonly connect: (validation: ValidationOptions<never>, additions?: Additions, options?: object) => Promise<Pair>;
+  readonly connect: (
+    validation: ValidationOptions<never>,
+    additions?: RecordedCallbacks<unknown>,
+    options?: object,
+  ) => Promise<Pair>;
 }
 
 /** The library on one side, with validation, and the `ws` package on the other. */
@@ -42,7 +46,7 @@ const sides: readonly TestedSide[] = [
     name: 'client',
     async connect(validation, additions = {}, options = {}) {
       const server = await startPeerServer();
-      const handler = Object.assign(new RecordingHandler({ dataType: 'object', ...additions }), validation);
+      const handler = Object.assign(recordingHandler({ dataType: 'object', ...additions }), validation);
       const ws = await WebSocket.connect(server.url, handler as object, options);
       return { ws, handler, peer: await server.accept() };
     },
@@ -50,10 +54,10 @@ const sides: readonly TestedSide[] = [
   {
     name: 'server',
     async connect(validation, additions = {}, options = {}) {
-      const handler = new RecordingHandler(additions);
+      const handler = recordingHandler(additions);
       const { url } = await startServerOf(handler, { ...options, ...validation, dataType: 'object' });
       const peer = await connectPeer(url);
-      return { ws: await handler.opened, handler, peer };
+      return { ws: await handler.opened(), handler, peer };
     },
   },
 ];
@@ -91,9 +95,9 @@ describe.each(sides)('on the $name', ({ connect }) => {
       const { handler, peer } = await connect({ schema });
       peer.send(message);
       expect((await peer.closed).code).toBe(1007);
-      const { message: text, wasClean, cause } = await handler.terminated;
+      const { message: text, wasClean, cause } = await handler.ended();
       expect([wasClean, cause]).toEqual([false, 'protocol']);
-      expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+      expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
       const { error } = handler.errors[0]!;
       expect(error).toMatchObject({ code: 'ERR_INVALID_CONTENT', errCode: 1007, side: 'remote', phase: 'open' });
       expect(error.message).toBe(`invalid message: ${path === '' ? 'it' : path} does not match the schema`);
@@ -119,7 +123,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     peer.send('{"type":"say","text":"hi"}');
     peer.send('{"type":"move","x":1}');
     peer.send('{"type":"move","x":"1"}');
-    await handler.terminated;
+    await handler.ended();
     expect(handler.messages).toEqual([
       { type: 'say', text: 'hi' },
       { type: 'move', x: 1 },
@@ -142,7 +146,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     async (_, schema) => {
       const { handler, peer } = await connect({ schema });
       for (const n of [1, 2, 9, 3]) peer.send(JSON.stringify({ n }));
-      await handler.terminated;
+      await handler.ended();
       expect(handler.messages).toEqual([{ n: 1 }, { n: 2 }]);
       expect(handler.errors[0]!.error.message).toBe('invalid message: n does not match the schema');
     },
@@ -164,7 +168,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     const { handler, peer } = await connect({ schema }, { onMessage });
     const numbers = Array.from({ length: 50 }, (__, i) => i);
     for (const number of numbers) peer.send(String(number));
-    expect(await handler.messagesAtLeast(50)).toEqual(numbers);
+    expect(await handler.nextMessages(50)).toEqual(numbers);
   });
 
   test('reading pauses at maxWaitingMessages while a validation runs', async () => {
@@ -182,7 +186,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     await turns(200);
     expect([count, socket.bufferedAmount > 1_000_000]).toEqual([1, true]);
     gate.resolve();
-    await handler.messagesAtLeast(60);
+    await handler.nextMessages(60);
     expect(count).toBe(60);
   });
 
@@ -193,10 +197,10 @@ describe.each(sides)('on the $name', ({ connect }) => {
     peer.socket.close(4001);
     await peer.closed;
     await turns();
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
     gate.resolve();
-    expect((await handler.terminated).code).toBe(4001);
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+    expect((await handler.ended()).code).toBe(4001);
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
   });
 
   test('terminate() while a validation runs drops the message', async () => {
@@ -213,8 +217,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
       await expect.poll(() => gates.length).toBe(1);
       (ws as unknown as WebSocket).terminate();
       gates.pop()!.resolve();
-      expect((await handler.terminated).cause).toBe('local');
-      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+      expect((await handler.ended()).cause).toBe('local');
+      expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     }
   });
 
@@ -225,8 +229,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
     peer.socket.close(4001);
     await peer.closed;
     gate.resolve();
-    expect((await handler.terminated).code).toBe(4001);
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect((await handler.ended()).code).toBe(4001);
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_INVALID_CONTENT', phase: 'closing' });
   });
 
@@ -237,7 +241,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     for (const message of ['1', '2', '3']) peer.send(message);
     await turns();
     gate.resolve();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.messages).toEqual([]);
   });
 
@@ -245,8 +249,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
     test("'drop' drops the message and nothing else", async () => {
       const { handler, peer } = await connect({ schema: z.number(), onInvalid: 'drop' });
       for (const message of ['1', '"2"', '3']) peer.send(message);
-      expect(await handler.messagesAtLeast(2)).toEqual([1, 3]);
-      expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage']);
+      expect(await handler.nextMessages(2)).toEqual([1, 3]);
+      expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage']);
     });
 
     test('a function is called in the place of onMessage, and may answer', async () => {
@@ -258,7 +262,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       const { handler, peer } = await connect({ schema: z.object({ n: z.number() }), onInvalid });
       for (const message of ['{"n":1}', '{"n":"2"}', '{"n":3}']) peer.send(message);
       expect(await peer.nextText()).toBe('{"error":"n"}');
-      expect(await handler.messagesAtLeast(2)).toEqual([{ n: 1 }, { n: 3 }]);
+      expect(await handler.nextMessages(2)).toEqual([{ n: 1 }, { n: 3 }]);
       expect(events).toMatchObject([{ type: 'invalid', data: { n: '2' }, isBinary: false }]);
       expect(events[0]!.error.issues).toBe(events[0]!.issues);
     });
@@ -270,8 +274,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
       const { handler, peer } = await connect({ schema: z.number(), onInvalid });
       for (const message of ['1', '"2"', '3']) peer.send(message);
       expect((await peer.closed).code).toBe(1007);
-      await handler.terminated;
-      expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+      await handler.ended();
+      expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     });
 
     test('what it calls holds: terminate() in front of the result', async () => {
@@ -284,8 +288,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
       });
       peer.send('"2"');
       expect(await peer.closed).toEqual({ code: 4400, reason: 'bad' });
-      await handler.terminated;
-      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+      await handler.ended();
+      expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     });
 
     test.each([
@@ -295,7 +299,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       const { handler, peer } = await connect({ schema: z.number(), onInvalid });
       peer.send('"2"');
       expect((await peer.closed).code).toBe(1011);
-      await handler.terminated;
+      await handler.ended();
       expect(handler.errors[0]!.error.message).toBe('onInvalid failed: boom');
     });
   });
@@ -330,8 +334,8 @@ describe.each(sides)('on the $name', ({ connect }) => {
     const { handler, peer } = await connect({ schema: schemaOf(validate) });
     peer.send('1');
     expect((await peer.closed).code).toBe(1011);
-    expect((await handler.terminated).cause).toBe('callback');
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect((await handler.ended()).cause).toBe('callback');
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
     const { error } = handler.errors[0]!;
     expect([error.code, error.message.split(':', 1)[0]]).toEqual(['ERR_CALLBACK_FAILED', 'schema failed']);
   });
@@ -347,7 +351,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     const { handler, peer } = await connect({ schema });
     peer.send('1');
     peer.send('2');
-    expect(await handler.messagesAtLeast(2)).toEqual([value, value]);
+    expect(await handler.nextMessages(2)).toEqual([value, value]);
   });
 
   test('without onError the failure of a schema is reported, and a message that does not match is not', async () => {
@@ -360,7 +364,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
       Object.defineProperty(handler, 'onError', { value: undefined });
       peer.send('1');
       await peer.closed;
-      await handler.terminated;
+      await handler.ended();
       expect(reports.splice(0).map(([item]) => item!.message)).toEqual(expected);
     }
   });
@@ -370,7 +374,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
     const { handler, peer } = await connect({ schema }, { onMessage: fail });
     peer.send('1');
     expect((await peer.closed).code).toBe(1011);
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error.message).toBe('onMessage failed: boom');
   });
 
@@ -461,7 +465,7 @@ describe.each(sides)('on the $name', ({ connect }) => {
 });
 
 test('a broadcast that does not match reaches nobody', async () => {
-  const { wss, url } = await startServerOf(new RecordingHandler(), {
+  const { wss, url } = await startServerOf(recordingHandler(), {
     dataType: 'object',
     validateOutgoing: schemaOf((value) => (value === 1 ? { value } : INVALID)),
   });
@@ -519,11 +523,11 @@ test('an invalid message of a lost connection does not end the connection that f
 
 test('a client with the option reconnect stays closed after an invalid message', async () => {
   const server = await startPeerServer();
-  const handler = Object.assign(new RecordingHandler({ dataType: 'object' }), { schema: z.number() });
+  const handler = Object.assign(recordingHandler({ dataType: 'object' }), { schema: z.number() });
   await WebSocket.connect(server.url, handler as object, { reconnect: { minDelayMs: 1 } });
   (await server.accept()).send('"1"');
-  const { code } = await handler.terminated;
-  expect([code, handler.names]).toEqual([1007, ['onOpen', 'onError', 'onTerminate']]);
+  const { code } = await handler.ended();
+  expect([code, handler.callbacks]).toEqual([1007, ['onOpen', 'onError', 'onTerminate']]);
 });
 
 test('this in onInvalid is the handler of a client', async () => {
@@ -628,7 +632,7 @@ describe('the options', () => {
     const { handler, peer } = await sides[1]!.connect({ schema });
     peer.send('1');
     peer.send('2');
-    expect([await handler.messagesAtLeast(2), reads]).toEqual([[1, 2], 1]);
+    expect([await handler.nextMessages(2), reads]).toEqual([[1, 2], 1]);
   });
 });
 
@@ -640,7 +644,7 @@ function fail(): never {
 async function errorWith(issues: readonly unknown[]): Promise<FourDError> {
   const { handler, peer } = await sides[1]!.connect({ schema: schemaOf(() => ({ issues })) });
   peer.send('"secret"');
-  await handler.terminated;
+  await handler.ended();
   return handler.errors[0]!.error;
 }
 

@@ -14,13 +14,13 @@ import {
   type WebSocketConnection,
   WebSocketServer,
 } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
 import { startServerOf, startUnixServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { startExample } from '../helpers/program.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -112,7 +112,7 @@ const SIZES = [2000, 20_000, 65_536, 200_000] as const;
 
 describe.each(COMPRESSIONS)('%s', (_, options) => {
   test.each(MISHAPS)('4D-180 a client may have bytes %s right after send()', async (_name, make, harm) => {
-    const handler = new RecordingHandler({ dataType: 'blob' });
+    const handler = recordingHandler({ dataType: 'blob' });
     const { url } = await startServerOf(handler, { ...options, dataType: 'blob' });
     const ws = (await WebSocket.new(url, {}, options))!;
     onTestFinished(() => ws.terminate());
@@ -122,7 +122,7 @@ describe.each(COMPRESSIONS)('%s', (_, options) => {
       harm(bytes);
       ws.send(Buffer.from(`behind ${size}`));
     }
-    const received = (await handler.messagesAtLeast(SIZES.length * 2)) as Uint8Array[];
+    const received = (await handler.nextMessages(SIZES.length * 2)) as Uint8Array[];
     for (const [seed, size] of SIZES.entries()) {
       expect(Buffer.from(received[seed * 2]!).equals(fill(new Uint8Array(size), seed))).toBe(true);
       expect(String(received[seed * 2 + 1])).toBe(`behind ${size}`);
@@ -131,7 +131,7 @@ describe.each(COMPRESSIONS)('%s', (_, options) => {
 });
 
 test.each(MISHAPS)('4D-180 a client may have bytes %s that wait for a reconnection', async (_name, make, harm) => {
-  const handler = new RecordingHandler({ dataType: 'blob' });
+  const handler = recordingHandler({ dataType: 'blob' });
   const { url, wss } = await startServerOf(handler, { dataType: 'blob' });
   const again = createDeferred();
   const ws = (await WebSocket.new(
@@ -140,14 +140,14 @@ test.each(MISHAPS)('4D-180 a client may have bytes %s that wait for a reconnecti
     { reconnect: { minDelayMs: 1, maxDelayMs: 1, shouldReconnect: () => true } },
   ))!;
   onTestFinished(() => ws.terminate());
-  await handler.opened;
+  await handler.opened();
   wss.connections[0]!.terminate(4000);
   while (ws.status !== 'Connecting') await turns(1);
   const bytes = fill(make(100_000), 1);
   expect(ws.send(bytes)).toBe('queued');
   harm(bytes);
   await again.promise;
-  const [received] = (await handler.messagesAtLeast(1)) as Uint8Array[];
+  const [received] = (await handler.nextMessages(1)) as Uint8Array[];
   expect(Buffer.from(received!).equals(fill(new Uint8Array(100_000), 1))).toBe(true);
 });
 
@@ -155,7 +155,7 @@ test.each(MISHAPS)(
   '4D-180 a client may have bytes %s that wait for a slow server and may be dropped',
   async (_name, make, harm) => {
     const gate = createDeferred();
-    const handler = new RecordingHandler({ dataType: 'blob', onMessage: () => gate.promise });
+    const handler = recordingHandler({ dataType: 'blob', onMessage: () => gate.promise });
     const url = await startUnixServer<never>(() => handler, { dataType: 'blob', maxWaitingMessages: 1 });
     const ws = (await WebSocket.new(url, {}, { bufferPolicy: 'drop-oldest' }))!;
     onTestFinished(() => ws.terminate());
@@ -168,7 +168,7 @@ test.each(MISHAPS)(
     expect(ws.send(bytes)).toBe('queued');
     harm(bytes);
     gate.resolve();
-    const received = (await handler.messagesAtLeast(count + 1)) as Uint8Array[];
+    const received = (await handler.nextMessages(count + 1)) as Uint8Array[];
     expect(Buffer.from(received[count]!).equals(fill(new Uint8Array(65_536), 1))).toBe(true);
   },
 );
@@ -176,13 +176,13 @@ test.each(MISHAPS)(
 test.each(MISHAPS)(
   '4D-181 bytes of a server %s that wait for a slow client and may be dropped',
   async (name, make, harm) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const url = await startUnixServer<never>(() => handler, { bufferPolicy: 'drop-oldest' });
     const gate = createDeferred();
-    const client = new RecordingHandler({ dataType: 'blob', onMessage: () => gate.promise });
+    const client = recordingHandler({ dataType: 'blob', onMessage: () => gate.promise });
     const ws = (await WebSocket.new(url, client, { maxWaitingMessages: 1 }))!;
     onTestFinished(() => ws.terminate());
-    const connection = (await handler.opened) as WebSocketConnection<never>;
+    const connection = (await handler.opened()) as WebSocketConnection<never>;
     let count = 1;
     while (connection.send(new Uint8Array(65_536)) === 'sent') {
       count++;
@@ -193,10 +193,10 @@ test.each(MISHAPS)(
     harm(bytes);
     gate.resolve();
     if (name === 'filled anew') {
-      const received = (await client.messagesAtLeast(count + 1)) as Uint8Array[];
+      const received = (await client.nextMessages(count + 1)) as Uint8Array[];
       expect(Buffer.from(received[count]!).equals(Buffer.alloc(65_536))).toBe(true);
     } else {
-      expect((await client.terminated).code).toBe(1011);
+      expect((await client.ended()).code).toBe(1011);
       expect(client.messages).toHaveLength(count);
       expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_MESSAGE_DETACHED']);
     }
@@ -210,8 +210,8 @@ async function harmOnServer(
   size: number,
   options: CommonOptions = {},
   broadcasts = false,
-): Promise<{ handler: RecordingHandler; peer: Awaited<ReturnType<typeof connectPeer>> }> {
-  const additions: Additions = {
+): Promise<{ handler: RecordingHandler<unknown>; peer: Awaited<ReturnType<typeof connectPeer>> }> {
+  const additions: RecordedCallbacks<unknown> = {
     onMessage(face) {
       const ws = face as WebSocketConnection<never>;
       const bytes = fill(make(size), 1);
@@ -221,7 +221,7 @@ async function harmOnServer(
       ws.send('behind');
     },
   };
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const { url } = await startServerOf(handler, options);
   const peer = await connectPeer(url);
   peer.send('go');
@@ -253,21 +253,21 @@ describe.each(MISHAPS)('bytes of a server that are %s right after the call', (na
         expect(await peer.closed).toMatchObject({ code: 1011 });
         expect(peer.messages.all).toEqual([]);
         expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_MESSAGE_DETACHED']);
-        expect((await handler.terminated).code).toBe(1011);
+        expect((await handler.ended()).code).toBe(1011);
       }
     },
   );
 
   test('4D-181 change that message, or cut the connection, when a part of a long one has left', async () => {
     const size = 64 * 1_048_576;
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { web } = await startServerOf(handler, { maxBufferedBytes: 2 * size });
     // A peer that does not end its side must not keep a connection that was cut.
     const socket = connect({ port: web.HTTPPort, host: '127.0.0.1', allowHalfOpen: true });
     onTestFinished(() => void socket.destroy());
     const closed = Promise.race([once(socket, 'end'), once(socket, 'close')]);
     socket.on('error', () => {}).write(handshakeRequest());
-    const ws = (await handler.opened) as WebSocketConnection<never>;
+    const ws = (await handler.opened()) as WebSocketConnection<never>;
     const bytes = make(size).fill(1);
     ws.send(bytes);
     await turns(3);
@@ -286,7 +286,7 @@ describe.each(MISHAPS)('bytes of a server that are %s right after the call', (na
       await vi.waitUntil(() => seen.bytes >= size, { timeout: 9000, interval: 5 });
       expect(ws.status).toBe('Connected');
     } else {
-      await Promise.all([closed, handler.terminated]);
+      await Promise.all([closed, handler.ended()]);
       expect(seen.bytes).toBeLessThan(size);
       expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_MESSAGE_DETACHED']);
     }
@@ -316,16 +316,17 @@ describe('messages that cannot be sent', () => {
     ['the iterator of a Map', new Map().entries(), /pass an array/],
     ['a Response', new Response('a'), /arrayBuffer\(\)/],
   ])('4D-182 %s is ERR_INVALID_MESSAGE, and the connection goes on', async (_, message, advice) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler);
     const ws = (await WebSocket.new(url))!;
     onTestFinished(() => ws.terminate());
-    for (const face of [ws, (await handler.opened) as WebSocketConnection<never>]) {
+    const connection = (await handler.opened()) as WebSocketConnection;
+    for (const face of [ws, connection]) {
       expect(() => face.send(message as SendableMessage)).toThrow(
         expect.objectContaining({ code: 'ERR_INVALID_MESSAGE', message: expect.stringMatching(advice) as string }),
       );
     }
-    expect(() => (handler.calls.all[0]!.ws as WebSocketConnection<never>).wss.broadcast(message as never)).toThrow(
+    expect(() => connection.wss.broadcast(message as never)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_MESSAGE' }),
     );
     ws.send('still here');
@@ -333,7 +334,7 @@ describe('messages that cannot be sent', () => {
   });
 
   test('4D-182 empty views, iterables that are no iterators, and objects that say what to send go out', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler);
     const ws = (await WebSocket.new(url))!;
     onTestFinished(() => ws.terminate());
@@ -349,7 +350,7 @@ describe('messages that cannot be sent', () => {
     );
     ws.send({ pipe: 'an own property', next: 1 });
     ws.send(Object.assign(Readable.from([]), { toJSON: () => 'mine' }));
-    expect(await handler.messagesAtLeast(5)).toEqual([
+    expect(await handler.nextMessages(5)).toEqual([
       '',
       '',
       '{"items":[1]}',
@@ -362,30 +363,30 @@ describe('messages that cannot be sent', () => {
 test.each(['ws', 'wss'])(
   '4D-183 what a client of %s has sent in the turn of process.exit() arrives',
   async (scheme) => {
-    const handler = new RecordingHandler({ dataType: 'blob' });
+    const handler = recordingHandler({ dataType: 'blob' });
     const http = scheme === 'ws' ? createServer() : createSecureServer(makeCertificate());
     const port = await listen(http);
     WebSocketServer.new({ onConnection: () => handler as never }, { webServer: http, dataType: 'blob' });
     const program = await startExample('test/processes/last-words.ts', { args: [`${scheme}://127.0.0.1:${port}`] });
     expect(await program.ended).toMatchObject({ code: 0 });
     expect(program.lines).toEqual(['sent sent sent']);
-    const received = (await handler.messagesAtLeast(3)) as Uint8Array[];
+    const received = (await handler.nextMessages(3)) as Uint8Array[];
     expect(received.map(({ length }) => length)).toEqual([10, 30_000, 20_000]);
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
   },
 );
 
 describe('a compression that fails', () => {
   test.each(['throw', 'error'] as const)('4D-184 by %s ends its connection, and no other', async (kind) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { compression: true });
     // More than the pool has places, one after the other: a place that was not given back would be missing.
     for (let i = 0; i < 6; i++) {
       zlibFault.kind = kind;
-      const broken = new RecordingHandler();
+      const broken = recordingHandler();
       const ws = (await WebSocket.new(url, broken, { compression: true }))!;
       ws.send('x'.repeat(100_000));
-      expect((await broken.terminated).cause).toBe('limit');
+      expect((await broken.ended()).cause).toBe('limit');
       expect(broken.errors.map(({ error }) => [error.code, error.closeCode])).toEqual([
         ['ERR_COMPRESSION_FAILED', 1011],
       ]);
@@ -398,9 +399,9 @@ describe('a compression that fails', () => {
   });
 
   test.each(['throw', 'error'] as const)('4D-184 by %s lets a broadcast go out as it is', async (kind) => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url, wss } = await startServerOf(handler, { compression: true });
-    const received = new RecordingHandler();
+    const received = recordingHandler();
     const ws = (await WebSocket.new(url, received, { compression: true }))!;
     onTestFinished(() => ws.terminate());
     zlibFault.kind = kind;

@@ -1,10 +1,11 @@
 import { createServer } from 'node:http';
 import { inspect } from 'node:util';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type FourDError, WebSocket, type WebSocketOptions } from '../../src/index.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 describe('responseHeaders', () => {
   const expected = {
@@ -173,20 +174,17 @@ describe('the error of a refusal', () => {
   });
 
   test('4D-204 does not wait longer than 5 s for a body that does not end', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    onTestFinished(() => void vi.useRealTimers());
+    const clock = useFakeClock();
     const port = await startAnsweringServer(
       (socket) => void socket.write('HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nwhy'),
     );
     let error: FourDError | undefined;
     void theCall(`ws://127.0.0.1:${port}`, { handshakeTimeoutMs: Infinity }, 'new').then((thrown) => (error = thrown));
-    while (vi.getTimerCount() === 0) await turns(1);
+    while (clock.pendingTimers === 0) await turns(1);
     await turns();
-    vi.advanceTimersByTime(4999);
-    await turns();
+    await clock.advance(4999);
     expect(error).toBeUndefined();
-    vi.advanceTimersByTime(51);
-    await turns();
+    await clock.advance(51);
     expect(error!.message).toContain('HTTP 403 No: "why"');
   });
 });

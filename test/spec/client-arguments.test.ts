@@ -7,10 +7,10 @@ import {
   type WebSocketOptions,
   WebSocketServer,
 } from '../../src/index.ts';
+import { recordingServerHandler } from '../../src/testing.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { startHttpProxy } from '../helpers/proxies.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { startAnsweringServer } from '../helpers/answering-server.ts';
@@ -149,7 +149,7 @@ describe('what is no handler', () => {
     expect(serverError({ port: 8080 })).toMatch(
       /; for port, use WebSocketServer\.serve\(handler, \{ port \}\), or webServer$/,
     );
-    const handler = new RecordingServerHandler({ onConnection: () => ({ onMesage() {}, close() {} }) });
+    const handler = recordingServerHandler({ onConnection: () => ({ onMesage() {}, close() {} }) });
     const { web } = await startLibraryServer(handler);
     await (
       await RawClient.request(web.HTTPPort, {})
@@ -189,7 +189,7 @@ describe('what is no handler', () => {
     ...noHandlers,
     ['options', { protocol: 'chat' }, 'it holds options (protocol): options go into accept('] as const,
   ])('4D-202 of a connection is an error that says where options go: %s', async (_what, value, problem) => {
-    const handler = new RecordingServerHandler({
+    const handler = recordingServerHandler({
       onConnection: (_wss, { request }) => (request.url === '/accept' ? accept(value as never) : value),
     });
     const { web } = await startLibraryServer(handler);

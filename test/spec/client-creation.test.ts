@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket as PeerSocket } from 'ws';
 import { ek, FourDError, lastErrors, tryExpr, WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { type AcceptedPeer, startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
+import { watchCalls } from '../helpers/calls.ts';
 
 const errorItem = {
   errCode: expect.any(Number) as number,
@@ -88,24 +89,21 @@ test('4D-002 an asynchronous onOpen is over when new() hands the object over', a
 
 test('4D-003 onOpen receives the object that new() returns, and an event of type "open"', async () => {
   const server = await startPeerServer();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
+  const calls = watchCalls(handler);
   const ws = await WebSocket.new(server.url, handler);
-  expect(handler.names).toEqual(['onOpen']);
-  const [call] = handler.calls.all;
-  expect(call!.ws).toBe(ws);
-  expect(call!.event).toEqual({ type: 'open' });
-  expect(call!.parameterCount).toBe(2);
-  expect(call!.status).toBe('Connected');
+  expect(calls).toEqual([{ name: 'onOpen', self: handler, parameters: [ws, { type: 'open' }], status: 'Connected' }]);
+  expect(calls[0]!.parameters[0]).toBe(ws);
 });
 
 test('4D-003 onOpen of new WebSocket() receives the same object and an event of type "open"', async () => {
   const server = await startPeerServer();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = new WebSocket(server.url, handler);
-  expect(handler.names).toEqual([]);
+  expect(handler.callbacks).toEqual([]);
   await ws.ready;
-  expect(handler.calls.all[0]!.ws).toBe(ws);
-  expect(handler.calls.all[0]!.event).toEqual({ type: 'open' });
+  expect(await handler.opened()).toBe(ws);
+  expect(handler.events).toEqual([{ type: 'open' }]);
 });
 
 test('4D-004 send() works inside onOpen', async () => {
@@ -226,35 +224,36 @@ test('4D-010 without any error handler a refused port rejects with a FourDError'
 });
 
 test('4D-011 without reconnect a refused port through WebSocket.new() runs no callback', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   recordErrors();
   expect(await WebSocket.new(await refusedUrl(), handler)).toBeNull();
   await turns();
-  expect(handler.names).toEqual([]);
+  expect(handler.callbacks).toEqual([]);
 });
 
 test('4D-011 without reconnect a refused port through new WebSocket() runs onError, then onTerminate with 1006, and ready gives null', async () => {
   const errors = recordErrors();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
+  const calls = watchCalls(handler);
   const ws = new WebSocket(await refusedUrl(), handler);
   expect(ws.status).toBe('Connecting');
   expect(await ws.ready).toBeNull();
-  await handler.terminated;
-  expect(handler.names).toEqual(['onError', 'onTerminate']);
-  expect(handler.calls.all.map((call) => call.ws)).toEqual([ws, ws]);
+  await handler.ended();
+  expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
+  for (const { parameters } of calls) expect(parameters[0]).toBe(ws);
   expect(handler.errors[0]!.errors).toEqual([{ ...errorItem, errCode: 1006 }]);
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
   expect(ws.status).toBe('Closed');
   expect(errors).toEqual([]);
 });
 
 test('4D-011 a bad argument of new WebSocket() throws nothing and runs onError, then onTerminate', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = new WebSocket('http://127.0.0.1/', handler);
-  expect(handler.names).toEqual([]);
+  expect(handler.callbacks).toEqual([]);
   expect(await ws.ready).toBeNull();
-  expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });
-  expect(handler.names).toEqual(['onError', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false });
+  expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
 });
 
 describe('a server that does not upgrade', () => {
@@ -310,10 +309,10 @@ describe('a server that does not upgrade', () => {
 
   test('4D-012 new WebSocket() shows the same error in onError', async () => {
     const url = await startHttpServer((_request, response) => void response.writeHead(401).end('who are you?'));
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     await new WebSocket(url, handler).ready;
-    await handler.terminated;
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
     expect(handler.errors[0]!.error.httpStatus).toBe(401);
   });
 });
@@ -321,7 +320,7 @@ describe('a server that does not upgrade', () => {
 test('4D-013 a wrong Sec-WebSocket-Accept gives null and an error', async () => {
   const server = await startRawServer();
   const calls = recordErrors();
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const attempt = WebSocket.new(server.url, handler);
   const peer = await server.accept();
   const wrong = Buffer.alloc(20).toString('base64');
@@ -331,7 +330,7 @@ test('4D-013 a wrong Sec-WebSocket-Accept gives null and an error', async () => 
   await peer.ended;
   expect(peer.frames.all).toEqual([]);
   expect(peer.unread).toHaveLength(0);
-  expect(handler.names).toEqual([]);
+  expect(handler.callbacks).toEqual([]);
 });
 
 test('4D-013 without a Sec-WebSocket-Accept it rejects when there is no error handler', async () => {
@@ -375,7 +374,7 @@ test('4D-015 wss: connects to a TLS server whose certificate is trusted', async 
   const certificate = makeCertificate();
   const server = await startPeerServer({ tls: certificate });
   expect(server.url).toMatch(/^wss:/);
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = await WebSocket.new(server.url, handler, { tls: { ca: certificate.cert } });
   expect(ws!.status).toBe('Connected');
   const peer = await server.accept();

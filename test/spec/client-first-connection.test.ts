@@ -10,12 +10,12 @@ import {
 } from '../../src/index.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import type { TestClock } from '../../src/testing.ts';
+import { recordingClientHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, type RawServer, startRawServer } from '../helpers/raw-server.ts';
-import { ReconnectingHandler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -47,7 +47,7 @@ function errorOf(connecting: Promise<WebSocket | null>): Promise<FourDError> {
 async function begin(options: WebSocketOptions = {}) {
   const clock = useClock();
   const server = await startRawServer();
-  const handler = new ReconnectingHandler();
+  const handler = recordingClientHandler();
   const ws = new WebSocket(server.url, handler, { reconnect: true, pingIntervalMs: Infinity, ...options });
   return { clock, server, handler, ws };
 }
@@ -55,7 +55,7 @@ async function begin(options: WebSocketOptions = {}) {
 test('4D-200 a client waits for a server that is started later, and runs onOpen alone', async () => {
   const clock = useClock();
   const path = `${makeFolder()}/socket`;
-  const handler = new ReconnectingHandler();
+  const handler = recordingClientHandler();
   const connecting = WebSocket.new(`ws+unix:${path}`, handler, { reconnect: true });
   await clock.advance(550);
   const server = await startRawServer(path);
@@ -66,9 +66,9 @@ test('4D-200 a client waits for a server that is started later, and runs onOpen 
   ws.terminate();
   server.connections.all[0]!.socket.end();
   await clock.advance(10_100);
-  await handler.terminated;
-  expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
-  expect([handler.reconnects.all, handler.disconnects.all]).toEqual([[], []]);
+  await handler.ended();
+  expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
+  expect([handler.eventsOf('reconnect'), handler.eventsOf('disconnect')]).toEqual([[], []]);
 });
 
 describe('a failure that may pass', () => {
@@ -77,15 +77,15 @@ describe('a failure that may pass', () => {
     async (status) => {
       const { clock, server, handler, ws } = await begin();
       await refuse(server, status);
-      expect([ws.status, handler.names]).toEqual(['Connecting', []]);
+      expect([ws.status, handler.callbacks]).toEqual(['Connecting', []]);
       await clock.advance(450);
       expect(server.connections.all).toHaveLength(1);
       await clock.advance(100);
       await server.open();
       expect(await ws.ready).toBe(ws);
-      expect([handler.names, handler.disconnects.all]).toEqual([['onOpen'], []]);
+      expect([handler.callbacks, handler.eventsOf('disconnect')]).toEqual([['onOpen'], []]);
       ws.destroy();
-      await handler.terminated;
+      await handler.ended();
     },
   );
 
@@ -97,7 +97,7 @@ describe('a failure that may pass', () => {
     await server.open();
     expect(await ws.ready).toBe(ws);
     ws.destroy();
-    await handler.terminated;
+    await handler.ended();
     const losses: ConnectionLoss[] = [];
     const reconnect = { shouldReconnect: (loss: ConnectionLoss) => losses.push(loss) < 0 };
     const unknown = await errorOf(WebSocket.new('ws://nobody.invalid', {}, { reconnect }));
@@ -114,13 +114,13 @@ describe('a failure that may pass', () => {
     await server.open();
     expect(await ws.ready).toBe(ws);
     ws.destroy();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('4D-200 messages that are sent meanwhile leave in order when onOpen is over', async () => {
     const clock = useClock();
     const port = await findClosedPort();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     const ws = new WebSocket(`ws://127.0.0.1:${port}`, handler, {
       reconnect: { maxQueuedMessages: 2, url: () => server.url },
     });
@@ -132,41 +132,41 @@ describe('a failure that may pass', () => {
     const peer = await server.accept();
     expect([await peer.nextText(), await peer.nextText()]).toEqual(['a', 'b']);
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({ code: 1000, unsentMessages: [] });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1000, unsentMessages: [] });
+    expect(handler.callbacks).toEqual(['onOpen', 'onDrain', 'onTerminate']);
   });
 
   test('4D-200 WebSocket.new() within a message of a worker is over in that message', async () => {
     const clock = useClock();
     const server = await startRawServer();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     const message = runInWorker(workerName(), () => WebSocket.new(server.url, handler, { reconnect: true }));
     await refuse(server, 503);
     await clock.advance(600);
     await server.open();
     const ws = (await message)!;
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
     ws.destroy();
-    await handler.terminated;
+    await handler.ended();
   });
 });
 
 describe('a failure that stays', () => {
   test.each([400, 401, 403, 404, 426])('4D-200 a refusal with %i ends the client at once', async (status) => {
     const server = await startRawServer();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     const failed = errorOf(WebSocket.new(server.url, handler, { reconnect: true }));
     await refuse(server, status);
     expect(await failed).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED', httpStatus: status });
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('4D-200 a subprotocol that was not offered ends the client at once', async () => {
     const { server, handler } = await begin();
     const peer = await server.accept();
     peer.socket.write(peer.answer(['Sec-WebSocket-Protocol: other']));
-    expect(await handler.terminated).toMatchObject({ cause: 'protocol', reconnectAttempts: 0 });
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ cause: 'protocol', reconnectAttempts: 0 });
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
   });
 
   test('4D-200 a certificate that is not trusted, and a port without TLS, end the client at once', async () => {
@@ -202,7 +202,7 @@ test('4D-200 shouldReconnect decides about the first attempt too', async () => {
   await refuse(server, 401);
   await clock.advance(600);
   await refuse(server, 503);
-  expect(await handler.terminated).toMatchObject({ reconnectAttempts: 1 });
+  expect(await handler.ended()).toMatchObject({ reconnectAttempts: 1 });
   expect(losses).toMatchObject([
     { attempt: 1, code: 1006, cause: 'refused', phase: 'handshake', isTemporary: false, uncertainMessages: 0 },
     { attempt: 2, code: 1006, cause: 'refused', phase: 'handshake', isTemporary: true },
@@ -215,7 +215,7 @@ test('4D-200 maxAttempts bounds the further attempts of the first connection', a
   await refuse(server, 503);
   await clock.advance(600);
   await refuse(server, 503);
-  expect(await handler.terminated).toMatchObject({ cause: 'refused', reconnectAttempts: 1 });
+  expect(await handler.ended()).toMatchObject({ cause: 'refused', reconnectAttempts: 1 });
   expect(server.connections.all).toHaveLength(2);
 });
 
@@ -228,13 +228,13 @@ describe('connectTimeoutMs', () => {
     const { clock, server, handler, ws } = await begin({ reconnect: { maxDelayMs: 1000 } });
     const countAnswers = answerAll(server, 503);
     for (let i = 0; i < 59; i++) await clock.advance(1000);
-    expect([ws.status, handler.names]).toEqual(['Connecting', []]);
+    expect([ws.status, handler.callbacks]).toEqual(['Connecting', []]);
     const count = countAnswers();
     expect(count).toBeGreaterThan(10);
     await clock.advance(1100);
     expect(await ws.ready).toBeNull();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'timeout', message });
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'timeout', message });
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
     const { error } = handler.errors[0]!;
     expect(error).toMatchObject({ code: 'ERR_CONNECT_TIMEOUT', errCode: 1006, message, httpStatus: 503 });
     expect(error.cause).toMatchObject({ code: 'ERR_HANDSHAKE_REFUSED' });
@@ -243,14 +243,14 @@ describe('connectTimeoutMs', () => {
 
   test('4D-200 WebSocket.new() fails in the end as without reconnect: no callback, one error', async () => {
     const clock = useClock();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     const url = `ws://127.0.0.1:${await findClosedPort()}`;
     const connecting = tryExpr(() => WebSocket.new(url, handler, { reconnect: true, connectTimeoutMs: 2000 }));
     await clock.advance(1000);
     await clock.advance(1100);
     expect(await connecting).toBeNull();
     expect(lastErrors()).toMatchObject([{ errCode: 1006, message: expect.stringMatching(/ECONNREFUSED/) as string }]);
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('4D-200 an attempt that is under way is ended', async () => {
@@ -258,7 +258,7 @@ describe('connectTimeoutMs', () => {
     const peer = await server.accept();
     await clock.advance(600);
     await peer.ended;
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'timeout', phase: 'handshake' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'timeout', phase: 'handshake' });
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_CONNECT_TIMEOUT', side: 'remote' });
     expect(handler.errors[0]!.error.cause).toBeUndefined();
   });
@@ -270,7 +270,7 @@ describe('connectTimeoutMs', () => {
     expect(ws.status).toBe('Connecting');
     expect(countAnswers()).toBeGreaterThan(10);
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({ cause: 'local' });
+    expect(await handler.ended()).toMatchObject({ cause: 'local' });
   });
 
   test('4D-200 holds for the first connection alone', async () => {
@@ -284,14 +284,14 @@ describe('connectTimeoutMs', () => {
     for (let i = 0; i < 20; i++) await clock.advance(1000);
     expect(ws.status).toBe('Connecting');
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('4D-200 without reconnect it bounds the only attempt, and none is the default', async () => {
     const { clock, server, handler } = await begin({ reconnect: false, connectTimeoutMs: 500 });
     await server.accept();
     await clock.advance(600);
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error.code).toBe('ERR_CONNECT_TIMEOUT');
     const patient = new WebSocket(server.url, {}, { handshakeTimeoutMs: Infinity });
     await server.accept();
@@ -312,38 +312,38 @@ describe('the wait for the first connection is ended', () => {
     const { clock, server, handler, ws } = await begin();
     await refuse(server, 503);
     ws[name]();
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
     await expectNoDeadlines();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local', unsentMessages: [] });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local', unsentMessages: [] });
     expect(await ws.ready).toBeNull();
     await clock.advance(60_000);
-    expect([handler.names, server.connections.all.length]).toEqual([['onTerminate'], 1]);
+    expect([handler.callbacks, server.connections.all.length]).toEqual([['onTerminate'], 1]);
   });
 
   test('4D-200 by an aborted signal', async () => {
     useClock();
     const server = await startRawServer();
     const controller = new AbortController();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     const options = { reconnect: true, signal: controller.signal };
     const failed = errorOf(WebSocket.new(server.url, handler, options));
     await refuse(server, 503);
     controller.abort();
     expect(await failed).toMatchObject({ code: 'ERR_ABORTED' });
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('4D-200 by the end of its worker', async () => {
     useClock();
     const server = await startRawServer();
     const name = workerName();
-    const handler = new ReconnectingHandler();
+    const handler = recordingClientHandler();
     await runInWorker(name, () => void new WebSocket(server.url, handler, { reconnect: true }));
     await refuse(server, 503);
     killWorker(name);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'worker' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'worker' });
     await endWorker(name);
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 });
 

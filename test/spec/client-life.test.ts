@@ -1,40 +1,44 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError, type Status, WebSocket } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { frame } from '../helpers/frames.ts';
 import { type AcceptedPeer, startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, type RawConnection, startRawServer } from '../helpers/raw-server.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
+import { type Call, watchCalls } from '../helpers/calls.ts';
 
 const CLOSE_1000 = frame('server', '88', '03e8');
 
 interface Connected {
   readonly ws: WebSocket<never>;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly peer: AcceptedPeer;
 }
 
 /** Connects a client to a server of the `ws` package. */
-async function connect(additions: Additions = {}, closeTimeoutMs = 10_000): Promise<Connected> {
+async function connect(additions: RecordedCallbacks<unknown> = {}, closeTimeoutMs = 10_000): Promise<Connected> {
   const server = await startPeerServer();
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const ws = await WebSocket.new(server.url, handler, { closeTimeoutMs });
   return { ws: ws!, handler, peer: await server.accept() };
 }
 
 interface RawlyConnected {
   readonly ws: WebSocket<never>;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly peer: RawConnection;
 }
 
 /** Connects a client to a server whose bytes the test writes by hand. */
-async function connectRaw(additions: Additions = {}, closeTimeoutMs = 10_000): Promise<RawlyConnected> {
+async function connectRaw(
+  additions: RecordedCallbacks<unknown> = {},
+  closeTimeoutMs = 10_000,
+): Promise<RawlyConnected> {
   const server = await startRawServer();
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const attempt = WebSocket.new(server.url, handler, { closeTimeoutMs });
   const peer = await server.open();
   const ws = await attempt;
@@ -115,10 +119,10 @@ const endings: readonly Ending[] = [
 ];
 
 /** Opens a socket, which gets a message and ends. Resolves when no more callback can run. */
-async function live(ending: Ending): Promise<Connected> {
+async function live(ending: Ending): Promise<Connected & { readonly calls: readonly Call[] }> {
   const connected = await connect(
     {
-      onMessage(_ws, data) {
+      onMessage(_ws, { data }) {
         if (data === 'throw') throw new Error('on purpose');
         return data === 'reject' ? Promise.reject(new Error('on purpose')) : undefined;
       },
@@ -126,14 +130,15 @@ async function live(ending: Ending): Promise<Connected> {
     100,
   );
   const { handler, peer } = connected;
+  const calls = watchCalls(handler);
   peer.send('hello');
   await handler.nextMessage();
   ending.end(connected);
-  await handler.terminated;
+  await handler.ended();
   if (peer.socket.readyState === peer.socket.OPEN) peer.send('late');
   connected.ws.terminate();
   await turns();
-  return connected;
+  return { ...connected, calls };
 }
 
 describe.each(endings)('$name', (ending) => {
@@ -142,13 +147,13 @@ describe.each(endings)('$name', (ending) => {
 
   test('4D-028 the order is onOpen, onMessage, onError in case of an error, onTerminate', async () => {
     const { handler } = await live(ending);
-    const names = handler.names.filter((name, i) => name !== 'onMessage' || i === 1);
+    const names = handler.callbacks.filter((name, i) => name !== 'onMessage' || i === 1);
     expect(names).toEqual(['onOpen', 'onMessage', ...(isError ? ['onError'] : []), 'onTerminate']);
   });
 
   test('4D-029 onTerminate runs exactly once', async () => {
     const { handler } = await live(ending);
-    expect(handler.names.filter((name) => name === 'onTerminate')).toHaveLength(1);
+    expect(handler.callbacks.filter((name) => name === 'onTerminate')).toHaveLength(1);
   });
 
   test('4D-030 no callback runs after onTerminate', async () => {
@@ -156,18 +161,18 @@ describe.each(endings)('$name', (ending) => {
     ws.send('late');
     ws.terminate();
     await turns();
-    expect(handler.names.at(-1)).toBe('onTerminate');
+    expect(handler.callbacks.at(-1)).toBe('onTerminate');
   });
 
   test('4D-040 inside onTerminate the status is "Closed", and stays so', async () => {
-    const { handler, ws } = await live(ending);
-    expect(handler.calls.all.at(-1)!.status).toBe('Closed');
+    const { calls, ws } = await live(ending);
+    expect(calls.at(-1)!.status).toBe('Closed');
     expect(ws.status).toBe('Closed');
   });
 
   test(`4D-044 4D-045 onTerminate tells code ${code} and wasClean ${wasClean}`, async () => {
     const { handler } = await live(ending);
-    const event = await handler.terminated;
+    const event = await handler.ended();
     expect(event).toMatchObject({ type: 'terminate', code, reason: ending.reason, wasClean });
   });
 
@@ -190,7 +195,7 @@ describe.each(endings)('$name', (ending) => {
 
 test('4D-029 each of many connections that end in different ways has one onTerminate', async () => {
   const server = await startPeerServer();
-  const handlers = Array.from({ length: 100 }, () => new RecordingHandler());
+  const handlers = Array.from({ length: 100 }, () => recordingHandler());
   const sockets = await Promise.all(handlers.map((handler, i) => WebSocket.new(`${server.url}/${i}`, handler)));
   for (const peer of await server.peers.atLeast(sockets.length)) {
     const i = Number(peer.request.url!.slice(1));
@@ -198,10 +203,10 @@ test('4D-029 each of many connections that end in different ways has one onTermi
     else if (i % 3 === 1) peer.socket.close(1000);
     else sockets[i]!.terminate();
   }
-  await Promise.all(handlers.map((handler) => handler.terminated));
+  await Promise.all(handlers.map((handler) => handler.ended()));
   await turns();
-  for (const [i, { names }] of handlers.entries()) {
-    expect(names).toEqual(i % 3 === 0 ? ['onOpen', 'onError', 'onTerminate'] : ['onOpen', 'onTerminate']);
+  for (const [i, { callbacks }] of handlers.entries()) {
+    expect(callbacks).toEqual(i % 3 === 0 ? ['onOpen', 'onError', 'onTerminate'] : ['onOpen', 'onTerminate']);
   }
 });
 
@@ -214,8 +219,8 @@ describe('4D-031', () => {
     peer.socket.write(text('four'));
     await peer.ended;
     peer.socket.end(text('five'));
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
     expect(handler.messages).toEqual(['one']);
   });
 
@@ -233,8 +238,8 @@ describe('4D-031', () => {
     gate.resolve();
     await peer.ended;
     peer.socket.end(text('four'));
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   });
 
   test('4D-031 messages that came before an error are delivered before onError', async () => {
@@ -242,19 +247,23 @@ describe('4D-031', () => {
     peer.socket.write(Buffer.concat([text('one'), text('two'), text('three'), frame('server', '81', 'ff')]));
     await peer.ended;
     peer.socket.end();
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onMessage', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage', 'onMessage', 'onError', 'onTerminate']);
   });
 });
 
 test('4D-032 callbacks run with the handler as this', async () => {
-  const { handler, peer } = await connect();
+  const server = await startPeerServer();
+  const handler = recordingHandler();
+  const calls = watchCalls(handler);
+  await WebSocket.new(server.url, handler);
+  const peer = await server.accept();
   peer.send('hello');
   await handler.nextMessage();
   peer.cut();
-  await handler.terminated;
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
-  for (const { name, self } of handler.calls.all) expect(self, name).toBe(handler);
+  await handler.ended();
+  expect(calls.map(({ name }) => name)).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+  for (const { name, self } of calls) expect(self, name).toBe(handler);
 });
 
 test('4D-032 the callbacks of a class reach its private fields, in asynchronous code too', async () => {
@@ -333,7 +342,7 @@ test.each([1001, 2999, 5000, 1000.5, 0, -1000, 1005, 1006, NaN, Infinity, '1000'
     ws.send('still there');
     expect(await peer.nextText()).toBe('still there');
     expect(peer.hasClosed).toBe(false);
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
   },
 );
 
@@ -348,14 +357,14 @@ test('4D-038 right after terminate() the status is "Closing"', async () => {
   const { ws, handler } = await connect();
   ws.terminate();
   expect(ws.status).toBe('Closing');
-  await handler.terminated;
+  await handler.ended();
   expect(ws.status).toBe('Closed');
 });
 
 test('4D-038 right after terminate() inside onOpen the status is "Closing"', async () => {
   const server = await startPeerServer();
   const statuses: Status[] = [];
-  const handler = new RecordingHandler({
+  const handler = recordingHandler({
     onOpen(socket) {
       socket.terminate();
       statuses.push(socket.status);
@@ -363,69 +372,69 @@ test('4D-038 right after terminate() inside onOpen the status is "Closing"', asy
   });
   const ws = await WebSocket.new(server.url, handler);
   statuses.push(ws!.status);
-  await handler.terminated;
+  await handler.ended();
   expect(statuses).toEqual(['Closing', 'Closing']);
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 describe('4D-039', () => {
   test('4D-039 onTerminate does not run inside the terminate() call', async () => {
     const { ws, handler } = await connect();
     ws.terminate();
-    expect(handler.names).toEqual(['onOpen']);
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('4D-039 onTerminate does not run inside a terminate() call of onOpen or onMessage', async () => {
-    const during: string[][] = [];
+    const during: (readonly string[])[] = [];
     const server = await startPeerServer();
-    const handler: RecordingHandler = new RecordingHandler({
+    const handler: RecordingHandler<unknown> = recordingHandler({
       onOpen(ws) {
         ws.terminate();
-        during.push(handler.names);
+        during.push(handler.callbacks);
       },
     });
     await WebSocket.new(server.url, handler);
-    await handler.terminated;
+    await handler.ended();
 
     const connected = await connect({
       onMessage(ws) {
         ws.terminate();
-        during.push(connected.handler.names);
+        during.push(connected.handler.callbacks);
       },
     });
     connected.peer.send('hello');
-    await connected.handler.terminated;
+    await connected.handler.ended();
     expect(during).toEqual([['onOpen'], ['onOpen', 'onMessage']]);
   });
 
   test('4D-039 onTerminate does not run inside a terminate() call while Connecting', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler);
     await server.accept();
     ws.terminate();
     expect(ws.status).toBe('Closing');
-    expect(handler.names).toEqual([]);
-    expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });
+    expect(handler.callbacks).toEqual([]);
+    expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false });
     expect(await ws.ready).toBeNull();
   });
 
   test('4D-039 onTerminate does not run inside a terminate() call after the connection was lost', async () => {
     const { ws, handler, peer } = await connect({ onError: (socket) => socket.terminate() });
     peer.cut();
-    await handler.terminated;
+    await handler.ended();
     ws.terminate();
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 });
 
 test('4D-041 a server that closes with (4001, "kicked") gives code 4001, reason "kicked" and no onError', async () => {
   const { handler, peer } = await connect();
   peer.socket.close(4001, 'kicked');
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4001, reason: 'kicked', wasClean: true });
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 4001, reason: 'kicked', wasClean: true });
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 test.each([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 4999])(
@@ -433,8 +442,8 @@ test.each([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 300
   async (code) => {
     const { handler, peer } = await connect();
     peer.socket.close(code, 'because');
-    expect(await handler.terminated).toMatchObject({ type: 'terminate', code, reason: 'because', wasClean: true });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ type: 'terminate', code, reason: 'because', wasClean: true });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect((await peer.closed).code).toBe(code);
   },
 );
@@ -442,17 +451,17 @@ test.each([1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 300
 test('4D-042 a server that closes with an empty close frame gives code 1005, no reason and no onError', async () => {
   const { handler, peer } = await connect();
   peer.socket.close();
-  const event = await handler.terminated;
+  const event = await handler.ended();
   expect(event.code).toBe(1005);
   expect(event.reason).toBeUndefined();
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 test('4D-043 TCP cut without a close frame runs onError with one item, then onTerminate with code 1006', async () => {
   const { handler, peer } = await connect();
   peer.cut();
-  expect((await handler.terminated).code).toBe(1006);
-  expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+  expect((await handler.ended()).code).toBe(1006);
+  expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   expect(handler.errors[0]!.errors).toEqual([
     { errCode: 1006, message: expect.any(String) as string, componentSignature: 'HTCL' },
   ]);
@@ -461,19 +470,19 @@ test('4D-043 TCP cut without a close frame runs onError with one item, then onTe
 test('4D-044 wasClean is true after terminate() and after a close by the server, false after a cut', async () => {
   const left = await connect();
   left.ws.terminate();
-  expect((await left.handler.terminated).wasClean).toBe(true);
+  expect((await left.handler.ended()).wasClean).toBe(true);
   const kicked = await connect();
   kicked.peer.socket.close(4001, 'kicked');
-  expect((await kicked.handler.terminated).wasClean).toBe(true);
+  expect((await kicked.handler.ended()).wasClean).toBe(true);
   const cut = await connect();
   cut.peer.cut();
-  expect((await cut.handler.terminated).wasClean).toBe(false);
+  expect((await cut.handler.ended()).wasClean).toBe(false);
 });
 
 test.each([1000, 3000, 4999])('4D-045 event.code is an integer from 0 to 65535, here %i', async (code) => {
   const { handler, ws } = await connect();
   ws.terminate(code);
-  const event = await handler.terminated;
+  const event = await handler.ended();
   expect(Number.isInteger(event.code)).toBe(true);
   expect(event.code).toBeGreaterThanOrEqual(0);
   expect(event.code).toBeLessThanOrEqual(65_535);
@@ -489,11 +498,11 @@ describe('4D-046', () => {
     ws.terminate(1);
     expect(ws.status).toBe('Closing');
     expect(await peer.closed).toEqual({ code: 4000, reason: 'first' });
-    await handler.terminated;
+    await handler.ended();
     ws.terminate();
     expect(ws.status).toBe('Closed');
     await turns();
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(calls).toEqual([]);
   });
 
@@ -513,9 +522,9 @@ describe('4D-046', () => {
       onTerminate: (ws) => ws.terminate(4001),
     });
     peer.cut();
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     await turns();
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 });
 
@@ -525,7 +534,7 @@ describe('4D-047', () => {
     peer.socket.write(Buffer.concat([text('one'), text('two'), text('three'), CLOSE_1000]));
     await peer.frames.next();
     peer.socket.end();
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true });
+    expect(await handler.ended()).toMatchObject({ code: 1000, wasClean: true });
     expect(handler.messages).toEqual(['one']);
   });
 
@@ -535,8 +544,8 @@ describe('4D-047', () => {
     await peer.frames.next();
     peer.socket.write(Buffer.concat([text('one'), frame('server', '82', '0102'), frame('server', '01', '61')]));
     peer.socket.end(Buffer.concat([frame('server', '80', '62'), CLOSE_1000]));
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1000, wasClean: true });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('4D-047 no onMessage runs after terminate() for messages that wait behind an asynchronous callback', async () => {
@@ -547,22 +556,22 @@ describe('4D-047', () => {
     await turns();
     ws.terminate();
     gate.resolve();
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true });
+    expect(await handler.ended()).toMatchObject({ code: 1000, wasClean: true });
     expect(handler.messages).toEqual(['message 0']);
     expect(await peer.closed).toEqual({ code: 1000, reason: '' });
   });
 
   test('4D-047 no onMessage runs when onOpen terminates and the server has sent data with its answer', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler({ onOpen: (ws) => ws.terminate() });
+    const handler = recordingHandler({ onOpen: (ws) => ws.terminate() });
     const attempt = WebSocket.new(server.url, handler);
     const peer = await server.accept();
     peer.socket.write(Buffer.concat([Buffer.from(peer.answer()), text('early'), text('bird')]));
     await attempt;
     await peer.frames.next();
     peer.socket.end(CLOSE_1000);
-    expect(await handler.terminated).toMatchObject({ code: 1000, wasClean: true });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1000, wasClean: true });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 });
 
@@ -570,7 +579,7 @@ describe('4D-048', () => {
   test('4D-048 a peer that never answers the close frame leads to onTerminate with code 1006', async () => {
     const { ws, handler, peer } = await connectRaw({}, 100);
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       type: 'terminate',
       code: 1006,
       reason: undefined,
@@ -586,20 +595,20 @@ describe('4D-048', () => {
     ws.terminate();
     await peer.frames.next();
     await clock.advance(9_900);
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
     await clock.advance(200);
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
   });
 
   test('4D-048 a peer that keeps sending instead of answering does not get more time', async () => {
     const { ws, handler, peer } = await connectRaw({}, 100);
     ws.terminate();
-    while (!handler.names.includes('onTerminate')) {
+    while (!handler.callbacks.includes('onTerminate')) {
       peer.socket.write(text('more'));
       await turns(1);
     }
-    expect((await handler.terminated).code).toBe(1006);
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect((await handler.ended()).code).toBe(1006);
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
   test('4D-048 a peer that answers and keeps TCP open does not delay the end, which is clean', async () => {
@@ -607,13 +616,13 @@ describe('4D-048', () => {
     ws.terminate(4000, 'bye');
     await peer.frames.next();
     peer.socket.write(frame('server', '88', '0fa0'));
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       type: 'terminate',
       code: 4000,
       reason: undefined,
       wasClean: true,
     });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('4D-048 the deadline passes also while reading is paused', async () => {
@@ -624,16 +633,16 @@ describe('4D-048', () => {
     ws.terminate();
     await peer.ended;
     gate.resolve();
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     expect(handler.messages).toEqual(['message 0']);
   });
 });
 
 test('4D-049 the error of a refused connection attempt has the same form', async () => {
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = new WebSocket(`ws://127.0.0.1:${await findClosedPort()}/`, handler);
   await ws.ready;
-  await handler.terminated;
+  await handler.ended();
   const [event] = handler.errors;
   expect(event).toMatchObject({ type: 'error' });
   expect(event!.errors).toEqual([{ errCode: 1006, message: expect.any(String) as string, componentSignature: 'HTCL' }]);

@@ -4,8 +4,8 @@ import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeFolder } from '../helpers/folder.ts';
 import { frame } from '../helpers/frames.ts';
 import { type RawConnection, startRawServer } from '../helpers/raw-server.ts';
-import { ReconnectingHandler as Handler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
+import { recordingClientHandler } from '../../src/testing.ts';
 
 const LONG = 'x'.repeat(400_000);
 
@@ -17,7 +17,7 @@ async function connect(
   const clock = useFakeClock();
   const server = await startRawServer(`${makeFolder()}/socket`);
   const losses: ConnectionLoss[] = [];
-  const handler = new Handler(then && { onReconnect: (client) => then(client, server) });
+  const handler = recordingClientHandler(then && { onReconnect: (client) => then(client, server) });
   const ws = new WebSocket(server.url, handler, {
     reconnect: {
       minDelayMs: 1,
@@ -34,13 +34,13 @@ async function connect(
   onTestFinished(async () => {
     ws.terminate();
     for (const { socket } of server.connections.all) socket.destroy();
-    await handler.terminated;
+    await handler.ended();
   });
   const connectAgain = async (): Promise<RawConnection> => {
     while (ws.status !== 'Connecting') await turns(1);
     await clock.advance(60);
     const next = await server.open();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     return next;
   };
   /** Stops reading, and makes the client wait for this server. */
@@ -111,7 +111,7 @@ describe('messages of a client that reconnects', () => {
     const next = await connectAgain();
     const texts = await textsUntil(next, 'last');
     // Whatever was handed to a socket that was still alive is uncertain, and nothing else is missing.
-    const [{ uncertainMessages }] = handler.reconnects.all as [ReconnectEvent];
+    const [{ uncertainMessages }] = handler.eventsOf('reconnect') as [ReconnectEvent];
     const all = [...statuses.keys()].map(String);
     expect(texts).toEqual([...all.slice(uncertainMessages), 'last']);
   });
@@ -125,14 +125,14 @@ describe('messages of a client that reconnects', () => {
     ws.send('d');
     expect(await textsUntil(next, 'd')).toEqual(['d']);
     expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([3]);
-    expect(handler.reconnects.all).toMatchObject([{ uncertainMessages: 3 }]);
+    expect(handler.eventsOf('reconnect')).toMatchObject([{ uncertainMessages: 3 }]);
     next.socket.destroy();
     const last = await connectAgain();
     expect(losses.map(({ uncertainMessages }) => uncertainMessages)).toEqual([3, 1]);
     ws.terminate();
     last.socket.write(frame('server', '88', '03e8'));
     last.socket.end();
-    expect(await handler.terminated).toMatchObject({ wasClean: true, unsentMessages: [], uncertainMessages: 4 });
+    expect(await handler.ended()).toMatchObject({ wasClean: true, unsentMessages: [], uncertainMessages: 4 });
   });
 
   test('4D-226 messages that the server has read before it agreed to close are not uncertain', async () => {
@@ -142,7 +142,7 @@ describe('messages of a client that reconnects', () => {
     await peer.frames.atLeast(3);
     peer.socket.write(frame('server', '88', '03e8'));
     peer.socket.end();
-    expect(await handler.terminated).toMatchObject({ wasClean: true, unsentMessages: [], uncertainMessages: 0 });
+    expect(await handler.ended()).toMatchObject({ wasClean: true, unsentMessages: [], uncertainMessages: 0 });
   });
 
   test('4D-226 messages in front of a ping that the server has answered are not uncertain', async () => {
@@ -215,7 +215,7 @@ describe('messages of a client that reconnects', () => {
     ws.send('a');
     ws.send({ b: 1 });
     peer.socket.destroy();
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       unsentMessages: [LONG, 'a', '{"b":1}'],
       uncertainMessages: 0,
       cause: 'peer-reset',
@@ -230,19 +230,19 @@ describe('messages of a client that reconnects', () => {
     while (ws.status !== 'Connecting') await turns(1);
     ws.send('b');
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({ unsentMessages: [LONG, 'a', 'b'], uncertainMessages: 0 });
+    expect(await handler.ended()).toMatchObject({ unsentMessages: [LONG, 'a', 'b'], uncertainMessages: 0 });
   });
 });
 
 test('4D-226 a client that does not reconnect reports neither unsent nor uncertain messages', async () => {
   const server = await startRawServer();
-  const handler = new Handler();
+  const handler = recordingClientHandler();
   const ws = new WebSocket(server.url, handler);
   const peer = await server.open();
   await ws.ready;
   ws.send('a');
   await peer.frames.next();
   peer.socket.destroy();
-  const event = await handler.terminated;
+  const event = await handler.ended();
   expect([event.unsentMessages, event.uncertainMessages]).toEqual([undefined, undefined]);
 });

@@ -6,10 +6,10 @@ import {
   type DisconnectEvent,
   killWorker,
   type ReconnectOptions,
-  type TerminateEvent,
   WebSocket,
   type WebSocketOptions,
 } from '../../src/index.ts';
+import { type RecordedClientCallbacks, recordingClientHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
@@ -17,7 +17,6 @@ import { useFakeClock } from '../helpers/fake-clock.ts';
 import { expectNoDeadlines } from '../helpers/leftovers.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { type RawServer, startRawServer } from '../helpers/raw-server.ts';
-import { type ReconnectAdditions, ReconnectingHandler } from '../helpers/reconnecting-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -31,34 +30,27 @@ function useClock() {
   return useFakeClock();
 }
 
-/** A handler that also counts the ends of the client. */
-class Handler extends ReconnectingHandler {
-  readonly ends: TerminateEvent[] = [];
-
-  override onTerminate(...parameters: Parameters<ReconnectingHandler['onTerminate']>): void {
-    this.ends.push(parameters[1]);
-    super.onTerminate(...parameters);
-  }
-}
-
 /** Connects a client to a server of the `ws` package. */
 async function connect(
   reconnect: boolean | ReconnectOptions = true,
-  then: ReconnectAdditions = {},
+  callbacks: RecordedClientCallbacks<string> = {},
   options: WebSocketOptions = {},
 ) {
   const clock = useClock();
   const server = await startPeerServer();
-  const handler = new Handler(then);
+  const handler = recordingClientHandler(callbacks);
   const ws = (await WebSocket.new(server.url, handler, { reconnect, ...options }))!;
   return { clock, server, handler, ws, peer: await server.accept() };
 }
 
 /** Connects a client to a server whose answers the test writes. */
-async function connectRaw(reconnect: boolean | ReconnectOptions = true, then: ReconnectAdditions = {}) {
+async function connectRaw(
+  reconnect: boolean | ReconnectOptions = true,
+  callbacks: RecordedClientCallbacks<string> = {},
+) {
   const clock = useClock();
   const server = await startRawServer();
-  const handler = new Handler(then);
+  const handler = recordingClientHandler(callbacks);
   const ws = new WebSocket(server.url, handler, { reconnect, pingIntervalMs: Infinity });
   const peer = await server.open();
   await ws.ready;
@@ -93,8 +85,8 @@ describe('reconnect()', () => {
     await refuse(server, 503);
     ws.reconnect();
     await server.open();
-    await handler.reconnects.next();
-    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
+    await handler.nextEvent('reconnect');
+    expect(handler.eventsOf('reconnect')).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
     // The waits were given up with it.
     await clock.advance(60_000);
     expect(server.connections.all).toHaveLength(4);
@@ -110,7 +102,7 @@ describe('reconnect()', () => {
     ws.reconnect();
     await stuck.ended;
     await server.open();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(ws.status).toBe('Connected');
     await end(ws);
   });
@@ -118,7 +110,7 @@ describe('reconnect()', () => {
   test('4D-223 during the first attempt begins anew, with the same time as before, and leads to onOpen', async () => {
     const clock = useClock();
     const server = await startRawServer();
-    const handler = new Handler();
+    const handler = recordingClientHandler();
     const ws = new WebSocket(server.url, handler, { reconnect: true, connectTimeoutMs: 5000 });
     await server.accept();
     await clock.advance(4000);
@@ -129,7 +121,11 @@ describe('reconnect()', () => {
     ws.reconnect();
     await server.open();
     expect(await ws.ready).toBe(ws);
-    expect([handler.names, handler.reconnects.all, handler.disconnects.all]).toEqual([['onOpen'], [], []]);
+    expect([handler.callbacks, handler.eventsOf('reconnect'), handler.eventsOf('disconnect')]).toEqual([
+      ['onOpen'],
+      [],
+      [],
+    ]);
     await end(ws);
   });
 
@@ -151,7 +147,7 @@ describe('reconnect()', () => {
     urls[1]!.resolve(`${server.url}/new`);
     const next = await server.open();
     expect(next.request).toContain('GET /new ');
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(server.connections.all).toHaveLength(2);
     await end(ws);
   });
@@ -161,21 +157,21 @@ describe('reconnect()', () => {
     expect(ws.send('before')).toBe('sent');
     ws.reconnect();
     ws.reconnect();
-    expect([ws.status, handler.names]).toEqual(['Closing', ['onOpen']]);
+    expect([ws.status, handler.callbacks]).toEqual(['Closing', ['onOpen']]);
     expect(ws.send('after')).toBe('queued');
     expect(await peer.nextText()).toBe('before');
     expect(await peer.closed).toEqual({ code: 1000, reason: '' });
     const next = await server.accept();
     expect(await next.nextText()).toBe('after');
-    expect(handler.names).toEqual(['onOpen']);
-    expect(handler.disconnects.all).toEqual([{ type: 'disconnect', cause: 'local', attempt: 1, delayMs: 0 }]);
-    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onReconnect', 'onDrain']);
+    expect(handler.eventsOf('disconnect')).toEqual([{ type: 'disconnect', cause: 'local', attempt: 1, delayMs: 0 }]);
+    expect(handler.eventsOf('reconnect')).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
     next.send('still read');
     expect(await handler.nextMessage()).toBe('still read');
     await turns();
     expect(server.peers.all).toHaveLength(2);
     await end(ws);
-    expect(handler.ends).toHaveLength(1);
+    expect(handler.eventsOf('terminate')).toHaveLength(1);
   });
 
   test('4D-223 tells what is uncertain when the server closes at the same moment', async () => {
@@ -186,7 +182,7 @@ describe('reconnect()', () => {
     // The close frame of a server that reads nothing any more; an answer would have the code 1000.
     peer.socket.end(Buffer.of(0x88, 2, 0x03, 0xe9));
     await server.open();
-    expect(await handler.reconnects.next()).toMatchObject({ uncertainMessages: 1 });
+    expect(await handler.nextEvent('reconnect')).toMatchObject({ uncertainMessages: 1 });
     await end(ws);
   });
 
@@ -195,8 +191,8 @@ describe('reconnect()', () => {
     ws.reconnect();
     await clock.advance(1100);
     await server.open();
-    await handler.reconnects.next();
-    expect(handler.names).toEqual(['onOpen']);
+    await handler.nextEvent('reconnect');
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onReconnect']);
     await end(ws);
   });
 
@@ -208,7 +204,7 @@ describe('reconnect()', () => {
     ws.reconnect();
     peer.socket.end();
     await server.open();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(shouldReconnect).not.toHaveBeenCalled();
     await end(ws);
   });
@@ -232,8 +228,9 @@ describe('reconnect()', () => {
         await refuse(server, 401);
       }
       await server.open();
-      await handler.reconnects.next();
-      expect([isCalled, handler.names]).toEqual([true, ['onOpen']]);
+      await handler.nextEvent('reconnect');
+      const losses = what === 'an attempt' ? ['onDisconnect', 'onDisconnect'] : ['onDisconnect'];
+      expect([isCalled, handler.callbacks]).toEqual([true, ['onOpen', ...losses, 'onReconnect']]);
       await end(ws);
     },
   );
@@ -246,7 +243,7 @@ describe('reconnect()', () => {
     ws.send('unsent');
     await clock.advance(600);
     await refuse(server, 503);
-    expect(await handler.terminated).toMatchObject({ reconnectAttempts: 1, unsentMessages: ['unsent'] });
+    expect(await handler.ended()).toMatchObject({ reconnectAttempts: 1, unsentMessages: ['unsent'] });
     await until(() => ws.status === 'Closed');
     ws.reconnect();
     expect([ws.status, ws.id, ws.send('kept')]).toEqual(['Connecting', id, 'queued']);
@@ -254,21 +251,26 @@ describe('reconnect()', () => {
     expect([again === ready, ws.ready === again]).toEqual([false, true]);
     const next = await server.open();
     expect(await again).toBe(ws);
-    expect(handler.reconnects.all).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
+    expect(handler.eventsOf('reconnect')).toEqual([{ type: 'reconnect', attempt: 1, uncertainMessages: 0 }]);
     await next.frames.atLeast(1);
     expect(next.frames.all).toEqual([`81 ${Buffer.from('kept').toString('hex')}`]);
     await end(ws);
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate', 'onTerminate']);
-    expect(handler.ends[1]).toMatchObject({ cause: 'local', reconnectAttempts: 1, unsentMessages: [] });
+    const life = ['onOpen', 'onDisconnect', 'onError', 'onTerminate'];
+    expect(handler.callbacks).toEqual([...life, 'onReconnect', 'onDrain', 'onTerminate']);
+    expect(handler.eventsOf('terminate')[1]).toMatchObject({
+      cause: 'local',
+      reconnectAttempts: 1,
+      unsentMessages: [],
+    });
   });
 
   test('4D-223 after giving up the first connection leads to onOpen, with the whole time again', async () => {
     const clock = useClock();
     const server = await startRawServer();
-    const handler = new Handler();
+    const handler = recordingClientHandler();
     const ws = new WebSocket(server.url, handler, { reconnect: { maxAttempts: 1 }, connectTimeoutMs: 5000 });
     await refuse(server, 404);
-    await handler.terminated;
+    await handler.ended();
     await until(() => ws.status === 'Closed');
     expect(await ws.ready).toBeNull();
     await clock.advance(4500);
@@ -283,7 +285,7 @@ describe('reconnect()', () => {
     ws.reconnect();
     await server.open();
     expect(await ws.ready).toBe(ws);
-    expect(handler.names.slice(4)).toEqual(['onOpen']);
+    expect(handler.callbacks.slice(4)).toEqual(['onOpen']);
     await end(ws);
   });
 
@@ -312,25 +314,20 @@ describe('reconnect()', () => {
 
   test('4D-223 after terminate() runs onTerminate first, and onReconnect when that is over', async () => {
     const isOver = createDeferred();
-    const { server, handler, ws } = await connect();
-    Object.assign(handler, {
-      onTerminate(_ws: unknown, event: TerminateEvent) {
-        handler.ends.push(event);
-        return handler.ends.length === 1 ? isOver.promise : undefined;
-      },
-    });
+    const onTerminate = vi.fn().mockReturnValueOnce(isOver.promise);
+    const { server, handler, ws } = await connect(true, { onTerminate });
     ws.terminate();
     ws.reconnect();
     const { ready } = ws;
     await until(() => ws.status === 'Closed');
     await turns();
-    expect([handler.ends.length, server.peers.all.length]).toEqual([1, 1]);
+    expect([handler.eventsOf('terminate').length, server.peers.all.length]).toEqual([1, 1]);
     isOver.resolve();
     await server.accept();
     expect(await ready).toBe(ws);
-    expect(handler.reconnects.all).toHaveLength(1);
+    expect(handler.eventsOf('reconnect')).toHaveLength(1);
     await end(ws);
-    expect(handler.ends).toHaveLength(2);
+    expect(handler.eventsOf('terminate')).toHaveLength(2);
   });
 
   test('4D-223 is taken back by terminate(), destroy() and an aborted signal', async () => {
@@ -354,13 +351,13 @@ describe('reconnect()', () => {
     await until(() => ws.status === 'Closed');
     await turns();
     expect(server.peers.all).toHaveLength(3);
-    expect(handler.ends).toHaveLength(3);
+    expect(handler.eventsOf('terminate')).toHaveLength(3);
     ws.reconnect();
     controller.abort();
     await until(() => ws.status === 'Closed');
     ws.reconnect();
     expect(ws.status).toBe('Closed');
-    expect(handler.ends[3]).toMatchObject({ cause: 'aborted' });
+    expect(handler.eventsOf('terminate')[3]).toMatchObject({ cause: 'aborted' });
   });
 
   test('4D-223 of a client whose callback then fails does not save it', async () => {
@@ -372,9 +369,9 @@ describe('reconnect()', () => {
       },
     });
     peer.send('x');
-    expect(await handler.terminated).toMatchObject({ code: 1000 });
+    expect(await handler.ended()).toMatchObject({ code: 1000 });
     await turns();
-    expect([handler.names, server.peers.all.length]).toEqual([['onOpen', 'onError', 'onTerminate'], 1]);
+    expect([handler.callbacks, server.peers.all.length]).toEqual([['onOpen', 'onError', 'onTerminate'], 1]);
   });
 
   test('4D-223 in onError, after a failing callback, lets onTerminate run first', async () => {
@@ -386,9 +383,9 @@ describe('reconnect()', () => {
       onError: () => ws.reconnect(),
     });
     peer.send('x');
-    await handler.reconnects.next();
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
-    expect(handler.ends).toMatchObject([{ code: 1011, cause: 'callback' }]);
+    await handler.nextEvent('reconnect');
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate', 'onReconnect']);
+    expect(handler.eventsOf('terminate')).toMatchObject([{ code: 1011, cause: 'callback' }]);
     expect(server.peers.all).toHaveLength(2);
     await end(ws);
   });
@@ -397,21 +394,15 @@ describe('reconnect()', () => {
     useClock();
     const server = await startPeerServer();
     const name = workerName();
-    const handler = new Handler();
+    const handler = recordingClientHandler({ onTerminate: (socket) => (socket as WebSocket).reconnect() });
     const ws = (await runInWorker(name, () => WebSocket.new(server.url, handler, { reconnect: true })))!;
-    Object.assign(handler, {
-      onTerminate(_ws: unknown, event: TerminateEvent) {
-        handler.ends.push(event);
-        ws.reconnect();
-      },
-    });
     killWorker(name);
     ws.reconnect();
     await until(() => ws.status === 'Closed');
     await endWorker(name);
     ws.reconnect();
     expect(ws.status).toBe('Closed');
-    expect(handler.ends).toMatchObject([{ cause: 'worker' }]);
+    expect(handler.eventsOf('terminate')).toMatchObject([{ cause: 'worker' }]);
     expect(server.peers.all).toHaveLength(1);
   });
 
@@ -419,7 +410,7 @@ describe('reconnect()', () => {
     useClock();
     const server = await startPeerServer();
     const name = workerName();
-    const handler = new Handler();
+    const handler = recordingClientHandler();
     const ws = (await runInWorker(name, () => WebSocket.new(server.url, handler, { reconnect: true })))!;
     ws.terminate();
     await until(() => ws.status === 'Closed');
@@ -427,14 +418,14 @@ describe('reconnect()', () => {
       ws.reconnect();
       expect(await ws.ready).toBe(ws);
     });
-    expect(handler.reconnects.all).toHaveLength(1);
+    expect(handler.eventsOf('reconnect')).toHaveLength(1);
     await end(ws);
   });
 
   test('4D-223 of a client with a mistake in its arguments tells the same mistake again', async () => {
-    const handler = new Handler();
+    const handler = recordingClientHandler();
     const ws = new WebSocket('http://127.0.0.1', handler, { reconnect: true });
-    await handler.terminated;
+    await handler.ended();
     await turns();
     ws.reconnect();
     expect(await ws.ready).toBeNull();
@@ -450,7 +441,7 @@ describe('reconnect()', () => {
     expect(errors).toMatchObject([[{ errCode: -20017, componentSignature: 'HTCL' }]]);
     expect(ws.status).toBe('Connected');
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 });
 
@@ -486,7 +477,7 @@ describe('onDisconnect', () => {
       { type: 'disconnect', cause: 'refused', attempt: 2, delayMs: 3000 },
     ]);
     expect(Object.isFrozen(log[1])).toBe(true);
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onDisconnect', 'onError', 'onTerminate']);
   });
 
   test('4D-223 counts from reconnect() on', async () => {
@@ -497,7 +488,7 @@ describe('onDisconnect', () => {
     await refuse(server, 503);
     ws.reconnect();
     await refuse(server, 503);
-    expect(handler.disconnects.all.map(({ attempt }) => attempt)).toEqual([1, 2, 2]);
+    expect(handler.eventsOf('disconnect').map(({ attempt }) => attempt)).toEqual([1, 2, 2]);
     await end(ws);
   });
 
@@ -508,9 +499,10 @@ describe('onDisconnect', () => {
     const onDisconnect = (ws: WebSocket): void => act(ws);
     const { clock, server, handler, peer } = await connectRaw(true, { onDisconnect });
     peer.socket.destroy();
-    expect(await handler.terminated).toMatchObject({ cause: 'local', reconnectAttempts: 1 });
+    expect(await handler.ended()).toMatchObject({ cause: 'local', reconnectAttempts: 1 });
     await clock.advance(60_000);
-    expect([handler.names, server.connections.all.length]).toEqual([['onOpen', 'onTerminate'], 1]);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onTerminate']);
+    expect(server.connections.all).toHaveLength(1);
   });
 
   test('4D-223 may call reconnect(), also after a reconnect()', async () => {
@@ -521,12 +513,12 @@ describe('onDisconnect', () => {
     const { server, handler, ws, peer } = await connectRaw(true, { onDisconnect });
     peer.socket.destroy();
     const next = await server.open();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     ws.reconnect();
     next.socket.write(Buffer.of(0x88, 2, 0x03, 0xe8));
     next.socket.end();
     await server.open();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(server.connections.all).toHaveLength(3);
     await end(ws);
   });
@@ -542,12 +534,12 @@ describe('onDisconnect', () => {
   ])('4D-223 that %s ends the client', async (_how, onDisconnect) => {
     const { clock, server, handler, ws, peer } = await connectRaw(true, { onDisconnect });
     peer.socket.destroy();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'callback' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'callback' });
     expect(handler.errors[0]!.error).toMatchObject({ code: 'ERR_CALLBACK_FAILED' });
     expect(handler.errors[0]!.error.message).toContain('onDisconnect failed: mistake');
     await clock.advance(60_000);
     expect([ws.status, server.connections.all.length]).toEqual(['Closed', 1]);
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onDisconnect', 'onError', 'onTerminate']);
   });
 });
 
@@ -563,7 +555,7 @@ async function startRedirect(location: string): Promise<string> {
 /** Connects a client whose `act` runs in the lookup of the given number. */
 async function connectLooking(url: string, lookupNumber: number, act: (ws: WebSocket) => void) {
   let lookups = 0;
-  const handler = new Handler();
+  const handler = recordingClientHandler();
   const tls: NonNullable<WebSocketOptions['tls']> = {
     ca: certificate.cert,
     lookup(_host, _options, done) {
@@ -597,16 +589,16 @@ describe('tls.lookup, which Node calls while an attempt begins,', () => {
       const { handler, ws } = await connectLooking(url, lookupNumber, (each) => each[stop]());
       const before = server.peers.all.length;
       ws.reconnect();
-      await handler.terminated;
+      await handler.ended();
       expect(await countPeers(server, url)).toBe(before);
-      expect([ws.status, handler.names]).toEqual(['Closed', ['onOpen', 'onTerminate']]);
+      expect([ws.status, handler.callbacks]).toEqual(['Closed', ['onOpen', 'onDisconnect', 'onTerminate']]);
     }
     const { handler, ws } = await connectLooking(url, lookupNumber, (each) => each.reconnect());
     const before = server.peers.all.length;
     ws.reconnect();
-    await handler.reconnects.next();
+    await handler.nextEvent('reconnect');
     expect(await countPeers(server, url)).toBe(before + 1);
-    expect(handler.reconnects.all).toHaveLength(1);
+    expect(handler.eventsOf('reconnect')).toHaveLength(1);
     await end(ws);
   });
 });

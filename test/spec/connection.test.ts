@@ -1,80 +1,87 @@
 import { expect, test } from 'vitest';
 import { WebSocket, type WebSocketConnection } from '../../src/index.ts';
+import {
+  type RecordedCallbacks,
+  recordingHandler,
+  type RecordingHandler,
+  recordingServerHandler,
+  type RecordingServerHandler,
+} from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
 import { connectPeer, type Peer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
+import { type Call, watchCalls } from '../helpers/calls.ts';
 
 type Connection = WebSocketConnection<unknown>;
 
 /** One connection between the library and a client of the `ws` package. */
 interface Joined {
   readonly peer: Peer;
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly conn: Connection;
-  readonly serverHandler: RecordingServerHandler;
+  readonly serverHandler: RecordingServerHandler<unknown>;
   readonly url: string;
 }
 
-async function join(additions: Additions = {}): Promise<Joined> {
-  const handler = new RecordingHandler(additions);
-  const serverHandler = new RecordingServerHandler({ onConnection: () => handler });
+async function join(additions: RecordedCallbacks<unknown> = {}): Promise<Joined> {
+  const handler = recordingHandler(additions);
+  const serverHandler = recordingServerHandler({ onConnection: () => handler });
   const { url } = await startLibraryServer(serverHandler);
   const peer = await connectPeer(url);
-  return { peer, handler, conn: (await handler.opened) as unknown as Connection, serverHandler, url };
+  return { peer, handler, conn: (await handler.opened()) as unknown as Connection, serverHandler, url };
 }
 
 /** As {@link join}, with a raw client. */
-async function joinRaw(additions: Additions = {}): Promise<Omit<Joined, 'peer'> & { readonly client: RawClient }> {
-  const handler = new RecordingHandler(additions);
-  const serverHandler = new RecordingServerHandler({ onConnection: () => handler });
+async function joinRaw(
+  additions: RecordedCallbacks<unknown> = {},
+): Promise<Omit<Joined, 'peer'> & { readonly client: RawClient }> {
+  const handler = recordingHandler(additions);
+  const serverHandler = recordingServerHandler({ onConnection: () => handler });
   const { url, web } = await startLibraryServer(serverHandler);
   const client = await RawClient.open(web.HTTPPort);
-  return { client, handler, conn: (await handler.opened) as unknown as Connection, serverHandler, url };
+  return { client, handler, conn: (await handler.opened()) as unknown as Connection, serverHandler, url };
 }
 
 test('4D-084 conn.handler is the object that onConnection returned', async () => {
-  const server = new RecordingServerHandler();
+  const server = recordingServerHandler();
   const { url } = await startLibraryServer(server);
   await connectPeer(url);
   await connectPeer(url);
   const [first, second] = [await server.nextHandler(), await server.nextHandler()];
-  expect((await first.opened).handler).toBe(first);
-  expect((await second.opened).handler).toBe(second);
+  expect((await first.opened()).handler).toBe(first);
+  expect((await second.opened()).handler).toBe(second);
 });
 
 test('4D-085 conn.wss is the parent server, inside onTerminate too', async () => {
   const seen: unknown[] = [];
   const note = (ws: unknown): void => void seen.push((ws as Connection).wss);
-  const handler = new RecordingHandler({ onOpen: note, onMessage: note, onError: note, onTerminate: note });
+  const handler = recordingHandler({ onOpen: note, onMessage: note, onError: note, onTerminate: note });
   const { wss, url } = await startServerOf(handler);
   const peer = await connectPeer(url);
   peer.send('hello');
   await handler.nextMessage();
   peer.cut();
-  await handler.terminated;
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+  await handler.ended();
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   expect(seen).toEqual([wss, wss, wss, wss]);
-  expect((handler.calls.all[0]!.ws as unknown as Connection).wss).toBe(wss);
 });
 
 test('4D-086 conn.id is an integer, unique among the open connections, and stays the same', async () => {
   const seen: [connection: unknown, id: number][] = [];
   const note = (ws: { readonly id: number }): void => void seen.push([ws, ws.id]);
-  const handler = new RecordingHandler({ onOpen: note, onMessage: note, onTerminate: note });
+  const handler = recordingHandler({ onOpen: note, onMessage: note, onTerminate: note });
   const { wss, url } = await startServerOf(handler);
   const peers = await Promise.all(Array.from({ length: 20 }, () => connectPeer(url)));
   for (const peer of peers) peer.send('hello');
-  await handler.messagesAtLeast(20);
+  await handler.nextMessages(20);
   const connections = wss.connections;
   for (const peer of peers) peer.socket.close();
-  await handler.calls.atLeast(60);
+  await expect.poll(() => handler.callbacks).toHaveLength(60);
   expect(connections).toHaveLength(20);
   expect(new Set(connections.map(({ id }) => id)).size).toBe(20);
   for (const connection of connections) {
@@ -88,45 +95,46 @@ test('4D-086 conn.id is an integer, unique among the open connections, and stays
 });
 
 test('4D-087 conn.status is "Connected" in onOpen and onMessage', async () => {
-  const { peer, handler, conn } = await join();
+  const statuses: string[] = [];
+  const note = (ws: { readonly status: string }): void => void statuses.push(ws.status);
+  const { peer, handler, conn } = await join({ onOpen: note, onMessage: note });
   expect(conn.status).toBe('Connected');
   peer.send('hello');
   await handler.nextMessage();
-  expect(handler.calls.all.map(({ name, status }) => [name, status])).toEqual([
-    ['onOpen', 'Connected'],
-    ['onMessage', 'Connected'],
-  ]);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage']);
+  expect(statuses).toEqual(['Connected', 'Connected']);
 });
 
 test('4D-088 onMessage gets (conn, {type: "message", data})', async () => {
   const { peer, handler, conn } = await join();
+  const calls = watchCalls(handler);
   peer.send('hello');
   await handler.nextMessage();
-  const call = handler.calls.all[1]!;
-  expect(call.name).toBe('onMessage');
-  expect(call.ws).toBe(conn);
-  expect(call.self).toBe(handler);
-  expect(call.event).toEqual({ type: 'message', data: 'hello', isBinary: false });
-  expect(call.parameterCount).toBe(2);
+  const [{ name, self, parameters }] = calls as [Call];
+  expect(name).toBe('onMessage');
+  expect(parameters[0]).toBe(conn);
+  expect(self).toBe(handler);
+  expect(parameters.slice(1)).toEqual([{ type: 'message', data: 'hello', isBinary: false }]);
 });
 
 test('4D-089 conn.terminate() closes: the peer sees a close, and onTerminate follows', async () => {
   const { peer, handler, conn } = await join();
   conn.terminate();
   expect(conn.status).toBe('Closing');
-  expect(handler.names).toEqual(['onOpen']);
+  expect(handler.callbacks).toEqual(['onOpen']);
   expect(await peer.closed).toEqual({ code: 1000, reason: '' });
-  const event = await handler.terminated;
+  const event = await handler.ended();
   expect(event).toMatchObject({ type: 'terminate', code: 1000, reason: undefined, wasClean: true });
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   expect(conn.status).toBe('Closed');
 });
 
 test('4D-089 in a browser-like peer the close is clean', async () => {
-  const { handler, url } = await join();
+  const opened: Connection[] = [];
+  const { url } = await join({ onOpen: (ws) => void opened.push(ws as Connection) });
   const peer = new UndiciPeer(url);
-  await handler.calls.atLeast(2);
-  (handler.calls.all[1]!.ws as unknown as Connection).terminate();
+  await expect.poll(() => opened).toHaveLength(2);
+  opened[1]!.terminate();
   expect(await peer.closed).toEqual({ code: 1000, reason: '', wasClean: true });
 });
 
@@ -148,8 +156,8 @@ test.each([
   else conn.terminate(code, message);
   expect(conn.status).toBe('Closing');
   expect(await peer.closed).toEqual(expected);
-  await handler.terminated;
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  await handler.ended();
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   expect(errors).toEqual([]);
 });
 
@@ -161,20 +169,21 @@ test('4D-093 4000 without a message is a close frame of two bytes', async () => 
 
 test('4D-094 the peer closes with (4002, "done"): onTerminate gets type, code and reason', async () => {
   const { peer, handler, conn } = await join();
+  const calls = watchCalls(handler);
   peer.socket.close(4002, 'done');
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
-  const call = handler.calls.all.at(-1)!;
-  expect(call.ws).toBe(conn);
-  expect(call.self).toBe(handler);
-  expect(call.parameterCount).toBe(2);
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 4002, reason: 'done', wasClean: true });
+  const [{ self, parameters }] = calls as [Call];
+  expect(parameters[0]).toBe(conn);
+  expect(self).toBe(handler);
+  expect(parameters).toHaveLength(2);
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 test('4D-095 the peer closes without a code: 1005, no reason, no onError', async () => {
   const { peer, handler } = await join();
   peer.socket.close();
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 1005, reason: undefined, wasClean: true });
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 1005, reason: undefined, wasClean: true });
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 test.each([
@@ -186,8 +195,8 @@ test.each([
   client.sendText('hello');
   await handler.nextMessage();
   vanish(client);
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 1006, reason: undefined, wasClean: false });
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   expect(handler.errors[0]!.type).toBe('error');
   expect(handler.errors[0]!.errors).toHaveLength(1);
   expect(conn.status).toBe('Closed');
@@ -198,7 +207,7 @@ test('4D-097 the error item of a vanished peer has errCode 1006 and componentSig
   for (const vanish of ['end', 'resetAndDestroy'] as const) {
     const { client, handler } = await joinRaw();
     client.socket[vanish]();
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.errors).toEqual([
       { errCode: 1006, message: expect.stringContaining('connection lost') as string, componentSignature: 'HTTP' },
     ]);
@@ -208,12 +217,12 @@ test('4D-097 the error item of a vanished peer has errCode 1006 and componentSig
 test('4D-097 on the client side the signature is "HTCL"', async () => {
   for (const vanish of ['end', 'resetAndDestroy'] as const) {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const pending = WebSocket.new(server.url, handler);
     const connection = await server.open();
     await pending;
     connection.socket[vanish]();
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     expect(handler.errors[0]!.errors).toEqual([
       { errCode: 1006, message: expect.stringContaining('connection lost') as string, componentSignature: 'HTCL' },
     ]);
@@ -226,8 +235,8 @@ test('4D-098 the peer closes with 1001, as a closing tab does: code 1001, clean,
   expect(await client.nextFrame()).toBe('88 03e9');
   await client.ended;
   client.socket.end();
-  expect(await handler.terminated).toMatchObject({ type: 'terminate', code: 1001, reason: undefined, wasClean: true });
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ type: 'terminate', code: 1001, reason: undefined, wasClean: true });
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
 });
 
 test.each([1000, 1008, 1011, 3000, 4999])(
@@ -235,15 +244,15 @@ test.each([1000, 1008, 1011, 3000, 4999])(
   async (code) => {
     const { peer, handler } = await join();
     peer.socket.close(code, 'because');
-    expect(await handler.terminated).toMatchObject({ type: 'terminate', code, reason: 'because', wasClean: true });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ type: 'terminate', code, reason: 'because', wasClean: true });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect((await peer.closed).code).toBe(code);
   },
 );
 
 test('4D-100 on termination the status becomes "Closed" and the connection leaves wss.connections', async () => {
   const inOnTerminate: unknown[] = [];
-  const handler = new RecordingHandler({
+  const handler = recordingHandler({
     onTerminate: (ws) => {
       const { status, wss } = ws as unknown as Connection;
       inOnTerminate.push(status, wss.connections.includes(ws as never), wss.connections.length);
@@ -251,10 +260,11 @@ test('4D-100 on termination the status becomes "Closed" and the connection leave
   });
   const { wss, url } = await startServerOf(handler);
   const peers = [await connectPeer(url), await connectPeer(url)];
-  await handler.calls.atLeast(2);
+  await handler.nextEvent('open');
+  await handler.nextEvent('open');
   const [going, staying] = wss.connections;
   peers[0]!.socket.close(1000);
-  await handler.terminated;
+  await handler.ended();
   expect(inOnTerminate).toEqual(['Closed', false, 1]);
   expect(going!.status).toBe('Closed');
   expect(staying!.status).toBe('Connected');
@@ -315,12 +325,12 @@ test.each(ends)('4D-101 onTerminate runs exactly once for each connection: %s', 
   // The peer answers the close frame and ends TCP.
   void client.nextFrame().then(() => client.send('88', '03e8'));
   void client.ended.then(() => client.socket.end());
-  await handler.terminated;
+  await handler.ended();
   client.socket.destroy();
   await turns();
-  expect(handler.names.filter((name) => name === 'onTerminate')).toHaveLength(1);
-  expect(handler.names.at(-1)).toBe('onTerminate');
-  expect(handler.names.filter((name) => name === 'onError').length).toBeLessThanOrEqual(1);
+  expect(handler.callbacks.filter((name) => name === 'onTerminate')).toHaveLength(1);
+  expect(handler.callbacks.at(-1)).toBe('onTerminate');
+  expect(handler.callbacks.filter((name) => name === 'onError').length).toBeLessThanOrEqual(1);
   expect(conn.status).toBe('Closed');
 });
 
@@ -333,9 +343,9 @@ test('4D-101 onTerminate runs once when a callback fails', async () => {
   client.sendText('one');
   client.sendText('two');
   await client.endInOrder();
-  await handler.terminated;
+  await handler.ended();
   await turns();
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
 });
 
 test('4D-102 a connection handler with onMessage alone works from open to close', async () => {
@@ -368,7 +378,7 @@ test('4D-102 a connection handler with onMessage alone works from open to close'
 test('4D-103 sending to other connections from onTerminate raises nothing, even while they close', async () => {
   const errors = recordErrors();
   const statuses = new Set<string>();
-  const handler = new RecordingHandler({
+  const handler = recordingHandler({
     onTerminate: (ws) => {
       for (const other of (ws as unknown as Connection).wss.connections) {
         statuses.add(other.status);
@@ -376,20 +386,20 @@ test('4D-103 sending to other connections from onTerminate raises nothing, even 
       }
     },
   });
-  const server = new RecordingServerHandler({ onConnection: () => handler });
+  const server = recordingServerHandler({ onConnection: () => handler });
   const { wss, url } = await startLibraryServer(server);
   const peers = await Promise.all(Array.from({ length: 5 }, () => connectPeer(url)));
   peers[0]!.socket.close(1000);
-  await handler.terminated;
+  await handler.ended();
   // The peers that stay connected get the message.
   for (const peer of peers.slice(1)) expect(await peer.nextText()).toBe('Client disconnected');
   expect(statuses).toEqual(new Set(['Connected']));
   statuses.clear();
   wss.terminate();
-  await server.terminated;
-  expect(handler.names.filter((name) => name === 'onTerminate')).toHaveLength(5);
+  await server.ended();
+  expect(handler.callbacks.filter((name) => name === 'onTerminate')).toHaveLength(5);
   expect(statuses).toEqual(new Set(['Closing']));
-  expect(handler.names).not.toContain('onError');
+  expect(handler.callbacks).not.toContain('onError');
   expect(server.errors).toEqual([]);
   expect(errors).toEqual([]);
   for (const peer of peers.slice(1)) {

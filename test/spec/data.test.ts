@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { FourDError } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { hex } from '../helpers/frames.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import type { Peer } from '../helpers/peer.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { DATA_TYPES, sides } from '../helpers/sides.ts';
 import { UndiciPeer } from '../helpers/undici-peer.ts';
 import { turns } from '../helpers/turns.ts';
@@ -142,13 +142,12 @@ describe.each(sides)('on the $name side', (side) => {
   });
 
   test('4D-121 the event of a message has type, data and isBinary, and nothing else', async () => {
-    const { peer, handler, ws } = await side.connect();
+    const receivers: unknown[] = [];
+    const { peer, handler, ws } = await side.connect({ onMessage: (receiver) => void receivers.push(receiver) });
     peer.send('hello');
     await handler.nextMessage();
-    const call = handler.calls.all.at(-1)!;
-    expect(call.name).toBe('onMessage');
-    expect(call.event).toEqual({ type: 'message', data: 'hello', isBinary: false });
-    expect(call.ws).toBe(ws);
+    expect(handler.events.at(-1)).toEqual({ type: 'message', data: 'hello', isBinary: false });
+    expect(receivers[0]).toBe(ws);
   });
 
   test('4D-122 with dataType "blob" data of a binary frame is a Buffer with the same bytes', async () => {
@@ -165,9 +164,11 @@ describe.each(sides)('on the $name side', (side) => {
     const { send, handler } = await side.connectRaw({ dataType: 'blob' });
     const payloads = Array.from({ length: 200 }, (_, i) => Buffer.alloc(100, i));
     send(...payloads.map((payload) => ['82', payload] as const));
-    const seen = (await handler.messagesAtLeast(200)) as Buffer[];
+    await handler.nextMessages(200);
+    // The events hold the bytes themselves, and not copies as `messages`.
+    const seen = handler.eventsOf('message').map(({ data }) => data as Buffer);
     send(...payloads.map(() => ['82', Buffer.alloc(100, 0xee)] as const));
-    await handler.messagesAtLeast(400);
+    await handler.nextMessages(200);
     for (const [i, payload] of payloads.entries()) expect(seen[i]!.equals(payload), String(i)).toBe(true);
   });
 
@@ -192,8 +193,8 @@ describe.each(sides)('on the $name side', (side) => {
     const { peer, handler } = await side.connect({ dataType: 'text' });
     peer.send(hex('c328'));
     expect((await peer.closed).code).toBe(1007);
-    expect(await handler.terminated).toMatchObject({ code: 1007, wasClean: false });
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1007, wasClean: false });
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 
   test('4D-125 with dataType "blob" a text frame gives a Buffer with its UTF-8 bytes', async () => {
@@ -210,9 +211,8 @@ describe.each(sides)('on the $name side', (side) => {
     const { peer, handler } = await side.connect({ dataType });
     peer.send('1');
     peer.send(Buffer.from('2'));
-    await handler.messagesAtLeast(2);
-    const events = handler.calls.all.filter(({ name }) => name === 'onMessage').map(({ event }) => event);
-    expect(events).toMatchObject([{ isBinary: false }, { isBinary: true }]);
+    await handler.nextMessages(2);
+    expect(handler.eventsOf('message')).toMatchObject([{ isBinary: false }, { isBinary: true }]);
   });
 
   test.each([
@@ -223,14 +223,14 @@ describe.each(sides)('on the $name side', (side) => {
     const expected = TEXTS.flatMap((text) => [text, `bytes ${Buffer.from(text).toString('hex')}`]);
     // Borrowed bytes are read while the callback runs.
     const described: string[] = [];
-    const onMessage = (_ws: unknown, data: unknown): void =>
+    const onMessage = (_ws: unknown, { data }: { data: unknown }): void =>
       void described.push(Buffer.isBuffer(data) ? `bytes ${data.toString('hex')}` : (data as string));
     const { peer, handler } = await side.connect({ dataType: 'auto', onMessage }, options);
     for (const text of TEXTS) {
       peer.send(text);
       peer.send(Buffer.from(text));
     }
-    await handler.messagesAtLeast(expected.length);
+    await handler.nextMessages(expected.length);
     expect(described).toEqual(expected);
   });
 
@@ -244,7 +244,7 @@ describe.each(sides)('on the $name side', (side) => {
     const { peer, handler } = await side.connect({ dataType: 'object' });
     const values = [[1, 2], 42, 'text', true, null, [], {}];
     for (const value of values) peer.send(JSON.stringify(value));
-    await handler.messagesAtLeast(values.length);
+    await handler.nextMessages(values.length);
     expect(handler.messages).toEqual(values);
     expect(Array.isArray(handler.messages[0])).toBe(true);
   });
@@ -261,8 +261,8 @@ describe.each(sides)('on the $name side', (side) => {
       peer.socket.send(content, { binary });
       peer.send('{"after":1}');
       expect(await peer.closed).toEqual({ code: 1007, reason: '' });
-      expect(await handler.terminated).toMatchObject({ code: 1007, wasClean: false });
-      expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+      expect(await handler.ended()).toMatchObject({ code: 1007, wasClean: false });
+      expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
       expect(handler.errors[0]!.errors).toEqual([
         { errCode: 1007, message: expect.any(String) as string, componentSignature: side.component },
       ]);
@@ -274,7 +274,7 @@ describe.each(sides)('on the $name side', (side) => {
   test('4D-128 the error does not quote the message', async () => {
     const { peer, handler } = await side.connect({ dataType: 'object' });
     peer.send('{"password":"secret');
-    await handler.terminated;
+    await handler.ended();
     expect(handler.errors[0]!.error.message).not.toContain('secret');
   });
 
@@ -291,8 +291,8 @@ describe.each(sides)('on the $name side', (side) => {
       send(['81', payload], ['81', '6f6b']);
       expect(await frames.atLeast(1)).toEqual(['88 03ef']);
       end();
-      expect(await handler.terminated).toMatchObject({ code: 1007, wasClean: false });
-      expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+      expect(await handler.ended()).toMatchObject({ code: 1007, wasClean: false });
+      expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
       expect(handler.errors[0]!.error.code).toBe('ERR_INVALID_UTF8');
     }
   });
@@ -304,8 +304,8 @@ describe.each(sides)('on the $name side', (side) => {
     send(['01', '61'], ['80', 'e282']);
     expect(await frames.atLeast(1)).toEqual(['88 03ef']);
     end();
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onError', 'onTerminate']);
   });
 
   test('4D-130 send("") arrives as an empty text, and an empty text as an empty string', async () => {
@@ -354,7 +354,7 @@ describe.each(sides)('on the $name side', (side) => {
     await frames.atLeast(1);
     await turns();
     expect(frames.all).toEqual([`81 ${Buffer.from('after').toString('hex')}`]);
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
   });
 
   test('4D-132 send of a cyclic object generates an error, sends nothing, and the socket stays open', async () => {
@@ -373,7 +373,7 @@ describe.each(sides)('on the $name side', (side) => {
     await frames.atLeast(1);
     await turns();
     expect(frames.all).toEqual([`81 ${Buffer.from('after').toString('hex')}`]);
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
   });
 
   describe('4D-133', () => {
@@ -392,7 +392,7 @@ describe.each(sides)('on the $name side', (side) => {
       sendAll();
       send(['88', '0fa0']);
       end();
-      await handler.terminated;
+      await handler.ended();
       expect(ws.status).toBe('Closed');
       sendAll();
       await turns();
@@ -412,7 +412,7 @@ describe.each(sides)('on the $name side', (side) => {
       ws.send('too late');
       gate.resolve();
       end();
-      expect(await handler.terminated).toMatchObject({ code: 4002, reason: 'done', wasClean: true });
+      expect(await handler.ended()).toMatchObject({ code: 4002, reason: 'done', wasClean: true });
       await turns();
       expect(frames.all).toEqual(['88 0fa2']);
       expect(calls).toEqual([]);
@@ -425,9 +425,9 @@ describe.each(sides)('on the $name side', (side) => {
         onTerminate: (ws) => ws.send('too late'),
       });
       peer.cut();
-      await handler.terminated;
+      await handler.ended();
       await turns();
-      expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+      expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
       expect(calls).toEqual([]);
       expect(peer.messages.all).toEqual([]);
     });
@@ -463,7 +463,7 @@ describe.each(sides)('on the $name side', (side) => {
     const { peer, handler } = await side.connect();
     const texts = Array.from({ length: 1000 }, (_, i) => `message ${i} ${'x'.repeat(i)}`);
     for (const text of texts) peer.send(text);
-    expect(await handler.messagesAtLeast(1000)).toEqual(texts);
+    expect(await handler.nextMessages(1000)).toEqual(texts);
   });
 
   test('4D-135 a fragmented message arrives as one onMessage', async () => {
@@ -474,8 +474,8 @@ describe.each(sides)('on the $name side', (side) => {
     peer.socket.send('', { fin: false });
     peer.socket.send('world', { fin: true });
     peer.send('next');
-    expect(await handler.messagesAtLeast(2)).toEqual(['Hello, world', 'next']);
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage']);
+    expect(await handler.nextMessages(2)).toEqual(['Hello, world', 'next']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage']);
   });
 
   test('4D-135 a fragmented binary message arrives as one onMessage', async () => {
@@ -503,7 +503,7 @@ describe.each(sides)('on the $name side', (side) => {
 
 describe('a server of the library and the WebSocket of undici, which has the interface of browsers', () => {
   test('4D-117 4D-121 4D-130 texts arrive unchanged in both directions', async () => {
-    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as string) });
+    const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send(data) });
     const { url } = await startServerOf(handler);
     const peer = new UndiciPeer(url);
     await peer.opened;
@@ -514,7 +514,7 @@ describe('a server of the library and the WebSocket of undici, which has the int
   });
 
   test('4D-118 4D-122 4D-130 bytes arrive unchanged in both directions', async () => {
-    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as Buffer) });
+    const handler = recordingHandler<'blob'>({ onMessage: (ws, { data }) => ws.send(data) });
     const { url } = await startServerOf(handler, { dataType: 'blob' });
     const peer = new UndiciPeer(url);
     await peer.opened;
@@ -528,7 +528,7 @@ describe('a server of the library and the WebSocket of undici, which has the int
   });
 
   test('4D-119 4D-123 objects arrive unchanged in both directions', async () => {
-    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send({ echo: data }) });
+    const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send({ echo: data }) });
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const peer = new UndiciPeer(url);
     await peer.opened;
@@ -538,13 +538,13 @@ describe('a server of the library and the WebSocket of undici, which has the int
   });
 
   test('4D-128 the client gets 1007 for a message that is not JSON', async () => {
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const peer = new UndiciPeer(url);
     await peer.opened;
     peer.socket.send('{');
     expect(await peer.closed).toMatchObject({ code: 1007, reason: '' });
-    await handler.terminated;
-    expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
   });
 });

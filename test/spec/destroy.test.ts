@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
+import { recordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer, startPeerServer } from '../helpers/peer.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -15,11 +14,11 @@ describe.each(sides)('destroy() ($name)', (side) => {
     const { ws, handler, socket, frames } = await side.connectRaw();
     const reset = new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve));
     ws.destroy();
-    expect([ws.status, handler.names]).toEqual(['Closing', ['onOpen']]);
+    expect([ws.status, handler.callbacks]).toEqual(['Closing', ['onOpen']]);
     expect(ws.send('late')).toBe('dropped');
     ws.destroy();
     ws.terminate();
-    expect(await handler.terminated).toMatchObject({
+    expect(await handler.ended()).toMatchObject({
       code: 1006,
       reason: undefined,
       wasClean: false,
@@ -27,12 +26,12 @@ describe.each(sides)('destroy() ($name)', (side) => {
       phase: 'open',
       message: 'this program dropped the connection without a close frame: destroy() was called',
     });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect((await reset).code).toBe('ECONNRESET');
     expect(frames.all).toEqual([]);
     ws.destroy();
     await turns();
-    expect([ws.status, handler.names]).toEqual(['Closed', ['onOpen', 'onTerminate']]);
+    expect([ws.status, handler.callbacks]).toEqual(['Closed', ['onOpen', 'onTerminate']]);
   });
 
   test('4D-217 hastens an end that waits for the peer', async () => {
@@ -40,17 +39,17 @@ describe.each(sides)('destroy() ($name)', (side) => {
     ws.terminate(4000);
     expect(await frames.next()).toBe('88 0fa0');
     ws.destroy();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local', phase: 'closing' });
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local', phase: 'closing' });
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     expect(timers.pendingTicks).toBe(0);
   });
 
   test('4D-217 within onMessage runs no further callback but onTerminate', async () => {
     const { handler, send } = await side.connectRaw({ onMessage: (ws) => ws.destroy() });
     send(['81', '61'], ['81', '62'], ['88', '03e8']);
-    await handler.terminated;
+    await handler.ended();
     await turns();
-    expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
   });
 
   test('4D-217 does not wait for a peer that does not read', async () => {
@@ -58,7 +57,7 @@ describe.each(sides)('destroy() ($name)', (side) => {
     socket.pause();
     for (let i = 0; i < 100 && ws.send('x'.repeat(200_000)) !== 'queued'; i++) await turns(1);
     ws.destroy();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local' });
     expect(ws.bufferedBytes).toBe(0);
   });
 });
@@ -66,13 +65,13 @@ describe.each(sides)('destroy() ($name)', (side) => {
 describe('destroy() of a client', () => {
   test('4D-217 gives up connecting', async () => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = new WebSocket(server.url, handler);
     await server.accept();
     ws.destroy();
     expect(await ws.ready).toBeNull();
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local', phase: 'handshake' });
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local', phase: 'handshake' });
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 
   test.each(['connected', 'waiting for its next attempt'])(
@@ -80,36 +79,36 @@ describe('destroy() of a client', () => {
     async (state) => {
       const clock = useFakeClock();
       const peers = await startPeerServer();
-      const handler = new RecordingHandler();
+      const handler = recordingHandler();
       const ws = new WebSocket(peers.url, handler, { reconnect: true });
       const peer = await peers.accept();
-      await handler.opened;
+      await handler.opened();
       if (state !== 'connected') {
         peer.cut();
         for (let i = 0; i < 50 && ws.status !== 'Connecting'; i++) await turns();
         expect(ws.status).toBe('Connecting');
       }
       ws.destroy();
-      expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
+      expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local' });
       await clock.advance(60_000);
-      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+      expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
       expect(peers.peers.all).toHaveLength(1);
     },
   );
 });
 
 test.each(['client', 'server'])('4D-217 destroy() within onOpen (%s)', async (name) => {
-  const [handler, other] = [new RecordingHandler({ onOpen: (ws) => ws.destroy() }), new RecordingHandler()];
+  const [handler, other] = [recordingHandler({ onOpen: (ws) => ws.destroy() }), recordingHandler()];
   const { url } = await startLibraryServer(() => (name === 'client' ? other : handler));
   const ws = new WebSocket(url, name === 'client' ? handler : other);
-  expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'local' });
-  expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+  expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'local' });
+  expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
   // A server that ends the connection in onOpen has not sent its answer to the handshake.
   expect((await ws.ready) === null).toBe(name === 'server');
 });
 
 test('4D-217 destroy() of a connection leaves the others and the server alone', async () => {
-  const server = new RecordingServerHandler();
+  const server = recordingServerHandler();
   const { url, wss } = await startLibraryServer(server);
   const peers = [await connectPeer(url), await connectPeer(url)];
   wss.connections[0]!.destroy();

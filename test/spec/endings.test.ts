@@ -12,14 +12,20 @@ import { timers } from '../../src/base/timers.ts';
 import { createDeferred, type Deferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import type { TestClock } from '../../src/testing.ts';
+import {
+  type RecordedCallbacks,
+  type RecordedServerCallbacks,
+  recordingHandler,
+  type RecordingHandler,
+  recordingServerHandler,
+  type RecordingServerHandler,
+} from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startLibraryServer, startWebServer } from '../helpers/library-server.ts';
 import { startPeerServer } from '../helpers/peer.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
 import { startExample } from '../helpers/program.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler, type ServerAdditions } from '../helpers/recording-server-handler.ts';
 import { sides } from '../helpers/sides.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
@@ -50,15 +56,15 @@ interface Started {
   readonly clock: TestClock;
   readonly web: WebServer;
   readonly wss: Server;
-  readonly server: RecordingServerHandler;
+  readonly server: RecordingServerHandler<unknown>;
 }
 
 async function start(
-  additions: ServerAdditions = {},
+  additions: RecordedServerCallbacks<unknown> = {},
   options: Omit<WebSocketServerOptions, 'webServer'> = {},
 ): Promise<Started> {
   const clock = useFakeClock();
-  const server = new RecordingServerHandler(additions);
+  const server = recordingServerHandler(additions);
   const { web, wss } = await startLibraryServer(server, { path: '/chat', ...options });
   return { clock, web, wss, server };
 }
@@ -95,7 +101,10 @@ function watch(promise: unknown): { readonly isSettled: boolean; readonly value:
 }
 
 /** The callbacks of a connection, each made to wait for a gate; and what the peer must do for the callback to run. */
-const HANGING: readonly (readonly [name: keyof Additions & `on${string}`, provoke: (client: RawClient) => void])[] = [
+const HANGING: readonly (readonly [
+  name: keyof RecordedCallbacks<unknown> & `on${string}`,
+  provoke: (client: RawClient) => void,
+])[] = [
   ['onOpen', () => {}],
   ['onMessage', (client) => client.sendText('hello')],
   ['onError', (client) => client.send('83')],
@@ -107,16 +116,16 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
     '4D-186 is over by its time although %s of a connection never settles, and its onTerminate comes later, once',
     async (name, provoke) => {
       const gate = createDeferred();
-      const handler = new RecordingHandler({ [name]: () => gate.promise });
+      const handler = recordingHandler({ [name]: () => gate.promise });
       const { clock, web, wss, server } = await start({ onConnection: () => handler });
       const client = await open(web);
       provoke(client);
       // onTerminate runs when the server ends.
-      if (name !== 'onTerminate') await expect.poll(() => handler.names).toContain(name);
+      if (name !== 'onTerminate') await expect.poll(() => handler.callbacks).toContain(name);
       const over = watch(end(wss, web));
       await passTime(clock, ms);
-      expect(handler.names).toContain(name);
-      expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+      expect(handler.callbacks).toContain(name);
+      expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
       expect([wss.terminated, over.isSettled, wss.connections.length]).toEqual([
         true,
         true,
@@ -124,12 +133,12 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
       ]);
       if (web.isRunning) expect(isPathFree(web)).toBe(true);
       gate.resolve();
-      await handler.terminated;
+      await handler.ended();
       await turns();
-      expect(handler.names.filter((each) => each === 'onTerminate')).toHaveLength(1);
-      expect(handler.names.at(-1)).toBe('onTerminate');
+      expect(handler.callbacks.filter((each) => each === 'onTerminate')).toHaveLength(1);
+      expect(handler.callbacks.at(-1)).toBe('onTerminate');
       expect(wss.connections).toEqual([]);
-      expect(server.names.filter((each) => each === 'onTerminate')).toHaveLength(1);
+      expect(server.callbacks.filter((each) => each === 'onTerminate')).toHaveLength(1);
       await leave(client);
     },
   );
@@ -148,18 +157,18 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
         for (let i = 0; i < 2; i++) clients.push(await RawClient.request(web.HTTPPort, { path: '/chat' }));
         for (const client of clients) await client.answered;
       }
-      await server.opened;
+      await server.opened();
       const over = watch(end(wss, web));
       await passTime(clock, ms);
       expect([wss.terminated, over.isSettled]).toEqual([true, true]);
-      expect(server.names.at(-1)).toBe('onTerminate');
+      expect(server.callbacks.at(-1)).toBe('onTerminate');
       // An onError that waited behind the other is not lost.
       if (name === 'onError') expect(server.errors).toHaveLength(2);
-      const before = server.names;
+      const before = server.callbacks;
       if (web.isRunning) expect(isPathFree(web)).toBe(true);
       gate.resolve();
       await turns();
-      expect(server.names).toEqual(before);
+      expect(server.callbacks).toEqual(before);
       await leave(...clients);
     },
   );
@@ -168,25 +177,25 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
     const clock = useFakeClock();
     const name = workerName();
     const gate = createDeferred();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const web = await startWebServer();
     const wss = (await runInWorker(name, () =>
       WebSocketServer.new(server, { webServer: web, path: '/chat', dataType: 'object' }),
     ))!;
     const client = await open(web);
     const handler = await server.nextHandler();
-    await handler.opened;
+    await handler.opened();
     callWorker(name, () => gate.promise);
     await turns();
     const over = watch(end(wss, web));
     await passTime(clock, ms);
     expect([wss.terminated, over.isSettled]).toEqual([true, true]);
-    expect([server.names, handler.names]).toEqual([['onOpen', 'onConnection'], ['onOpen']]);
+    expect([server.callbacks, handler.callbacks]).toEqual([['onOpen', 'onConnection'], ['onOpen']]);
     if (web.isRunning) expect(isPathFree(web)).toBe(true);
     gate.resolve();
-    await server.terminated;
+    await server.ended();
     await turns();
-    expect([server.names, handler.names]).toEqual([
+    expect([server.callbacks, handler.callbacks]).toEqual([
       ['onOpen', 'onConnection', 'onTerminate'],
       ['onOpen', 'onTerminate'],
     ]);
@@ -197,8 +206,7 @@ describe.each(WAYS)('$name', ({ ms, end }) => {
     const log: string[] = [];
     const gate = createDeferred();
     const { clock, web, wss } = await start({
-      onConnection: () =>
-        new RecordingHandler({ onTerminate: () => gate.promise.then(() => void log.push('connection')) }),
+      onConnection: () => recordingHandler({ onTerminate: () => gate.promise.then(() => void log.push('connection')) }),
       onTerminate: () => void log.push('server'),
     });
     const client = await open(web);
@@ -236,9 +244,9 @@ test(
 test('4D-186 drain() counts a connection whose callback has not settled as dropped', async () => {
   const gate = createDeferred();
   const handlers = [
-    new RecordingHandler(),
-    new RecordingHandler({ onMessage: () => gate.promise }),
-    new RecordingHandler({ onTerminate: () => gate.promise }),
+    recordingHandler(),
+    recordingHandler({ onMessage: () => gate.promise }),
+    recordingHandler({ onTerminate: () => gate.promise }),
   ];
   const left = handlers.values();
   const { clock, web, wss } = await start({ onConnection: () => left.next().value! });
@@ -251,12 +259,12 @@ test('4D-186 drain() counts a connection whose callback has not settled as dropp
   expect(drained.value).toEqual({ closed: 1, dropped: 2 });
   gate.resolve();
   // The end of the connection itself was in order.
-  expect(await handlers[1]!.terminated).toMatchObject({ code: 1001, wasClean: true });
+  expect(await handlers[1]!.ended()).toMatchObject({ code: 1001, wasClean: true });
 });
 
 test('4D-186 terminate() without a time waits for callbacks', async () => {
   const gate = createDeferred();
-  const handler = new RecordingHandler({ onMessage: () => gate.promise });
+  const handler = recordingHandler({ onMessage: () => gate.promise });
   const { clock, web, wss, server } = await start({ onConnection: () => handler });
   const client = await open(web);
   client.sendText('hello');
@@ -264,22 +272,22 @@ test('4D-186 terminate() without a time waits for callbacks', async () => {
   wss.terminate();
   await client.endInOrder();
   await clock.advance(24 * 60 * 60 * 1000);
-  expect([wss.terminated, server.names]).toEqual([false, ['onOpen', 'onConnection']]);
+  expect([wss.terminated, server.callbacks]).toEqual([false, ['onOpen', 'onConnection']]);
   gate.resolve();
-  await server.terminated;
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+  await server.ended();
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
 });
 
 test('4D-186 a callback that awaits web.stop() does not wait for itself for ever', async () => {
-  const handler: RecordingHandler = new RecordingHandler({ onMessage: () => web.stop() });
+  const handler: RecordingHandler<unknown> = recordingHandler({ onMessage: () => web.stop() });
   const { clock, web, server } = await start({ onConnection: () => handler });
   const client = await open(web);
   client.sendText('stop');
   await handler.nextMessage();
   await passTime(clock, 5000);
-  await handler.terminated;
-  expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onTerminate']);
+  await handler.ended();
+  expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onTerminate']);
 });
 
 describe('killWorker', () => {
@@ -289,8 +297,8 @@ describe('killWorker', () => {
     const gate = createDeferred();
     const peers = await startPeerServer();
     const rawServer = await startRawServer();
-    const [answered, unanswered] = [new RecordingHandler(), new RecordingHandler()];
-    const server = new RecordingServerHandler();
+    const [answered, unanswered] = [recordingHandler(), recordingHandler()];
+    const server = recordingServerHandler();
     const web = await startWebServer();
     const wss = (await runInWorker(name, async () => {
       await WebSocket.new(peers.url, answered);
@@ -298,7 +306,7 @@ describe('killWorker', () => {
       return WebSocketServer.new(server, { webServer: web, path: '/chat', dataType: 'object' });
     }))!;
     const [peer, silentPeer] = [await peers.accept(), await rawServer.open()];
-    await unanswered.opened;
+    await unanswered.opened();
     const client = await open(web);
     callWorker(name, () => gate.promise);
     await turns();
@@ -318,7 +326,7 @@ describe('killWorker', () => {
     await passTime(clock, 0);
     expect(wss.terminated).toBe(true);
     expect(isPathFree(web)).toBe(true);
-    const all = (): unknown[] => [answered.names, unanswered.names, server.names];
+    const all = (): unknown[] => [answered.callbacks, unanswered.callbacks, server.callbacks];
     expect(all()).toEqual([['onOpen'], ['onOpen'], ['onOpen', 'onConnection']]);
     const isSuccessor = watch(successor.promise);
     await clock.advance(60_000);
@@ -330,9 +338,9 @@ describe('killWorker', () => {
       ['onOpen', 'onTerminate'],
       ['onOpen', 'onConnection', 'onTerminate'],
     ]);
-    expect(await answered.terminated).toMatchObject({ code: 1001, cause: 'worker' });
-    expect(await unanswered.terminated).toMatchObject({ code: 1006, cause: 'worker' });
-    expect(server.handlers.all[0]!.names).toEqual(['onOpen', 'onTerminate']);
+    expect(await answered.ended()).toMatchObject({ code: 1001, cause: 'worker' });
+    expect(await unanswered.ended()).toMatchObject({ code: 1006, cause: 'worker' });
+    expect(server.handlers[0]!.callbacks).toEqual(['onOpen', 'onTerminate']);
     await leave(client);
   });
 
@@ -341,7 +349,7 @@ describe('killWorker', () => {
     const name = workerName();
     const gate = createDeferred();
     const peers = await startPeerServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     await runInWorker(name, () => WebSocket.new(peers.url, handler));
     const peer = await peers.accept();
     callWorker(name, () => gate.promise);
@@ -349,7 +357,7 @@ describe('killWorker', () => {
     killWorker(name);
     gate.resolve();
     expect((await peer.closed).code).toBe(1001);
-    expect(await handler.terminated).toMatchObject({ code: 1001, cause: 'worker' });
+    expect(await handler.ended()).toMatchObject({ code: 1001, cause: 'worker' });
   });
 });
 
@@ -373,12 +381,8 @@ describe('a place is free when the socket is gone, although a callback never set
     ),
   )('4D-187 %s, after %s', async (limit, how, end) => {
     const gate = createDeferred();
-    const server = new RecordingServerHandler({
-      onConnection: () => {
-        const handler = new RecordingHandler({ onMessage: () => gate.promise });
-        server.handlers.push(handler);
-        return handler;
-      },
+    const server = recordingServerHandler({
+      onConnection: () => recordingHandler({ onMessage: () => gate.promise }),
     });
     const { web, wss } = await startLibraryServer(server, { [limit]: 1 });
     for (let i = 0; i < 3; i++) {
@@ -393,7 +397,7 @@ describe('a place is free when the socket is gone, although a callback never set
       expect(wss.connections).toHaveLength(i + 1);
     }
     gate.resolve();
-    for (const handler of server.handlers.all) await handler.terminated;
+    for (const handler of server.handlers) await handler.ended();
     expect(wss.connections).toEqual([]);
   });
 });
@@ -422,8 +426,8 @@ describe('a connection that the program cuts off gets onTerminate without onErro
     const clients = [await open(web), await open(web)];
     const over = watch(end(wss, web));
     await clock.advance(ms + 50);
-    for (const handler of server.handlers.all) {
-      expect(await handler.terminated).toMatchObject({
+    for (const handler of server.handlers) {
+      expect(await handler.ended()).toMatchObject({
         code: 1006,
         reason: undefined,
         wasClean: false,
@@ -431,9 +435,9 @@ describe('a connection that the program cuts off gets onTerminate without onErro
         phase: ms === 0 ? 'open' : 'closing',
         message: expect.stringMatching(/^this program dropped the connection .*: the server was terminated$/) as string,
       } satisfies Partial<TerminateEvent>);
-      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+      expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     }
-    await server.terminated;
+    await server.ended();
     await turns();
     expect([over.isSettled, errors]).toEqual([true, []]);
     expect(timers.pendingTicks).toBe(0);
@@ -444,22 +448,22 @@ describe('a connection that the program cuts off gets onTerminate without onErro
     const clock = useFakeClock();
     const name = workerName();
     const rawServer = await startRawServer();
-    const handler = new RecordingHandler();
-    const server = new RecordingServerHandler();
+    const handler = recordingHandler();
+    const server = recordingServerHandler();
     const web = await startWebServer();
     await runInWorker(name, () => {
       void new WebSocket(rawServer.url, handler);
       return WebSocketServer.new(server, { webServer: web, path: '/chat', dataType: 'object' });
     });
     await rawServer.open();
-    await handler.opened;
+    await handler.opened();
     const client = await open(web);
     killWorker(name);
     await turns();
     await clock.advance(2050);
     for (const each of [handler, await server.nextHandler()]) {
-      expect(await each.terminated).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
-      expect(each.names).toEqual(['onOpen', 'onTerminate']);
+      expect(await each.ended()).toMatchObject({ code: 1006, cause: 'worker', phase: 'closing' });
+      expect(each.callbacks).toEqual(['onOpen', 'onTerminate']);
     }
     await leave(client);
   });
@@ -469,7 +473,7 @@ describe('a connection that the program cuts off gets onTerminate without onErro
     const { ws, handler } = await side.connectRaw({}, { closeTimeoutMs: 500 });
     ws.terminate();
     await clock.advance(550);
-    expect(await handler.terminated).toMatchObject({ code: 1006, cause: 'timeout' });
+    expect(await handler.ended()).toMatchObject({ code: 1006, cause: 'timeout' });
     expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_CLOSE_TIMEOUT']);
   });
 });

@@ -13,6 +13,7 @@ import {
   WebSocket,
   WebSocketServer,
 } from '../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { frame } from '../helpers/frames.ts';
@@ -20,7 +21,6 @@ import { startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer, startPeerServer } from '../helpers/peer.ts';
 import { closePayload, RawClient } from '../helpers/raw-client.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { type Additions, RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -183,7 +183,7 @@ interface RawEnd {
 interface Side {
   readonly name: string;
   /** Connects a handler of the library with a peer. */
-  connect(handler: RecordingHandler): Promise<RawEnd>;
+  connect(handler: RecordingHandler<unknown>): Promise<RawEnd>;
 }
 
 const connectionSide: Side = {
@@ -279,20 +279,20 @@ describe('failing callbacks', () => {
       for (const callback of ['onOpen', 'onMessage'] as const) {
         test(`4D-168 ${how} in ${callback} of a ${side.name}: onError with one item, close 1011 without detail, onTerminate`, async () => {
           const reports = watchReports('both');
-          const handler = new RecordingHandler({ [callback]: fail });
+          const handler = recordingHandler({ [callback]: fail });
           const peer = await side.connect(handler);
           peer.sendText('one');
           peer.sendText('two');
           // The close frame holds only the code.
           expect(await peer.nextFrame()).toBe('88 03f3');
           await peer.end();
-          expect(await handler.terminated).toMatchObject({
+          expect(await handler.ended()).toMatchObject({
             type: 'terminate',
             code: 1011,
             reason: undefined,
             wasClean: false,
           });
-          expect(handler.names).toEqual(
+          expect(handler.callbacks).toEqual(
             callback === 'onOpen'
               ? ['onOpen', 'onError', 'onTerminate']
               : ['onOpen', 'onMessage', 'onError', 'onTerminate'],
@@ -306,13 +306,13 @@ describe('failing callbacks', () => {
           `4D-168 ${how} in ${callback} of a ${side.name} without onError is reported once (error handlers: %s)`,
           async (installed) => {
             const reports = watchReports(installed);
-            const handler = new RecordingHandler({ [callback]: fail });
+            const handler = recordingHandler({ [callback]: fail });
             Object.defineProperty(handler, 'onError', { value: undefined });
             const peer = await side.connect(handler);
             peer.sendText('one');
             expect(await peer.nextFrame()).toBe('88 03f3');
             await peer.end();
-            await handler.terminated;
+            await handler.ended();
             const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
             expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem(callback)] });
           },
@@ -323,13 +323,13 @@ describe('failing callbacks', () => {
         `4D-168 ${how} in onError of a ${side.name} is reported, and onTerminate follows (error handlers: %s)`,
         async (installed) => {
           const reports = watchReports(installed);
-          const handler = new RecordingHandler({ onError: fail });
+          const handler = recordingHandler({ onError: fail });
           const peer = await side.connect(handler);
           peer.sendBadFrame();
           expect(await peer.nextFrame()).toBe('88 03ea');
           await peer.end();
-          expect(await handler.terminated).toMatchObject({ code: 1002 });
-          expect(handler.names).toEqual(['onOpen', 'onError', 'onTerminate']);
+          expect(await handler.ended()).toMatchObject({ code: 1002 });
+          expect(handler.callbacks).toEqual(['onOpen', 'onError', 'onTerminate']);
           const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
           expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem('onError')] });
         },
@@ -339,15 +339,15 @@ describe('failing callbacks', () => {
         `4D-168 ${how} in onTerminate of a ${side.name} is reported (error handlers: %s)`,
         async (installed) => {
           const reports = watchReports(installed);
-          const handler = new RecordingHandler({ onTerminate: fail });
+          const handler = recordingHandler({ onTerminate: fail });
           const peer = await side.connect(handler);
-          await handler.opened;
+          await handler.opened();
           peer.sendClose(4000);
           expect(await peer.nextFrame()).toBe('88 0fa0');
           await peer.end();
-          await handler.terminated;
+          await handler.ended();
           await turns();
-          expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+          expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
           const receiver = { local: 'local', both: 'local', global: 'global', none: 'console' }[installed];
           expect(reports()).toEqual({ ...nothing, [receiver]: [failedItem('onTerminate')] });
         },
@@ -358,10 +358,10 @@ describe('failing callbacks', () => {
   test('4D-168 the server and all other connections are untouched', async () => {
     const reports = watchReports('none');
     const failures = (['onOpen', 'onMessage', 'onError', 'onTerminate'] as const).flatMap((callback) =>
-      FAILURES.map(({ fail }): Additions => ({ [callback]: fail })),
+      FAILURES.map(({ fail }): RecordedCallbacks<unknown> => ({ [callback]: fail })),
     );
-    const handlers = failures.map((additions) => new RecordingHandler(additions));
-    const echo = new RecordingHandler({ onMessage: (ws, text) => ws.send(`echo ${text as string}`) });
+    const handlers = failures.map((additions) => recordingHandler(additions));
+    const echo = recordingHandler({ onMessage: (ws, { data: text }) => ws.send(`echo ${text}`) });
     const serverCalls: string[] = [];
     const { web, wss, url } = await startLibraryServer({
       onConnection: (_, { request }) => handlers[Number(request.query.n)] ?? echo,
@@ -377,7 +377,7 @@ describe('failing callbacks', () => {
       await client.nextFrame();
       client.socket.end();
       await client.closed;
-      await handler.terminated;
+      await handler.ended();
       await turns();
       bystander.send(`after ${n}`);
       expect(await bystander.nextText()).toBe(`echo after ${n}`);
@@ -509,10 +509,10 @@ describe('what is no function, and what is no FourDError', () => {
     '4D-212 %s that a callback of a socket throws has errCode 1011',
     async (_, value, _errCode, message) => {
       const server = await startPeerServer();
-      const handler = new RecordingHandler({ onOpen: () => throwValue(value) });
+      const handler = recordingHandler({ onOpen: () => throwValue(value) });
       const ws = new WebSocket(server.url, handler);
       await ws.ready;
-      await handler.terminated;
+      await handler.ended();
       expect(handler.errors[0]!.errors).toMatchObject([{ errCode: 1011, message: `onOpen failed: ${message}` }]);
     },
   );

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type RefuseEvent, tryExpr, WebSocketServer, type WebSocketServerOptions } from '../../src/index.ts';
 import { PendingAnswers } from '../../src/http/pending-answers.ts';
+import { recordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -16,7 +17,6 @@ import { Inbox } from '../helpers/inbox.ts';
 import { dropGarbage } from '../helpers/memory.ts';
 import { PlainClient } from '../helpers/plain-client.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -236,14 +236,14 @@ describe('handleUpgrade()', () => {
   });
 
   test('4D-225 the server ends as others do, and refuses then', async () => {
-    const handler = new RecordingServerHandler({ onConnection: () => ECHO });
+    const handler = recordingServerHandler({ onConnection: () => ECHO });
     const wss = WebSocketServer.new(handler, { webServer: null, dataType: 'object' })!;
     const port = await startHttp((...upgrade) => wss.handleUpgrade(...upgrade));
     const client = await RawClient.open(port);
     const ended = wss.drain();
     await client.endInOrder();
     expect(await ended).toEqual({ closed: 1, dropped: 0 });
-    expect([wss.terminated, handler.names.at(-1)]).toEqual([true, 'onTerminate']);
+    expect([wss.terminated, handler.callbacks.at(-1)]).toEqual([true, 'onTerminate']);
     expect((await (await RawClient.request(port)).answered).status).toBe(503);
   });
 

@@ -1,16 +1,16 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { WebServer, WebSocket, type WebSocketConnection, WebSocketServer } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const show = (value: unknown): string => inspect(value, { breakLength: Infinity, compact: true });
 
 describe('4D-216 util.inspect shows', () => {
   test('a client in each state, without user, password and query', async () => {
-    const handler = new RecordingHandler({ dataType: 'auto' });
-    const { web } = await startServerOf(new RecordingHandler(), { protocols: ['chat'] });
+    const handler = recordingHandler({ dataType: 'auto' });
+    const { web } = await startServerOf(recordingHandler(), { protocols: ['chat'] });
     const url = `ws://ada:secret@127.0.0.1:${web.HTTPPort}/room?token=secret`;
     const ws = new WebSocket(url, handler, { protocols: ['chat'] });
     const shown = (status: string, protocol = '', bytes = 0): string =>
@@ -21,7 +21,7 @@ describe('4D-216 util.inspect shows', () => {
     expect(show(ws)).toBe(shown('Connected', " protocol: 'chat',"));
     ws.terminate();
     expect(show(ws)).toBe(shown('Closing', " protocol: 'chat',", 8));
-    await handler.terminated;
+    await handler.ended();
     expect(show(ws)).toBe(shown('Closed', " protocol: 'chat',"));
   });
 
@@ -39,10 +39,10 @@ describe('4D-216 util.inspect shows', () => {
   );
 
   test('a connection and its server, and not the data of the connection', async () => {
-    const handler = new RecordingHandler({ onOpen: (ws) => ((ws as WebSocketConnection).data = 'secret') });
+    const handler = recordingHandler({ onOpen: (ws) => ((ws as WebSocketConnection).data = 'secret') });
     const { wss, web, url } = await startServerOf(handler, { path: '/room/:name' });
     await using ws = await WebSocket.connect(`${url}/room/a?token=secret`, { headers: { cookie: 'secret' } });
-    const connection = await handler.opened;
+    const connection = await handler.opened();
     expect(show(connection)).toBe(
       `WebSocketConnection { id: ${connection.id}, status: 'Connected', path: '/room/a', remoteAddress: '127.0.0.1', ` +
         'bufferedBytes: 0 }',

@@ -8,10 +8,10 @@ import { parseServerOptions } from '../../src/server/server-options.ts';
 import { CALLBACKS } from '../../src/session/callback-warnings.ts';
 import { FOREIGN_CALLBACKS, FOREIGN_OPTIONS } from '../../src/session/foreign-names.ts';
 import { nearestName } from '../../src/session/nearest-name.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { startLibraryServer, startServerOf } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 
 /** A value without the types that would refuse it. */
@@ -45,7 +45,7 @@ test('4D-213 one object of options is checked at each call: nothing is remembere
 });
 
 test('4D-213 broadcast(), accept(), refuse() and drain() name the option that was meant', async () => {
-  const { wss, url } = await startServerOf(new RecordingHandler());
+  const { wss, url } = await startServerOf(recordingHandler());
   const peer = await connectPeer(url);
   const cases: [act: () => unknown, problem: string][] = [
     [() => wss.broadcast('lost', untyped({ exept: [] })), '"exept": did you mean "except"?'],
@@ -159,7 +159,7 @@ describe('4D-214 a foreign or misspelt callback', () => {
   });
 
   test('of an event counts only where a handler has none of ours', async () => {
-    const { url } = await startServerOf(new RecordingHandler());
+    const { url } = await startServerOf(recordingHandler());
     class Events {
       message(): void {}
       close(): void {}

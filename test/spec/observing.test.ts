@@ -14,6 +14,7 @@ import {
 } from '../../src/index.ts';
 import { clientChannel, connectionChannel, messageChannel, serverChannel } from '../../src/diagnostics/channels.ts';
 import { refuseUpgrade } from '../../src/http/upgrade-refusal.ts';
+import { recordingHandler, type RecordingHandler } from '../../src/testing.ts';
 import { startAnsweringServer, switchingProtocols } from '../helpers/answering-server.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { handshakeRequest } from '../helpers/handshake-request.ts';
@@ -21,7 +22,6 @@ import { startLibraryServer, startServerOf, startUnixServer, startWebServer } fr
 import { startExample } from '../helpers/program.ts';
 import { parsePrometheusText } from '../helpers/prometheus.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { watchChannels } from '../helpers/seen.ts';
 import { turns } from '../helpers/turns.ts';
 
@@ -29,13 +29,13 @@ const ALL = ['client', 'server', 'connection', 'message'] as const;
 const echo: ConnectionHandler<never> = { onMessage: (ws, { data }) => void ws.send(data) };
 
 /** A client that has sent `texts` to an echo server, got them back, and has ended with its connection. */
-async function echoOnce(url: string, ...texts: readonly string[]): Promise<RecordingHandler> {
-  const handler = new RecordingHandler();
+async function echoOnce(url: string, ...texts: readonly string[]): Promise<RecordingHandler<unknown>> {
+  const handler = recordingHandler();
   const ws = await WebSocket.new(url, handler);
   for (const text of texts) ws!.send(text);
   for (const text of texts) expect(await handler.nextMessage()).toBe(text);
   ws!.terminate();
-  await handler.terminated;
+  await handler.ended();
   return handler;
 }
 
@@ -93,10 +93,10 @@ test('4D-220 refused clients, failed attempts and attempts to come are told', as
   const { url } = await startLibraryServer(() => null, { path: '/closed' });
   await expect(WebSocket.new(`${url}/closed?token=1`, {})).rejects.toThrow();
   await expect(WebSocket.new(`${url}/nowhere?token=1`, {})).rejects.toThrow();
-  const lostHandler = new RecordingHandler();
+  const lostHandler = recordingHandler();
   const reconnect = { maxAttempts: 1, minDelayMs: 1, maxDelayMs: 2 };
   const lost = new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, lostHandler, { reconnect });
-  await lostHandler.terminated;
+  await lostHandler.ended();
   const told = seen.all.map(([, message]) => message);
   const common = { type: 'refused', remoteAddress: '127.0.0.1', origin: undefined, advice: expect.any(String) };
   expect(told.filter(({ type }) => type === 'refused')).toEqual([
@@ -245,7 +245,7 @@ test('4D-220 a subscriber that throws ends nothing: Node reports it as an uncaug
   });
   const { url } = await startServerOf(echo);
   const handler = await echoOnce(url, 'a', 'b');
-  expect(handler.names).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
+  expect(handler.callbacks).toEqual(['onOpen', 'onMessage', 'onMessage', 'onTerminate']);
   await turns();
   expect(seen.all.length).toBeGreaterThan(10);
   expect(new Set(reported)).toEqual(new Set(['a subscriber']));
@@ -306,9 +306,9 @@ test('4D-222 wss.metrics() counts connections, ends, refusals, messages and byte
   };
   const { url, wss } = await startLibraryServer(handler);
   await expect(WebSocket.new(`${url}/?no`, {})).rejects.toThrow();
-  const event = await (await echoOnce(url, 'abc', 'defgh')).terminated;
+  const event = await (await echoOnce(url, 'abc', 'defgh')).ended();
   await vi.waitUntil(() => wss.connections.length === 0);
-  const open = new RecordingHandler();
+  const open = recordingHandler();
   const ws = await WebSocket.new(url, open);
   ws!.send('12');
   await open.nextMessage();
@@ -340,16 +340,16 @@ test('4D-222 clientMetrics() counts the clients of the process', async () => {
   const { url } = await startServerOf(echo);
   const before = clientMetrics();
   await echoOnce(url, 'abc');
-  const failing = new RecordingHandler();
+  const failing = recordingHandler();
   expect(new WebSocket(`ws://127.0.0.1:${await findClosedPort()}`, failing).status).toBe('Connecting');
-  await failing.terminated;
+  await failing.ended();
   const refusing = await startLibraryServer(() => null);
   await expect(WebSocket.new(refusing.url, {})).rejects.toThrow();
-  const goneHandler = new RecordingHandler();
+  const goneHandler = recordingHandler();
   const gone = new WebSocket(url, goneHandler);
   await gone.ready;
   gone.terminate();
-  await goneHandler.terminated;
+  await goneHandler.ended();
   expect(gone.send('too late')).toBe('dropped');
   const after = clientMetrics();
   const difference = (name: 'attempts' | 'opened' | 'messagesReceived' | 'messagesSent' | 'messagesDropped') =>
@@ -373,12 +373,12 @@ function sumOf(counts: Readonly<Record<string, number>>): number {
 test('4D-222 a connection that has ended counts once, also while a callback of it still runs', async () => {
   const gate = createDeferred();
   const { url, wss } = await startServerOf({ onMessage: () => gate.promise });
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = await WebSocket.new(url, handler);
   ws!.send('a');
   await vi.waitUntil(() => wss.metrics().messagesReceived === 1);
   ws!.terminate();
-  const { bytesSent } = await handler.terminated;
+  const { bytesSent } = await handler.ended();
   await vi.waitUntil(() => sumOf(wss.metrics().ended) === 1);
   const { connections, bytesReceived } = wss.metrics();
   expect({ connections, bytesReceived, kept: wss.connections.length }).toEqual({
@@ -393,12 +393,12 @@ test('4D-222 a client that reconnects counts each of its connections, and ends o
   const seen = watchChannels(['client', 'connection']);
   const before = clientMetrics();
   const { url, wss } = await startServerOf(echo);
-  const handler = new RecordingHandler();
+  const handler = recordingHandler();
   const ws = await WebSocket.new(url, handler, { reconnect: { minDelayMs: 1, maxDelayMs: 2 } });
   wss.connections[0]!.destroy();
   await vi.waitUntil(() => wss.metrics().opened === 2 && ws!.status === 'Connected');
   ws!.terminate();
-  await handler.terminated;
+  await handler.ended();
   const after = clientMetrics();
   expect(after.opened - before.opened).toBe(2);
   expect(sumOf(after.ended) - sumOf(before.ended)).toBe(2);

@@ -34,7 +34,7 @@ describe.each(sides)('ping() on the $name side', (side) => {
     const pinged = ws.ping();
     end();
     expect(await pinged).toBeUndefined();
-    await handler.terminated;
+    await handler.ended();
     expect(await ws.ping()).toBeUndefined();
   });
 
@@ -43,7 +43,7 @@ describe.each(sides)('ping() on the $name side', (side) => {
     const { ws, handler } = await side.connectRaw({}, { pingIntervalMs: 60_000, pongTimeoutMs: 1000 });
     const pinged = ws.ping();
     await clock.advance(2000);
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_HEARTBEAT']);
     expect(await pinged).toBeUndefined();
   });

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { type ConnectionEvent, FourDError } from '../../src/index.ts';
 import { type CallbackOwner, CallbackQueue, type QueuedEvent } from '../../src/session/callback-queue.ts';
 import { mainWorker } from '../../src/workers/worker.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { scopeIn } from '../helpers/scope-in.ts';
 import { startUnixServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 import { sides } from '../helpers/sides.ts';
 
 describe.each(sides)('events on the $name side', (side) => {
@@ -15,12 +15,12 @@ describe.each(sides)('events on the $name side', (side) => {
     // The second frame has a reserved bit.
     send(['81', '74657874'], ['c1', '74657874']);
     end();
-    await handler.terminated;
-    expect(handler.calls.all.map(({ name, event }) => [name, Object.isFrozen(event)])).toEqual([
-      ['onOpen', true],
-      ['onMessage', false],
-      ['onError', true],
-      ['onTerminate', true],
+    await handler.ended();
+    expect(handler.events.map((event) => [event.type, Object.isFrozen(event)])).toEqual([
+      ['open', true],
+      ['message', false],
+      ['error', true],
+      ['terminate', true],
     ]);
     const { errors } = handler.errors[0]!;
     expect(() => (errors as unknown[]).push('more')).toThrow(TypeError);
@@ -32,7 +32,7 @@ test('4D-211 the event of onConnection and its request cannot be changed', async
   const url = await startUnixServer<never>(
     (_, event) => {
       events.push(event);
-      return new RecordingHandler();
+      return recordingHandler();
     },
     { path: '/rooms/:room' },
   );

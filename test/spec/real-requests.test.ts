@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 describe('what real peers send is read kindly', () => {
   test.each(['Sec-WebSocket-Protocol: ', 'Sec-WebSocket-Protocol: ,chat,, ', 'Sec-WebSocket-Protocol: ,'])(
@@ -43,12 +43,12 @@ describe('what real peers send is read kindly', () => {
   );
 
   test('4D-196 a byte order mark in front of JSON', async () => {
-    const handler = new RecordingHandler({ dataType: 'object' });
+    const handler = recordingHandler({ dataType: 'object' });
     const { url } = await startServerOf(handler, { dataType: 'object' });
     const ws = (await WebSocket.new(url))!;
     onTestFinished(() => ws.terminate());
     ws.send('\u{feff}{"a":1}');
     ws.send(Buffer.from('\u{feff}[2]'));
-    expect(await handler.messagesAtLeast(2)).toEqual([{ a: 1 }, [2]]);
+    expect(await handler.nextMessages(2)).toEqual([{ a: 1 }, [2]]);
   });
 });

@@ -17,6 +17,7 @@ import {
   WebSocketServer,
 } from '../../src/index.ts';
 import { timers } from '../../src/base/timers.ts';
+import { recordingHandler, recordingServerHandler, type RecordingServerHandler } from '../../src/testing.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
@@ -25,8 +26,6 @@ import { makeFolder } from '../helpers/folder.ts';
 import { requestPath } from '../helpers/http.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { listen } from '../helpers/transport-pairs.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
@@ -36,7 +35,10 @@ const echo = {
 };
 
 /** A server that ends with the test. */
-async function serve(handler: RecordingServerHandler, options: ServeOptions = {}): Promise<WebSocketServer<unknown>> {
+async function serve(
+  handler: RecordingServerHandler<unknown>,
+  options: ServeOptions = {},
+): Promise<WebSocketServer<unknown>> {
   const wss = await WebSocketServer.serve(handler, { ...options, dataType: 'text' as 'object' });
   onTestFinished(() => wss.terminate(0));
   return wss;
@@ -93,14 +95,14 @@ async function rejectionOf(begin: () => Promise<unknown>): Promise<FourDError> {
 describe('WebSocket.connect', () => {
   test('4D-218 resolves to the connected socket when onOpen has run; the handler may be left out', async () => {
     const { url } = await startServerOf({ onMessage() {} });
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const ws = await WebSocket.connect(url, handler as object);
-    expect([ws.status, ws.handler, handler.names]).toEqual(['Connected', handler, ['onOpen']]);
+    expect([ws.status, ws.handler, handler.callbacks]).toEqual(['Connected', handler, ['onOpen']]);
     const connect = Reflect.get(WebSocket, 'connect');
     await using bare = await connect(url);
     expect(bare).toBeInstanceOf(WebSocket);
     ws.terminate();
-    await handler.terminated;
+    await handler.ended();
   });
 
   test('4D-218 a failure rejects with the error alone, and runs no callback', async () => {
@@ -108,7 +110,7 @@ describe('WebSocket.connect', () => {
     await using other = await WebSocket.connect(url);
     expect(other.status).toBe('Connected');
     const port = await closedPort();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const failures: [code: string, url: string, options: object][] = [
       ['ERR_CONNECT_FAILED', `ws://127.0.0.1:${port}/`, {}],
       ['ERR_HANDSHAKE_REFUSED', url, {}],
@@ -120,7 +122,7 @@ describe('WebSocket.connect', () => {
       expect((await rejectionOf(() => WebSocket.connect(target, handler as object, options))).code).toBe(code);
     }
     await turns();
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('4D-218 rejects when its worker is killed meanwhile, and when the signal is aborted', async () => {
@@ -130,7 +132,7 @@ describe('WebSocket.connect', () => {
     );
     onTestFinished(() => void server.close());
     const name = workerName();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const url = `ws://127.0.0.1:${port}/`;
     const connecting = new Promise<unknown>((resolve) => {
       void runInWorker(name, () => void WebSocket.connect(url, handler as object).catch(resolve));
@@ -144,7 +146,7 @@ describe('WebSocket.connect', () => {
     aborting.abort();
     await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     for (const socket of [first, second]) socket.destroy();
-    expect(handler.names).toEqual([]);
+    expect(handler.callbacks).toEqual([]);
   });
 
   test('4D-218 of a class that extends WebSocket makes an object of that class', async () => {
@@ -153,7 +155,7 @@ describe('WebSocket.connect', () => {
         this.send('ahoy');
       }
     }
-    const server = new RecordingHandler();
+    const server = recordingHandler();
     const { url } = await startServerOf(server);
     await using caller = await Caller.connect(url);
     caller.call();
@@ -173,10 +175,10 @@ async function closedPort(): Promise<number> {
 
 describe('WebSocketServer.serve', () => {
   test('4D-218 listens on any free port of all addresses, and resolves before onOpen', async () => {
-    const handler = new RecordingServerHandler({ onOpen: (opened) => expect(opened).toBe(wss) });
+    const handler = recordingServerHandler({ onOpen: (opened) => expect(opened).toBe(wss) });
     const wss = await serve(handler);
-    expect(handler.names).toEqual([]);
-    await handler.opened;
+    expect(handler.callbacks).toEqual([]);
+    await handler.opened();
     expect(wss).toBeInstanceOf(WebSocketServer);
     expect(wss.url).toMatch(/^ws:\/\/localhost:[1-9]\d*\/$/);
     for (const host of ['localhost', '127.0.0.1', '127.0.0.2']) {
@@ -186,7 +188,7 @@ describe('WebSocketServer.serve', () => {
 
   test('4D-218 takes port, host and the options of a server', async () => {
     const port = await closedPort();
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const given = { port, host: '127.0.0.1', path: '/chat', maxConnections: 1, handshakeTimeoutMs: 400 };
     const wss = await serve(handler, given);
     expect(wss.url).toBe(`ws://127.0.0.1:${port}/chat`);
@@ -207,12 +209,12 @@ describe('WebSocketServer.serve', () => {
   test('4D-218 with tls it speaks wss, with rootFolder it serves files', async () => {
     const { key, cert } = makeCertificate();
     const rootFolder = makeFolder({ 'index.html': '<p>hello' });
-    const wss = await serve(new RecordingServerHandler(), {
+    const wss = await serve(recordingServerHandler(), {
       tls: { key: new DataView(Uint8Array.from(Buffer.from(key)).buffer) as never, cert: Buffer.from(cert) },
     });
     expect(wss.url).toMatch(/^wss:\/\/localhost:\d+\/$/);
     await expectOpen(wss.url!, { tls: { ca: cert } });
-    const files = await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1' });
+    const files = await serve(recordingServerHandler(), { rootFolder, host: '127.0.0.1' });
     expect(await (await fetch(files.url!.replace('ws:', 'http:'))).text()).toBe('<p>hello');
     await expectOpen(files.url!);
   });
@@ -220,7 +222,7 @@ describe('WebSocketServer.serve', () => {
   test('4D-218 lets hosts hold for files too, but behind trusted proxies', async () => {
     const rootFolder = makeFolder({ 'index.html': '<p>hello' });
     const statusesOf = async (options: ServeOptions): Promise<unknown[]> => {
-      const port = portOf(await serve(new RecordingServerHandler(), { rootFolder, host: '127.0.0.1', ...options }));
+      const port = portOf(await serve(recordingServerHandler(), { rootFolder, host: '127.0.0.1', ...options }));
       const file = await requestPath(port, '/', { headers: { host: 'evil.example' } });
       const upgrade = await RawClient.request(port, { without: ['Host'], headers: ['Host: evil.example'] });
       return [file.status, (await upgrade.answered).status];
@@ -236,7 +238,7 @@ describe('WebSocketServer.serve', () => {
     const name = workerName();
     const seen = await new Promise<unknown>((resolve) => {
       const onOpen = (): void => resolve([currentProcessName(), user.getStore()]);
-      void runInWorker(name, () => user.run('ada', () => void serve(new RecordingServerHandler({ onOpen }))));
+      void runInWorker(name, () => user.run('ada', () => void serve(recordingServerHandler({ onOpen }))));
     });
     expect(seen).toEqual([name, 'ada']);
   });
@@ -245,7 +247,7 @@ describe('WebSocketServer.serve', () => {
     const { key, cert } = makeCertificate();
     const foreign = makeCertificate();
     const file = join(makeFolder({ 'a.txt': '' }), 'a.txt');
-    const taken = await serve(new RecordingServerHandler(), { host: '127.0.0.1' });
+    const taken = await serve(recordingServerHandler(), { host: '127.0.0.1' });
     await turns(5);
     const before = countOf('TCPServerWrap');
     const failures: [code: string, words: string, options: object, handler?: object][] = [
@@ -302,7 +304,7 @@ describe('WebSocketServer.serve', () => {
 
   test.each(endings)('4D-218 stops listening when onTerminate has run: %s', async (_, end) => {
     let port = 0;
-    const handler = new RecordingServerHandler({
+    const handler = recordingServerHandler({
       onTerminate: async (wss) => {
         await turns();
         expect(wss.url).toContain(`:${port}/`);
@@ -315,8 +317,8 @@ describe('WebSocketServer.serve', () => {
     const silent = await RawClient.connect(port);
     const ws = await WebSocket.connect(wss.url!);
     const ended = await end(wss);
-    if (ended === undefined && handler.names.at(-1) !== 'onTerminate') await handler.terminated;
-    else expect(handler.names.at(-1)).toBe('onTerminate');
+    if (ended === undefined && handler.callbacks.at(-1) !== 'onTerminate') await handler.ended();
+    else expect(handler.callbacks.at(-1)).toBe('onTerminate');
     if (ended === undefined) while (!(await isFree(port))) await turns();
     await takePort(port);
     expect(wss.url).toContain(`:${port}/`);
@@ -325,7 +327,7 @@ describe('WebSocketServer.serve', () => {
   });
 
   test('4D-218 drain() resolves when the HTTP server is closed, also while a refused client does not go', async () => {
-    const wss = await serve(new RecordingServerHandler({ onConnection: () => null }));
+    const wss = await serve(recordingServerHandler({ onConnection: () => null }));
     const port = portOf(wss);
     const refused = await RawClient.request(port);
     expect((await refused.answered).status).toBe(403);
@@ -340,23 +342,23 @@ describe('WebSocketServer.serve', () => {
   test('4D-218 stops listening when it is terminated within onOpen', async () => {
     // Time stands still: it is no deadline that ends connections and server.
     useFakeClock();
-    const handler = new RecordingServerHandler({ onOpen: (opened) => opened.terminate() });
+    const handler = recordingServerHandler({ onOpen: (opened) => opened.terminate() });
     const wss = await serve(handler);
     const silent = await RawClient.connect(portOf(wss));
     const port = portOf(wss);
     await wss.drain();
-    expect([handler.names, timers.pendingTicks]).toEqual([['onOpen', 'onTerminate'], 0]);
+    expect([handler.callbacks, timers.pendingTicks]).toEqual([['onOpen', 'onTerminate'], 0]);
     await silent.ended;
     await takePort(port);
   });
 
   test('4D-218 stops listening when its worker is killed, also while it starts', async () => {
     const name = workerName();
-    const handler = new RecordingServerHandler();
+    const handler = recordingServerHandler();
     const wss = await runInWorker(name, () => serve(handler));
     const port = portOf(wss);
     await endWorker(name);
-    expect(handler.names).toEqual(['onOpen', 'onTerminate']);
+    expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
     while (!(await isFree(port))) await turns();
 
     let starting: Promise<WebSocketServer<unknown>> | undefined;

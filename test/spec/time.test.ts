@@ -1,28 +1,22 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { currentClock, replaceClock } from '../../src/base/clock.ts';
 import { WebSocket } from '../../src/index.ts';
+import { recordingHandler } from '../../src/testing.ts';
 import { startServerOf } from '../helpers/library-server.ts';
 import { startExample } from '../helpers/program.ts';
 import { RawClient } from '../helpers/raw-client.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
 
 describe('fake timers that are installed when the library is loaded', () => {
   test('4D-188 neither stop it nor see its timer', async () => {
-    const testClock = currentClock();
-    replaceClock(undefined);
     vi.useFakeTimers();
-    onTestFinished(() => {
-      vi.useRealTimers();
-      replaceClock(testClock);
-    });
-    const handler = new RecordingHandler({ onMessage: (ws, data) => ws.send(data as never) });
+    onTestFinished(() => void vi.useRealTimers());
+    const handler = recordingHandler({ onMessage: (ws, { data }) => ws.send(data as never) });
     const { url, web } = await startServerOf(handler, { pingIntervalMs: 100, pongTimeoutMs: 100 });
     const ws = (await WebSocket.new(url))!;
     ws.send('echo');
     expect(await handler.nextMessage()).toBe('echo');
     // A peer that answers nothing: the heartbeat gives it up in real time.
     await RawClient.open(web.HTTPPort);
-    expect((await handler.terminated).code).toBe(1006);
+    expect((await handler.ended()).code).toBe(1006);
     expect(handler.errors.map(({ error }) => error.code)).toEqual(['ERR_HEARTBEAT']);
     expect(vi.getTimerCount()).toBe(0);
     ws.terminate();

@@ -9,6 +9,7 @@ import {
   WebSocket,
   WebSocketServer,
 } from '../../src/index.ts';
+import { recordingHandler, recordingServerHandler, type RecordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { Inbox } from '../helpers/inbox.ts';
@@ -17,8 +18,6 @@ import { dropGarbage } from '../helpers/memory.ts';
 import { connectPeer, type Peer, startPeerServer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -31,7 +30,7 @@ async function arrived(peer: Peer): Promise<void> {
 /** Starts a WebSocket server that belongs to a worker. Returns its URL. */
 async function startServerInWorker(
   name: string,
-  handler: RecordingServerHandler,
+  handler: RecordingServerHandler<unknown>,
 ): Promise<{ url: string; wss: WebSocketServer<unknown>; port: number }> {
   const web = await startWebServer();
   const wss = await runInWorker(name, () => WebSocketServer.new(handler, { webServer: web, dataType: 'object' }));
@@ -151,13 +150,13 @@ test('4D-152 callbacks of a server created in worker W, and of its connections, 
   const name = workerName();
   const names: string[] = [];
   const seen = (callback: string): void => void names.push(`${callback} ${currentProcessName()}`);
-  const connection = new RecordingHandler({
+  const connection = recordingHandler({
     onOpen: () => seen('onOpen'),
     onMessage: () => seen('onMessage'),
     onError: () => seen('onError'),
     onTerminate: () => seen('onTerminate'),
   });
-  const server = new RecordingServerHandler({
+  const server = recordingServerHandler({
     onOpen: () => seen('server onOpen'),
     onConnection: () => {
       seen('onConnection');
@@ -170,9 +169,9 @@ test('4D-152 callbacks of a server created in worker W, and of its connections, 
   peer.send('{}');
   await connection.nextMessage();
   peer.cut();
-  await connection.terminated;
+  await connection.ended();
   wss.terminate();
-  await server.terminated;
+  await server.ended();
   expect(names).toEqual(
     ['server onOpen', 'onConnection', 'onOpen', 'onMessage', 'onError', 'onTerminate', 'server onTerminate'].map(
       (callback) => `${callback} ${name}`,
@@ -227,9 +226,9 @@ test('4D-153 inside a named worker a socket callback waits until the running mes
 test('4D-153 inside a named worker the callbacks of a server wait too', async () => {
   const name = workerName();
   const log: string[] = [];
-  const server = new RecordingServerHandler({ onConnection: () => log.push('onConnection') && null });
+  const server = recordingServerHandler({ onConnection: () => log.push('onConnection') && null });
   const { port } = await startServerInWorker(name, server);
-  await server.opened;
+  await server.opened();
   const gate = createDeferred();
   const running = runInWorker(name, () => gate.promise.then(() => log.push('message')));
   const client = await RawClient.request(port);
@@ -379,7 +378,7 @@ test('4D-159 ending a worker closes the client sockets and servers that it owns'
   const peers = await startPeerServer();
   const web = await startWebServer();
   const create = (): WebSocketServer | null =>
-    WebSocketServer.new(new RecordingServerHandler(), { webServer: web, path: '/a' });
+    WebSocketServer.new(recordingServerHandler(), { webServer: web, path: '/a' });
   const wss = await runInWorker(name, create);
   const [ws, other] = await runInWorker(name, () => Promise.all([WebSocket.new(peers.url), WebSocket.new(peers.url)]));
   const untouched = await WebSocket.new(peers.url);
@@ -403,23 +402,23 @@ test('4D-159 a peer that does not answer has 2 s, then its socket is destroyed',
   const clock = useFakeClock();
   const name = workerName();
   const rawServer = await startRawServer();
-  const clientHandler = new RecordingHandler();
+  const clientHandler = recordingHandler();
   callWorker(name, () => void new WebSocket(rawServer.url, clientHandler));
   const rawPeer = await rawServer.open();
-  await clientHandler.opened;
-  const server = new RecordingServerHandler();
+  await clientHandler.opened();
+  const server = recordingServerHandler();
   const { port } = await startServerInWorker(name, server);
   const rawClient = await RawClient.open(port);
   killWorker(name);
   expect(await rawClient.nextClose()).toBe('88 03e9');
   expect(await rawPeer.frames.next()).toBe('88 03e9');
   await clock.advance(1900);
-  expect(clientHandler.names).toEqual(['onOpen']);
-  expect(server.names).toEqual(['onOpen', 'onConnection']);
+  expect(clientHandler.callbacks).toEqual(['onOpen']);
+  expect(server.callbacks).toEqual(['onOpen', 'onConnection']);
   await clock.advance(200);
   await rawClient.ended;
-  expect(await clientHandler.terminated).toMatchObject({ code: 1006, wasClean: false });
-  await server.terminated;
+  expect(await clientHandler.ended()).toMatchObject({ code: 1006, wasClean: false });
+  await server.ended();
 });
 
 test('4D-160 when a worker ends, each onTerminate still runs once, in the worker', async () => {
@@ -427,14 +426,14 @@ test('4D-160 when a worker ends, each onTerminate still runs once, in the worker
   const peers = await startPeerServer();
   const log: string[] = [];
   const seen = (what: string): void => void log.push(`${what} ${currentProcessName()}`);
-  const server = new RecordingServerHandler({
-    onConnection: () => new RecordingHandler({ onTerminate: () => seen('connection') }),
+  const server = recordingServerHandler({
+    onConnection: () => recordingHandler({ onTerminate: () => seen('connection') }),
     onTerminate: () => seen('server'),
   });
   const { url } = await startServerInWorker(name, server);
   await runInWorker(name, () => WebSocket.new(peers.url, { onTerminate: () => seen('client') }));
-  const late = new RecordingHandler({ onTerminate: () => seen('connecting client') });
-  const failed = new RecordingHandler({ onTerminate: () => seen('failed client') });
+  const late = recordingHandler({ onTerminate: () => seen('connecting client') });
+  const failed = recordingHandler({ onTerminate: () => seen('failed client') });
   await connectPeer(url);
   await connectPeer(url);
   const rawServer = await startRawServer();
@@ -452,13 +451,13 @@ test('4D-160 when a worker ends, each onTerminate still runs once, in the worker
       (what) => `${what} ${name}`,
     ),
   );
-  expect(late.names).toEqual(['onTerminate']);
-  expect(failed.names).toEqual(['onError', 'onTerminate']);
+  expect(late.callbacks).toEqual(['onTerminate']);
+  expect(failed.callbacks).toEqual(['onError', 'onTerminate']);
 });
 
 test("4D-161 killWorker called from the server's own onTerminate works", async () => {
   const name = workerName();
-  const server = new RecordingServerHandler({ onTerminate: () => killWorker(name) });
+  const server = recordingServerHandler({ onTerminate: () => killWorker(name) });
   const { url, wss } = await startServerInWorker(name, server);
   await runInWorker(name, () => {
     processVariables().wss = wss;
@@ -466,10 +465,10 @@ test("4D-161 killWorker called from the server's own onTerminate works", async (
   const peer = await connectPeer(url);
   callWorker(name, () => (processVariables().wss as WebSocketServer).terminate());
   expect((await peer.closed).code).toBe(1000);
-  await server.terminated;
+  await server.ended();
   // A message that another worker or the main process sends starts a fresh worker.
   expect(await runInWorker(name, () => Object.keys(processVariables()))).toEqual([]);
-  expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+  expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
 });
 
 test('4D-162 a socket that no variable holds stays alive until onTerminate', async () => {

@@ -9,18 +9,15 @@ import {
   type TestClock,
   testConnection,
 } from '../../src/testing.ts';
+import { noFaults, Pipe } from '../../src/testing/pipe.ts';
+import { createDeferred } from '../helpers/deferred.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 const echoServer = {
   onConnection: () => ({
     onMessage: (ws: { send(data: string): unknown }, event: { data: string }) => void ws.send(event.data),
   }),
 };
-
-function useClock(): TestClock {
-  const clock = createClock();
-  onTestFinished(() => clock.restore());
-  return clock;
-}
 
 async function pairOf(options: PairOptions<'text'> = {}) {
   const pair = await createPair(echoServer, undefined, options);
@@ -30,7 +27,7 @@ async function pairOf(options: PairOptions<'text'> = {}) {
 
 describe('the clock', () => {
   test('moves heartbeats: a client that hears nothing gives its server up', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf({ client: { pingIntervalMs: 10_000, pongTimeoutMs: 5000 } });
     await clock.advance(55_000);
     expect(pair.client.errors).toEqual([]);
@@ -42,7 +39,7 @@ describe('the clock', () => {
   });
 
   test('moves the wait to connect again, as often as the server is down', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf({ client: { reconnect: { minDelayMs: 1000, maxDelayMs: 8000 } } });
     pair.line.down();
     await clock.advance(60_000);
@@ -58,7 +55,7 @@ describe('the clock', () => {
   });
 
   test('moves the deadline of a handshake, and the time of an expiry', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const never = { onConnection: () => new Promise<null>(() => {}) };
     const attempt = expect(createPair(never, null, { server: { handshakeTimeoutMs: 3000 } })).rejects.toMatchObject({
       httpStatus: 503,
@@ -76,7 +73,7 @@ describe('the clock', () => {
   test('moves servers over TCP that were there before, and back again', async () => {
     const server = await WebSocketServer.serve(echoServer, { host: '127.0.0.1', pingIntervalMs: 20_000 });
     const ws = await WebSocket.connect(server.url);
-    const clock = useClock();
+    const clock = useFakeClock();
     await clock.advance(60_000);
     expect(server.metrics().connections).toBe(1);
     expect(clock.pendingTimers).toBe(1);
@@ -110,12 +107,12 @@ describe('the clock', () => {
       async (clock: TestClock) => serveInMemory({ onConnection: () => null }, { clock, server: wrong }),
       (clock: TestClock) => testConnection(handler, { clock, server: wrong }),
     ]) {
-      await expect(create(useClock())).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
+      await expect(create(useFakeClock())).rejects.toMatchObject({ code: 'ERR_INVALID_OPTION' });
     }
   });
 
   test('refuses a second clock, a wrong time, and to be moved after its end', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     expect(() => createClock()).toThrow('there is a test clock already: call its restore()');
     await expect(clock.advance(-1)).rejects.toThrow('it takes a whole number, 0 or more');
     await expect(clock.advance('1' as never)).rejects.toThrow('received a string');
@@ -149,7 +146,7 @@ describe('faults', () => {
   });
 
   test('latency: a message is on its way as long as that, and others with it', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf();
     pair.line.latency(200);
     pair.client.send('a');
@@ -178,8 +175,39 @@ describe('faults', () => {
     expect(await pair.client.close(3000, 'done')).toMatchObject({ code: 3000, wasClean: true });
   });
 
+  test('capacity: the sender is blocked by less, and its memory is not read any more when its write is over', async () => {
+    const pair = await pairOf();
+    pair.line.capacity(1, 'toServer');
+    pair.line.stall('toServer');
+    const message = 'x'.repeat(20_000);
+    pair.client.send(message);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(pair.client.send('behind')).toBe('queued');
+    pair.line.resume();
+    expect(await pair.connection.nextMessages(2)).toEqual([message, 'behind']);
+
+    const arrived: string[] = [];
+    const end = {
+      isWanting: true,
+      isGone: false,
+      onLost() {},
+      arrive: (bytes: Buffer | null) => void arrived.push(String(bytes)),
+    };
+    const written = Buffer.from('abcdef');
+    const inTime = Buffer.from('ghijkl');
+    const changed = createDeferred();
+    const pipe = new Pipe({ ...noFaults(), pieceBytes: [1, 4], capacityBytes: 8 }, end);
+    pipe.write(written, () => written.fill('-'));
+    pipe.write(inTime, () => changed.resolve());
+    inTime.fill('+', 0, 3);
+    await changed.promise;
+    inTime.fill('-');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(arrived).toEqual(['a', 'bcde', 'f', '+++j', 'k', 'l']);
+  });
+
   test('slow: a reader takes as many bytes in a second', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf();
     pair.line.slow(10_000, 'toClient');
     for (let i = 0; i < 10; i++) pair.connection.send('x'.repeat(1000));
@@ -190,7 +218,7 @@ describe('faults', () => {
   });
 
   test('a lost close frame: the end waits for its deadline', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf({ server: { closeTimeoutMs: 4000 } });
     pair.line.loseCloseFrames('toClient');
     pair.connection.send('before');
@@ -206,6 +234,14 @@ describe('faults', () => {
     expect(pair.client.ending).toMatchObject({ code: 1006 });
   });
 
+  test('the first byte of a frame arrives although no other one follows', async () => {
+    const clock = useFakeClock();
+    const pair = await pairOf({ server: { incompleteMessageTimeoutMs: 1000 } });
+    pair.line.inject(Uint8Array.of(0x81));
+    await clock.advance(1200);
+    expect(pair.connection.errors[0]?.error.code).toBe('ERR_INCOMPLETE_MESSAGE');
+  });
+
   test('injected bytes that break the protocol, behind a message', async () => {
     const pair = await pairOf();
     pair.client.send('first');
@@ -216,7 +252,7 @@ describe('faults', () => {
   });
 
   test('a server that ends in order while bytes are on their way: they arrive', async () => {
-    const clock = useClock();
+    const clock = useFakeClock();
     const pair = await pairOf();
     pair.line.latency(100, 'toClient');
     pair.connection.send('last');

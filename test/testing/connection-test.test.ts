@@ -93,6 +93,9 @@ describe('a connection under test', () => {
     const connection = await testConnection({ ...chat, onError: () => {} }, { data: { name: 'Ann' } });
     await connection.receive('fail');
     expect(connection.errors[0]?.error).toMatchObject({ code: 'ERR_CALLBACK_FAILED', cause: new Error('on purpose') });
+    await expect(connection.receive('x')).rejects.toThrow(
+      'ended with ERR_CALLBACK_FAILED (onMessage failed: on purpose)',
+    );
     await connection.end();
     expect(connection.ending).toMatchObject({ code: 1011, wasClean: false });
   });
@@ -109,7 +112,11 @@ describe('a connection under test', () => {
 
   test.each<[string, () => Promise<unknown>, string]>([
     ['handler', () => testConnection((() => {}) as never), 'an object with onMessage; received a function'],
-    ['handler of a server', () => testConnection({ onConnection: () => null } as never), 'received an object'],
+    [
+      'handler of a server',
+      () => testConnection({ onConnection: () => null } as never),
+      'of a server, for which createPair() is',
+    ],
     ['option', () => testConnection(chat, { dta: 1 } as never), 'did you mean "data"?'],
     ['kind of error', async () => (await chatTest()).error('x' as never), "it takes 'lost' or 'protocol'"],
   ])('refuses a wrong %s', async (_, call, sentence) => {

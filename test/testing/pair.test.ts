@@ -1,4 +1,4 @@
-import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
+import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest';
 import {
   accept,
   FourDError,
@@ -10,6 +10,7 @@ import {
   WebSocketServer,
 } from '../../src/index.ts';
 import { createPair, type PairOptions, serveInMemory } from '../../src/testing.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 const echo = { onMessage: (ws: WebSocketConnection, event: { data: string }) => void ws.send(event.data) };
 const echoWithName = {
@@ -21,6 +22,10 @@ async function pairOf(options?: PairOptions<'text'>) {
   const pair = await createPair(echoServer, undefined, options);
   onTestFinished(() => pair.end());
   return pair;
+}
+
+function failing(): never {
+  throw new Error('no database');
 }
 
 /** Returns the request that a server in memory gets. */
@@ -162,7 +167,72 @@ describe('a pair', () => {
   });
 });
 
+describe('lines', () => {
+  test('of a pair: clients that the program creates are on none of its own', async () => {
+    const { client, connection, line, url, wss } = await pairOf();
+    const other = await WebSocket.connect(url);
+    expect(client.connection.ws).toBe(connection.ws);
+    expect(line).toBe(client.line);
+    expect(line.attempts).toBe(1);
+    line.down();
+    expect(await client.ended()).toMatchObject({ cause: 'peer-reset' });
+    await connection.ended();
+    expect(wss.connections).toHaveLength(1);
+    expect(other.status).toBe('Connected');
+    await WebSocket.connect(url);
+  });
+
+  test('of a server in memory: its faults hold for all clients that the program creates, and for no others', async () => {
+    await using server = serveInMemory(echoServer);
+    const own = await server.connect();
+    const clients = [await WebSocket.connect(server.url), await WebSocket.connect(server.url)];
+    expect(server.line.attempts).toBe(2);
+    server.line.cut();
+    for (const { ended } of server.connections.slice(1).map((each) => ({ ended: each.ended() }))) {
+      expect(await ended).toMatchObject({ code: 1006 });
+    }
+    expect([own.ws.status, ...clients.map(({ status }) => status)]).toEqual(['Connected', 'Closed', 'Closed']);
+  });
+
+  test('lead to one server: a client that a handler creates has the line of that server', async () => {
+    const [one, two] = [serveInMemory(echoServer), serveInMemory(echoServer)];
+    onTestFinished(async () => void (await Promise.all([one.end(), two.end()])));
+    const created: Promise<unknown>[] = [];
+    const client = await one.connect({ onOpen: () => void created.push(WebSocket.connect(two.url)) });
+    await Promise.all(created);
+    expect([client.line.attempts, two.line.attempts]).toEqual([1, 1]);
+  });
+});
+
 describe('waiting', () => {
+  test('tells what has failed at the other end, and why a server that fails says 500', async () => {
+    await using pair = await createPair({ onConnection: () => ({ onMessage: failing, onError: () => {} }) });
+    pair.client.send('x');
+    await expect(pair.client.nextMessage()).rejects.toThrow(
+      'the other end has failed with ERR_CALLBACK_FAILED (onMessage failed: no database)',
+    );
+    await expect(createPair({ onConnection: failing, onError: () => {} })).rejects.toMatchObject({
+      httpStatus: 500,
+      cause: { message: 'onConnection failed: no database' },
+    });
+  });
+
+  test('ends when onConnection does not decide', async () => {
+    const undecided = { onConnection: () => new Promise<null>(() => {}) };
+    await expect(createPair(undecided, null, { waitMs: 30 })).rejects.toThrow(
+      'has not answered the client within 30 ms',
+    );
+  });
+
+  test('says that the time of the library stands still, or is another one than that of fake timers', async () => {
+    const { client } = await pairOf({ waitMs: 30 });
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    await expect(client.nextMessage()).rejects.toThrow('fake timers of the test framework do not move the library');
+    useFakeClock();
+    await expect(client.nextMessage()).rejects.toThrow('the clock of createClock() stood still unless advance()');
+  });
+
   test('says what did arrive when a message does not come in time', async () => {
     const { client } = await pairOf({ waitMs: 30 });
     client.send('one');

@@ -6,6 +6,10 @@ export class HeldBroker implements Broker, BrokerSink {
   /** True loses what is announced. */
   isDeaf = false;
   renewals = 0;
+  /** Renewals wait for it. */
+  mayRenew: Promise<void> | undefined;
+  /** Reads of states wait for it. */
+  mayReadState: Promise<void> | undefined;
   readonly #broker: Broker;
   #sink!: BrokerSink;
   #released: Promise<void> | undefined;
@@ -40,6 +44,7 @@ export class HeldBroker implements Broker, BrokerSink {
 
   async read(queries: readonly ReadQuery[]): ReturnType<Broker['read']> {
     await this.#released;
+    if (queries.some(({ isStateWanted }) => isStateWanted)) await this.mayReadState;
     return this.#broker.read(queries);
   }
 
@@ -54,6 +59,7 @@ export class HeldBroker implements Broker, BrokerSink {
 
   async renew(node: NodeInfo, ttlMs: number): ReturnType<Broker['renew']> {
     await this.#released;
+    await this.mayRenew;
     this.renewals++;
     return this.#broker.renew(node, ttlMs);
   }

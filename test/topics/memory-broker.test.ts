@@ -61,8 +61,11 @@ describe('the memory broker', () => {
     const { logs, broker } = await open();
     await broker.watch(['a', 'b']);
     const { epoch, head } = await read(broker, 'a', { limit: 0 });
-    const [last] = await append(broker, put('b', '1', { keep: { ...KEEP, stateSeconds: 60 } }));
+    const keep = { ...KEEP, stateSeconds: 60 };
+    // A third topic is forgotten meanwhile, which raises the floor.
+    const [last] = await append(broker, put('b', '1', { keep }), put('c', '1', { keep }));
     await clock.advance(3_600_000);
+    expect(logs.size).toBe(2);
     broker.unwatch(['a', 'b']);
     await clock.advance(590_000);
     expect(await read(broker, 'a', { after: { epoch, ...head } })).toMatchObject({ head, gap: undefined });
@@ -127,10 +130,23 @@ describe('the memory broker', () => {
     const huge = put('a', 'x'.repeat(70_000));
     const answers = await broker.append([put('a', 'small'), huge, put('a', 'next')]);
     expect(answers).toMatchObject([{ offset: 1 }, { code: 'full' }, { offset: 2 }]);
+    // Names of topics that were refused take no memory either.
+    await broker.append(Array.from({ length: 100 }, (_, i) => ({ ...huge, topic: `new/${i}` })));
+    expect(logs.size).toBe(1);
     // The state of one topic may be what uses the memory up.
     for (let i = 0; i < 200; i++) await append(broker, put('a', 'x'.repeat(1000), { key: `${i}` }));
     expect(logs.bytes).toBeLessThanOrEqual(65_536);
     expect((await read(broker, 'a', { isStateWanted: true })).state?.at(-1)?.key).toBe('199');
+    await broker.close();
+  });
+
+  test('keeps nothing of a pool that entries are made in', async () => {
+    const { broker } = await open();
+    const pool = Buffer.alloc(65_536, 'a');
+    const parts = [pool.subarray(0, 100), pool.subarray(100, 10_100)];
+    await append(broker, ...parts.map((bytes) => put('a', '', { bytes })));
+    pool.fill('b');
+    expect(texts((await read(broker, 'a')).entries)).toEqual(['a'.repeat(100), 'a'.repeat(10_000)]);
     await broker.close();
   });
 

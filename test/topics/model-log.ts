@@ -14,12 +14,23 @@ export interface ModelEntry {
   readonly before: string;
 }
 
+/** A publication of one node: its number, and the number of the message. */
+const NUMBERED = /^"(\d+) (\d+)"$/;
+
 /** Every entry that was ever stored, linked with the one before it: a tree, because a failover that loses entries is a fork. */
 export class ModelLog {
   readonly #entries = new Map<string, ModelEntry>();
   readonly #heads = new Map<string, string>();
+  /** Number of the last message of each node in each topic. */
+  readonly #numbers = new Map<string, number>();
+  readonly #onDisorder: (text: string) => void;
   #seen: readonly Stored[] = [];
   #seenCount = 0;
+
+  /** @param onDisorder - messages of one node to one topic are stored in another order, or twice */
+  constructor(onDisorder: (text: string) => void) {
+    this.#onDisorder = onDisorder;
+  }
 
   /** Takes what has been stored since the last call. Called before entries can be lost. */
   observe(stored: readonly Stored[]): void {
@@ -27,6 +38,7 @@ export class ModelLog {
       this.#seen = stored;
       this.#seenCount = 0;
       this.#heads.clear();
+      this.#numbers.clear();
     }
     for (const { append, epoch, offset, tag } of stored.slice(this.#seenCount)) {
       const { topic, key, ttl } = append;
@@ -37,10 +49,21 @@ export class ModelLog {
       const { except } = content;
       const data = content.data.toString();
       this.#heads.set(topic, position);
+      this.#checkOrder(topic, data);
       if (this.#entries.has(position)) continue;
       this.#entries.set(position, { topic, position, data, key, hasTtl: ttl !== undefined, except, before });
     }
     this.#seenCount = stored.length;
+  }
+
+  #checkOrder(topic: string, data: string): void {
+    const [, node, text] = NUMBERED.exec(data) ?? [];
+    if (node === undefined) return;
+    const key = `${topic} ${node}`;
+    const number = Number(text);
+    if (number <= (this.#numbers.get(key) ?? -1))
+      this.#onDisorder(`${data} was stored behind a later message, or twice`);
+    this.#numbers.set(key, number);
   }
 
   get(position: string): ModelEntry | undefined {

@@ -80,15 +80,22 @@ describe('an outbox', () => {
     expect(outbox.waiting).toBe(0);
   });
 
-  test('has so many messages in flight at most', async () => {
+  test('has so many messages in flight at most, of one topic those of one batch', async () => {
     const { broker, outbox } = open({ inFlight: 3 });
-    const outcomes = ['1', '2', '3', '4', '5'].map((text) => outcomeOf(outbox, put('a', text)));
-    outcomes.push(outcomeOf(outbox, put('b', 'b1')));
+    const publish = (topic: string, ...all: string[]): Promise<string>[] =>
+      all.map((text) => outcomeOf(outbox, put(topic, text)));
+    const outcomes = publish('a', '1', '2');
     await setImmediate();
+    outcomes.push(...publish('b', 'b1'), ...publish('a', '3', '4', '5'));
+    await setImmediate();
+    expect(broker.batches).toEqual(['1 2', 'b1']);
     await broker.answer();
     await broker.answer();
-    expect(broker.batches).toEqual(['1 2 3', 'b1 4 5']);
-    expect(await Promise.all(outcomes)).toEqual(['at 1', 'at 2', 'at 3', 'at 5', 'at 6', 'at 4']);
+    expect(broker.batches).toEqual(['1 2', 'b1', '3 4']);
+    await broker.answer();
+    await broker.answer();
+    expect(broker.batches.slice(3)).toEqual(['5']);
+    expect(await Promise.all(outcomes)).toEqual(['at 1', 'at 2', 'at 3', 'at 4', 'at 5', 'at 6']);
   });
 
   test('sends again what was not carried out, in order, before newer messages, when the broker is back', async () => {

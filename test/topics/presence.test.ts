@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { monotonicMs, wallMs } from '../../src/base/clock.ts';
 import { timers } from '../../src/base/timers.ts';
+import { createDeferred } from '../helpers/deferred.ts';
 import { FaultyLogs } from './faulty-broker.ts';
 import { PresenceWorld, type WatchingNode } from './presence-world.ts';
 
@@ -78,7 +79,14 @@ describe('members', () => {
     const [one] = await world.steadyNodes(1);
     one!.show('ann');
     await world.clock.advance(1000);
-    const fresh = world.node().watch();
+    const fresh = world.node();
+    const { promise, resolve } = createDeferred();
+    fresh.broker.mayRenew = promise;
+    fresh.watch();
+    await world.clock.advance(1000);
+    // The log was read, but not who lives.
+    expect(fresh.news).toEqual([]);
+    resolve();
     await world.clock.advance(100);
     expect(fresh.news).toMatchObject([{ count: 1, list: [{ id: 'ann' }] }]);
   });
@@ -99,6 +107,7 @@ describe('members', () => {
     expect(sweeper!.broker.appended[0]).toMatchObject({ key: 'ann', isRemoved: true });
     expect(other!.members).toEqual(['ann']);
     expect(other!.log.filter(({ left }) => left)).toEqual([]);
+    expect(other!.broker.appended).toHaveLength(1);
   });
 
   test('are all there when the broker comes back without its data, and none is shown to leave', async () => {
@@ -112,7 +121,11 @@ describe('members', () => {
     await world.clock.advance(20_000);
     for (const [i, node] of nodes.entries()) node.show(`session ${i}`);
     await world.clock.advance(10_000);
+    // One node hears of it later than the others.
+    nodes[0]!.broker.hold();
     logs.kill(2000);
+    await world.clock.advance(5000);
+    nodes[0]!.broker.release();
     await world.clock.advance(60_000);
     for (const node of nodes) {
       expect(node.members).toEqual(['session 0', 'session 1', 'session 2']);
@@ -175,6 +188,7 @@ describe('a session that comes back', () => {
     expect(await third!.core.presence.members('room')).toMatchObject({ list: [{ since }] });
     // A leave of the first node must have missed the entry of the other.
     expect(one!.broker.appended.filter(({ isRemoved }) => isRemoved)).toHaveLength(isDeaf ? 1 : 0);
+    expect(other!.broker.appended).toHaveLength(1);
   });
 
   test('on the same node within the grace costs no write', async () => {
@@ -269,7 +283,10 @@ describe('above the number that is listed', () => {
     const world = new PresenceWorld();
     const [one] = await world.steadyNodes(1);
     const told = one!.news.length;
-    for (let i = 0; i < 100; i++) one!.show(`session ${i}`)(i < 50);
+    for (let i = 0; i < 100; i++) {
+      one!.show(`session ${i}`)(i < 50);
+      if (i % 40 === 0) await world.clock.advance(50);
+    }
     await world.clock.advance(1000);
     expect(one!.news.slice(told)).toHaveLength(1);
     expect(one!.news.at(-1)).toMatchObject({ count: 50 });

@@ -9,7 +9,7 @@ import { Scheduler, seededRandom } from './scheduler.ts';
 import { type Judge, SimulatedClient } from './simulated-client.ts';
 
 /** How long things go wrong, how long everything is watched then, and how long it has to come right. */
-const STORM_MS = 6000;
+const STORM_MS = 5000;
 const CALM_MS = 1500;
 const LONGEST_CALM_MS = 10_000;
 /** Longest time between two things that happen. */
@@ -20,6 +20,7 @@ const RING_BYTES = 12_000;
 const KEYS = ['k1', 'k2', 'k3'];
 
 interface Node {
+  readonly number: number;
   readonly core: TopicsCore;
   readonly broker: FaultyBroker;
 }
@@ -37,7 +38,7 @@ export function simulate(seed: number): Promise<string | undefined> {
 }
 
 class Simulation implements Judge {
-  readonly model = new ModelLog();
+  readonly model = new ModelLog((text) => this.violated(text));
   readonly isThinned: boolean;
   readonly #random: () => number;
   readonly #scheduler: Scheduler;
@@ -118,6 +119,7 @@ class Simulation implements Judge {
       this.model.observe(this.#logs.stored);
       for (const client of this.#clients) client.read(1 + this.#below(8));
       act();
+      if (!this.#happens(0.1)) continue;
       for (const { core } of this.#nodes) {
         if (core.stats.ringBytes > this.#ringBytes) this.violated('law 4: recent entries take more than their limit');
       }
@@ -145,12 +147,11 @@ class Simulation implements Judge {
     else if (dice < 0.97 && this.#mayLose) this.#loseLogs();
   }
 
-  #publish({ core }: Node): void {
-    const number = this.#count++;
+  #publish({ core, number }: Node): void {
     const key = this.#happens(0.4) ? this.#pick(KEYS) : undefined;
     const isRemoved = key !== undefined && this.#happens(0.15);
     const publication = {
-      data: isRemoved ? 'null' : `"${number}"`,
+      data: isRemoved ? 'null' : `"${number} ${this.#count++}"`,
       key,
       isRemoved: isRemoved || undefined,
       ttl: key === undefined && this.#happens(0.15) ? 1 : undefined,
@@ -261,7 +262,7 @@ class Simulation implements Judge {
       subscribersPerTurn: 2,
       resumesPerSecond: 20,
     });
-    return { core, broker };
+    return { number: this.#count++, core, broker };
   }
 
   #clientsOf(node: Node): SimulatedClient[] {

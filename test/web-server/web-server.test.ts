@@ -5,6 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lastErrors, tryExpr, WebServer, type WebServerSettings, webServer, WebSocketServer } from '../../src/index.ts';
+import { recordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { makeCertificate } from '../helpers/certificate.ts';
 import { makeCertificateFolder } from '../helpers/certificate-folder.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -15,8 +16,6 @@ import { startWebServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { RawClient } from '../helpers/raw-client.ts';
 import { findClosedPort } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 
 const LOCAL: WebServerSettings = { HTTPPort: 0, IPAddressToListen: '127.0.0.1' };
@@ -85,9 +84,9 @@ describe('start', () => {
     const peerAnswers = createDeferred();
     await web.start();
     const port = web.HTTPPort;
-    const server = new RecordingServerHandler({ onTerminate: () => peerAnswers.promise });
+    const server = recordingServerHandler({ onTerminate: () => peerAnswers.promise });
     WebSocketServer.new(server, { webServer: web });
-    await server.opened;
+    await server.opened();
     const stopping = web.stop();
     const starting = web.start({ HTTPPort: port });
     const isStarted = watch(starting);
@@ -228,12 +227,12 @@ describe('a running server', () => {
     const times = (): number[] => web.httpServers.map(({ headersTimeout }) => headersTimeout);
     expect(times()).toEqual([10_000, 10_000]);
     const serve = (handshakeTimeoutMs: number): (() => Promise<unknown>) => {
-      const handler = new RecordingServerHandler();
+      const handler = recordingServerHandler();
       const path = `/${handshakeTimeoutMs}`;
       const wss = WebSocketServer.new(handler, { webServer: web, handshakeTimeoutMs, path })!;
       return async () => {
         wss.terminate();
-        await handler.terminated;
+        await handler.ended();
       };
     };
     const endSlow = serve(20_000);
@@ -274,7 +273,7 @@ describe('a running server', () => {
     const { certificateFolder, ca } = makeCertificateFolder();
     const rootFolder = makeFolder({ 'index.html': 'home' });
     const web = await startWebServer({ HTTPSEnabled: true, HTTPSPort: 0, certificateFolder, rootFolder });
-    const handler = new RecordingHandler({ onMessage: (ws, text) => ws.send(`echo ${text as string}`) });
+    const handler = recordingHandler({ onMessage: (ws, { data: text }) => ws.send(`echo ${text}`) });
     WebSocketServer.new({ onConnection: () => handler }, { webServer: web });
     for (const url of [`ws://127.0.0.1:${web.HTTPPort}`, `wss://127.0.0.1:${web.HTTPSPort}`]) {
       const peer = await connectPeer(url, { ca });
@@ -315,9 +314,9 @@ describe('stop', () => {
   test('twice: both calls wait for the end', async () => {
     const web = await startWebServer();
     const gate = createDeferred();
-    const server = new RecordingServerHandler({ onTerminate: () => gate.promise });
+    const server = recordingServerHandler({ onTerminate: () => gate.promise });
     WebSocketServer.new(server, { webServer: web });
-    await server.opened;
+    await server.opened();
     const calls = [web.stop(), web.stop()];
     const areOver = calls.map(watch);
     expect(web.isRunning).toBe(false);
@@ -325,7 +324,7 @@ describe('stop', () => {
     expect(areOver.map((isOver) => isOver())).toEqual([false, false]);
     gate.resolve();
     await Promise.all(calls);
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('does not wait for idle keep-alive clients', async () => {
@@ -380,9 +379,9 @@ describe('stop', () => {
   test('closes peers with 1001, runs their onTerminate in order of arrival, then the server’s', async () => {
     const web = await startWebServer();
     const log: string[] = [];
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onConnection: (_, { request }) =>
-        new RecordingHandler({
+        recordingHandler({
           async onTerminate(__, { code, wasClean }) {
             await turns(2);
             log.push(`${request.url} ${code} ${wasClean}`);
@@ -406,7 +405,7 @@ describe('stop', () => {
   test('gives WebSocket peers that do not answer 5 s', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     WebSocketServer.new(server, { webServer: web });
     const [first, second] = [await RawClient.open(web.HTTPPort), await RawClient.open(web.HTTPPort)];
     const stopping = web.stop();
@@ -416,17 +415,17 @@ describe('stop', () => {
     expect([isStopped(), first.hasEnded, second.hasEnded]).toEqual([false, false, false]);
     await clock.advance(200);
     await stopping;
-    for (const handler of server.handlers.all) {
-      expect(handler.names).toEqual(['onOpen', 'onTerminate']);
-      expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });
+    for (const handler of server.handlers) {
+      expect(handler.callbacks).toEqual(['onOpen', 'onTerminate']);
+      expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false });
     }
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onConnection', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onConnection', 'onTerminate']);
   });
 
   test('gives peers 5 s in all to answer and to end TCP', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     WebSocketServer.new(server, { webServer: web });
     const client = await RawClient.open(web.HTTPPort);
     const handler = await server.nextHandler();
@@ -440,13 +439,13 @@ describe('stop', () => {
     expect(isStopped()).toBe(false);
     await clock.advance(600);
     await stopping;
-    expect(await handler.terminated).toMatchObject({ code: 1001, wasClean: true });
+    expect(await handler.ended()).toMatchObject({ code: 1001, wasClean: true });
   });
 
   test('hastens a WebSocket server that was terminated without a timeout', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const wss = WebSocketServer.new(server, { webServer: web })!;
     const client = await RawClient.open(web.HTTPPort);
     wss.terminate();
@@ -463,7 +462,7 @@ describe('stop', () => {
     const web = await startWebServer();
     const never = createDeferred();
     const asked = createDeferred();
-    const server = new RecordingServerHandler({
+    const server = recordingServerHandler({
       onConnection() {
         asked.resolve();
         return never.promise;
@@ -477,14 +476,14 @@ describe('stop', () => {
     await client.ended;
     client.socket.end();
     await stopping;
-    expect(server.names).toEqual(['onOpen', 'onConnection', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onConnection', 'onTerminate']);
     never.resolve();
   });
 
   test('cuts off after 5 s a refused client that does not close', async () => {
     const clock = useFakeClock();
     const web = await startWebServer();
-    WebSocketServer.new(new RecordingServerHandler({ onConnection: () => null }), { webServer: web });
+    WebSocketServer.new(recordingServerHandler({ onConnection: () => null }), { webServer: web });
     const client = await RawClient.request(web.HTTPPort);
     expect((await client.answered).status).toBe(403);
     const stopping = web.stop();
@@ -530,13 +529,11 @@ describe('stop', () => {
   test('refuses new WebSocket servers while it runs', async () => {
     const web = await startWebServer();
     const gate = createDeferred();
-    const server = new RecordingServerHandler({ onTerminate: () => gate.promise });
+    const server = recordingServerHandler({ onTerminate: () => gate.promise });
     WebSocketServer.new(server, { webServer: web });
-    await server.opened;
+    await server.opened();
     const stopping = web.stop();
-    expect(
-      tryExpr(() => WebSocketServer.new(new RecordingServerHandler(), { webServer: web, path: '/new' })),
-    ).toBeNull();
+    expect(tryExpr(() => WebSocketServer.new(recordingServerHandler(), { webServer: web, path: '/new' }))).toBeNull();
     expect(lastErrors()).toMatchObject([{ errCode: -20_001 }]);
     gate.resolve();
     await stopping;
@@ -544,7 +541,7 @@ describe('stop', () => {
 
   test('does not end the WebSocket servers of other web servers', async () => {
     const [web, other] = [await startWebServer(), await startWebServer()];
-    const wss = WebSocketServer.new(new RecordingServerHandler(), { webServer: other })!;
+    const wss = WebSocketServer.new(recordingServerHandler(), { webServer: other })!;
     const peer = await connectPeer(`ws://127.0.0.1:${other.HTTPPort}`);
     await web.stop();
     await turns();
@@ -553,16 +550,16 @@ describe('stop', () => {
 
   test('does not wait for a WebSocket server that has ended before', async () => {
     const web = await startWebServer();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     const wss = WebSocketServer.new(server, { webServer: web })!;
-    await server.opened;
+    await server.opened();
     wss.terminate();
-    await server.terminated;
+    await server.ended();
     await web.stop();
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
     // The path is free again, also after the web server is restarted.
     await web.start();
-    expect(WebSocketServer.new(new RecordingServerHandler(), { webServer: web })).not.toBeNull();
+    expect(WebSocketServer.new(recordingServerHandler(), { webServer: web })).not.toBeNull();
   });
 });
 

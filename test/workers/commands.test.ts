@@ -15,13 +15,12 @@ import {
   WebSocket,
   WebSocketServer,
 } from '../../src/index.ts';
+import { recordingHandler, recordingServerHandler } from '../../src/testing.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { recordErrors } from '../helpers/error-handlers.ts';
 import { startServerOf, startWebServer } from '../helpers/library-server.ts';
 import { connectPeer, startPeerServer } from '../helpers/peer.ts';
 import { findClosedPort, startRawServer } from '../helpers/raw-server.ts';
-import { RecordingHandler } from '../helpers/recording-handler.ts';
-import { RecordingServerHandler } from '../helpers/recording-server-handler.ts';
 import { turns } from '../helpers/turns.ts';
 import { endWorker, runInWorker, workerName } from '../helpers/workers.ts';
 
@@ -166,19 +165,19 @@ describe('a message that throws or rejects', () => {
 describe('a client in a worker', () => {
   test('can be awaited by the message that creates it', async () => {
     const name = workerName();
-    const { url } = await startServerOf(new RecordingHandler());
-    const handler = new RecordingHandler({ onOpen: () => turns(2) });
+    const { url } = await startServerOf(recordingHandler());
+    const handler = recordingHandler({ onOpen: () => turns(2) });
     const status = await runInWorker(name, async () => {
       const ws = await WebSocket.new(url, handler);
       return ws!.status;
     });
     expect(status).toBe('Connected');
-    expect(handler.names).toEqual(['onOpen']);
+    expect(handler.callbacks).toEqual(['onOpen']);
   });
 
   test('can be awaited by a message that waited when it connected', async () => {
     const name = workerName();
-    const { url } = await startServerOf(new RecordingHandler());
+    const { url } = await startServerOf(recordingHandler());
     const gate = createDeferred();
     callWorker(name, () => {
       processVariables().ready = WebSocket.new(url);
@@ -193,16 +192,16 @@ describe('a client in a worker', () => {
   test('that cannot connect can be awaited too', async () => {
     const name = workerName();
     const url = `ws://127.0.0.1:${await findClosedPort()}`;
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     await runInWorker(name, async () => {
       await expect(WebSocket.new(url)).rejects.toMatchObject({ code: 'ERR_CONNECT_FAILED' });
       expect(await new WebSocket(url, handler).ready).toBeNull();
       // The callbacks of the client wait until this message is over.
       await turns();
-      expect(handler.names).toEqual([]);
+      expect(handler.callbacks).toEqual([]);
     });
-    await handler.terminated;
-    expect(handler.names).toEqual(['onError', 'onTerminate']);
+    await handler.ended();
+    expect(handler.callbacks).toEqual(['onError', 'onTerminate']);
   });
 
   test('makes messages wait for its asynchronous onOpen when the worker was idle', async () => {
@@ -210,7 +209,7 @@ describe('a client in a worker', () => {
     const peers = await startRawServer();
     const log: string[] = [];
     const gate = createDeferred();
-    const handler = new RecordingHandler({
+    const handler = recordingHandler({
       async onOpen() {
         log.push('onOpen begins');
         await gate.promise;
@@ -219,7 +218,7 @@ describe('a client in a worker', () => {
     });
     await runInWorker(name, () => void new WebSocket(peers.url, handler));
     await peers.open();
-    await handler.opened;
+    await handler.opened();
     const message = runInWorker(name, () => log.push('message'));
     await turns();
     expect(log).toEqual(['onOpen begins']);
@@ -231,12 +230,12 @@ describe('a client in a worker', () => {
   test('does not block its worker while it connects', async () => {
     const name = workerName();
     const peers = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     callWorker(name, () => void new WebSocket(peers.url, handler));
     await peers.accept();
     expect(await runInWorker(name, currentProcessName)).toBe(name);
     await endWorker(name);
-    expect(handler.names).toEqual(['onTerminate']);
+    expect(handler.callbacks).toEqual(['onTerminate']);
   });
 });
 
@@ -268,7 +267,7 @@ describe('the end of a worker', () => {
     const name = workerName();
     const peers = await startPeerServer();
     const web = await startWebServer();
-    const [client, server] = [new RecordingHandler(), new RecordingServerHandler()];
+    const [client, server] = [recordingHandler(), recordingServerHandler()];
     callWorker(name, async () => {
       killWorker();
       WebSocketServer.new(server, { webServer: web });
@@ -277,28 +276,28 @@ describe('the end of a worker', () => {
     const peer = await peers.accept();
     expect((await peer.closed).code).toBe(1001);
     await runInWorker(name, () => {});
-    expect(client.names).toEqual(['onOpen', 'onTerminate']);
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    expect(client.callbacks).toEqual(['onOpen', 'onTerminate']);
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('closes a client that an onTerminate creates', async () => {
     const name = workerName();
     const peers = await startPeerServer();
-    const second = new RecordingHandler();
+    const second = recordingHandler();
     await runInWorker(name, () =>
       WebSocket.new(peers.url, { onTerminate: () => void new WebSocket(peers.url, second) }),
     );
     await endWorker(name);
-    await second.terminated;
-    expect(second.names.at(-1)).toBe('onTerminate');
+    await second.ended();
+    expect(second.callbacks.at(-1)).toBe('onTerminate');
   });
 
   test('refuses clients that wait for onConnection', async () => {
     const name = workerName();
     const web = await startWebServer();
-    const server = new RecordingServerHandler();
+    const server = recordingServerHandler();
     await runInWorker(name, () => WebSocketServer.new(server, { webServer: web }));
-    await server.opened;
+    await server.opened();
     const gate = createDeferred();
     callWorker(name, () => gate.promise);
     await turns();
@@ -307,22 +306,22 @@ describe('the end of a worker', () => {
     killWorker(name);
     gate.resolve();
     await expect(refused).rejects.toThrow('503');
-    await server.terminated;
-    expect(server.names).toEqual(['onOpen', 'onTerminate']);
+    await server.ended();
+    expect(server.callbacks).toEqual(['onOpen', 'onTerminate']);
   });
 
   test('is not delayed by peers that keep an asynchronous onMessage busy', async () => {
     const name = workerName();
     const web = await startWebServer();
     const begun = createDeferred();
-    const handler = new RecordingHandler({
+    const handler = recordingHandler({
       async onMessage() {
         begun.resolve();
         await turns(3);
       },
     });
     await runInWorker(name, () =>
-      WebSocketServer.new(new RecordingServerHandler({ onConnection: () => handler }), { webServer: web }),
+      WebSocketServer.new(recordingServerHandler({ onConnection: () => handler }), { webServer: web }),
     );
     const url = `ws://127.0.0.1:${web.HTTPPort}`;
     const peers = [await connectPeer(url), await connectPeer(url), await connectPeer(url)];

@@ -320,6 +320,29 @@ export const rules = {
     const { code, reason } = await handler.terminated;
     equal([code, reason], [4401, 'sign in']);
   },
+  async 'a server that goes silent is found by a message that it does not answer, and the client connects again'(
+    tools,
+  ) {
+    const { WebSocket, url } = tools;
+    const controls = record();
+    const control = await WebSocket.connect(url, controls);
+    control.send('!proxy');
+    await controls.until(2);
+    const handler = record();
+    const ws = await WebSocket.connect(controls.seen[1], handler, {
+      reconnect: { minDelayMs: 10 },
+      pingIntervalMs: 100,
+      pongTimeoutMs: 1000,
+      pingMessage: 'there?',
+    });
+    await handler.until(3);
+    equal(handler.seen, ['onOpen', 'there?', 'there?']);
+    control.send('!stall');
+    while (!handler.seen.includes('onReconnect')) await handler.until(handler.seen.length + 1);
+    equal(handler.events.find(({ type }) => type === 'disconnect').cause, 'heartbeat');
+    ws.terminate();
+    control.terminate();
+  },
   async 'the page makes way for the back/forward cache, and connects when it is back'(tools) {
     const name = newName();
     const handler = record();

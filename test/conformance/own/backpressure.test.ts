@@ -19,20 +19,20 @@ describe.each(LIBRARY_SIDES)('backpressure of the %s', (side) => {
       payload.write(String(index).padStart(6, '0'));
       runner.write(runner.frame(0x81, payload));
     }
-    await handler.messagesAtLeast(1);
+    await handler.nextMessage();
     await turns();
     expect(runner.unsentBytes).toBeGreaterThan(0);
     isSlow = false;
     release.resolve();
-    const messages = await handler.messagesAtLeast(sent);
-    expect(messages.map((message) => Number((message as string).slice(0, 6)))).toEqual(
+    await handler.nextMessages(sent - 1);
+    expect(handler.messages.map((message) => Number((message as string).slice(0, 6)))).toEqual(
       Array.from({ length: sent }, (_, index) => index),
     );
   });
 
   test('RFC 6455 7.4.2: a peer that does not read is closed with 1013', async () => {
     const { handler, runner } = await openPair(side, {}, { maxBufferedBytes: 1_000_000, closeTimeoutMs: 2000 });
-    const ws = await handler.opened;
+    const ws = await handler.opened();
     runner.pause();
     const message = 'a'.repeat(100_000);
     // The kernel buffers some megabytes, so the loop ends early.

@@ -58,7 +58,7 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the pe
       runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
       expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer === 1005 ? 'none' : answer });
       expect(await nextOf(runner)).toEqual({ kind: 'end' });
-      expect(await handler.terminated).toMatchObject({ ...heard, wasClean: true, cause: 'peer-closed', phase: 'open' });
+      expect(await handler.ended()).toMatchObject({ ...heard, wasClean: true, cause: 'peer-closed', phase: 'open' });
       expect(handler.errors).toEqual([]);
     },
   );
@@ -69,7 +69,7 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the pe
       const { handler, runner } = await openPair(side);
       runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
       expect(await nextOf(runner)).toEqual({ kind: 'close', code: answer });
-      expect(await handler.terminated).toMatchObject({ code: answer, wasClean: false, cause: 'protocol' });
+      expect(await handler.ended()).toMatchObject({ code: answer, wasClean: false, cause: 'protocol' });
       expect(handler.errors).toMatchObject([{ error: { closeCode: answer } }]);
     },
   );
@@ -83,7 +83,7 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the pe
         runner.frame(0x81, Buffer.from('late')),
       ]),
     );
-    await handler.terminated;
+    await handler.ended();
     expect(handler.messages).toEqual(['in time']);
   });
 });
@@ -93,10 +93,10 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the %s
     'RFC 6455 5.5.1: terminate(%i, %j) sends the code and reason and ends cleanly',
     async (code, reason) => {
       const { handler, runner } = await openPair(side);
-      (await handler.opened).terminate(code, reason);
+      (await handler.opened()).terminate(code, reason);
       expect(await nextOf(runner)).toEqual({ kind: 'close', code });
       expect(await nextOf(runner)).toEqual({ kind: 'end' });
-      expect(await handler.terminated).toMatchObject({ code, reason: reason || undefined, wasClean: true });
+      expect(await handler.ended()).toMatchObject({ code, reason: reason || undefined, wasClean: true });
     },
   );
 
@@ -104,14 +104,14 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the %s
     const { handler, runner } = await openPair(side);
     // The runner sends its close frame first, so that it does not answer by itself. The library must accept that frame
     // as the answer.
-    (await handler.opened).terminate(1000);
+    (await handler.opened()).terminate(1000);
     runner.write(runner.frame(0x88, Buffer.from(payload, 'hex')));
-    expect(await handler.terminated).toMatchObject({ code, wasClean });
+    expect(await handler.ended()).toMatchObject({ code, wasClean });
   });
 
   test('RFC 6455 5.5.1: frames before the answer are not reported, and nothing more is sent', async () => {
     const { handler, runner } = await openPair(side);
-    const ws = await handler.opened;
+    const ws = await handler.opened();
     ws.terminate(1000);
     runner.write(
       Buffer.concat([
@@ -123,7 +123,7 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the %s
     ws.send('late');
     expect(await nextOf(runner)).toEqual({ kind: 'close', code: 1000 });
     expect(await nextOf(runner)).toEqual({ kind: 'end' });
-    await handler.terminated;
+    await handler.ended();
     expect(handler.messages).toEqual([]);
   });
 
@@ -131,8 +131,8 @@ describe.each(LIBRARY_SIDES)('RFC 6455 7.1: closing handshakes started by the %s
     const { handler, runner } = await openPair(side, {}, { closeTimeoutMs: 50 });
     // Building a close frame makes the runner believe that it has sent one, so it does not answer.
     runner.frame(0x88, Buffer.alloc(0));
-    (await handler.opened).terminate(1000);
-    if (side === 'server') expect(await handler.terminated).toMatchObject({ code: 1006, wasClean: false });
+    (await handler.opened()).terminate(1000);
+    if (side === 'server') expect(await handler.ended()).toMatchObject({ code: 1006, wasClean: false });
     expect(await nextOf(runner)).toEqual({ kind: 'close', code: 1000 });
     expect(await nextOf(runner)).toEqual({ kind: 'end' });
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type CompressionOptions, WebSocket } from '../../../src/index.ts';
+import { recordingHandler } from '../../../src/testing.ts';
 import { startServerOf } from '../../helpers/library-server.ts';
 import { RawClient } from '../../helpers/raw-client.ts';
 import { startRawServer } from '../../helpers/raw-server.ts';
-import { RecordingHandler } from '../../helpers/recording-handler.ts';
 
 const PMD = 'permessage-deflate';
 const NO_TAKEOVER = 'server_no_context_takeover; client_no_context_takeover';
@@ -59,7 +59,7 @@ describe('RFC 7692 7.1: negotiation of compression', () => {
 
   test.each(ANSWERS)('RFC 7692 7.1: the answer %j is accepted by a client: %j', async (answer, isTaken) => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const client = new WebSocket<never>(server.url, handler, { compression: TAKEOVER });
     const connection = await server.accept();
     expect(connection.header('Sec-WebSocket-Extensions')).toBe(`${PMD}; client_max_window_bits, ${PMD}`);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from '../../../src/index.ts';
+import { recordingHandler } from '../../../src/testing.ts';
 import type { RequestOptions } from '../../helpers/handshake-request.ts';
 import { startServerOf } from '../../helpers/library-server.ts';
 import { RawClient } from '../../helpers/raw-client.ts';
 import { type RawConnection, startRawServer } from '../../helpers/raw-server.ts';
-import { RecordingHandler } from '../../helpers/recording-handler.ts';
 
 /** Replaces a header of the default request. */
 function instead(name: string, ...lines: readonly string[]): RequestOptions {
@@ -71,7 +71,7 @@ describe('RFC 6455 4: opening handshakes', () => {
 
   test.each(ANSWERS)('RFC 6455 4.1: an answer with %s opens or fails the client', async (_title, answer, code) => {
     const server = await startRawServer();
-    const handler = new RecordingHandler();
+    const handler = recordingHandler();
     const client = new WebSocket<never>(server.url, handler);
     const connection = await server.accept();
     connection.socket.write(answer(connection), 'latin1');

@@ -6,7 +6,8 @@ const MAX_FRAGMENTS = 4;
 const LIMITS = { maxMessageBytes: MAX_MESSAGE_BYTES, maxFragments: MAX_FRAGMENTS };
 
 const echo = {
-  onMessage: (ws: { send(message: string): unknown }, data: unknown): void => void ws.send(data as string),
+  onMessage: (ws: { send(message: string): unknown }, { data }: { data: unknown }): void =>
+    void ws.send(data as string),
 };
 
 /** The lengths of the fragments of a message, with the close code, undefined when the message is echoed. */

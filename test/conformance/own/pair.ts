@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { type CommonOptions, WebSocket } from '../../../src/index.ts';
+import { type RecordedCallbacks, recordingHandler, type RecordingHandler } from '../../../src/testing.ts';
 import { startServerOf } from '../../helpers/library-server.ts';
-import { type Additions, RecordingHandler } from '../../helpers/recording-handler.ts';
 import type { ConformanceCase } from '../case.ts';
 import type { RunnerConnection, Seen } from '../runner/connection.ts';
 import { openToServer } from '../runner/open-client.ts';
@@ -14,21 +14,21 @@ export type LibrarySide = (typeof LIBRARY_SIDES)[number];
 
 /** A connection with the library on one end and the runner on the other. */
 export interface Pair {
-  readonly handler: RecordingHandler;
+  readonly handler: RecordingHandler<unknown>;
   readonly runner: RunnerConnection;
 }
 
 export async function openPair(
   side: LibrarySide,
-  additions: Additions = {},
+  additions: RecordedCallbacks<unknown> = {},
   options: CommonOptions = {},
   wanted: Pick<ConformanceCase, 'deflate'> = {},
 ): Promise<Pair> {
-  const handler = new RecordingHandler(additions);
+  const handler = recordingHandler(additions);
   const runner =
     side === 'server' ? await openAsClient(handler, options, wanted) : await openAsServer(handler, options, wanted);
   onTestFinished(() => runner.destroy());
-  await handler.opened;
+  await handler.opened();
   return { handler, runner };
 }
 
@@ -40,7 +40,7 @@ export async function nextOf(runner: RunnerConnection): Promise<Seen> {
 }
 
 async function openAsClient(
-  handler: RecordingHandler,
+  handler: RecordingHandler<unknown>,
   options: CommonOptions,
   wanted: Pick<ConformanceCase, 'deflate'>,
 ): Promise<RunnerConnection> {
@@ -49,7 +49,7 @@ async function openAsClient(
 }
 
 async function openAsServer(
-  handler: RecordingHandler,
+  handler: RecordingHandler<unknown>,
   options: CommonOptions,
   wanted: Pick<ConformanceCase, 'deflate'>,
 ): Promise<RunnerConnection> {

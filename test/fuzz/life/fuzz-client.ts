@@ -51,6 +51,7 @@ export class FuzzClient implements ClientSessionOwner {
     this.#options = options;
     socket.on('error', () => {});
     socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
   }
 
   giveUpConnecting(): void {}
@@ -61,6 +62,9 @@ export class FuzzClient implements ClientSessionOwner {
     this.isFinished = true;
   }
 
+  /** The server has ended TCP without an answer. */
+  readonly #onEnd = (): void => void this.#socket.destroy();
+
   readonly #onData = (chunk: Buffer): void => {
     this.#head = Buffer.concat([this.#head, chunk]);
     const end = this.#head.indexOf(END_OF_HEAD);
@@ -68,6 +72,7 @@ export class FuzzClient implements ClientSessionOwner {
     const answer = this.#head.toString('latin1', 0, end);
     const bytesBehind = this.#head.subarray(end + END_OF_HEAD.length);
     this.#socket.off('data', this.#onData);
+    this.#socket.off('end', this.#onEnd);
     if (answer.startsWith('HTTP/1.1 101 ')) {
       this.#socket.pause();
       const { limits } = parseClientOptions(this.#options);

@@ -1,41 +1,34 @@
+import type { ServerHandler } from '4d-websocket';
 import { createClock, createPair, testConnection } from '4d-websocket/testing';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-const echo = { onMessage: (ws, { data }) => ws.send(data) };
-const server = { onConnection: () => echo };
-
-/** Stops the time of the library until the test is over. */
-function useClock() {
-  const clock = createClock();
-  onTestFinished(() => clock.restore());
-  return clock;
-}
+const server: ServerHandler = {
+  onConnection: () => ({ onMessage: (ws, { data }) => void ws.send(data) }),
+};
 
 test('a client comes back, and sends what it could not send before', async () => {
-  const clock = useClock();
-  const pair = await createPair(server, null, { client: { reconnect: true } });
+  const clock = createClock();
+  await using pair = await createPair(server, null, { clock, client: { reconnect: true } });
   pair.line.down();
   await clock.advance(60_000);
   pair.client.send('still there?');
   pair.line.up();
   await clock.advance(60_000);
   expect(await pair.client.nextMessage()).toBe('still there?');
-  expect(pair.client.events.at(-2)).toMatchObject({ type: 'reconnect' });
-  await pair.end();
+  expect(pair.client.callbacks.at(-2)).toBe('onReconnect');
 });
 
 test('a server gives up a client that answers no ping', async () => {
-  const clock = useClock();
-  const pair = await createPair(server, null, { server: { pingIntervalMs: 10_000, pongTimeoutMs: 5000 } });
+  const clock = createClock();
+  await using pair = await createPair(server, null, { clock, server: { pingIntervalMs: 10_000, pongTimeoutMs: 5000 } });
   pair.line.stall();
   await clock.advance(16_000);
   expect(pair.connection.ending).toMatchObject({ code: 1006, cause: 'heartbeat' });
-  await pair.end();
 });
 
 test('a handler alone, with a slow client', async () => {
-  const clock = useClock();
-  const connection = await testConnection(echo);
+  const clock = createClock();
+  await using connection = await testConnection({ onMessage: (ws, { data }) => void ws.send(data) }, { clock });
   await connection.receive('quick');
   expect(connection.sent).toEqual(['quick']);
   connection.line.slow(1000, 'toClient');
@@ -43,5 +36,4 @@ test('a handler alone, with a slow client', async () => {
   expect(connection.sent).toHaveLength(1);
   await clock.advance(6000);
   expect(connection.sent).toHaveLength(2);
-  await connection.end();
 });
