@@ -34,7 +34,7 @@ await topics.publish('room/tea', { typing: 'Ann' }, { volatile: true });
 
 // The history, in parts.
 let after = first.position;
-for (let hasMore = true; hasMore; ) {
+for (let hasMore = true; hasMore;) {
   const page = await topics.history('orders', { after, limit: 100 });
   for (const { data } of page.messages) console.log('order:', data);
   after = page.messages.at(-1)?.position ?? after;

@@ -23,8 +23,8 @@ const wss = await WebSocketServer.serve(
       const { user, rooms, isGuest, since, until } = login;
       return accept(
         {
-          onOpen(ws) {
-            void ws.subscribe('news'); // without asking onSubscribe
+          async onOpen(ws) {
+            if (ws.protocol === '') await ws.subscribe('room/tea'); // a client without topics gets bare messages
           },
           onSubscribe(_ws, { topic }) {
             if (!rooms.includes(topic)) return deny(`${user} may not enter ${topic}`);

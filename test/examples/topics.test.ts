@@ -2,7 +2,8 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { accept, grant, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { accept, grant, memoryBroker, WebSocket, WebSocketServer } from '../../src/index.ts';
+import { type CheckedTopics, checkTopics } from '../../src/server/topic-options.ts';
 import { type Program, startExample } from '../helpers/program.ts';
 
 // The programs of the guides of topics, as newcomers copy them.
@@ -70,6 +71,22 @@ test('publish: state, one order, and the history', TIMEOUT, async () => {
   expect(program.lines).toEqual(['state: tea { euro: 12 }', 'again: true true']);
 });
 
+test('presence: who comes and goes', TIMEOUT, async () => {
+  const program = await start('presence');
+  expect(await program.printed(/^all: (.*)$/m)).toBe("[ 'Ann', 'Bob' ]");
+  await program.printed(/^Ann sees Bob come { color: 'blue' }$/m);
+  await program.printed(/^Ann sees Bob leave$/m);
+});
+
+test('limits: every option has the value that it has by default', TIMEOUT, async () => {
+  const program = await start('limits');
+  expect(await program.ended).toMatchObject({ code: 0 });
+  const [, text] = /topics: (\{[^]*?\n    \}),\n  \},/.exec(await readFile(join(FOLDER, 'limits.ts'), 'utf8')) ?? [];
+  const { broker, ...shown } = new Function('memoryBroker', `return ${text}`)(memoryBroker) as CheckedTopics;
+  expect({ ...shown, broker: undefined }).toEqual(checkTopics(true));
+  expect(broker).toBeDefined();
+});
+
 test('outcome: stored or not', TIMEOUT, async () => {
   const url = `${await (await start('server')).printed(/ws:\/\/\S+/)}?name=Ann`;
   const stored = await start('outcome', [url]);
@@ -89,11 +106,24 @@ test('sign-in: who may enter, write, is invited, and signed out', TIMEOUT, async
   });
   expect(await refused).toMatchObject({ code: 'denied', message: 'bob may not enter room/pot' });
   const heard = new Promise((resolve) => {
-    bob.subscribe('room/tea', { onSubscribed: () => ann.publish('room/tea', '  hi  '), onMessage: (_, e) => resolve(e) });
+    bob.subscribe('room/tea', {
+      onSubscribed: () => ann.publish('room/tea', '  hi  '),
+      onMessage: (_, e) => resolve(e),
+    });
+  });
+  const bare = new Promise((resolve) => {
+    const plain = new WebSocket(
+      url,
+      { onMessage: (_, { data }) => resolve(data) },
+      { protocols: ['bearer.token-of-ann'] },
+    );
+    onTestFinished(() => plain.destroy());
   });
   ann.subscribe('room/tea', {});
   expect(await heard).toMatchObject({ from: 'ann', data: 'hi' });
   await expect(bob.publish('room/tea', 'hi')).rejects.toMatchObject({ code: 'ERR_TOPIC_REFUSED', stored: 'no' });
+  await ann.publish('room/tea', 'are you there?');
+  expect(await bare).toMatch(/^hi$|^are you/);
   const invited = new Promise((resolve) => {
     const onSubscribed = (): void => program.type('invite bob');
     bob.subscribe('@me', { onSubscribed, onMessage: (_, { data }) => resolve(data) });
