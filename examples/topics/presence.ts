@@ -20,7 +20,7 @@ async function enter(name: string): Promise<WebSocket> {
   ws.subscribe(
     'room/1',
     {
-      onMembers: (_room, { count }) => console.log(`${name} is told of ${count}`), // first, and when a list is due again
+      onMembers: (_room, { count }) => console.log(`${name} is told of ${count}`), // first, and again when due
       onJoin: (_room, { user, info }) => console.log(`${name} sees ${user} come`, info),
       onLeave: (_room, { user }) => console.log(`${name} sees ${user} leave`),
     },
