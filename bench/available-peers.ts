@@ -32,7 +32,7 @@ export async function describePeers(
   const descriptions: Record<string, PeerDescription> = {};
   const skipped: string[] = [];
   for (const peer of peers) {
-    const remote = new Remote<DescribingCalls>(peer.sides.includes('server') ? 'server' : 'client', {
+    const remote = new Remote<DescribingCalls>(peer.module === 'undici' ? 'client' : 'server', {
       processor: undefined,
     });
     try {

@@ -60,7 +60,18 @@ export interface Benchmark {
   /** The metric that the plot and the summary show. */
   readonly headline: string;
   /** The kind of peers that take part. */
-  readonly side: 'server' | 'compressing server' | 'client' | 'compressing client' | 'package';
+  readonly side:
+    | 'server'
+    | 'compressing server'
+    | 'client'
+    | 'compressing client'
+    | 'package'
+    /** Servers with rooms or topics; those that give clients what they missed; those that keep topics. */
+    | 'topics'
+    | 'resume'
+    | 'log';
+  /** The peer that ratios compare with. Default: ws. */
+  readonly baseline?: string;
   /** Most rounds: further rounds give no new information. */
   readonly maxRounds?: number;
   /** Measures one peer once. Rejects when a message was lost or miscounted, or when anything else failed. */

@@ -28,9 +28,10 @@ export async function compare(
     }
   }
   const { name, title, headline } = benchmark;
-  const baseline = peers.find((peer) => peer.name === BASELINE);
+  const baselineName = benchmark.baseline ?? BASELINE;
+  const baseline = peers.find((peer) => peer.name === baselineName);
   const results = failures.length > 0 ? [] : peers.map((peer) => resultOf(peer, baseline));
-  return { name, title, headline, peers: results, failures };
+  return { name, title, headline, baseline: baselineName, peers: results, failures };
 
   function resultOf(peer: Peer, other: Peer | undefined): PeerResult {
     const own = samples.get(peer) ?? [];

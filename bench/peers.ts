@@ -7,12 +7,16 @@ export const BASELINE = 'ws';
 /** Name of the peer that is the floor: sockets of Node without any WebSocket. */
 export const BARE_SOCKETS = 'node:net';
 
+/** Rooms of Socket.IO, and the same with its option connectionStateRecovery. */
+export const ROOMS = 'socket.io';
+export const RECOVERING_ROOMS = 'socket.io recov.';
+
 /** A program that is measured. The data is plain, because it is sent to other processes. */
 export interface Peer {
   /** Name in tables. */
   readonly name: string;
   /** The file of `servers/` or `clients/` that runs it. */
-  readonly module: 'library' | 'ws' | 'uwebsockets' | 'undici' | 'raw';
+  readonly module: 'library' | 'ws' | 'uwebsockets' | 'undici' | 'raw' | 'socketio';
   /** Package of the peer, if it has one. */
   readonly packageName?: string;
   /** Entry file of another build of this library. */
@@ -24,11 +28,18 @@ export interface Peer {
 const BOTH_SIDES: Peer['sides'] = ['server', 'compressing server', 'client', 'compressing client'];
 
 const PEERS: readonly Peer[] = [
-  { name: LIBRARY, module: 'library', packageName: '4d-websocket', sides: [...BOTH_SIDES, 'package'] },
+  {
+    name: LIBRARY,
+    module: 'library',
+    packageName: '4d-websocket',
+    sides: [...BOTH_SIDES, 'package', 'topics', 'resume', 'log'],
+  },
   { name: BASELINE, module: 'ws', packageName: 'ws', sides: [...BOTH_SIDES, 'package'] },
   // undici inflates messages that it receives, but compresses none that it sends.
   { name: 'undici', module: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', module: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
+  { name: ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['topics'] },
+  { name: RECOVERING_ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['topics', 'resume'] },
   { name: BARE_SOCKETS, module: 'raw', sides: ['server', 'client'] },
 ];
 

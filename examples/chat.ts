@@ -1,16 +1,26 @@
 /**
- * The chat that `npm start` runs: a larger E6, in which users choose their names. It prints its address.
+ * The chat that `npm start` runs: rooms, who is in them, the last messages on joining, and what was missed after a lost
+ * connection. It prints its address.
+ *
+ * Each room is a topic. Clients subscribe to it and publish in it; this program decides who may, and who says what. The
+ * messages are kept in its memory: when it ends they are gone, and the page says so when the chat is back.
  *
  * PORT chooses the port. Without it the chat takes 8080, or the next one that is free. Ctrl-C ends it: the clients see
- * close code 1001, and the page reconnects when the chat is back.
+ * close code 1012, and the page reconnects.
  */
 import { fileURLToPath } from 'node:url';
 import {
   type ConnectionEvent,
-  type ConnectionHandler,
+  type Denial,
+  deny,
   FourDError,
-  type MessageEvent,
+  type Grant,
+  grant,
+  type PublishAnswer,
+  type PublishEvent,
   type ServerHandler,
+  type SubscribeEvent,
+  type TopicsHandler,
   type WebSocketConnection,
   WebSocketServer,
 } from '4d-websocket';
@@ -23,53 +33,48 @@ const MAX_NAME_LENGTH = 24;
 const MAX_TEXT_LENGTH = 1000;
 const COLORS = ['blue', 'red', 'green', 'purple', 'orange', 'teal', 'pink', 'olive'] as const;
 
-/** The handler of one client, which also holds the client's state. As JSON it is `{ id, name, color }`. */
-class Guest implements ConnectionHandler<unknown> {
-  id = 0;
-  name: string;
-  color = '';
+/** Topics that are rooms. The page makes the names of its rooms lower-case. */
+const ROOM = /^room\/[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]{0,31}$/u;
 
-  constructor(name: string) {
-    this.name = name;
+/** The handler of one client, which also holds the client's state. As JSON it is `{ id, name, color }`. */
+class Guest implements TopicsHandler<unknown> {
+  /** The public id of the client's session: the same when the client comes back, and told to everybody. */
+  id = '';
+  name: string;
+  color: string;
+
+  /** @param wish - a client that comes back wishes for the name and colour that it had */
+  constructor(wish: object) {
+    this.name = textOf(wish, 'name', MAX_NAME_LENGTH);
+    this.color = textOf(wish, 'color', MAX_NAME_LENGTH);
   }
 
   onOpen(ws: Connection): void {
-    const others = guestsOf(ws).filter((guest) => guest !== this);
-    this.id = ws.id;
+    this.id = ws.session ?? '';
+    // The connection that the client had before may be open still.
+    const others = guestsOf(ws).filter((guest) => guest.id !== this.id);
+    const free = COLORS.filter((color) => others.every((guest) => guest.color !== color));
     this.name ||= freeName(others);
-    this.color = COLORS.find((color) => others.every((guest) => guest.color !== color)) ?? COLORS[0];
-    ws.send({ type: 'welcome', who: this, present: guestsOf(ws) });
-    this.tellOthers(ws, { type: 'joined', who: this, present: guestsOf(ws) });
+    this.color = free.find((color) => color === this.color) ?? free[0] ?? COLORS[0];
+    ws.send({ type: 'welcome', who: this });
     console.log(`+ ${this.name} (${guestsOf(ws).length} here)`);
   }
 
-  onMessage(ws: Connection, event: MessageEvent<unknown>): void {
-    // A client can send anything, so each field is checked.
-    const text = textOf(event.data, 'text', MAX_TEXT_LENGTH);
-    const name = textOf(event.data, 'name', MAX_NAME_LENGTH);
-    if (text !== '') {
-      ws.send({ type: 'message', name: 'Me', color: this.color, text });
-      this.tellOthers(ws, { type: 'message', name: this.name, color: this.color, text });
-    }
-    if (name !== '' && name !== this.name) {
-      const from = this.name;
-      this.name = name;
-      const renamed = { type: 'renamed', who: this, from, present: guestsOf(ws) };
-      ws.send(renamed);
-      this.tellOthers(ws, renamed);
-      console.log(`  ${from} is now ${name}`);
-    }
+  onSubscribe(_ws: Connection, { topic }: SubscribeEvent): Grant | Denial | null {
+    if (!ROOM.test(topic)) return deny('the name of a room has 1 to 32 letters, digits, - or _');
+    // The others see what this program knows of the client, and not what the client says.
+    return grant({ presence: { show: true, watch: true }, info: { name: this.name, color: this.color } });
+  }
+
+  onPublish(_ws: Connection, { topic, data }: PublishEvent): PublishAnswer {
+    // A client can send anything, so it is checked. All get what is returned here.
+    const text = textOf(data, 'text', MAX_TEXT_LENGTH);
+    const { id, name, color } = this;
+    return ROOM.test(topic) && text !== '' && { data: { id, name, color, text } };
   }
 
   onTerminate(ws: Connection): void {
-    this.tellOthers(ws, { type: 'left', who: this, present: guestsOf(ws) });
     console.log(`- ${this.name} (${guestsOf(ws).length} here)`);
-  }
-
-  tellOthers(ws: Connection, message: object): void {
-    for (const client of ws.wss.connections) {
-      if (client.id !== ws.id) client.send(message);
-    }
   }
 }
 
@@ -80,7 +85,7 @@ class Door implements ServerHandler<unknown> {
     // A browser lets any page of the web connect to this computer, and names the page's origin in this header.
     const { origin } = headers;
     if (typeof origin === 'string' && !origin.endsWith(`://${String(headers.host)}`)) return null;
-    return new Guest(textOf(query, 'name', MAX_NAME_LENGTH));
+    return new Guest(query);
   }
 }
 
@@ -118,6 +123,7 @@ async function startServer(): Promise<WebSocketServer<unknown>> {
         // A page of another name whose DNS answer points to this computer (DNS rebinding) would pass for one of this host.
         hosts: ['localhost', '127.0.0.1', '[::1]'],
         dataType: 'object',
+        topics: { history: { messages: 200, seconds: 86_400 } },
         maxMessageBytes: 16_384,
       });
     } catch (error) {

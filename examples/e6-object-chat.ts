@@ -70,6 +70,7 @@ const { success, errors } = await web.start({
   HTTPPort: Number(process.env['PORT'] ?? 8080),
   IPAddressToListen: '127.0.0.1',
   rootFolder: fileURLToPath(new URL('public', import.meta.url)),
+  defaultHomepage: 'e6.html',
 });
 if (!success) {
   console.error(errors?.[0]?.message);

@@ -130,4 +130,4 @@ for (const name of browserDoors) {
   }
   write(`${name}.d.mts`, `export * from './${name}.js';\n`);
 }
-copyFileSync(join(OUTPUT_FOLDER, 'browser.mjs'), CHAT_CLIENT);
+copyFileSync(join(OUTPUT_FOLDER, 'browser-topics.mjs'), CHAT_CLIENT);

@@ -5,6 +5,7 @@ import { fanOuts } from './fan-out.ts';
 import { latencies } from './latency.ts';
 import { packageSize } from './package-size.ts';
 import { startUp } from './start-up.ts';
+import { topicBenchmarks } from './topics.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   ...serverEchoes,
@@ -14,6 +15,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...handshakes,
   ...idleMemories,
   ...clientEchoes,
+  ...topicBenchmarks,
   startUp,
   packageSize,
 ];

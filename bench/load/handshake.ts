@@ -12,14 +12,19 @@ const MAX_WINDOW_BITS = 15;
  * @param firstVariant - number of the first message of the connection
  */
 export function upgradeRequest(isCompressed: boolean, firstVariant: number): string {
+  return requestOf(targetOf(firstVariant), isCompressed ? [`Sec-WebSocket-Extensions: ${EACH_ON_ITS_OWN}`] : []);
+}
+
+/** Builds the request for a target, with more header lines. */
+export function requestOf(target: string, lines: readonly string[] = []): string {
   return [
-    `GET ${targetOf(firstVariant)} HTTP/1.1`,
+    `GET ${target} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Upgrade: websocket',
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${KEY}`,
     'Sec-WebSocket-Version: 13',
-    ...(isCompressed ? [`Sec-WebSocket-Extensions: ${EACH_ON_ITS_OWN}`] : []),
+    ...lines,
     '\r\n',
   ].join('\r\n');
 }

@@ -20,6 +20,8 @@ export interface RawTarget {
   readonly firstVariant?: number;
   /** Address to connect from; each address has its own ports. */
   readonly localAddress?: string;
+  /** The head of the request. Default: {@link upgradeRequest}. */
+  readonly request?: string;
 }
 
 /**
@@ -53,7 +55,10 @@ export class RawConnection {
     });
   }
 
-  private constructor({ port, isCompressed, firstVariant = 0, localAddress }: RawTarget, listener: RawListener) {
+  private constructor(
+    { port, isCompressed, firstVariant = 0, localAddress, request }: RawTarget,
+    listener: RawListener,
+  ) {
     this.nextVariant = firstVariant;
     this.answerVariant = firstVariant;
     this.#listener = listener;
@@ -74,11 +79,20 @@ export class RawConnection {
     });
     this.#socket.on('error', (error) => this.#lose(error.message));
     this.#socket.on('close', () => this.#lose('closed by the server'));
-    this.#socket.write(upgradeRequest(isCompressed, firstVariant));
+    this.#socket.write(request ?? upgradeRequest(isCompressed, firstVariant));
   }
 
   write(bytes: Buffer): void {
     this.#socket.write(bytes);
+  }
+
+  /** Reads nothing more until {@link resume}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
   }
 
   /** Ends the connection with a reset, so that thousands of them leave no port in TIME_WAIT. */

@@ -1,6 +1,8 @@
 import type { Exchange } from '../load/exchange.ts';
 import type { LoadPlan } from '../load/load.ts';
 import type { PacedExchange, Pacing } from '../load/pace.ts';
+import type { Quantiles } from '../load/quantiles.ts';
+import type { TopicLoadCalls } from '../load/topic-load.ts';
 import type { MessageShape } from '../messages.ts';
 import type { Peer } from '../peers.ts';
 
@@ -13,8 +15,8 @@ export interface Usage {
 
 /** The work of a server. */
 export interface ServerWorkload {
-  /** `'fan-out'` sends to all in a loop, `'broadcast'` by the peer's own function if it has one, else in a loop. */
-  readonly behaviour: 'echo' | 'fan-out' | 'broadcast';
+  /** `'fan-out'` sends to all in a loop, `'broadcast'` by the peer's own function if it has one, else in a loop; `'topics'`: see `servers/topic-server.ts`. */
+  readonly behaviour: 'echo' | 'fan-out' | 'broadcast' | 'topics';
   readonly shape: MessageShape;
 }
 
@@ -48,10 +50,19 @@ export interface ServerCalls extends DescribingCalls {
    * @param isQuiet - true when all messages were answered, so that no part of a message may be left
    */
   findFault(isQuiet: boolean): Promise<string | undefined>;
+  /**
+   * Publishes one message in each of so many topics, the numbers `from` and up behind the prefix, one after the other. Only a server with
+   * topics does that.
+   *
+   * @returns how long these took, in µs
+   */
+  publish(task: { readonly prefix: string; readonly from: number; readonly count: number }): Promise<Quantiles>;
+  /** Most memory that the process had, in bytes. */
+  peakBytes(nothing: null): Promise<number>;
 }
 
 /** Calls to the load generator. */
-export interface LoadCalls extends CommonCalls {
+export interface LoadCalls extends CommonCalls, TopicLoadCalls {
   /** Opens connections, beside those of earlier calls. The result counts handshakes. */
   open(plan: LoadPlan): Promise<Exchange>;
   /** Lets messages flow on the connections of the last {@link open}. */

@@ -13,7 +13,7 @@ const CLIENTS: Readonly<Record<ClientPeerModule, () => Promise<PeerModule>>> = {
   undici: () => import('../clients/undici.ts'),
 };
 
-type ClientPeerModule = Exclude<Peer['module'], 'uwebsockets' | 'raw'>;
+type ClientPeerModule = Exclude<Peer['module'], 'uwebsockets' | 'raw' | 'socketio'>;
 
 interface PeerModule {
   readonly createPeer: (peer: Peer) => ClientPeer | Promise<ClientPeer>;

@@ -1,4 +1,5 @@
 import { Load } from '../load/load.ts';
+import { TopicLoad } from '../load/topic-load.ts';
 import { answerCalls } from './answer-calls.ts';
 import type { LoadCalls } from './calls.ts';
 import { startProfile, stopProfile } from './profile.ts';
@@ -12,7 +13,15 @@ function lastLoad(): Load {
   return load;
 }
 
+const topics = new TopicLoad();
+
 const calls: LoadCalls = {
+  openTopics: (plan) => topics.openTopics(plan),
+  flow: (task) => topics.flow(task),
+  timeDeliveries: (count) => topics.timeDeliveries(count),
+  stall: (task) => topics.stall(task),
+  catchUp: () => topics.catchUp(),
+  comeBack: (count) => topics.comeBack(count),
   usage,
   startProfile,
   stopProfile,
@@ -33,5 +42,6 @@ const calls: LoadCalls = {
 };
 
 answerCalls(calls, () => {
+  topics.close();
   for (const load of loads) load.close();
 });

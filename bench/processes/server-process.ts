@@ -1,3 +1,4 @@
+import { quantilesOf } from '../load/quantiles.ts';
 import type { ServerPeer } from '../servers/server-peer.ts';
 import type { Peer } from '../peers.ts';
 import { answerCalls } from './answer-calls.ts';
@@ -10,6 +11,7 @@ const SERVERS: Readonly<Record<ServerPeerModule, () => Promise<PeerModule>>> = {
   ws: () => import('../servers/ws.ts'),
   uwebsockets: () => import('../servers/uwebsockets.ts'),
   raw: () => import('../servers/raw.ts'),
+  socketio: () => import('../servers/socketio.ts'),
 };
 
 type ServerPeerModule = Exclude<Peer['module'], 'undici'>;
@@ -39,6 +41,20 @@ const calls: ServerCalls = {
   },
   async findFault(isQuiet) {
     return current?.findFault?.(isQuiet);
+  },
+  async publish({ prefix, from, count }) {
+    if (current?.publish === undefined) throw new Error('this server has no topics');
+    const { publish } = current;
+    const micros = new Float64Array(count);
+    for (let i = 0; i < micros.length; i++) {
+      const beganAt = performance.now();
+      await publish(`${prefix}${from + i}`);
+      micros[i] = performance.now() - beganAt;
+    }
+    return quantilesOf(micros, 1000);
+  },
+  async peakBytes() {
+    return process.resourceUsage().maxRSS * 1024;
   },
 };
 

@@ -20,6 +20,8 @@ export interface BenchmarkResult {
   readonly name: string;
   readonly title: string;
   readonly headline: string;
+  /** The peer that ratios compare with. */
+  readonly baseline?: string;
   readonly peers: readonly PeerResult[];
   readonly failures: readonly string[];
 }

@@ -10,9 +10,11 @@ export function formatBenchmark(result: BenchmarkResult, metrics: readonly Metri
   if (result.failures.length > 0) {
     return [result.title, ...result.failures.map((failure) => `  no comparison: ${failure}`), ''].join('\n');
   }
+  const { baseline = BASELINE } = result;
   const hasBusy = result.peers.some(({ busy }) => busy !== undefined);
   const columns = metrics.map(
-    (metric) => `${metric.title.padStart(widthOf(metric))} ${'±'.padStart(6)} ${`vs ${BASELINE}`.padStart(7)}`,
+    (metric) =>
+      `${metric.title.padStart(widthOf(metric))} ${'±'.padStart(6)} ${`vs ${baseline === BASELINE ? baseline : 'rooms'}`.padStart(7)}`,
   );
   const head = `  ${''.padEnd(NAME_WIDTH)}${columns.join('')}${hasBusy ? '   CPU use: peer / load / others' : ''}`;
   const rows = result.peers.map((peer) => formatPeer(peer, metrics));

@@ -3,6 +3,7 @@ import { versionOf } from '../packages.ts';
 import type { Peer } from '../peers.ts';
 import type { ServerWorkload } from '../processes/calls.ts';
 import { importLibrary } from '../library.ts';
+import { serveTopics } from './topics.ts';
 import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES, type ServerPeer } from './server-peer.ts';
 
 const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
@@ -11,9 +12,15 @@ const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
 export async function createPeer(peer: Peer): Promise<ServerPeer> {
   const library = await importLibrary(peer);
 
+  let publish: ServerPeer['publish'];
+
   async function serve({ behaviour, shape }: ServerWorkload): Promise<number> {
     const web = new library.WebServer({ HTTPPort: 0, IPAddressToListen: '127.0.0.1' });
     await web.start();
+    if (behaviour === 'topics') {
+      publish = serveTopics(library, web);
+      return web.HTTPPort;
+    }
     library.WebSocketServer.new<object>(
       { onConnection: () => HANDLERS[behaviour] },
       {
@@ -29,10 +36,15 @@ export async function createPeer(peer: Peer): Promise<ServerPeer> {
   }
 
   const notes = peer.entry === undefined ? 'from dist/' : `from ${peer.entry}`;
-  return { version: peer.entry === undefined ? versionOf('4d-websocket') : '', notes, serve };
+  return {
+    version: peer.entry === undefined ? versionOf('4d-websocket') : '',
+    notes,
+    serve,
+    publish: (topic) => publish?.(topic) ?? Promise.resolve(),
+  };
 }
 
-const HANDLERS: Readonly<Record<ServerWorkload['behaviour'], ConnectionHandler<object>>> = {
+const HANDLERS: Readonly<Record<Exclude<ServerWorkload['behaviour'], 'topics'>, ConnectionHandler<object>>> = {
   echo: {
     onMessage(ws, event) {
       ws.send(event.data);

@@ -31,7 +31,7 @@ class TopicsWebSocketClient<T> extends WebSocketClient<T> {
     const plug = new TopicsPlug(handler ?? {}, topics);
     const protocols = [...(options.protocols ?? []), ...(topics ? [TOPICS_PROTOCOL] : [])];
     plugs.set(protocols, plug);
-    super(url, plug.handler as never, { ...(topics && { pingIntervalMs: 25_000 }), ...options, protocols });
+    super(url, plug.handler, { ...(topics && { pingIntervalMs: 25_000 }), ...options, protocols });
     this.#handler = handler as WebSocketHandler<T>;
     this.#topics = plug;
   }

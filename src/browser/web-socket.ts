@@ -189,7 +189,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   terminate(code = 1000, reason = ''): void {
-    if (/^Con/.test(this.#status) && !(isCloseCode(code) && typeof reason === 'string')) {
+    if (/Conn/.test(this.#status) && !(isCloseCode(code) && typeof reason === 'string')) {
       throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use 1000 or 3000 to 4999');
     }
     if (this.#status === 'Connected') this.#close(code, cutReason(reason), this.#settings.closeTimeoutMs);

@@ -55,6 +55,7 @@ const TOPIC_METRICS: readonly Metric[] = [
   ofTopics('topic_subscriptions_behind', 'gauge', 'behind', 'Subscriptions that do not keep up now.'),
   ofTopics('topic_ring_bytes', 'gauge', 'ringBytes', 'Memory of recent messages, about.'),
   ofTopics('topic_outbox_waiting', 'gauge', 'outboxWaiting', 'Messages that wait for the broker now.'),
+  ofTopics('topic_nodes_alive', 'gauge', 'nodesAlive', 'Processes with the broker whose leases live.'),
   ofTopics('topic_published_total', 'counter', 'published', 'Messages that this process has published.'),
   ofTopics('topic_delivered_total', 'counter', 'delivered', 'Messages that went to subscribers as they came.'),
   ofTopics('topic_replayed_total', 'counter', 'replayed', 'Messages that subscribers had missed or asked for.'),
@@ -65,6 +66,7 @@ const TOPIC_METRICS: readonly Metric[] = [
   ofTopics('topic_holes_repaired_total', 'counter', 'holesRepaired', 'Announcements that were missed and found.'),
   ofTopics('topic_head_differences_total', 'counter', 'headDifferences', 'Newest messages that were not announced.'),
   ofTopics('topic_forks_total', 'counter', 'forks', 'Topics that have lost their newest messages.'),
+  ofTopics('topic_members_swept_total', 'counter', 'membersSwept', 'Members of dead processes that were removed.'),
   ofTopics('topic_broker_reconnects_total', 'counter', 'brokerReconnects', 'Times that the broker came back.'),
 ];
 

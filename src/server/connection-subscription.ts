@@ -55,39 +55,52 @@ export interface SubscriptionPlan {
   readonly presence: Presence;
 }
 
+/** What only some subscriptions have. */
+interface Extras {
+  /** Whether the client may ask who is there. */
+  isWatching?: boolean;
+  expiry?: Expiry;
+  members?: MembersFeed;
+  /** Takes back what shows the session as a member. */
+  hide?: (isAtOnce: boolean) => void;
+}
+
 /** A subscription of a connection: whatever it delivers becomes frames. */
 export class ConnectionSubscription implements FeedSink, Subscription, Expirable, MembersListener {
   readonly topic: string;
   /** Undefined for a subscription that the server's program has made. */
   readonly grant: Grant | undefined;
-  /** Whether the client may ask who is there. */
-  readonly isWatching: boolean;
   readonly #connection: SubscribedConnection;
-  readonly #plan: SubscriptionPlan;
   #feed: Feed | undefined;
-  #expiry: Expiry | undefined;
-  #beginning: Beginning | undefined;
   #position: Position | undefined;
   #isOver = false;
-  #members: MembersFeed | undefined;
-  #hide: ((isAtOnce: boolean) => void) | undefined;
+  /** What only the beginning needs. */
+  #start: { readonly plan: SubscriptionPlan; beginning: Beginning | undefined } | undefined;
+  /** What most subscriptions do not have: a server has hundreds of thousands of them. */
+  #extras: Extras | undefined;
 
   constructor(connection: SubscribedConnection, plan: SubscriptionPlan) {
     const { topic, grant, presence } = plan;
     this.#connection = connection;
     this.topic = topic;
     this.grant = grant;
-    this.isWatching = grant?.presence.watch ?? presence.watch;
-    this.#plan = plan;
+    if (grant?.presence.watch ?? presence.watch) this.#more.isWatching = true;
+    this.#start = { plan, beginning: undefined };
+  }
+
+  /** Whether the client may ask who is there. */
+  get isWatching(): boolean {
+    return this.#extras?.isWatching === true;
   }
 
   start(beginning?: Beginning): void {
-    const { topic, since } = this.#plan;
+    if (this.#start === undefined) return;
+    const { topic, since } = this.#start.plan;
     const { host, user } = this.#connection;
-    this.#beginning = beginning;
+    this.#start.beginning = beginning;
     this.#feed = host.port.subscribe(topic === ME && user !== undefined ? userTopic(user) : topic, since, this);
     if (this.#isOver) this.#feed.end();
-    else if (this.grant?.expiresAt !== undefined) this.#expiry = new Expiry(this, this.grant.expiresAt);
+    else if (this.grant?.expiresAt !== undefined) this.#more.expiry = new Expiry(this, this.grant.expiresAt);
   }
 
   /**
@@ -98,9 +111,9 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
   stop(hasLeft = false): void {
     this.#isOver = true;
     this.#feed?.end();
-    this.#expiry?.cancel();
-    this.#members?.stop();
-    this.#hide?.(hasLeft);
+    this.#extras?.expiry?.cancel();
+    this.#extras?.members?.stop();
+    this.#extras?.hide?.(hasLeft);
     this.#fail(new FourDError('ERR_TOPIC_REFUSED', 'the subscription has ended', { componentSignature: 'HTTP' }));
   }
 
@@ -148,10 +161,11 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
 
   onSubscribed(facts: SubbedFacts): void {
     this.#connection.send(subbedFrame(this.topic, facts));
-    this.#startPresence(this.#plan.presence);
-    const beginning = this.#beginning;
-    this.#beginning = undefined;
-    beginning?.onBegun(this);
+    const start = this.#start;
+    this.#start = undefined;
+    if (start === undefined) return;
+    this.#startPresence(start.plan.presence);
+    start.beginning?.onBegun(this);
   }
 
   onEntry(entry: FeedEntry, isReplayed: boolean, isState: boolean): void {
@@ -184,15 +198,21 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
   #startPresence({ show, watch, info }: Presence): void {
     const { host, user, isFramed } = this.#connection;
     const { presence } = host.port;
-    if (show) this.#hide = presence.show(this.topic, this.session, { user, info });
+    if (show) this.#more.hide = presence.show(this.topic, this.session, { user, info });
     if (!watch || !isFramed) return;
-    this.#members = new MembersFeed(this);
-    this.#members.start(presence, this.topic);
+    const members = new MembersFeed(this);
+    this.#more.members = members;
+    members.start(presence, this.topic);
+  }
+
+  get #more(): Extras {
+    this.#extras ??= {};
+    return this.#extras;
   }
 
   #fail(error: FourDError): void {
-    const beginning = this.#beginning;
-    this.#beginning = undefined;
+    const beginning = this.#start?.beginning;
+    this.#start = undefined;
     beginning?.onFailed(error);
   }
 }

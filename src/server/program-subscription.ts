@@ -107,8 +107,11 @@ export class ProgramSubscription implements FeedSink, Subscription, MembersListe
     else this.#readyListeners.push(callback);
   }
 
-  onSubscribed({ state, missed }: Parameters<FeedSink['onSubscribed']>[0]): void {
-    this.#push({ name: 'onSubscribed', event: () => ({ type: 'subscribed', state, missed }) });
+  onSubscribed({ state, reason, missed }: Parameters<FeedSink['onSubscribed']>[0]): void {
+    this.#push({
+      name: 'onSubscribed',
+      event: () => ({ type: 'subscribed', state, ...(reason && { reason }), missed }),
+    });
     // A getter of the handler is the user's code.
     const isWatching = this.#host.scope.run(() => hasSomeCallback(this.#handler, MEMBER_CALLBACKS));
     if (!isWatching || this.#isOver) return;

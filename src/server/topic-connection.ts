@@ -104,8 +104,6 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   }
 
   onText(text: string): void {
-    // As with onMessage, a client is not heard any more when its connection closes.
-    if (this.peer.status !== 'Connected') return;
     this.#frames ??= new ClientFrames(this);
     this.#frames.onText(text);
   }

@@ -5,7 +5,7 @@ import type { TopicsStats } from '../topics/topic-stats.ts';
 export function toTopicFigures(stats: TopicsStats): TopicFigures {
   const { topics, subscriptions, behind, ringBytes, outboxWaiting, gaps, resumes } = stats;
   const { published, delivered, replayed, volatileDropped } = stats;
-  const { reads, holesRepaired, headDifferences, forks, brokerReconnects } = stats;
+  const { reads, holesRepaired, headDifferences, forks, brokerReconnects, membersSwept, nodesAlive } = stats;
   const counts = {
     published,
     delivered,
@@ -16,10 +16,11 @@ export function toTopicFigures(stats: TopicsStats): TopicFigures {
     headDifferences,
     forks,
     brokerReconnects,
+    membersSwept,
     ...withKinds('gaps', gaps),
     ...withKinds('resumes', resumes),
   };
-  const gauges = { topics, subscriptions, behind, ringBytes, outboxWaiting };
+  const gauges = { topics, subscriptions, behind, ringBytes, outboxWaiting, nodesAlive };
   return { counts: new Map(Object.entries(counts)), gauges: new Map(Object.entries(gauges)) };
 }
 

@@ -111,9 +111,7 @@ export class ClientSubscription implements Subscription {
       this.#note('onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed }, pos);
     } else if (t === 'subbed') {
       this.#replayedCount = 0;
-      // What a new subscription gets of the past lies in front of its position.
-      const position = state === 'new' && missed ? undefined : pos;
-      this.#note('onSubscribed', { type: 'subscribed', state, missed: toNumber(missed) }, position);
+      this.#note('onSubscribed', { type: 'subscribed', state, reason, missed: toNumber(missed) }, pos);
     } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
     else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
     else if (t === 'who') {

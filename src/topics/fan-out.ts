@@ -1,13 +1,18 @@
 import { setImmediate } from '../base/clock.ts';
 import { runInOwnContext } from '../base/own-context.ts';
 import type { FeedSink } from './feed.ts';
-import type { Position } from './position.ts';
+import type { Place } from './broker.ts';
+import { toPosition } from './position.ts';
 import type { TopicEntry } from './topic-entry.ts';
 import type { GapReason } from './topic-handler.ts';
 import type { TopicStats } from './topic-stats.ts';
 
 /** Subscribers that get an entry in one turn of the event loop: about a millisecond of work. */
 export const SUBSCRIBERS_PER_TURN = 4096;
+
+/** Entries that may wait for their round: as many as a ring holds by default. */
+export const WAITING_ENTRIES = 256;
+const WAITING_BYTES = 1_048_576;
 
 /** Left places in the list of live subscribers are only closed when they are so many, and a quarter of it. */
 const MIN_COMPACTED = 32;
@@ -19,8 +24,16 @@ export interface LiveSubscriber {
   offset: number;
   /** Place in the list of the fan-out; -1 while the subscriber is not in it. */
   liveIndex: number;
+  /** Sets the place behind which the next entry for the subscriber follows. */
+  moveTo(epoch: string, offset: number, tag: number): void;
   /** The sink is not ready: the subscriber, which has left the list, keeps the place as its cursor. */
   fallBehind(epoch: string, offset: number, tag: number): void;
+  /**
+   * The fan-out does not keep up: the subscriber, which has left the list, goes on by itself.
+   *
+   * @param next - the first stored entry that it did not get; undefined when it has all that are stored
+   */
+  goOn(next: TopicEntry | undefined): void;
 }
 
 /**
@@ -28,24 +41,29 @@ export interface LiveSubscriber {
  *
  * @remarks Each subscriber gets all entries in the order of {@link push}. An entry goes to {@link SUBSCRIBERS_PER_TURN}
  * subscribers in one turn and to the next ones in the next turn, with all entries that waited when the round began; those
- * that come meanwhile are for the next round. What a subscriber publishes while it is called waits for the next turn.
+ * that come meanwhile are for the next round. What a subscriber publishes while it is called waits for the next turn. When
+ * too much waits, because there are more entries than this process can deliver, all subscribers go on as those who do not
+ * keep up do, and nothing waits in memory.
  */
 export class FanOut {
   readonly #stats: TopicStats;
   readonly #perTurn: number;
+  readonly #maxWaiting: number;
   #live: (LiveSubscriber | undefined)[] = [];
   /** Places of subscribers that have left. */
   #holes = 0;
   #isVisiting = false;
   #isTurnSet = false;
   #waiting: TopicEntry[] = [];
+  #waitingBytes = 0;
   /** The entries that are being delivered, to the subscribers from {@link #next} on. */
   #round: TopicEntry[] = [];
   #next = 0;
 
-  constructor(stats: TopicStats, perTurn: number) {
+  constructor(stats: TopicStats, perTurn: number, maxWaiting: number) {
     this.#stats = stats;
     this.#perTurn = perTurn;
+    this.#maxWaiting = maxWaiting;
   }
 
   get liveCount(): number {
@@ -76,8 +94,11 @@ export class FanOut {
       return;
     }
     this.#waiting.push(entry);
+    this.#waitingBytes += entry.byteLength;
     if (isFree) this.#advance();
-    else if (!this.#isVisiting) this.#setTurn();
+    else if (this.#isVisiting) return;
+    else if (this.#waiting.length > this.#maxWaiting || this.#waitingBytes > WAITING_BYTES) this.#giveUp();
+    else this.#setTurn();
   }
 
   /** Delivers what waits to all, in this turn. */
@@ -85,15 +106,16 @@ export class FanOut {
     while (this.#isUnderWay) this.#advance();
   }
 
-  /** Tells all live subscribers of a gap, behind what waits. The next entry for them is the one behind the offset. */
-  tellGap(reason: GapReason, position: Position, offset: number): void {
+  /** Tells all live subscribers of a gap, behind what waits. The next entry for them is the one behind the head. */
+  tellGap(reason: GapReason, epoch: string, head: Place): void {
+    const position = toPosition(epoch, head);
     this.flush();
     this.#isVisiting = true;
     const { length } = this.#live;
     for (let i = 0; i < length; i++) {
       const subscriber = this.#live[i];
       if (subscriber === undefined) continue;
-      subscriber.offset = offset;
+      subscriber.moveTo(epoch, head.offset, head.tag);
       this.#stats.countGap(reason);
       subscriber.sink.onGap(reason, position);
     }
@@ -122,6 +144,7 @@ export class FanOut {
     if (this.#round.length === 0) {
       this.#round = this.#waiting;
       this.#waiting = [];
+      this.#waitingBytes = 0;
       this.#next = 0;
     }
     const from = this.#next;
@@ -137,15 +160,15 @@ export class FanOut {
   #visit(entry: TopicEntry, from: number, to: number): void {
     const { offset } = entry.entry;
     const { except } = entry;
-    const isStored = offset !== 0;
+    const isVolatile = offset === 0;
     let delivered = 0;
     this.#isVisiting = true;
     for (let i = from; i < to; i++) {
       const subscriber = this.#live[i];
-      if (subscriber === undefined || (isStored && offset <= subscriber.offset)) continue;
+      if (subscriber === undefined || (!isVolatile && offset <= subscriber.offset)) continue;
       const { sink } = subscriber;
       if (!sink.isReady) {
-        this.#passOver(subscriber, entry, isStored);
+        this.#passOver(subscriber, entry);
       } else if (except === undefined || except !== sink.session) {
         sink.onEntry(entry, false, false);
         delivered++;
@@ -155,13 +178,31 @@ export class FanOut {
     this.#stats.delivered += delivered;
   }
 
-  #passOver(subscriber: LiveSubscriber, entry: TopicEntry, isStored: boolean): void {
-    if (!isStored) {
+  #passOver(subscriber: LiveSubscriber, entry: TopicEntry): void {
+    if (!isStored(entry)) {
       this.#stats.volatileDropped++;
       return;
     }
     this.remove(subscriber);
     subscriber.fallBehind(entry.epoch, entry.beforeOffset, entry.beforeTag);
+  }
+
+  /** Sends all subscribers on their own way, each from the place of the last entry that it got. */
+  #giveUp(): void {
+    const firstOfRound = this.#round.find(isStored);
+    const firstWaiting = this.#waiting.find(isStored);
+    for (const [i, subscriber] of this.#live.entries()) {
+      if (subscriber === undefined) continue;
+      subscriber.liveIndex = -1;
+      subscriber.goOn(i < this.#next ? firstWaiting : (firstOfRound ?? firstWaiting));
+    }
+    const volatileCount = this.#waiting.filter((entry) => !isStored(entry)).length;
+    this.#stats.volatileDropped += this.liveCount * volatileCount;
+    this.#live = [];
+    this.#holes = 0;
+    this.#round = [];
+    this.#waiting = [];
+    this.#waitingBytes = 0;
   }
 
   /** Closes the places of subscribers that have left, when nobody counts on places. */
@@ -177,4 +218,8 @@ export class FanOut {
     this.#live = live;
     this.#holes = 0;
   }
+}
+
+function isStored({ entry }: TopicEntry): boolean {
+  return entry.offset !== 0;
 }

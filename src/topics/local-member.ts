@@ -41,6 +41,8 @@ export class LocalMember implements Deadline {
   #since: number | undefined;
   #isStoring = false;
   #hasEnded = false;
+  /** Whether something may have been stored of which nothing is known. */
+  #isUnsure = false;
   /** The place of the last entry that was stored, until the log was followed up to it. */
   #awaited: ParsedPosition | undefined;
   #graceTicket: number | undefined;
@@ -55,6 +57,12 @@ export class LocalMember implements Deadline {
   constructor(session: string, host: LocalMemberHost) {
     this.session = session;
     this.#host = host;
+  }
+
+  /** The log has an entry of this node, which has no such session: a leave of it was lost. */
+  takeBack(): void {
+    this.#isGone = true;
+    this.onStored();
   }
 
   /** A connection of the session has come. @returns a function that takes it back, at once or after the grace */
@@ -118,7 +126,7 @@ export class LocalMember implements Deadline {
 
   #takeOut(isOwn: boolean): void {
     const { node } = this.#host;
-    if (isOwn) void this.#store({ data: 'null', key: this.session, isRemoved: true, ifOwner: node });
+    if (isOwn || this.#isUnsure) void this.#store({ data: 'null', key: this.session, isRemoved: true, ifOwner: node });
     else this.#host.onLeft(this);
   }
 
@@ -154,7 +162,9 @@ export class LocalMember implements Deadline {
     try {
       const { position } = await this.#host.store(publication);
       this.#awaited = parsePosition(position);
+      this.#isUnsure = false;
     } catch {
+      this.#isUnsure = true;
       if (!this.#hasEnded) this.#retryTicket = timers.schedule(this.#retry, RETRY_MS);
     }
     this.#isStoring = false;

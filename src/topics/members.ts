@@ -20,6 +20,12 @@ import type { GapReason, Members, Published, Since } from './topic-handler.ts';
 /** How soon a log of members that could not be read is read again. */
 const RETRY_MS = 1000;
 
+/**
+ * How long a log is followed that nobody needs any more: a broker that fails over may lose the last leaves, and nobody but
+ * this node can take such members out while it lives.
+ */
+const LINGER_MS = 30_000;
+
 /** Members of dead nodes that one sweep removes from a topic: the outbox is not theirs alone. */
 const SWEPT_AT_ONCE = 500;
 
@@ -70,6 +76,15 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
   #isOver = false;
   /** Whether what is not in the log any more may never have been taken out. */
   #hasLostData = false;
+  #endTicket: number | undefined;
+  readonly #lateEnd: Deadline = {
+    onDeadline: () => {
+      this.#endTicket = undefined;
+      if (this.#isUsed) return;
+      this.end();
+      this.#host.onUnused(this);
+    },
+  };
   /** The place up to which the log was followed. */
   #epoch = '';
   #offset = 0;
@@ -84,16 +99,13 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
 
   /** Shows a session as a member. @returns a function that takes it back, at once or after the grace */
   show(session: string, facts: MemberFacts): (isAtOnce: boolean) => void {
-    let local = this.#locals.get(session);
-    if (local === undefined) {
-      local = new LocalMember(session, this);
-      this.#locals.set(session, local);
-    }
-    return local.join(facts);
+    this.#stopEnd();
+    return (this.#locals.get(session) ?? this.#addLocal(session)).join(facts);
   }
 
   /** Tells a sink of the members, and of all changes until the end. */
   watch(sink: MembersSink): MembersWatch {
+    this.#stopEnd();
     this.#sinks.add(sink);
     if (this.#isKnown) this.#view.add(sink, this.#known.keys());
     const view = this.#view;
@@ -111,7 +123,11 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
 
   /** @throws FourDError (as a rejection) `ERR_BROKER_DOWN` */
   ask(): Promise<Members> {
-    if (this.#isKnown) return Promise.resolve(this.#members());
+    this.#stopEnd();
+    if (this.#isKnown) {
+      this.#endUnused();
+      return Promise.resolve(this.#members());
+    }
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
     });
@@ -162,6 +178,7 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
     for (const sink of this.#sinks) this.#view.remove(sink);
     this.#failAskers('the server is over');
     if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
+    this.#stopEnd();
   }
 
   // for local members
@@ -273,6 +290,7 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
       return;
     }
     this.#known.set(key, member);
+    if (member.owner === leases.id && !this.#locals.has(key)) this.#addLocal(key).takeBack();
     if (leases.isLiving(member.owner)) return;
     this.#stale.add(key);
     if (!leases.note(member.owner)) void leases.refresh();
@@ -318,9 +336,23 @@ export class TopicMembers implements FeedSink, LocalMemberHost, Deadline {
   }
 
   #endUnused(): void {
-    if (this.#locals.size > 0 || this.#sinks.size > 0 || this.#askers.length > 0 || this.#isOver) return;
-    this.end();
-    this.#host.onUnused(this);
+    if (this.#isUsed || this.#isOver) return;
+    this.#endTicket ??= timers.schedule(this.#lateEnd, LINGER_MS);
+  }
+
+  #stopEnd(): void {
+    if (this.#endTicket !== undefined) timers.cancel(this.#lateEnd, this.#endTicket);
+    this.#endTicket = undefined;
+  }
+
+  get #isUsed(): boolean {
+    return this.#locals.size > 0 || this.#sinks.size > 0 || this.#askers.length > 0;
+  }
+
+  #addLocal(session: string): LocalMember {
+    const local = new LocalMember(session, this);
+    this.#locals.set(session, local);
+    return local;
   }
 }
 

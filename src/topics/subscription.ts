@@ -63,7 +63,7 @@ interface Start {
 export class TopicSubscription implements Feed, LiveSubscriber {
   readonly sink: FeedSink;
   readonly #source: SubscriptionSource;
-  /** The cursor: the last entry that the subscriber got or does not need. While it is live, of the time when it began. */
+  /** The cursor: the last entry that the subscriber got or does not need. While it is live, when it became live. */
   epoch = '';
   offset = 0;
   tag = 0;
@@ -114,6 +114,15 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     this.#source.onBehind(this);
     if (this.#source.onSlow === 'close') this.fail('slow', 'the subscriber does not keep up');
     else this.#waitForSink();
+  }
+
+  goOn(next: TopicEntry | undefined): void {
+    const { epoch, head } = this.#source.ring;
+    if (next === undefined) this.moveTo(epoch, head.offset, head.tag);
+    // A subscriber that became live behind this entry has its own place still.
+    else if (next.entry.offset > this.offset) this.moveTo(next.epoch, next.beforeOffset, next.beforeTag);
+    this.#source.onBehind(this);
+    this.#source.schedule(this);
   }
 
   /** Sets the cursor: the subscriber needs nothing up to this place. */

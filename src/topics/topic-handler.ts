@@ -92,6 +92,8 @@ export interface SubscribedEvent {
   readonly type: 'subscribed';
   /** `recovered`: nothing between the position and now is missed, which the log has proved. */
   readonly state: 'new' | 'recovered' | 'gap';
+  /** Why messages are missing, for `gap`: what comes next is complete, as behind onGap. */
+  readonly reason?: Exclude<GapReason, 'slow'> | undefined;
   /** Number of missed messages that follow. */
   readonly missed: number;
 }

@@ -2,7 +2,6 @@ import { monotonicMs } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import type { Entry, Place, ReadQuery, Retention, Slice, SliceGap } from './broker.ts';
 import { FanOut } from './fan-out.ts';
-import { toPosition } from './position.ts';
 import { Ring, type RingBudget } from './ring.ts';
 import { READ_BYTES, READ_ENTRIES, RingFiller } from './ring-filler.ts';
 import type { SlowPolicy, SubscriptionSource, TopicSubscription } from './subscription.ts';
@@ -31,6 +30,7 @@ export interface ReaderHost {
   readonly onSlow: SlowPolicy;
   readonly headCheckMs: number;
   readonly subscribersPerTurn: number;
+  readonly waitingEntries: number;
   schedule(subscription: TopicSubscription): void;
   /** Has the topic watched; then asks for its head, and calls {@link TopicReader.onHead}. */
   watch(reader: TopicReader): void;
@@ -95,7 +95,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
     this.topic = topic;
     this.#host = host;
     this.ring = new Ring(host.ringBudget, retention);
-    this.fanOut = new FanOut(host.stats, host.subscribersPerTurn);
+    this.fanOut = new FanOut(host.stats, host.subscribersPerTurn, host.waitingEntries);
     this.#quietSinceMs = timers.nowMs;
     this.#setDeadline(PATIENCE_MS);
     host.watch(this);
@@ -374,7 +374,7 @@ export class TopicReader implements SubscriptionSource, Deadline {
     const head = { offset, tag };
     this.fanOut.flush();
     this.ring.reset(epoch, head);
-    this.fanOut.tellGap(reason, toPosition(epoch, head), offset);
+    this.fanOut.tellGap(reason, epoch, head);
     this.#host.onGap(this.topic, reason);
   }
 

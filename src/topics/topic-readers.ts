@@ -4,7 +4,7 @@ import { Queue } from '../base/queue.ts';
 import { topicsChannel } from '../diagnostics/channels.ts';
 import { BrokerCalls } from './broker-calls.ts';
 import type { Broker, BrokerSink, Entry, ReadQuery, Retention, Slice, SliceGap } from './broker.ts';
-import { SUBSCRIBERS_PER_TURN } from './fan-out.ts';
+import { SUBSCRIBERS_PER_TURN, WAITING_ENTRIES } from './fan-out.ts';
 import { HeadChecks } from './head-checks.ts';
 import { RingBudget } from './ring.ts';
 import type { SlowPolicy, TopicSubscription } from './subscription.ts';
@@ -28,6 +28,8 @@ export interface ReaderLimits {
   readonly headCheckMs: number;
   /** Subscribers of one topic that are served in one turn of the event loop. */
   readonly subscribersPerTurn: number;
+  /** Entries of one topic that may wait for those turns. */
+  readonly waitingEntries: number;
 }
 
 export const READER_LIMITS: ReaderLimits = {
@@ -37,6 +39,7 @@ export const READER_LIMITS: ReaderLimits = {
   headChecksPerSecond: 2000,
   headCheckMs: 25_000,
   subscribersPerTurn: SUBSCRIBERS_PER_TURN,
+  waitingEntries: WAITING_ENTRIES,
 };
 
 /** The readers of all topics that this process watches. */
@@ -45,6 +48,7 @@ export class TopicReaders implements BrokerSink, ReaderHost {
   readonly onSlow: SlowPolicy;
   readonly headCheckMs: number;
   readonly subscribersPerTurn: number;
+  readonly waitingEntries: number;
   readonly ringBudget: RingBudget;
   readonly calls: BrokerCalls;
   brokerState: 'up' | 'down' = 'down';
@@ -66,6 +70,7 @@ export class TopicReaders implements BrokerSink, ReaderHost {
     this.onSlow = onSlow;
     this.headCheckMs = limits.headCheckMs;
     this.subscribersPerTurn = limits.subscribersPerTurn;
+    this.waitingEntries = limits.waitingEntries;
     this.ringBudget = new RingBudget(limits.ringBytes);
     this.#maxTopics = limits.topics;
     this.calls = new BrokerCalls(limits.reads, stats, (queries) => broker.read(queries));

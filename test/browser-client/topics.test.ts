@@ -15,7 +15,7 @@ const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 
 function begin(options: WebSocketOptions = {}, handler: object = new Recorder(), protocol = TOPICS) {
   const browser = startFakeBrowser();
-  const ws = new WebSocket(URL, handler as Recorder, { topics: true, ...options });
+  const ws = new WebSocket(URL, handler, { topics: true, ...options });
   browser.native.open(protocol);
   return { browser, ws };
 }

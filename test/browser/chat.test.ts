@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { useBrowser } from '../helpers/browser.ts';
+import { startLine } from '../helpers/line.ts';
 import { type Program, startExample } from '../helpers/program.ts';
 
 const open = useBrowser();
@@ -13,8 +14,16 @@ function addressOf(program: Program): Promise<string> {
   return program.printed(/http:\/\/127\.0\.0\.1:\d+\//);
 }
 
-function readEntries(page: Page): Promise<string[]> {
-  return page.locator('#log > *').allInnerTexts();
+/** What the log shows: notices, and messages with their authors, without the times. */
+function entries(page: Page): Promise<string[]> {
+  return page.locator('#log > *').evaluateAll((list) =>
+    (list as unknown as { textContent: string; querySelector(css: string): { textContent: string } | null }[]).map(
+      (entry) => {
+        const text = entry.querySelector('.text')?.textContent;
+        return text === undefined ? entry.textContent : `${entry.querySelector('.name')?.textContent}: ${text}`;
+      },
+    ),
+  );
 }
 
 /** Waits until the log has an entry with this text. */
@@ -36,37 +45,169 @@ async function takeName(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Change' }).click();
 }
 
+function peopleOf(page: Page): Promise<string[]> {
+  return page.getByRole('region', { name: /^Here/ }).getByRole('listitem').allInnerTexts();
+}
+
+function enter(page: Page, room: string): Promise<void> {
+  return page.getByRole('link', { name: room }).click();
+}
+
 test('two tabs show who joins, talks, changes the name and leaves', async () => {
   const chat = await startChat();
   const url = await addressOf(chat);
   const first = await open(url);
-  await waitForState(first.page, 'connected');
+  await waitForEntry(first.page, 'You joined');
   const second = await open(url);
   await waitForEntry(first.page, 'Guest 2 joined');
   await takeName(second.page, 'Ben');
   await waitForEntry(first.page, 'Guest 2 is now Ben');
+  await waitForEntry(second.page, 'Guest 2 is now Ben');
   await say(first.page, 'hello');
   await waitForEntry(second.page, 'hello');
   await say(second.page, 'good day');
   await waitForEntry(first.page, 'good day');
 
-  expect((await readEntries(first.page)).map((entry) => entry.replace(/\s*\d+:\d+( [AP]M)?\s*/, ': '))).toEqual([
+  const talk = ['Guest 2 is now Ben'];
+  expect(await entries(first.page)).toEqual([
     'You joined as Guest 1',
     'Guest 2 joined',
-    'Guest 2 is now Ben',
+    ...talk,
     'Me: hello',
     'Ben: good day',
   ]);
-  expect(await first.page.getByRole('region', { name: 'Here 2' }).getByRole('listitem').allInnerTexts()).toEqual([
-    'Guest 1 (you)',
-    'Ben',
-  ]);
+  expect(await entries(second.page)).toEqual(['You joined as Guest 2', ...talk, 'Guest 1: hello', 'Me: good day']);
+  expect(await peopleOf(first.page)).toEqual(['Guest 1 (you)', 'Ben']);
+  expect(await first.page.locator('#people-list .name').first().getAttribute('data-color')).toBe('blue');
+  // Who reloads the page has not left. Nobody hears of it, and it is no new name.
+  await second.page.reload();
+  await waitForEntry(second.page, 'You joined as Ben');
+  expect(await entries(second.page)).toEqual(['Guest 1: hello', 'Me: good day', 'You joined as Ben']);
   await second.page.close();
   await waitForEntry(first.page, 'Ben left');
-  expect(await first.page.getByRole('region', { name: 'Here 1' }).getByRole('listitem').allInnerTexts()).toEqual([
-    'Guest 1 (you)',
+  expect(await entries(first.page)).toHaveLength(6);
+  expect(await peopleOf(first.page)).toEqual(['Guest 1 (you)']);
+  expect([...first.problems, ...second.problems]).toEqual([]);
+});
+
+test('rooms are separate, and who joins sees what was said before, at its own time', async () => {
+  const url = await addressOf(await startChat());
+  const first = await open(`${url}#books`);
+  await waitForEntry(first.page, 'You joined');
+  for (const text of ['one', 'two']) await say(first.page, text);
+  await waitForEntry(first.page, 'two');
+  const second = await open(url);
+  await waitForEntry(second.page, 'You joined');
+  await say(second.page, 'in the lobby');
+  await waitForEntry(second.page, 'in the lobby');
+  expect(await peopleOf(second.page)).toEqual(['Guest 2 (you)']);
+  const timeOf = (page: Page): Promise<string | null> => page.locator('#log time').first().getAttribute('datetime');
+  await second.page.clock.setFixedTime(Date.now() + 3_600_000);
+  await enter(second.page, 'books');
+  await waitForEntry(first.page, 'Guest 2 joined');
+  await waitForEntry(second.page, 'You joined');
+  expect(await entries(second.page)).toEqual(['Guest 1: one', 'Guest 1: two', 'You joined as Guest 2']);
+  expect(await timeOf(second.page)).toBe(await timeOf(first.page));
+  expect(await second.page.title()).toBe('#books · Chat');
+  expect(await second.page.getByRole('link', { name: 'books' }).getAttribute('aria-current')).toBe('page');
+  await expect.poll(() => peopleOf(second.page)).toEqual(['Guest 1', 'Guest 2 (you)']);
+  await enter(second.page, 'lobby');
+  await waitForEntry(first.page, 'Guest 2 left');
+  await waitForEntry(second.page, 'in the lobby');
+  // Any name is a room, and what is none is told.
+  await second.page.goto(`${url}#b%C3%BCcher`);
+  await waitForEntry(second.page, 'You joined');
+  await enter(second.page, 'bücher');
+  await second.page.goto(`${url}#a%20b`);
+  await waitForEntry(second.page, 'You cannot enter this room: the name of a room has 1 to 32 letters');
+  await second.page.goto(`${url}#*`);
+  await waitForEntry(second.page, 'You cannot enter this room: invalid topic');
+  expect(await entries(first.page)).toEqual([
+    'You joined as Guest 1',
+    'Me: one',
+    'Me: two',
+    'Guest 2 joined',
+    'Guest 2 left',
   ]);
   expect([...first.problems, ...second.problems]).toEqual([]);
+});
+
+test('after a lost connection the page shows what was missed, and nobody has left', async () => {
+  const url = await addressOf(await startChat());
+  const first = await open(url);
+  await waitForEntry(first.page, 'You joined');
+  const line = await startLine(Number(new URL(url).port));
+  const second = await open(`http://127.0.0.1:${line.port}/`);
+  await waitForEntry(second.page, 'You joined');
+  await waitForEntry(first.page, 'Guest 2 joined');
+  line.cut();
+  await waitForState(second.page, 'lost');
+  for (const text of ['one', 'two', 'three']) await say(first.page, text);
+  await waitForEntry(first.page, 'three');
+  line.mend();
+  await second.page.getByRole('button', { name: 'Try now' }).click();
+  await waitForEntry(second.page, 'three');
+  const missed = ['Guest 1: one', 'Guest 1: two', 'Guest 1: three'];
+  expect(await entries(second.page)).toEqual(['You joined as Guest 2', '3 messages while you were away', ...missed]);
+  line.cut();
+  await waitForState(second.page, 'lost');
+  line.mend();
+  await second.page.getByRole('button', { name: 'Try now' }).click();
+  await waitForEntry(second.page, 'You are back as Guest 2: you missed nothing');
+  expect(await entries(first.page)).toEqual([
+    'You joined as Guest 1',
+    'Guest 2 joined',
+    'Me: one',
+    'Me: two',
+    'Me: three',
+  ]);
+});
+
+test('when the chat is killed and started again the page says what is lost, and the conversation goes on', async () => {
+  const chat = await startChat();
+  const url = await addressOf(chat);
+  const first = await open(url);
+  await waitForEntry(first.page, 'You joined');
+  const second = await open(url);
+  await waitForEntry(first.page, 'Guest 2 joined');
+  await say(first.page, 'before');
+  await waitForEntry(second.page, 'before');
+  await chat.kill();
+  await Promise.all([first, second].map(({ page }) => waitForState(page, 'lost')));
+  await startChat(new URL(url).port).then(addressOf);
+  await second.page.getByRole('button', { name: 'Try now' }).click();
+  await waitForEntry(second.page, 'The chat was restarted');
+  // What is said before the other one is back is no message that it has missed in silence.
+  await say(second.page, 'after');
+  await waitForEntry(second.page, 'after');
+  await waitForEntry(first.page, 'after');
+  await say(first.page, 'good to be back');
+  await waitForEntry(second.page, 'good to be back');
+  const restarted = 'The chat was restarted: what was said before is not kept, and you may have missed something';
+  expect(await entries(first.page)).toEqual([
+    'You joined as Guest 1',
+    'Guest 2 joined',
+    'Me: before',
+    restarted,
+    'Guest 2: after',
+    'Me: good to be back',
+  ]);
+  expect(await entries(second.page)).toEqual([
+    'You joined as Guest 2',
+    'Guest 1: before',
+    restarted,
+    'Me: after',
+    'Guest 1: good to be back',
+  ]);
+  await expect.poll(() => peopleOf(first.page)).toEqual(['Guest 2', 'Guest 1 (you)']);
+});
+
+test('a message that is not stored is told, and its text is in the field again', async () => {
+  const { page } = await open(await addressOf(await startChat()));
+  await waitForEntry(page, 'You joined');
+  await say(page, '\u0007');
+  await waitForEntry(page, 'This was not said');
+  expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('\u0007');
 });
 
 test('names and messages of others are shown as text, not as HTML', async () => {
@@ -82,7 +223,7 @@ test('names and messages of others are shown as text, not as HTML', async () => 
   await waitForEntry(first.page, evil);
   await waitForEntry(first.page, 'Guest 2 is now <b>Eve</b>');
   expect(await first.page.locator('#log :is(img, script, b)').count()).toBe(0);
-  expect(await first.page.title()).toBe('Chat');
+  expect(await first.page.title()).toBe('#lobby · Chat');
   expect(first.problems).toEqual([]);
 });
 
@@ -113,7 +254,7 @@ test('when the chat ends the page shows it, keeps the text, and reconnects by it
 
   const next = await startChat(new URL(url).port);
   await waitForState(page, 'connected');
-  await waitForEntry(page, 'You are back as Ann');
+  await waitForEntry(page, 'The chat was restarted');
   expect(await next.printed(/^\+ .*$/m)).toBe('+ Ann (1 here)');
   expect(await page.getByText('Not connected').count()).toBe(0);
   await page.getByLabel('Message', { exact: true }).press('Enter');
@@ -149,8 +290,11 @@ test('a callback of the page that fails ends the chat, and the page says so', as
   await page.evaluate("document.createElement = () => { throw new Error('oops'); }");
   await say(page, 'hello');
   await waitForState(page, 'lost');
-  expect(await page.getByRole('status').first().innerText()).toContain('onMessage failed: oops');
-  expect(await page.getByRole('button', { name: 'Try now' }).isVisible()).toBe(true);
+  expect(await page.getByRole('status').first().innerText()).toBe('Disconnected: this page has failed');
+  await page.evaluate('delete document.createElement');
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await waitForEntry(page, 'hello');
+  await waitForState(page, 'connected');
 });
 
 test('every part can be used with the keyboard', async () => {
@@ -170,11 +314,11 @@ test('every part can be used with the keyboard', async () => {
   await page.keyboard.press('Tab');
   expect(await focused()).toBe('Send');
   const back: string[] = [];
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 8; i++) {
     await page.keyboard.press('Shift+Tab');
     back.push(await focused());
   }
-  expect(back).toEqual(['message', 'log', 'Change', 'name']);
+  expect(back).toEqual(['message', 'log', 'travel', 'music', 'books', 'lobby', 'Change', 'name']);
   await page.keyboard.press('ControlOrMeta+a');
   await page.keyboard.type('Ann');
   await page.keyboard.press('Enter');
@@ -194,7 +338,10 @@ test('every part has its role and name for screen readers', async () => {
     'textbox "Your name": Guest 1',
     'button "Change"',
     'main',
+    'navigation "Rooms"',
+    'link "lobby"',
     'region "Here 1"',
+    'region "Conversation in lobby"',
     'log "Messages"',
     'textbox "Message"',
     'button "Send"',
@@ -249,7 +396,7 @@ test.each([
       return scrollWidth - clientWidth;
     });
   const boxes = async (): Promise<void> => {
-    for (const part of ['#connection', '#name-form', '#people', '#log', '#message', '#message-form button']) {
+    for (const part of ['#connection', '#name-form', '#rooms', '#people', '#log', '#message', '#message-form button']) {
       const box = (await page.locator(part).boundingBox())!;
       expect(box.x).toBeGreaterThanOrEqual(0);
       expect(box.x + box.width).toBeLessThanOrEqual(width);

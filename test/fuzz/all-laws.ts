@@ -8,6 +8,7 @@ import { clientUpgradeLaws } from './laws/client-upgrade.ts';
 import { fastUpgradeLaws } from './laws/fast-upgrade-request.ts';
 import { limitLaws } from './laws/limits.ts';
 import { pageLaws } from './laws/pages.ts';
+import { topicLaws } from './laws/topics.ts';
 import { connectionLaws } from './laws/protocol-connection.ts';
 import { lifeLaw } from './life/life-law.ts';
 import { reconnectLaw } from './life/reconnect-law.ts';
@@ -26,4 +27,5 @@ export const allLaws: readonly Law[] = [
   ...pageLaws,
   ...limitLaws,
   ...answerLaws,
+  ...topicLaws,
 ];

@@ -1,12 +1,15 @@
-import { expect, test } from 'vitest';
-import type { Member, TopicHandler } from '../../src/index.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { accept, grant, type Member, type TopicHandler } from '../../src/index.ts';
 import { MembersFeed, type MembersListener } from '../../src/server/members-feed.ts';
+import { serveInMemory } from '../../src/testing.ts';
 import type { MembersNews, MembersSink } from '../../src/topics/feed.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
 import { startTopicNode } from './topic-world.ts';
 
 const BOTH = { show: true, watch: true };
+
+const GRANTING = { onSubscribe: () => grant({ presence: BOTH, info: { seat: 1 } }), onMessage() {} };
 
 test('a client is told who is there behind subbed, then who joins and leaves, and asks with who', async () => {
   const clock = useFakeClock();
@@ -177,4 +180,38 @@ test('a watcher that does not keep up gets the members as they are when it does 
   feed.stop();
   sink!.onMembers(first);
   expect(told).toHaveLength(2);
+});
+
+test('clients of the library see each other, also after one of them has reconnected', async () => {
+  const clock = useFakeClock();
+  const server = serveInMemory(
+    {
+      onConnection: (_wss, { request }) => accept(GRANTING, { user: String(request.query['user']) }),
+    },
+    { server: { topics: true } },
+  );
+  onTestFinished(() => server.end());
+  const news: string[] = [];
+  const watch: TopicHandler = {
+    onMembers: (_room, { count, list }) => void news.push(`${count}: ${list.map(({ user }) => user).join()}`),
+    onJoin: (_room, { user }) => void news.push(`join ${user}`),
+    onLeave: (_room, { user }) => void news.push(`leave ${user}`),
+  };
+  const { ws: bob } = await server.connect(null, { path: '/?user=bob', topics: true });
+  const room = bob.subscribe('room', watch, { presence: { watch: true } });
+  await clock.advance(500);
+  const ann = await server.connect(null, { path: '/?user=ann', topics: true, reconnect: true });
+  ann.ws.subscribe('room', {}, { presence: { show: true } });
+  await clock.advance(500);
+  const { list } = await room.members();
+  ann.line.cut();
+  await clock.advance(4000);
+  expect((await room.members()).list).toEqual(list);
+  await clock.advance(60_000);
+  expect(news).toEqual(['0: ', 'join ann']);
+  ann.ws.terminate();
+  await clock.advance(4000);
+  expect(news).toHaveLength(2);
+  await clock.advance(2000);
+  expect(news).toEqual(['0: ', 'join ann', 'leave ann']);
 });

@@ -132,7 +132,8 @@ export class TopicRecorder implements Required<Omit<TopicHandler, 'onMembers' | 
     return this.act(line, subscription);
   }
 
-  onSubscribed: TopicHandler['onSubscribed'] & {} = (sub, { state, missed }) => this.#note(sub, `${state} ${missed}`);
+  onSubscribed: TopicHandler['onSubscribed'] & {} = (sub, { state, reason, missed }) =>
+    this.#note(sub, [state, ...(reason === undefined ? [] : [reason]), missed].join(' '));
   onMessage: TopicHandler['onMessage'] & {} = (sub, { data, isReplayed }) =>
     this.#note(sub, `${isReplayed ? 'replayed ' : ''}${JSON.stringify(data)}`);
   onLive: TopicHandler['onLive'] & {} = (sub, { count }) => this.#note(sub, `live ${count}`);

@@ -53,7 +53,7 @@ describe('a subscription', () => {
     const positions: unknown[] = [];
     const sub = subscribe({ since: { last: 2 } });
     room.act = () => positions.push(sub.position);
-    host.open().gets(subbed(3, { missed: 1 }), m(3, { r: 1, key: 'k', from: 'ann' }));
+    host.open().gets(subbed(2, { missed: 1 }), m(3, { r: 1, key: 'k', from: 'ann' }));
     host.gets({ t: 'live', topic: 'room', pos: 'e.3.t' }, m(4), {
       t: 'gap',
       topic: 'room',
@@ -61,9 +61,14 @@ describe('a subscription', () => {
       reason: 'slow',
     });
     expect(room.seen).toEqual(['new 1', 'replayed 3', 'live 1', '4', 'gap slow']);
-    // What is replayed behind a new subscription lies in front of its position.
-    expect(positions).toEqual([undefined, undefined, 'e.3.t', 'e.3.t', 'e.4.t']);
+    expect(positions).toEqual([undefined, 'e.2.t', 'e.3.t', 'e.3.t', 'e.4.t']);
     expect(sub.position).toBe('e.9.t');
+  });
+
+  test('is told why messages are missing', () => {
+    subscribe({ since: { after: 'e.1.t' } });
+    host.open().gets(subbed(3, { state: 'gap', reason: 'epoch' }));
+    expect(room.seen).toEqual(['gap epoch 0']);
   });
 
   test('gets messages with their key, time, author and bytes', () => {
@@ -95,7 +100,8 @@ describe('a subscription', () => {
   test.each([
     [{ since: 'start' }, [], { since: 'start' }],
     [undefined, [subbed(7)], { since: 'e.7.t' }],
-    [{ since: { last: 2 } }, [subbed(7, { missed: 2 })], { since: { last: 2 } }],
+    [{ since: { last: 2 } }, [subbed(5, { missed: 2 })], { since: 'e.5.t' }],
+    [{ since: { last: 2 } }, [{ t: 'subbed', topic: 'room', state: 'new', missed: 2 }], { since: { last: 2 } }],
     [{ since: { last: 2 } }, [subbed(7, { missed: 2 }), m(6, { r: 1 })], { since: 'e.6.t' }],
     [{ since: { after: 'e.1.t' } }, [subbed(9, { state: 'gap', missed: 3 })], { since: 'e.9.t' }],
     [

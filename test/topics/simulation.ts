@@ -260,6 +260,7 @@ class Simulation implements Judge {
       reads: 4,
       headCheckMs: 1000,
       subscribersPerTurn: 2,
+      waitingEntries: 2,
       resumesPerSecond: 20,
     });
     return { number: this.#count++, core, broker };

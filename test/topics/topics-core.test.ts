@@ -207,6 +207,22 @@ test('serves a part of many subscribers in each turn, each in order, whatever th
   for (const { data } of sinks) expect(data).toEqual(first!.data);
 });
 
+test('keeps no queue of more messages than it can deliver: subscribers then go on by themselves', async () => {
+  const { clock, core, publish, subscribeTo } = setUp({ subscribersPerTurn: 2, waitingEntries: 3 });
+  const sinks = Array.from({ length: 10 }, () => subscribeTo('t'));
+  await clock.advance(0);
+  const texts = Array.from({ length: 20 }, (_, i) => `${i}`);
+  const published = texts.map((text) => publish('t', text));
+  await publish('t', 'volatile', { isVolatile: true });
+  await Promise.all(published);
+  expect(core.stats.behind).toBe(10);
+  await clock.advance(0);
+  await publish('t', 'last');
+  await clock.advance(0);
+  for (const { data } of sinks) expect(data).toEqual([...texts, 'last']);
+  expect(core.stats).toMatchObject({ behind: 0, volatileDropped: 10 });
+});
+
 test('lets so many subscribers in a second come back, in order of arrival, and new ones at once', async () => {
   const { clock, subscribeTo, publish } = setUp({ resumesPerSecond: 10 });
   await publish('t', 'a');
