@@ -496,6 +496,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   }
 }
 
+/** @alias */
 export const WebSocket: WebSocketConstructor = WebSocketClient;
 
 /** The type of its objects, under the same name. */
