@@ -8,9 +8,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** @throws FourDError `ERR_INVALID_OPTION` */
 export function checkUser(user: unknown): string {
-  if (typeof user !== 'string' || user === '' || user.length > MAX_USER_LENGTH) {
-    throw invalidOption(`user must be a text of 1 to ${MAX_USER_LENGTH} characters; received ${kindOf(user)}`, 'HTTP');
-  }
-  if (LONE_SURROGATE.test(user)) throw invalidOption('user must be valid Unicode', 'HTTP');
-  return user;
+  const isText = typeof user === 'string' && user !== '' && user.length <= MAX_USER_LENGTH;
+  if (isText && !LONE_SURROGATE.test(user)) return user;
+  const demand = `user must be a text of 1 to ${MAX_USER_LENGTH} characters of valid Unicode`;
+  throw invalidOption(`${demand}; received ${kindOf(user)}`, 'HTTP');
 }

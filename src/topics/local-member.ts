@@ -1,11 +1,17 @@
 import { type Deadline, timers } from '../base/timers.ts';
 import type { MemberFacts, Publication } from './feed.ts';
 import { isSameFacts, type MemberEntry, writeMember } from './member-entry.ts';
-import { type ParsedPosition, parsePosition } from './position.ts';
+import { type ParsedPosition, parsePosition, type Position } from './position.ts';
 import type { Published } from './topic-handler.ts';
 
 /** How soon something that could not be stored is stored again. */
 const RETRY_MS = 1000;
+
+/**
+ * How long the log is followed for an entry that was stored. A failover may have lost it, of which a node that had not
+ * seen it never hears.
+ */
+const PATIENCE_MS = 10_000;
 
 /** What a session of this process needs to be a member. */
 export interface LocalMemberHost {
@@ -54,6 +60,14 @@ export class LocalMember implements Deadline {
     },
   };
 
+  #patienceTicket: number | undefined;
+  readonly #patience: Deadline = {
+    onDeadline: () => {
+      this.#patienceTicket = undefined;
+      this.onReread();
+    },
+  };
+
   constructor(session: string, host: LocalMemberHost) {
     this.session = session;
     this.#host = host;
@@ -82,7 +96,7 @@ export class LocalMember implements Deadline {
     const stored = this.#host.stored(this.session);
     if (stored === undefined || this.#isStoring || this.#hasEnded || this.#retryTicket !== undefined) return;
     if (this.#awaited !== undefined && !this.#host.hasReached(this.#awaited)) return;
-    this.#awaited = undefined;
+    this.#stopAwaiting();
     const { entry } = stored;
     const facts = this.#connections.at(-1);
     const isOwn = entry?.owner === this.#host.node;
@@ -92,7 +106,7 @@ export class LocalMember implements Deadline {
 
   /** The log was read anew: what was awaited is in it, or lost. */
   onReread(): void {
-    this.#awaited = undefined;
+    this.#stopAwaiting();
     this.onStored();
   }
 
@@ -100,6 +114,7 @@ export class LocalMember implements Deadline {
   end(): void {
     this.#hasEnded = true;
     this.#stopGrace();
+    this.#stopAwaiting();
     if (this.#retryTicket !== undefined) timers.cancel(this.#retry, this.#retryTicket);
   }
 
@@ -122,6 +137,17 @@ export class LocalMember implements Deadline {
   #stopGrace(): void {
     if (this.#graceTicket !== undefined) timers.cancel(this, this.#graceTicket);
     this.#graceTicket = undefined;
+  }
+
+  #await(position: Position | undefined): void {
+    this.#awaited = parsePosition(position);
+    this.#patienceTicket ??= timers.schedule(this.#patience, PATIENCE_MS);
+  }
+
+  #stopAwaiting(): void {
+    this.#awaited = undefined;
+    if (this.#patienceTicket !== undefined) timers.cancel(this.#patience, this.#patienceTicket);
+    this.#patienceTicket = undefined;
   }
 
   #takeOut(isOwn: boolean): void {
@@ -161,8 +187,8 @@ export class LocalMember implements Deadline {
     this.#isStoring = true;
     try {
       const { position } = await this.#host.store(publication);
-      this.#awaited = parsePosition(position);
       this.#isUnsure = false;
+      if (!this.#hasEnded) this.#await(position);
     } catch {
       this.#isUnsure = true;
       if (!this.#hasEnded) this.#retryTicket = timers.schedule(this.#retry, RETRY_MS);

@@ -5,7 +5,8 @@ import { createRandom } from '../soak/random.ts';
 import { FaultyLogs, NO_FAULTS } from './faulty-broker.ts';
 import { PresenceWorld, type WatchingNode } from './presence-world.ts';
 
-const SEEDS = Array.from({ length: 15 }, (_, i) => i + 1);
+/** The last ones lose entries in a failover that their node had not seen. */
+const SEEDS = [...Array.from({ length: 12 }, (_, i) => i + 1), 27, 71, 100, 152];
 
 test.each(SEEDS)('whatever goes wrong, all nodes agree in the end on who is there (seed %i)', async (seed) => {
   const world = new PresenceWorld();
