@@ -6,6 +6,7 @@ import { quoteExamples } from '../scripts/quote-examples.ts';
 import { curl } from './interop/http-clients.ts';
 import { peers } from './interop/peers.ts';
 import { proxies } from './interop/proxies.ts';
+import { type CheckedTopics, checkTopics } from '../src/server/topic-options.ts';
 import { parseServerOptions } from '../src/server/server-options.ts';
 import { WebServer } from '../src/web-server/web-server.ts';
 
@@ -75,6 +76,14 @@ test('the options page lists every number, and every setting of compression, wit
     expect(documented.get(name)?.replaceAll(' ', '').replaceAll('`', ''), name).toBe(
       typeof value === 'number' ? String(value) : JSON.stringify(value),
     );
+  }
+});
+
+test('the guide of the limits of topics lists each of them with its default', () => {
+  const documented = defaultsOf('docs/guide/topic-limits.md', 0);
+  const { limits, history } = checkTopics(true) as CheckedTopics;
+  for (const [name, value] of Object.entries({ ...limits, ...history })) {
+    expect(documented.get(name)?.replaceAll(' ', ''), name).toBe(String(value));
   }
 });
 

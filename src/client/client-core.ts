@@ -247,7 +247,7 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       if (settings.limits.warnings) warnOfCallbacks(handler, 'client');
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
-      const topics = settings.hasTopics ? new TopicClient() : undefined;
+      const topics = settings.hasTopics ? new TopicClient(settings.limits.warnings) : undefined;
       const connect: Connect = (newUrl, newHeaders) => {
         const nextUrl = newUrl === undefined ? url : toUrlText(newUrl);
         countAttempt(this.session, this.#scope, nextUrl);

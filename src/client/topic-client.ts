@@ -3,6 +3,7 @@ import { type Deadline, timers } from '../base/timers.ts';
 import { follow } from '../base/promises.ts';
 import { callbackFailed, type ErrorCode, FourDError } from '../errors.ts';
 import { callHandler } from '../session/call-handler.ts';
+import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { toWire } from '../session/data-type.ts';
 import { isThenable } from '../workers/worker.ts';
 import { reportError } from '../workers/error-handling.ts';
@@ -10,14 +11,27 @@ import type { ClientSession } from './client-session.ts';
 import { type SessionTopics, TopicSession } from './topic-session.ts';
 import type { TopicErrorDetails } from '../topics/client-host.ts';
 import { ClientTopics } from '../topics/client-topics.ts';
-import type { Subscription } from '../topics/topic-handler.ts';
+import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';
+import type {
+  HistoryPage,
+  Publishable,
+  Published,
+  PublishOptions,
+  Subscription,
+  TopicHandler,
+} from '../topics/topic-handler.ts';
 import { findTopicProblem } from '../topics/topic-name.ts';
+import { checkPublish, checkRange, checkRequest, checkSubscribe } from './topic-arguments.ts';
 
 /** A server that has not sent a frame for so many times `aliveMs` is dead. */
 const ALIVE_FACTOR = 1.5;
 
+const SENDABLE = 'pass a string, a number, true, false, null, an object, an array or bytes';
+
 /** The topics of a client in Node. */
 export class TopicClient extends ClientTopics implements SessionTopics {
+  /** Whether a misspelt callback is warned of. */
+  readonly #warns: boolean;
   /** Whether a call waits for its answer. */
   isAwaiting = false;
   /** Subscriptions of which too many callbacks wait. */
@@ -26,6 +40,12 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   #session!: TopicSession;
   #move: unknown;
   #alive: AliveDeadline | undefined;
+
+  /** @param warns - whether a misspelt callback of a handler is warned of */
+  constructor(warns: boolean) {
+    super();
+    this.#warns = warns;
+  }
 
   get isFull(): boolean {
     return this.#full.size > 0;
@@ -64,6 +84,33 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     this.#alive?.stop();
     this.cancel(this.#move);
     super.end(dropsWaiting);
+  }
+
+  // What users call: a browser leaves these checks to the server, for its size
+
+  override subscribe(topic: string, handler: TopicHandler, options: SubscribeOptions = {}): Subscription {
+    checkSubscribe(handler, options);
+    if (this.#warns) warnOfCallbacks(handler, 'topic');
+    return super.subscribe(topic, handler, options);
+  }
+
+  override publish(topic: string, data: Publishable, options: PublishOptions = {}): Promise<Published> {
+    try {
+      checkPublish(options);
+    } catch (error) {
+      return Promise.reject(error as FourDError);
+    }
+    return super.publish(topic, data, options);
+  }
+
+  override async request(data: Publishable, options: RequestOptions = {}): Promise<unknown> {
+    checkRequest(options);
+    return super.request(data, options);
+  }
+
+  override async history(topic: string, range: Parameters<ClientTopics['history']>[1] = {}): Promise<HistoryPage> {
+    checkRange(range);
+    return super.history(topic, range);
   }
 
   // TopicsHost
@@ -142,8 +189,11 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     if (deadline !== undefined && ticket !== undefined) timers.cancel(deadline, ticket);
   }
 
-  override toWire(data: object): string | Uint8Array {
-    return toWire(data, 'HTCL');
+  override toWire(data: unknown): string | Uint8Array {
+    if (typeof data === 'object') return toWire(data, 'HTCL');
+    // A number here is NaN or infinite.
+    const name = typeof data === 'number' ? String(data) : typeof data;
+    throw this.toError('ERR_INVALID_MESSAGE', `cannot send ${name}: ${SENDABLE}`);
   }
 
   override toBase64(bytes: Uint8Array): string {

@@ -15,7 +15,7 @@ export type Acceptance<T = string, Data = unknown, Handler = ConnectionHandler<T
 export type Admission<T, Data = unknown> =
   | ConnectionHandler<T, Data>
   | TopicsHandler<T, Data>
-  | Acceptance<T, Data>
+  | Acceptance<T, Data, ConnectionHandler<T, Data> | TopicsHandler<T, Data>>
   | Refusal
   | null
   | undefined;

@@ -272,7 +272,7 @@ export class ClientFrames implements LanesOwner {
     if (data !== undefined) void this.#publish(frame, data);
     else if (answer !== NO_CALLBACK) this.#refuse({ id, code: 'denied', message: 'denied' });
     else if (this.#owner.find(topic) !== undefined) {
-      this.#refuse({ id, code: 'denied', message: 'publishing is not granted' });
+      this.#refuse({ id, code: 'denied', message: 'publishing is not granted: grant({ publish: true })' });
     } else this.#refuse({ id, code: 'denied', message: 'not subscribed, and the connection handler has no onPublish' });
     done();
   }

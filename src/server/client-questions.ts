@@ -51,7 +51,10 @@ export async function answerMembers(
 ): Promise<void> {
   const subscription = owner.find(topic);
   if (subscription?.isWatching !== true) {
-    const message = subscription === undefined ? 'not subscribed' : 'to see the members is not granted';
+    const message =
+      subscription === undefined
+        ? 'not subscribed'
+        : 'seeing the members is not asked for, or not granted: presence { watch: true }';
     owner.send(problemFrame({ id, topic, code: 'denied', message }));
     return;
   }

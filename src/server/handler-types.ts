@@ -12,7 +12,7 @@ export type ConnectionHandlerOf<Handler, Otherwise> = Handler extends { onConnec
 type AcceptedBy<Answer, Otherwise> = [Answer] extends [never]
   ? Otherwise
   : Answer extends AcceptAnswer<infer Handler, unknown>
-    ? Handler
+    ? AcceptedBy<Handler, never>
     : Answer extends TopicsHandler<infer T, infer Data>
       ? // The type itself, which `Admission` holds beside `ConnectionHandler`, tells nothing more than that.
         [TopicsHandler<T, Data>] extends [Answer]

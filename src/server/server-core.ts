@@ -100,7 +100,7 @@ export class ServerCore<Connection extends object>
     this.observed = new Observed('server', settings.path?.text);
     const { dataType, limits, messageGuard, outgoing, topics } = settings;
     const { scope, observed } = this;
-    this.topics = topics && new TopicServer(topics, scope, limits.pingIntervalMs);
+    this.topics = topics && new TopicServer(topics, scope, limits);
     this.#sessionSettings = { dataType, scope, limits, observed, messageGuard, outgoing };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#given = new GivenUpgrades(settings, this.#upgrades);

@@ -1,5 +1,6 @@
 import type { TopicFigures } from '../diagnostics/topic-figures.ts';
 import { FourDError } from '../errors.ts';
+import { warnOfCallbacks } from '../session/callback-warnings.ts';
 import { invalidOption, kindOf } from '../session/option-checks.ts';
 import type { Broker } from '../topics/broker.ts';
 import { SESSION_PREFIX } from '../topics/frames.ts';
@@ -49,18 +50,25 @@ export class TopicServer implements Topics, TopicHost {
   readonly settings: CheckedTopics;
   readonly scope: CallScope;
   readonly aliveMs: number;
+  /** Whether a misspelt callback is warned of. */
+  readonly #warns: boolean;
   readonly #programs = new Set<ProgramSubscription>();
 
   /**
-   * @param pingIntervalMs - of the server, Infinity for none
+   * @param limits - of the server: `pingIntervalMs` is Infinity for none
    * @throws FourDError `ERR_INVALID_OPTION` when another server has the broker
    */
-  constructor(settings: CheckedTopics, scope: CallScope, pingIntervalMs: number) {
+  constructor(
+    settings: CheckedTopics,
+    scope: CallScope,
+    { pingIntervalMs, warnings }: { readonly pingIntervalMs: number; readonly warnings: boolean },
+  ) {
     const broker = settings.broker ?? memoryBroker();
     if (takenBrokers.has(broker)) {
       throw invalidOption('topics.broker belongs to another server: create a broker for each server', 'HTTP');
     }
     takenBrokers.add(broker);
+    this.#warns = warnings;
     this.settings = settings;
     this.scope = scope;
     this.aliveMs = pingIntervalMs === Infinity ? DEFAULT_ALIVE_MS : pingIntervalMs;
@@ -157,6 +165,7 @@ export class TopicServer implements Topics, TopicHost {
     } catch (error) {
       return generateError(error as FourDError, undefined as never);
     }
+    if (this.#warns) warnOfCallbacks(handler, 'topic');
     const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
     this.#programs.add(program);
     program.start(since);

@@ -52,6 +52,12 @@ const HANDLER_ROLE: HandlerRole = {
   advice: "options go into accept(handler, { protocol: 'chat' })",
 };
 
+/** For a handler without onMessage, which servers with topics take. */
+const TOPICS_ROLE: HandlerRole = {
+  ...HANDLER_ROLE,
+  demand: `${HANDLER_ROLE.demand}; with onSubscribe alone, the server needs the option topics: true`,
+};
+
 /** An accepted upgrade that the server is to open: the 101 answer is not written yet. */
 export interface AcceptedUpgrade extends OpenTransport {
   readonly handler: object;
@@ -247,7 +253,8 @@ export class ServerUpgrades implements UpgradeAcceptor {
     const { handler, protocol } = answer;
     const { topics } = this.#settings;
     if (typeof handler !== 'object' || handler === null || !(topics || hasCallback(handler, 'onMessage'))) {
-      this.#fail(upgrade, invalidHandler(HANDLER_ROLE, handler, 'HTTP'));
+      const isForTopics = typeof handler === 'object' && handler !== null && hasCallback(handler, 'onSubscribe');
+      this.#fail(upgrade, invalidHandler(isForTopics ? TOPICS_ROLE : HANDLER_ROLE, handler, 'HTTP'));
     } else if (topics !== undefined && protocol?.startsWith(SESSION_PREFIX) === true) {
       const message = `invalid protocol: "${SESSION_PREFIX}" marks the secret of a session, which no answer may repeat`;
       this.#fail(upgrade, new FourDError('ERR_INVALID_OPTION', message, { componentSignature: 'HTTP' }));

@@ -3,8 +3,8 @@ import { hasCallback, hasSomeCallback } from './call-handler.ts';
 import { FOREIGN_CALLBACKS, FOREIGN_EVENTS, type ForeignNames } from './foreign-names.ts';
 import { nearestName } from './nearest-name.ts';
 
-/** What has callbacks: a client, a connection of a server, or a server. */
-export type HandlerKind = 'client' | 'connection' | 'server';
+/** What has callbacks: a client, a connection of a server, a server, or a subscription. */
+export type HandlerKind = 'client' | 'connection' | 'server' | 'topic';
 
 /** The callbacks that are called, by the handler that has them. */
 export const CALLBACKS: Readonly<Record<HandlerKind, readonly string[]>> = {
@@ -21,6 +21,7 @@ export const CALLBACKS: Readonly<Record<HandlerKind, readonly string[]>> = {
     'onRequest',
   ],
   server: ['onOpen', 'onConnection', 'onRefuse', 'onError', 'onTerminate'],
+  topic: ['onSubscribed', 'onMessage', 'onLive', 'onGap', 'onMembers', 'onJoin', 'onLeave', 'onRefused', 'onEnd'],
 };
 
 /** Prototypes of the handlers that have been looked at, by their kind. */
@@ -28,6 +29,7 @@ const seen: Readonly<Record<HandlerKind, WeakSet<object>>> = {
   client: new WeakSet(),
   connection: new WeakSet(),
   server: new WeakSet(),
+  topic: new WeakSet(),
 };
 
 /** Most warnings in a process: a program may make a class for each client, so that clients decide how many there are. */
@@ -87,15 +89,22 @@ function namesOf(handler: object): Set<string> {
 
 function problemsOf(handler: object, names: Iterable<string>, kind: HandlerKind): string[] {
   const problems: string[] = [];
-  // Beside a callback of ours, a method `close` is one of the user's own.
-  const foreign = hasSomeCallback(handler, CALLBACKS[kind])
-    ? FOREIGN_CALLBACKS[kind]
-    : { ...FOREIGN_CALLBACKS[kind], ...FOREIGN_EVENTS[kind] };
+  const foreign = foreignOf(handler, kind);
   for (const name of names) {
     const advice = adviceFor(name, kind, foreign);
     if (advice !== undefined && hasCallback(handler, name)) problems.push(`${name} (use ${advice})`);
   }
   return problems;
+}
+
+/** Names of other libraries that are looked for. */
+function foreignOf(handler: object, kind: HandlerKind): ForeignNames {
+  // Nothing of another library is a handler of one topic.
+  if (kind === 'topic') return {};
+  // Beside a callback of ours, a method `close` is one of the user's own.
+  return hasSomeCallback(handler, CALLBACKS[kind])
+    ? FOREIGN_CALLBACKS[kind]
+    : { ...FOREIGN_CALLBACKS[kind], ...FOREIGN_EVENTS[kind] };
 }
 
 function warnOf(handler: object, names: Iterable<string>, kind: HandlerKind, owner: string): boolean {
