@@ -142,16 +142,10 @@ export class ClientCalls {
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
-<<<<<<< HEAD
-      const stored = code === 'failed' ? 'unknown' : 'no';
-      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored });
-      this.#take(id)?.reject(error);
-=======
       // Whether a broker that does not answer has stored a message, nobody knows.
       const stored = code === 'broker-down' ? 'unknown' : 'no';
       const details = call?.isPublication ? ({ stored } as const) : {};
       this.#take(id)?.reject(this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, details));
->>>>>>> 8ec7efca5a5fc9e8a06157fec9fedfb7ec28a15a
     }
   }
 

@@ -191,11 +191,7 @@ describe('a request', () => {
       'ERR_ABORTED',
       'ERR_ABORTED',
       'ERR_CONNECTION_LOST',
-<<<<<<< HEAD
-      ['ERR_TOPIC_REFUSED', 'unknown'],
-=======
       'ERR_TOPIC_REFUSED',
->>>>>>> 8ec7efca5a5fc9e8a06157fec9fedfb7ec28a15a
     ]);
     host.open();
     expect(host.taken()).toEqual([]);
