@@ -13,7 +13,7 @@ const topic = ws.subscribe(
     onSubscribed: (_room, { state }) => console.log(`* in room ${room} (${state})`),
     onMessage: (_room, { from, data, isReplayed }) => console.log(`${isReplayed ? '(earlier) ' : ''}${from}: ${data}`),
     onGap: (_room, { reason }) => console.log(`* messages are missing here: ${reason}`),
-    onMembers: (_room, { list }) => console.log(`* here: ${list.map(({ user }) => user).join(', ')}`),
+    onMembers: (_room, { list }) => console.log(`* here: ${list.map(({ user }) => user).join(', ') || 'nobody yet'}`),
     onJoin: (_room, { user }) => console.log(`* ${user} has come`),
     onLeave: (_room, { user }) => console.log(`* ${user} has left`),
     onRefused: (_room, { code, message }) => console.log(`* refused: ${message} (${code})`),
