@@ -7,7 +7,7 @@ import type { StoredAnswer } from '../handshake/stored-answer.ts';
 import { Dial, type DialListener, type DialOptions, type DialTarget } from './dial.ts';
 import { timers } from '../base/timers.ts';
 import type { CallScope } from '../workers/call-scope.ts';
-import { isBearerSubprotocol } from '../handshake/bearer-subprotocol.ts';
+import { isSecretSubprotocol } from '../handshake/bearer-subprotocol.ts';
 import type { ProxyChoice } from './proxy-option.ts';
 import { parseWebSocketUrl } from './web-socket-url.ts';
 
@@ -131,7 +131,7 @@ function withoutSecrets(options: RedirectingDialOptions): RedirectingDialOptions
   return {
     ...options,
     headers: {},
-    offer: { ...offer, protocols: offer.protocols.filter((name) => !isBearerSubprotocol(name)) },
+    offer: { ...offer, protocols: offer.protocols.filter((name) => !isSecretSubprotocol(name)) },
     tls: Object.fromEntries(Object.entries(tls).filter(([name]) => !ORIGIN_TLS_OPTIONS.has(name))),
   };
 }

@@ -136,16 +136,15 @@ export class ClientCalls {
     const { t, id, code, message, retryMs } = frame;
     const call = this.#calls.get(id);
     if (t !== 'err') this.#take(id)?.resolve(frame);
-    else if (code === 'rate' && call?.isPublication && call.isRepeated) {
-      // It came too soon behind the others, and waits for its turn again.
+    else if (retryMs && call?.isPublication && call.isRepeated) {
+      // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id.
       call.isOut = false;
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
-      // Whether a broker that does not answer has stored a message, nobody knows.
-      const stored = code === 'broker-down' ? 'unknown' : 'no';
-      const details = call?.isPublication ? ({ stored } as const) : {};
-      this.#take(id)?.reject(this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, details));
+      const stored = code === 'failed' ? 'unknown' : 'no';
+      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored });
+      this.#take(id)?.reject(error);
     }
   }
 

@@ -260,7 +260,7 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     if (t === 'msg') this.onMessage(frame['data']);
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
-      if (/^[\w-]{1,128}$/.test(session as string)) this.#session = session as string;
+      if (/^[\w-]{16,128}$/.test(session as string)) this.#session = session as string;
       this.#calls.pace(toNumber((limits as Loose | undefined)?.['publishesPerSecond']) || Infinity);
       this.onHi?.(frame['aliveMs']);
     } else if (t === 'move') this.onMove(toWait(frame['afterMs']));

@@ -52,7 +52,7 @@ describe('a client with topics in a browser', () => {
     ]);
     receive(
       browser,
-      { t: 'hi', v: 1, session: 'secret', aliveMs: 1000 },
+      { t: 'hi', v: 1, session: 'secret-of-22-letters', aliveMs: 1000 },
       { t: 'subbed', topic: 'room', pos: 'e.0.t', state: 'new' },
     );
     receive(browser, { t: 'ok', id: 1, pos: 'e.1.t' }, m(1));
@@ -62,7 +62,7 @@ describe('a client with topics in a browser', () => {
     await vi.advanceTimersByTimeAsync(1000);
     browser.native.open(TOPICS);
     await settle();
-    expect(browser.native.protocols).toEqual([TOPICS, 'session.secret', 'chat']);
+    expect(browser.native.protocols).toEqual([TOPICS, 'session.secret-of-22-letters', 'chat']);
     expect(taken(browser)).toEqual([{ t: 'sub', topic: 'room', since: 'e.1.t' }]);
   });
 

@@ -73,7 +73,7 @@ describe('followRedirects', () => {
 
   test('sends another origin no token among the subprotocols', async () => {
     const [server, other] = [await startRawServer(), await startRawServer()];
-    const protocols = ['bearer.secret', 'chat', 'bearer.other-secret'];
+    const protocols = ['bearer.secret', 'chat', 'bearer.other-secret', 'session.22-letters-of-a-secret'];
     const visited = visit(server.url, { followRedirects: 2, protocols });
     const first = await redirect(server, '/there');
     const same = await redirect(server, other.url);

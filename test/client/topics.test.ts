@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, expectTypeOf, onTestFinished, test, vi } from 'vitest';
 import {
   callWorker,
@@ -120,7 +121,7 @@ describe('a client with topics', () => {
     client.line.cut();
     await until(() => expect(server.connections).toHaveLength(2));
     expect([server.connections[1]?.ws.session, session]).toEqual([session, expect.any(String)]);
-    expect(client.ws.protocol).toBe('4d-topics.1');
+    expect(inspect(client.ws)).not.toContain('session.');
   });
 
   test('sends messages that waited once, and gives those back that it could not send', async () => {
@@ -154,6 +155,31 @@ describe('a client with topics', () => {
     await clock.advance(1100);
     expect(client.line.attempts).toBe(2);
   });
+
+  test.each([
+    [Infinity, 'heartbeat'],
+    [25_000, undefined],
+  ])(
+    'without pings (every %s ms) takes a server that sends no frame for 1.5 times aliveMs for lost: %s',
+    async (pingIntervalMs, cause) => {
+      const clock = createClock();
+      const server = serveInMemory(
+        { onConnection: () => ({ onSubscribe: () => true }) },
+        { server: { topics: true, pingIntervalMs: 4000 }, clock },
+      );
+      onTestFinished(() => server.end());
+      const client = await server.connect(null, { topics: true, pingIntervalMs });
+      await clock.advance(20_000);
+      expect(client.ws.status).toBe('Connected');
+      client.line.stall('toClient');
+      await clock.advance(5900);
+      expect(client.ws.status).toBe('Connected');
+      await clock.advance(300);
+      expect(client.events.find(({ type }) => type === 'terminate')).toEqual(
+        cause && expect.objectContaining({ cause, code: 1006 }),
+      );
+    },
+  );
 
   test('pauses while onMessage is slow, and reads on', async () => {
     const server = serve();
