@@ -167,7 +167,7 @@ class Stay {
       for (const person of this.#people.values()) if (!present.has(person.id)) this.#noteDeparture(person);
     }
     // The list may be older than my arrival.
-    if (isWhole && !present.has(me.id)) present.set(me.id, me);
+    if (isWhole && !present.has(me.id)) present.set(me.id, { ...me, since: Infinity });
     this.#people = present;
     this.#showPeople(Math.max(count, present.size));
   }
@@ -197,7 +197,8 @@ class Stay {
   }
 
   #showPeople(count = this.#people.size) {
-    showPeople([...this.#people.values()], me.id, count);
+    const people = [...this.#people.values()].sort((one, other) => one.since - other.since);
+    showPeople(people, me.id, count);
   }
 
   #noteArrival(person) {
@@ -232,8 +233,8 @@ class Stay {
   }
 }
 
-function toPerson({ id, info: { name, color } }) {
-  return { id, name, color };
+function toPerson({ id, since, info: { name, color } }) {
+  return { id, since, name, color };
 }
 
 /** Leaves the room, and enters the one that the address names. */
