@@ -99,9 +99,9 @@ class RoomHandler implements TopicHandler<Said> {
 
   onMembers(_subscription: Subscription<Said>, { list }: MembersEvent): void {
     this.#names.clear();
+    for (const member of list) this.#names.set(member.id, nameOf(member));
     // The list may be older than my arrival.
     if (me !== undefined) this.#names.set(me.id, me.name);
-    for (const member of list) this.#names.set(member.id, nameOf(member));
     printPresent([...this.#names.values()]);
   }
 

@@ -21,7 +21,7 @@ const doors = { index: 'src/index.ts', testing: 'src/testing.ts' };
 /** The files that bundlers for browsers load. The last one imports the first; one with topics takes the place of that. */
 const browserDoors = ['browser', 'browser-topics', 'index-in-browser'];
 
-/** The page of the chat loads the client for browsers from here. */
+/** The pages of the chat and of E6 load the client for browsers from here. */
 const CHAT_CLIENT = 'examples/public/4d-websocket.js';
 
 function write(file: string, text: string): void {

@@ -28,10 +28,10 @@ const SLOW_MS = 1000;
 const RETURN_MS = 20_000;
 
 const MISSING = {
-  epoch: 'The chat was restarted: what was said before is not kept, and you may have missed something',
-  trimmed: 'You were away for long: some of what was said meanwhile is not kept any more',
-  forked: 'The chat has lost its newest messages: you may have missed something',
-  slow: 'So much was said that this page could not keep up: something is missing here',
+  epoch: 'The chat was restarted: what was said before is not kept',
+  trimmed: 'You were away for long: the first messages you missed are not kept',
+  forked: 'The chat has lost some messages: the last ones above may be gone',
+  slow: 'Too much was said at once: messages are missing here',
 };
 
 // What this tab remembers: the session and the name and colour that the server gave me
@@ -167,7 +167,7 @@ class Stay {
       for (const person of this.#people.values()) if (!present.has(person.id)) this.#noteDeparture(person);
     }
     // The list may be older than my arrival.
-    if (isWhole && !present.has(me.id)) present.set(me.id, me);
+    if (isWhole && !present.has(me.id)) present.set(me.id, { ...me, since: Infinity });
     this.#people = present;
     this.#showPeople(Math.max(count, present.size));
   }
@@ -197,7 +197,8 @@ class Stay {
   }
 
   #showPeople(count = this.#people.size) {
-    showPeople([...this.#people.values()], me.id, count);
+    const people = [...this.#people.values()].sort((one, other) => one.since - other.since);
+    showPeople(people, me.id, count);
   }
 
   #noteArrival(person) {
@@ -232,8 +233,8 @@ class Stay {
   }
 }
 
-function toPerson({ id, info: { name, color } }) {
-  return { id, name, color };
+function toPerson({ id, since, info: { name, color } }) {
+  return { id, since, name, color };
 }
 
 /** Leaves the room, and enters the one that the address names. */

@@ -17,61 +17,97 @@ function addressOf(program: Program): Promise<string> {
   return program.printed(/ws:\/\/127\.0\.0\.1:\d+\//);
 }
 
-async function nextObject(peer: Peer): Promise<unknown> {
-  return JSON.parse(await peer.nextText());
+type Frame = Readonly<Record<string, unknown>>;
+
+/** Reads the next frame of one of these kinds. */
+async function nextFrame(peer: Peer, ...kinds: string[]): Promise<Frame> {
+  for (;;) {
+    const frame = JSON.parse(await peer.nextText()) as Frame;
+    if (kinds.includes(String(frame['t']))) return frame;
+  }
 }
 
-/** Connects a guest and reads its welcome. */
-async function join(url: string, query = ''): Promise<Peer> {
-  const peer = await connectPeer(url + query);
-  expect(await nextObject(peer)).toMatchObject({ type: 'welcome' });
-  return peer;
+function send(peer: Peer, frame: Frame): void {
+  peer.send(JSON.stringify(frame));
+}
+
+interface Guest {
+  readonly peer: Peer;
+  readonly who: { readonly id: string; readonly name: string; readonly color: string };
+  readonly session: string;
+}
+
+/** Connects a guest and reads who it is. @param session - the secret of a guest that comes back */
+async function join(url: string, query = '', session?: string): Promise<Guest> {
+  const back = session === undefined ? [] : [`session.${session}`];
+  const peer = await connectPeer(url + query, { protocols: ['4d-topics.1', ...back] });
+  const hi = await nextFrame(peer, 'hi');
+  const { data } = await nextFrame(peer, 'msg');
+  expect(data).toMatchObject({ type: 'welcome' });
+  return { peer, who: (data as Guest)['who'], session: String(hi['session']) };
+}
+
+/** Enters a room. Returns the answer, after which the members follow. */
+function enter(peer: Peer, topic = 'room/lobby'): Promise<Frame> {
+  send(peer, { t: 'sub', topic, since: { last: 50 }, presence: { show: true, watch: true } });
+  return nextFrame(peer, 'subbed', 'unsubbed');
 }
 
 describe('the chat', options, () => {
-  test('tells everybody who joins, talks, changes the name and leaves', async () => {
-    const chat = await startChat();
-    const url = await addressOf(chat);
+  test('says who speaks, whatever the client says, who is here, and what was said before', async () => {
+    const url = await addressOf(await startChat());
     const ann = await join(url, '?name=Ann');
-    const guest = await join(url);
-    const annAsSeen = { id: expect.any(Number) as number, name: 'Ann', color: 'blue' };
-    const guestAsSeen = { id: expect.any(Number) as number, name: 'Guest 1', color: 'red' };
-    expect(await nextObject(ann)).toEqual({ type: 'joined', who: guestAsSeen, present: [annAsSeen, guestAsSeen] });
-
-    guest.send('{"text":"hello"}');
-    expect(await nextObject(guest)).toEqual({ type: 'message', name: 'Me', color: 'red', text: 'hello' });
-    expect(await nextObject(ann)).toEqual({ type: 'message', name: 'Guest 1', color: 'red', text: 'hello' });
-
-    guest.send('{"name":"Ben"}');
-    const ben = { ...guestAsSeen, name: 'Ben' };
-    const renamed = { type: 'renamed', who: ben, from: 'Guest 1', present: [annAsSeen, ben] };
-    expect(await nextObject(guest)).toEqual(renamed);
-    expect(await nextObject(ann)).toEqual(renamed);
-
-    guest.socket.close(1001);
-    expect(await nextObject(ann)).toEqual({ type: 'left', who: ben, present: [annAsSeen] });
-    expect(chat.lines.slice(-4)).toEqual([
-      '+ Ann (1 here)',
-      '+ Guest 1 (2 here)',
-      '  Guest 1 is now Ben',
-      '- Ben (1 here)',
+    const guest = await join(url, '?color=orange');
+    expect([ann.who, guest.who]).toEqual([
+      { id: expect.stringMatching(/^[\w-]{43}$/) as string, name: 'Ann', color: 'blue' },
+      { id: expect.stringMatching(/^[\w-]{43}$/) as string, name: 'Guest 1', color: 'orange' },
     ]);
+    await enter(ann.peer);
+    send(ann.peer, { t: 'pub', topic: 'room/lobby', data: { ...guest.who, text: 'hello' }, id: 1 });
+    expect(await nextFrame(ann.peer, 'm')).toMatchObject({ data: { ...ann.who, text: 'hello' } });
+    expect(await enter(guest.peer)).toMatchObject({ state: 'new', missed: 1 });
+    expect(await nextFrame(guest.peer, 'm')).toMatchObject({ data: { ...ann.who, text: 'hello' }, r: 1 });
+    const { id, ...info } = guest.who;
+    for (let seen = ''; !seen.includes(id);) seen = JSON.stringify(await nextFrame(ann.peer, 'who'));
+    send(ann.peer, { t: 'who', topic: 'room/lobby', id: 2 });
+    expect(await nextFrame(ann.peer, 'who')).toMatchObject({
+      list: expect.arrayContaining([expect.objectContaining({ id, info })]) as object,
+    });
+    // Who comes back is the same, and may have another name. Nobody has left.
+    const ben = await join(url, '?name=Ben&color=blue', guest.session);
+    expect(ben.who).toEqual({ id, name: 'Ben', color: 'red' });
+    await enter(ben.peer);
+    guest.peer.socket.close();
+    expect(await nextFrame(ann.peer, 'who')).toMatchObject({ join: [{ id, info: { name: 'Ben' } }] });
   });
 
-  test('shortens long names and texts, removes control characters, and survives nonsense', async () => {
+  test('shortens long names and texts, removes control characters, and refuses nonsense', async () => {
     const chat = await startChat();
     const url = await addressOf(chat);
-    const peer = await join(url, `?name=${encodeURIComponent(`\u001B[31mEve\n${'x'.repeat(99)}`)}`);
-    for (const message of ['null', '42', '[]', '{"text":5,"name":{}}', '{"text":" \\u0007 "}']) peer.send(message);
-    peer.send(JSON.stringify({ text: `a\tb\u0000${'y'.repeat(5000)}` }));
-    const { text } = (await nextObject(peer)) as { text: string };
-    expect(text).toMatch(/^a b y+$/);
-    expect(text).toHaveLength(1000);
+    const { peer } = await join(url, `?name=${encodeURIComponent(`\u001B[31mEve\n${'x'.repeat(99)}`)}&color=mauve`);
     expect(await chat.printed(/^\+ .*$/m)).toBe(`+ [31mEve ${'x'.repeat(16)} (1 here)`);
-    // A message that is no JSON ends the connection, but not the chat.
-    peer.send('nonsense');
-    expect(await peer.closed).toMatchObject({ code: 1007 });
-    await join(url);
+    await enter(peer);
+    const topic = 'room/lobby';
+    for (const data of [null, 42, [], { text: 5 }, { text: ' \u0007 ' }]) {
+      send(peer, { t: 'pub', topic, data, id: 1 });
+      expect(await nextFrame(peer, 'm', 'err')).toMatchObject({ t: 'err', code: 'denied' });
+    }
+    send(peer, { t: 'pub', topic: 'elsewhere', data: { text: 'hello' }, id: 2 });
+    expect(await nextFrame(peer, 'ok', 'err')).toMatchObject({ t: 'err', code: 'denied' });
+    send(peer, { t: 'pub', topic, data: { text: `a\tb\u0000${'y'.repeat(5000)}` }, id: 3 });
+    const { data } = await nextFrame(peer, 'm');
+    expect(data).toMatchObject({ text: `a b ${'y'.repeat(996)}` });
+  });
+
+  test('has rooms of all names that are words, and no other topics', async () => {
+    const { peer } = await join(await addressOf(await startChat()));
+    for (const topic of ['lobby', 'room/', 'room/a b', 'room/(b)', 'room/-', `room/${'x'.repeat(33)}`]) {
+      const message = 'the name of a room has 1 to 32 letters, digits, - or _';
+      expect(await enter(peer, topic)).toMatchObject({ t: 'unsubbed', code: 'denied', message });
+    }
+    for (const topic of ['room/bücher-2_', `room/${'x'.repeat(32)}`]) {
+      expect(await enter(peer, topic)).toMatchObject({ t: 'subbed' });
+    }
   });
 
   test('is served to nobody who reaches it under another name (DNS rebinding)', async () => {
@@ -99,18 +135,18 @@ describe('the chat', options, () => {
     await expect(connectPeer(url, { origin: 'https://example.com' })).rejects.toThrow('403');
     await expect(connectPeer(url, { origin: 'null' })).rejects.toThrow('403');
     const peer = await connectPeer(url, { origin: url.replace('ws:', 'http:').slice(0, -1) });
-    expect(await nextObject(peer)).toMatchObject({ type: 'welcome' });
+    expect(JSON.parse(await peer.nextText())).toMatchObject({ type: 'welcome' });
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
-    'ends with code 0 on %s, and closes its clients with 1001',
+    'ends with code 0 on %s, and closes its clients with 1012',
     async (signal) => {
       const chat = await startChat();
-      const peer = await join(await addressOf(chat));
+      const { peer } = await join(await addressOf(chat));
       chat.signal(signal);
       // npm passes Ctrl-C on, so the program gets the signal twice.
       chat.signal(signal);
-      expect(await peer.closed).toEqual({ code: 1001, reason: '' });
+      expect(await peer.closed).toEqual({ code: 1012, reason: '' });
       expect(await chat.ended).toEqual({ code: 0, signal: null });
       expect(chat.lines.at(-1)).toBe('Stopped');
     },
@@ -139,16 +175,32 @@ describe('the chat', options, () => {
 });
 
 describe('the shell clients', options, () => {
-  test('the chat client shows messages of others, and ends on Ctrl-C', async () => {
-    const url = await addressOf(await startChat());
-    const client = await startExample('examples/chat-client.ts', { args: [url, 'Ann Lee'] });
-    expect(await client.printed(/^You are .*$/m)).toBe('You are Ann Lee. Here: Ann Lee. Type a line; Ctrl-D ends.');
-    const peer = await join(url);
-    peer.send('{"text":"hello"}');
-    peer.send('{"name":"Ben"}');
-    await client.printed(/\* Guest 1 joined \(2 here\)\nGuest 1: hello\n\* Guest 1 is now Ben\n/);
+  test('the chat client shows what others say, what was said before, and what a restart has lost', async () => {
+    const chat = await startChat();
+    const url = await addressOf(chat);
+    const { peer, session } = await join(url);
+    await enter(peer, 'room/books');
+    send(peer, { t: 'pub', topic: 'room/books', data: { text: 'before' }, id: 1 });
+    await nextFrame(peer, 'ok');
+    const client = await startExample('examples/chat-client.ts', { args: [url, 'Ann Lee', 'books'] });
+    await client.printed(/^You are Ann Lee\. Type a line; Ctrl-D ends\.\n/);
+    await client.printed(/^Guest 1: before\n/m);
+    await client.printed(/^\* Here: Guest 1, Ann Lee\n/m);
+    client.type('hello');
+    await client.printed(/^Me: hello\n/m);
+    const ben = await join(url, '?name=Ben', session);
+    await enter(ben.peer, 'room/books');
     peer.socket.close();
+    await client.printed(/\* Guest 1 is now Ben\n/);
+    send(ben.peer, { t: 'unsub', topic: 'room/books' });
     await client.printed(/\* Ben left \(1 here\)\n/);
+
+    await chat.kill();
+    await client.printed(/\* Connection lost: reconnecting\n/);
+    await startChat({ PORT: new URL(url).port });
+    await client.printed(/\* You are back, but the chat has lost what was said before/);
+    client.type('goodbye');
+    await client.printed(/^Me: goodbye\n/m);
     client.signal('SIGINT');
     expect(await client.ended).toEqual({ code: 0, signal: null });
     expect(client.lines.at(-1)).toBe('The chat is over (1000)');

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A line between clients and a server, which a test can cut. */
+/** A line between clients and a server, which a test can cut, or stall. */
 export interface Line {
   readonly port: number;
   /** Ends all connections, and each new one at once. */
   cut(): void;
   mend(): void;
+  /** Reads nothing more from the clients that are connected. */
+  stall(): void;
 }
 
 /** @param target - the server's port */
@@ -43,6 +45,9 @@ export async function startLine(target: number): Promise<Line> {
     cut,
     mend: () => {
       isCut = false;
+    },
+    stall: () => {
+      for (const client of open) client.unpipe().pause();
     },
   };
 }

@@ -27,8 +27,8 @@ test('@me gets what is published to the user, on every server, and nobody else d
   expect(await ann.next('subbed')).toMatchObject({ state: 'recovered', missed: 1 });
   expect(await ann.next('m')).toMatchObject({ topic: '@me', data: { hello: 1 }, r: 1 });
   ann.send({ t: 'hist', topic: '@me', id: 1 });
-  ann.send({ t: 'pub', topic: '@me', data: 1, id: 2 });
   expect(await ann.next('hist')).toMatchObject({ id: 1, msgs: [{ data: { hello: 1 } }] });
+  ann.send({ t: 'pub', topic: '@me', data: 1, id: 2 });
   expect(await ann.next('err')).toMatchObject({ id: 2, code: 'topic' });
   expect(await bob.all()).toEqual([]);
   expect(await nobody.all()).toEqual([]);

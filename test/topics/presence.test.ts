@@ -189,7 +189,7 @@ describe('a session that comes back', () => {
     expect(third!.members).toEqual(['ann']);
     expect(await third!.core.presence.members('room')).toMatchObject({ list: [{ since }] });
     // A leave of the first node must have missed the entry of the other.
-    expect(one!.broker.appended.filter(({ isRemoved }) => isRemoved)).toHaveLength(isDeaf ? 1 : 0);
+    expect(one!.broker.appended.some(({ isRemoved }) => isRemoved)).toBe(isDeaf);
     expect(other!.broker.appended).toHaveLength(1);
   });
 
