@@ -142,7 +142,8 @@ export class ClientCalls {
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
-      const stored = code === 'failed' ? 'unknown' : 'no';
+      // A server that failed, or whose broker does not answer, may have stored a message all the same.
+      const stored = code === 'failed' || code === 'broker-down' ? 'unknown' : 'no';
       const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored });
       this.#take(id)?.reject(error);
     }

@@ -118,6 +118,10 @@ describe('a publication', () => {
       stored: 'no',
       message: 'denied: not yours',
     });
+    const doubtful = host.publish('room', 1);
+    await settle();
+    host.gets({ t: 'err', id: 2, code: 'broker-down', message: 'away' });
+    await expect(doubtful).rejects.toMatchObject({ code: 'ERR_TOPIC_REFUSED', stored: 'unknown' });
     host.lose();
     const waiting = follow(host.publish('room', 2));
     await settle();

@@ -1,10 +1,20 @@
-import type { Append, Broker, BrokerSink, Entry, NodeInfo, ReadQuery } from '../../src/topics/broker.ts';
+import {
+  type Append,
+  type Broker,
+  BrokerError,
+  type BrokerSink,
+  type Entry,
+  type NodeInfo,
+  type ReadQuery,
+} from '../../src/topics/broker.ts';
 
 /** A broker that can be held back: calls wait until it is let go, and what was announced meanwhile is lost. */
 export class HeldBroker implements Broker, BrokerSink {
   readonly appended: Append[] = [];
   /** True loses what is announced. */
   isDeaf = false;
+  /** True carries appends out and does not say so. */
+  losesAnswers = false;
   renewals = 0;
   /** Renewals wait for it. */
   mayRenew: Promise<void> | undefined;
@@ -39,7 +49,8 @@ export class HeldBroker implements Broker, BrokerSink {
   async append(batch: readonly Append[]): ReturnType<Broker['append']> {
     await this.#released;
     this.appended.push(...batch);
-    return this.#broker.append(batch);
+    const answers = await this.#broker.append(batch);
+    return this.losesAnswers ? batch.map(() => new BrokerError('unknown', 'lost')) : answers;
   }
 
   async read(queries: readonly ReadQuery[]): ReturnType<Broker['read']> {

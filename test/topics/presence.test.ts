@@ -7,6 +7,16 @@ import { PresenceWorld, type WatchingNode } from './presence-world.ts';
 
 const idOf = (node: WatchingNode): string => node.core.presence.leases.id;
 
+function createFaultyLogs(): FaultyLogs {
+  return new FaultyLogs({
+    random: () => 0.5,
+    clock: { monotonicMs, wallMs },
+    schedule: (delayMs, callback) => void timers.schedule({ onDeadline: callback }, Math.max(delayMs, 1)),
+  });
+}
+
+const STATE = { topic: '@members/room', limit: 0, maxBytes: 0, isStateWanted: true } as const;
+
 describe('members', () => {
   test('are shown on all nodes within a second, with user, info and since', async () => {
     const world = new PresenceWorld();
@@ -112,11 +122,7 @@ describe('members', () => {
 
   test('are all there when the broker comes back without its data, and none is shown to leave', async () => {
     const world = new PresenceWorld();
-    const logs = new FaultyLogs({
-      random: () => 0.5,
-      clock: { monotonicMs, wallMs },
-      schedule: (delayMs, callback) => void timers.schedule({ onDeadline: callback }, Math.max(delayMs, 1)),
-    });
+    const logs = createFaultyLogs();
     const nodes = [0, 1, 2].map(() => world.node({ logs }).watch());
     await world.clock.advance(20_000);
     for (const [i, node] of nodes.entries()) node.show(`session ${i}`);
@@ -248,7 +254,7 @@ describe('a session that comes back', () => {
     greater!.show('ann');
     lesser!.show('ann');
     await world.clock.advance(60_000);
-    const { state } = world.logs.read({ topic: '@members/room', limit: 0, maxBytes: 0, isStateWanted: true });
+    const { state } = world.logs.read(STATE);
     expect(state).toMatchObject([{ owner: idOf(greater!) }]);
     expect([greater!, lesser!].map(({ broker }) => broker.appended.length)).toEqual([2, 1]);
     expect(greater!.log).toHaveLength(1);
@@ -264,6 +270,38 @@ describe('a session that comes back', () => {
     await world.clock.advance(60_000);
     expect(other!.members).toEqual(['ann']);
     expect(other!.log.filter(({ left }) => left)).toEqual([]);
+  });
+});
+
+describe('a member that nobody follows any more', () => {
+  test('is taken out when it is not known whether it was ever stored', async () => {
+    const world = new PresenceWorld();
+    const node = world.node();
+    await world.clock.advance(100);
+    const leave = node.show('ann');
+    Object.assign(node.broker, { isDeaf: true, losesAnswers: true });
+    await world.clock.advance(100);
+    expect(world.logs.read(STATE).state).toHaveLength(1);
+    node.broker.losesAnswers = false;
+    leave(true);
+    await world.clock.advance(5000);
+    expect(world.logs.read(STATE).state).toEqual([]);
+  });
+
+  test('is taken out again when a failover has lost that it left', async () => {
+    const world = new PresenceWorld();
+    const logs = createFaultyLogs();
+    const node = world.node({ logs });
+    await world.clock.advance(100);
+    const leave = node.show('ann');
+    await world.clock.advance(1000);
+    leave(true);
+    await world.clock.advance(10_000);
+    logs.failOver(1, 100);
+    await world.clock.advance(50);
+    expect(logs.logs.read(STATE).state).toHaveLength(1);
+    await world.clock.advance(60_000);
+    expect(logs.logs.read(STATE).state).toEqual([]);
   });
 });
 
