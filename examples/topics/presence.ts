@@ -33,5 +33,5 @@ await enter('Ann');
 const bob = await enter('Bob');
 await setTimeout(500);
 const { list } = await wss.topics.members('room/1');
-console.log('all:', list.map(({ user }) => user).toSorted());
+for (const { user, info } of list) console.log('here:', user, info);
 bob.terminate(); // after leaveGraceMs, Ann sees it

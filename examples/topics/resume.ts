@@ -4,7 +4,7 @@ import { WebSocket } from '4d-websocket';
 
 const [url = 'ws://localhost:8080/', file = 'position.txt'] = process.argv.slice(2);
 
-const position = await readFile(file, 'utf8').catch(() => undefined);
+const stored = await readFile(file, 'utf8').catch(() => undefined);
 const ws = await WebSocket.connect(url, null, { topics: true, reconnect: true });
 ws.subscribe<string>(
   'orders',
@@ -19,5 +19,5 @@ ws.subscribe<string>(
     },
     onGap: () => console.log('some orders are missing: read them from the database'),
   },
-  { since: position === undefined ? 'start' : { after: position } },
+  { since: stored === undefined ? 'start' : { after: stored } },
 );

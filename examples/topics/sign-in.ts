@@ -9,10 +9,13 @@ interface Login {
   readonly until: Date;
 }
 /** In place of a database. */
-const until = new Date(Date.now() + 3_600_000);
+const inAnHour = new Date(Date.now() + 3_600_000);
 const logins = new Map<string | undefined, Login>([
-  ['token-of-ann', { user: 'ann', rooms: ['room/tea', 'room/pot'], isGuest: false, since: new Date(), until }],
-  ['token-of-bob', { user: 'bob', rooms: ['room/tea'], isGuest: true, since: new Date(), until }],
+  [
+    'token-of-ann',
+    { user: 'ann', rooms: ['room/tea', 'room/pot'], isGuest: false, since: new Date(), until: inAnHour },
+  ],
+  ['token-of-bob', { user: 'bob', rooms: ['room/tea'], isGuest: true, since: new Date(), until: inAnHour }],
 ]);
 
 const wss = await WebSocketServer.serve(

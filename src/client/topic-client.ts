@@ -98,7 +98,7 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     try {
       checkPublish(options);
     } catch (error) {
-      return Promise.reject(error as FourDError);
+      return Promise.reject(error);
     }
     return super.publish(topic, data, options);
   }

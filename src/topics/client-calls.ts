@@ -142,10 +142,10 @@ export class ClientCalls {
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
-      // Whether a broker that does not answer has stored a message, nobody knows.
-      const stored = code === 'broker-down' ? 'unknown' : 'no';
-      const details = call?.isPublication ? ({ stored } as const) : {};
-      this.#take(id)?.reject(this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, details));
+      // A server that failed, or whose broker does not answer, may have stored a message all the same.
+      const stored = code === 'failed' || code === 'broker-down' ? 'unknown' : 'no';
+      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored });
+      this.#take(id)?.reject(error);
     }
   }
 

@@ -45,10 +45,6 @@ async function takeName(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Change' }).click();
 }
 
-function timeOf(page: Page): Promise<string | null> {
-  return page.locator('#log time').first().getAttribute('datetime');
-}
-
 function peopleOf(page: Page): Promise<string[]> {
   return page.getByRole('region', { name: /^Here/ }).getByRole('listitem').allInnerTexts();
 }

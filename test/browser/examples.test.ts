@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { copyFile, cp, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { useBrowser } from '../helpers/browser.ts';
 import { startLibraryServer } from '../helpers/library-server.ts';
 import { startExample } from '../helpers/program.ts';
@@ -26,6 +28,31 @@ test("4D-177 the page of E8 with the browser's own WebSocket works in two tabs",
   );
   expect(await program.ended).toEqual({ code: 0, signal: null });
   expect([...first.problems, ...second.problems]).toEqual([]);
+});
+
+test('the page of rooms says who is here and what is said, and the connection comes back', async () => {
+  const root = join(import.meta.dirname, '../..');
+  // Below the project, where the program finds tsx.
+  const folder = await mkdtemp(join(root, 'node_modules/.rooms-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await cp(join(root, 'examples/topics/public'), join(folder, 'public'), { recursive: true });
+  await copyFile(join(root, 'dist/browser-topics.mjs'), join(folder, 'public/browser-topics.mjs'));
+  const server = join(root, 'examples/topics/server.ts');
+  const env = { TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') };
+  const program = await startExample(server, { cwd: folder, env });
+  const url = (await program.printed(/ws:\/\/\S+/)).replace('ws:', 'http:');
+  const ann = await open(`${url}?name=Ann`);
+  await ann.page.locator('#here', { hasText: 'Ann' }).waitFor();
+  await ann.page.locator('input').fill('hello <b>you</b>');
+  await ann.page.keyboard.press('Enter');
+  const bob = await open(`${url}?name=Bob`);
+  await bob.page.getByText('Ann: hello <b>you</b>').waitFor();
+  await ann.page.locator('#here', { hasText: 'Bob' }).waitFor();
+  await program.kill();
+  await bob.page.getByText('connection lost, trying again').waitFor();
+  await startExample(server, { cwd: folder, env: { ...env, PORT: new URL(url).port } });
+  await bob.page.getByText('room/tea: gap').waitFor();
+  expect(await bob.page.locator('#messages').innerText()).toBe('Ann: hello <b>you</b>\nmessages are missing here');
 });
 
 test('4D-175 a client of the library and one in a browser talk to each other', async () => {
