@@ -99,7 +99,12 @@ const handler = {
     showConnected();
   },
 
-  onDisconnect: (_socket, { delayMs }) => showLost(delayMs),
+  onDisconnect(_socket, { delayMs }) {
+    // What is said meanwhile waits for the new connection.
+    if (isRenaming && delayMs === 0) return;
+    isRenaming = false;
+    showLost(delayMs);
+  },
 
   onTerminate: (_socket, { message }) => showEnded(message),
 };
@@ -197,7 +202,7 @@ class Stay {
   }
 
   #showPeople(count = this.#people.size) {
-    const people = [...this.#people.values()].sort((one, other) => one.since - other.since);
+    const people = [...this.#people.values()].toSorted((one, other) => one.since - other.since);
     showPeople(people, me.id, count);
   }
 
@@ -313,7 +318,7 @@ nameForm.addEventListener('submit', (event) => {
     // Storage is forbidden: other tabs do not hear of the name.
   }
   // The server gives names to connections. The rooms go on where they were, and show the new name.
-  isRenaming = true;
+  isRenaming = socket.status === 'Connected';
   socket.reconnect();
   focusMessage();
 });
