@@ -25,7 +25,7 @@ export function checkUrl(url: unknown): string {
 export function readDataType(handler: unknown): DataType {
   const { dataType = 'text', headers, schema } = handler as Readonly<Record<string, unknown>>;
   if (typeof handler !== 'object' || Array.isArray(handler) || schema) {
-    throw new FourDError('ERR_INVALID_HANDLER', 'use an object without schema');
+    throw new FourDError('ERR_INVALID_HANDLER', 'object, no schema');
   }
   if (headers) throw new FourDError('ERR_INVALID_HEADER', 'not in a page');
   if (/^(text|blob|object|auto)$/.test(dataType as string)) return dataType as DataType;

@@ -114,7 +114,7 @@ function check<Defaults extends object>(given: unknown, defaults: Defaults): Def
     if (!(name in defaults)) problem = `a page has only ${Object.keys(defaults)}`;
     else if (value === undefined) continue;
     else if (typeof checked[name] === 'number' && !(typeof value === 'number' && value >= 0))
-      problem = `must be a number from 0, not ${typeof value} ${value}`;
+      problem = `must be a number from 0: ${typeof value} ${value}`;
     if (problem) throw new FourDError('ERR_INVALID_OPTION', `option ${name}: ${problem}`);
     checked[name] = value;
   }

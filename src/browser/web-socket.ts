@@ -203,7 +203,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   reconnect(): void {
-    if (!this.#settings.reconnect) throw new FourDError('ERR_RECONNECT_OFF', 'reconnect is off');
+    if (!this.#settings.reconnect) throw new FourDError('ERR_RECONNECT_OFF', 'use reconnect');
     this.#wantedDelayMs = 0;
     if (this.#status === 'Closed' && !this.#isBusy) void this.#live(1);
     else if (this.#isOver) return;

@@ -15,7 +15,7 @@ import {
 import { KnownKeys } from './known-keys.ts';
 import { type ConnectedLogs, MemoryConnection } from './memory-connection.ts';
 import { costOf, costOfTopic, MemoryTopic } from './memory-topic.ts';
-import { TopicList } from './topic-list.ts';
+import { UseList } from './use-list.ts';
 
 /** A topic without watchers is remembered at least so long, for those who reconnect. */
 const MIN_FORGET_MS = 600_000;
@@ -46,7 +46,7 @@ export class MemoryLogs implements ConnectedLogs, Deadline {
   readonly #random: () => number;
   readonly #clock: Pick<Clock, 'monotonicMs' | 'wallMs'> | undefined;
   readonly #topics = new Map<string, MemoryTopic>();
-  readonly #byIdleness = new TopicList();
+  readonly #byIdleness = new UseList<MemoryTopic>();
   readonly #keys = new KnownKeys();
   readonly #connections = new Set<MemoryConnection>();
   readonly #leases = new Map<string, { readonly node: NodeInfo; readonly endMs: number }>();
@@ -196,7 +196,7 @@ export class MemoryLogs implements ConnectedLogs, Deadline {
   #create(name: string, nowMs: number): MemoryTopic {
     const topic = new MemoryTopic(name, this.#floor, nowMs + MIN_FORGET_MS);
     this.#topics.set(name, topic);
-    this.#byIdleness.add(topic);
+    this.#byIdleness.renew(topic);
     this.#topicBytes += topic.cost;
     return topic;
   }

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { Append, Entry, Place, ReadQuery, Retention, Slice, SliceGap } from './broker.ts';
+import type { Used } from './use-list.ts';
 
 /** Up to so many bytes a string is the smaller one, whatever the Buffer. */
 const SMALL_BYTES = 4096;
@@ -86,7 +87,7 @@ const TRIMMED = new MemoryEntry({ offset: 0, tag: 0 }, { offset: 0, tag: 0 }, 0,
 const NONE: MemoryEntry[] = [];
 
 /** The log of one topic, and its state: the last entry of each key. */
-export class MemoryTopic {
+export class MemoryTopic implements Used<MemoryTopic> {
   readonly name: string;
   /** By the clock that never goes back: from then on the topic may be forgotten. */
   forgetAtMs: number;

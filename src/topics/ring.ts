@@ -2,6 +2,7 @@ import { monotonicMs } from '../base/clock.ts';
 import type { Place, Retention } from './broker.ts';
 import type { ParsedPosition } from './position.ts';
 import type { TopicEntry } from './topic-entry.ts';
+import { type Used, UseList } from './use-list.ts';
 
 /** Removed entries in front of the kept ones are only dropped from the array when they are so many, and its half. */
 const MIN_COMPACTED = 64;
@@ -17,7 +18,7 @@ export type RingDenial = 'epoch' | 'forked';
  * The newest entries of a watched topic, without holes, from {@link floor} to {@link head}: the part of the log that this
  * process knows.
  */
-export class Ring {
+export class Ring implements Used<Ring> {
   epoch = '';
   /** The place just before the first entry of the ring. */
   floor: Place = NOWHERE;
@@ -29,6 +30,8 @@ export class Ring {
   isWhole = false;
   bytes = 0;
   usedMs = 0;
+  older: Ring | undefined;
+  newer: Ring | undefined;
   readonly #budget: RingBudget;
   readonly #retention: Retention;
   #entries: TopicEntry[] = [];
@@ -178,8 +181,8 @@ export class Ring {
 export class RingBudget {
   heldBytes = 0;
   readonly #limitBytes: number;
-  /** In the order of their last use. */
-  readonly #rings = new Set<Ring>();
+  /** Those that have entries. */
+  readonly #rings = new UseList<Ring>();
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -189,11 +192,10 @@ export class RingBudget {
   use(ring: Ring, nowMs: number): void {
     if (nowMs - ring.usedMs >= USE_MS || !this.#rings.has(ring)) {
       ring.usedMs = nowMs;
-      this.#rings.delete(ring);
-      this.#rings.add(ring);
+      this.#rings.renew(ring);
     }
     while (this.heldBytes > this.#limitBytes) {
-      const [oldest] = this.#rings;
+      const { oldest } = this.#rings;
       if (oldest === undefined) return;
       if (oldest !== ring || ring.count <= 1) oldest.drop();
       else {
@@ -205,6 +207,6 @@ export class RingBudget {
   }
 
   forget(ring: Ring): void {
-    this.#rings.delete(ring);
+    this.#rings.remove(ring);
   }
 }

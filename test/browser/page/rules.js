@@ -114,10 +114,7 @@ export const rules = {
   async '4D-020 properties cannot be changed'({ WebSocket, url }) {
     const ws = await WebSocket.new(url, null);
     for (const name of ['dataType', 'handler', 'id', 'status', 'url']) thrownBy(() => (ws[name] = 'other'));
-    equal(
-      [ws.dataType, ws.handler, ws.status, ws.url, Number.isInteger(ws.id)],
-      ['text', null, 'Connected', url, true],
-    );
+    equal([ws.dataType, ws.handler, ws.status, ws.url, Number.isInteger(ws.id)], ['text', {}, 'Connected', url, true]);
     ws.terminate();
   },
   async '4D-028 the order is onOpen, onMessage, onError, onTerminate'({ WebSocket, url }) {
