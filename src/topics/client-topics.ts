@@ -31,7 +31,7 @@ const MOST_IN_FRAME = 100;
 
 const BROKER_RETRY_MS = 1000;
 
-const NOT_CHOSEN = `the server has no topics, or chose another subprotocol than ${TOPICS_PROTOCOL}`;
+const NOT_CHOSEN = 'the server has no topics';
 
 /** What the client knows of a topic. */
 interface Entry {
@@ -130,11 +130,11 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   subscribe(topic: string, handler: TopicHandler, options: SubscribeOptions = {}): Subscription {
     this.#check(topic);
-    if (!isRecord(handler)) throw this.toError('ERR_INVALID_HANDLER', 'the handler of a topic must be an object');
+    if (!isRecord(handler)) throw this.toError('ERR_INVALID_HANDLER', 'use an object');
     const subscription = new ClientSubscription(this, topic, handler, options);
     const entry = this.#entries.get(topic) ?? { subscription: undefined, asked: undefined };
     if (entry.subscription)
-      throw this.toError('ERR_INVALID_TOPIC', `subscribed to ${topic} already: unsubscribe first`);
+      throw this.toError('ERR_INVALID_TOPIC', 'subscribed already');
     entry.subscription = subscription;
     this.#entries.set(topic, entry);
     this.join(subscription);

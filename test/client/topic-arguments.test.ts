@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { TopicClient } from '../../src/client/topic-client.ts';
 import { checkPublish, checkRange, checkRequest, checkSubscribe } from '../../src/client/topic-arguments.ts';
 
 const subscribe = (options: unknown) => () => checkSubscribe({}, options as object);
@@ -25,6 +26,25 @@ test.each([
 ])('%# a wrong option is told, and what to write', (check, message) => {
   expect(check).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }));
   expect(check).toThrow(message);
+});
+
+test('what a client cannot do is told, and what to do instead', async () => {
+  const topics = new TopicClient(true);
+  expect(() => topics.subscribe('room', 5 as never)).toThrow('it must be an object with callbacks; received 5');
+  await expect(topics.publish('room', 1, { ttl: 0 })).rejects.toThrow('ttl must be');
+  await expect(topics.publish('room', NaN)).rejects.toThrow('cannot send NaN: pass a string, a number');
+  await expect(topics.publish('room', 1, { volatile: true })).rejects.toThrow(
+    'volatile message: there is no connection',
+  );
+  await expect(topics.request(1, { timeoutMs: -1 })).rejects.toThrow('timeoutMs must be');
+  await expect(topics.history('room', { limit: 0 })).rejects.toThrow('limit must be');
+  topics.subscribe('room', {});
+  expect(() => topics.subscribe('room', {})).toThrow('subscribed already: unsubscribe first');
+  const other = new TopicClient(true);
+  other.open('chat');
+  expect(() => other.subscribe('room', {})).toThrow('than 4d-topics.1: create it with the option topics: true');
+  other.end(true);
+  expect(() => other.subscribe('room', {})).toThrow('the client is over: call reconnect()');
 });
 
 test('a handler that is no object is told, and what fits passes', () => {
