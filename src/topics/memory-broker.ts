@@ -1,4 +1,4 @@
-import { FourDError } from '../errors.ts';
+import { FourDError, textOfThrown } from '../errors.ts';
 import type { Broker } from './broker.ts';
 import { MemoryLogs } from './memory-logs.ts';
 
@@ -29,14 +29,22 @@ export interface MemoryBrokerOptions {
  * const server = WebSocketServer.new(door, { path: '/chat', topics: { broker: memoryBroker({ maxBytes: 2 ** 30 }) } });
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
-  const unknown = Object.keys(options).find((name) => name !== 'maxBytes');
+  const { unknown, maxBytes } = read(options);
   if (unknown !== undefined) throw invalid(`memoryBroker has no option ${unknown}: it has maxBytes`);
-  const { maxBytes } = options;
   const isWhole = Number.isSafeInteger(maxBytes) || maxBytes === Infinity;
   if (maxBytes !== undefined && !(isWhole && maxBytes >= MIN_BYTES)) {
     throw invalid(`maxBytes of memoryBroker must be a whole number, ${MIN_BYTES} or more, or Infinity`);
   }
   return new MemoryLogs({ maxBytes }).connect();
+}
+
+/** Reads the options, whatever they are. */
+function read(options: MemoryBrokerOptions): MemoryBrokerOptions & { readonly unknown: string | undefined } {
+  try {
+    return { maxBytes: options.maxBytes, unknown: Object.keys(options).find((name) => name !== 'maxBytes') };
+  } catch (thrown) {
+    throw invalid(`the options of memoryBroker cannot be read: ${textOfThrown(thrown)}`);
+  }
 }
 
 function invalid(message: string): FourDError {
