@@ -50,6 +50,7 @@ export class TopicServer implements Topics, TopicHost {
   readonly scope: CallScope;
   readonly aliveMs: number;
   readonly #programs = new Set<ProgramSubscription>();
+  #hasEnded = false;
 
   /**
    * @param pingIntervalMs - of the server, Infinity for none
@@ -87,6 +88,7 @@ export class TopicServer implements Topics, TopicHost {
 
   /** Ends the subscriptions of the program: onTerminate of the server follows. */
   endPrograms(): void {
+    this.#hasEnded = true;
     for (const program of this.#programs) program.end('ended');
   }
 
@@ -160,6 +162,8 @@ export class TopicServer implements Topics, TopicHost {
     const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
     this.#programs.add(program);
     program.start(since);
+    // Its end is told all the same, in a later turn.
+    if (this.#hasEnded) program.end('ended');
     return program as Subscription as Subscription<T>;
   }
 }
