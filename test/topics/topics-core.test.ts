@@ -420,6 +420,17 @@ test('names the error of the broker', async () => {
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_DOWN' });
 });
 
+test('refuses who comes after its end in true words, and ends whatever becomes of the broker', async () => {
+  const { clock, core, broker } = setUp();
+  broker.close = () => Promise.reject(new Error('the socket was gone'));
+  await core.close();
+  const onFailed: unknown[] = [];
+  const sink = Object.assign(new RecordingFeedSink(), { onFailed: (...problem: string[]) => onFailed.push(problem) });
+  core.subscribe('t', 'now', sink);
+  await clock.advance(0);
+  expect(onFailed).toEqual([['broker-down', 'the server has ended']]);
+});
+
 test('publishes on its channel what goes wrong with the broker', async () => {
   const messages: unknown[] = [];
   const listener = (message: unknown): void => void messages.push(message);
