@@ -138,6 +138,11 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return index === this.#source.ring.count;
   }
 
+  /** Whether the subscriber, which has not kept up, skips to the newest entry of each key. */
+  get #isThinned(): boolean {
+    return this.#source.onSlow === 'latest' && this.#start === undefined;
+  }
+
   #begin(start: Start): void {
     const { since } = start;
     if (since === 'now') this.#beginAt(this.#source.ring.head, 0);
@@ -199,7 +204,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   #pump(): void {
     if (this.#isEnded) return;
-    const { ring, onSlow } = this.#source;
+    const { ring } = this.#source;
     if (!this.sink.isReady) {
       this.#waitForSink();
       return;
@@ -211,9 +216,8 @@ export class TopicSubscription implements Feed, LiveSubscriber {
       this.#join();
       return;
     }
-    const isThinned = onSlow === 'latest' && this.#start === undefined;
-    const entries = ring.slice(index, isThinned ? Infinity : PUMP_BYTES);
-    if (!this.#deliver(isThinned ? this.#thin(entries) : entries)) return;
+    const entries = ring.slice(index, this.#isThinned ? Infinity : PUMP_BYTES);
+    if (!this.#deliver(this.#isThinned ? this.#thin(entries) : entries)) return;
     if (this.isAtHead(ring.locate(this))) this.#join();
     else this.#source.schedule(this);
   }
@@ -301,8 +305,10 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   /** Tells that entries are missing, and goes on behind the head. */
   #tellGap(reason: SliceGap): void {
     const { ring, stats } = this.#source;
-    const position = toPosition(ring.epoch, ring.head);
-    this.moveTo(ring.epoch, ring.head.offset, ring.head.tag);
+    // Who skips to the newest entries gets those that are kept.
+    const place = reason === 'trimmed' && this.#isThinned ? ring.floor : ring.head;
+    const position = toPosition(ring.epoch, place);
+    this.moveTo(ring.epoch, place.offset, place.tag);
     if (this.#start?.isTold === false) {
       this.#start.isTold = true;
       stats.countGap(reason);

@@ -146,6 +146,20 @@ test('has a slow subscriber skip to the newest of each key that it may see, with
   expect(slow.data).toEqual(['b', 'c', 'e']);
 });
 
+test('tells a subscriber that was slower than the history, and gives it the newest that is kept, with onSlow latest', async () => {
+  const { clock, subscribeTo, publish } = setUp({}, { onSlow: 'latest', history: { ...HISTORY, messages: 3 } });
+  const slow = subscribeTo('t');
+  await clock.advance(0);
+  slow.isReady = false;
+  for (const [i, key] of ['k', 'l', 'k', 'l', 'k'].entries()) await publish('t', `${key}${i}`, { key });
+  await clock.advance(0);
+  slow.becomeReady();
+  await clock.advance(0);
+  await publish('t', 'next');
+  await clock.advance(0);
+  expect(slow.heard).toEqual(['subscribed new 0', 'gap slow', '"l3"', '"k4"', '"next"']);
+});
+
 test('ends a subscriber that does not keep up, with onSlow close', async () => {
   const { clock, core, subscribeTo, publish } = setUp({}, { onSlow: 'close' });
   const slow = subscribeTo('t');
@@ -418,6 +432,23 @@ test('names the error of the broker', async () => {
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_UNSUPPORTED' });
   await core.close();
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_DOWN' });
+});
+
+test('gives up a question for the history behind 10 s, and does not ask it when the broker opens later', async () => {
+  const broker = new SpiedBroker();
+  const { open } = SpiedBroker.prototype;
+  broker.open = () => Promise.reject(new BrokerError('down', 'not yet'));
+  const { clock, core } = setUp({}, {}, broker);
+  const asked = core.history('t', undefined, 1).then(
+    () => 'answered',
+    (error: unknown) => (error as { readonly code: string }).code,
+  );
+  await clock.advance(9900);
+  await clock.advance(200);
+  expect(await Promise.race([asked, Promise.resolve('nothing')])).toBe('ERR_BROKER_DOWN');
+  broker.open = open;
+  await clock.advance(1100);
+  expect([core.stats.brokerState, broker.reads]).toEqual(['up', []]);
 });
 
 test('refuses who comes after its end in true words, and ends whatever becomes of the broker', async () => {
