@@ -48,8 +48,11 @@ interface Start {
   /** Whether onSubscribed has been called. */
   isTold: boolean;
   count: number;
-  /** The state, of which this many entries have been delivered. */
-  state: readonly TopicEntry[] | undefined;
+  /**
+   * The state, of which this many entries have been delivered: as the broker gave it, which shares it among all who ask.
+   * Whoever does not read would hold a copy of everything else.
+   */
+  state: readonly Entry[] | undefined;
   stateIndex: number;
 }
 
@@ -173,13 +176,13 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   #beginWithState(start: Start): void {
     const onSlice = (slice: Slice): void => {
       if (this.#isEnded) return;
-      const state = this.#source.toEntries(slice.state ?? [], slice.epoch, slice.head);
-      if (state === undefined) {
+      const { epoch, head, state = [] } = slice;
+      if (this.#source.toEntries(state, epoch, head) === undefined) {
         this.#tellGap('trimmed');
         return;
       }
       start.state = state;
-      this.moveTo(slice.epoch, slice.head.offset, slice.head.tag);
+      this.moveTo(epoch, head.offset, head.tag);
       this.#tell('new', state.length, undefined);
       this.#pump();
     };
@@ -358,16 +361,18 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return entries.filter((entry) => newest.get(entry.entry.key) === entry || entry === entries.at(-1));
   }
 
-  #deliverState(start: Start, state: readonly TopicEntry[]): boolean {
-    for (const entry of state.slice(start.stateIndex)) {
+  #deliverState(start: Start, state: readonly Entry[]): boolean {
+    while (start.stateIndex < state.length) {
       if (!this.sink.isReady) {
         this.#waitForSink();
         return false;
       }
-      start.stateIndex++;
-      start.count++;
-      this.#source.stats.replayed++;
-      this.sink.onEntry(entry, true, true);
+      const next = state.slice(start.stateIndex, ++start.stateIndex);
+      for (const entry of this.#source.toEntries(next, this.epoch, this) ?? []) {
+        start.count++;
+        this.#source.stats.replayed++;
+        this.sink.onEntry(entry, true, true);
+      }
       if (this.#isEnded) return false;
     }
     start.state = undefined;

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
-import { BrokerError } from '../../src/topics/broker.ts';
+import { BrokerError, type Entry } from '../../src/topics/broker.ts';
 import type { Publication } from '../../src/topics/feed.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import type { Since } from '../../src/topics/topic-handler.ts';
@@ -158,6 +158,35 @@ test('tells a subscriber that was slower than the history, and gives it the newe
   await publish('t', 'next');
   await clock.advance(0);
   expect(slow.heard).toEqual(['subscribed new 0', 'gap slow', '"l3"', '"k4"', '"next"']);
+});
+
+test('makes no copy of a state for a subscriber that does not take it', async () => {
+  const { clock, broker, subscribeTo, publish } = setUp();
+  for (const key of ['k', 'l', 'm']) await publish('t', key, { key });
+  const read = broker.read.bind(broker);
+  let copies = 0;
+  broker.read = async (queries) => {
+    const slices = await read(queries);
+    const count = (entry: Entry): Entry => ({
+      ...entry,
+      get bytes() {
+        copies++;
+        return entry.bytes;
+      },
+    });
+    return slices.map((slice) => ({ ...slice, state: slice.state?.map(count) }));
+  };
+  const slow = subscribeTo('t', 'state');
+  slow.onData = () => (slow.isReady = false);
+  await clock.advance(0);
+  const before = copies;
+  slow.becomeReady();
+  await clock.advance(0);
+  expect([slow.heard, copies - before]).toEqual([['subscribed new 3', 'state "k"', 'state "l"'], 1]);
+  slow.onData = () => {};
+  slow.becomeReady();
+  await clock.advance(0);
+  expect(slow.heard.slice(3)).toEqual(['state "m"', 'live 3']);
 });
 
 test('ends a subscriber that does not keep up, with onSlow close', async () => {
