@@ -310,7 +310,9 @@ export class ClientFrames implements LanesOwner {
 
   /** In front of the mids of a client: those of one user, or of one session without a user, meet. */
   get #scopeOfMids(): string {
-    return this.#owner.user === undefined ? `s:${this.#owner.session}:` : `u:${this.#owner.user}:`;
+    const { user, session } = this.#owner;
+    // The length comes first: a user named "a" must have no mid in common with one named "a:b".
+    return user === undefined ? `s:${session}:` : `u${user.length}:${user}:`;
   }
 
   #takeRequest(id: FrameId, data: unknown): void {

@@ -23,11 +23,17 @@ export function refuseOfBroker(owner: FrameOwner, id: FrameId, error: unknown): 
   if (known === undefined) owner.report('the broker', error);
 }
 
-/** Answers a `hist` frame. Never rejects. */
+/** Waits until the client has read what was sent: who does not read long answers gets no further one. */
+async function whenReady(owner: FrameOwner): Promise<void> {
+  if (!owner.isReady) await new Promise<void>((resolve) => owner.onceReady(resolve));
+}
+
+/** Answers a `hist` frame, when the client can take the answer. Never rejects. */
 export async function answerHistory(
   owner: FrameOwner,
   { topic, after, limit, id }: Extract<CheckedFrame, { readonly t: 'hist' }>,
 ): Promise<void> {
+  await whenReady(owner);
   const subscription = owner.find(topic);
   if (subscription === undefined || subscription.grant?.history === false) {
     const message = subscription === undefined ? 'not subscribed' : 'the history is not granted';
@@ -49,6 +55,7 @@ export async function answerMembers(
   owner: FrameOwner,
   { topic, id }: Extract<CheckedFrame, { readonly t: 'who' }>,
 ): Promise<void> {
+  await whenReady(owner);
   const subscription = owner.find(topic);
   if (subscription?.isWatching !== true) {
     const message =
@@ -58,8 +65,6 @@ export async function answerMembers(
     owner.send(problemFrame({ id, topic, code: 'denied', message }));
     return;
   }
-  // A list may be long: who does not read it gets no further one.
-  if (!owner.isReady) await new Promise<void>((resolve) => owner.onceReady(resolve));
   try {
     const members = await owner.host.port.presence.members(topic);
     if (!owner.hasEnded) owner.send(askedMembersFrame(topic, id, members));

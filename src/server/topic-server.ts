@@ -53,6 +53,7 @@ export class TopicServer implements Topics, TopicHost {
   /** Whether a misspelt callback is warned of. */
   readonly #warns: boolean;
   readonly #programs = new Set<ProgramSubscription>();
+  #hasEnded = false;
 
   /**
    * @param limits - of the server: `pingIntervalMs` is Infinity for none
@@ -95,6 +96,7 @@ export class TopicServer implements Topics, TopicHost {
 
   /** Ends the subscriptions of the program: onTerminate of the server follows. */
   endPrograms(): void {
+    this.#hasEnded = true;
     for (const program of this.#programs) program.end('ended');
   }
 
@@ -169,6 +171,8 @@ export class TopicServer implements Topics, TopicHost {
     const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
     this.#programs.add(program);
     program.start(since);
+    // Its end is told all the same, in a later turn.
+    if (this.#hasEnded) program.end('ended');
     return program as Subscription as Subscription<T>;
   }
 }

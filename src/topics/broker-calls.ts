@@ -1,10 +1,12 @@
 import { Queue } from '../base/queue.ts';
-import { timers } from '../base/timers.ts';
+import { type Deadline, timers } from '../base/timers.ts';
 import { BrokerError, type ReadQuery, type Slice } from './broker.ts';
 import type { TopicStats } from './topic-stats.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
+/** How long who asks once waits for a broker that is away, or does not answer. */
+const PATIENCE_MS = 10_000;
 
 /** Something to be asked of the broker until it answers. */
 interface Call {
@@ -65,11 +67,23 @@ export class BrokerCalls {
     );
   }
 
-  /** Asks once. Rejects with the error of the broker. */
-  readOnce(query: ReadQuery): Promise<Slice> {
-    return new Promise((resolve, reject) => {
-      this.run(() => this.#readOne(query), resolve, reject, false);
-    });
+  /** Asks once. Rejects with the error of the broker, or when no answer has come within {@link PATIENCE_MS}. */
+  async readOnce(query: ReadQuery): Promise<Slice> {
+    let ticket = 0;
+    let isOver = false;
+    const late = new BrokerError('down', `no answer within ${PATIENCE_MS} ms`);
+    const patience: Deadline = { onDeadline: () => {} };
+    try {
+      return await new Promise<Slice>((resolve, reject) => {
+        patience.onDeadline = () => reject(late);
+        ticket = timers.schedule(patience, PATIENCE_MS);
+        // A broker that comes back late is not asked what nobody wants to know any more.
+        this.run(() => (isOver ? Promise.reject(late) : this.#readOne(query)), resolve, reject, false);
+      });
+    } finally {
+      isOver = true;
+      timers.cancel(patience, ticket);
+    }
   }
 
   /** Asks for one topic. The same question, while it waits or is under way, is asked once. */

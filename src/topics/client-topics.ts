@@ -142,9 +142,11 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   }
 
   publish(topic: string, data: Publishable, options: PublishOptions = {}): Promise<Published> {
+    // Options that cannot be read must throw before there is a promise that nobody has.
+    const { volatile } = options;
     const published = this.#publish(topic, data, options);
     // Nobody awaits a pointer that moves: its loss must not end the program.
-    if (options.volatile) published.catch(() => {});
+    if (volatile) published.catch(() => {});
     return published;
   }
 

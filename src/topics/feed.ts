@@ -39,7 +39,6 @@ export interface FeedEntry {
   readonly data: string | Buffer;
   /** Kept by those who build frames: see `topic-frames.ts`. */
   prepared?: unknown;
-  preparedReplay?: unknown;
 }
 
 /** Takes what one subscription delivers: a connection, or a `TopicHandler` of the program. The methods never throw. */

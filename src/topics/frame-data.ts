@@ -44,8 +44,9 @@ export function toJson(data: Publishable, host: TopicsHost): string {
 
 /** Returns the data of a frame as users get it: `{b64:…}` becomes bytes. */
 export function fromFrame(data: unknown, host: TopicsHost): unknown {
-  const { b64, ...others } = (data ?? {}) as Loose;
-  if (typeof b64 !== 'string' || Object.keys(others).length > 0) return data;
+  // To spread a string would make an object with a member for each of its characters.
+  const b64 = isRecord(data) ? data['b64'] : undefined;
+  if (typeof b64 !== 'string' || Object.keys(data as Loose).length > 1) return data;
   try {
     return host.fromBase64(b64);
   } catch {

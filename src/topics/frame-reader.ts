@@ -197,7 +197,7 @@ function readPub(fields: Fields): PublishFrame {
   const id = readId(fields);
   const data = readData(fields);
   if (mid !== undefined && (typeof mid !== 'string' || mid.length < 16 || mid.length > 64)) {
-    throw new Mistake('invalid', 'mid must be a text of 16 to 64 characters');
+    throw new Mistake('invalid', 'mid (idempotencyKey) must be a text of 16 to 64 characters');
   }
   if (ttl !== undefined && !(typeof ttl === 'number' && ttl > 0)) {
     throw new Mistake('invalid', 'ttl must be a number of seconds above 0');

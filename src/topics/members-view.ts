@@ -57,6 +57,8 @@ export class MembersView implements Deadline {
   };
   /** The news for a sink that comes now. */
   #list: MembersNews | undefined;
+  /** The answer to who asks now; undefined when something may have changed since. */
+  #snapshot: Members | undefined;
 
   /** @param find - the member with a key, as it is now */
   constructor(topic: string, { max, leaveGraceMs }: PresenceSettings, find: (key: string) => ViewedMember | undefined) {
@@ -89,6 +91,7 @@ export class MembersView implements Deadline {
 
   /** Something about this member may have changed. */
   mark(key: string): void {
+    this.#snapshot = undefined;
     if (this.#sinks.size === 0) return;
     this.#changed.add(key);
     this.#ticket ??= timers.schedule(this, TOLD_MS);
@@ -101,8 +104,15 @@ export class MembersView implements Deadline {
     this.#heldTicket ??= timers.schedule(this.#release, this.#graceMs);
   }
 
-  /** The members as they are now. @param keys - the keys of all members */
+  /** The members as they are now: the list belongs to the caller. @param keys - the keys of all members */
   snapshot(keys: Iterable<string>): Members {
+    // A client that asks again and again must not have thousands of members counted each time.
+    this.#snapshot ??= this.#take(keys);
+    const { count, list } = this.#snapshot;
+    return { count, list: [...list] };
+  }
+
+  #take(keys: Iterable<string>): Members {
     const list: Member[] = [];
     let bytes = 0;
     for (const key of keys) {

@@ -48,8 +48,11 @@ interface Start {
   /** Whether onSubscribed has been called. */
   isTold: boolean;
   count: number;
-  /** The state, of which this many entries have been delivered. */
-  state: readonly TopicEntry[] | undefined;
+  /**
+   * The state, of which this many entries have been delivered: as the broker gave it, which shares it among all who ask.
+   * Whoever does not read would hold a copy of everything else.
+   */
+  state: readonly Entry[] | undefined;
   stateIndex: number;
 }
 
@@ -138,6 +141,11 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return index === this.#source.ring.count;
   }
 
+  /** Whether the subscriber, which has not kept up, skips to the newest entry of each key. */
+  get #isThinned(): boolean {
+    return this.#source.onSlow === 'latest' && this.#start === undefined;
+  }
+
   #begin(start: Start): void {
     const { since } = start;
     if (since === 'now') this.#beginAt(this.#source.ring.head, 0);
@@ -168,13 +176,13 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   #beginWithState(start: Start): void {
     const onSlice = (slice: Slice): void => {
       if (this.#isEnded) return;
-      const state = this.#source.toEntries(slice.state ?? [], slice.epoch, slice.head);
-      if (state === undefined) {
+      const { epoch, head, state = [] } = slice;
+      if (this.#source.toEntries(state, epoch, head) === undefined) {
         this.#tellGap('trimmed');
         return;
       }
       start.state = state;
-      this.moveTo(slice.epoch, slice.head.offset, slice.head.tag);
+      this.moveTo(epoch, head.offset, head.tag);
       this.#tell('new', state.length, undefined);
       this.#pump();
     };
@@ -199,7 +207,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   #pump(): void {
     if (this.#isEnded) return;
-    const { ring, onSlow } = this.#source;
+    const { ring } = this.#source;
     if (!this.sink.isReady) {
       this.#waitForSink();
       return;
@@ -211,9 +219,8 @@ export class TopicSubscription implements Feed, LiveSubscriber {
       this.#join();
       return;
     }
-    const isThinned = onSlow === 'latest' && this.#start === undefined;
-    const entries = ring.slice(index, isThinned ? Infinity : PUMP_BYTES);
-    if (!this.#deliver(isThinned ? this.#thin(entries) : entries)) return;
+    const entries = ring.slice(index, this.#isThinned ? Infinity : PUMP_BYTES);
+    if (!this.#deliver(this.#isThinned ? this.#thin(entries) : entries)) return;
     if (this.isAtHead(ring.locate(this))) this.#join();
     else this.#source.schedule(this);
   }
@@ -301,8 +308,10 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   /** Tells that entries are missing, and goes on behind the head. */
   #tellGap(reason: SliceGap): void {
     const { ring, stats } = this.#source;
-    const position = toPosition(ring.epoch, ring.head);
-    this.moveTo(ring.epoch, ring.head.offset, ring.head.tag);
+    // Who skips to the newest entries gets those that are kept.
+    const place = reason === 'trimmed' && this.#isThinned ? ring.floor : ring.head;
+    const position = toPosition(ring.epoch, place);
+    this.moveTo(ring.epoch, place.offset, place.tag);
     if (this.#start?.isTold === false) {
       this.#start.isTold = true;
       stats.countGap(reason);
@@ -352,16 +361,18 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return entries.filter((entry) => newest.get(entry.entry.key) === entry || entry === entries.at(-1));
   }
 
-  #deliverState(start: Start, state: readonly TopicEntry[]): boolean {
-    for (const entry of state.slice(start.stateIndex)) {
+  #deliverState(start: Start, state: readonly Entry[]): boolean {
+    while (start.stateIndex < state.length) {
       if (!this.sink.isReady) {
         this.#waitForSink();
         return false;
       }
-      start.stateIndex++;
-      start.count++;
-      this.#source.stats.replayed++;
-      this.sink.onEntry(entry, true, true);
+      const next = state.slice(start.stateIndex, ++start.stateIndex);
+      for (const entry of this.#source.toEntries(next, this.epoch, this) ?? []) {
+        start.count++;
+        this.#source.stats.replayed++;
+        this.sink.onEntry(entry, true, true);
+      }
       if (this.#isEnded) return false;
     }
     start.state = undefined;

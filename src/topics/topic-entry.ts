@@ -21,7 +21,6 @@ export class TopicEntry implements FeedEntry {
   readonly arrivedMs: number;
   readonly byteLength: number;
   prepared: unknown = undefined;
-  preparedReplay: unknown = undefined;
   readonly #content: ReadContent;
   #position: Position | undefined = undefined;
 

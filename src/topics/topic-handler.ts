@@ -27,7 +27,10 @@ export interface PublishOptions {
   readonly key?: string | undefined;
   /** Seconds after which the message is neither replayed nor state. Default: as long as the history. */
   readonly ttl?: number | undefined;
-  /** A message with the same key, in the same topic within 120 s, is stored once; the later answer says `duplicate`. */
+  /**
+   * A message with the same key, in the same topic within 120 s, is stored once; the later answer says `duplicate`. Clients
+   * take 16 to 64 characters, servers 1 to 256.
+   */
   readonly idempotencyKey?: string | undefined;
   /** True sends to those who keep up only: no history, no position. For pointers, typing and the like. Default false. */
   readonly volatile?: boolean | undefined;

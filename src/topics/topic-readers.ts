@@ -77,6 +77,10 @@ export class TopicReaders implements BrokerSink, ReaderHost {
     this.#checks = new HeadChecks(this.calls, limits.headChecksPerSecond, () => this.#readers.size);
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get size(): number {
     return this.#readers.size;
   }

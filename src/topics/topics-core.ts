@@ -122,7 +122,11 @@ export class TopicsCore implements TopicsPort, PresenceHost {
 
   subscribe(topic: string, since: Since, sink: FeedSink): Feed {
     const reader = this.#readers.get(topic, this.retentionOf(topic));
-    if (reader === undefined) return refuse(topic, sink);
+    if (reader === undefined) {
+      return this.#readers.isClosed
+        ? refuse(topic, sink, 'broker-down', 'the server has ended')
+        : refuse(topic, sink, 'limit', 'too many topics are watched');
+    }
     const subscription = new TopicSubscription(reader, since, sink);
     reader.add(subscription);
     if (since === 'now') reader.start(subscription);
@@ -173,19 +177,28 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     this.#readers.close();
     await this.#outbox.onceEmpty();
     this.#outbox.close();
-    await this.#broker.close();
+    await this.#closeBroker();
   }
 
   async #open(): Promise<void> {
     while (!this.#isClosed) {
       try {
         await this.#broker.open(this.#readers);
-        if (this.#isClosed) await this.#broker.close();
+        if (this.#isClosed) await this.#closeBroker();
         this.#readers.onState('up');
         return;
       } catch {
         await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, OPEN_RETRY_MS));
       }
+    }
+  }
+
+  /** Nobody is left who could be told that the broker fails at its end, and nothing depends on it. */
+  async #closeBroker(): Promise<void> {
+    try {
+      await this.#broker.close();
+    } catch {
+      // The process lets go of it all the same.
     }
   }
 
@@ -213,11 +226,11 @@ function toFeedEntries(topic: string, { epoch, head }: Slice, entries: readonly 
   return entries.flatMap((entry) => TopicEntry.read(topic, epoch, entry, head, nowMs) ?? []);
 }
 
-/** A subscription that this process has no place for: the sink hears of it in a later turn. */
-function refuse(topic: string, sink: FeedSink): Feed {
+/** A subscription that this process cannot serve: the sink hears of it in a later turn. */
+function refuse(topic: string, sink: FeedSink, code: string, message: string): Feed {
   let isEnded = false;
   setImmediate(() => {
-    if (!isEnded) sink.onFailed('limit', 'too many topics are watched');
+    if (!isEnded) sink.onFailed(code, message);
   });
   return {
     topic,

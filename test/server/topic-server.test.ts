@@ -285,6 +285,30 @@ test('the mids of one client are not those of another, nor the idempotency keys 
   expect(await client.next()).toMatchObject({ t: 'ok', dup: true });
 });
 
+test('a user has no mid in common with one whose name goes on with a colon', async () => {
+  const users = ['a', 'a:b'];
+  const { join } = await start({ onPublish: () => true }, true, {}, () => ({ user: users.shift() }));
+  const mid = '0123456789abcdef';
+  const [one, other] = [await join(), await join()];
+  one.client.send({ t: 'pub', topic: 'room', data: 1, mid: `b:${mid}`, id: 1 });
+  expect(await one.client.next()).not.toHaveProperty('dup');
+  other.client.send({ t: 'pub', topic: 'room', data: 2, mid, id: 1 });
+  expect(await other.client.next()).not.toHaveProperty('dup');
+});
+
+test('a program that subscribes behind the end of the server is told so, also while members have their grace', async () => {
+  const { wss } = await start(undefined, { broker: memoryBroker() });
+  await expect(wss.topics.members('a')).resolves.toEqual({ count: 0, list: [] });
+  await wss.drain();
+  const ends = new Inbox<unknown>();
+  const handler = {
+    onSubscribed: () => ends.push('subscribed'),
+    onEnd: (_: unknown, event: object) => ends.push(event),
+  };
+  wss.topics.subscribe('a', handler);
+  expect(await ends.next()).toEqual({ type: 'end', cause: 'ended' });
+});
+
 test('a grant expires', async () => {
   const clock = useFakeClock();
   const causes: unknown[] = [];

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { fromFrame } from '../../src/topics/frame-data.ts';
 import type { SubscribeOptions } from '../../src/topics/client-types.ts';
 import type { Subscription } from '../../src/topics/topic-handler.ts';
 import { createDeferred } from '../helpers/deferred.ts';
@@ -82,6 +83,14 @@ describe('a subscription', () => {
       expect.objectContaining({ data: { b64: '?' }, at: 0 }),
       expect.objectContaining({ data: { b64: 'aGk=', more: 1 } }),
     ]);
+  });
+
+  test('gets data as they are: the members of none are listed to find out whether it is bytes', () => {
+    const fail = (): never => {
+      throw new Error('its members were listed');
+    };
+    const data = new Proxy({ text: 'a' }, { ownKeys: fail });
+    expect(fromFrame(data, host)).toBe(data);
   });
 
   test('position moves on when the promise of onMessage is over, and callbacks never overlap', async () => {

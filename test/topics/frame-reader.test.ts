@@ -94,7 +94,10 @@ test.each([
   [{ t: 'sub', topic: 'a', presence: { show: 1 } }, 'presence must be {"show": true or false, "watch": true or false}'],
   [{ t: 'pub', topic: 'a', id: 1 }, 'data is missing'],
   [{ t: 'pub', topic: 'a', data: 1 }, ID],
-  [{ t: 'pub', topic: 'a', data: 1, id: 1, mid: 'short' }, 'mid must be a text of 16 to 64 characters'],
+  [
+    { t: 'pub', topic: 'a', data: 1, id: 1, mid: 'short' },
+    'mid (idempotencyKey) must be a text of 16 to 64 characters',
+  ],
   [{ t: 'pub', topic: 'a', data: 1, id: 1, ttl: 0 }, 'ttl must be a number of seconds above 0'],
   [{ t: 'pub', topic: 'a', data: 1, id: 1, ttl: '5' }, 'ttl must be a number of seconds above 0'],
   [{ t: 'pub', topic: 'a', data: 1, id: 1, volatile: 1 }, 'volatile must be true or false'],

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
-import { BrokerError } from '../../src/topics/broker.ts';
+import { BrokerError, type Entry } from '../../src/topics/broker.ts';
 import type { Publication } from '../../src/topics/feed.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import type { Since } from '../../src/topics/topic-handler.ts';
@@ -144,6 +144,49 @@ test('has a slow subscriber skip to the newest of each key that it may see, with
   slow.becomeReady();
   await clock.advance(0);
   expect(slow.data).toEqual(['b', 'c', 'e']);
+});
+
+test('tells a subscriber that was slower than the history, and gives it the newest that is kept, with onSlow latest', async () => {
+  const { clock, subscribeTo, publish } = setUp({}, { onSlow: 'latest', history: { ...HISTORY, messages: 3 } });
+  const slow = subscribeTo('t');
+  await clock.advance(0);
+  slow.isReady = false;
+  for (const [i, key] of ['k', 'l', 'k', 'l', 'k'].entries()) await publish('t', `${key}${i}`, { key });
+  await clock.advance(0);
+  slow.becomeReady();
+  await clock.advance(0);
+  await publish('t', 'next');
+  await clock.advance(0);
+  expect(slow.heard).toEqual(['subscribed new 0', 'gap slow', '"l3"', '"k4"', '"next"']);
+});
+
+test('makes no copy of a state for a subscriber that does not take it', async () => {
+  const { clock, broker, subscribeTo, publish } = setUp();
+  for (const key of ['k', 'l', 'm']) await publish('t', key, { key });
+  const read = broker.read.bind(broker);
+  let copies = 0;
+  broker.read = async (queries) => {
+    const slices = await read(queries);
+    const count = (entry: Entry): Entry => ({
+      ...entry,
+      get bytes() {
+        copies++;
+        return entry.bytes;
+      },
+    });
+    return slices.map((slice) => ({ ...slice, state: slice.state?.map(count) }));
+  };
+  const slow = subscribeTo('t', 'state');
+  slow.onData = () => (slow.isReady = false);
+  await clock.advance(0);
+  const before = copies;
+  slow.becomeReady();
+  await clock.advance(0);
+  expect([slow.heard, copies - before]).toEqual([['subscribed new 3', 'state "k"', 'state "l"'], 1]);
+  slow.onData = () => {};
+  slow.becomeReady();
+  await clock.advance(0);
+  expect(slow.heard.slice(3)).toEqual(['state "m"', 'live 3']);
 });
 
 test('ends a subscriber that does not keep up, with onSlow close', async () => {
@@ -418,6 +461,34 @@ test('names the error of the broker', async () => {
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_UNSUPPORTED' });
   await core.close();
   await expect(core.state('t')).rejects.toMatchObject({ code: 'ERR_BROKER_DOWN' });
+});
+
+test('gives up a question for the history behind 10 s, and does not ask it when the broker opens later', async () => {
+  const broker = new SpiedBroker();
+  const { open } = SpiedBroker.prototype;
+  broker.open = () => Promise.reject(new BrokerError('down', 'not yet'));
+  const { clock, core } = setUp({}, {}, broker);
+  const asked = core.history('t', undefined, 1).then(
+    () => 'answered',
+    (error: unknown) => (error as { readonly code: string }).code,
+  );
+  await clock.advance(9900);
+  await clock.advance(200);
+  expect(await Promise.race([asked, Promise.resolve('nothing')])).toBe('ERR_BROKER_DOWN');
+  broker.open = open;
+  await clock.advance(1100);
+  expect([core.stats.brokerState, broker.reads]).toEqual(['up', []]);
+});
+
+test('refuses who comes after its end in true words, and ends whatever becomes of the broker', async () => {
+  const { clock, core, broker } = setUp();
+  broker.close = () => Promise.reject(new Error('the socket was gone'));
+  await core.close();
+  const onFailed: unknown[] = [];
+  const sink = Object.assign(new RecordingFeedSink(), { onFailed: (...problem: string[]) => onFailed.push(problem) });
+  core.subscribe('t', 'now', sink);
+  await clock.advance(0);
+  expect(onFailed).toEqual([['broker-down', 'the server has ended']]);
 });
 
 test('publishes on its channel what goes wrong with the broker', async () => {
