@@ -85,9 +85,11 @@ class ChatHandler {
 class RoomHandler implements TopicHandler<Said> {
   readonly #names = new Map<unknown, string>();
 
-  async onSubscribed(subscription: Subscription<Said>, { state, missed }: SubscribedEvent): Promise<void> {
+  onSubscribed(_subscription: Subscription<Said>, { state, missed }: SubscribedEvent): void {
     if (state === 'recovered') print(`* You are back: ${missed} messages while you were away`);
-    if (state !== 'gap') return;
+  }
+
+  async onGap(subscription: Subscription<Said>): Promise<void> {
     print('* You are back, but the chat has lost what was said before: you may have missed something');
     const { messages } = await subscription.history();
     for (const { data } of messages) printSaid(data);

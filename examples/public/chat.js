@@ -129,14 +129,14 @@ class Stay {
   /** The positions of the messages that the log shows, oldest first. */
   #shown = new Set();
 
-  async onSubscribed(stayed, { state, reason, missed }) {
+  onSubscribed(_room, { state, missed }) {
     const isExpected = isRenaming;
     isRenaming = false;
     setFilling(missed > 0);
-    if (state === 'gap') {
-      await this.#onMissing(stayed, reason);
-    } else if (state === 'new') {
+    if (state === 'new') {
       if (missed === 0) this.#showJoined();
+    } else if (state === 'gap') {
+      // onGap follows.
     } else if (missed > 0) {
       showDivider(missed === 1 ? '1 message while you were away' : `${missed} messages while you were away`);
     } else if (!isExpected) showNotice('You are back as ', me, ': you missed nothing');

@@ -9,10 +9,7 @@ const ws = await WebSocket.connect(url, null, { topics: true, reconnect: true })
 ws.subscribe<string>(
   'orders',
   {
-    onSubscribed(_orders, { state, missed }) {
-      console.log(`${state}, ${missed} waiting`);
-      if (state === 'gap') console.log('some orders are missing: read them from the database');
-    },
+    onSubscribed: (_orders, { state, missed }) => console.log(`${state}, ${missed} waiting`),
     async onMessage(_orders, { data, position }) {
       console.log(`working on ${data}`);
       if (position !== undefined) await writeFile(file, position); // when the work is done

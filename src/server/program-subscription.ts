@@ -112,6 +112,7 @@ export class ProgramSubscription implements FeedSink, Subscription, MembersListe
       name: 'onSubscribed',
       event: () => ({ type: 'subscribed', state, ...(reason && { reason }), missed }),
     });
+    if (state === 'gap') this.onGap(reason as GapReason);
     // A getter of the handler is the user's code.
     const isWatching = this.#host.scope.run(() => hasSomeCallback(this.#handler, MEMBER_CALLBACKS));
     if (!isWatching || this.#isOver) return;

@@ -112,6 +112,7 @@ export class ClientSubscription implements Subscription {
     } else if (t === 'subbed') {
       this.#replayedCount = 0;
       this.#note('onSubscribed', { type: 'subscribed', state, reason, missed: toNumber(missed) }, pos);
+      if (state === 'gap') this.#push('onGap', { type: 'gap', reason }, pos);
     } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
     else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
     else if (t === 'who') {

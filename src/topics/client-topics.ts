@@ -133,8 +133,7 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     if (!isRecord(handler)) throw this.toError('ERR_INVALID_HANDLER', 'use an object');
     const subscription = new ClientSubscription(this, topic, handler, options);
     const entry = this.#entries.get(topic) ?? { subscription: undefined, asked: undefined };
-    if (entry.subscription)
-      throw this.toError('ERR_INVALID_TOPIC', 'subscribed already');
+    if (entry.subscription) throw this.toError('ERR_INVALID_TOPIC', 'subscribed already');
     entry.subscription = subscription;
     this.#entries.set(topic, entry);
     this.join(subscription);

@@ -114,7 +114,7 @@ export interface LiveEvent {
   readonly count: number;
 }
 
-/** Messages are missing here. Load your state again; what follows is complete. */
+/** Messages are missing here. Load your state again; what follows is complete. Comes also behind onSubscribed with state `gap`. */
 export interface GapEvent {
   readonly type: 'gap';
   readonly reason: GapReason;

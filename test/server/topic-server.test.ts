@@ -529,9 +529,13 @@ test('a program subscribes: in order, one callback at a time, its position behin
 test('a program whose place the topic does not know is told why', async () => {
   const { wss } = await start();
   const events: unknown[] = [];
-  wss.topics.subscribe('a', { onSubscribed: (_, event) => events.push(event) }, { since: { after: 'other.1.1' } });
+  const note = (_: unknown, event: object): unknown => events.push(event);
+  wss.topics.subscribe('a', { onSubscribed: note, onGap: note }, { since: { after: 'other.1.1' } });
   await turns();
-  expect(events).toEqual([{ type: 'subscribed', state: 'gap', reason: 'epoch', missed: 0 }]);
+  expect(events).toEqual([
+    { type: 'subscribed', state: 'gap', reason: 'epoch', missed: 0 },
+    { type: 'gap', reason: 'epoch' },
+  ]);
 });
 
 test('a callback that throws ends its subscription alone, and is reported', async () => {
