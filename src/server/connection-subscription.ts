@@ -93,6 +93,11 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
     return this.#extras?.isWatching === true;
   }
 
+  /** Whether everything has been sent that there is for the client. */
+  get isUpToDate(): boolean {
+    return this.#feed?.isUpToDate !== false;
+  }
+
   start(beginning?: Beginning): void {
     if (this.#start === undefined) return;
     const { topic, since } = this.#start.plan;

@@ -77,8 +77,17 @@ export class ServerSession extends Session implements Expirable, TopicPeer {
     this.close(CLOSE_UNAUTHORIZED, 'session expired', this.settings.limits.closeTimeoutMs, 'expired');
   }
 
-  /** Closes the connection, because the server drains. */
-  drain(code: number): void {
+  /**
+   * Closes the connection, because the server drains: as soon as its subscriptions are up to date.
+   *
+   * @param isLate - closes it at once
+   */
+  drain(code: number, isLate: boolean): void {
+    if (isLate || this.topics === undefined) this.#leave(code);
+    else this.topics.catchUp(() => this.#leave(code));
+  }
+
+  #leave(code: number): void {
     this.topics?.onDraining();
     this.close(code, '', Infinity, 'drain');
   }

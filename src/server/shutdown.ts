@@ -177,7 +177,8 @@ export class EndDeadline implements Deadline {
 
 /** A session that a wave can close. */
 export interface DrainedSession {
-  drain(code: number): void;
+  /** @param isLate - whether the deadline has come: then the session is closed whatever it still has to do */
+  drain(code: number, isLate: boolean): void;
 }
 
 /** Closes sessions in waves of `batchSize`. */
@@ -197,10 +198,10 @@ export class DrainWaves implements Deadline {
     this.onDeadline();
   }
 
-  /** Closes all sessions that no wave has reached, in one wave. */
+  /** The deadline has come: closes all sessions that are not closed. */
   closeRest(): void {
     this.stop();
-    this.#closeWave(Infinity);
+    for (const session of this.#sessions) session.drain(this.#options.code, true);
   }
 
   /** Closes no further wave. */
@@ -211,13 +212,9 @@ export class DrainWaves implements Deadline {
 
   onDeadline(): void {
     const { batchSize, intervalMs } = this.#options;
-    this.#closeWave(batchSize);
-    this.#ticket = this.#next < this.#sessions.length ? timers.schedule(this, intervalMs) : undefined;
-  }
-
-  #closeWave(size: number): void {
-    const wave = this.#sessions.slice(this.#next, this.#next + size);
+    const wave = this.#sessions.slice(this.#next, this.#next + batchSize);
     this.#next += wave.length;
-    for (const session of wave) session.drain(this.#options.code);
+    for (const session of wave) session.drain(this.#options.code, false);
+    this.#ticket = this.#next < this.#sessions.length ? timers.schedule(this, intervalMs) : undefined;
   }
 }

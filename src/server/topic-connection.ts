@@ -35,6 +35,8 @@ import { type GateOwner, UserGate } from './user-gate.ts';
 
 /** A subscription is pushed to while fewer bytes than this wait on its connection. */
 const MAX_UNSENT_BYTES = 65_536;
+/** How often a connection that is to be closed is looked at, until its subscriptions are up to date. */
+const CATCH_UP_MS = 50;
 /** Clients of a server that drains come back within this time. */
 const MAX_MOVE_MS = 1000;
 
@@ -106,6 +108,12 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
   onText(text: string): void {
     this.#frames ??= new ClientFrames(this);
     this.#frames.onText(text);
+  }
+
+  catchUp(callback: () => void): void {
+    const isDone = this.hasEnded || [...this.#subscriptions.values()].every(({ isUpToDate }) => isUpToDate);
+    if (isDone) callback();
+    else timers.schedule({ onDeadline: () => this.catchUp(callback) }, CATCH_UP_MS);
   }
 
   onDraining(): void {

@@ -37,6 +37,8 @@ export interface SessionTopics {
   onOpen(): void;
   /** A text message has come. */
   onText(text: string): void;
+  /** Calls back when the subscriptions are up to date, or the connection is over: at once if they are already. */
+  catchUp(callback: () => void): void;
   /** The connection is about to be closed by `drain`. */
   onDraining(): void;
   /** The connection is over; onTerminate has not run. */

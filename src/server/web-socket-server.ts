@@ -382,8 +382,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
 
   /**
    * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, and the connections
-   * are closed in waves, each one after all that was sent to it. `deadlineMs` bounds the whole end as the timeout of
-   * {@link terminate} does.
+   * are closed in waves, each one after all that was sent to it, and after the messages of its topics that it has missed.
+   * `deadlineMs` bounds the whole end as the timeout of {@link terminate} does.
    *
    * @remarks Clients should reconnect after a random time; the code 1012 (service restart) tells them to. A second call
    * has no waves of its own: it waits for the same end, and can hasten it.

@@ -70,6 +70,11 @@ export class FanOut {
     return this.#live.length - this.#holes;
   }
 
+  /** Whether some subscribers have not got all entries yet. */
+  get isUnderWay(): boolean {
+    return this.#round.length > 0 || this.#waiting.length > 0;
+  }
+
   add(subscriber: LiveSubscriber): void {
     subscriber.liveIndex = this.#live.length;
     // An array that grows by one has room for 16 more, and most topics have one subscriber.
@@ -103,7 +108,7 @@ export class FanOut {
 
   /** Delivers what waits to all, in this turn. */
   flush(): void {
-    while (this.#isUnderWay) this.#advance();
+    while (this.isUnderWay) this.#advance();
   }
 
   /** Tells all live subscribers of a gap, behind what waits. The next entry for them is the one behind the head. */
@@ -121,11 +126,7 @@ export class FanOut {
     }
     this.#isVisiting = false;
     this.#compact();
-    if (this.#isUnderWay) this.#setTurn();
-  }
-
-  get #isUnderWay(): boolean {
-    return this.#round.length > 0 || this.#waiting.length > 0;
+    if (this.isUnderWay) this.#setTurn();
   }
 
   #setTurn(): void {
@@ -134,7 +135,7 @@ export class FanOut {
     runInOwnContext(() =>
       setImmediate(() => {
         this.#isTurnSet = false;
-        if (this.#isUnderWay) this.#advance();
+        if (this.isUnderWay) this.#advance();
       }),
     );
   }
@@ -154,7 +155,7 @@ export class FanOut {
       this.#round = [];
       this.#compact();
     }
-    if (this.#isUnderWay) this.#setTurn();
+    if (this.isUnderWay) this.#setTurn();
   }
 
   #visit(entry: TopicEntry, from: number, to: number): void {

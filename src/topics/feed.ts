@@ -71,6 +71,8 @@ export interface FeedSink {
 /** One subscription, as its owner holds it. */
 export interface Feed {
   readonly topic: string;
+  /** Whether all that this process knows has been delivered. */
+  readonly isUpToDate: boolean;
   /** Ends the subscription at once: nothing is delivered any more. */
   end(): void;
 }

@@ -91,6 +91,10 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return this.#start !== undefined && !this.#start.isTold;
   }
 
+  get isUpToDate(): boolean {
+    return this.liveIndex >= 0 && !this.#source.fanOut.isUnderWay;
+  }
+
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -234,6 +234,7 @@ function refuse(topic: string, sink: FeedSink, code: string, message: string): F
   });
   return {
     topic,
+    isUpToDate: true,
     end: () => {
       isEnded = true;
     },

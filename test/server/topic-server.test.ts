@@ -384,6 +384,41 @@ test('drain tells clients to move, and closes with 1012', async () => {
   expect(await bare.client.nextClose()).toBe('88 03f4');
 });
 
+test('drain closes a connection that is behind when it has everything, at the deadline at last', async () => {
+  const clock = useFakeClock();
+  const broker = memoryBroker();
+  const watch = broker.watch.bind(broker);
+  broker.watch = (topics) => (topics.includes('never') ? new Promise(() => {}) : watch(topics));
+  const { wss, join } = await start(undefined, { broker, history: { messages: 1000, bytes: 100_000_000 } });
+  const [late, lost, waiting] = [await join(), await join(), await join()];
+  for (const { client } of [late, lost]) {
+    await subscribe(client, 'a');
+    client.raw.socket.pause();
+  }
+  waiting.client.send({ t: 'sub', topic: 'never' });
+  let count = 0;
+  while (wss.topics.stats.behind < 3) {
+    await wss.topics.publish('a', [count++, 'x'.repeat(60_000)]);
+    await turns(1);
+  }
+  // Nothing of these is sent before the drain begins.
+  for (let i = 0; i < 50; i++) await wss.topics.publish('a', [count++, 'x'.repeat(60_000)]);
+  const drained = wss.drain({ deadlineMs: 5000 });
+  late.client.raw.socket.resume();
+  for (let i = 0; i < count; i++) expect(await late.client.next()).toMatchObject({ t: 'm', data: { 0: i } });
+  await clock.advance(100);
+  expect(await late.client.next()).toMatchObject({ t: 'move' });
+  expect(await late.client.raw.nextClose()).toBe('88 03f4');
+  late.client.raw.send('88', '03f4');
+  expect([late.conn.status, lost.conn.status]).toEqual(['Closing', 'Connected']);
+  await clock.advance(5000);
+  expect(await waiting.client.next()).toMatchObject({ t: 'move' });
+  expect(await waiting.client.raw.nextClose()).toBe('88 03f4');
+  // Callbacks have some time more.
+  await clock.advance(1000);
+  expect(await drained).toEqual({ closed: 1, dropped: 2 });
+});
+
 test.each<[TopicsOptions, Options]>([
   [{ onSlow: 'close' }, {}],
   // A frame that was dropped would be a hole that nobody tells of.
