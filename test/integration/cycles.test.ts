@@ -11,6 +11,7 @@ import { startLibraryServer } from '../helpers/library-server.ts';
 import { connectPeer } from '../helpers/peer.ts';
 import { turns } from '../helpers/turns.ts';
 import type { CycleReport } from '../processes/cycle-server.ts';
+import { createRandom } from '../soak/random.ts';
 
 /** Number of cycles of each kind. */
 const CYCLES = 2500;
@@ -248,19 +249,8 @@ test.each(Object.entries(cuts))('a peer that %s during onConnection disturbs no 
   await expectNothingLeft();
 });
 
-/** Creates a generator of random numbers that are the same in each run (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-}
-
 function garbage(random: () => number, length: number): Buffer {
-  return Buffer.from(Array.from({ length }, () => random() & 0xff));
+  return Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
 }
 
 test('garbage in place of a handshake, or after it, disturbs no other client', { timeout: 30_000 }, async () => {

@@ -14,17 +14,6 @@ let startMs = 0;
 /** Simulations begin with a tick of the timer wheel, so that the same seed makes the same run. */
 const TICK_MS = 50;
 
-/** A seeded source of numbers from 0 to 1 (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** A clock that jumps from one task to the next. While it runs, it is the clock of the library. */
 export class Scheduler implements Clock {
   readonly #random: () => number;

@@ -3,9 +3,10 @@ import { readEntryBytes } from '../../src/topics/entry-bytes.ts';
 import { type Position, parsePosition, toPosition } from '../../src/topics/position.ts';
 import type { Since } from '../../src/topics/topic-handler.ts';
 import { CORE_LIMITS, type CoreSettings, TopicsCore } from '../../src/topics/topics-core.ts';
+import { createRandom } from '../soak/random.ts';
 import { type FaultyBroker, FaultyLogs, NO_FAULTS } from './faulty-broker.ts';
 import { ModelLog } from './model-log.ts';
-import { Scheduler, seededRandom } from './scheduler.ts';
+import { Scheduler } from './scheduler.ts';
 import { type Judge, SimulatedClient } from './simulated-client.ts';
 
 /** How long things go wrong, how long everything is watched then, and how long it has to come right. */
@@ -32,7 +33,7 @@ interface Node {
  * @returns the first thing that broke a law; undefined when nothing did
  */
 export function simulate(seed: number): Promise<string | undefined> {
-  const random = seededRandom(seed);
+  const random = createRandom(seed);
   const scheduler = new Scheduler(random);
   return scheduler.use(() => new Simulation(random, scheduler).run());
 }
