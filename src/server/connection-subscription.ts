@@ -73,7 +73,6 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
   readonly #connection: SubscribedConnection;
   #feed: Feed | undefined;
   #position: Position | undefined;
-  #isOver = false;
   /** What only the beginning needs. */
   #start: { readonly plan: SubscriptionPlan; beginning: Beginning | undefined } | undefined;
   /** What most subscriptions do not have: a server has hundreds of thousands of them. */
@@ -104,8 +103,7 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
     const { host, user } = this.#connection;
     this.#start.beginning = beginning;
     this.#feed = host.port.subscribe(topic === ME && user !== undefined ? userTopic(user) : topic, since, this);
-    if (this.#isOver) this.#feed.end();
-    else if (this.grant?.expiresAt !== undefined) this.#more.expiry = new Expiry(this, this.grant.expiresAt);
+    if (this.grant?.expiresAt !== undefined) this.#more.expiry = new Expiry(this, this.grant.expiresAt);
   }
 
   /**
@@ -114,7 +112,6 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
    * @param hasLeft - whether the client does not come back to it: then it is no member any more at once
    */
   stop(hasLeft = false): void {
-    this.#isOver = true;
     this.#feed?.end();
     this.#extras?.expiry?.cancel();
     this.#extras?.members?.stop();

@@ -20,14 +20,12 @@ const MIN_COMPACTED = 32;
 /** A subscriber that keeps up. */
 export interface LiveSubscriber {
   readonly sink: FeedSink;
-  /** Stored entries up to here are not for it: it had them when it became live. */
-  offset: number;
+  /** Stored entries up to here are not for it, because it became live in the middle of a round; undefined for most. */
+  cursor: Place | undefined;
   /** Place in the list of the fan-out; -1 while the subscriber is not in it. */
   liveIndex: number;
-  /** Sets the place behind which the next entry for the subscriber follows. */
-  moveTo(epoch: string, offset: number, tag: number): void;
   /** The sink is not ready: the subscriber, which has left the list, keeps the place as its cursor. */
-  fallBehind(epoch: string, offset: number, tag: number): void;
+  fallBehind(epoch: string, place: Place): void;
   /**
    * The fan-out does not keep up: the subscriber, which has left the list, goes on by itself.
    *
@@ -120,7 +118,7 @@ export class FanOut {
     for (let i = 0; i < length; i++) {
       const subscriber = this.#live[i];
       if (subscriber === undefined) continue;
-      subscriber.moveTo(epoch, head.offset, head.tag);
+      subscriber.cursor = undefined;
       this.#stats.countGap(reason);
       subscriber.sink.onGap(reason, position);
     }
@@ -166,8 +164,9 @@ export class FanOut {
     this.#isVisiting = true;
     for (let i = from; i < to; i++) {
       const subscriber = this.#live[i];
-      if (subscriber === undefined || (!isVolatile && offset <= subscriber.offset)) continue;
-      const { sink } = subscriber;
+      if (subscriber === undefined) continue;
+      const { sink, cursor } = subscriber;
+      if (cursor !== undefined && !isVolatile && offset <= cursor.offset) continue;
       if (!sink.isReady) {
         this.#passOver(subscriber, entry);
       } else if (except === undefined || except !== sink.session) {
@@ -185,7 +184,7 @@ export class FanOut {
       return;
     }
     this.remove(subscriber);
-    subscriber.fallBehind(entry.epoch, entry.beforeOffset, entry.beforeTag);
+    subscriber.fallBehind(entry.epoch, { offset: entry.beforeOffset, tag: entry.beforeTag });
   }
 
   /** Sends all subscribers on their own way, each from the place of the last entry that it got. */

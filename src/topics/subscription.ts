@@ -1,5 +1,6 @@
 import { monotonicMs } from '../base/clock.ts';
 import type { Entry, Place, ReadQuery, Slice, SliceGap } from './broker.ts';
+import { Cursor, type Start } from './cursor.ts';
 import type { FanOut, LiveSubscriber } from './fan-out.ts';
 import type { Feed, FeedSink } from './feed.ts';
 import { parsePosition, type Position, toPosition } from './position.ts';
@@ -42,44 +43,23 @@ export interface SubscriptionSource {
   onJoined(subscription: TopicSubscription): void;
 }
 
-/** What a subscription needs until everything that was missed or asked for has been delivered. */
-interface Start {
-  readonly since: Since;
-  /** Whether onSubscribed has been called. */
-  isTold: boolean;
-  count: number;
-  /**
-   * The state, of which this many entries have been delivered: as the broker gave it, which shares it among all who ask.
-   * Whoever does not read would hold a copy of everything else.
-   */
-  state: readonly Entry[] | undefined;
-  stateIndex: number;
-}
-
 /**
  * One subscriber of a topic: a cursor.
  *
- * @remarks A subscriber that keeps up is in the list of the {@link FanOut}, and costs nothing else. One that does not keeps
- * the place of the last entry that it got, and goes on from there when its sink is ready: from the ring, else from the
- * broker. So nothing waits in memory for it, and it is proved whether the log still knows that very entry.
+ * @remarks A subscriber that keeps up is in the list of the {@link FanOut}, and costs nothing else. One that does not has
+ * a cursor, and goes on from there when its sink is ready: from the ring, else from the broker. So nothing waits in memory for it, and it is proved whether the log still knows that very entry.
  */
 export class TopicSubscription implements Feed, LiveSubscriber {
   readonly sink: FeedSink;
   readonly #source: SubscriptionSource;
-  /** The cursor: the last entry that the subscriber got or does not need. While it is live, when it became live. */
-  epoch = '';
-  offset = 0;
-  tag = 0;
+  /** Undefined when the subscription is over; and while it is live, unless it became so in the middle of a round. */
+  cursor: Cursor | undefined;
   liveIndex = -1;
-  /** Whether the ring has been brought up to date since the cursor was set. */
-  #isRefreshed = false;
-  #isEnded = false;
-  #start: Start | undefined;
 
   constructor(source: SubscriptionSource, since: Since, sink: FeedSink) {
     this.#source = source;
     this.sink = sink;
-    this.#start = { since, isTold: false, count: 0, state: undefined, stateIndex: 0 };
+    this.cursor = new Cursor({ since, isTold: false, count: 0, state: undefined, stateIndex: 0 });
   }
 
   get topic(): string {
@@ -88,7 +68,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   /** Whether onSubscribed has not been called yet. */
   get isNew(): boolean {
-    return this.#start !== undefined && !this.#start.isTold;
+    return this.cursor?.start?.isTold === false;
   }
 
   get isUpToDate(): boolean {
@@ -97,7 +77,7 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   end(): void {
     if (this.#isEnded) return;
-    this.#isEnded = true;
+    this.cursor = undefined;
     if (this.liveIndex >= 0) this.#source.fanOut.remove(this);
     this.#source.onLeft(this);
   }
@@ -111,13 +91,13 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   /** Goes on as far as the sink and the ring allow. Called while the subscription is not live and waits for nothing. */
   step(): void {
-    if (this.#isEnded) return;
-    if (this.#start?.isTold === false) this.#begin(this.#start);
+    const { cursor } = this;
+    if (cursor?.start?.isTold === false) this.#begin(cursor, cursor.start);
     else this.#pump();
   }
 
-  fallBehind(epoch: string, offset: number, tag: number): void {
-    this.moveTo(epoch, offset, tag);
+  fallBehind(epoch: string, place: Place): void {
+    this.moveTo(epoch, place);
     this.#source.onBehind(this);
     if (this.#source.onSlow === 'close') this.fail('slow', 'the subscriber does not keep up');
     else this.#waitForSink();
@@ -125,19 +105,19 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   goOn(next: TopicEntry | undefined): void {
     const { epoch, head } = this.#source.ring;
-    if (next === undefined) this.moveTo(epoch, head.offset, head.tag);
+    if (next === undefined) this.moveTo(epoch, head);
     // A subscriber that became live behind this entry has its own place still.
-    else if (next.entry.offset > this.offset) this.moveTo(next.epoch, next.beforeOffset, next.beforeTag);
+    else if (this.cursor === undefined || next.entry.offset > this.cursor.offset) {
+      this.moveTo(next.epoch, { offset: next.beforeOffset, tag: next.beforeTag });
+    }
     this.#source.onBehind(this);
     this.#source.schedule(this);
   }
 
   /** Sets the cursor: the subscriber needs nothing up to this place. */
-  moveTo(epoch: string, offset: number, tag: number): void {
-    this.epoch = epoch;
-    this.offset = offset;
-    this.tag = tag;
-    this.#isRefreshed = false;
+  moveTo(epoch: string, place: Place): void {
+    this.cursor ??= new Cursor(undefined);
+    this.cursor.moveTo(epoch, place);
   }
 
   /** Whether nothing is left between the cursor and what the fan-out will deliver. */
@@ -145,33 +125,37 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return index === this.#source.ring.count;
   }
 
+  get #isEnded(): boolean {
+    return this.cursor === undefined && this.liveIndex < 0;
+  }
+
   /** Whether the subscriber, which has not kept up, skips to the newest entry of each key. */
   get #isThinned(): boolean {
-    return this.#source.onSlow === 'latest' && this.#start === undefined;
+    return this.#source.onSlow === 'latest' && this.cursor?.start === undefined;
   }
 
-  #begin(start: Start): void {
+  #begin(cursor: Cursor, start: Start): void {
     const { since } = start;
-    if (since === 'now') this.#beginAt(this.#source.ring.head, 0);
-    else if (since === 'start') this.#readPage();
+    if (since === 'now') this.#beginAt(cursor, this.#source.ring.head, 0);
+    else if (since === 'start') this.#readPage(cursor);
     else if (since === 'state') this.#beginWithState(start);
-    else if ('last' in since) this.#beginWithLast(since.last);
-    else this.#resume(since.after);
+    else if ('last' in since) this.#beginWithLast(cursor, since.last);
+    else this.#resume(cursor, since.after);
   }
 
-  #beginAt(place: Place, missed: number): void {
+  #beginAt(cursor: Cursor, place: Place, missed: number): void {
     const { epoch } = this.#source.ring;
-    this.moveTo(epoch, place.offset, place.tag);
-    this.#tell('new', missed, toPosition(epoch, place));
+    cursor.moveTo(epoch, place);
+    this.#tell(cursor, 'new', missed, toPosition(epoch, place));
     // What comes from now on was neither missed nor asked for.
-    if (this.#start?.since === 'now') this.#start = undefined;
+    if (cursor.start?.since === 'now') cursor.start = undefined;
     this.#pump();
   }
 
-  #beginWithLast(last: number): void {
+  #beginWithLast(cursor: Cursor, last: number): void {
     const { ring } = this.#source;
     if (last <= ring.count || ring.isWhole) {
-      this.#beginAt(ring.placeBefore(last), Math.min(last, ring.count));
+      this.#beginAt(cursor, ring.placeBefore(last), Math.min(last, ring.count));
     } else if (!this.#source.fill(this)) {
       this.#ask({ last, limit: READ_ENTRIES, maxBytes: PUMP_BYTES }, (slice) => this.#onPage(slice));
     }
@@ -179,53 +163,56 @@ export class TopicSubscription implements Feed, LiveSubscriber {
 
   #beginWithState(start: Start): void {
     const onSlice = (slice: Slice): void => {
-      if (this.#isEnded) return;
+      const { cursor } = this;
+      if (cursor === undefined) return;
       const { epoch, head, state = [] } = slice;
       if (this.#source.toEntries(state, epoch, head) === undefined) {
-        this.#tellGap('trimmed');
+        this.#tellGap(cursor, 'trimmed');
         return;
       }
       start.state = state;
-      this.moveTo(epoch, head.offset, head.tag);
-      this.#tell('new', state.length, undefined);
+      cursor.moveTo(epoch, head);
+      this.#tell(cursor, 'new', state.length, undefined);
       this.#pump();
     };
     this.#ask({ limit: 0, maxBytes: 0, isStateWanted: true }, onSlice);
   }
 
-  #resume(after: Position): void {
-    if (this.epoch === '') {
+  #resume(cursor: Cursor, after: Position): void {
+    if (cursor.epoch === '') {
       const position = parsePosition(after);
       // A position that this library did not write is in no log: the broker is not bothered.
       if (position === undefined) {
-        this.#tellGap('forked');
+        this.#tellGap(cursor, 'forked');
         return;
       }
-      this.moveTo(position.epoch, position.offset, position.tag);
+      cursor.moveTo(position.epoch, position);
     }
-    const index = this.#find();
+    const index = this.#find(cursor);
     if (index === undefined) return;
-    this.#tell('recovered', this.#source.ring.count - index, toPosition(this.epoch, this));
+    this.#tell(cursor, 'recovered', this.#source.ring.count - index, toPosition(cursor.epoch, cursor));
     this.#pump();
   }
 
   #pump(): void {
-    if (this.#isEnded) return;
+    const { cursor } = this;
+    if (cursor === undefined) return;
     const { ring } = this.#source;
     if (!this.sink.isReady) {
       this.#waitForSink();
       return;
     }
-    if (this.#start?.state !== undefined && !this.#deliverState(this.#start, this.#start.state)) return;
-    const index = this.#find();
+    const { start } = cursor;
+    if (start?.state !== undefined && !this.#deliverState(cursor, start, start.state)) return;
+    const index = this.#find(cursor);
     if (index === undefined) return;
     if (this.isAtHead(index)) {
-      this.#join();
+      this.#join(cursor);
       return;
     }
     const entries = ring.slice(index, this.#isThinned ? Infinity : PUMP_BYTES);
-    if (!this.#deliver(this.#isThinned ? this.#thin(entries) : entries)) return;
-    if (this.isAtHead(ring.locate(this))) this.#join();
+    if (!this.#deliver(cursor, this.#isThinned ? this.#thin(entries) : entries)) return;
+    if (this.isAtHead(ring.locate(cursor))) this.#join(cursor);
     else this.#source.schedule(this);
   }
 
@@ -233,31 +220,31 @@ export class TopicSubscription implements Feed, LiveSubscriber {
    * Index in the ring of what follows the cursor. Undefined when the ring does not know the cursor: then the broker is
    * asked, or the gap was told.
    */
-  #find(): number | undefined {
+  #find(cursor: Cursor): number | undefined {
     const { ring } = this.#source;
-    if (this.epoch !== '') {
-      const index = ring.locate(this);
+    if (cursor.epoch !== '') {
+      const index = ring.locate(cursor);
       if (index >= 0) return index;
-      const reason = ring.denies(this);
+      const reason = ring.denies(cursor);
       if (reason !== undefined) {
         // The cursor may be newer than the ring: of another node, which has heard of more.
-        if (this.#isRefreshed) this.#tellGap(reason);
-        else this.#refresh();
+        if (cursor.isRefreshed) this.#tellGap(cursor, reason);
+        else this.#refresh(cursor);
         return undefined;
       }
       if (this.isNew && this.#source.fill(this)) return undefined;
     }
-    this.#readPage();
+    this.#readPage(cursor);
     return undefined;
   }
 
-  #refresh(): void {
-    this.#isRefreshed = true;
+  #refresh(cursor: Cursor): void {
+    cursor.isRefreshed = true;
     this.#source.refresh(this);
   }
 
-  #readPage(): void {
-    const after = this.epoch === '' ? undefined : { epoch: this.epoch, offset: this.offset, tag: this.tag };
+  #readPage({ epoch, offset, tag }: Cursor): void {
+    const after = epoch === '' ? undefined : { epoch, offset, tag };
     this.#ask({ after, limit: READ_ENTRIES, maxBytes: PUMP_BYTES }, (slice) => this.#onPage(slice));
   }
 
@@ -266,58 +253,59 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   }
 
   #onPage(slice: Slice): void {
-    if (this.#isEnded) return;
+    const { cursor } = this;
+    if (cursor === undefined) return;
     const { head } = slice;
-    const isFirst = this.epoch === '';
-    if (slice.gap !== undefined || (!isFirst && slice.epoch !== this.epoch)) {
-      this.#tellGap(slice.gap ?? 'epoch');
+    const isFirst = cursor.epoch === '';
+    if (slice.gap !== undefined || (!isFirst && slice.epoch !== cursor.epoch)) {
+      this.#tellGap(cursor, slice.gap ?? 'epoch');
       return;
     }
-    const entries = this.#source.toEntries(slice.entries, slice.epoch, isFirst ? head : this);
+    const entries = this.#source.toEntries(slice.entries, slice.epoch, isFirst ? head : cursor);
     if (entries === undefined) {
-      this.#tellGap('trimmed');
+      this.#tellGap(cursor, 'trimmed');
       return;
     }
-    if (this.isNew) this.#tellOfPage(slice);
+    if (this.isNew) this.#tellOfPage(cursor, slice);
     if (entries.length > 0) {
-      if (this.#deliver(entries)) this.#pump();
-    } else if (isFirst || head.offset > this.offset) {
+      if (this.#deliver(cursor, entries)) this.#pump();
+    } else if (isFirst || head.offset > cursor.offset) {
       // Whatever lies between is past its ttl.
-      this.moveTo(slice.epoch, head.offset, head.tag);
+      cursor.moveTo(slice.epoch, head);
       this.#pump();
     } else {
       // The log knows the cursor and the ring does not: the ring is behind.
-      this.#refresh();
+      this.#refresh(cursor);
     }
   }
 
-  #tellOfPage({ epoch, entries, head }: Slice): void {
+  #tellOfPage(cursor: Cursor, { epoch, entries, head }: Slice): void {
     const [first] = entries;
     const isWhole = (entries.at(-1)?.offset ?? head.offset) === head.offset;
-    const missed = isWhole ? entries.length : head.offset - Math.max(this.offset, (first?.offset ?? 1) - 1);
-    if (this.epoch !== '') {
-      this.#tell('recovered', missed, toPosition(epoch, this));
+    const missed = isWhole ? entries.length : head.offset - Math.max(cursor.offset, (first?.offset ?? 1) - 1);
+    if (cursor.epoch !== '') {
+      this.#tell(cursor, 'recovered', missed, toPosition(epoch, cursor));
       return;
     }
     const before = first === undefined ? head : placeBefore(first);
-    this.#tell('new', missed, before && toPosition(epoch, before));
+    this.#tell(cursor, 'new', missed, before && toPosition(epoch, before));
   }
 
-  #tell(state: 'new' | 'recovered', missed: number, position: Position | undefined): void {
-    if (this.#start !== undefined) this.#start.isTold = true;
+  #tell({ start }: Cursor, state: 'new' | 'recovered', missed: number, position: Position | undefined): void {
+    if (start !== undefined) start.isTold = true;
     if (state === 'recovered') this.#source.stats.resumes.recovered++;
     this.sink.onSubscribed({ state, reason: undefined, missed, position });
   }
 
   /** Tells that entries are missing, and goes on behind the head. */
-  #tellGap(reason: SliceGap): void {
+  #tellGap(cursor: Cursor, reason: SliceGap): void {
     const { ring, stats } = this.#source;
     // Who skips to the newest entries gets those that are kept.
     const place = reason === 'trimmed' && this.#isThinned ? ring.floor : ring.head;
     const position = toPosition(ring.epoch, place);
-    this.moveTo(ring.epoch, place.offset, place.tag);
-    if (this.#start?.isTold === false) {
-      this.#start.isTold = true;
+    cursor.moveTo(ring.epoch, place);
+    if (cursor.start?.isTold === false) {
+      cursor.start.isTold = true;
       stats.countGap(reason);
       stats.resumes.gap++;
       this.sink.onSubscribed({ state: 'gap', reason, missed: 0, position });
@@ -330,23 +318,23 @@ export class TopicSubscription implements Feed, LiveSubscriber {
   }
 
   /** Returns false when the sink took no more: then the subscription goes on when it does. */
-  #deliver(entries: readonly TopicEntry[]): boolean {
+  #deliver(cursor: Cursor, entries: readonly TopicEntry[]): boolean {
     const { stats } = this.#source;
-    const start = this.#start;
+    const { start } = cursor;
     const nowMs = monotonicMs();
     for (const entry of entries) {
+      if (this.#isEnded) return false;
       if (!this.sink.isReady) {
         this.#waitForSink();
         return false;
       }
-      this.moveTo(entry.epoch, entry.entry.offset, entry.entry.tag);
+      cursor.moveTo(entry.epoch, entry.entry);
       if (!this.#isFor(entry, nowMs)) continue;
       if (start !== undefined) start.count++;
       stats.replayed++;
       this.sink.onEntry(entry, start !== undefined, false);
-      if (this.#isEnded) return false;
     }
-    return true;
+    return !this.#isEnded;
   }
 
   #isFor(entry: TopicEntry, nowMs: number): boolean {
@@ -365,14 +353,14 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return entries.filter((entry) => newest.get(entry.entry.key) === entry || entry === entries.at(-1));
   }
 
-  #deliverState(start: Start, state: readonly Entry[]): boolean {
+  #deliverState(cursor: Cursor, start: Start, state: readonly Entry[]): boolean {
     while (start.stateIndex < state.length) {
       if (!this.sink.isReady) {
         this.#waitForSink();
         return false;
       }
       const next = state.slice(start.stateIndex, ++start.stateIndex);
-      for (const entry of this.#source.toEntries(next, this.epoch, this) ?? []) {
+      for (const entry of this.#source.toEntries(next, cursor.epoch, cursor) ?? []) {
         start.count++;
         this.#source.stats.replayed++;
         this.sink.onEntry(entry, true, true);
@@ -383,10 +371,12 @@ export class TopicSubscription implements Feed, LiveSubscriber {
     return true;
   }
 
-  #join(): void {
+  #join(cursor: Cursor): void {
     const { ring, fanOut } = this.#source;
-    const start = this.#start;
-    this.#start = undefined;
+    const { start } = cursor;
+    cursor.start = undefined;
+    // What the fan-out still delivers to others is not for this one.
+    if (!fanOut.isUnderWay) this.cursor = undefined;
     fanOut.add(this);
     this.#source.onJoined(this);
     if (start !== undefined) this.sink.onLive(toPosition(ring.epoch, ring.head), start.count);

@@ -95,7 +95,7 @@ export const PLANTED_FAULTS: Readonly<Record<string, Fault>> = {
     replace(TopicReader, 'onBehind', (onBehind) => {
       return function (this: TopicReader, subscription) {
         const { epoch, head } = this.ring;
-        subscription.moveTo(epoch, head.offset, head.tag);
+        subscription.moveTo(epoch, head);
         onBehind.call(this, subscription);
       };
     }),
