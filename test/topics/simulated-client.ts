@@ -56,6 +56,17 @@ export class SimulatedClient {
     this.#connection = undefined;
   }
 
+  /** Whether its node has sent it everything. */
+  get isUpToDate(): boolean {
+    return this.#connection?.feed?.isUpToDate !== false;
+  }
+
+  /** The node closes the connection, and the client reads all that comes before the close frame. */
+  move(): void {
+    this.#connection?.read(Infinity);
+    this.disconnect();
+  }
+
   /** Reads some of what has come, unless the client is stalled. */
   read(count: number): void {
     if (!this.isStalled) this.#connection?.read(count);

@@ -15,6 +15,11 @@ const CALM_MS = 1500;
 const LONGEST_CALM_MS = 10_000;
 /** Longest time between two things that happen. */
 const PAUSE_MS = 120;
+/** How long a node that drains waits at most for its clients, and how often it looks at them. */
+const DRAIN_MS = 800;
+const LOOK_MS = 50;
+/** Within this time clients that were told to move come back. */
+const MOVE_MS = 1000;
 /** Bound of the memory for recent entries of a node. */
 const RING_BYTES = 12_000;
 
@@ -198,10 +203,26 @@ class Simulation implements Judge {
     this.#nodes[this.#nodes.indexOf(node)] = this.#createNode();
   }
 
-  /** Has the clients of a node go elsewhere at once. */
+  /** A node leaves: it serves each client until its wave, and until the client is up to date; at its deadline it cuts. */
   #drain(node: Node): void {
-    const others = this.#nodes.filter((other) => other !== node);
-    for (const client of this.#clientsOf(node)) this.#connect(client, this.#pick(others));
+    this.#nodes[this.#nodes.indexOf(node)] = this.#createNode();
+    let leftMs = DRAIN_MS;
+    const look = (): void => {
+      const isLate = leftMs <= 0;
+      this.model.observe(this.#logs.stored);
+      for (const client of this.#clientsOf(node)) {
+        if (isLate) client.disconnect();
+        else if (client.isUpToDate && this.#happens(0.3)) client.move();
+        else continue;
+        this.#scheduler.schedule(this.#random() * MOVE_MS, () => {
+          if (!client.isConnected) this.#connect(client);
+        });
+      }
+      leftMs -= LOOK_MS;
+      if (isLate) void node.core.close();
+      else this.#scheduler.schedule(LOOK_MS, look);
+    };
+    look();
   }
 
   #loseLogs(): void {
