@@ -22,6 +22,7 @@ const GROUPS = {
   'clients by the answer': ['asks for /silent', 'asks for /refuse', 'asks for /nonsense'],
   'clients by the way': [],
   'clients that connect again': ['connects again to /refuse'],
+  'servers and clients with topics': [],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Both ends, and all cuts, run in one process. */

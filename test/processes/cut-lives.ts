@@ -9,6 +9,7 @@ import { takeInventory } from '../helpers/inventory.ts';
 import { startClientWorld } from '../integration/lives/client-lives.ts';
 import { type Life, turn } from '../integration/lives/life.ts';
 import { startServerWorld } from '../integration/lives/server-lives.ts';
+import { startTopicWorld } from '../integration/lives/topic-lives.ts';
 
 /** How often a life was begun and cut, and how often a connection had opened before. */
 export interface CutCounts {
@@ -34,7 +35,7 @@ const MAX_ROUNDS = 3;
 
 let openedCount = 0;
 const onOpen = (): void => void openedCount++;
-const worlds = [await startServerWorld(onOpen), await startClientWorld(onOpen)];
+const worlds = [await startServerWorld(onOpen), await startClientWorld(onOpen), await startTopicWorld(onOpen)];
 
 function countAll(): Readonly<Record<string, number>> {
   const resources = process.getActiveResourcesInfo();
