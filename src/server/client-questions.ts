@@ -23,9 +23,9 @@ export function refuseOfBroker(owner: FrameOwner, id: FrameId, error: unknown): 
   if (known === undefined) owner.report('the broker', error);
 }
 
-/** Waits until the client has read what was sent: who does not read long answers gets no further one. */
-async function whenReady(owner: FrameOwner): Promise<void> {
-  if (!owner.isReady) await new Promise<void>((resolve) => owner.onceReady(resolve));
+/** Resolves when the client has read what was sent: who does not read long answers gets no further one. */
+function onceReady(owner: FrameOwner): Promise<void> {
+  return new Promise((resolve) => owner.onceReady(resolve));
 }
 
 /** Answers a `hist` frame, when the client can take the answer. Never rejects. */
@@ -33,7 +33,7 @@ export async function answerHistory(
   owner: FrameOwner,
   { topic, after, limit, id }: Extract<CheckedFrame, { readonly t: 'hist' }>,
 ): Promise<void> {
-  await whenReady(owner);
+  if (!owner.isReady) await onceReady(owner);
   const subscription = owner.find(topic);
   if (subscription === undefined || subscription.grant?.history === false) {
     const message = subscription === undefined ? 'not subscribed' : 'the history is not granted';
@@ -55,7 +55,7 @@ export async function answerMembers(
   owner: FrameOwner,
   { topic, id }: Extract<CheckedFrame, { readonly t: 'who' }>,
 ): Promise<void> {
-  await whenReady(owner);
+  if (!owner.isReady) await onceReady(owner);
   const subscription = owner.find(topic);
   if (subscription?.isWatching !== true) {
     const message =

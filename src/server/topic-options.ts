@@ -33,8 +33,9 @@ export interface TopicsOptions {
   readonly history?: Partial<Retention> | undefined;
   /**
    * What becomes of a subscriber that does not keep up. `'catchUp'` (default): it gets everything, later; `onGap` tells
-   * when the history does not reach that far back. `'latest'`: it skips to the newest message, or to the newest of each key.
-   * `'close'`: its connection ends with 1013.
+   * when the history does not reach that far back. `'latest'`: it skips to the newest message, or to the newest of each key;
+   * `onGap` tells when more has passed than the history holds, and what is kept follows. `'close'`: its connection ends
+   * with 1013.
    */
   readonly onSlow?: OnSlow | undefined;
   readonly presence?: PresenceOptions | undefined;

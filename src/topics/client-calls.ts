@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import type { TopicsHost } from './client-host.ts';
 import type { RequestOptions } from './client-types.ts';
-import { type Loose, toWait } from './frame-data.ts';
+import { type Loose, toText, toWait } from './frame-data.ts';
 
 /** How long an unanswered publication is sent again after each reconnection. The server knows it for 120 s. */
 const PUBLISH_TIMEOUT_MS = 100_000;
@@ -144,7 +144,7 @@ export class ClientCalls {
     } else {
       // A server that failed, or whose broker does not answer, may have stored a message all the same.
       const stored = code === 'failed' || code === 'broker-down' ? 'unknown' : 'no';
-      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${String(code)}: ${String(message)}`, { stored });
+      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${toText(code)}: ${toText(message)}`, { stored });
       this.#take(id)?.reject(error);
     }
   }

@@ -261,7 +261,8 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     if (t === 'msg') this.onMessage(frame['data']);
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
-      if (/^[\w-]{16,128}$/.test(session as string)) this.#session = session as string;
+      const token = toText(session);
+      if (token && /^[\w-]{16,128}$/.test(token)) this.#session = token;
       this.#calls.pace(toNumber((limits as Loose | undefined)?.['publishesPerSecond']) || Infinity);
       this.onHi?.(frame['aliveMs']);
     } else if (t === 'move') this.onMove(toWait(frame['afterMs']));

@@ -50,7 +50,7 @@ export const CORE_LIMITS: CoreLimits = { ...READER_LIMITS, resumesPerSecond: 500
 /**
  * The topics of one process: publications go to the broker, and what the broker announces goes to subscribers.
  *
- * @remarks The broker is opened at once, again and again until that succeeds; what needs it waits so long.
+ * @remarks The broker is opened at once, again and again until that succeeds; what needs it waits for 10 s at most.
  */
 export class TopicsCore implements TopicsPort, PresenceHost {
   readonly #broker: Broker;

@@ -3,7 +3,7 @@ import { answerHistory, answerMembers } from '../../src/server/client-questions.
 import type { FrameOwner } from '../../src/server/frame-owner.ts';
 
 /** A connection whose client does not read. */
-function slowOwner(sent: unknown[]): { readonly owner: FrameOwner; read(isSubscribed: boolean): void } {
+function slowOwner(sent: unknown[]): { readonly owner: FrameOwner; readonly read: (isSubscribed: boolean) => void } {
   let onReady: (() => void) | undefined;
   let isSubscribed = true;
   const members = { count: 1, list: [] };
@@ -22,7 +22,7 @@ function slowOwner(sent: unknown[]): { readonly owner: FrameOwner; read(isSubscr
   };
   return {
     owner: owner as unknown as FrameOwner,
-    read(isStill) {
+    read: (isStill) => {
       isSubscribed = isStill;
       onReady?.();
     },

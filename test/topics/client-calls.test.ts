@@ -256,6 +256,19 @@ describe('frames of the server', () => {
     expect(host.messages).toEqual([]);
   });
 
+  test('never throw, whatever stands where a text should', async () => {
+    const published = follow(host.publish('room', 1));
+    const odd = '{"toString":null,"valueOf":null}';
+    host.open();
+    for (const name of ['t', 'session', 'aliveMs', 'limits', 'topic', 'id']) {
+      host.receive(`{"t":"hi","session":"abc","${name}":${odd}}`);
+    }
+    host.receive(`{"t":"err","id":1,"code":${odd},"message":[${odd}]}`);
+    expect(host.offer([])).toEqual(['4d-topics.1']);
+    await settle();
+    expect(published.outcome).toEqual(['ERR_TOPIC_REFUSED', 'no']);
+  });
+
   test.each(['', 'x', '7', 'null', '[', '[null,7,[{}],"a"]', '{}', '{"t":1}', '{"t":"new","topic":"room"}'])(
     '%j is ignored',
     (text) => {

@@ -86,10 +86,14 @@ describe('a subscription', () => {
   });
 
   test('gets data as they are: the members of none are listed to find out whether it is bytes', () => {
-    const fail = (): never => {
-      throw new Error('its members were listed');
-    };
-    const data = new Proxy({ text: 'a' }, { ownKeys: fail });
+    const data = new Proxy(
+      { text: 'a' },
+      {
+        ownKeys() {
+          throw new Error('its members were listed');
+        },
+      },
+    );
     expect(fromFrame(data, host)).toBe(data);
   });
 

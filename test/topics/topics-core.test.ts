@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
-import { BrokerError, type Entry } from '../../src/topics/broker.ts';
+import { BrokerError } from '../../src/topics/broker.ts';
 import type { Publication } from '../../src/topics/feed.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import type { Since } from '../../src/topics/topic-handler.ts';
@@ -166,15 +166,17 @@ test('makes no copy of a state for a subscriber that does not take it', async ()
   const read = broker.read.bind(broker);
   let copies = 0;
   broker.read = async (queries) => {
-    const slices = await read(queries);
-    const count = (entry: Entry): Entry => ({
-      ...entry,
-      get bytes() {
-        copies++;
-        return entry.bytes;
-      },
-    });
-    return slices.map((slice) => ({ ...slice, state: slice.state?.map(count) }));
+    const [slice] = await read(queries);
+    const entries = slice!.state?.map(
+      (entry) =>
+        new Proxy(entry, {
+          get: (target, name) => {
+            if (name === 'bytes') copies++;
+            return Reflect.get(target, name, target) as unknown;
+          },
+        }),
+    );
+    return [{ ...slice!, state: entries }];
   };
   const slow = subscribeTo('t', 'state');
   slow.onData = () => (slow.isReady = false);
@@ -465,7 +467,7 @@ test('names the error of the broker', async () => {
 
 test('gives up a question for the history behind 10 s, and does not ask it when the broker opens later', async () => {
   const broker = new SpiedBroker();
-  const { open } = SpiedBroker.prototype;
+  const open = broker.open.bind(broker);
   broker.open = () => Promise.reject(new BrokerError('down', 'not yet'));
   const { clock, core } = setUp({}, {}, broker);
   const asked = core.history('t', undefined, 1).then(
