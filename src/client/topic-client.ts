@@ -144,7 +144,7 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   }
 
   override async ask<T>(...args: Parameters<typeof ClientTopics.prototype.ask<T>>): Promise<T> {
-    const { t, topic, ...range } = args[0];
+    const { t, topic: _topic, ...range } = args[0];
     if (t === 'hist') checkRange(range as object);
     if (this.#callCount++ === 0) this.#session.onFlow();
     try {

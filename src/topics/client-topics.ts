@@ -16,6 +16,8 @@ const NOT_CHOSEN = 'the server has no topics';
 
 type TopicError = Readonly<Parameters<TopicsHost['toError']>>;
 
+const OVER: TopicError = ['ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' }];
+
 /**
  * The topics of one client, in Node or in a browser: subscriptions that live through reconnections, publications, requests.
  * Speaks `4d-topics.1`. What it needs of the client is abstract.
@@ -71,21 +73,20 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   /** The connection is lost, and another one may follow. */
   lose(): void {
-    this.begin();
+    if (this.#state !== OVER) this.begin();
     this.#asked = new Map();
     this.#calls.lose();
   }
 
   /** This program ends the connection: no message reaches its callback any more. {@link end} follows. */
   mute(): void {
-    if (this.isOn) this.begin();
+    if (this.#state !== OVER) this.begin();
     for (const subscription of this.#subscriptions.values()) subscription.drop();
   }
 
   /** The client is over for good. */
   end(): void {
-    const error = ['ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' }] as const;
-    this.#endAll(error, (subscription) => subscription.end('ended'));
+    this.#endAll(OVER, (subscription) => subscription.end('ended'));
   }
 
   #endAll(error: TopicError, finish: (subscription: ClientSubscription) => void): void {
