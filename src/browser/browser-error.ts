@@ -3,7 +3,8 @@ import type { ComponentSignature, EndCause, EndPhase, ErrorCode, ErrorItem } fro
 // The numbers of errors that occur in a browser and do not mean a lost connection (1006): those of the table of
 // `errors.ts`, whose texts would double the size of the browser client. A test compares the two.
 
-const NUMBERS: Readonly<Partial<Record<ErrorCode, number>>> = {
+/** The door with topics adds those of topics. */
+export const NUMBERS: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_INVALID_JSON: 1007,
   ERR_INVALID_UTF8: 1007,
   ERR_CALLBACK_FAILED: 1011,

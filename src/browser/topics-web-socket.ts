@@ -1,11 +1,14 @@
-import { toFramed } from '../client/topic-framing.ts';
+import { toFramed, toUnframed } from '../client/topic-framing.ts';
 import type { SendStatus } from '../connection/send-status.ts';
+import type { EndCause } from '../errors.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';
 import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from '../topics/topic-handler.ts';
+import type { WebSocketHandler as PlainHandler } from './browser-types.ts';
 import { toWire } from './messages.ts';
 import type { NativeListener, NativeSocket } from './native-socket.ts';
+import type { QueuedEvent } from './queued-event.ts';
 import { TopicsPlug } from './topics-plug.ts';
 import type {
   TopicsWebSocketOptions,
@@ -20,45 +23,70 @@ const plugs = new WeakMap<object, TopicsPlug>();
 
 /** A client with topics: what it sends and gets are frames, when the server has chosen `4d-topics.1`. */
 class TopicsWebSocketClient<T> extends WebSocketClient<T> {
-  readonly #handler: WebSocketHandler<T>;
   readonly #topics: TopicsPlug;
 
   constructor(
     url: string | URL,
     handler?: WebSocketHandler<T> | null,
-    { topics = false, ...options }: TopicsWebSocketOptions = {},
+    { topics, protocols = [], ...options }: TopicsWebSocketOptions = {},
   ) {
-    const plug = new TopicsPlug(handler ?? {}, topics);
-    const protocols = [...(options.protocols ?? []), ...(topics ? [TOPICS_PROTOCOL] : [])];
-    plugs.set(protocols, plug);
-    super(url, plug.handler, { ...(topics && { pingIntervalMs: 25_000 }), ...options, protocols });
-    this.#handler = handler as WebSocketHandler<T>;
+    const plug = new TopicsPlug();
+    const offered = topics ? [TOPICS_PROTOCOL, ...protocols] : [...protocols];
+    plugs.set(offered, plug);
+    super(url, handler as PlainHandler<T>, {
+      ...(topics && { pingIntervalMs: 25_000 }),
+      ...options,
+      protocols: offered,
+    });
     this.#topics = plug;
-  }
-
-  override get handler(): never {
-    return this.#handler as never;
   }
 
   protected override open(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
     const topics = plugs.get(protocols) as TopicsPlug;
-    return topics.connect(this, protocols, listener, (...args) => super.open(url, ...args));
+    topics.lose();
+    const offer = protocols.includes(TOPICS_PROTOCOL) ? topics.offer(protocols) : protocols;
+    const native = super.open(url, offer, {
+      onopen: () => {
+        topics.open(native.protocol);
+        const send = native.send.bind(native);
+        if (!topics.isOn) native.send = (data) => send(toUnframed(data));
+        listener.onopen();
+      },
+      onmessage: (event) => {
+        const { data } = event;
+        if (typeof data === 'string' && topics.isOn) {
+          topics.receive(data);
+          // A sign of life, and nothing for the user.
+          listener.onmessage({ data: '{"t":"alive"}' });
+        } else listener.onmessage(event);
+      },
+      onclose: (event) => {
+        // An older connection may be closed late.
+        if (topics.native === native) topics.lose();
+        listener.onclose(event);
+      },
+    });
+    topics.attach(this, native, listener);
+    return native;
   }
 
   override send(message: SendableMessage): SendStatus {
-    if (this.status === 'Connected' && !this.#topics.isOn) return super.send(message);
     const wire = toWire(message);
-    return super.send(typeof wire === 'string' ? toFramed(message, wire) : wire);
+    const isPlain = typeof wire !== 'string' || (this.status === 'Connected' && !this.#topics.isOn);
+    return super.send(isPlain ? wire : toFramed(message, wire));
   }
 
-  override terminate(code?: number, reason?: string): void {
-    super.terminate(code, reason);
+  protected override stop(cause: EndCause): void {
+    super.stop(cause);
     this.#topics.mute();
   }
 
-  override destroy(): void {
-    super.destroy();
-    this.#topics.mute();
+  protected override push(event: QueuedEvent, bytes?: number): void {
+    if (event.type === 'terminate') {
+      this.#topics.end();
+      const unsentMessages = event.unsentMessages?.map((data) => toUnframed(data));
+      super.push(unsentMessages ? { ...event, unsentMessages } : event);
+    } else super.push(event, bytes);
   }
 
   override reconnect(): void {

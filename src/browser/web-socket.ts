@@ -174,7 +174,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
     }
     this.#drain ??= this.drained().then(() => {
       this.#drain = undefined;
-      if (this.#status === 'Connected') this.#push({ type: 'drain' });
+      if (this.#status === 'Connected') this.push({ type: 'drain' });
     });
     return 'queued';
   }
@@ -193,11 +193,11 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       throw new FourDError('ERR_INVALID_CLOSE_ARGUMENT', 'use 1000 or 3000 to 4999');
     }
     if (this.#status === 'Connected') this.#close(code, cutReason(reason), this.#settings.closeTimeoutMs);
-    this.#stop('local');
+    this.stop('local');
   }
 
   destroy(): void {
-    this.#stop('local');
+    this.stop('local');
     if (this.#status !== 'Closed') this.#status = 'Closing';
     this.#end();
   }
@@ -225,8 +225,8 @@ export class WebSocketClient<T> implements WebSocketType<T> {
 
   // Callbacks
 
-  /** Delivers an event: within this call when no callback runs, else after the events before it. */
-  #push(event: QueuedEvent, bytes = 0): void {
+  /** Delivers an event: within this call when no callback runs, else after the events before it. Topics hear of the end. */
+  protected push(event: QueuedEvent, bytes = 0): void {
     this.#waiting.set(event, bytes);
     this.#waitingBytes += bytes;
     if (!this.#isBusy) void this.#run();
@@ -235,7 +235,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   #pushError(error: FourDError): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    this.#push({ type: 'error', errors: Object.freeze([error.item]), error });
+    this.push({ type: 'error', errors: Object.freeze([error.item]), error });
   }
 
   /** Drops the messages and drain events that wait: the callback before them may never be over. */
@@ -254,7 +254,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       if (type === 'terminate') {
         // A callback has failed meanwhile: onTerminate is the last.
         if (this.#waiting.size > 0) {
-          this.#push(event);
+          this.#waiting.set(event, 0);
           continue;
         }
         this.#status = 'Closed';
@@ -275,7 +275,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         // A mistake in user code must not go unnoticed.
         if (this.#hasFailed || type === 'terminate' || !this.#handler.onError) report(error);
         this.#failWith(error);
-        this.#stop('callback');
+        this.stop('callback');
         if (type !== 'terminate') this.#pushError(error);
       }
       if (type === 'terminate' && this.#wantedDelayMs !== undefined) void this.#live(1);
@@ -301,8 +301,8 @@ export class WebSocketClient<T> implements WebSocketType<T> {
 
   // The end
 
-  /** There will be no further attempt. */
-  #stop(cause: EndCause): void {
+  /** There will be no further attempt. Topics drop what waits. */
+  protected stop(cause: EndCause): void {
     this.#isOver = true;
     this.#ownCause ??= cause;
     this.#wantedDelayMs = undefined;
@@ -353,7 +353,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
     let open: (() => void) | undefined;
     this.#status = 'Connecting';
     this.#hasFailed = false;
-    this.#wantedDelayMs = this.#ownCause = undefined;
+    this.#ownCause = this.#wantedDelayMs = undefined;
     this.#isOver = !reconnect || !!this.#argumentError;
     this.#result = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -396,12 +396,12 @@ export class WebSocketClient<T> implements WebSocketType<T> {
                 liveness = watchServer(this.#settings, native, this.#wait, () =>
                   end(timeoutError('ERR_HEARTBEAT', 'pongTimeoutMs', 'heartbeat')),
                 );
-                this.#push(this.#opens++ ? { type: 'reconnect', attempt, uncertainMessages: lost } : { type: 'open' });
+                this.push(this.#opens++ ? { type: 'reconnect', attempt, uncertainMessages: lost } : { type: 'open' });
               },
               onmessage: ({ data }) => {
                 if (this.#status !== 'Connected' || liveness?.heard(data)) return;
                 try {
-                  this.#push(
+                  this.push(
                     { type: 'message', data: toEventData(this.#dataType, data), isBinary: typeof data !== 'string' },
                     sizeOf(data) + MESSAGE_OVERHEAD_BYTES,
                   );
@@ -469,7 +469,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         this.#ownCause = this.#wantedDelayMs = undefined;
         this.#status = 'Connecting';
         if (this.#waitingBytes > maxWaitingBytes) this.#dropMessages();
-        if (this.#opens && (openedAt || error)) this.#push({ type: 'disconnect', cause, attempt, delayMs });
+        if (this.#opens && (openedAt || error)) this.push({ type: 'disconnect', cause, attempt, delayMs });
         continue;
       }
 
@@ -479,7 +479,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       this.#resolve(error ?? new FourDError('ERR_CONNECT_FAILED', 'given up', cause));
       if (this.#isSilent) return;
       if (error) this.#pushError(error);
-      this.#push({
+      this.push({
         ...event,
         type: 'terminate',
         wasClean: !!wasClean && !error,

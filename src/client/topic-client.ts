@@ -12,14 +12,7 @@ import { type SessionTopics, TopicSession } from './topic-session.ts';
 import type { TopicErrorDetails } from '../topics/client-host.ts';
 import { ClientTopics } from '../topics/client-topics.ts';
 import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';
-import type {
-  HistoryPage,
-  Publishable,
-  Published,
-  PublishOptions,
-  Subscription,
-  TopicHandler,
-} from '../topics/topic-handler.ts';
+import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from '../topics/topic-handler.ts';
 import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { findTopicProblem } from '../topics/topic-name.ts';
 import { checkPublish, checkRange, checkRequest, checkSubscribe } from './topic-arguments.ts';
@@ -42,8 +35,8 @@ const SENDABLE = 'pass a string, a number, true, false, null, an object, an arra
 export class TopicClient extends ClientTopics implements SessionTopics {
   /** Whether a misspelt callback is warned of. */
   readonly #warns: boolean;
-  /** Whether a call waits for its answer. */
-  isAwaiting = false;
+  /** How many calls wait for an answer. */
+  #callCount = 0;
   /** Subscriptions of which too many callbacks wait. */
   readonly #full = new Set<Subscription>();
   /** Another session takes its place when the client begins another life. */
@@ -59,6 +52,11 @@ export class TopicClient extends ClientTopics implements SessionTopics {
 
   get isFull(): boolean {
     return this.#full.size > 0;
+  }
+
+  /** Whether a call waits for its answer. */
+  get isAwaiting(): boolean {
+    return this.#callCount > 0;
   }
 
   /** Creates the session of the client. */
@@ -90,10 +88,9 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   }
 
   /** The client is over. */
-  override end(dropsWaiting: boolean): void {
-    this.#alive?.stop();
+  override end(): void {
     this.cancel(this.#move);
-    super.end(dropsWaiting);
+    super.end();
   }
 
   // What users call: a browser leaves these checks to the server, for its size
@@ -116,11 +113,6 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   override async request(data: Publishable, options: RequestOptions = {}): Promise<unknown> {
     checkRequest(options);
     return super.request(data, options);
-  }
-
-  override async history(topic: string, range: Parameters<ClientTopics['history']>[1] = {}): Promise<HistoryPage> {
-    checkRange(range);
-    return super.history(topic, range);
   }
 
   // TopicsHost
@@ -151,10 +143,15 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     if (isFull !== this.isFull) this.#session.onFlow();
   }
 
-  override onCalls(count: number): void {
-    const isAwaiting = this.isAwaiting;
-    this.isAwaiting = count > 0;
-    if (isAwaiting !== this.isAwaiting) this.#session.onFlow();
+  override async ask<T>(...args: Parameters<typeof ClientTopics.prototype.ask<T>>): Promise<T> {
+    const { t, topic: _topic, ...range } = args[0];
+    if (t === 'hist') checkRange(range as object);
+    if (this.#callCount++ === 0) this.#session.onFlow();
+    try {
+      return await super.ask(...args);
+    } finally {
+      if (--this.#callCount === 0) this.#session.onFlow();
+    }
   }
 
   override call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {

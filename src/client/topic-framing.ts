@@ -13,21 +13,19 @@ export function toFramed(message: unknown, wire: string): string {
   return `${MESSAGE_START}${typeof message === 'string' ? JSON.stringify(wire) : wire}}`;
 }
 
-/** Returns a message in the form in which it leaves, whichever connection it was made for. */
-export function toOutgoing<Bytes>(data: string | Bytes, hasTopics: boolean): string | Bytes {
-  if (typeof data !== 'string') return data;
-  const isFramed = data.startsWith(MESSAGE_START);
-  if (hasTopics) return isFramed ? data : toFramed(data, data);
-  return isFramed ? toUnframed(data) : data;
+/** Returns a message as a connection without topics sends it, whichever connection it was made for. */
+export function toUnframed<Bytes>(data: string | Bytes): string | Bytes {
+  if (typeof data !== 'string' || !data.startsWith(MESSAGE_START)) return data;
+  const { data: message } = JSON.parse(data) as { readonly data: unknown };
+  return typeof message === 'string' ? message : JSON.stringify(message);
+}
+
+/** Tells whether a message that goes out is a frame of the application. */
+export function isFramed(data: unknown): data is string {
+  return typeof data === 'string' && data.startsWith(MESSAGE_START);
 }
 
 /** Tells a message of the user from a frame of topics, on a connection with topics. */
 export function isUserMessage({ data }: BacklogMessage): boolean {
-  return typeof data !== 'string' || data.startsWith(MESSAGE_START);
-}
-
-/** Returns the message of a frame as a connection without topics would send it. */
-function toUnframed(frame: string): string {
-  const { data } = JSON.parse(frame) as { readonly data: unknown };
-  return typeof data === 'string' ? data : JSON.stringify(data);
+  return typeof data !== 'string' || isFramed(data);
 }

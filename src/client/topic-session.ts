@@ -11,7 +11,7 @@ import type { SessionConnection } from '../session/session-connection.ts';
 import type { SessionSettings } from '../session/session-settings.ts';
 import type { CallScope } from '../workers/call-scope.ts';
 import { ClientSession, type ClientSessionOwner } from './client-session.ts';
-import { isUserMessage, toFramed, toOutgoing } from './topic-framing.ts';
+import { isFramed, isUserMessage, toFramed, toUnframed } from './topic-framing.ts';
 import { OWN_CAUSES } from './reconnect-policy.ts';
 import type { Reconnector } from './reconnector.ts';
 
@@ -26,7 +26,7 @@ export interface SessionTopics {
   receive(text: string): void;
   lose(): void;
   mute(): void;
-  end(dropsWaiting: boolean): void;
+  end(): void;
 }
 
 /** The {@link ClientSession} of a client with topics: text messages are frames. */
@@ -145,7 +145,8 @@ export class TopicSession extends ClientSession {
   }
 
   protected override toOutgoing(data: BacklogMessage['data']): BacklogMessage['data'] {
-    return toOutgoing(data, this.#topics.isOn);
+    if (!this.#topics.isOn) return toUnframed(data);
+    return typeof data !== 'string' || isFramed(data) ? data : toFramed(data, data);
   }
 
   override close(code: number, reason: string, timeoutMs?: number, cause?: EndCause): void {
@@ -159,7 +160,8 @@ export class TopicSession extends ClientSession {
   }
 
   override cancel(ending: Pick<Ending, 'cause' | 'phase'>): void {
-    this.#topics.end(true);
+    this.#topics.mute();
+    this.#topics.end();
     super.cancel(ending);
   }
 
@@ -171,15 +173,14 @@ export class TopicSession extends ClientSession {
   }
 
   protected override noteEnded(ending: Ending): void {
-    this.#topics.end(OWN_CAUSES.has(ending.cause));
+    if (OWN_CAUSES.has(ending.cause)) this.#topics.mute();
+    this.#topics.end();
     super.noteEnded(ending);
   }
 
   protected override toTerminateEvent(ending: Ending): TerminateEvent {
     const event = super.toTerminateEvent(ending);
-    const unsentMessages = event.unsentMessages?.map((data) =>
-      typeof data === 'string' ? toOutgoing(data, false) : data,
-    );
+    const unsentMessages = event.unsentMessages?.map((data) => toUnframed(data));
     return unsentMessages === undefined ? event : { ...event, unsentMessages };
   }
 }

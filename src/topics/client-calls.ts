@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../errors.ts';
-import type { TopicsHost } from './client-host.ts';
+import type { TopicErrorDetails, TopicsHost } from './client-host.ts';
 import type { RequestOptions } from './client-types.ts';
-import { type Loose, toText, toWait } from './frame-data.ts';
+import { type Loose, toJson, toWait } from './frame-data.ts';
+import type { Publishable } from './topic-handler.ts';
 
 /** How long an unanswered publication is sent again after each reconnection. The server knows it for 120 s. */
 const PUBLISH_TIMEOUT_MS = 100_000;
@@ -17,25 +18,22 @@ const FIRST_PUBLICATIONS = 20;
 /** Most calls that wait for an answer. */
 const MOST_CALLS = 10_000;
 
-/** A frame that the server answers. `mid` belongs to publications that are stored. */
-interface CallFrame {
+/** A frame that the server answers, with the data of the user as it was passed. */
+export interface CallFrame {
   readonly t: 'pub' | 'req' | 'hist' | 'who';
   readonly topic?: string;
-  readonly mid?: string | undefined;
-  readonly volatile?: true | undefined;
+  readonly data?: Publishable;
+  readonly volatile?: boolean | undefined;
+  readonly [name: string]: unknown;
 }
 
-interface Call {
+interface Call extends Pick<CallFrame, 't' | 'volatile'> {
+  readonly id: number;
   readonly text: string;
-  readonly isPublication: boolean;
-  /** Whether it is sent again with each connection. */
-  readonly isRepeated: boolean;
   readonly timeoutMs: number;
-  /** Whether it was ever sent. */
-  isSent: boolean;
-  /** Whether it was sent on this connection, and waits for its answer. */
-  isOut: boolean;
-  timer: unknown;
+  /** `out`: sent on this connection, and waits for its answer. `again`: was sent, and is to be sent once more. */
+  state: 'new' | 'out' | 'again';
+  timer?: unknown;
   resolve(frame: Loose): void;
   reject(error: Error): void;
 }
@@ -45,8 +43,6 @@ export class ClientCalls {
   readonly #host: TopicsHost;
   readonly #calls = new Map<unknown, Call>();
   #lastId = 0;
-  /** True while there is a connection. */
-  #isOpen = false;
   /** How many publications may be sent until the pacer is due; how many then. */
   #left = 0;
   #atOnce = Infinity;
@@ -61,145 +57,123 @@ export class ClientCalls {
    * Sends a frame, now or when there is a connection. The time for a publication that is stored begins when it is first
    * sent. Volatile ones need a connection.
    *
-   * @param data - JSON of the member `data`
    * @returns the frame that answers
+   * @throws FourDError (as a rejection) also `ERR_INVALID_MESSAGE`
    */
-  async send(frame: CallFrame, data?: string, { timeoutMs, signal }: RequestOptions = {}): Promise<Loose> {
+  send(frame: CallFrame, { timeoutMs, signal }: RequestOptions = {}): Promise<Loose> {
+    const { t, data, volatile } = frame;
     const id = ++this.#lastId;
-    const text = JSON.stringify({ ...frame, id });
-    const isPublication = frame.t === 'pub';
-    if (frame.volatile && !(this.#isOpen && this.#left > 0)) {
-      throw this.#host.toError('ERR_NOT_CONNECTED', 'no room for a volatile message', { stored: 'no' });
-    }
-    if (this.#calls.size >= MOST_CALLS) {
-      throw this.#host.toError('ERR_OUTBOX_FULL', 'too many calls wait', { stored: 'no' });
-    }
-    const onAbort = (): void =>
-      this.#take(id)?.reject(this.#host.toError('ERR_ABORTED', 'aborted', { cause: signal?.reason }));
-    signal?.addEventListener('abort', onAbort);
-    try {
-      return await new Promise<Loose>((resolve, reject) => {
-        const call: Call = {
-          text: data ? `${text.slice(0, -1)},"data":${data}}` : text,
-          isPublication,
-          isRepeated: !!frame.mid || /hist|who/.test(frame.t),
-          timeoutMs: timeoutMs ?? (isPublication ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS),
-          isSent: false,
-          isOut: false,
-          timer: undefined,
-          resolve,
-          reject,
-        };
-        this.#calls.set(id, call);
-        if (!isPublication) this.#startTimer(id, call);
-        if (signal?.aborted) onAbort();
-        else this.#sendCall(id, call);
-        this.#host.onCalls?.(this.#calls.size);
-      });
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    let onAbort!: () => void;
+    return new Promise<Loose>((resolve, reject) => {
+      const text = JSON.stringify({ ...frame, data: undefined, id });
+      const call: Call = {
+        t,
+        volatile,
+        id,
+        text: 'data' in frame ? `${text.slice(0, -1)},"data":${toJson(data as Publishable, this.#host)}}` : text,
+        timeoutMs: timeoutMs ?? (t === 'pub' ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS),
+        state: 'new',
+        resolve,
+        reject,
+      };
+      onAbort = () => this.#fail(call, 'ERR_ABORTED', 'aborted', { cause: signal?.reason });
+      signal?.addEventListener('abort', onAbort);
+      this.#calls.set(id, call);
+      if (signal?.aborted) onAbort();
+      else if (this.#calls.size > MOST_CALLS) this.#fail(call, 'ERR_OUTBOX_FULL', 'too many calls wait');
+      else this.#send(call);
+      if (volatile && call.state === 'new') this.#fail(call, 'ERR_NOT_CONNECTED', 'no room for a volatile message');
+    }).finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
-  /** There is a connection: sends what was not answered, in order. */
-  open(): void {
-    this.#isOpen = true;
-    this.#left = FIRST_PUBLICATIONS;
-    for (const call of this.#calls.values()) call.isOut = false;
-    this.#sendAll();
-  }
-
-  /** The server has told how many publications it takes in a second. */
-  pace(perSecond: number): void {
-    this.#atOnce = Math.max(1, perSecond / 2);
-    this.#left = this.#atOnce;
-    this.#sendAll();
+  /**
+   * Sends in order what was not answered: there is a connection, or room for publications.
+   *
+   * @param left - how many publications may be sent now
+   * @param atOnce - how many later, each time that the pacer is due
+   */
+  pace(left: number = FIRST_PUBLICATIONS, atOnce: number = this.#atOnce): void {
+    this.#left = left;
+    this.#atOnce = atOnce;
+    for (const call of this.#calls.values()) this.#send(call);
   }
 
   /** The connection is lost. What may not be sent twice fails. */
   lose(): void {
-    this.#isOpen = false;
-    this.#stopPacer();
-    for (const [id, { isSent, isRepeated }] of this.#calls) {
-      if (isSent && !isRepeated) this.#fail(id, 'ERR_CONNECTION_LOST', 'the connection was lost');
+    this.#host.cancel(this.#pacer);
+    this.#pacer = undefined;
+    for (const call of this.#calls.values()) {
+      if (call.state === 'new') continue;
+      call.state = 'again';
+      if (call.volatile || call.t === 'req') this.#fail(call, 'ERR_CONNECTION_LOST', 'lost');
     }
   }
 
-  /** There will be no connection any more, or none that knows topics: all calls fail. */
+  /** There will be no connection any more, or none that knows topics: all calls fail. {@link lose} was called before. */
   end(why: string): void {
-    this.#isOpen = false;
-    this.#stopPacer();
-    for (const id of this.#calls.keys()) this.#fail(id, 'ERR_NOT_CONNECTED', why);
+    for (const call of this.#calls.values()) this.#fail(call, 'ERR_NOT_CONNECTED', why);
   }
 
   onAnswer(frame: Loose): void {
     const { t, id, code, message, retryMs } = frame;
     const call = this.#calls.get(id);
-    if (t !== 'err') this.#take(id)?.resolve(frame);
-    else if (retryMs && call?.isPublication && call.isRepeated) {
+    if (!call) return;
+    if (t !== 'err') this.#settle(call).resolve(frame);
+    else if (retryMs && call.t === 'pub' && !call.volatile) {
       // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id.
-      call.isOut = false;
+      call.state = 'again';
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
       // A server that failed, or whose broker does not answer, may have stored a message all the same.
       const stored = code === 'failed' || code === 'broker-down' ? 'unknown' : 'no';
-      const error = this.#host.toError('ERR_TOPIC_REFUSED', `${toText(code)}: ${toText(message)}`, { stored });
-      this.#take(id)?.reject(error);
+      this.#fail(call, 'ERR_TOPIC_REFUSED', `${code as string}: ${message as string}`, { stored });
     }
   }
 
-  #sendAll(): void {
-    for (const [id, call] of this.#calls) this.#sendCall(id, call);
-  }
-
-  #sendCall(id: unknown, call: Call): void {
-    if (call.isOut || !this.#isOpen || (call.isPublication && this.#left < 1)) return;
-    if (call.isPublication) {
-      if (!call.isSent) this.#startTimer(id, call);
+  #send(call: Call): void {
+    const { t, timeoutMs } = call;
+    const isPublication = t === 'pub';
+    const isDue = this.#host.isOn && call.state !== 'out' && !(isPublication && this.#left <= 0);
+    if (isDue || !isPublication) {
+      call.timer ??= this.#host.after(timeoutMs, () =>
+        this.#fail(call, 'ERR_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`),
+      );
+    }
+    if (!isDue) return;
+    if (isPublication) {
       this.#left--;
       this.#startPacer(PACE_MS);
     }
-    call.isSent = call.isOut = true;
+    call.state = 'out';
     this.#host.send(call.text);
   }
 
   #startPacer(ms: number): void {
     this.#pacer ??= this.#host.after(ms, () => {
       this.#pacer = undefined;
-      this.#left = this.#atOnce;
-      this.#sendAll();
+      this.pace(this.#atOnce);
     });
   }
 
-  #stopPacer(): void {
-    this.#host.cancel(this.#pacer);
-    this.#pacer = undefined;
-  }
-
-  #startTimer(id: unknown, call: Call): void {
-    const { timeoutMs } = call;
-    call.timer = this.#host.after(timeoutMs, () =>
-      this.#fail(id, 'ERR_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`),
-    );
-  }
-
-  #fail(id: unknown, code: ErrorCode, why: string): void {
-    const call = this.#take(id);
-    if (!call) return;
-    const { isPublication, isSent } = call;
-    const stored = isSent ? 'unknown' : 'no';
+  /** @param details - what the error tells; without them, of a publication, whether it was stored */
+  #fail(call: Call, code: ErrorCode, why: string, details?: TopicErrorDetails): void {
+    const { t, state } = this.#settle(call);
+    const isPublication = t === 'pub';
+    const isUnknown = !details && isPublication && state !== 'new';
+    const stored = isUnknown ? 'unknown' : 'no';
     call.reject(
-      this.#host.toError(isPublication && isSent ? 'ERR_PUBLISH_UNKNOWN' : code, why, isPublication ? { stored } : {}),
+      this.#host.toError(
+        isUnknown ? 'ERR_PUBLISH_UNKNOWN' : code,
+        why,
+        details ?? (isPublication ? { stored } : undefined),
+      ),
     );
   }
 
-  /** Takes a call out, because it is settled. */
-  #take(id: unknown): Call | undefined {
-    const call = this.#calls.get(id);
-    this.#host.cancel(call?.timer);
-    this.#calls.delete(id);
-    this.#host.onCalls?.(this.#calls.size);
+  #settle(call: Call): Call {
+    this.#host.cancel(call.timer);
+    this.#calls.delete(call.id);
     return call;
   }
 }

@@ -9,6 +9,8 @@ export interface TopicErrorDetails {
 
 /** What the topics of a client need of that client: in Node, or in a browser. */
 export interface TopicsHost {
+  /** Whether the connection is open, and the server has chosen the subprotocol of topics. */
+  readonly isOn: boolean;
   /** Sends a text message, where the connection is open. */
   send(text: string): void;
   /** A message of the application has come. */
@@ -19,8 +21,6 @@ export interface TopicsHost {
   onMove(afterMs: number): void;
   /** So many callbacks of a subscription wait. */
   onWaiting?(subscription: Subscription, count: number): void;
-  /** So many calls wait for an answer. */
-  onCalls?(count: number): void;
 
   /** Calls a callback of the user. Throws what it throws; returns a promise when it is over later. */
   call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined;

@@ -1,11 +1,11 @@
 import type { TopicsHost } from './client-host.ts';
 import type { SubscribeOptions } from './client-types.ts';
 import type { FrameSince } from './frames.ts';
-import { type Loose, toNumber, toRecords, toText, toTopicMessage } from './frame-data.ts';
+import type { CallFrame } from './client-calls.ts';
+import { type Loose, toMembers, toRecords, toTopicMessage } from './frame-data.ts';
 import type { Position } from './position.ts';
 import type {
   HistoryPage,
-  Member,
   Members,
   Publishable,
   Published,
@@ -20,8 +20,8 @@ const MOST_WAITING = 1000;
 /** What a subscription needs of the topics that it belongs to. */
 export interface SubscriptionOwner extends TopicsHost {
   publish(topic: string, data: Publishable, options?: PublishOptions): Promise<Published>;
-  history(topic: string, range?: { after?: Position | undefined; limit?: number | undefined }): Promise<HistoryPage>;
-  members(topic: string): Promise<Members>;
+  /** Asks the server. @param read - reads the answer */
+  ask<T>(frame: CallFrame, read: (answer: Loose) => T): Promise<T>;
   /** Ends the subscription at the server. */
   leave(subscription: ClientSubscription): void;
   /** Subscribes at the server, from {@link ClientSubscription.since}. */
@@ -34,24 +34,29 @@ type Waiting = readonly [name: keyof TopicHandler, event: object, position: Posi
 /** One subscription of a client: its place in the topic, and its callbacks, one after the other. */
 export class ClientSubscription implements Subscription {
   readonly topic: string;
+  position: Position | undefined;
   readonly presence: SubscribeOptions['presence'];
   /** Where the server is to begin, and later where the subscription goes on when it is made again; undefined for now. */
   since: FrameSince | undefined;
-  /** True when no callback but the last one is to come. */
-  isOver = false;
-  /** True from the drop of callbacks that wait until their messages are asked for again: frames are ignored. */
-  isHeld = false;
+  /**
+   * `held`: from the drop of callbacks that wait until their messages are asked for again, frames are ignored.
+   * `over`: no callback but the last one is to come.
+   */
+  state: 'on' | 'held' | 'over' = 'on';
   readonly #owner: SubscriptionOwner;
   readonly #handler: TopicHandler;
-  #position: Position | undefined;
   /** Where it would go on if the callbacks that wait were dropped; undefined when their messages could not be had again. */
   #begun: Position | undefined;
   #waiting: Waiting[] = [];
   #isBusy = false;
   #replayedCount = 0;
 
-  constructor(owner: SubscriptionOwner, topic: string, handler: TopicHandler, options: SubscribeOptions) {
-    const { since, presence } = options;
+  constructor(
+    owner: SubscriptionOwner,
+    topic: string,
+    handler: TopicHandler,
+    { since, presence }: SubscribeOptions = {},
+  ) {
     this.#owner = owner;
     this.topic = topic;
     this.#handler = handler;
@@ -59,26 +64,25 @@ export class ClientSubscription implements Subscription {
     this.since = (since as Partial<{ after: Position }> | undefined)?.after ?? (since as FrameSince | undefined);
   }
 
-  get position(): Position | undefined {
-    return this.#position;
-  }
-
   publish(data: Publishable, options?: PublishOptions): Promise<Published> {
     return this.#owner.publish(this.topic, data, options);
   }
 
   history(range?: { after?: Position | undefined; limit?: number | undefined }): Promise<HistoryPage> {
-    return this.#owner.history(this.topic, range);
+    return this.#owner.ask({ ...range, t: 'hist', topic: this.topic }, ({ msgs, more }) => ({
+      messages: toRecords(msgs).map((frame) => toTopicMessage(frame, this.#owner)),
+      hasMore: !!more,
+    }));
   }
 
   members(): Promise<Members> {
-    return this.#owner.members(this.topic);
+    return this.#owner.ask({ t: 'who', topic: this.topic }, toMembers);
   }
 
   unsubscribe(): void {
-    if (this.isOver) return;
+    if (this.state === 'over') return;
+    this.state = 'over';
     this.#owner.leave(this);
-    this.isOver = true;
     this.drop();
     // No callback runs within a call of the user.
     queueMicrotask(() => this.#push('onEnd', { type: 'end', cause: 'local' }));
@@ -90,44 +94,48 @@ export class ClientSubscription implements Subscription {
     this.#owner.onWaiting?.(this, 0);
   }
 
-  /** The last callback follows, behind those that wait. */
+  // The last callback follows, behind those that wait.
+
   end(cause: string): void {
-    this.finish('onEnd', { type: 'end', cause });
+    this.#finish('onEnd', { type: 'end', cause });
   }
 
-  finish(name: 'onEnd' | 'onRefused', event: object): void {
-    if (this.isOver) return;
-    this.isOver = true;
+  refuse(code: string, message: string): void {
+    this.#finish('onRefused', { type: 'refused', code, message });
+  }
+
+  #finish(name: 'onEnd' | 'onRefused', event: object): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
     this.#push(name, event);
   }
 
   /** Takes a frame of the server. */
   receive(frame: Loose): void {
-    const { t, state, missed, reason, count, join, leave } = frame;
-    const pos = toText(frame['pos']);
+    const { t, r, state, missed = 0, reason, join, leave } = frame;
     if (t === 'm') {
-      const isReplayed = frame['r'] === 1;
-      this.#replayedCount += Number(isReplayed);
-      this.#note('onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed }, pos);
+      const isReplayed = !!r;
+      if (isReplayed) this.#replayedCount++;
+      this.#note(frame, 'onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed });
     } else if (t === 'subbed') {
       this.#replayedCount = 0;
-      this.#note('onSubscribed', { type: 'subscribed', state, reason, missed: toNumber(missed) }, pos);
-      if (state === 'gap') this.#push('onGap', { type: 'gap', reason }, pos);
-    } else if (t === 'live') this.#note('onLive', { type: 'live', count: this.#replayedCount }, pos);
-    else if (t === 'gap') this.#note('onGap', { type: 'gap', reason }, pos);
+      this.#note(frame, 'onSubscribed', { type: 'subscribed', state, reason, missed });
+    } else if (t === 'live') this.#note(frame, 'onLive', { type: t, count: this.#replayedCount });
     else if (t === 'who') {
-      if (!join && !leave) this.#push('onMembers', { type: 'members', count, list: toRecords(frame['list']) });
+      if (!join && !leave) this.#push('onMembers', { type: 'members', ...toMembers(frame) });
       for (const member of toRecords(join)) this.#push('onJoin', member);
       for (const member of toRecords(leave)) this.#push('onLeave', member);
     }
+    // Behind onSubscribed too.
+    if (t === 'gap' || state === 'gap') this.#note(frame, 'onGap', { type: 'gap', reason });
   }
 
-  #note(name: keyof TopicHandler, event: object, position: Position | undefined): void {
+  #note({ pos: position }: Loose, name: keyof TopicHandler, event: object): void {
     this.since = position ?? this.since;
     this.#push(name, event, position);
     if (this.#waiting.length <= MOST_WAITING || !this.#begun) return;
     this.drop();
-    this.isHeld = true;
+    this.state = 'held';
     this.since = this.#begun;
     this.#owner.leave(this);
   }
@@ -147,25 +155,20 @@ export class ClientSubscription implements Subscription {
       try {
         const result = host.call(this.#handler, name, this, event);
         // Awaiting anything else would make the callbacks behind it wait for another turn.
-        if (result) await result;
-        this.#position = position ?? this.#position;
+        if (result?.then) await result;
+        this.position = position ?? this.position;
       } catch (thrown) {
         host.report(name, thrown);
         // The last callback alone is still to come.
         this.#waiting = this.#waiting.filter(([waiting]) => waiting === 'onEnd');
-        if (!this.isOver) this.#owner.leave(this);
         this.end('callback');
+        host.leave(this);
       }
     }
     this.#isBusy = false;
-    host.onWaiting?.(this, 0);
-    if (!this.isHeld || this.isOver) return;
-    this.isHeld = false;
-    this.#owner.join(this);
+    this.drop();
+    if (this.state !== 'held') return;
+    this.state = 'on';
+    host.join(this);
   }
-}
-
-/** Reads the members of a frame. */
-export function toMembers({ count, list }: Loose): Members {
-  return { count: toNumber(count), list: toRecords(list) as unknown as Member[] };
 }

@@ -1,30 +1,11 @@
-import { ClientCalls } from './client-calls.ts';
+import { type CallFrame, ClientCalls } from './client-calls.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { TopicErrorDetails, TopicsHost } from './client-host.ts';
-import { ClientSubscription, type SubscriptionOwner, toMembers } from './client-subscription.ts';
+import { ClientSubscription, type SubscriptionOwner } from './client-subscription.ts';
 import type { RequestOptions, SubscribeOptions } from './client-types.ts';
-import {
-  fromFrame,
-  isRecord,
-  type Loose,
-  toJson,
-  toNumber,
-  toRecords,
-  toText,
-  toTopicMessage,
-  toWait,
-} from './frame-data.ts';
+import { fromFrame, isRecord, type Loose, toRecords, toWait } from './frame-data.ts';
 import { SESSION_PREFIX, TOPICS_PROTOCOL } from './frames.ts';
-import type { Position } from './position.ts';
-import type {
-  HistoryPage,
-  Members,
-  Publishable,
-  Published,
-  PublishOptions,
-  Subscription,
-  TopicHandler,
-} from './topic-handler.ts';
+import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from './topic-handler.ts';
 
 /** Most topics in one frame. */
 const MOST_IN_FRAME = 100;
@@ -33,16 +14,9 @@ const BROKER_RETRY_MS = 1000;
 
 const NOT_CHOSEN = 'the server has no topics';
 
-/** What the client knows of a topic. */
-interface Entry {
-  /** Undefined when the user has left the topic, and the answer to its subscription is still to come. */
-  subscription: ClientSubscription | undefined;
-  /**
-   * The subscription that was sent and is not answered: all frames in front of the answer are older. Nothing else is sent
-   * for the topic until then, because a server that is told to forget a subscription may not answer it any more.
-   */
-  asked: ClientSubscription | undefined;
-}
+type TopicError = Readonly<Parameters<TopicsHost['toError']>>;
+
+const OVER: TopicError = ['ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' }];
 
 /**
  * The topics of one client, in Node or in a browser: subscriptions that live through reconnections, publications, requests.
@@ -52,13 +26,19 @@ interface Entry {
  */
 export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   readonly #calls: ClientCalls = new ClientCalls(this);
-  readonly #entries = new Map<unknown, Entry>();
+  readonly #subscriptions = new Map<unknown, ClientSubscription>();
   /** Subscriptions that are to be sent. */
   readonly #unsent = new Set<ClientSubscription>();
-  /** `waiting`: for a connection. `on`: connected. `off`: connected to a server without topics. `over`: none follows. */
-  #state: 'waiting' | 'on' | 'off' | 'over' = 'waiting';
-  #session: string | undefined;
-  #connectionCount = 0;
+  /**
+   * The subscriptions that were sent on this connection and are not answered, also when the user has left them, by topic:
+   * all frames in front of the answer are older. Nothing else is sent for the topic until then, because a server that is
+   * told to forget a subscription may not answer it any more.
+   */
+  #asked = new Map<unknown, ClientSubscription>();
+  /** `waiting`: for a connection. `on`: connected. Otherwise the error of all calls: none follows that knows topics. */
+  #state: 'waiting' | 'on' | TopicError = 'waiting';
+  /** The subprotocols of topics for the next attempt. */
+  #offered = [TOPICS_PROTOCOL];
 
   /** Whether the connection is open, and the server has chosen the subprotocol of topics. */
   get isOn(): boolean {
@@ -67,8 +47,7 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   /** The subprotocols of the next attempt. */
   offer(protocols: readonly string[]): string[] {
-    const session = this.#session ? [SESSION_PREFIX + this.#session] : [];
-    return [...new Set([TOPICS_PROTOCOL, ...session, ...protocols])];
+    return [...new Set([...this.#offered, ...protocols])];
   }
 
   // The life of the client
@@ -80,118 +59,87 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   /** There is a connection. */
   open(protocol: string): void {
-    this.#connectionCount++;
     if (protocol !== TOPICS_PROTOCOL) {
-      this.#endAll('off', NOT_CHOSEN, (subscription) =>
-        subscription.finish('onRefused', { type: 'refused', code: 'topics-off', message: NOT_CHOSEN }),
-      );
+      this.#endAll(['ERR_TOPICS_OFF', NOT_CHOSEN], (subscription) => subscription.refuse('topics-off', NOT_CHOSEN));
       return;
     }
     this.#state = 'on';
-    for (const { subscription } of this.#entries.values()) {
-      if (subscription && !subscription.isHeld) this.#unsent.add(subscription);
+    for (const subscription of this.#subscriptions.values()) {
+      if (subscription.state === 'on') this.#unsent.add(subscription);
     }
     this.#flush();
-    this.#calls.open();
+    this.#calls.pace();
   }
 
   /** The connection is lost, and another one may follow. */
   lose(): void {
-    this.begin();
-    for (const [topic, entry] of this.#entries) {
-      entry.asked = undefined;
-      if (!entry.subscription) this.#entries.delete(topic);
-    }
+    if (this.#state !== OVER) this.begin();
+    this.#asked = new Map();
     this.#calls.lose();
   }
 
   /** This program ends the connection: no message reaches its callback any more. {@link end} follows. */
   mute(): void {
-    this.begin();
-    for (const { subscription } of this.#entries.values()) subscription?.drop();
+    if (this.#state !== OVER) this.begin();
+    for (const subscription of this.#subscriptions.values()) subscription.drop();
   }
 
-  /** The client is over for good. @param dropsWaiting - whether messages that wait for their callback are dropped */
-  end(dropsWaiting: boolean): void {
-    if (dropsWaiting) this.mute();
-    this.#endAll('over', 'the client is over', (subscription) => subscription.end('ended'));
+  /** The client is over for good. */
+  end(): void {
+    this.#endAll(OVER, (subscription) => subscription.end('ended'));
   }
 
-  #endAll(state: 'off' | 'over', why: string, finish: (subscription: ClientSubscription) => void): void {
-    const entries = [...this.#entries.values()];
-    this.#state = state;
-    this.#entries.clear();
+  #endAll(error: TopicError, finish: (subscription: ClientSubscription) => void): void {
+    const subscriptions = [...this.#subscriptions.values()];
+    this.lose();
+    this.#state = error;
+    this.#subscriptions.clear();
     this.#unsent.clear();
-    this.#calls.end(why);
-    for (const { subscription } of entries) if (subscription) finish(subscription);
+    this.#calls.end(error[1]);
+    for (const subscription of subscriptions) finish(subscription);
   }
 
   // What users call
 
-  subscribe(topic: string, handler: TopicHandler, options: SubscribeOptions = {}): Subscription {
+  subscribe(topic: string, handler: TopicHandler, options?: SubscribeOptions): Subscription {
     this.#check(topic);
     if (!isRecord(handler)) throw this.toError('ERR_INVALID_HANDLER', 'use an object');
     const subscription = new ClientSubscription(this, topic, handler, options);
-    const entry = this.#entries.get(topic) ?? { subscription: undefined, asked: undefined };
-    if (entry.subscription) throw this.toError('ERR_INVALID_TOPIC', 'subscribed already');
-    entry.subscription = subscription;
-    this.#entries.set(topic, entry);
+    if (this.#subscriptions.has(topic)) throw this.toError('ERR_INVALID_TOPIC', 'subscribed already');
+    this.#subscriptions.set(topic, subscription);
     this.join(subscription);
     return subscription;
   }
 
-  publish(topic: string, data: Publishable, options: PublishOptions = {}): Promise<Published> {
-    // Options that cannot be read must throw before there is a promise that nobody has.
-    const { volatile } = options;
-    const published = this.#publish(topic, data, options);
+  publish(
+    topic: string,
+    data: Publishable,
+    { key, ttl, idempotencyKey, volatile }: PublishOptions = {},
+  ): Promise<Published> {
+    const mid = volatile ? undefined : (idempotencyKey ?? this.randomId());
+    const published = this.ask({ t: 'pub', topic, data, key, ttl, volatile, mid }, ({ pos, dup }) => ({
+      position: pos,
+      duplicate: !!dup,
+    }));
     // Nobody awaits a pointer that moves: its loss must not end the program.
     if (volatile) published.catch(() => {});
     return published;
   }
 
-  async #publish(
-    topic: string,
-    data: Publishable,
-    { key, ttl, idempotencyKey, volatile }: PublishOptions,
-  ): Promise<Published> {
-    this.#check(topic);
-    const frame = { t: 'pub', topic, key, ttl } as const;
-    const kind = volatile ? { volatile } : { mid: idempotencyKey ?? this.randomId() };
-    const { pos, dup } = await this.#call({ ...frame, ...kind }, toJson(data, this));
-    return { position: toText(pos), duplicate: dup === true };
+  request(data: Publishable, options?: RequestOptions): Promise<unknown> {
+    return this.ask({ t: 'req', data }, (answer) => fromFrame(answer['data'], this), options);
   }
 
-  async request(data: Publishable, options?: RequestOptions): Promise<unknown> {
-    this.#check();
-    const answer = await this.#call({ t: 'req' }, toJson(data, this), options);
-    return fromFrame(answer['data'], this);
-  }
-
-  async history(
-    topic: string,
-    range: { after?: Position | undefined; limit?: number | undefined } = {},
-  ): Promise<HistoryPage> {
-    const { after, limit } = range;
-    this.#check();
-    const { msgs, more } = await this.#call({ t: 'hist', topic, after, limit } as { t: 'hist' });
-    return { messages: toRecords(msgs).map((frame) => toTopicMessage(frame, this)), hasMore: more === true };
-  }
-
-  async members(topic: string): Promise<Members> {
-    this.#check();
-    return toMembers(await this.#call({ t: 'who', topic }));
-  }
-
-  #call(...args: Parameters<ClientCalls['send']>): Promise<Loose> {
+  async ask<T>(frame: CallFrame, read: (answer: Loose) => T, options?: RequestOptions): Promise<T> {
+    this.#check(frame.topic);
     this.#flush();
-    return this.#calls.send(...args);
+    return read(await this.#calls.send(frame, options));
   }
 
   /** @throws FourDError `ERR_TOPICS_OFF`, `ERR_NOT_CONNECTED`, `ERR_INVALID_TOPIC` */
   #check(topic = '@me'): void {
-    if (this.#state === 'off') throw this.toError('ERR_TOPICS_OFF', NOT_CHOSEN);
-    if (this.#state === 'over') throw this.toError('ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' });
-    const problem = topic === '@me' ? undefined : this.findProblem(topic);
+    if (typeof this.#state !== 'string') throw this.toError(...this.#state);
+    const problem = topic !== '@me' && this.findProblem(topic);
     if (problem) throw this.toError('ERR_INVALID_TOPIC', problem);
   }
 
@@ -204,14 +152,9 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   leave(subscription: ClientSubscription): void {
     const { topic } = subscription;
-    const entry = this.#entries.get(topic);
-    if (entry?.subscription !== subscription) return;
-    const wasSent = !this.#unsent.delete(subscription);
-    if (entry.asked) entry.subscription = undefined;
-    else {
-      if (wasSent) this.#send({ t: 'unsub', topic });
-      if (!subscription.isHeld) this.#entries.delete(topic);
-    }
+    if (this.#subscriptions.get(topic) !== subscription) return;
+    if (!this.#unsent.delete(subscription) && !this.#asked.has(topic)) this.#send({ t: 'unsub', topic });
+    if (subscription.state === 'over') this.#subscriptions.delete(topic);
   }
 
   // What goes out
@@ -223,15 +166,15 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   /** Sends the subscriptions that wait. */
   #flush(): void {
     if (!this.isOn) return;
-    const several: { topic: string; since: unknown }[] = [];
+    const several: object[] = [];
     for (const subscription of this.#unsent) {
       const { topic, since, presence } = subscription;
-      const entry = this.#entries.get(topic);
       // The answer to an older subscription sends this one.
-      if (!entry || entry.asked) continue;
-      entry.asked = subscription;
-      if (presence) this.#send({ t: 'sub', topic, since, presence });
-      else several.push({ topic, since });
+      if (this.#asked.has(topic)) continue;
+      this.#asked.set(topic, subscription);
+      const frame = { topic, since, presence };
+      if (presence) this.#send({ t: 'sub', ...frame });
+      else several.push(frame);
     }
     this.#unsent.clear();
     while (several.length > 0) {
@@ -244,63 +187,59 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   /** Takes a text message of the server. */
   receive(text: string): void {
-    let frames: unknown;
     try {
-      frames = JSON.parse(text);
+      for (const frame of toRecords([JSON.parse(text)].flat())) {
+        // A callback within may have ended the client.
+        if (this.isOn) this.#onFrame(frame);
+      }
     } catch {
-      return;
-    }
-    for (const frame of toRecords(Array.isArray(frames) ? frames : [frames])) {
-      // A callback within may have ended the client.
-      if (this.isOn) this.#onFrame(frame);
+      // No server of ours sends what cannot be read, such as a code that is an object without toString.
     }
   }
 
   #onFrame(frame: Loose): void {
-    const { t, topic, id, session, limits } = frame;
+    const { t, id, session, limits } = frame;
     if (t === 'msg') this.onMessage(frame['data']);
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
-      const token = toText(session);
-      if (token && /^[\w-]{16,128}$/.test(token)) this.#session = token;
-      this.#calls.pace(toNumber((limits as Loose | undefined)?.['publishesPerSecond']) || Infinity);
+      if (/^[\w-]{16,128}$/.test(session as string)) this.#offered[1] = SESSION_PREFIX + (session as string);
+      const atOnce = ((limits as Loose | undefined)?.['publishesPerSecond'] as number) / 2 || Infinity;
+      this.#calls.pace(atOnce, atOnce);
       this.onHi?.(frame['aliveMs']);
     } else if (t === 'move') this.onMove(toWait(frame['afterMs']));
     else if (id && t !== 'm') this.#calls.onAnswer(frame);
-    else this.#onTopicFrame(topic, frame);
+    else this.#onTopicFrame(frame);
   }
 
-  #onTopicFrame(topic: unknown, frame: Loose): void {
-    const { t } = frame;
-    const entry = this.#entries.get(topic);
-    const { subscription, asked } = entry ?? {};
+  #onTopicFrame(frame: Loose): void {
+    const { t, topic, code, message, retryMs } = frame;
+    const subscription = this.#subscriptions.get(topic);
+    const asked = this.#asked.get(topic);
     const isEnd = t === 'unsubbed' || t === 'err';
-    const isAnswer = isEnd || t === 'subbed';
-    if (entry && isAnswer) entry.asked = undefined;
-    if (entry && !isAnswer && (asked || this.#unsent.has(subscription as ClientSubscription))) return;
+    if (isEnd || t === 'subbed') this.#asked.delete(topic);
+    else if (asked || this.#unsent.has(subscription as ClientSubscription)) return;
     if (!subscription || (asked && asked !== subscription)) {
       // The answer is for a subscription that the user has left.
       if (t === 'subbed') this.#send({ t: 'unsub', topic });
       if (subscription) this.join(subscription);
-      else this.#entries.delete(topic);
-    } else if (isEnd) this.#onUnsubscribed(subscription, frame, !!asked);
-    else if (!subscription.isHeld) subscription.receive(frame);
+    } else if (isEnd) {
+      // While the broker is away, nobody can tell for how long.
+      const waitMs = toWait(retryMs) || (code === 'broker-down' ? BROKER_RETRY_MS : 0);
+      if (waitMs) this.#joinLater(subscription, waitMs);
+      else {
+        this.#subscriptions.delete(topic);
+        if (asked) subscription.refuse(code as string, message as string);
+        else subscription.end(code === 'expired' ? code : 'taken');
+      }
+    } else if (subscription.state === 'on') subscription.receive(frame);
   }
 
-  #onUnsubscribed(subscription: ClientSubscription, { code, message, retryMs }: Loose, wasAsked: boolean): void {
-    // While the broker is away, nobody can tell for how long.
-    const waitMs = toWait(retryMs) || (code === 'broker-down' ? BROKER_RETRY_MS : 0);
-    if (waitMs) {
-      const count = this.#connectionCount;
-      // A later connection has subscribed anew.
-      this.after(waitMs, () => {
-        if (!subscription.isOver && count === this.#connectionCount) this.join(subscription);
-      });
-      return;
-    }
-    this.#entries.delete(subscription.topic);
-    if (wasAsked) subscription.finish('onRefused', { type: 'refused', code, message });
-    else subscription.end(code === 'expired' ? code : 'taken');
+  #joinLater(subscription: ClientSubscription, ms: number): void {
+    const connection = this.#asked;
+    // A later connection has subscribed anew.
+    this.after(ms, () => {
+      if (subscription.state !== 'over' && connection === this.#asked) this.join(subscription);
+    });
   }
 
   // TopicsHost
@@ -310,7 +249,6 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   onHi?(aliveMs: unknown): void;
   abstract onMove(afterMs: number): void;
   onWaiting?(subscription: Subscription, count: number): void;
-  onCalls?(count: number): void;
   abstract call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined;
   abstract report(name: string, thrown: unknown): void;
   abstract toError(code: ErrorCode, message: string, details?: TopicErrorDetails): Error;

@@ -103,23 +103,31 @@ describe('a client with topics in a browser', () => {
     expect(handler.last('terminate')).toMatchObject({ unsentMessages: ['three', '{"four":4}'] });
   });
 
-  test('ends its subscriptions with the client, without a message after terminate()', async () => {
-    const held = createDeferred();
-    const { browser, ws } = begin();
-    const room = new TopicRecorder();
-    ws.subscribe('room', room);
-    await settle();
-    receive(browser, { t: 'subbed', topic: 'room', pos: 'e.0.t', state: 'new' });
-    room.act = () => held.promise;
-    receive(browser, m(1), m(2));
-    ws.terminate();
-    receive(browser, m(3));
-    browser.native.end(1000);
-    held.resolve();
-    await settle();
-    expect(room.seen).toEqual(['new 0', '1', 'end ended']);
-    await expect(ws.publish('room', 1)).rejects.toMatchObject({ code: 'ERR_NOT_CONNECTED', stored: 'no' });
-  });
+  test.each([
+    ['terminate()', (ws: WebSocket) => ws.terminate()],
+    ['the close event', (_: WebSocket, { native }: FakeBrowser) => native.end(1000)],
+  ])(
+    'ends its subscriptions with the client, without a message after terminate(), also with %s again',
+    async (_, act) => {
+      const held = createDeferred();
+      const { browser, ws } = begin();
+      const room = new TopicRecorder();
+      ws.subscribe('room', room);
+      await settle();
+      receive(browser, { t: 'subbed', topic: 'room', pos: 'e.0.t', state: 'new' });
+      room.act = () => held.promise;
+      receive(browser, m(1), m(2));
+      ws.terminate();
+      receive(browser, m(3));
+      browser.native.end(1000);
+      held.resolve();
+      await settle();
+      expect(room.seen).toEqual(['new 0', '1', 'end ended']);
+      // What comes late does not make it wait for a connection.
+      act(ws, browser);
+      await expect(ws.publish('room', 1)).rejects.toMatchObject({ code: 'ERR_NOT_CONNECTED', stored: 'no' });
+    },
+  );
 
   test('asks again for what it dropped behind 1 000 callbacks', async () => {
     const held = createDeferred();

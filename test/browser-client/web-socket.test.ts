@@ -839,6 +839,7 @@ describe('the page', () => {
 test('the errors have the numbers that they have in Node', async () => {
   const { errorTable } = await import('../../src/errors.ts');
   const used = (await import('./used-codes.ts')).findUsedCodes();
+  await import('../../src/browser-topics.ts');
   expect(used.length).toBeGreaterThan(15);
   for (const code of used) {
     if (code === 'ERR_NOT_IN_BROWSER') continue;

@@ -30,6 +30,7 @@ test.each([
 
 test('what a client cannot do is told, and what to do instead', async () => {
   const topics = new TopicClient(true);
+  topics.attach({ onFlow: () => {} } as never);
   expect(() => topics.subscribe('room', 5 as never)).toThrow('it must be an object with callbacks; received 5');
   await expect(topics.publish('room', 1, { ttl: 0 })).rejects.toThrow('ttl must be');
   await expect(topics.publish('room', NaN)).rejects.toThrow('cannot send NaN: pass a string, a number');
@@ -37,13 +38,13 @@ test('what a client cannot do is told, and what to do instead', async () => {
     'volatile message: there is no connection',
   );
   await expect(topics.request(1, { timeoutMs: -1 })).rejects.toThrow('timeoutMs must be');
-  await expect(topics.history('room', { limit: 0 })).rejects.toThrow('limit must be');
-  topics.subscribe('room', {});
+  const room = topics.subscribe('room', {});
+  await expect(room.history({ limit: 0 })).rejects.toThrow('limit must be');
   expect(() => topics.subscribe('room', {})).toThrow('subscribed already: unsubscribe first');
   const other = new TopicClient(true);
   other.open('chat');
   expect(() => other.subscribe('room', {})).toThrow('than 4d-topics.1: create it with the option topics: true');
-  other.end(true);
+  other.end();
   expect(() => other.subscribe('room', {})).toThrow('the client is over: call reconnect()');
 });
 

@@ -97,7 +97,7 @@ describe('a publication', () => {
     host.lose();
     const unsent = follow(host.publish('room', 2));
     await settle();
-    host.end(false);
+    host.end();
     const late = follow(host.publish('room', 3));
     await settle();
     expect([sent, unsent, late].map(({ outcome }) => outcome)).toEqual([
@@ -250,7 +250,7 @@ describe('frames of the server', () => {
   });
 
   test('are ignored after a callback has ended the client', () => {
-    host.subscribe('room', { onSubscribed: () => host.end(true) });
+    host.subscribe('room', { onSubscribed: () => host.end() });
     host.open();
     host.receive('[{"t":"subbed","topic":"room","state":"new"},{"t":"msg","data":1}]');
     expect(host.messages).toEqual([]);
@@ -265,6 +265,8 @@ describe('frames of the server', () => {
     }
     host.receive(`{"t":"err","id":1,"code":${odd},"message":[${odd}]}`);
     expect(host.offer([])).toEqual(['4d-topics.1']);
+    // What cannot be read is no answer.
+    host.receive('{"t":"err","id":1,"code":"denied"}');
     await settle();
     expect(published.outcome).toEqual(['ERR_TOPIC_REFUSED', 'no']);
   });

@@ -70,8 +70,13 @@ export class FakeHost extends ClientTopics {
     this.waiting = count;
   }
 
-  override onCalls(count: number): void {
-    this.calls = count;
+  override async ask<T>(...args: Parameters<typeof ClientTopics.prototype.ask<T>>): Promise<T> {
+    this.calls++;
+    try {
+      return await super.ask(...args);
+    } finally {
+      this.calls--;
+    }
   }
 
   override findProblem(topic: string): string | undefined {

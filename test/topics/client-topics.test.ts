@@ -205,7 +205,7 @@ describe('a subscription', () => {
     subscribe();
     host.open().gets({ t: 'unsubbed', topic: 'room', code, message: 'no' }, m(1));
     expect(room.seen).toEqual([line]);
-    host.end(false);
+    host.end();
     expect(room.seen).toHaveLength(1);
   });
 
@@ -321,7 +321,7 @@ describe('a subscription', () => {
     host.open().gets(subbed(0));
     room.act = (line) => (line === '1' ? held.promise : undefined);
     host.gets(m(1), m(2));
-    host.end(false);
+    host.end();
     expect(() => subscribe()).toThrow(expect.objectContaining({ code: 'ERR_NOT_CONNECTED' }) as Error);
     held.resolve();
     await settle();
@@ -391,5 +391,14 @@ describe('many subscriptions', () => {
     host.gets(m(1004), subbed(1, { state: 'recovered', missed: 2 }), m(2, { r: 1 }));
     expect(room.seen).toEqual(['new 0', '1', 'recovered 2', 'replayed 2']);
     expect(host.waiting).toBe(0);
+  });
+
+  test('frees a topic that is left while its messages are dropped', () => {
+    const sub = subscribe();
+    host.open().gets(subbed(0));
+    room.act = () => createDeferred().promise;
+    for (let i = 1; i <= 1002; i++) host.gets(m(i));
+    sub.unsubscribe();
+    expect(subscribe().topic).toBe('room');
   });
 });

@@ -1,5 +1,6 @@
 /** Whatever a server sends, and whenever: the topics of a client do not throw, and settle each call. */
 import fc from 'fast-check';
+import type { Subscription } from '../../../src/topics/topic-handler.ts';
 import { FakeHost, settle, TopicRecorder } from '../../topics/client-harness.ts';
 import { defineLaw, type Law } from '../law.ts';
 
@@ -73,7 +74,7 @@ const step = fc.oneof(
 
 async function run(steps: readonly { readonly name: string; readonly value: unknown }[]): Promise<void> {
   const host = new FakeHost();
-  const rooms = new Map<unknown, { recorder: TopicRecorder; unsubscribe(): void }>();
+  const rooms = new Map<unknown, Subscription>();
   const calls: Promise<unknown>[] = [];
   const quiet = (act: () => unknown): void => {
     try {
@@ -92,25 +93,25 @@ async function run(steps: readonly { readonly name: string; readonly value: unkn
     else if (name === 'off') host.open('chat');
     else if (name === 'lose') host.lose();
     else if (name === 'end') {
-      host.end(true);
+      host.end();
       host.begin();
     } else if (name === 'pass') host.pass(700);
     else if (name === 'unsub') rooms.get(topic)?.unsubscribe();
     else if (name === 'sub') {
       const recorder = new TopicRecorder();
       quiet(() => {
-        rooms.set(topic, Object.assign(host.subscribe(topic, recorder), { recorder }));
+        rooms.set(topic, host.subscribe(topic, recorder));
         recorders.push(recorder);
       });
     } else if (name === 'pub' || name === 'volatile') {
       quiet(() => host.publish(topic, 1, { volatile: name === 'volatile' }));
     } else if (name === 'req') quiet(() => host.request(topic));
-    else if (name === 'hist') quiet(() => host.history(topic));
-    else quiet(() => host.members(topic));
+    else if (name === 'hist') quiet(() => rooms.get(topic)?.history());
+    else quiet(() => rooms.get(topic)?.members());
     // Calls that were made go out in a microtask.
     await Promise.resolve();
   }
-  host.end(true);
+  host.end();
   await Promise.all(calls);
   await settle();
   if (host.reports.length > 0) throw new Error(`a callback failed: ${host.reports[0]}`);
