@@ -141,11 +141,9 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   }
 
   publish(topic: string, data: Publishable, options: PublishOptions = {}): Promise<Published> {
-    // Options that cannot be read must throw before there is a promise that nobody has.
-    const { volatile } = options;
     const published = this.#publish(topic, data, options);
     // Nobody awaits a pointer that moves: its loss must not end the program.
-    if (volatile) published.catch(() => {});
+    if (options.volatile) published.catch(() => {});
     return published;
   }
 
@@ -261,8 +259,7 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     if (t === 'msg') this.onMessage(frame['data']);
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
-      const token = toText(session);
-      if (token && /^[\w-]{16,128}$/.test(token)) this.#session = token;
+      if (/^[\w-]{16,128}$/.test(toText(session) as string)) this.#session = toText(session);
       this.#calls.pace(toNumber((limits as Loose | undefined)?.['publishesPerSecond']) || Infinity);
       this.onHi?.(frame['aliveMs']);
     } else if (t === 'move') this.onMove(toWait(frame['afterMs']));

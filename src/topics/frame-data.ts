@@ -45,7 +45,7 @@ export function toJson(data: Publishable, host: TopicsHost): string {
 /** Returns the data of a frame as users get it: `{b64:…}` becomes bytes. */
 export function fromFrame(data: unknown, host: TopicsHost): unknown {
   // To spread a string would make an object with a member for each of its characters.
-  const b64 = isRecord(data) ? data['b64'] : undefined;
+  const b64 = (data as Loose | undefined)?.['b64'];
   if (typeof b64 !== 'string' || Object.keys(data as Loose).length > 1) return data;
   try {
     return host.fromBase64(b64);
