@@ -44,6 +44,10 @@ export class TopicsPlug extends ClientTopics {
     this.#listener.onmessage({ data: isText ? data : JSON.stringify(data) });
   }
 
+  override onHi(aliveMs: unknown): void {
+    this.#listener.onmessage({ data: `{"t":"alive","aliveMs":${aliveMs as number}}` });
+  }
+
   override onMove(afterMs: number): void {
     const native = this.native;
     after(afterMs, () => {

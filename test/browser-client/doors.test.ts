@@ -18,7 +18,7 @@ async function bundle(code: string): Promise<string> {
       },
     ],
   });
-  const { output } = await build.generate({ minify: true });
+  const { output } = await build.generate({ minify: true, comments: false });
   await build.close();
   expect(output).toHaveLength(1);
   return output[0].code;

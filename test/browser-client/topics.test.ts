@@ -66,6 +66,18 @@ describe('a client with topics in a browser', () => {
     expect(taken(browser)).toEqual([{ t: 'sub', topic: 'room', since: 'e.1.t' }]);
   });
 
+  test('loses a server that keeps no promise of a frame', async () => {
+    const handler = new Recorder();
+    const { browser, ws } = begin({}, handler);
+    receive(browser, { t: 'hi', v: 1, session: 's', aliveMs: 1000 });
+    await vi.advanceTimersByTimeAsync(1499);
+    receive(browser, { t: 'alive' });
+    await vi.advanceTimersByTimeAsync(1499);
+    expect([ws.status, handler.names]).toEqual(['Connected', ['open']]);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(handler.last('terminate')).toMatchObject({ cause: 'heartbeat' });
+  });
+
   test.each([
     ['text', 'x', 'x'],
     ['text', { a: 1 }, '{"a":1}'],
