@@ -154,6 +154,16 @@ export class ClientFrames implements LanesOwner {
         this.#subscribeToMe(since, done);
         return;
       }
+      const known = this.#owner.find(topic);
+      if (known !== undefined && known.grant === undefined) {
+        // The program has subscribed the connection, so that nobody has to allow it.
+        const presence = known.presence ?? NO_PRESENCE;
+        this.#owner.begin(
+          { topic, since, grant: undefined, presence, isAsked: true },
+          { onBegun: done, onFailed: done },
+        );
+        return;
+      }
       const event: SubscribeEvent = Object.freeze({
         type: 'subscribe',
         topic,
@@ -175,7 +185,10 @@ export class ClientFrames implements LanesOwner {
       done();
       return;
     }
-    this.#owner.begin({ topic: ME, since, grant: OWN_GRANT, presence: NO_PRESENCE }, { onBegun: done, onFailed: done });
+    this.#owner.begin(
+      { topic: ME, since, grant: OWN_GRANT, presence: NO_PRESENCE, isAsked: true },
+      { onBegun: done, onFailed: done },
+    );
   }
 
   #hasRoomFor(topic: string): boolean {
@@ -204,7 +217,10 @@ export class ClientFrames implements LanesOwner {
         watch: presence.watch && decision.presence.watch,
         info: decision.info,
       };
-      this.#owner.begin({ topic, since, grant: decision, presence: granted }, { onBegun: done, onFailed: done });
+      this.#owner.begin(
+        { topic, since, grant: decision, presence: granted, isAsked: true },
+        { onBegun: done, onFailed: done },
+      );
       return;
     }
     if (decision === undefined) {

@@ -53,12 +53,16 @@ export interface SubscriptionPlan {
   /** Undefined for a subscription that the server's program makes. */
   readonly grant: Grant | undefined;
   readonly presence: Presence;
+  /** Whether the client has asked for it. */
+  readonly isAsked: boolean;
 }
 
 /** What only some subscriptions have. */
 interface Extras {
   /** Whether the client may ask who is there. */
   isWatching?: boolean;
+  /** What the server's program has asked for. */
+  presence?: Presence;
   expiry?: Expiry;
   members?: MembersFeed;
   /** Takes back what shows the session as a member. */
@@ -84,7 +88,13 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
     this.topic = topic;
     this.grant = grant;
     if (grant?.presence.watch ?? presence.watch) this.#more.isWatching = true;
+    if (grant === undefined && (presence.show || presence.watch)) this.#more.presence = presence;
     this.#start = { plan, beginning: undefined };
+  }
+
+  /** Of a subscription that the server's program has made. */
+  get presence(): Presence | undefined {
+    return this.#extras?.presence;
   }
 
   /** Whether the client may ask who is there. */
@@ -162,8 +172,8 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
   }
 
   onSubscribed(facts: SubbedFacts): void {
-    this.#connection.send(subbedFrame(this.topic, facts));
     const start = this.#start;
+    this.#connection.send(subbedFrame(this.topic, facts, start?.plan.isAsked !== false));
     this.#start = undefined;
     if (start === undefined) return;
     this.#startPresence(start.plan.presence);

@@ -212,7 +212,9 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   }
 
   #onTopicFrame(frame: Loose): void {
-    const { t, topic, code, message, retryMs } = frame;
+    const { t, topic, code, message, retryMs, unasked } = frame;
+    // The server has subscribed the client by itself: its user hears of the topic when it subscribes too.
+    if (unasked) return;
     const subscription = this.#subscriptions.get(topic);
     const asked = this.#asked.get(topic);
     const isEnd = t === 'unsubbed' || t === 'err';

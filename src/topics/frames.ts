@@ -94,6 +94,8 @@ export type ServerFrame =
       readonly state: 'new' | 'recovered' | 'gap';
       readonly reason?: 'trimmed' | 'epoch' | 'forked';
       readonly missed?: number;
+      /** True for no answer: the server has subscribed the client by itself. */
+      readonly unasked?: true;
     }
   | MessageFrame
   | { readonly t: 'live'; readonly topic: string; readonly pos?: string }

@@ -82,8 +82,9 @@ export interface SubbedFacts {
   readonly position: Position | undefined;
 }
 
-export function subbedFrame(topic: string, { state, reason, missed, position }: SubbedFacts): string {
-  return write({ t: 'subbed', topic, pos: position, state, reason, ...(missed > 0 && { missed }) });
+export function subbedFrame(topic: string, { state, reason, missed, position }: SubbedFacts, isAsked: boolean): string {
+  const details = { ...(missed > 0 && { missed }), ...(!isAsked && { unasked: true as const }) };
+  return write({ t: 'subbed', topic, pos: position, state, reason, ...details });
 }
 
 export function liveFrame(topic: string, pos: Position): string {

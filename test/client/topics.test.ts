@@ -55,6 +55,21 @@ describe('a client with topics', () => {
     await until(() => expect(room.seen.at(-1)).toBe('end ended'));
   });
 
+  test('hears a topic that the server has subscribed it to, without asking anybody, also after a loss', async () => {
+    const onOpen = (ws: WebSocketConnection): void => void ws.subscribe('news');
+    const server = serve({}, { onSubscribe: () => false, onOpen });
+    const [news, other] = [new TopicRecorder(), new TopicRecorder()];
+    const client = await server.connect(null, OPTIONS);
+    client.ws.subscribe('news', news);
+    client.ws.subscribe('other', other);
+    await until(() => expect([news.seen, other.seen]).toEqual([['new 0'], ['refused denied']]));
+    await server.wss.topics.publish('news', 1);
+    await until(() => expect(news.seen).toEqual(['new 0', '1']));
+    client.line.cut();
+    await server.wss.topics.publish('news', 2);
+    await until(() => expect(news.seen).toEqual(['new 0', '1', 'recovered 1', 'replayed 2', 'live 1']));
+  });
+
   test('waits in onOpen for an answer, and delivers what was sent meanwhile behind it', async () => {
     const server = serve({}, { onOpen: (ws: WebSocketConnection) => void ws.send('welcome') });
     const seen: unknown[] = [];

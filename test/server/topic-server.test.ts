@@ -232,7 +232,7 @@ test('the server subscribes a connection, also one that does not speak the proto
   const bare = await openBare();
   const [own, other] = await Promise.all([framed.conn.subscribe('a'), bare.conn.subscribe('a')]);
   expect(framed.conn.subscriptions).toEqual([own]);
-  expect(await framed.client.next()).toMatchObject({ t: 'subbed', topic: 'a' });
+  expect(await framed.client.next()).toMatchObject({ t: 'subbed', topic: 'a', unasked: true });
   const messages: Publishable[] = ['a string', { an: 'object' }, new Uint8Array([0, 255])];
   for (const message of messages) await wss.topics.publish('a', message);
   expect(await bare.client.nextText()).toBe('a string');
@@ -242,8 +242,15 @@ test('the server subscribes a connection, also one that does not speak the proto
   await framed.client.next();
   expect(await framed.client.next()).toMatchObject({ t: 'm', data: { b64: 'AP8=' } });
   expect(own.position).toBe((await wss.topics.history('a', { limit: 1 })).messages[0]!.position);
+  // Nobody has to allow what the program has done.
+  framed.client.send({ t: 'sub', topic: 'a', since: { last: 1 } });
+  expect(await framed.client.next()).toMatchObject({ t: 'subbed', topic: 'a', missed: 1 });
+  expect(await framed.client.next()).toMatchObject({ t: 'm', data: { b64: 'AP8=' }, r: 1 });
+  expect(await framed.client.next()).toMatchObject({ t: 'live' });
   framed.conn.unsubscribe('a');
   expect(await framed.client.next()).toMatchObject({ t: 'unsubbed', topic: 'a', code: 'taken' });
+  framed.client.send({ t: 'sub', topic: 'a' });
+  expect(await framed.client.next()).toMatchObject({ t: 'unsubbed', topic: 'a', code: 'denied' });
   other.unsubscribe();
   await wss.topics.publish('a', 'unheard');
   bare.conn.send('last');

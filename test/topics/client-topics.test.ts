@@ -283,6 +283,16 @@ describe('a subscription', () => {
     expect(host.taken()).toEqual([{ t: 'unsub', topic: 'room' }]);
   });
 
+  test('of the server alone is kept, and heard when the user subscribes too', async () => {
+    host.open().gets(subbed(1, { unasked: true }), m(2));
+    expect(host.taken()).toEqual([]);
+    subscribe();
+    await settle();
+    expect(host.taken()).toEqual([{ t: 'sub', topic: 'room' }]);
+    host.gets(subbed(2, { unasked: true }), m(3), subbed(3), m(4));
+    expect(room.seen).toEqual(['new 0', '4']);
+  });
+
   test('tells the members, who comes and who leaves', () => {
     const seen: unknown[] = [];
     const [ann, bob] = [
