@@ -54,6 +54,7 @@ export function watchServer(
     if (isTopics && data) promisedMs ??= 1.5 * Number(/"aliveMs":(\d+)/.exec(data as string)?.[1]);
     if ((promisedMs as number) < pingIntervalMs) expect(promisedMs as number);
     else wait(pingIntervalMs, ask);
+    // oxlint-disable-next-line unicorn/prefer-string-starts-ends-with -- Bytes have no startsWith.
     return isTopics && /^\{"t":"alive"/.test(data as string);
   };
   heard();
