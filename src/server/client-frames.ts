@@ -157,11 +157,8 @@ export class ClientFrames implements LanesOwner {
       const known = this.#owner.find(topic);
       if (known !== undefined && known.grant === undefined) {
         // The program has subscribed the connection, so that nobody has to allow it.
-        const presence = known.presence ?? NO_PRESENCE;
-        this.#owner.begin(
-          { topic, since, grant: undefined, presence, isAsked: true },
-          { onBegun: done, onFailed: done },
-        );
+        const plan = { topic, since, grant: undefined, presence: known.presence ?? NO_PRESENCE, isAsked: true };
+        this.#owner.begin(plan, { onBegun: done, onFailed: done });
         return;
       }
       const event: SubscribeEvent = Object.freeze({

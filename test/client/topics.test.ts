@@ -56,8 +56,10 @@ describe('a client with topics', () => {
   });
 
   test('hears a topic that the server has subscribed it to, without asking anybody, also after a loss', async () => {
-    const onOpen = (ws: WebSocketConnection): void => void ws.subscribe('news');
-    const server = serve({}, { onSubscribe: () => false, onOpen });
+    const server = serve(
+      {},
+      { onSubscribe: () => false, onOpen: (ws: WebSocketConnection) => void ws.subscribe('news') },
+    );
     const [news, other] = [new TopicRecorder(), new TopicRecorder()];
     const client = await server.connect(null, OPTIONS);
     client.ws.subscribe('news', news);
