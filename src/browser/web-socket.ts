@@ -87,7 +87,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   /** Messages that wait for a connection. */
   readonly #unsent: Wire[] = [];
   #unsentBytes = 0;
-  /** Those who wait for an event: only an event changes what waits for a connection. */
+  /** Resolvers of drained(), called behind each event: only an event changes what waits for a connection. */
   readonly #drainers: (() => void)[] = [];
   /** Pending while onDrain is to follow. */
   #drain: Promise<void> | undefined;

@@ -171,7 +171,7 @@ export class TopicServer implements Topics, TopicHost {
     const program = new ProgramSubscription(this, topic, handler, (over) => this.#programs.delete(over));
     this.#programs.add(program);
     program.start(since);
-    // Its end is told all the same, in a later turn.
+    // The end of the subscription is told all the same, in a later turn.
     if (this.#hasEnded) program.end('ended');
     return program as Subscription as Subscription<T>;
   }

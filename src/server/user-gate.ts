@@ -12,7 +12,7 @@ export interface GateOwner {
   onGateOpen(): void;
   /** The session was ended by `endUser`. */
   onUserEnded(code: number, reason: string): void;
-  /** It cannot be found out whether the session was ended. */
+  /** Whether the session was ended cannot be found out. */
   onGateFailed(): void;
   /** A message to the user, while the gate is open. */
   onUserMessage(entry: FeedEntry): void;

@@ -19,7 +19,7 @@ export interface TopicsHost {
   onHi?(aliveMs: unknown): void;
   /** The server goes: the client is to connect again after so long. */
   onMove(afterMs: number): void;
-  /** So many callbacks of a subscription wait. */
+  /** Tells how many callbacks of a subscription wait. */
   onWaiting?(subscription: Subscription, count: number): void;
 
   /** Calls a callback of the user. Throws what it throws; returns a promise when it is over later. */

@@ -36,7 +36,7 @@ export class ClientSubscription implements Subscription {
   readonly topic: string;
   position: Position | undefined;
   readonly presence: SubscribeOptions['presence'];
-  /** Where the server is to begin, and later where the subscription goes on when it is made again; undefined for now. */
+  /** Where the server is to begin, and later where the subscription goes on when it is made again; undefined at first. */
   since: FrameSince | undefined;
   /**
    * `held`: from the drop of callbacks that wait until their messages are asked for again, frames are ignored.

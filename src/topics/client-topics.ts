@@ -146,7 +146,7 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   // SubscriptionOwner
 
   join(subscription: ClientSubscription): void {
-    // Those that are made in one turn go out in one frame.
+    // Subscriptions that are made in one turn go out in one frame.
     if (this.#unsent.add(subscription).size === 1) queueMicrotask(() => this.#flush());
   }
 
