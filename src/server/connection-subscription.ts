@@ -61,6 +61,8 @@ export interface SubscriptionPlan {
 interface Extras {
   /** Whether the client may ask who is there. */
   isWatching?: boolean;
+  /** Whether the client has not asked for it. */
+  isUnasked?: boolean;
   /** What the server's program has asked for. */
   presence?: Presence;
   expiry?: Expiry;
@@ -83,13 +85,19 @@ export class ConnectionSubscription implements FeedSink, Subscription, Expirable
   #extras: Extras | undefined;
 
   constructor(connection: SubscribedConnection, plan: SubscriptionPlan) {
-    const { topic, grant, presence } = plan;
+    const { topic, grant, presence, isAsked } = plan;
     this.#connection = connection;
     this.topic = topic;
     this.grant = grant;
     if (grant?.presence.watch ?? presence.watch) this.#more.isWatching = true;
+    if (!isAsked) this.#more.isUnasked = true;
     if (grant === undefined && (presence.show || presence.watch)) this.#more.presence = presence;
     this.#start = { plan, beginning: undefined };
+  }
+
+  /** Whether the client has asked for it, so that it has to hear of a new beginning. */
+  get isAsked(): boolean {
+    return this.#extras?.isUnasked !== true;
   }
 
   /** Of a subscription that the server's program has made. */

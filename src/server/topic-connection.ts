@@ -191,7 +191,8 @@ export class TopicConnection implements SessionTopics, SubscribedConnection, Fra
       throw new FourDError('ERR_NOT_CONNECTED', message, { componentSignature: 'HTTP' });
     }
     return new Promise((resolve, reject) => {
-      this.begin({ topic, since, grant: undefined, presence, isAsked: false }, { onBegun: resolve, onFailed: reject });
+      const isAsked = this.#subscriptions.get(topic)?.isAsked === true;
+      this.begin({ topic, since, grant: undefined, presence, isAsked }, { onBegun: resolve, onFailed: reject });
     });
   }
 

@@ -173,7 +173,8 @@ export class WebSocketConnection<
 
   /**
    * Subscribes the client to a topic. No callback is asked. A client that does not speak `4d-topics.1` gets the bare
-   * messages: a string as it is, other data as JSON, bytes as binary messages.
+   * messages: a string as it is, other data as JSON, bytes as binary messages. A client of this library hears the topic
+   * when it subscribes too, for which `onSubscribe` is not asked then.
    *
    * @param options - `since`: where to begin, by default with the next message
    * @returns resolves when the subscription has begun

@@ -181,7 +181,7 @@ export class Ring implements Used<Ring> {
 export class RingBudget {
   heldBytes = 0;
   readonly #limitBytes: number;
-  /** Those that have entries. */
+  /** The rings that have entries. */
   readonly #rings = new UseList<Ring>();
 
   constructor(limitBytes: number) {

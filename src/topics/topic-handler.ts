@@ -129,7 +129,7 @@ export interface MembersEvent {
 
 export interface RefusedEvent {
   readonly type: 'refused';
-  /** Such as `denied`, `no-handler`, `limit`. */
+  /** The reason as a code, such as `denied`, `no-handler`, `limit`. */
   readonly code: string;
   readonly message: string;
 }

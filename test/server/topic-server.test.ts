@@ -247,6 +247,9 @@ test('the server subscribes a connection, also one that does not speak the proto
   expect(await framed.client.next()).toMatchObject({ t: 'subbed', topic: 'a', missed: 1 });
   expect(await framed.client.next()).toMatchObject({ t: 'm', data: { b64: 'AP8=' }, r: 1 });
   expect(await framed.client.next()).toMatchObject({ t: 'live' });
+  // A client that follows the topic has to hear that it begins anew.
+  await framed.conn.subscribe('a');
+  expect(await framed.client.next()).not.toHaveProperty('unasked');
   framed.conn.unsubscribe('a');
   expect(await framed.client.next()).toMatchObject({ t: 'unsubbed', topic: 'a', code: 'taken' });
   framed.client.send({ t: 'sub', topic: 'a' });
