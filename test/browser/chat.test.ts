@@ -250,9 +250,10 @@ test('names and messages of others are shown as text, not as HTML', async () => 
   const chat = await startChat();
   const url = await addressOf(chat);
   const first = await open(url);
-  await waitForState(first.page, 'connected');
+  await waitForEntry(first.page, 'You joined');
   const second = await open(url);
-  await waitForState(second.page, 'connected');
+  // Who takes another name before the others hear of it joins with that name.
+  await waitForEntry(first.page, 'Guest 2 joined');
   const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
   await takeName(second.page, '<b>Eve</b>');
   await say(second.page, evil);
