@@ -26,8 +26,8 @@ const arena = new WriteArena();
 let dirtyBatches: WriteBatch[] = [];
 let isFlushScheduled = false;
 
-/** Writes all that was collected in this turn. */
-function flushAll(): void {
+/** Writes all that was collected in this turn so far. */
+export function flushWrites(): void {
   const batches = dirtyBatches;
   dirtyBatches = [];
   isFlushScheduled = false;
@@ -39,11 +39,11 @@ function flushAll(): void {
 }
 
 function scheduleFlush(): void {
-  setImmediate(flushAll);
+  setImmediate(flushWrites);
 }
 
 // No immediate runs after process.exit(): what was sent in the same turn is handed to the kernel here, as far as it takes it.
-process.on('exit', flushAll);
+process.on('exit', flushWrites);
 
 /** Hears that a batch cannot send what it was given. */
 export interface WriteBatchListener {

