@@ -66,7 +66,8 @@ export interface Benchmark {
     | 'client'
     | 'compressing client'
     | 'package'
-    /** Servers with rooms or topics; those that give clients what they missed; those that keep topics. */
+    /** Servers that send to all in a room; of these, those with rooms or topics, those that give clients what they missed, and those that keep topics. */
+    | 'room'
     | 'topics'
     | 'resume'
     | 'log';

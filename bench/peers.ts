@@ -32,15 +32,15 @@ const PEERS: readonly Peer[] = [
     name: LIBRARY,
     module: 'library',
     packageName: '4d-websocket',
-    sides: [...BOTH_SIDES, 'package', 'topics', 'resume', 'log'],
+    sides: [...BOTH_SIDES, 'package', 'room', 'topics', 'resume', 'log'],
   },
   { name: BASELINE, module: 'ws', packageName: 'ws', sides: [...BOTH_SIDES, 'package'] },
   // undici inflates messages that it receives, but compresses none that it sends.
   { name: 'undici', module: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', module: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
-  { name: ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['topics'] },
-  { name: RECOVERING_ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['topics', 'resume'] },
-  { name: BARE_SOCKETS, module: 'raw', sides: ['server', 'client'] },
+  { name: ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['room', 'topics'] },
+  { name: RECOVERING_ROOMS, module: 'socketio', packageName: 'socket.io', sides: ['room', 'topics', 'resume'] },
+  { name: BARE_SOCKETS, module: 'raw', sides: ['server', 'client', 'room'] },
 ];
 
 /**

@@ -1,4 +1,5 @@
 import type { Benchmark, Metric, Sample, Settings } from '../benchmark.ts';
+import type { DialectName } from '../load/topic-dialect.ts';
 import type { TopicPlan } from '../load/topic-load.ts';
 import { checkOpenFiles } from '../open-files.ts';
 import { type Peer, RECOVERING_ROOMS, ROOMS } from '../peers.ts';
@@ -22,6 +23,8 @@ const SLOW_MESSAGES = { count: 1200, bytes: 10_240 };
 const IDLE_TOPICS = 1_000_000;
 const PARTS = 20;
 
+const DIALECT_OF: Partial<Record<Peer['module'], DialectName>> = { socketio: 'socketio', raw: 'bare' };
+
 interface Ends {
   readonly server: Remote<ServerCalls>;
   readonly load: Remote<LoadCalls>;
@@ -37,7 +40,7 @@ export const topicBenchmarks: readonly Benchmark[] = [
       title: `Topic with ${FLOW_SUBSCRIBERS} subscribers, 64 B objects, ${burst === 1 ? 'one at a time' : `${burst} in a turn`}: each delivery`,
       metrics: FLOW_METRICS,
       headline: 'cpu',
-      side: 'topics',
+      side: 'room',
       async run({ load, measurement, open }) {
         await open({ connections: FLOW_SUBSCRIBERS });
         return measureFlow(measurement, (durationMs) => load.ask('flow', { durationMs, burst }));
@@ -49,7 +52,7 @@ export const topicBenchmarks: readonly Benchmark[] = [
     title: `Topic with ${LATENCY_SUBSCRIBERS} subscribers, ${DELIVERIES} messages: ms until the first and the last have one`,
     metrics: ['first p50', 'first p99', 'last p50', 'last p99'].map(lower),
     headline: 'last p50',
-    side: 'topics',
+    side: 'room',
     async run({ load, open }) {
       await open({ connections: LATENCY_SUBSCRIBERS });
       await load.ask('timeDeliveries', DELIVERIES / 2);
@@ -169,7 +172,7 @@ function topicBenchmark({
         { behaviour: 'topics', shape: { kind: 'object', bytes: 64 } },
         settings,
         (server, load, port) => {
-          const dialect = peer.module === 'socketio' ? 'socketio' : 'topics';
+          const dialect = DIALECT_OF[peer.module] ?? 'topics';
           return run({
             server,
             load,

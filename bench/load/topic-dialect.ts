@@ -3,7 +3,7 @@ import { requestOf } from './handshake.ts';
 import { frameOf } from './frames.ts';
 
 /** How clients of a server with rooms or topics speak. */
-export type DialectName = 'topics' | 'socketio';
+export type DialectName = 'topics' | 'socketio' | 'bare';
 
 /** What a client keeps of a connection, to come back. */
 export interface Session {
@@ -77,6 +77,14 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
       return { data, ...(position !== undefined && { position }) };
     },
     message: (data) => `42${JSON.stringify(['m', data])}`,
+  },
+  bare: {
+    request: () => requestOf('/'),
+    read(text, topics) {
+      const { t, data } = JSON.parse(text) as TopicFrame;
+      return t === 'hi' ? { session: '', joined: topics.length } : { ...(data !== undefined && { data }) };
+    },
+    message: (data) => JSON.stringify({ t: 'm', data }),
   },
 };
 

@@ -1,3 +1,4 @@
+import { serveBareRoom } from './bare-room.ts';
 import { BareServer } from './bare-server.ts';
 import type { ServerPeer } from './server-peer.ts';
 
@@ -8,6 +9,7 @@ export function createPeer(): ServerPeer {
     version: process.versions.node,
     notes: 'bare sockets: counts bytes, sends bytes made beforehand',
     serve(workload) {
+      if (workload.behaviour === 'topics') return serveBareRoom();
       server = new BareServer(workload);
       return server.listen();
     },
