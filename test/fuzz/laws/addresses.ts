@@ -199,11 +199,12 @@ export const addressLaws: readonly Law[] = [
       const rule = new OriginRule(undefined);
       if (rule.check(requestOf(origin), { address: '', host, isSecure, isLocal: false }) !== undefined) return;
       const [, scheme = '', name = '', port] = /^(https?|wss?):\/\/(.*?)(?::(\d+))?\/?$/is.exec(origin) ?? [];
-      const [, askedName, askedPort] = /^(.*?)(?::(\d+))?$/s.exec(host) ?? [];
+      // The port of Host may be empty: RFC 9110 section 4.2.3.
+      const [, askedName, askedPort] = /^(.*?)(?::(\d*))?$/s.exec(host) ?? [];
       const usualPort = ['https', 'wss'].includes(scheme.toLowerCase()) ? '443' : '80';
       expect(name.toLowerCase()).toBe(askedName!.toLowerCase());
       expect(name).not.toBe('');
-      expect(port ?? usualPort).toBe(askedPort ?? (isSecure ? '443' : usualPort));
+      expect(port ?? usualPort).toBe(askedPort || (isSecure ? '443' : usualPort));
     }),
   ),
   defineLaw(
