@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -36,6 +37,8 @@ export default defineConfig({
           name: 'node',
           include: ['test/**/*.test.ts'],
           exclude: ['test/{beside,browser,package,runtimes}/**', ...withRealPeers],
+          // Many tests wait for time limits: one worker, the default on two processors, took 541 s, two take 295.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           testTimeout: 10_000,
           hookTimeout: 10_000,
         },
