@@ -286,7 +286,8 @@ export const wireCases: readonly WireCase[] = [
       { client: { t: 'pub', topic: 'post/1', data: 'ü'.repeat(500), id: 1 } },
       { server: { t: 'err', id: 1, code: 'data', message: 'data is too long: 1002 bytes (payloadBytes 1000)' } },
       { client: `{"t":"pub","topic":"post/1","id":2,"data":${'['.repeat(100_000)}${']'.repeat(100_000)}}` },
-      { server: { t: 'err', id: 2, code: 'data', message: 'data is nested too deeply' } },
+      // "data is nested too deeply", or that it is too long on a Node.js whose JSON.stringify has no limit: 26 and newer.
+      { server: { t: 'err', id: 2, code: 'data', message: '$nested' } },
     ],
   },
   {
