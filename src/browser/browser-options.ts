@@ -2,7 +2,7 @@ import { RECONNECT_DEFAULTS } from '../client/reconnect-defaults.ts';
 import type { CheckedReconnect, ReconnectOptions } from '../client/reconnect-options.ts';
 import type { SendableMessage } from '../session/message-types.ts';
 import { FourDError } from './browser-error.ts';
-import { TOPICS } from './liveness.ts';
+import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { toWire, type Wire } from './messages.ts';
 
 /** How a client in a browser connects again. The options and their defaults are those of Node; a page sets no headers. */
@@ -68,7 +68,11 @@ export interface BrowserSettings extends Readonly<Record<NumberName, number>> {
   readonly reconnect: Omit<CheckedReconnect, 'headers'> | undefined;
 }
 
-const DEFAULTS: Readonly<Record<NumberName, number> & Omit<BrowserWebSocketOptions, NumberName>> = {
+const DEFAULTS: Readonly<
+  Record<NumberName, number> &
+    Pick<BrowserSettings, 'protocols'> &
+    Pick<BrowserWebSocketOptions, 'pingMessage' | 'reconnect'>
+> = {
   handshakeTimeoutMs: 10_000,
   connectTimeoutMs: 60_000,
   closeTimeoutMs: 10_000,
@@ -77,7 +81,7 @@ const DEFAULTS: Readonly<Record<NumberName, number> & Omit<BrowserWebSocketOptio
   pingIntervalMs: Infinity,
   pongTimeoutMs: 20_000,
   pingMessage: undefined,
-  protocols: undefined,
+  protocols: [],
   reconnect: undefined,
 };
 
@@ -88,13 +92,12 @@ const DEFAULTS: Readonly<Record<NumberName, number> & Omit<BrowserWebSocketOptio
  */
 export function checkOptions(options: BrowserWebSocketOptions): BrowserSettings {
   const settings = check(options, DEFAULTS);
-  const { protocols = [], pingIntervalMs, pingMessage, reconnect } = settings;
-  if (!protocols.includes(TOPICS) && (pingMessage === undefined) === pingIntervalMs < Infinity) {
-    throw new FourDError('ERR_INVALID_OPTION', `pingIntervalMs needs pingMessage or ${TOPICS}`);
+  const { protocols, pingIntervalMs, pingMessage, reconnect } = settings;
+  if (!protocols.includes(TOPICS_PROTOCOL) && (pingMessage === undefined) === pingIntervalMs < Infinity) {
+    throw new FourDError('ERR_INVALID_OPTION', `pingIntervalMs needs pingMessage or ${TOPICS_PROTOCOL}`);
   }
   return {
     ...settings,
-    protocols,
     pingMessage: pingMessage && toWire(pingMessage),
     reconnect: (reconnect &&
       check(reconnect, {

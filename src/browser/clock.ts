@@ -1,13 +1,13 @@
 /** The timers of the browser. The names are looked up at each call, so that a page may replace them by those of a test. */
 
-/** The longest wait that a browser takes: a longer one would end at once. */
-const LONGEST_WAIT_MS = 2 ** 31 - 1;
+/** A wait of so long, or longer, would end at once in a browser. */
+const TOO_LONG_MS = 2 ** 31;
 
 export type Timer = unknown;
 
 /** Calls `act` later; never when the wait is Infinity, or longer than a browser can wait. */
 export function after(ms: number, act: () => void): Timer {
-  return ms > LONGEST_WAIT_MS ? undefined : setTimeout(act, ms);
+  return ms >= TOO_LONG_MS ? undefined : setTimeout(act, ms);
 }
 
 export function cancel(timer: Timer): void {

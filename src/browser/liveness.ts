@@ -1,9 +1,7 @@
+import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { now } from './clock.ts';
 import type { Wire } from './messages.ts';
 import type { NativeSocket } from './native-socket.ts';
-
-/** The subprotocol whose servers answer a ping of a page. */
-export const TOPICS = '4d-topics.1';
 
 /** How much later than set a timer runs when the page slept: browsers delay the timers of a hidden page by a second. */
 const SLEPT_MS = 2000;
@@ -36,7 +34,7 @@ export function watchServer(
   wait: (ms: number, act: () => void) => void,
   onSilent: () => void,
 ): Liveness | undefined {
-  const isTopics = native.protocol === TOPICS;
+  const isTopics = native.protocol === TOPICS_PROTOCOL;
   const ping = isTopics ? '{"t":"ping"}' : pingMessage;
   if (ping === undefined) return undefined;
   /** Silence that no living server keeps: its first frame promises one every `aliveMs`. */

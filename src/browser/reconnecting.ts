@@ -1,5 +1,5 @@
 import type { ConnectionLoss } from '../client/reconnect-options.ts';
-import { backoffDelayMs, isTemporaryCloseCode } from '../client/reconnect-policy.ts';
+import { backoffDelayMs, TEMPORARY_CLOSE_CODES } from '../client/reconnect-policy.ts';
 import { report } from './browser-error.ts';
 import type { BrowserSettings } from './browser-options.ts';
 
@@ -11,7 +11,7 @@ export function nextDelayMs(
   const { maxAttempts, shouldReconnect } = reconnect;
   const { attempt, code, cause, error } = loss;
   // A browser does not tell why an attempt has failed (1006), so every failure may pass.
-  const isTemporary = cause !== 'invalid' && isTemporaryCloseCode(error?.closeCode ?? code);
+  const isTemporary = cause !== 'invalid' && TEMPORARY_CLOSE_CODES.includes(error?.closeCode ?? code);
   try {
     const isWanted: unknown =
       attempt <= maxAttempts && (shouldReconnect ? shouldReconnect({ ...loss, isTemporary }) : isTemporary);

@@ -5,7 +5,6 @@ import { ClientTopics } from '../topics/client-topics.ts';
 import { FourDError, NUMBERS, report, textOf } from './browser-error.ts';
 import { after, cancel } from './clock.ts';
 import { toWire } from './messages.ts';
-import type { NativeListener, NativeSocket } from './native-socket.ts';
 
 Object.assign(NUMBERS, {
   ERR_TOPICS_OFF: -20021,
@@ -16,47 +15,38 @@ Object.assign(NUMBERS, {
   ERR_REQUEST_TIMEOUT: -20029,
 } satisfies typeof NUMBERS);
 
-/** The client that a plug belongs to. */
+/** What the topics of a client need of it. */
 export interface PluggedClient {
   readonly dataType: string;
   reconnect(): void;
+  transmit(text: string): void;
+  deliver(data: string, isMessage: true): void;
 }
 
-/** The topics of a client in a browser: stands between the client and its WebSockets, takes frames, and makes them. */
+/** The topics of a client in a browser: what they need of it and of the page. */
 export class TopicsPlug extends ClientTopics {
-  #client!: PluggedClient;
-  #listener!: NativeListener;
-  native!: NativeSocket;
+  readonly #client: PluggedClient;
 
-  /** An attempt is made. */
-  attach(client: PluggedClient, native: NativeSocket, listener: NativeListener): void {
+  constructor(client: PluggedClient, offered: string[]) {
+    super(offered);
     this.#client = client;
-    this.native = native;
-    this.#listener = listener;
   }
 
   override send(text: string): void {
-    this.native.send(text);
+    this.#client.transmit(text);
   }
 
   override onMessage(data: unknown): void {
     const isText = typeof data === 'string' && this.#client.dataType !== 'object';
-    this.#listener.onmessage({ data: isText ? data : JSON.stringify(data) });
+    this.#client.deliver(isText ? data : JSON.stringify(data), true);
   }
 
-  override onHi(aliveMs: unknown): void {
-    this.#listener.onmessage({ data: `{"t":"alive","aliveMs":${aliveMs as number}}` });
-  }
-
-  override onMove(afterMs: number): void {
-    const native = this.native;
-    after(afterMs, () => {
-      try {
-        if (native === this.native) this.#client.reconnect();
-      } catch {
-        // The client does not reconnect.
-      }
-    });
+  override onMove(): void {
+    try {
+      this.#client.reconnect();
+    } catch {
+      // The client does not reconnect.
+    }
   }
 
   override report(name: string, thrown: unknown): void {
@@ -68,7 +58,7 @@ export class TopicsPlug extends ClientTopics {
   }
 
   override findProblem(topic: string): string | undefined {
-    return /^[^@*#>\p{Cc}][^*#>\p{Cc}]{0,255}$/u.test(topic) ? undefined : 'invalid topic';
+    return /^(@me|(?!@)[^*#>\p{Cc}]{1,256})$/u.test(topic) ? undefined : 'invalid topic';
   }
 
   override call = callHandler as TopicsHost['call'];
@@ -77,9 +67,7 @@ export class TopicsPlug extends ClientTopics {
   override toWire: typeof toWire = toWire;
 
   override toBase64(bytes: Uint8Array): string {
-    let text = '';
-    for (const byte of bytes) text += String.fromCharCode(byte);
-    return btoa(text);
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
   }
 
   override fromBase64(text: string): Uint8Array {

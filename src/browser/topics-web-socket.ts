@@ -6,8 +6,7 @@ import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts
 import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from '../topics/topic-handler.ts';
 import type { WebSocketHandler as PlainHandler } from './browser-types.ts';
-import { toWire } from './messages.ts';
-import type { NativeListener, NativeSocket } from './native-socket.ts';
+import { toWire, type Wire } from './messages.ts';
 import type { QueuedEvent } from './queued-event.ts';
 import { TopicsPlug } from './topics-plug.ts';
 import type {
@@ -18,9 +17,6 @@ import type {
 } from './topics-types.ts';
 import { WebSocketClient } from './web-socket.ts';
 
-/** The topics of each client, by the subprotocols that it was created with: the constructor makes the first attempt. */
-const plugs = new WeakMap<object, TopicsPlug>();
-
 /** A client with topics: what it sends and gets are frames, when the server has chosen `4d-topics.1`. */
 class TopicsWebSocketClient<T> extends WebSocketClient<T> {
   readonly #topics: TopicsPlug;
@@ -30,44 +26,14 @@ class TopicsWebSocketClient<T> extends WebSocketClient<T> {
     handler?: WebSocketHandler<T> | null,
     { topics, protocols = [], ...options }: TopicsWebSocketOptions = {},
   ) {
-    const plug = new TopicsPlug();
-    const offered = topics ? [TOPICS_PROTOCOL, ...protocols] : [...protocols];
-    plugs.set(offered, plug);
+    // Topics add their session to it, for later attempts.
+    const offered = [...new Set(topics ? [TOPICS_PROTOCOL, ...protocols] : protocols)];
     super(url, handler as PlainHandler<T>, {
       ...(topics && { pingIntervalMs: 25_000 }),
       ...options,
       protocols: offered,
     });
-    this.#topics = plug;
-  }
-
-  protected override open(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
-    const topics = plugs.get(protocols) as TopicsPlug;
-    topics.lose();
-    const offer = protocols.includes(TOPICS_PROTOCOL) ? topics.offer(protocols) : protocols;
-    const native = super.open(url, offer, {
-      onopen: () => {
-        topics.open(native.protocol);
-        const send = native.send.bind(native);
-        if (!topics.isOn) native.send = (data) => send(toUnframed(data));
-        listener.onopen();
-      },
-      onmessage: (event) => {
-        const { data } = event;
-        if (typeof data === 'string' && topics.isOn) {
-          topics.receive(data);
-          // A sign of life, and nothing for the user.
-          listener.onmessage({ data: '{"t":"alive"}' });
-        } else listener.onmessage(event);
-      },
-      onclose: (event) => {
-        // An older connection may be closed late.
-        if (topics.native === native) topics.lose();
-        listener.onclose(event);
-      },
-    });
-    topics.attach(this, native, listener);
-    return native;
+    this.#topics = new TopicsPlug(this, offered);
   }
 
   override send(message: SendableMessage): SendStatus {
@@ -76,17 +42,28 @@ class TopicsWebSocketClient<T> extends WebSocketClient<T> {
     return super.send(isPlain ? wire : toFramed(message, wire));
   }
 
+  protected override takeUnsent(): Wire[] {
+    const messages = super.takeUnsent();
+    return this.status === 'Connected' && this.#topics.isOn ? messages : messages.map(toUnframed);
+  }
+
+  /** @param isMessage - true for a message that topics have taken out of its frame */
+  override deliver(data: string | ArrayBuffer, isMessage?: boolean): void {
+    if (typeof data === 'string' && this.#topics.isOn && !isMessage) this.#topics.receive(data);
+    else super.deliver(data);
+  }
+
   protected override stop(cause: EndCause): void {
     super.stop(cause);
     this.#topics.mute();
   }
 
   protected override push(event: QueuedEvent, bytes?: number): void {
-    if (event.type === 'terminate') {
-      this.#topics.end();
-      const unsentMessages = event.unsentMessages?.map((data) => toUnframed(data));
-      super.push(unsentMessages ? { ...event, unsentMessages } : event);
-    } else super.push(event, bytes);
+    const { type } = event;
+    if (type === 'open' || type === 'reconnect') this.#topics.open(this.protocol);
+    else if (type === 'disconnect') this.#topics.lose();
+    else if (type === 'terminate') this.#topics.end();
+    super.push(event, bytes);
   }
 
   override reconnect(): void {

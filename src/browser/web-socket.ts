@@ -1,6 +1,7 @@
 import type { EndCause, EndPhase } from '../errors.ts';
 import type { CheckedReconnect } from '../client/reconnect-options.ts';
 import type { SendStatus } from '../connection/send-status.ts';
+import { callHandler } from '../session/call-handler.ts';
 import { isCloseCode } from '../session/close-arguments.ts';
 import type { DataType, SendableMessage } from '../session/message-types.ts';
 import type { Status } from '../session/status.ts';
@@ -12,15 +13,9 @@ import type { QueuedEvent } from './queued-event.ts';
 import { after, cancel, now, type Timer } from './clock.ts';
 import { type Liveness, watchServer } from './liveness.ts';
 import { cutReason, sizeOf, toEventData, toWire, type Wire } from './messages.ts';
-import {
-  type NativeGlobals,
-  type NativeCloseEvent,
-  type NativeListener,
-  type NativeSocket,
-  OPEN,
-} from './native-socket.ts';
 import { watchPage } from './page.ts';
 import { nextDelayMs } from './reconnecting.ts';
+import { connect, type NativeCloseEvent, type NativeSocket, OPEN } from './native-socket.ts';
 
 /** Bytes that wait in the browser when `send` begins to return `'queued'`. */
 const QUEUED_BYTES = 65_536;
@@ -40,13 +35,15 @@ let lastId = 0;
 
 /** Implements {@link WebSocketType}. A class alone could not derive the type of `event.data` from its parameters. */
 export class WebSocketClient<T> implements WebSocketType<T> {
-  readonly #id = ++lastId;
-  readonly #url: string;
-  readonly #handler: WebSocketHandler<T>;
+  // What never changes.
+  readonly id: number = ++lastId;
+  readonly url: string;
+  readonly handler: WebSocketHandler<T>;
+  readonly dataType: DataType = 'text';
   readonly #settings: BrowserSettings;
-  readonly #dataType: DataType = 'text';
   /** The error of an argument that cannot be used, which ends every life at once. */
   readonly #argumentError: Outcome;
+
   #status!: Status;
   #protocol = '';
   /** True while a failure is told by {@link #result} alone, because nobody holds the object yet. */
@@ -103,13 +100,13 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   static readonly new: typeof WebSocketClient.connect = WebSocketClient.connect;
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
-    this.#url = toText(url) as string;
-    this.#handler = handler ?? {};
+    this.url = toText(url) as string;
+    this.handler = handler ?? {};
     this.#settings = checkOptions({});
     try {
       this.#settings = checkOptions(options);
-      checkUrl(this.#url);
-      this.#dataType = readDataType(this.#handler);
+      checkUrl(this.url);
+      this.dataType = readDataType(this.handler);
     } catch (thrown) {
       this.#argumentError = toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
     }
@@ -118,22 +115,6 @@ export class WebSocketClient<T> implements WebSocketType<T> {
 
   get ready(): Promise<WebSocketType<T> | null> {
     return this.#result.then((error) => (error ? null : this));
-  }
-
-  get url(): string {
-    return this.#url;
-  }
-
-  get handler(): WebSocketHandler<T> {
-    return this.#handler;
-  }
-
-  get id(): number {
-    return this.#id;
-  }
-
-  get dataType(): DataType {
-    return this.#dataType;
   }
 
   get status(): Status {
@@ -163,7 +144,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         this.#failWith(new FourDError('ERR_BUFFER_FULL', 'more than maxBufferedBytes wait', 'limit'));
         return 'dropped';
       }
-      native.send(wire);
+      this.transmit(wire);
       this.#handed++;
       if (bytes <= QUEUED_BYTES) return 'sent';
     } else {
@@ -180,7 +161,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   }
 
   async drained(): Promise<void> {
-    for (let ms = 0; this.bufferedBytes > 0 && this.#status !== 'Closed'; ms += DRAIN_CHECK_MS) {
+    for (let ms = 0; this.bufferedBytes && this.#status !== 'Closed'; ms += DRAIN_CHECK_MS) {
       await new Promise<void>((resolve) => {
         if (this.#native?.bufferedAmount) after(ms, resolve);
         else this.#drainers.push(resolve);
@@ -211,21 +192,31 @@ export class WebSocketClient<T> implements WebSocketType<T> {
     else if (this.#status === 'Connecting') this.#end();
   }
 
-  /** Makes an attempt. What the browser refuses at once, it throws. The class with topics takes its place in between. */
-  protected open(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
+  // The next two are for topics, too: types do not show them.
+
+  /** Hands a message to the browser. */
+  transmit(wire: Wire): void {
+    this.#native?.send(wire);
+  }
+
+  /** Delivers a message of the server. The class with topics takes out what is a frame. */
+  deliver(data: string | ArrayBuffer): void {
     try {
-      return Object.assign(new (globalThis as unknown as NativeGlobals).WebSocket(url, protocols), {
-        binaryType: 'arraybuffer',
-        ...listener,
-      });
+      this.push(
+        { type: 'message', data: toEventData(this.dataType, data), isBinary: typeof data !== 'string' },
+        sizeOf(data) + MESSAGE_OVERHEAD_BYTES,
+      );
+      if (this.#waitingBytes > this.#settings.maxWaitingBytes) {
+        throw new FourDError('ERR_BUFFER_FULL', 'more than maxWaitingBytes wait', 'limit');
+      }
     } catch (thrown) {
-      throw toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
+      this.#failWith(thrown as FourDError);
     }
   }
 
   // Callbacks
 
-  /** Delivers an event: within this call when no callback runs, else after the events before it. Topics hear of the end. */
+  /** Delivers an event: within this call when no callback runs, else after the events before it. Topics hear of it first. */
   protected push(event: QueuedEvent, bytes = 0): void {
     this.#waiting.set(event, bytes);
     this.#waitingBytes += bytes;
@@ -261,19 +252,15 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       }
       if (type !== 'message') Object.freeze(event);
       // onOpen for "open".
-      const name = `on${type.replace(/^./, (letter) => letter.toUpperCase())}`;
+      const name = `on${(type[0] as string).toUpperCase()}${type.slice(1)}`;
       try {
-        const handler = this.#handler as unknown as Record<string, unknown>;
-        const callback = handler[name];
-        if (typeof callback === 'function') {
-          const result = callback.call(handler, this, event) as PromiseLike<unknown> | undefined;
-          // Awaiting anything else would make the events behind it wait for another turn.
-          if (result?.then) await result;
-        }
+        const result = callHandler(this.handler, name, this, event) as PromiseLike<unknown> | undefined;
+        // Awaiting anything else would make the events behind it wait for another turn.
+        if (result?.then) await result;
       } catch (cause) {
         const error = new FourDError('ERR_CALLBACK_FAILED', `${name} failed: ${textOf(cause)}`, 'callback', cause);
         // A mistake in user code must not go unnoticed.
-        if (this.#hasFailed || type === 'terminate' || !this.#handler.onError) report(error);
+        if (this.#hasFailed || type === 'terminate' || !this.handler.onError) report(error);
         this.#failWith(error);
         this.stop('callback');
         if (type !== 'terminate') this.#pushError(error);
@@ -283,8 +270,8 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         this.#resolve();
         // The connection may have been lost while its callback ran.
         if (++this.#opened >= this.#opens && this.#native?.readyState === OPEN) {
-          for (const wire of this.#takeUnsent()) {
-            this.#native.send(wire);
+          for (const wire of this.takeUnsent()) {
+            this.transmit(wire);
             this.#handed++;
           }
         }
@@ -294,7 +281,8 @@ export class WebSocketClient<T> implements WebSocketType<T> {
     this.#isBusy = false;
   }
 
-  #takeUnsent(): Wire[] {
+  /** Takes the messages that wait for a connection: it is there, or none follows. Topics make them fit it. */
+  protected takeUnsent(): Wire[] {
     this.#unsentBytes = 0;
     return this.#unsent.splice(0);
   }
@@ -382,9 +370,9 @@ export class WebSocketClient<T> implements WebSocketType<T> {
           this.#wait(handshakeTimeoutMs, () => end(timeoutError('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));
           try {
             if (this.#argumentError) throw this.#argumentError;
-            const url = attempt && reconnect?.url ? toText(await reconnect.url()) : this.#url;
+            const url = attempt && reconnect?.url ? toText(await reconnect.url()) : this.url;
             if (end !== this.#end || this.#status !== 'Connecting') return;
-            const native = this.open(checkUrl(url), protocols, {
+            const native = connect(checkUrl(url), protocols, {
               onopen: () => {
                 cancel(this.#timer);
                 cancel(connectTimer);
@@ -399,18 +387,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
                 this.push(this.#opens++ ? { type: 'reconnect', attempt, uncertainMessages: lost } : { type: 'open' });
               },
               onmessage: ({ data }) => {
-                if (this.#status !== 'Connected' || liveness?.heard(data)) return;
-                try {
-                  this.push(
-                    { type: 'message', data: toEventData(this.#dataType, data), isBinary: typeof data !== 'string' },
-                    sizeOf(data) + MESSAGE_OVERHEAD_BYTES,
-                  );
-                  if (this.#waitingBytes > maxWaitingBytes) {
-                    throw new FourDError('ERR_BUFFER_FULL', 'more than maxWaitingBytes wait', 'limit');
-                  }
-                } catch (thrown) {
-                  this.#failWith(thrown as FourDError);
-                }
+                if (this.#status === 'Connected' && !liveness?.heard(data)) this.deliver(data);
               },
               onclose: (event) => {
                 // A server that agrees to close has read what was sent before.
@@ -462,8 +439,8 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         : (this.#wantedDelayMs ??
           nextDelayMs(reconnect as CheckedReconnect, { ...event, error, uncertainMessages, attempt: attempt + 1 }));
       // The user's shouldReconnect may have called reconnect() or terminate().
-      const nextMs = this.#isOver ? undefined : (this.#wantedDelayMs ?? policyMs);
-      if (nextMs !== undefined) {
+      const nextMs = this.#wantedDelayMs ?? policyMs;
+      if (!this.#isOver && nextMs !== undefined) {
         delayMs = nextMs;
         attempt++;
         this.#ownCause = this.#wantedDelayMs = undefined;
@@ -487,7 +464,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
         openMs,
         ...(reconnect && {
           reconnectAttempts: attempt,
-          unsentMessages: this.#takeUnsent(),
+          unsentMessages: this.takeUnsent(),
           uncertainMessages: uncertain,
         }),
       });

@@ -16,6 +16,7 @@ import type { DataType } from '../session/message-types.ts';
 import { openConnection } from '../session/open-connection.ts';
 import { type CheckedValidation, checkValidation, NO_VALIDATION } from '../session/validation.ts';
 import { SocketTransport } from '../transport/socket-transport.ts';
+import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { CallScope } from '../workers/call-scope.ts';
 import { generateError, reportError } from '../workers/error-handling.ts';
 import { type Attempt, FailedAttempt } from './attempt.ts';
@@ -247,12 +248,13 @@ export class ClientCore implements ClientSessionOwner, DialListener, Reconnector
       if (settings.limits.warnings) warnOfCallbacks(handler, 'client');
       const { limits, tls, chooseProxy, followRedirects } = settings;
       const { protocols, handshakeTimeoutMs, compression } = limits;
-      const topics = settings.hasTopics ? new TopicClient(settings.limits.warnings) : undefined;
+      const offered = [...new Set(settings.hasTopics ? [TOPICS_PROTOCOL, ...protocols] : protocols)];
+      const topics = settings.hasTopics ? new TopicClient(offered, limits.warnings) : undefined;
       const connect: Connect = (newUrl, newHeaders) => {
         const nextUrl = newUrl === undefined ? url : toUrlText(newUrl);
         countAttempt(this.session, this.#scope, nextUrl);
         const requestHeaders = newHeaders === undefined ? headers : checkHeaders(newHeaders);
-        const offer = { protocols: topics?.offer(protocols) ?? protocols, deflate: compression };
+        const offer = { protocols: offered, deflate: compression };
         const dialOptions = {
           headers: requestHeaders,
           offer,

@@ -11,7 +11,7 @@ const MAX_RETRY_AFTER_MS = 600_000;
  * make the same mistake again; 3000 to 4999 because only the application knows their meaning.
  */
 // oxlint-disable-next-line unicorn/prefer-set-has -- A page loads it: bundlers keep a comment of 16 bytes at each Set.
-const TEMPORARY_CLOSE_CODES: readonly number[] = [1001, 1006, 1011, 1012, 1013, 1014];
+export const TEMPORARY_CLOSE_CODES: readonly number[] = [1001, 1006, 1011, 1012, 1013, 1014];
 
 /** Causes by which this program itself ended the connection. */
 export const OWN_CAUSES: ReadonlySet<EndCause> = new Set(['local', 'aborted', 'worker', 'callback']);
@@ -29,14 +29,9 @@ const LASTING_TLS_CODE = /^(?:ERR_(?:SSL|TLS|OSSL)_|ERROR_IN_|EPROTO$|[^E])/;
 /** Phases of an attempt in which Node may report an error of TLS. */
 const TLS_PHASES: ReadonlySet<EndPhase> = new Set(['proxy', 'tls', 'handshake']);
 
-/** Tells whether another attempt may succeed after a connection that was open. */
-export function isTemporaryCloseCode(code: number): boolean {
-  return TEMPORARY_CLOSE_CODES.includes(code);
-}
-
 /** Tells whether another attempt may succeed after a lost connection or a failed attempt. */
 export function isTemporary(code: number, phase: EndPhase, error: FourDError | undefined): boolean {
-  if (phase === 'open' || phase === 'closing') return isTemporaryCloseCode(code);
+  if (phase === 'open' || phase === 'closing') return TEMPORARY_CLOSE_CODES.includes(code);
   switch (error?.code) {
     case 'ERR_HANDSHAKE_TIMEOUT':
       return true;

@@ -12,6 +12,7 @@ import { type SessionTopics, TopicSession } from './topic-session.ts';
 import type { TopicErrorDetails } from '../topics/client-host.ts';
 import { ClientTopics } from '../topics/client-topics.ts';
 import type { RequestOptions, SubscribeOptions } from '../topics/client-types.ts';
+import type { Loose } from '../topics/frame-data.ts';
 import type { Publishable, Published, PublishOptions, Subscription, TopicHandler } from '../topics/topic-handler.ts';
 import { TOPICS_PROTOCOL } from '../topics/frames.ts';
 import { findTopicProblem } from '../topics/topic-name.ts';
@@ -25,8 +26,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'the server has no topics': `, or chose another subprotocol than ${TOPICS_PROTOCOL}: create it with the option topics: true`,
   'subscribed already': ': unsubscribe first, or use the subscription that there is',
   'the client is over': ': call reconnect(), or create another one',
-  'too many calls wait': ' for an answer: at most 10 000',
-  'no room for a volatile message': ': there is no connection, or there were more in a second than the server takes',
+  'too many calls': ' wait for an answer: at most 10 000',
+  'no room': ' for a volatile message: there is no connection, or there were more in a second than the server takes',
 };
 
 const SENDABLE = 'pass a string, a number, true, false, null, an object, an array or bytes';
@@ -41,12 +42,11 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   readonly #full = new Set<Subscription>();
   /** Another session takes its place when the client begins another life. */
   #session!: TopicSession;
-  #move: unknown;
   #alive: AliveDeadline | undefined;
 
   /** @param warns - whether a misspelt callback of a handler is warned of */
-  constructor(warns: boolean) {
-    super();
+  constructor(offered: string[], warns: boolean) {
+    super(offered);
     this.#warns = warns;
   }
 
@@ -70,11 +70,6 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     this.begin();
   }
 
-  override open(protocol: string): void {
-    this.cancel(this.#move);
-    super.open(protocol);
-  }
-
   /** Takes a text message of the server. */
   override receive(text: string): void {
     this.#alive?.noteFrame();
@@ -85,12 +80,6 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   override lose(): void {
     this.#alive?.stop();
     super.lose();
-  }
-
-  /** The client is over. */
-  override end(): void {
-    this.cancel(this.#move);
-    super.end();
   }
 
   // What users call: a browser leaves these checks to the server, for its size
@@ -125,15 +114,20 @@ export class TopicClient extends ClientTopics implements SessionTopics {
     this.#session.deliverFramed(data);
   }
 
-  override onHi(aliveMs: unknown): void {
+  protected override onFrame(frame: Loose): void {
+    super.onFrame(frame);
+    if (frame['t'] === 'hi') this.#expect(frame['aliveMs']);
+  }
+
+  /** The server has told how often a frame comes at least. */
+  #expect(aliveMs: unknown): void {
     this.#alive?.stop();
     if (!this.#session.needsAlive || typeof aliveMs !== 'number' || aliveMs <= 0) return;
     this.#alive = new AliveDeadline(aliveMs * ALIVE_FACTOR, (error) => this.#session.failConnection(error));
   }
 
-  override onMove(afterMs: number): void {
-    this.cancel(this.#move);
-    this.#move = this.after(afterMs, () => this.#session.move());
+  override onMove(): void {
+    this.#session.move();
   }
 
   override onWaiting(subscription: Subscription, count: number): void {
@@ -178,7 +172,7 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   }
 
   override findProblem(topic: string): string | undefined {
-    return findTopicProblem(topic);
+    return topic === '@me' ? undefined : findTopicProblem(topic);
   }
 
   override toError(code: ErrorCode, message: string, details?: TopicErrorDetails): FourDError {

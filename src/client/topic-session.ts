@@ -72,7 +72,7 @@ export class TopicSession extends ClientSession {
   deliverFramed(data: unknown): void {
     let value = data;
     if (this.dataType !== 'object') {
-      const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? 'null');
+      const text = typeof data === 'string' ? data : JSON.stringify(data);
       value = this.dataType === 'blob' ? Buffer.from(text) : text;
     }
     this.queue.push({ type: 'message', data: value, isBinary: false });

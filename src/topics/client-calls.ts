@@ -31,8 +31,9 @@ interface Call extends Pick<CallFrame, 't' | 'volatile'> {
   readonly id: number;
   readonly text: string;
   readonly timeoutMs: number;
-  /** `out`: sent on this connection, and waits for its answer. `again`: was sent, and is to be sent once more. */
-  state: 'new' | 'out' | 'again';
+  /** Whether it was sent on this connection, and waits for its answer. */
+  isOut: boolean;
+  /** The timer of its timeout: a publication has none until it is sent for the first time. */
   timer?: unknown;
   resolve(frame: Loose): void;
   reject(error: Error): void;
@@ -60,7 +61,10 @@ export class ClientCalls {
    * @returns the frame that answers
    * @throws FourDError (as a rejection) also `ERR_INVALID_MESSAGE`
    */
-  send(frame: CallFrame, { timeoutMs, signal }: RequestOptions = {}): Promise<Loose> {
+  send(
+    frame: CallFrame,
+    { timeoutMs = frame.t === 'pub' ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS, signal }: RequestOptions = {},
+  ): Promise<Loose> {
     const { t, data, volatile } = frame;
     const id = ++this.#lastId;
     let onAbort!: () => void;
@@ -71,8 +75,8 @@ export class ClientCalls {
         volatile,
         id,
         text: 'data' in frame ? `${text.slice(0, -1)},"data":${toJson(data as Publishable, this.#host)}}` : text,
-        timeoutMs: timeoutMs ?? (t === 'pub' ? PUBLISH_TIMEOUT_MS : CALL_TIMEOUT_MS),
-        state: 'new',
+        timeoutMs,
+        isOut: false,
         resolve,
         reject,
       };
@@ -80,9 +84,9 @@ export class ClientCalls {
       signal?.addEventListener('abort', onAbort);
       this.#calls.set(id, call);
       if (signal?.aborted) onAbort();
-      else if (this.#calls.size > MOST_CALLS) this.#fail(call, 'ERR_OUTBOX_FULL', 'too many calls wait');
+      else if (this.#calls.size > MOST_CALLS) this.#fail(call, 'ERR_OUTBOX_FULL', 'too many calls');
       else this.#send(call);
-      if (volatile && call.state === 'new') this.#fail(call, 'ERR_NOT_CONNECTED', 'no room for a volatile message');
+      if (volatile && !call.isOut) this.#fail(call, 'ERR_NOT_CONNECTED', 'no room');
     }).finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
@@ -103,8 +107,8 @@ export class ClientCalls {
     this.#host.cancel(this.#pacer);
     this.#pacer = undefined;
     for (const call of this.#calls.values()) {
-      if (call.state === 'new') continue;
-      call.state = 'again';
+      if (!call.isOut) continue;
+      call.isOut = false;
       if (call.volatile || call.t === 'req') this.#fail(call, 'ERR_CONNECTION_LOST', 'lost');
     }
   }
@@ -121,7 +125,7 @@ export class ClientCalls {
     if (t !== 'err') this.#settle(call).resolve(frame);
     else if (retryMs && call.t === 'pub' && !call.volatile) {
       // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id.
-      call.state = 'again';
+      call.isOut = false;
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
@@ -134,7 +138,7 @@ export class ClientCalls {
   #send(call: Call): void {
     const { t, timeoutMs } = call;
     const isPublication = t === 'pub';
-    const isDue = this.#host.isOn && call.state !== 'out' && !(isPublication && this.#left <= 0);
+    const isDue = this.#host.isOn && !call.isOut && !(isPublication && this.#left <= 0);
     if (isDue || !isPublication) {
       call.timer ??= this.#host.after(timeoutMs, () =>
         this.#fail(call, 'ERR_REQUEST_TIMEOUT', `no answer within ${timeoutMs} ms`),
@@ -145,7 +149,7 @@ export class ClientCalls {
       this.#left--;
       this.#startPacer(PACE_MS);
     }
-    call.state = 'out';
+    call.isOut = true;
     this.#host.send(call.text);
   }
 
@@ -158,15 +162,15 @@ export class ClientCalls {
 
   /** @param details - what the error tells; without them, of a publication, whether it was stored */
   #fail(call: Call, code: ErrorCode, why: string, details?: TopicErrorDetails): void {
-    const { t, state } = this.#settle(call);
+    const { t, timer } = this.#settle(call);
     const isPublication = t === 'pub';
-    const isUnknown = !details && isPublication && state !== 'new';
-    const stored = isUnknown ? 'unknown' : 'no';
+    // A publication that was sent may have been stored.
+    const isUnknown = !details && isPublication && timer;
     call.reject(
       this.#host.toError(
         isUnknown ? 'ERR_PUBLISH_UNKNOWN' : code,
         why,
-        details ?? (isPublication ? { stored } : undefined),
+        details ?? (isPublication ? { stored: isUnknown ? 'unknown' : 'no' } : undefined),
       ),
     );
   }

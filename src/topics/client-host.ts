@@ -15,10 +15,8 @@ export interface TopicsHost {
   send(text: string): void;
   /** A message of the application has come. */
   onMessage(data: unknown): void;
-  /** The server has told how often a frame comes at least. */
-  onHi?(aliveMs: unknown): void;
-  /** The server goes: the client is to connect again after so long. */
-  onMove(afterMs: number): void;
+  /** The server goes: the client is to connect again. */
+  onMove(): void;
   /** Tells how many callbacks of a subscription wait. */
   onWaiting?(subscription: Subscription, count: number): void;
 
@@ -27,7 +25,7 @@ export interface TopicsHost {
   /** Tells of a callback that has failed. */
   report(name: string, thrown: unknown): void;
   toError(code: ErrorCode, message: string, details?: TopicErrorDetails): Error;
-  /** Finds a problem of the name of a topic; undefined for none. */
+  /** Finds a problem of the name of a topic, which may be `@me`; undefined for none. */
   findProblem(topic: string): string | undefined;
 
   /** Calls back once, later; never for Infinity. */

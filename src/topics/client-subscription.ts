@@ -33,11 +33,12 @@ type Waiting = readonly [name: keyof TopicHandler, event: object, position: Posi
 
 /** One subscription of a client: its place in the topic, and its callbacks, one after the other. */
 export class ClientSubscription implements Subscription {
-  readonly topic: string;
-  position: Position | undefined;
-  readonly presence: SubscribeOptions['presence'];
+  // A page loads no code for fields that are declared only.
+  declare readonly topic: string;
+  declare position: Position | undefined;
+  declare readonly presence: SubscribeOptions['presence'];
   /** Where the server is to begin, and later where the subscription goes on when it is made again; undefined at first. */
-  since: FrameSince | undefined;
+  declare since: FrameSince | undefined;
   /**
    * `held`: from the drop of callbacks that wait until their messages are asked for again, frames are ignored.
    * `over`: no callback but the last one is to come.
@@ -114,9 +115,8 @@ export class ClientSubscription implements Subscription {
   receive(frame: Loose): void {
     const { t, r, state, missed = 0, reason, join, leave } = frame;
     if (t === 'm') {
-      const isReplayed = !!r;
-      if (isReplayed) this.#replayedCount++;
-      this.#note(frame, 'onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed });
+      if (r) this.#replayedCount++;
+      this.#note(frame, 'onMessage', { type: 'message', ...toTopicMessage(frame, this.#owner), isReplayed: !!r });
     } else if (t === 'subbed') {
       this.#replayedCount = 0;
       this.#note(frame, 'onSubscribed', { type: 'subscribed', state, reason, missed });

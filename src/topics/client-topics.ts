@@ -16,8 +16,6 @@ const NOT_CHOSEN = 'the server has no topics';
 
 type TopicError = Readonly<Parameters<TopicsHost['toError']>>;
 
-const OVER: TopicError = ['ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' }];
-
 /**
  * The topics of one client, in Node or in a browser: subscriptions that live through reconnections, publications, requests.
  * Speaks `4d-topics.1`. What it needs of the client is abstract.
@@ -25,6 +23,8 @@ const OVER: TopicError = ['ERR_NOT_CONNECTED', 'the client is over', { stored: '
  * @remarks What a server sends never throws: unknown frames are ignored, and so is what is malformed.
  */
 export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
+  /** Whether the connection is open, and the server has chosen the subprotocol of topics. */
+  isOn = false;
   readonly #calls: ClientCalls = new ClientCalls(this);
   readonly #subscriptions = new Map<unknown, ClientSubscription>();
   /** Subscriptions that are to be sent. */
@@ -35,35 +35,35 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
    * told to forget a subscription may not answer it any more.
    */
   #asked = new Map<unknown, ClientSubscription>();
-  /** `waiting`: for a connection. `on`: connected. Otherwise the error of all calls: none follows that knows topics. */
-  #state: 'waiting' | 'on' | TopicError = 'waiting';
-  /** The subprotocols of topics for the next attempt. */
-  #offered = [TOPICS_PROTOCOL];
+  /** The error of all calls, when no connection follows that knows topics. */
+  #error: TopicError | undefined;
+  readonly #offered: string[];
+  readonly #sessionIndex: number;
+  /** The timer of a server that goes. */
+  #move: unknown;
 
-  /** Whether the connection is open, and the server has chosen the subprotocol of topics. */
-  get isOn(): boolean {
-    return this.#state === 'on';
-  }
-
-  /** The subprotocols of the next attempt. */
-  offer(protocols: readonly string[]): string[] {
-    return [...new Set([...this.#offered, ...protocols])];
+  /** @param offered - the subprotocols of each attempt: the session comes behind them, once it is known */
+  constructor(offered: string[]) {
+    this.#offered = offered;
+    this.#sessionIndex = offered.length;
   }
 
   // The life of the client
 
   /** The client begins, also anew after an end: it waits for a connection. */
   begin(): void {
-    this.#state = 'waiting';
+    this.isOn = false;
+    this.#error = undefined;
   }
 
   /** There is a connection. */
   open(protocol: string): void {
+    this.cancel(this.#move);
     if (protocol !== TOPICS_PROTOCOL) {
       this.#endAll(['ERR_TOPICS_OFF', NOT_CHOSEN], (subscription) => subscription.refuse('topics-off', NOT_CHOSEN));
       return;
     }
-    this.#state = 'on';
+    this.isOn = true;
     for (const subscription of this.#subscriptions.values()) {
       if (subscription.state === 'on') this.#unsent.add(subscription);
     }
@@ -73,26 +73,29 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
 
   /** The connection is lost, and another one may follow. */
   lose(): void {
-    if (this.#state !== OVER) this.begin();
+    this.begin();
     this.#asked = new Map();
     this.#calls.lose();
   }
 
   /** This program ends the connection: no message reaches its callback any more. {@link end} follows. */
   mute(): void {
-    if (this.#state !== OVER) this.begin();
+    this.isOn = false;
     for (const subscription of this.#subscriptions.values()) subscription.drop();
   }
 
   /** The client is over for good. */
   end(): void {
-    this.#endAll(OVER, (subscription) => subscription.end('ended'));
+    this.cancel(this.#move);
+    this.#endAll(['ERR_NOT_CONNECTED', 'the client is over', { stored: 'no' }], (subscription) =>
+      subscription.end('ended'),
+    );
   }
 
   #endAll(error: TopicError, finish: (subscription: ClientSubscription) => void): void {
     const subscriptions = [...this.#subscriptions.values()];
     this.lose();
-    this.#state = error;
+    this.#error = error;
     this.#subscriptions.clear();
     this.#unsent.clear();
     this.#calls.end(error[1]);
@@ -114,10 +117,10 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   publish(
     topic: string,
     data: Publishable,
-    { key, ttl, idempotencyKey, volatile }: PublishOptions = {},
+    { idempotencyKey, volatile, ...options }: PublishOptions = {},
   ): Promise<Published> {
     const mid = volatile ? undefined : (idempotencyKey ?? this.randomId());
-    const published = this.ask({ t: 'pub', topic, data, key, ttl, volatile, mid }, ({ pos, dup }) => ({
+    const published = this.ask({ ...options, t: 'pub', topic, data, volatile, mid }, ({ pos, dup }) => ({
       position: pos,
       duplicate: !!dup,
     }));
@@ -131,15 +134,15 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   }
 
   async ask<T>(frame: CallFrame, read: (answer: Loose) => T, options?: RequestOptions): Promise<T> {
-    this.#check(frame.topic);
+    this.#check(frame.topic ?? '@me');
     this.#flush();
     return read(await this.#calls.send(frame, options));
   }
 
   /** @throws FourDError `ERR_TOPICS_OFF`, `ERR_NOT_CONNECTED`, `ERR_INVALID_TOPIC` */
-  #check(topic = '@me'): void {
-    if (typeof this.#state !== 'string') throw this.toError(...this.#state);
-    const problem = topic !== '@me' && this.findProblem(topic);
+  #check(topic: string): void {
+    if (this.#error) throw this.toError(...this.#error);
+    const problem = this.findProblem(topic);
     if (problem) throw this.toError('ERR_INVALID_TOPIC', problem);
   }
 
@@ -172,9 +175,8 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
       // The answer to an older subscription sends this one.
       if (this.#asked.has(topic)) continue;
       this.#asked.set(topic, subscription);
-      const frame = { topic, since, presence };
-      if (presence) this.#send({ t: 'sub', ...frame });
-      else several.push(frame);
+      if (presence) this.#send({ t: 'sub', topic, since, presence });
+      else several.push({ topic, since });
     }
     this.#unsent.clear();
     while (several.length > 0) {
@@ -188,26 +190,28 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   /** Takes a text message of the server. */
   receive(text: string): void {
     try {
-      for (const frame of toRecords([JSON.parse(text)].flat())) {
+      for (const frame of toRecords(JSON.parse(text))) {
         // A callback within may have ended the client.
-        if (this.isOn) this.#onFrame(frame);
+        if (this.isOn) this.onFrame(frame);
       }
     } catch {
       // No server of ours sends what cannot be read, such as a code that is an object without toString.
     }
   }
 
-  #onFrame(frame: Loose): void {
+  protected onFrame(frame: Loose): void {
     const { t, id, session, limits } = frame;
-    if (t === 'msg') this.onMessage(frame['data']);
+    if (t === 'msg') this.onMessage(frame['data'] ?? null);
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
-      if (/^[\w-]{16,128}$/.test(session as string)) this.#offered[1] = SESSION_PREFIX + (session as string);
+      const isToken = /^[\w-]{16,128}$/.test(session as string);
+      if (isToken) this.#offered[this.#sessionIndex] = SESSION_PREFIX + (session as string);
       const atOnce = ((limits as Loose | undefined)?.['publishesPerSecond'] as number) / 2 || Infinity;
       this.#calls.pace(atOnce, atOnce);
-      this.onHi?.(frame['aliveMs']);
-    } else if (t === 'move') this.onMove(toWait(frame['afterMs']));
-    else if (id && t !== 'm') this.#calls.onAnswer(frame);
+    } else if (t === 'move') {
+      this.cancel(this.#move);
+      this.#move = this.after(toWait(frame['afterMs']), () => this.onMove());
+    } else if (id && t !== 'm') this.#calls.onAnswer(frame);
     else this.#onTopicFrame(frame);
   }
 
@@ -227,8 +231,13 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     } else if (isEnd) {
       // While the broker is away, nobody can tell for how long.
       const waitMs = toWait(retryMs) || (code === 'broker-down' ? BROKER_RETRY_MS : 0);
-      if (waitMs) this.#joinLater(subscription, waitMs);
-      else {
+      if (waitMs) {
+        const connection = this.#asked;
+        this.after(waitMs, () => {
+          // A later connection has subscribed anew.
+          if (subscription.state !== 'over' && connection === this.#asked) this.join(subscription);
+        });
+      } else {
         this.#subscriptions.delete(topic);
         if (asked) subscription.refuse(code as string, message as string);
         else subscription.end(code === 'expired' ? code : 'taken');
@@ -236,20 +245,11 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     } else if (subscription.state === 'on') subscription.receive(frame);
   }
 
-  #joinLater(subscription: ClientSubscription, ms: number): void {
-    const connection = this.#asked;
-    // A later connection has subscribed anew.
-    this.after(ms, () => {
-      if (subscription.state !== 'over' && connection === this.#asked) this.join(subscription);
-    });
-  }
-
   // TopicsHost
 
   abstract send(text: string): void;
   abstract onMessage(data: unknown): void;
-  onHi?(aliveMs: unknown): void;
-  abstract onMove(afterMs: number): void;
+  abstract onMove(): void;
   onWaiting?(subscription: Subscription, count: number): void;
   abstract call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined;
   abstract report(name: string, thrown: unknown): void;

@@ -17,14 +17,14 @@ export function isRecord(value: unknown): value is Loose {
 /** The longest wait that a server may ask for. */
 const LONGEST_WAIT_MS = 60_000;
 
-/** Reads a wait of a frame in milliseconds. */
+/** Reads a wait of a frame in milliseconds: 0 for what is no number. */
 export function toWait(ms: unknown): number {
-  return Math.max(0, Math.min(Number(ms) || 0, LONGEST_WAIT_MS));
+  return Math.min(ms as number, LONGEST_WAIT_MS) || 0;
 }
 
-/** Returns the records of a list. */
+/** Returns the records of a list. A record alone is a list of one. */
 export function toRecords(value: unknown): Loose[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
+  return [value].flat().filter(isRecord);
 }
 
 /**

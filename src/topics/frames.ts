@@ -3,7 +3,7 @@ import type { Member } from './topic-handler.ts';
 
 export const TOPICS_PROTOCOL = '4d-topics.1';
 
-/** In front of the secret of a session, as a second subprotocol that a client offers to come back. */
+/** In front of the secret of a session: a further subprotocol that a client offers to come back. */
 export const SESSION_PREFIX = 'session.';
 
 /** Data of a frame: JSON. An object with the member `b64` alone stands for bytes, in base 64. */

@@ -62,7 +62,7 @@ describe('a client with topics in a browser', () => {
     await vi.advanceTimersByTimeAsync(1000);
     browser.native.open(TOPICS);
     await settle();
-    expect(browser.native.protocols).toEqual([TOPICS, 'session.secret-of-22-letters', 'chat']);
+    expect(browser.native.protocols).toEqual([TOPICS, 'chat', 'session.secret-of-22-letters']);
     expect(taken(browser)).toEqual([{ t: 'sub', topic: 'room', since: 'e.1.t' }]);
   });
 
@@ -81,6 +81,8 @@ describe('a client with topics in a browser', () => {
   test.each([
     ['text', 'x', 'x'],
     ['text', { a: 1 }, '{"a":1}'],
+    ['text', { t: 'alive' }, '{"t":"alive"}'],
+    ['text', undefined, 'null'],
     ['object', 'x', 'x'],
     ['object', [1], [1]],
     ['blob', 'hi', Uint8Array.of(104, 105)],

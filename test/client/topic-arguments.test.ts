@@ -29,7 +29,7 @@ test.each([
 });
 
 test('what a client cannot do is told, and what to do instead', async () => {
-  const topics = new TopicClient(true);
+  const topics = new TopicClient([], true);
   topics.attach({ onFlow: () => {} } as never);
   expect(() => topics.subscribe('room', 5 as never)).toThrow('it must be an object with callbacks; received 5');
   await expect(topics.publish('room', 1, { ttl: 0 })).rejects.toThrow('ttl must be');
@@ -41,7 +41,7 @@ test('what a client cannot do is told, and what to do instead', async () => {
   const room = topics.subscribe('room', {});
   await expect(room.history({ limit: 0 })).rejects.toThrow('limit must be');
   expect(() => topics.subscribe('room', {})).toThrow('subscribed already: unsubscribe first');
-  const other = new TopicClient(true);
+  const other = new TopicClient([], true);
   other.open('chat');
   expect(() => other.subscribe('room', {})).toThrow('than 4d-topics.1: create it with the option topics: true');
   other.end();

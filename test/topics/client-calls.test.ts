@@ -237,16 +237,42 @@ test('history and members are asked for again after a reconnection, whatever the
 });
 
 describe('frames of the server', () => {
-  test('reach the client: messages, session, alive, move', () => {
-    expect(host.offer(['chat', '4d-topics.1'])).toEqual(['4d-topics.1', 'chat']);
+  test('reach the client: messages, session, alive', () => {
+    host = new FakeHost('chat');
     host
       .open()
       .gets({ t: 'hi', v: 1, session: 'abc_-1-secret-of-22', aliveMs: 5 }, [{ t: 'msg', data: [1] }, { t: 'alive' }]);
-    host.gets({ t: 'msg', data: 'x' }, { t: 'move', afterMs: 30 }, { t: 'move', afterMs: 1e9 }, { t: 'move' });
-    expect([host.messages, host.moves, host.aliveMs]).toEqual([[[1], 'x'], [30, 60_000, 0], [5]]);
-    expect(host.offer(['chat'])).toEqual(['4d-topics.1', 'session.abc_-1-secret-of-22', 'chat']);
+    host.gets({ t: 'msg', data: 'x' }, { t: 'msg' });
+    expect([host.messages, host.aliveMs]).toEqual([[[1], 'x', null], [5]]);
+    expect(host.offered).toEqual(['4d-topics.1', 'chat', 'session.abc_-1-secret-of-22']);
     host.gets({ t: 'hi', session: 'not a token' });
-    expect([host.offer([])[1], host.aliveMs]).toEqual(['session.abc_-1-secret-of-22', [5, undefined]]);
+    expect([host.offered[2], host.aliveMs]).toEqual(['session.abc_-1-secret-of-22', [5, undefined]]);
+    host.gets({ t: 'hi', session: 'another-secret-of-24-let' });
+    expect(host.offered).toEqual(['4d-topics.1', 'chat', 'session.another-secret-of-24-let']);
+  });
+
+  test.each([
+    [30, 30],
+    [1e9, 60_000],
+    [undefined, 0],
+    ['soon', 0],
+  ])('ask to connect again after %j ms: that happens once, after %d', (afterMs, ms) => {
+    host.open().gets({ t: 'move', afterMs: 10 }, { t: 'move', afterMs });
+    host.lose();
+    host.pass(ms - 1);
+    expect(host.moves).toBe(0);
+    host.pass(1);
+    expect([host.moves, host.timerCount]).toEqual([1, 0]);
+  });
+
+  test.each([
+    ['open', () => host.open()],
+    ['end', () => host.end()],
+  ])('ask in vain to connect again when %s() comes sooner', (_, act) => {
+    host.open().gets({ t: 'move', afterMs: 10 });
+    act();
+    host.pass(10);
+    expect(host.moves).toBe(0);
   });
 
   test('are ignored after a callback has ended the client', () => {
@@ -264,7 +290,7 @@ describe('frames of the server', () => {
       host.receive(`{"t":"hi","session":"abc","${name}":${odd}}`);
     }
     host.receive(`{"t":"err","id":1,"code":${odd},"message":[${odd}]}`);
-    expect(host.offer([])).toEqual(['4d-topics.1']);
+    expect(host.offered).toEqual(['4d-topics.1']);
     // What cannot be read is no answer.
     host.receive('{"t":"err","id":1,"code":"denied"}');
     await settle();

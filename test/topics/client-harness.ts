@@ -7,10 +7,12 @@ export type Frame = Readonly<Record<string, unknown>>;
 
 /** A client without a connection: the test is its server, its clock and its random numbers. */
 export class FakeHost extends ClientTopics {
+  /** The subprotocols of the next attempt. */
+  readonly offered: string[];
   /** Frames that were sent, and not taken. */
   #sent: Frame[] = [];
   readonly messages: unknown[] = [];
-  readonly moves: number[] = [];
+  moves = 0;
   readonly aliveMs: unknown[] = [];
   readonly reports: string[] = [];
   /** How many callbacks of the last subscription wait, and how many calls for an answer. */
@@ -19,6 +21,12 @@ export class FakeHost extends ClientTopics {
   #nowMs = 0;
   #timers: { readonly atMs: number; readonly act: () => void }[] = [];
   #lastId = 0;
+
+  constructor(...protocols: string[]) {
+    const offered = ['4d-topics.1', ...protocols];
+    super(offered);
+    this.offered = offered;
+  }
 
   /** Opens a connection. */
   override open(protocol = '4d-topics.1'): this {
@@ -58,12 +66,13 @@ export class FakeHost extends ClientTopics {
     this.messages.push(data);
   }
 
-  override onHi(aliveMs: unknown): void {
-    this.aliveMs.push(aliveMs);
+  protected override onFrame(frame: Frame): void {
+    super.onFrame(frame);
+    if (frame['t'] === 'hi') this.aliveMs.push(frame['aliveMs']);
   }
 
-  override onMove(afterMs: number): void {
-    this.moves.push(afterMs);
+  override onMove(): void {
+    this.moves++;
   }
 
   override onWaiting(_: Subscription, count: number): void {
@@ -80,7 +89,7 @@ export class FakeHost extends ClientTopics {
   }
 
   override findProblem(topic: string): string | undefined {
-    return findTopicProblem(topic);
+    return topic === '@me' ? undefined : findTopicProblem(topic);
   }
 
   override call(handler: object, name: string, subject: object, event: object): PromiseLike<unknown> | undefined {
