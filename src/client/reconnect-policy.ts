@@ -10,7 +10,7 @@ const MAX_RETRY_AFTER_MS = 600_000;
  * 1000 and 1005 are missing because both sides agreed on the end; 1002, 1003 and 1007 to 1010 because the client would
  * make the same mistake again; 3000 to 4999 because only the application knows their meaning.
  */
-// oxlint-disable-next-line unicorn/prefer-set-has -- A page loads it: bundlers keep a comment of 16 bytes at each Set.
+// A page loads it: bundlers keep a comment of 16 bytes at each Set.
 export const TEMPORARY_CLOSE_CODES: readonly number[] = [1001, 1006, 1011, 1012, 1013, 1014];
 
 /** Causes by which this program itself ended the connection. */

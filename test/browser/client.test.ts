@@ -1,7 +1,7 @@
 /** The client for browsers, as it is built, in real browsers against a real server: the same rules in each of them. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { useBrowser } from '../helpers/browser.ts';
-import { type Firefox, firefoxPath, startFirefox } from '../helpers/firefox.ts';
+import { describeInFirefox } from '../helpers/firefox.ts';
 import { startRuleServer } from './rule-server.ts';
 
 const rulesFile = './page/rules.js';
@@ -21,15 +21,9 @@ describe('in Chromium', () => {
   });
 });
 
-describe.skipIf(firefoxPath === undefined)(`in Firefox${firefoxPath === undefined ? ' (not installed)' : ''}`, () => {
-  let firefox: Firefox;
-  beforeAll(async () => {
-    firefox = await startFirefox();
-  });
-  afterAll(() => firefox.close());
-
+describeInFirefox((open) => {
   test.each(titles)('%s', async (title) => {
-    const evaluate = await firefox.open(await startRuleServer());
+    const evaluate = await open(await startRuleServer());
     expect(await evaluate(toExpression(title))).toBe('passed');
   });
 });

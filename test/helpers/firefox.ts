@@ -2,17 +2,20 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { WebSocket } from 'ws';
 
 const PATHS = [process.env['FIREFOX_PATH'] ?? '', '/usr/bin/firefox-esr', '/usr/bin/firefox'];
 
 /** The program of Firefox; undefined where it is not installed. */
-export const firefoxPath: string | undefined = PATHS.find((path) => path !== '' && existsSync(path));
+const firefoxPath: string | undefined = PATHS.find((path) => path !== '' && existsSync(path));
+
+/** Opens a page in a tab of its own. Returns a function that evaluates an expression there, and awaits its text. */
+type OpenPage = (url: string) => Promise<(expression: string) => Promise<unknown>>;
 
 /** A Firefox without a window, driven by WebDriver BiDi, which is a WebSocket of its own. */
-export interface Firefox {
-  /** Opens a page in a tab of its own. Returns a function that evaluates an expression there, and awaits its result. */
-  open(url: string): Promise<(expression: string) => Promise<unknown>>;
+interface Firefox {
+  open: OpenPage;
   close(): Promise<void>;
 }
 
@@ -23,7 +26,20 @@ interface Answer {
   readonly message?: string;
 }
 
-export async function startFirefox(): Promise<Firefox> {
+/** Runs tests in Firefox; skips them where it is not installed. */
+export function describeInFirefox(tests: (open: OpenPage) => void): void {
+  const isMissing = firefoxPath === undefined;
+  describe.skipIf(isMissing)(`in Firefox${isMissing ? ' (not installed)' : ''}`, () => {
+    let firefox: Firefox;
+    beforeAll(async () => {
+      firefox = await startFirefox();
+    });
+    afterAll(() => firefox.close());
+    tests((url) => firefox.open(url));
+  });
+}
+
+async function startFirefox(): Promise<Firefox> {
   const profile = mkdtempSync(join(tmpdir(), 'firefox-'));
   // A page of a test server must not wait for the pause that Firefox makes after a failed connection to it.
   writeFileSync(join(profile, 'user.js'), 'user_pref("network.websocket.delay-failed-reconnects", false);\n');
