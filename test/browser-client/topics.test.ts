@@ -117,6 +117,27 @@ describe('a client with topics in a browser', () => {
     expect(handler.last('terminate')).toMatchObject({ unsentMessages: ['three', '{"four":4}'] });
   });
 
+  test('loses with a connection what must not be sent twice, and waits for the next one', async () => {
+    const { browser, ws } = begin({ reconnect: RECONNECT });
+    const lost = expect(ws.request('?')).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' });
+    browser.native.end();
+    await lost;
+    void ws.publish('room', 1);
+    await vi.advanceTimersByTimeAsync(1000);
+    browser.native.open(TOPICS);
+    expect(taken(browser)).toMatchObject([{ t: 'pub', data: 1 }]);
+  });
+
+  test('gives back what was sent while its server was closing the connection', async () => {
+    const handler = new Recorder();
+    const { browser, ws } = begin({ reconnect: RECONNECT }, handler);
+    browser.native.readyState = 2;
+    expect(ws.send('late')).toBe('queued');
+    browser.native.end(1000);
+    await settle();
+    expect(handler.last('terminate')).toMatchObject({ cause: 'peer-closed', unsentMessages: ['late'] });
+  });
+
   test.each([
     ['terminate()', (ws: WebSocket) => ws.terminate()],
     ['the close event', (_: WebSocket, { native }: FakeBrowser) => native.end(1000)],

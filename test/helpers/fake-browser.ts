@@ -18,7 +18,7 @@ export class FakeNative {
 
   constructor(url: string, protocols: readonly string[]) {
     this.url = url;
-    this.protocols = protocols;
+    this.protocols = [...protocols];
   }
 
   send(data: string | Uint8Array): void {
