@@ -1,5 +1,3 @@
-import { toError } from './browser-error.ts';
-
 /** What the browser tells of a WebSocket. */
 export interface NativeListener {
   readonly onopen: () => void;
@@ -24,25 +22,9 @@ export interface NativeCloseEvent {
 }
 
 /** Where the class of the browser is looked up at each attempt, so that a page may replace it by that of a test. */
-interface NativeGlobals {
+export interface NativeGlobals {
   readonly WebSocket: new (url: string, protocols: readonly string[]) => NativeSocket;
 }
 
 /** The `readyState` of a connection that is open. */
 export const OPEN = 1;
-
-/**
- * Makes an attempt.
- *
- * @throws FourDError `ERR_INVALID_OPTION`: what the browser refuses at once
- */
-export function connect(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
-  try {
-    return Object.assign(new (globalThis as unknown as NativeGlobals).WebSocket(url, protocols), {
-      binaryType: 'arraybuffer',
-      ...listener,
-    });
-  } catch (thrown) {
-    throw toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
-  }
-}

@@ -13,9 +13,15 @@ import type { QueuedEvent } from './queued-event.ts';
 import { after, cancel, now, type Timer } from './clock.ts';
 import { type Liveness, watchServer } from './liveness.ts';
 import { cutReason, sizeOf, toEventData, toWire, type Wire } from './messages.ts';
+import {
+  type NativeGlobals,
+  type NativeCloseEvent,
+  type NativeListener,
+  type NativeSocket,
+  OPEN,
+} from './native-socket.ts';
 import { watchPage } from './page.ts';
 import { nextDelayMs } from './reconnecting.ts';
-import { connect, type NativeCloseEvent, type NativeSocket, OPEN } from './native-socket.ts';
 
 /** Bytes that wait in the browser when `send` begins to return `'queued'`. */
 const QUEUED_BYTES = 65_536;
@@ -33,14 +39,29 @@ type Outcome = FourDError | undefined;
 
 let lastId = 0;
 
+/**
+ * Makes an attempt.
+ *
+ * @throws FourDError `ERR_INVALID_OPTION`: what the browser refuses at once
+ */
+function connect(url: string, protocols: readonly string[], listener: NativeListener): NativeSocket {
+  try {
+    return Object.assign(new (globalThis as unknown as NativeGlobals).WebSocket(url, protocols), {
+      binaryType: 'arraybuffer',
+      ...listener,
+    });
+  } catch (thrown) {
+    throw toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
+  }
+}
+
 /** Implements {@link WebSocketType}. A class alone could not derive the type of `event.data` from its parameters. */
 export class WebSocketClient<T> implements WebSocketType<T> {
-  // What never changes.
-  readonly id: number = ++lastId;
-  readonly url: string;
-  readonly handler: WebSocketHandler<T>;
-  readonly dataType: DataType = 'text';
+  readonly #id = ++lastId;
+  readonly #url: string;
+  readonly #handler: WebSocketHandler<T>;
   readonly #settings: BrowserSettings;
+  readonly #dataType: DataType = 'text';
   /** The error of an argument that cannot be used, which ends every life at once. */
   readonly #argumentError: Outcome;
 
@@ -100,13 +121,13 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   static readonly new: typeof WebSocketClient.connect = WebSocketClient.connect;
 
   constructor(url: string | URL, handler?: WebSocketHandler<T> | null, options: BrowserWebSocketOptions = {}) {
-    this.url = toText(url) as string;
-    this.handler = handler ?? {};
+    this.#url = toText(url) as string;
+    this.#handler = handler ?? {};
     this.#settings = checkOptions({});
     try {
       this.#settings = checkOptions(options);
-      checkUrl(this.url);
-      this.dataType = readDataType(this.handler);
+      checkUrl(this.#url);
+      this.#dataType = readDataType(this.#handler);
     } catch (thrown) {
       this.#argumentError = toError(thrown, 'ERR_INVALID_OPTION', 'invalid');
     }
@@ -115,6 +136,22 @@ export class WebSocketClient<T> implements WebSocketType<T> {
 
   get ready(): Promise<WebSocketType<T> | null> {
     return this.#result.then((error) => (error ? null : this));
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get handler(): WebSocketHandler<T> {
+    return this.#handler;
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  get dataType(): DataType {
+    return this.#dataType;
   }
 
   get status(): Status {
@@ -203,7 +240,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
   deliver(data: string | ArrayBuffer): void {
     try {
       this.push(
-        { type: 'message', data: toEventData(this.dataType, data), isBinary: typeof data !== 'string' },
+        { type: 'message', data: toEventData(this.#dataType, data), isBinary: typeof data !== 'string' },
         sizeOf(data) + MESSAGE_OVERHEAD_BYTES,
       );
       if (this.#waitingBytes > this.#settings.maxWaitingBytes) {
@@ -254,13 +291,13 @@ export class WebSocketClient<T> implements WebSocketType<T> {
       // onOpen for "open".
       const name = `on${(type[0] as string).toUpperCase()}${type.slice(1)}`;
       try {
-        const result = callHandler(this.handler, name, this, event) as PromiseLike<unknown> | undefined;
+        const result = callHandler(this.#handler, name, this, event) as PromiseLike<unknown> | undefined;
         // Awaiting anything else would make the events behind it wait for another turn.
         if (result?.then) await result;
       } catch (cause) {
         const error = new FourDError('ERR_CALLBACK_FAILED', `${name} failed: ${textOf(cause)}`, 'callback', cause);
         // A mistake in user code must not go unnoticed.
-        if (this.#hasFailed || type === 'terminate' || !this.handler.onError) report(error);
+        if (this.#hasFailed || type === 'terminate' || !this.#handler.onError) report(error);
         this.#failWith(error);
         this.stop('callback');
         if (type !== 'terminate') this.#pushError(error);
@@ -370,7 +407,7 @@ export class WebSocketClient<T> implements WebSocketType<T> {
           this.#wait(handshakeTimeoutMs, () => end(timeoutError('ERR_HANDSHAKE_TIMEOUT', 'handshakeTimeoutMs')));
           try {
             if (this.#argumentError) throw this.#argumentError;
-            const url = attempt && reconnect?.url ? toText(await reconnect.url()) : this.url;
+            const url = attempt && reconnect?.url ? toText(await reconnect.url()) : this.#url;
             if (end !== this.#end || this.#status !== 'Connecting') return;
             const native = connect(checkUrl(url), protocols, {
               onopen: () => {
