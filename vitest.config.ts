@@ -20,6 +20,7 @@ export default defineConfig({
     alias: [
       { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
       { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
+      { find: /^4d-websocket\/redis$/, replacement: fileURLToPath(new URL('src/redis.ts', import.meta.url)) },
       {
         find: /^4d-websocket\/browser-topics$/,
         replacement: fileURLToPath(new URL('src/browser-topics.ts', import.meta.url)),
@@ -36,9 +37,11 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{beside,browser,package,runtimes}/**', ...withRealPeers],
+          exclude: ['test/{beside,browser,package,redis,runtimes}/**', ...withRealPeers],
           // Many tests wait for time limits: one worker, the default on two processors, took 541 s, two take 295.
           maxWorkers: Math.max(2, availableParallelism() - 1),
+          // Says so when `npm run test:brokers` would skip tests.
+          globalSetup: 'test/redis/find-servers.ts',
           testTimeout: 10_000,
           hookTimeout: 10_000,
         },
@@ -52,6 +55,17 @@ export default defineConfig({
           globalSetup: 'test/interop/find-tools.ts',
           testTimeout: 30_000,
           hookTimeout: 180_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'brokers',
+          include: ['test/redis/**/*.test.ts'],
+          globalSetup: 'test/redis/find-servers.ts',
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {
@@ -100,6 +114,8 @@ export default defineConfig({
       enabled: withCoverage,
       provider: 'v8',
       include: ['src/**/*.ts'],
+      // Its tests need servers: `npm run test:brokers`.
+      exclude: ['src/redis/**'],
       reporter: ['text', 'html'],
       reportOnFailure: true,
       thresholds: {
