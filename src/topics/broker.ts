@@ -65,7 +65,10 @@ export interface Append {
   readonly isVolatile?: boolean | undefined;
 }
 
-/** The answer to an append. Offset and tag are 0 for a volatile one. */
+/**
+ * The answer to an append. Offset and tag are 0 for a volatile one, and for one that is stored where the broker does not
+ * know the place any more: it was given again, and an earlier attempt had stored it (see {@link Broker.isFenced}).
+ */
 export interface Appended extends Place {
   readonly epoch: string;
   /** True when the idempotency key was known: the place is that of the first append. */
@@ -83,7 +86,9 @@ export type BrokerErrorCode =
   /** Nothing is known of the command: it may have been carried out. */
   | 'unknown'
   /** The broker is away: the command was not carried out. */
-  | 'down';
+  | 'down'
+  /** The broker can only be used when somebody changes its settings, or those of this process: the message says which. */
+  | 'misconfigured';
 
 /** The outcome of a command that failed. Brokers return these for single appends, and reject with them otherwise. */
 export class BrokerError extends Error {
@@ -151,6 +156,13 @@ export interface BrokerSink {
 
 /** Keeps the logs of topics. */
 export interface Broker {
+  /**
+   * True when an append that was `unknown` may be given again: the same object is stored once. The broker then answers
+   * `unknown` for it until it knows, and `down` only when no attempt was carried out.
+   *
+   * @remarks Whoever gives it again does so before newer appends of the topic: then the order stays.
+   */
+  readonly isFenced?: boolean;
   /** Connects. Called once, before all else. The broker is up when the promise resolves; `onState` tells what changes. */
   open(sink: BrokerSink): Promise<void>;
   /**

@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { currentClock, type Clock } from '../base/clock.ts';
 import { type Deadline, timers } from '../base/timers.ts';
 import {
@@ -15,6 +14,7 @@ import {
 import { KnownKeys } from './known-keys.ts';
 import { type ConnectedLogs, MemoryConnection } from './memory-connection.ts';
 import { costOf, costOfTopic, MemoryTopic } from './memory-topic.ts';
+import { random32 } from './random.ts';
 import { UseList } from './use-list.ts';
 
 /** A topic without watchers is remembered at least so long, for those who reconnect. */
@@ -247,16 +247,4 @@ export class MemoryLogs implements ConnectedLogs, Deadline {
   #announce(topic: string, entry: Entry): void {
     for (const connection of this.#connections) connection.announce(topic, entry);
   }
-}
-
-const randomWords = new Uint32Array(256);
-let nextWord = randomWords.length;
-
-/** 32 random bits that nobody can foretell. */
-function random32(): number {
-  if (nextWord === randomWords.length) {
-    randomFillSync(randomWords);
-    nextWord = 0;
-  }
-  return randomWords[nextWord++] ?? 0;
 }
