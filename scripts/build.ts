@@ -16,7 +16,7 @@ import { PARTS, partOf, stampOf, toFront, toOtherDoor, toPart } from './parts.ts
 const OUTPUT_FOLDER = 'dist';
 
 /** The files that users load, by the name of the door. */
-const doors = { index: 'src/index.ts', testing: 'src/testing.ts' };
+const doors = { index: 'src/index.ts', redis: 'src/redis.ts', testing: 'src/testing.ts' };
 
 /** The files that bundlers for browsers load. The last one imports the first; one with topics takes the place of that. */
 const browserDoors = ['browser', 'browser-topics', 'index-in-browser'];
@@ -39,7 +39,7 @@ function toBundleable(code: string): string {
     // The ES modules that esbuild makes for Node.js have no `require`.
     .replaceAll(/\brequire\((?="node:)/g, 'process.getBuiltinModule(')
     // A package may only be missing when the `try` is around its `require` itself, and not around a function with it.
-    .replaceAll(/Promise\.resolve\(\)\.then\(\(\) => \w+\.__toESM\((require\("send"\)), 1\)\)/g, '({ default: $1 })')
+    .replaceAll(/Promise\.resolve\(\)\.then\(\(\) => \w+\.__toESM\((require\("[^"]+"\)), 1\)\)/g, '({ default: $1 })')
     // What rolldown adds is needed for nothing else.
     .replaceAll(/^(?:const|let) (\w+) = require\("\.\/rolldown-runtime\.js"\);\n/gm, '');
   if (/\.then\(\(\) => .*\brequire\(|_runtime/.test(bundleable))
@@ -62,7 +62,7 @@ if (status !== 0) process.exit(1);
 const bundle = await rolldown({
   input: doors,
   platform: 'node',
-  external: ['send'],
+  external: ['send', '@redis/client'],
   preserveEntrySignatures: 'allow-extension',
 });
 const { output } = await bundle.generate({

@@ -47,7 +47,7 @@ const TOPICS =
 /** Returns the part that a file is in: `'door'` for what only re-exports, or belongs to another door. */
 export function partOf(file: string): Part | 'door' {
   const path = pathOf(file);
-  if (/^(?:index|testing)\.ts$|^testing\//.test(path)) return 'door';
+  if (/^(?:index|redis|testing)\.ts$|^(?:redis|testing)\//.test(path)) return 'door';
   if (FRONT.has(path)) return 'front';
   return TOPICS.test(path) ? 'topics' : 'engine';
 }
@@ -133,8 +133,7 @@ export function toPart(code: string, part: Part, stamp: string): string {
 
 /** Makes the code of another door, which takes all parts from `index.js`. */
 export function toOtherDoor(code: string): string {
-  expectForm(!code.includes('"./topics.js"'), 'doors without topics');
-  return code.replaceAll(/require\("\.\/(front|engine)\.js"\)/g, 'require("./index.js").parts.$1');
+  return code.replaceAll(/require\("\.\/(front|engine|topics)\.js"\)/g, 'require("./index.js").parts.$1');
 }
 
 /** A text that stands for the code, so that parts of different versions are not used together. */

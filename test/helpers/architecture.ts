@@ -24,6 +24,7 @@ const floors: ReadonlyMap<string, number> = new Map([
   ['topics', 2],
   ['client', 3],
   ['browser', 3],
+  ['redis', 3],
   ['web-server', 3],
   ['server', 4],
   // The kit behind the door src/testing.ts uses the whole library.
@@ -37,6 +38,7 @@ const neighbours: ReadonlyMap<string, readonly string[]> = new Map([
   ['errors', ['base']],
   // The policy of reconnecting is the same for both.
   ['browser', ['client']],
+  ['redis', ['client']],
 ]);
 
 /** The only circle that is allowed, of types only. 4D itself demands it: `connection.wss` and `wss.connections`. */
@@ -48,6 +50,7 @@ const doors: ReadonlySet<string> = new Set([
   'src/index-in-browser.ts',
   'src/browser.ts',
   'src/browser-topics.ts',
+  'src/redis.ts',
   'src/testing.ts',
 ]);
 const doorFloor = 5;
@@ -66,7 +69,10 @@ const outsideImports: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** The dependencies of the package, and the one room that uses each. */
-const packages: ReadonlyMap<string, string> = new Map([['send', 'web-server']]);
+const packages: ReadonlyMap<string, string> = new Map([
+  ['send', 'web-server'],
+  ['@redis/client', 'redis'],
+]);
 
 const clockFile = 'src/base/clock.ts';
 
