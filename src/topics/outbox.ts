@@ -54,11 +54,11 @@ interface TopicQueue {
  * that is away.
  *
  * @remarks Messages of a topic wait while others of the same topic are in flight, so that none overtakes one that must be
- * sent again. What the broker has not carried out is sent again; where nobody knows, only a message with an idempotency key
- * is: the others would be stored twice.
+ * sent again. What the broker has not carried out is sent again. Where nobody knows, a broker with a fence is given the
+ * message again; of another one only a message with an idempotency key is sent again: the others would be stored twice.
  */
 export class Outbox implements Deadline {
-  readonly #broker: Pick<Broker, 'append'>;
+  readonly #broker: Pick<Broker, 'append' | 'isFenced'>;
   readonly #limits: OutboxLimits;
   readonly #topics = new Map<string, TopicQueue>();
   /** Topics with messages that may be sent, in the order in which these came. */
@@ -76,7 +76,7 @@ export class Outbox implements Deadline {
   #onEmpty: (() => void)[] = [];
 
   /** The broker counts as away until {@link onState} says otherwise. */
-  constructor(broker: Pick<Broker, 'append'>, limits: OutboxLimits = OUTBOX_LIMITS) {
+  constructor(broker: Pick<Broker, 'append' | 'isFenced'>, limits: OutboxLimits = OUTBOX_LIMITS) {
     this.#broker = broker;
     this.#limits = limits;
   }
@@ -218,9 +218,11 @@ export class Outbox implements Deadline {
       return true;
     }
     const error = outcome ?? new BrokerError('unknown', 'the broker gave no answer for it');
-    if (error.code === 'unknown') message.isMaybeStored = true;
+    const { isFenced = false } = this.#broker;
+    // Behind a fence every other answer says that no attempt was carried out.
+    message.isMaybeStored = error.code === 'unknown' || (message.isMaybeStored && !isFenced);
     const isRefused = error.code === 'full' || error.code === 'unsupported';
-    const isSafe = !message.isMaybeStored || message.append.idempotencyKey !== undefined;
+    const isSafe = !message.isMaybeStored || isFenced || message.append.idempotencyKey !== undefined;
     if (!isRefused && isSafe && !isVolatile(message.append)) return false;
     this.#end(message);
     message.reject(isRefused ? refusedError(error) : downError(message.isMaybeStored ? 'unknown' : 'no', error));

@@ -42,6 +42,19 @@ export class Node {
     return slice!;
   }
 
+  /** Reads all entries, as often as it takes. */
+  async readAll(topic: string): Promise<Entry[]> {
+    const found: Entry[] = [];
+    let after: ReadQuery['after'];
+    for (;;) {
+      const { epoch, entries } = await this.read(topic, { after, maxBytes: Infinity });
+      const last = entries.at(-1);
+      if (last === undefined) return found;
+      found.push(...entries);
+      after = { epoch, offset: last.offset, tag: last.tag };
+    }
+  }
+
   async stateOf(topic: string): Promise<string[]> {
     const { state } = await this.read(topic, { limit: 0, isStateWanted: true });
     return texts(state!).toSorted();

@@ -5,6 +5,7 @@ import {
   BrokerError,
   type Place,
   type ReadQuery,
+  type Retention,
   type Slice,
 } from '../../src/topics/broker.ts';
 import { placesOf, texts } from '../topics/broker-listener.ts';
@@ -22,9 +23,14 @@ export interface Brokers {
   readonly hasState: boolean;
   /** Bytes of the largest entry. */
   readonly largestBytes: number;
+  /** Loses the connections of all brokers, whatever is under way; undefined where there are none. */
+  interrupt?(): Promise<void>;
 }
 
 const MANY_TOPICS = 100_000;
+
+/** Keeps all that a test sends. */
+const MANY: Retention = { ...KEEP, messages: 100_000, bytes: 100_000_000 };
 
 /**
  * Tests what every {@link Broker} has to do.
@@ -227,6 +233,47 @@ export function brokerContract(name: string, makeBrokers: () => Promise<Brokers>
       expect((await node.appendAll(once))[0]).toEqual({ ...first, isDuplicate: true });
       await brokers.pass(2000);
       expect((await node.appendAll(once))[0]).toMatchObject({ isDuplicate: false });
+    });
+
+    test('an append that is given again after "unknown" is stored once, and in order', async (context) => {
+      const { brokers, node, topic } = await openOne();
+      if (!node.broker.isFenced || brokers.interrupt === undefined) context.skip('this broker has no fence');
+      const sent: string[] = [];
+      const codes = new Set<string>();
+      for (let round = 0; round < 20; round++) {
+        let isOver = false;
+        const interrupted = brokers.interrupt().then(() => {
+          isOver = true;
+        });
+        while (!isOver) {
+          let waiting = Array.from({ length: 100 }, () =>
+            put(topic, `${sent.push(`${sent.length}`) - 1}`, { keep: MANY }),
+          );
+          while (waiting.length > 0) {
+            const outcomes = await node.broker.append(waiting);
+            const isStored = outcomes.map((outcome) => !(outcome instanceof BrokerError));
+            for (const outcome of outcomes) if (outcome instanceof BrokerError) codes.add(outcome.code);
+            // What is not stored is behind what is.
+            expect(isStored).toEqual(isStored.toSorted((a, b) => Number(b) - Number(a)));
+            waiting = waiting.filter((_, i) => !isStored[i]);
+            if (waiting.length > 0) await brokers.pass(10);
+          }
+        }
+        await interrupted;
+      }
+      expect(codes).toContain('unknown');
+      await node.listener.until(() => node.listener.states.at(-1) === 'up');
+      expect(texts(await node.readAll(topic))).toEqual(sent);
+    });
+
+    test('a later append never shortens the life of the topic and of its state', async (context) => {
+      const { brokers, node, topic } = await openOne();
+      if (!brokers.hasState) context.skip('this broker keeps no state');
+      const [first] = await node.appendAll(put(topic, 'kept', { key: 'k', keep: { ...KEEP, stateSeconds: 3600 } }));
+      await node.appendAll(put(topic, 'short', { keep: { ...KEEP, seconds: 1, stateSeconds: 1 } }));
+      await brokers.pass(1100);
+      expect(await node.stateOf(topic)).toEqual(['kept']);
+      expect((await node.read(topic)).epoch).toBe(first!.epoch);
     });
 
     test('a volatile entry is announced and not stored, and so is each one when nothing is kept', async () => {

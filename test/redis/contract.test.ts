@@ -13,6 +13,9 @@ describeServers((kind) => {
   afterAll(() => server?.close());
 
   brokerContract(kind, async () => ({
+    interrupt: async () => {
+      await server.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    },
     connect: () => redisBroker({ url: server.url }),
     pass: async (milliseconds) => {
       await setTimeout(milliseconds);

@@ -8,9 +8,9 @@ import { TurnSchedule } from './turn-schedule.ts';
 
 const KEEP = { messages: 256, seconds: 300, bytes: 1_048_576, stateSeconds: 86_400 };
 
-function makeLogs(faults: Partial<Faults>, seed = 1): { logs: FaultyLogs; schedule: TurnSchedule } {
+function makeLogs(faults: Partial<Faults>, seed = 1, isFenced = false): { logs: FaultyLogs; schedule: TurnSchedule } {
   const schedule = new TurnSchedule();
-  return { logs: new FaultyLogs({ ...schedule.parts, random: createRandom(seed), faults }), schedule };
+  return { logs: new FaultyLogs({ ...schedule.parts, random: createRandom(seed), faults, isFenced }), schedule };
 }
 
 function put(text: string): Append {
@@ -19,8 +19,12 @@ function put(text: string): Append {
 
 // Nothing fails, but all takes time: what the contract demands does not depend on a broker that answers at once.
 brokerContract('slow memory', async () => {
-  const { logs, schedule } = makeLogs({ delayMs: 5 });
+  const { logs, schedule } = makeLogs({ delayMs: 5 }, 1, true);
   return {
+    interrupt: async () => {
+      await schedule.pass(Math.random() * 10);
+      logs.disconnect(5);
+    },
     connect: () => logs.connect(),
     pass: (milliseconds) => schedule.pass(milliseconds),
     longestPassMs: Infinity,

@@ -57,6 +57,8 @@ export interface FaultyLogsSettings {
   /** Calls back after some time, in the order of the due times. Never at once. */
   readonly schedule: (delayMs: number, callback: () => void) => void;
   readonly faults?: Partial<Faults>;
+  /** Whether an append that was `unknown` may be given again. Default false. */
+  readonly isFenced?: boolean;
 }
 
 /** Logs of memory behind a bad network: what several nodes share in the simulation. */
@@ -147,6 +149,11 @@ export class FaultyLogs {
     else this.#paused.push(work);
   }
 
+  /** Whether an append is in the logs: a failover may have lost it. */
+  hasStored(append: Append): boolean {
+    return this.#stored.some((stored) => stored.append === append);
+  }
+
   append(append: Append): Appended | BrokerError {
     const answer = this.#logs.append(append);
     if (!(answer instanceof BrokerError) && !answer.isDuplicate && !answer.isSkipped && answer.offset > 0) {
@@ -193,7 +200,10 @@ export class FaultyLogs {
 export class FaultyBroker implements Broker {
   readonly #logs: FaultyLogs;
   readonly #settings: FaultyLogsSettings;
+  readonly isFenced: boolean;
   readonly #watched = new Set<string>();
+  /** Appends that were answered `unknown`. */
+  readonly #doubtful = new WeakSet<Append>();
   #sink: BrokerSink | undefined;
   #memory: Broker | undefined;
   #isCut = false;
@@ -206,6 +216,7 @@ export class FaultyBroker implements Broker {
   constructor(logs: FaultyLogs, settings: FaultyLogsSettings) {
     this.#logs = logs;
     this.#settings = settings;
+    this.isFenced = settings.isFenced ?? false;
   }
 
   /** Separates this node from the broker, for so long. */
@@ -229,20 +240,16 @@ export class FaultyBroker implements Broker {
   }
 
   async append(batch: readonly Append[]): Promise<readonly (Appended | BrokerError)[]> {
-    const isLost = this.#logs.isFaulty('loseAnswer');
-    const isDone = !isLost || this.#settings.random() < 0.5;
-    const doneCount = this.#logs.isFaulty('refuse') ? Math.floor(this.#settings.random() * batch.length) : Infinity;
-    const { clock } = this.#settings;
-    const nowMs = clock.monotonicMs();
-    this.#lastAppendMs = Math.max(this.#lastAppendMs, nowMs + this.#delay());
-    const answers = await this.#roundTrip(this.#lastAppendMs - nowMs, () => {
-      if (!isDone) return [];
-      return batch.map((append, i) =>
-        i < doneCount ? this.#logs.append(append) : new BrokerError('down', 'refused by chance'),
+    try {
+      return await this.#appendAll(batch);
+    } catch (thrown) {
+      const isUnknown = thrown instanceof BrokerError && thrown.code === 'unknown';
+      if (!this.isFenced) throw thrown;
+      if (isUnknown) for (const append of batch) this.#doubtful.add(append);
+      return batch.map((append) =>
+        this.#doubtful.has(append) ? new BrokerError('unknown', 'nobody knows yet') : (thrown as BrokerError),
       );
-    });
-    if (isLost) throw new BrokerError('unknown', 'the answer was lost by chance');
-    return answers;
+    }
   }
 
   read(queries: readonly ReadQuery[]): Promise<readonly Slice[]> {
@@ -319,6 +326,28 @@ export class FaultyBroker implements Broker {
   #ask<T>(work: () => T): Promise<T> {
     if (this.#logs.isFaulty('failRead')) return Promise.reject(new BrokerError('down', 'refused by chance'));
     return this.#roundTrip(this.#delay(), work);
+  }
+
+  async #appendAll(batch: readonly Append[]): Promise<readonly (Appended | BrokerError)[]> {
+    const isLost = this.#logs.isFaulty('loseAnswer');
+    const isDone = !isLost || this.#settings.random() < 0.5;
+    const doneCount = this.#logs.isFaulty('refuse') ? Math.floor(this.#settings.random() * batch.length) : Infinity;
+    const { clock } = this.#settings;
+    const nowMs = clock.monotonicMs();
+    this.#lastAppendMs = Math.max(this.#lastAppendMs, nowMs + this.#delay());
+    const answers = await this.#roundTrip(this.#lastAppendMs - nowMs, () => {
+      if (!isDone) return [];
+      return batch.map((append, i) => this.#appendOne(append, i < doneCount));
+    });
+    if (isLost) throw new BrokerError('unknown', 'the answer was lost by chance');
+    return answers;
+  }
+
+  #appendOne(append: Append, isAllowed: boolean): Appended | BrokerError {
+    // The fence tells what is stored of earlier attempts, and an idempotency key tells where.
+    const isGivenAgain = this.#doubtful.delete(append) && append.idempotencyKey === undefined;
+    if (isGivenAgain && this.#logs.hasStored(append)) return { epoch: '', offset: 0, tag: 0, isDuplicate: false };
+    return isAllowed ? this.#logs.append(append) : new BrokerError('down', 'refused by chance');
   }
 
   /** Does something at the broker after a way there, and answers after a way back. */

@@ -16,6 +16,7 @@ function put(topic: string, text: string, more: Partial<Append> = {}): Append {
 
 /** A broker that answers when the test says so. */
 class HandBroker {
+  isFenced = false;
   readonly batches: string[] = [];
   #answers: ((outcomes: readonly (Appended | BrokerError)[] | BrokerError) => void)[] = [];
   #sizes: number[] = [];
@@ -56,8 +57,9 @@ function outcomeOf(outbox: Outbox, append: Append): Promise<string> {
   );
 }
 
-function open(limits: Partial<typeof OUTBOX_LIMITS> = {}): { broker: HandBroker; outbox: Outbox } {
+function open(limits: Partial<typeof OUTBOX_LIMITS> = {}, isFenced = false): { broker: HandBroker; outbox: Outbox } {
   const broker = new HandBroker();
+  broker.isFenced = isFenced;
   const outbox = new Outbox(broker, { ...OUTBOX_LIMITS, ...limits });
   outbox.onState('up');
   return { broker, outbox };
@@ -135,6 +137,35 @@ describe('an outbox', () => {
     expect(await Promise.all(outcomes)).toEqual(['ERR_BROKER_DOWN unknown', 'at 1', 'ERR_BROKER_DOWN unknown']);
   });
 
+  test('gives a broker with a fence again what may be stored, and says then whether it is', async () => {
+    const clock = useFakeClock();
+    const { broker, outbox } = open({}, true);
+    const outcomes = ['1', '2'].map((text) => outcomeOf(outbox, put('a', text)));
+    outcomes.push(outcomeOf(outbox, put('a', 'volatile', { isVolatile: true })));
+    await setImmediate();
+    outcomes.push(outcomeOf(outbox, put('a', '3')));
+    await broker.reject('unknown');
+    await clock.advance(100);
+    expect(broker.batches).toEqual(['1 2 volatile', '1 2 3']);
+    await broker.answer(undefined, 'full', 'unknown');
+    outbox.onState('down');
+    await clock.advance(11_000);
+    expect(await Promise.all(outcomes)).toEqual([
+      'at 1',
+      'ERR_BROKER_FULL no',
+      'ERR_BROKER_DOWN unknown',
+      'ERR_BROKER_DOWN unknown',
+    ]);
+    const last = outcomeOf(outbox, put('a', '4'));
+    outbox.onState('up');
+    await setImmediate();
+    await broker.reject('unknown');
+    await clock.advance(1000);
+    await broker.answer('down');
+    outbox.close();
+    expect(await last).toBe('ERR_BROKER_DOWN no');
+  });
+
   test('tells what the broker refuses', async () => {
     const { broker, outbox } = open();
     const outcomes = ['1', '2', '3'].map((text) => outcomeOf(outbox, put('a', text)));
@@ -199,14 +230,15 @@ describe('an outbox', () => {
     expect(broker.batches).toEqual(['in flight']);
   });
 
-  test.each(Array.from({ length: 20 }, (_, i) => i + 1))(
-    'stores what it says it has, once and in order, behind a bad network (seed %i)',
-    async (seed) => {
+  test.each(Array.from({ length: 20 }, (_, i) => ({ seed: i + 1, isFenced: i % 2 === 1 })))(
+    'stores what it says it has, once and in order, behind a bad network ($seed, with a fence: $isFenced)',
+    async ({ seed, isFenced }) => {
       const clock = useFakeClock();
       const random = createRandom(seed);
       const logs = new FaultyLogs({
         clock: { monotonicMs, wallMs },
         random,
+        isFenced,
         schedule: (delayMs, callback) => timers.schedule({ onDeadline: callback }, delayMs),
       });
       const broker = logs.connect();
