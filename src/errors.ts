@@ -369,6 +369,11 @@ export const errorTable = {
     errCode: -20029,
     meaning: 'The server did not answer request() in time: its onRequest may have run.',
   },
+  ERR_BROKER_MISCONFIGURED: {
+    errCode: -20030,
+    meaning:
+      'The broker of the topics can only be used when its settings, or the options that it was given, are changed: the message says which. Wrong passwords and versions that are too old are among them.',
+  },
   ERR_THROWN: {
     errCode: -1,
     meaning:

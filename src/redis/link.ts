@@ -60,7 +60,7 @@ export class Link implements Deadline {
   }
 
   /**
-   * Connects and loads the scripts.
+   * Connects.
    *
    * @throws ServerRefusal, or an Error of the network
    */
@@ -90,7 +90,6 @@ export class Link implements Deadline {
     try {
       await client.connect();
       link.#onAnswer();
-      await Promise.all(SCRIPTS.map(({ text }) => link.send(['SCRIPT', 'LOAD', text])));
       return link;
     } catch (error) {
       link.close();
@@ -111,7 +110,12 @@ export class Link implements Deadline {
     return this.#track(() => this.#client.sendCommand<Reply>(args));
   }
 
-  /** Runs a script, which the server knows since the connection began. */
+  /** Makes the scripts known to the server: it forgets them when it restarts, or is told to. */
+  async loadScripts(): Promise<void> {
+    await Promise.all(SCRIPTS.map(({ text }) => this.send(['SCRIPT', 'LOAD', text])));
+  }
+
+  /** Runs a script that is loaded. */
   run({ sha }: Script, keys: readonly string[], values: readonly (string | Buffer)[]): Promise<Reply> {
     return this.send(['EVALSHA', sha, `${keys.length}`, ...keys, ...values]);
   }

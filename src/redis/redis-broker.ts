@@ -14,7 +14,7 @@ import { type ClientLibrary, loadClientLibrary } from './client-library.ts';
 import { toOpenError } from './open-errors.ts';
 import { Feed, type FeedListener } from './feed.ts';
 import { KeptLink } from './kept-link.ts';
-import { Link, type Reply, toBrokerError } from './link.ts';
+import { Link, type Reply, ServerRefusal, toBrokerError } from './link.ts';
 import { Names, partitionOf, PARTITIONS } from './names.ts';
 import { checkRedisOptions, type RedisBrokerOptions, type RedisSettings } from './options.ts';
 import { type Outcome, Partition } from './partition.ts';
@@ -22,6 +22,18 @@ import { toReadValues, toSlice } from './reads.ts';
 import { READ, RENEW } from './scripts.ts';
 import { checkServer } from './server-checks.ts';
 
+/**
+ * Keeps topics in a Redis or Valkey server, or in a cluster of them: the broker of servers on many machines.
+ *
+ * @remarks Needs Redis 7, Valkey 8 or later, `maxmemory-policy noeviction`, and the package `@redis/client` 6 or later. What
+ * is stored while a connection is lost is stored once, and in order: the server keeps a fence for each node. What a message
+ * outlives is the persistence of the server: without any, a restart of it is a gap for all subscribers, with
+ * `appendonly yes` none. Give each server of a process a broker of its own.
+ * @throws FourDError `ERR_INVALID_OPTION` for an option that does not exist, or cannot be used
+ * @example
+ * const broker = redisBroker({ url: 'redis://127.0.0.1:6379' });
+ * const server = await WebSocketServer.serve(door, { port: 8080, topics: { broker } });
+ */
 export function redisBroker(options: RedisBrokerOptions): Broker {
   return new RedisBroker(checkRedisOptions(options));
 }
@@ -69,7 +81,7 @@ class RedisBroker implements Broker, FeedListener {
   async open(sink: BrokerSink): Promise<void> {
     this.#library ??= await loadClientLibrary();
     try {
-      await checkServer(await this.#appends.open());
+      await this.#appends.open();
       await Promise.all([this.#reads.open(), this.#feedLink.open()]);
     } catch (thrown) {
       this.#closeLinks();
@@ -155,14 +167,23 @@ class RedisBroker implements Broker, FeedListener {
     this.#updateState();
   }
 
-  #connect(): Promise<Link> {
+  async #connect(): Promise<Link> {
     const [address] = this.#settings.addresses;
-    if (this.#library === undefined || address === undefined) throw new BrokerError('down', 'the broker is not open');
-    return Link.connect(this.#library, this.#settings, address);
+    if (this.#library === undefined || address === undefined) throw new BrokerError('down', NOT_OPEN);
+    const link = await Link.connect(this.#library, this.#settings, address);
+    try {
+      // Later nobody is left who could be told.
+      if (this.#sink === undefined) await checkServer(link);
+      await link.loadScripts();
+      return link;
+    } catch (thrown) {
+      link.close();
+      throw thrown;
+    }
   }
 
   #checkOpen(): void {
-    if (this.#sink === undefined || this.#isClosed) throw new BrokerError('down', 'the broker is not open');
+    if (this.#sink === undefined || this.#isClosed) throw new BrokerError('down', NOT_OPEN);
   }
 
   #checkedReads(): Link {
@@ -186,8 +207,15 @@ class RedisBroker implements Broker, FeedListener {
     return error;
   }
 
-  /** An answer says that the server at the other end is the wrong one by now, or has lost the scripts. */
-  #onRefused(_error: BrokerError, _link: Link): void {}
+  /** An answer may say that the server has lost the scripts, or is the wrong one by now. */
+  #onRefused({ cause }: BrokerError, link: Link): void {
+    if (!(cause instanceof ServerRefusal)) return;
+    if (cause.kind === 'NOSCRIPT') link.loadScripts().catch(() => {});
+    else if (cause.kind === 'READONLY') {
+      // The name of the server may lead to another one now.
+      for (const kept of [this.#appends, this.#reads, this.#feedLink]) kept.renew('the server is a replica now');
+    }
+  }
 
   #closeLinks(): void {
     this.#appends.close();
@@ -195,6 +223,8 @@ class RedisBroker implements Broker, FeedListener {
     this.#feedLink.close();
   }
 }
+
+const NOT_OPEN = 'the broker is not open';
 
 /** Ids and flags by turns. */
 function toNodes(reply: Reply): NodeInfo[] {

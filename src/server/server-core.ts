@@ -100,7 +100,7 @@ export class ServerCore<Connection extends object>
     this.observed = new Observed('server', settings.path?.text);
     const { dataType, limits, messageGuard, outgoing, topics } = settings;
     const { scope, observed } = this;
-    this.topics = topics && new TopicServer(topics, scope, limits);
+    this.topics = topics && new TopicServer(topics, scope, limits, (error) => this.#onBrokerTrouble(error));
     this.#sessionSettings = { dataType, scope, limits, observed, messageGuard, outgoing };
     this.#upgrades = new ServerUpgrades(this, settings);
     this.#given = new GivenUpgrades(settings, this.#upgrades);
@@ -194,11 +194,7 @@ export class ServerCore<Connection extends object>
   }
 
   onUpgradeFailed(error: FourDError): void {
-    withEnding(error, 'handshake', 'invalid');
-    // No callback may run after onTerminate.
-    const hasListener = !this.#isOver && hasCallback(this.handler, 'onError');
-    if (hasListener) this.#queue.push(toErrorEvent(error));
-    else reportError(error, this.scope.worker);
+    this.#onError(withEnding(error, 'handshake', 'invalid'));
   }
 
   onRefused(refusal: UpgradeRefusal, request: UpgradeRequest, remoteAddress: string): void {
@@ -347,6 +343,17 @@ export class ServerCore<Connection extends object>
     const listeners = this.#endListeners;
     this.#endListeners = undefined;
     for (const listener of listeners) listener();
+  }
+
+  #onError(error: FourDError): void {
+    // No callback may run after onTerminate.
+    const hasListener = !this.#isOver && hasCallback(this.handler, 'onError');
+    if (hasListener) this.#queue.push(toErrorEvent(error));
+    else reportError(error, this.scope.worker);
+  }
+
+  #onBrokerTrouble(error: FourDError): void {
+    if (this.#state === 'opening' || this.#state === 'open') this.#onError(error);
   }
 
   // MetricsSource

@@ -27,7 +27,13 @@ export interface TopicLimits {
 
 /** The option `topics` of a server. */
 export interface TopicsOptions {
-  /** Where topics are kept. Default `memoryBroker()`: in this process, for as long as the server runs. */
+  /**
+   * Where topics are kept. Default `memoryBroker()`: in this process, for as long as the server runs.
+   *
+   * @remarks A broker that cannot be opened is tried again each second, and onError of the server handler, or else the error
+   * handler, hears why, once for each reason: `ERR_BROKER_DOWN` when it cannot be reached, `ERR_BROKER_MISCONFIGURED` when its
+   * settings are wrong. `WebSocketServer.serve` rejects with the latter when it is the answer to the first attempt.
+   */
   readonly broker?: Broker | undefined;
   /** How much of each topic is kept. */
   readonly history?: Partial<Retention> | undefined;

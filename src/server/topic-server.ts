@@ -17,7 +17,7 @@ import type {
 } from '../topics/topic-handler.ts';
 import { toTopicMessage } from '../topics/topic-messages.ts';
 import type { TopicsStats } from '../topics/topic-stats.ts';
-import { TopicsCore } from '../topics/topics-core.ts';
+import { CORE_LIMITS, type OnBrokerTrouble, TopicsCore } from '../topics/topics-core.ts';
 import { generateError } from '../workers/error-handling.ts';
 import { userTopic } from '../topics/user-topic.ts';
 import type { CallScope } from '../workers/call-scope.ts';
@@ -57,12 +57,14 @@ export class TopicServer implements Topics, TopicHost {
 
   /**
    * @param limits - of the server: `pingIntervalMs` is Infinity for none
+   * @param onTrouble - hears why the broker cannot be opened
    * @throws FourDError `ERR_INVALID_OPTION` when another server has the broker
    */
   constructor(
     settings: CheckedTopics,
     scope: CallScope,
     { pingIntervalMs, warnings }: { readonly pingIntervalMs: number; readonly warnings: boolean },
+    onTrouble: OnBrokerTrouble,
   ) {
     const broker = settings.broker ?? memoryBroker();
     if (takenBrokers.has(broker)) {
@@ -73,7 +75,14 @@ export class TopicServer implements Topics, TopicHost {
     this.settings = settings;
     this.scope = scope;
     this.aliveMs = pingIntervalMs === Infinity ? DEFAULT_ALIVE_MS : pingIntervalMs;
-    this.port = new TopicsCore(broker, settings);
+    this.port = new TopicsCore(broker, settings, CORE_LIMITS, onTrouble);
+  }
+
+  /** Resolves when the broker was tried for the first time: with the error when it cannot be used as it is. */
+  async findMistake(): Promise<FourDError | undefined> {
+    // The memory broker is there at once.
+    const error = this.settings.broker && (await this.port.opening);
+    return error?.code === 'ERR_BROKER_MISCONFIGURED' ? error : undefined;
   }
 
   get stats(): TopicsStats {

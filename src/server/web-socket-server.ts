@@ -35,8 +35,8 @@ import { type ConnectionHandler, createConnection, type WebSocketConnection } fr
 /**
  * Handles a server.
  *
- * @remarks onOpen runs once, onConnection for each client, onError for each upgrade that failed in user code,
- * onRefuse for each client that is refused, onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
+ * @remarks onOpen runs once, onConnection for each client, onError for each upgrade that failed in user code
+ * and when the broker of its topics cannot be opened, onRefuse for each client that is refused, onTerminate once and last. Only onConnection is mandatory; it may return a promise, and different clients do not wait
  * for each other. Callbacks of the server and of its connections see the values that an `AsyncLocalStorage` had when the
  * server was created.
  * @see the 4D page of the WebSocketServer class, WSSHandler parameter
@@ -152,7 +152,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
 
   /**
    * Listens on a port of its own and starts a server there, for programs that do not come from 4D. Resolves in the turn
-   * in which the server was created; its onOpen runs in a later one.
+   * in which the server was created; its onOpen runs in a later one. With a broker of the option `topics` it waits for the
+   * first attempt to open that, 3 s at most; onOpen may have run then.
    *
    * @remarks A failure rejects, whatever `onErrCall` and `tryExpr` are set to, and `lastErrors` does not show it; nothing
    * stays open then. When the server has ended and its onTerminate has run, it stops listening: {@link drain} and
@@ -161,7 +162,7 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
    * @param options - port, host, tls, rootFolder, and all options of a server but `webServer`
    * @returns the server, never null; its {@link url} tells where it listens
    * @throws FourDError (as a rejection) `ERR_WEB_SERVER_LISTEN`, `ERR_WEB_SERVER_CERTIFICATE`, `ERR_INVALID_HANDLER`,
-   *   `ERR_INVALID_OPTION` or `ERR_INVALID_DATA_TYPE`
+   *   `ERR_INVALID_OPTION`, `ERR_INVALID_DATA_TYPE` or `ERR_BROKER_MISCONFIGURED`
    */
   static serve<
     Data = unknown,
@@ -233,6 +234,11 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
       wss.#own = own;
       wss.#servedUrl = wss.url;
       wss.#core.onceEnded(() => void own.stop());
+      const mistake = await wss.#core.topics?.findMistake();
+      if (mistake !== undefined) {
+        wss.terminate();
+        throw mistake;
+      }
       return wss as typeof wss & { readonly url: string };
     } catch (error) {
       await own.stop();

@@ -1,6 +1,6 @@
 import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { timers } from '../base/timers.ts';
-import { FourDError } from '../errors.ts';
+import { FourDError, textOfThrown } from '../errors.ts';
 import {
   type Broker,
   BrokerError,
@@ -40,6 +40,9 @@ export interface CoreSettings {
   readonly presence?: PresenceSettings;
 }
 
+/** Hears why the broker cannot be opened: `ERR_BROKER_DOWN` or `ERR_BROKER_MISCONFIGURED`, once for each reason. */
+export type OnBrokerTrouble = (error: FourDError) => void;
+
 export interface CoreLimits extends ReaderLimits {
   /** Subscribers in a second that want more than what comes from now on. */
   readonly resumesPerSecond: number;
@@ -50,7 +53,8 @@ export const CORE_LIMITS: CoreLimits = { ...READER_LIMITS, resumesPerSecond: 500
 /**
  * The topics of one process: publications go to the broker, and what the broker announces goes to subscribers.
  *
- * @remarks The broker is opened at once, again and again until that succeeds; what needs it waits for 10 s at most.
+ * @remarks The broker is opened at once, and each second again until that succeeds: settings may be mended, and servers
+ * start in any order. What needs the broker waits for 10 s at most.
  */
 export class TopicsCore implements TopicsPort, PresenceHost {
   readonly #broker: Broker;
@@ -60,9 +64,16 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   readonly #outbox: Outbox;
   readonly presence: Presence;
   readonly #gate: ResumeGate;
+  /** The first attempt to open the broker: resolves with the error when it failed. */
+  readonly opening: Promise<FourDError | undefined>;
   #isClosed = false;
 
-  constructor(broker: Broker, settings: CoreSettings, limits: CoreLimits = CORE_LIMITS) {
+  constructor(
+    broker: Broker,
+    settings: CoreSettings,
+    limits: CoreLimits = CORE_LIMITS,
+    onTrouble: OnBrokerTrouble = () => {},
+  ) {
     this.#broker = broker;
     this.#settings = settings;
     this.#gate = new ResumeGate(limits.resumesPerSecond);
@@ -73,7 +84,8 @@ export class TopicsCore implements TopicsPort, PresenceHost {
       this.#outbox.onState(state);
       this.presence.onBrokerState(state);
     };
-    void this.#open();
+    this.opening = this.#tryToOpen();
+    void this.#openAgain(onTrouble);
   }
 
   get stats(): TopicsStats {
@@ -180,16 +192,28 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     await this.#closeBroker();
   }
 
-  async #open(): Promise<void> {
-    while (!this.#isClosed) {
-      try {
-        await this.#broker.open(this.#readers);
-        if (this.#isClosed) await this.#closeBroker();
-        this.#readers.onState('up');
-        return;
-      } catch {
-        await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, OPEN_RETRY_MS));
-      }
+  /** Opens the broker; resolves with the reason when that fails. */
+  async #tryToOpen(): Promise<FourDError | undefined> {
+    try {
+      await this.#broker.open(this.#readers);
+    } catch (thrown) {
+      return toOpenError(thrown);
+    }
+    if (this.#isClosed) await this.#closeBroker();
+    this.#readers.onState('up');
+    return undefined;
+  }
+
+  async #openAgain(onTrouble: OnBrokerTrouble): Promise<void> {
+    let told = '';
+    for (let error = await this.opening; error !== undefined && !this.#isClosed; error = await this.#tryToOpen()) {
+      const { message } = error;
+      // Somebody may give up because of the first attempt: then nobody is told.
+      if (message !== told) await new Promise((resolve) => setImmediate(resolve));
+      if (message !== told && !this.#isClosed) onTrouble(error);
+      told = message;
+      await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, OPEN_RETRY_MS));
+      if (this.#isClosed) return;
     }
   }
 
@@ -239,6 +263,13 @@ function refuse(topic: string, sink: FeedSink, code: string, message: string): F
       isEnded = true;
     },
   };
+}
+
+function toOpenError(thrown: unknown): FourDError {
+  const isLasting = thrown instanceof BrokerError && thrown.code === 'misconfigured';
+  const code = isLasting ? 'ERR_BROKER_MISCONFIGURED' : 'ERR_BROKER_DOWN';
+  const message = `the broker of the topics cannot be opened, it is tried again: ${textOfThrown(thrown)}`;
+  return new FourDError(code, message, { componentSignature: 'HTTP', cause: thrown });
 }
 
 function toFourDError(thrown: unknown): FourDError {

@@ -1,27 +1,32 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
 import { redisBroker } from '../../src/redis/redis-broker.ts';
 import { brokerContract } from '../contract/broker.ts';
 import { describeServers } from './describe-servers.ts';
 import { type BrokerServer, startServer } from './servers.ts';
 
 describeServers((kind) => {
-  let server: BrokerServer;
-  beforeAll(async () => {
-    server = await startServer({ kind });
-  });
-  afterAll(() => server?.close());
+  describe.each([
+    { isSecured: false, name: kind },
+    { isSecured: true, name: `${kind} with TLS and a password` },
+  ])('$name', ({ isSecured, name }) => {
+    let server: BrokerServer;
+    beforeAll(async () => {
+      server = await startServer({ kind, isSecured });
+    });
+    afterAll(() => server?.close());
 
-  brokerContract(kind, async () => ({
-    interrupt: async () => {
-      await server.cli('CLIENT', 'KILL', 'TYPE', 'normal');
-    },
-    connect: () => redisBroker({ url: server.url }),
-    pass: async (milliseconds) => {
-      await setTimeout(milliseconds);
-    },
-    longestPassMs: 5000,
-    hasState: true,
-    largestBytes: 1_048_576,
-  }));
+    brokerContract(name, async () => ({
+      connect: () => redisBroker({ url: server.url, ...(isSecured && { tls: { ca: server.ca } }) }),
+      pass: async (milliseconds) => {
+        await setTimeout(milliseconds);
+      },
+      longestPassMs: 5000,
+      hasState: true,
+      largestBytes: 1_048_576,
+      interrupt: async () => {
+        await server.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+      },
+    }));
+  });
 });

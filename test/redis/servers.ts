@@ -1,11 +1,12 @@
 /** Redis and Valkey in processes of their own, for tests and for programs that measure. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { type BrokerKind, commandOf } from './programs.ts';
 
 /** What a server keeps on disk: nothing, or each command, written out once in a second or before it is answered. */
@@ -19,9 +20,12 @@ export interface ServerOptions {
   readonly port?: number;
   /** Further arguments of the program, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[];
-  /** Arguments of the command line client that it needs to talk to the server, such as `['-a', 'secret']`. */
-  readonly cliArgs?: readonly string[];
+  /** True: the server speaks TLS only, and asks for a password. */
+  readonly isSecured?: boolean;
 }
+
+/** The password of a secured server, with characters that a URL must escape. */
+export const PASSWORD = 'p@ss/word%:1';
 
 const READY = /Ready to accept connections/;
 
@@ -41,6 +45,8 @@ export class BrokerServer {
   readonly port: number;
   readonly #folder = mkdtempSync(join(tmpdir(), '4d-broker-'));
   readonly #options: ServerOptions;
+  /** The certificate of a secured server, which is its own authority. */
+  readonly ca: string | undefined;
   #process: ChildProcess | undefined;
   #output = '';
   readonly #killAtExit = (): void => void this.#process?.kill('SIGKILL');
@@ -49,10 +55,17 @@ export class BrokerServer {
     this.kind = options.kind;
     this.port = port;
     this.#options = options;
+    if (options.isSecured) {
+      const { key, cert } = makeCertificate();
+      writeFileSync(join(this.#folder, 'key.pem'), key);
+      writeFileSync(join(this.#folder, 'cert.pem'), cert);
+      this.ca = cert;
+    }
     process.on('exit', this.#killAtExit);
   }
 
   get url(): string {
+    if (this.#options.isSecured) return `rediss://:${encodeURIComponent(PASSWORD)}@localhost:${this.port}`;
     return `redis://127.0.0.1:${this.port}`;
   }
 
@@ -73,7 +86,7 @@ export class BrokerServer {
     const child = spawn(
       commandOf(`${this.kind}-server`),
       [
-        ...['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#folder, '--save', ''],
+        ...['--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', ...this.#portArgs()],
         ...['--appendonly', isKept ? 'yes' : 'no', '--appendfsync', isKept ? persistence : 'no'],
         ...args,
       ],
@@ -120,9 +133,17 @@ export class BrokerServer {
   /** Asks the server something by its command line client; resolves to what that prints. */
   async cli(...args: readonly string[]): Promise<string> {
     const command = commandOf(`${this.kind}-cli`);
-    const all = ['-h', '127.0.0.1', '-p', `${this.port}`, ...(this.#options.cliArgs ?? []), ...args];
+    const secured = ['--tls', '--cacert', join(this.#folder, 'cert.pem'), '--no-auth-warning', '-a', PASSWORD];
+    const all = ['-h', '127.0.0.1', '-p', `${this.port}`, ...(this.#options.isSecured ? secured : []), ...args];
     const { stdout } = await promisify(execFile)(command, all);
     return stdout.trimEnd();
+  }
+
+  #portArgs(): string[] {
+    if (!this.#options.isSecured) return ['--port', `${this.port}`];
+    const files = ['cert', 'key'].flatMap((name) => [`--tls-${name}-file`, join(this.#folder, `${name}.pem`)]);
+    const tls = ['--tls-port', `${this.port}`, '--tls-auth-clients', 'no', '--tls-ca-cert-dir', this.#folder];
+    return ['--port', '0', ...tls, ...files, '--requirepass', PASSWORD];
   }
 
   /** Ends the server and removes its data. */
