@@ -43,7 +43,8 @@ export class Link implements Deadline {
   onLost: ((error: Error) => void) | undefined;
   readonly #client: Client;
   readonly #library: ClientLibrary;
-  #isOpen = true;
+  /** Why the connection is lost. */
+  #lostBy: Error | undefined;
   /** Questions without an answer. */
   #pending = 0;
   /** When the last answer came, or the first of the pending questions was asked. */
@@ -97,10 +98,6 @@ export class Link implements Deadline {
     }
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   /**
    * Asks the server something. What is asked in one turn of the event loop leaves in one write.
    *
@@ -143,7 +140,7 @@ export class Link implements Deadline {
   // Deadline
 
   onDeadline(): void {
-    if (!this.#isOpen) return;
+    if (this.#lostBy !== undefined) return;
     if (this.#pending > 0 && timers.nowMs - this.#progressMs >= DEADLINE_MS) {
       this.#lose(new Error(`no answer within ${DEADLINE_MS} ms`));
       return;
@@ -153,7 +150,7 @@ export class Link implements Deadline {
   }
 
   async #track<T>(start: () => Promise<T>): Promise<T> {
-    if (!this.#isOpen) throw new Error('the connection is lost');
+    if (this.#lostBy !== undefined) throw this.#lostBy;
     if (this.#pending++ === 0) this.#progressMs = timers.nowMs;
     try {
       return await start();
@@ -170,8 +167,8 @@ export class Link implements Deadline {
   }
 
   #lose(error: Error): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
+    if (this.#lostBy !== undefined) return;
+    this.#lostBy = error;
     timers.cancel(this, this.#ticket);
     const { onLost } = this;
     this.onLost = undefined;
@@ -181,7 +178,8 @@ export class Link implements Deadline {
 
   #toError(error: unknown): Error {
     if (error instanceof this.#library.ErrorReply) return new ServerRefusal(error.message);
-    return error instanceof Error ? error : new Error(String(error));
+    // The client library says only that it was told to end.
+    return this.#lostBy ?? (error instanceof Error ? error : new Error(String(error)));
   }
 }
 
