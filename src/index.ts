@@ -89,6 +89,7 @@ export { type CommonOptions } from './session/common-options.ts';
 export { type CompressionOptions } from './session/common-options.ts';
 export { type OriginCheck, type Origins } from './server/origins.ts';
 export { type DrainOptions, type DrainResult } from './server/shutdown.ts';
+export { type Readiness } from './server/server-state.ts';
 export { type GlobalLimits, setGlobalLimits } from './session/global-limits.ts';
 export { type ServeOptions } from './server/serve-options.ts';
 export { type WebSocketServerOptions } from './server/server-options.ts';

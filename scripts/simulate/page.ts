@@ -175,8 +175,8 @@ function stormTable(world: World): string {
   const rows = [nodesPerRegion, nodesPerRegion / 5].flatMap((nodes) =>
     WAYS.map(([way, when]) => {
       const { peak, mostWaiting, halfLiveSeconds, allLiveSeconds } = comeBack(world, nodes, when);
-      const times = [`${short(halfLiveSeconds)} s`, `${short(allLiveSeconds)} s`];
-      return [`${nodes}`, way, about(peak), about(mostWaiting), ...times];
+      const [half, all] = [`${short(halfLiveSeconds)} s`, `${short(allLiveSeconds)} s`];
+      return [`${nodes}`, way, about(peak), about(mostWaiting), half, all];
     }),
   );
   return table(
@@ -201,16 +201,15 @@ function reshardTable(world: World): string {
         delayMs,
         dies,
       );
-      const figures = [percent(moved), percent(movedElsewhere), `${short(seconds)} s`, `${short(longestWaitMs)} ms`];
-      return [title, ...figures, `${gaps}`, `${silentByOffset}`];
+      const [time, wait] = [`${short(seconds)} s`, `${short(longestWaitMs)} ms`];
+      return [title, percent(moved), percent(movedElsewhere), time, wait, `${gaps}`, `${silentByOffset}`];
     }),
   );
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = head.map((_, i) => (i === 0 ? '---' : '---:'));
-  return [head, rule, ...rows].map(line).join('\n');
+  return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** Two digits that count: the last ones of a count of chances mean nothing. */

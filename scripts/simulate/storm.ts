@@ -37,7 +37,7 @@ export function comeBack({ settings, random }: World, nodes: number, when: Comin
     ofNode?.push(when(random, ofNode.length));
   }
   const served = arrivals.map((times) => serveNode(times, topicsPerClient));
-  const liveTimes = Float64Array.from(served.flatMap(({ live }) => live)).sort();
+  const liveTimes = Float64Array.from(served.flatMap(({ live }) => live)).toSorted();
   return {
     peak: Math.max(...arrivals.map(peakOf)),
     mostWaiting: Math.max(...served.map(({ mostWaiting }) => mostWaiting)),

@@ -1,4 +1,4 @@
-import { setImmediate } from '../base/clock.ts';
+import { monotonicMs, setImmediate } from '../base/clock.ts';
 import { callbackFailed, type EndCause, type FourDError, withEnding } from '../errors.ts';
 import type { CallbackTimes } from '../diagnostics/callback-times.ts';
 import { serverChannel } from '../diagnostics/channels.ts';
@@ -27,7 +27,7 @@ import type { WorkerResource } from '../workers/worker.ts';
 import { BroadcastForms } from './broadcast-forms.ts';
 import type { ServerSettings } from './server-options.ts';
 import { ServerSession, type SessionServer } from './server-session.ts';
-import type { ServerState } from './server-state.ts';
+import type { Readiness, ServerState } from './server-state.ts';
 import { type CheckedDrainOptions, type DrainResult, DrainWaves, EndDeadline, type EndingServer } from './shutdown.ts';
 import { GivenUpgrades } from './given-upgrades.ts';
 import { RefusalReports } from './refusal-reports.ts';
@@ -119,6 +119,19 @@ export class ServerCore<Connection extends object>
 
   get state(): ServerState {
     return this.#state;
+  }
+
+  get readiness(): Readiness {
+    switch (this.#state) {
+      case 'opening':
+        return 'starting';
+      case 'open':
+        return this.topics?.stats.brokerState === 'down' ? 'broker-down' : 'ready';
+      case 'over':
+        return 'ended';
+      default:
+        return 'ending';
+    }
   }
 
   get handshakeTimeoutMs(): number {
@@ -257,9 +270,10 @@ export class ServerCore<Connection extends object>
   /**
    * Ends the server as {@link shutdown} does, but closes the connections in waves. A second call has no waves of its own.
    *
-   * @returns resolves when the server has ended
+   * @returns resolves when the server has ended, and its topics have let go of their broker
    */
   async drain(options: CheckedDrainOptions): Promise<DrainResult> {
+    const dueMs = monotonicMs() + options.deadlineMs;
     this.#beginEnd();
     this.topics?.drain();
     const sessions = Array.from(this.#sessions);
@@ -271,6 +285,7 @@ export class ServerCore<Connection extends object>
     this.#deadline.set(options.deadlineMs, 'shutdown');
     this.#endIfFinished();
     await isOver;
+    await this.topics?.closed(Math.max(0, dueMs - monotonicMs()));
     const closed = sessions.filter(({ wasClean, isFinished }) => wasClean && isFinished).length;
     return { closed, dropped: sessions.length - closed };
   }

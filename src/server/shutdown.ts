@@ -18,7 +18,10 @@ export interface DrainOptions {
    * still run are not waited for.
    */
   readonly deadlineMs?: number | undefined;
-  /** Connections that are closed at a time, so that clients do not all reconnect elsewhere at once. Default 100. */
+  /**
+   * Connections that are closed at a time, so that clients do not all reconnect elsewhere at once. Default 100. It is more
+   * where the last batch would be later than four fifths of `deadlineMs`.
+   */
   readonly batchSize?: number | undefined;
   /** Time from one batch to the next in milliseconds. Default 100. */
   readonly intervalMs?: number | undefined;
@@ -39,6 +42,9 @@ export interface DrainResult {
   /** The other connections: lost, failed, cut off at the deadline, or with a callback that was not over by then. */
   readonly dropped: number;
 }
+
+/** The part of the deadline in which all waves have begun: clients of the last one have the rest to answer. */
+const WAVES_PART = 0.8;
 
 const DEFAULTS: CheckedDrainOptions = { deadlineMs: 30_000, batchSize: 100, intervalMs: 100, code: CLOSE_GOING_AWAY };
 
@@ -185,12 +191,17 @@ export interface DrainedSession {
 export class DrainWaves implements Deadline {
   readonly #sessions: readonly DrainedSession[];
   readonly #options: CheckedDrainOptions;
+  readonly #batchSize: number;
   #next = 0;
   #ticket: number | undefined;
 
   constructor(sessions: readonly DrainedSession[], options: CheckedDrainOptions) {
     this.#sessions = sessions;
     this.#options = options;
+    const { batchSize, intervalMs, deadlineMs } = options;
+    const waves = 1 + Math.floor((deadlineMs * WAVES_PART) / intervalMs);
+    // A program with an interval above its deadline wants one wave, and the rest at the deadline.
+    this.#batchSize = waves === 1 ? batchSize : Math.max(batchSize, Math.ceil(sessions.length / waves));
   }
 
   /** Closes the first wave; a timer closes the others. */
@@ -211,8 +222,8 @@ export class DrainWaves implements Deadline {
   }
 
   onDeadline(): void {
-    const { batchSize, intervalMs } = this.#options;
-    const wave = this.#sessions.slice(this.#next, this.#next + batchSize);
+    const { intervalMs } = this.#options;
+    const wave = this.#sessions.slice(this.#next, this.#next + this.#batchSize);
     this.#next += wave.length;
     for (const session of wave) session.drain(this.#options.code, false);
     this.#ticket = this.#next < this.#sessions.length ? timers.schedule(this, intervalMs) : undefined;

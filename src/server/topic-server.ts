@@ -1,3 +1,4 @@
+import { resolvedWithin } from '../base/resolved-within.ts';
 import type { TopicFigures } from '../diagnostics/topic-figures.ts';
 import { FourDError } from '../errors.ts';
 import { warnOfCallbacks } from '../session/callback-warnings.ts';
@@ -37,6 +38,8 @@ import { checkUser } from './user-name.ts';
 
 /** The time of `alive` frames where the server sends no pings. */
 const DEFAULT_ALIVE_MS = 25_000;
+/** How long the broker has to let go of the server when the time of its end is up. */
+const FAREWELL_MS = 100;
 
 /** Brokers that a server has: each serves one, because it tells one of what happens. */
 const takenBrokers = new WeakSet<Broker>();
@@ -54,6 +57,7 @@ export class TopicServer implements Topics, TopicHost {
   readonly #warns: boolean;
   readonly #programs = new Set<ProgramSubscription>();
   #hasEnded = false;
+  #closing: Promise<void> | undefined;
 
   /**
    * @param limits - of the server: `pingIntervalMs` is Infinity for none
@@ -117,7 +121,17 @@ export class TopicServer implements Topics, TopicHost {
   /** The server is over. */
   close(): void {
     // A broker of its own has no other nodes, on which members could come back.
-    void this.port.close(this.settings.broker !== undefined);
+    this.#closing ??= this.port.close(this.settings.broker !== undefined);
+  }
+
+  /**
+   * Resolves when {@link close} has stored what was published and let go of the broker. What is not over after `timeoutMs` is
+   * given up: the promise resolves within a tenth of a second then.
+   */
+  async closed(timeoutMs: number): Promise<void> {
+    if (this.#closing === undefined || (await resolvedWithin(this.#closing, timeoutMs))) return;
+    this.port.hurry();
+    await resolvedWithin(this.#closing, FAREWELL_MS);
   }
 
   // Topics

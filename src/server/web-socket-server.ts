@@ -25,6 +25,7 @@ import type { ConnectionEvent } from './request-info.ts';
 import { type BroadcastOptions, readBroadcastOptions } from './broadcast-options.ts';
 import { checkArguments, serverError } from './server-arguments.ts';
 import { ServerCore } from './server-core.ts';
+import type { Readiness } from './server-state.ts';
 import { findRootFolder, readServeOptions, type ServeOptions } from './serve-options.ts';
 import type { WebSocketServerOptions } from './server-options.ts';
 import { urlOf } from './server-url.ts';
@@ -331,6 +332,15 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   }
 
   /**
+   * Whether a load balancer should send clients here: `'ready'`, or why not. `'starting'` until onOpen is over;
+   * `'broker-down'` while the topics have no broker: clients are let in, and hear nothing new; `'ending'` from
+   * {@link drain} or {@link terminate} on: clients are refused with 503; `'ended'`.
+   */
+  get readiness(): Readiness {
+    return this.#core.readiness;
+  }
+
+  /**
    * Returns the figures of this server: what is open now, and what was counted since it was created, also after its end;
    * with the option `topics`, also `wss.topics.stats`.
    *
@@ -389,7 +399,8 @@ export class WebSocketServer<T = string, Data = unknown, out Handler = ServerHan
   /**
    * Ends the server without cutting anyone off, for a deployment: new clients are refused with 503, and the connections
    * are closed in waves, each one after all that was sent to it, and after the messages of its topics that it has missed.
-   * `deadlineMs` bounds the whole end as the timeout of {@link terminate} does.
+   * With a broker that others share it then waits until what was published is stored, and until members have had their
+   * grace. `deadlineMs` bounds the whole end as the timeout of {@link terminate} does: what waits for the broker then fails.
    *
    * @remarks Clients should reconnect after a random time; the code 1012 (service restart) tells them to. A second call
    * has no waves of its own: it waits for the same end, and can hasten it.

@@ -124,14 +124,19 @@ export class Leases implements Deadline {
   /** Ends the lease: the members of this node are gone. Never rejects. */
   async end(): Promise<void> {
     if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.#stopTimer();
+    this.stop();
     if (!this.#isStarted) return;
     try {
       await this.#renew({ id: this.id, isDraining: true }, 0);
     } catch {
       // The lease ends by itself.
     }
+  }
+
+  /** Renews the lease no more: it lapses {@link LEASE_MS} after its last renewal. */
+  stop(): void {
+    this.#hasEnded = true;
+    this.#stopTimer();
   }
 
   // Deadline

@@ -29,6 +29,9 @@ export class Presence implements PresencePort, MembersHost, LeasesListener {
   readonly #host: PresenceHost;
   readonly #topics = new Map<string, TopicMembers>();
   #sweptCount = 0;
+  #isHurried = false;
+  /** Called to end the grace of {@link close}, while there is one. */
+  #endGrace: (() => void) | undefined;
 
   constructor(host: PresenceHost, settings: PresenceSettings) {
     this.#host = host;
@@ -73,12 +76,20 @@ export class Presence implements PresencePort, MembersHost, LeasesListener {
    */
   async close(isShared: boolean): Promise<void> {
     const { leaveGraceMs } = this.settings;
-    if (isShared && this.#topics.size > 0 && leaveGraceMs > 0) {
-      await new Promise<void>((resolve) => timers.schedule({ onDeadline: resolve }, leaveGraceMs + FAREWELL_MS));
-    }
+    if (isShared && this.#topics.size > 0 && leaveGraceMs > 0) await this.#waitForGrace(leaveGraceMs + FAREWELL_MS);
     for (const members of this.#topics.values()) members.end();
     this.#topics.clear();
-    await this.leases.end();
+    if (this.#isHurried) this.leases.stop();
+    else await this.leases.end();
+  }
+
+  /**
+   * The time for {@link close} is up. Members who are on their way to another node must not be shown as gone: the lease is
+   * left to lapse.
+   */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#endGrace?.();
   }
 
   // MembersHost
@@ -106,6 +117,17 @@ export class Presence implements PresencePort, MembersHost, LeasesListener {
       members.sweep(goneMs, () => this.#sweptCount++);
     }
     this.leases.forget((node) => needed.has(node));
+  }
+
+  #waitForGrace(graceMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const grace = { onDeadline: resolve };
+      const ticket = timers.schedule(grace, graceMs);
+      this.#endGrace = () => {
+        timers.cancel(grace, ticket);
+        resolve();
+      };
+    });
   }
 
   #membersOf(topic: string): TopicMembers {

@@ -192,6 +192,12 @@ export class TopicsCore implements TopicsPort, PresenceHost {
     await this.#closeBroker();
   }
 
+  /** The time for {@link close} is up: publications that wait fail, and the members have no grace any more. */
+  hurry(): void {
+    this.presence.hurry();
+    this.#outbox.close();
+  }
+
   /** Opens the broker; resolves with the reason when that fails. */
   async #tryToOpen(): Promise<FourDError | undefined> {
     try {

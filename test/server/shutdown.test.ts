@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { FourDError, WebSocket, WebSocketServer } from '../../src/index.ts';
-import { checkDrainOptions, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
+import { checkDrainOptions, DrainWaves, EndDeadline, type EndingServer } from '../../src/server/shutdown.ts';
 import { timers } from '../../src/base/timers.ts';
 import { currentClock } from '../../src/base/clock.ts';
 import { recordingHandler } from '../../src/testing.ts';
@@ -153,6 +153,19 @@ describe('wss.drain()', () => {
     expect(wss.connections.map(({ status }) => status)).toEqual(['Closing', 'Connected', 'Connected']);
     expect(await draining).toEqual({ closed: 3, dropped: 0 });
     expect(order).toEqual([0, 1, 2]);
+  });
+
+  test('closes more at a time where the deadline would come before the last wave', async () => {
+    const clock = useFakeClock();
+    const drained: number[] = [];
+    const sessions = Array.from({ length: 1000 }, (_, i) => ({ drain: () => drained.push(i) }));
+    const waves = new DrainWaves(sessions, { deadlineMs: 1000, batchSize: 10, intervalMs: 100, code: 1012 });
+    waves.start();
+    expect(drained).toHaveLength(112);
+    await clock.advance(750);
+    expect(drained).toHaveLength(896);
+    await clock.advance(100);
+    expect(drained).toEqual(Array.from({ length: 1000 }, (_, i) => i));
   });
 
   test('sends waiting messages before the close frame', async () => {

@@ -93,34 +93,6 @@ test('a session that comes back to another server within the grace is not shown 
   expect(await one.wss.topics.members('room')).toMatchObject({ count: 2, list: [{ user: 'ann' }, { user: 'eve' }] });
 });
 
-test('a server that drains keeps its members for the time of the grace', async () => {
-  const clock = useFakeClock();
-  const logs = new MemoryLogs();
-  const [one, other] = [await startTopicNode(logs.connect()), await startTopicNode(logs.connect())];
-  await other.wss.topics.members('room');
-  const ann = await one.open({ user: 'ann' });
-  const { session } = await ann.next('hi');
-  ann.send({ t: 'sub', topic: 'room', presence: { show: true } });
-  await clock.advance(20_000);
-  const news: string[] = [];
-  other.wss.topics.subscribe('room', {
-    onMembers: (_sub, { list }) => void news.push(...list.map(({ user }) => `there ${user}`)),
-    onJoin: (_sub, { user }) => void news.push(`join ${user}`),
-    onLeave: (_sub, { user }) => void news.push(`leave ${user}`),
-  } satisfies TopicHandler);
-  await clock.advance(1000);
-  const drained = one.wss.drain();
-  await clock.advance(2000);
-  ann.raw.socket.destroy();
-  await clock.advance(2500);
-  await drained;
-  const back = await other.open({ user: 'ann', session: session as string });
-  back.send({ t: 'sub', topic: 'room', presence: { show: true } });
-  await clock.advance(30_000);
-  expect(news).toEqual(['there ann']);
-  expect(other.wss.topics.stats).toMatchObject({ nodesAlive: 1, membersSwept: 0 });
-});
-
 test('the program shows a connection, and watches', async () => {
   const clock = useFakeClock();
   const node = await startTopicNode();

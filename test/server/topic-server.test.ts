@@ -307,9 +307,11 @@ test('a user has no mid in common with one whose name goes on with a colon', asy
 });
 
 test('a program that subscribes behind the end of the server is told so, also while members have their grace', async () => {
+  const clock = useFakeClock();
   const { wss } = await start(undefined, { broker: memoryBroker() });
   await expect(wss.topics.members('a')).resolves.toEqual({ count: 0, list: [] });
-  await wss.drain();
+  const drained = wss.drain();
+  while (!wss.terminated) await turns(1);
   const ends = new Inbox<unknown>();
   const handler = {
     onSubscribed: () => ends.push('subscribed'),
@@ -317,6 +319,8 @@ test('a program that subscribes behind the end of the server is told so, also wh
   };
   wss.topics.subscribe('a', handler);
   expect(await ends.next()).toEqual({ type: 'end', cause: 'ended' });
+  await clock.advance(6000);
+  await drained;
 });
 
 test('a grant expires', async () => {
