@@ -1,6 +1,11 @@
 import { Buffer } from 'node:buffer';
 
-/** The version that this library writes. A reader understands this one and the one before. */
+/**
+ * The version that this library writes. A reader understands this one and the one before.
+ *
+ * @remarks While a new version is deployed, old nodes read what new ones write, and tell a gap where they cannot. So a form comes
+ * in two releases: the first one reads it, the second one writes it.
+ */
 const VERSION = 1;
 
 const IS_BYTES = 1;
