@@ -55,6 +55,7 @@ const TOPIC_METRICS: readonly Metric[] = [
   ofTopics('topic_subscriptions_behind', 'gauge', 'behind', 'Subscriptions that do not keep up now.'),
   ofTopics('topic_ring_bytes', 'gauge', 'ringBytes', 'Memory of recent messages, about.'),
   ofTopics('topic_outbox_waiting', 'gauge', 'outboxWaiting', 'Messages that wait for the broker now.'),
+  ofTopics('topic_brokers_down', 'gauge', 'brokersDown', 'Servers whose broker cannot be reached now.'),
   ofTopics('topic_nodes_alive', 'gauge', 'nodesAlive', 'Processes with the broker whose leases live.'),
   ofTopics('topic_published_total', 'counter', 'published', 'Messages that this process has published.'),
   ofTopics('topic_delivered_total', 'counter', 'delivered', 'Messages that went to subscribers as they came.'),

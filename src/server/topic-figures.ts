@@ -3,7 +3,7 @@ import type { TopicsStats } from '../topics/topic-stats.ts';
 
 /** Returns the figures in the form in which they are added up for all servers of a path. */
 export function toTopicFigures(stats: TopicsStats): TopicFigures {
-  const { topics, subscriptions, behind, ringBytes, outboxWaiting, gaps, resumes } = stats;
+  const { topics, subscriptions, behind, ringBytes, outboxWaiting, brokerState, gaps, resumes } = stats;
   const { published, delivered, replayed, volatileDropped } = stats;
   const { reads, holesRepaired, headDifferences, forks, brokerReconnects, membersSwept, nodesAlive } = stats;
   const counts = {
@@ -20,7 +20,8 @@ export function toTopicFigures(stats: TopicsStats): TopicFigures {
     ...withKinds('gaps', gaps),
     ...withKinds('resumes', resumes),
   };
-  const gauges = { topics, subscriptions, behind, ringBytes, outboxWaiting, nodesAlive };
+  const brokersDown = brokerState === 'down' ? 1 : 0;
+  const gauges = { topics, subscriptions, behind, ringBytes, outboxWaiting, brokersDown, nodesAlive };
   return { counts: new Map(Object.entries(counts)), gauges: new Map(Object.entries(gauges)) };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type TopicHandler, WebSocketServer } from '../../src/index.ts';
+import { metricsText, type TopicHandler, WebSocketServer } from '../../src/index.ts';
 import { MemoryLogs } from '../../src/topics/memory-logs.ts';
 import { createDeferred } from '../helpers/deferred.ts';
 import { useFakeClock } from '../helpers/fake-clock.ts';
@@ -154,8 +154,10 @@ test('readiness tells whether clients should come here, and why not', async () =
   opened.resolve();
   await clock.advance(0);
   seen.push(wss.readiness);
+  expect(metricsText()).toContain('fourd_websocket_server_topic_brokers_down{path="*"} 0\n');
   broker.onState('down');
   seen.push(wss.readiness);
+  expect(metricsText()).toContain('fourd_websocket_server_topic_brokers_down{path="*"} 1\n');
   broker.onState('up');
   const drained = wss.drain();
   seen.push(wss.readiness);
