@@ -14,8 +14,8 @@ const GRACE_MS = 100;
 /** Options of {@link WebSocketServer.drain}, which ends a server without cutting anyone off. */
 export interface DrainOptions {
   /**
-   * Time for the whole end in milliseconds, default 30 000. Then connections that are left are cut off, and callbacks that
-   * still run are not waited for.
+   * Time for the whole end in milliseconds, default 30 000. Then connections that are left are cut off, and neither callbacks
+   * that still run nor a broker that others share are waited for.
    */
   readonly deadlineMs?: number | undefined;
   /**

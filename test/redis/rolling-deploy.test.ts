@@ -113,7 +113,7 @@ describeServers((kind) => {
     onTestFinished(() => clearInterval(load));
 
     // systemd: the node ends, and another one is started in its place.
-    const [first, second, third] = nodes as [DeployedNode, DeployedNode, DeployedNode];
+    const [first, second, third] = nodes;
     await end(first, find(UNIT, /^KillSignal=(\w+)$/m) as NodeJS.Signals, GRACE_MS.systemd);
     nodes[0] = await start(first.port);
     await startPost(first.port);
