@@ -38,14 +38,12 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
   /** The error of all calls, when no connection follows that knows topics. */
   #error: TopicError | undefined;
   readonly #offered: string[];
-  readonly #sessionIndex: number;
   /** The timer of a server that goes. */
   #move: unknown;
 
   /** @param offered - the subprotocols of each attempt: the session comes behind them, once it is known */
   constructor(offered: string[]) {
     this.#offered = offered;
-    this.#sessionIndex = offered.length;
   }
 
   // The life of the client
@@ -205,7 +203,11 @@ export abstract class ClientTopics implements TopicsHost, SubscriptionOwner {
     else if (t === 'hi') {
       // A token as subprotocols take it: anything else would make every further attempt fail.
       const isToken = /^[\w-]{16,128}$/.test(session as string);
-      if (isToken) this.#offered[this.#sessionIndex] = SESSION_PREFIX + (session as string);
+      if (isToken) {
+        // The session takes the place of an earlier one, which a program may have kept and offered.
+        const others = this.#offered.filter((protocol) => !protocol.startsWith(SESSION_PREFIX));
+        this.#offered.splice(0, Infinity, ...others, SESSION_PREFIX + (session as string));
+      }
       const atOnce = ((limits as Loose | undefined)?.['publishesPerSecond'] as number) / 2 || Infinity;
       this.#calls.pace(atOnce, atOnce);
     } else if (t === 'move') {

@@ -66,6 +66,20 @@ describe('a client with topics in a browser', () => {
     expect(taken(browser)).toEqual([{ t: 'sub', topic: 'room', since: 'e.1.t' }]);
   });
 
+  test('offers the session that the program has kept, and the one of the server in its place', async () => {
+    const kept = 'session.kept-by-the-program';
+    const { browser } = begin({ protocols: [kept, 'chat'], reconnect: RECONNECT });
+    expect(browser.native.protocols).toEqual([TOPICS, kept, 'chat']);
+    // A browser refuses a subprotocol that is offered twice.
+    for (const session of ['kept-by-the-program', 'another-of-the-server']) {
+      receive(browser, { t: 'hi', v: 1, session });
+      browser.native.end();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(browser.native.protocols).toEqual([TOPICS, 'chat', `session.${session}`]);
+      browser.native.open(TOPICS);
+    }
+  });
+
   test('loses a server that keeps no promise of a frame', async () => {
     const handler = new Recorder();
     const { browser, ws } = begin({}, handler);
