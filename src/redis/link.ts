@@ -7,7 +7,7 @@ import type { RedisSettings, RedisTls, ServerAddress } from './options.ts';
 import { type Script, SCRIPTS } from './scripts.ts';
 
 /** How long the server may be silent while it is asked something: then the connection is given up. */
-export const DEADLINE_MS = 3000;
+const DEADLINE_MS = 3000;
 /** How often the server is asked for a sign of life. */
 const PING_MS = 1000;
 /** Backstop of the client library, in case a socket is silent. */
@@ -30,8 +30,17 @@ export class ServerRefusal extends Error {
   }
 }
 
-/** What a link needs of the client library. */
-type Client = ReturnType<ClientLibrary['createClient']>;
+/** What a link needs of a client of the library. */
+interface Client {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  on(event: 'sharded-channel-moved', listener: (channel: string) => void): unknown;
+  connect(): Promise<unknown>;
+  sendCommand<T>(args: readonly (string | Buffer)[]): Promise<T>;
+  sSubscribe(channels: string[], listener: ChannelListener, isBytes: true): Promise<void>;
+  sUnsubscribe(channels: string[], listener: ChannelListener, isBytes: true): Promise<void>;
+  destroy(): void;
+}
 
 /**
  * One connection to a server, from when it is ready until it is lost. A lost one is never used again: what was asked and not
@@ -67,7 +76,7 @@ export class Link implements Deadline {
    */
   static async connect(library: ClientLibrary, settings: RedisSettings, address: ServerAddress): Promise<Link> {
     const { tls, username, password, database } = settings;
-    const client = library.createClient({
+    const client: Client = library.createClient({
       RESP: 3,
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
@@ -84,7 +93,7 @@ export class Link implements Deadline {
         // This library connects again by itself, with a new client: the old one would send again what it had sent.
         reconnectStrategy: false,
       },
-    } as Parameters<ClientLibrary['createClient']>[0]) as Client;
+    });
     const link = new Link(library, client, address);
     link.#progressMs = timers.nowMs;
     link.#pending++;

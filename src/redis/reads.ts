@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { BrokerError, type Entry, type ReadQuery, type Slice, type SliceGap } from '../topics/broker.ts';
 import { random32 } from '../topics/random.ts';
 import type { Reply } from './link.ts';

@@ -12,7 +12,7 @@ function script(text: string): Script {
 }
 
 /** Values of one entry among the arguments of {@link APPEND}. */
-export const APPEND_VALUES = 11;
+const APPEND_VALUES = 11;
 
 /**
  * Stores and announces entries of one topic, behind the fence of their partition.

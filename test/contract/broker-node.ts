@@ -94,3 +94,14 @@ export function parts<T>(items: readonly T[], size: number): T[][] {
 export function otherTag({ offset, tag }: Place): Place {
   return { offset, tag: (tag + 1) % 2 ** 32 };
 }
+
+/** Does something again and again until a promise is settled, at least once. */
+export async function repeatUntil(end: Promise<unknown>, work: () => Promise<void>): Promise<void> {
+  const state = { isOver: false };
+  const watched = end.finally(() => {
+    state.isOver = true;
+  });
+  do await work();
+  while (!state.isOver);
+  await watched;
+}

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { redisBroker } from '../../src/redis/redis-broker.ts';
 import { type Append, type Appended, BrokerError } from '../../src/topics/broker.ts';
-import { KEEP, Node, put } from '../contract/broker-node.ts';
+import { KEEP, Node, put, repeatUntil } from '../contract/broker-node.ts';
 import { texts } from '../topics/broker-listener.ts';
 import { describeServers } from './describe-servers.ts';
 import { type BrokerServer, type ServerOptions, startServer } from './servers.ts';
@@ -72,23 +72,23 @@ async function startWay(first: BrokerServer): Promise<{ url: string; leadTo(serv
   };
 }
 
+async function open(url: string): Promise<Node> {
+  const node = new Node(redisBroker({ url }));
+  onTestFinished(() => node.broker.close());
+  await node.broker.open(node.listener);
+  return node;
+}
+
+/** Waits until the broker is there again. */
+async function isUp(node: Node): Promise<void> {
+  await node.listener.until(() => node.listener.states.at(-1) === 'up');
+}
+
 describeServers((kind) => {
   async function start(options: Partial<ServerOptions> = {}): Promise<BrokerServer> {
     const server = await startServer({ kind, ...options });
     onTestFinished(() => server.close());
     return server;
-  }
-
-  async function open(url: string): Promise<Node> {
-    const node = new Node(redisBroker({ url }));
-    onTestFinished(() => node.broker.close());
-    await node.broker.open(node.listener);
-    return node;
-  }
-
-  /** Waits until the broker is there again. */
-  async function isUp(node: Node): Promise<void> {
-    await node.listener.until(() => node.listener.states.at(-1) === 'up');
   }
 
   describe('a stopped server', () => {
@@ -135,19 +135,14 @@ describeServers((kind) => {
     const outcomes: string[] = [];
     const stored: string[] = [];
     for (let round = 0; round < 30; round++) {
-      const limit = server.cli('CONFIG', 'SET', 'maxmemory', round % 2 === 0 ? '1' : '100mb');
-      let isSet = false;
-      void limit.then(() => {
-        isSet = true;
-      });
-      while (!isSet) {
-        const batch = numbered('t', 300).map((append, i) => ({ ...append, bytes: Buffer.from(`${round} ${i}`) }));
+      await repeatUntil(server.cli('CONFIG', 'SET', 'maxmemory', round % 2 === 0 ? '1' : '100mb'), async () => {
+        const batch = Array.from({ length: 300 }, (_, i) => put('t', `${round} ${i}`, { keep: MANY }));
         const answers = await node.broker.append(batch);
         for (const [i, answer] of answers.entries()) {
           if (answer instanceof BrokerError) outcomes.push(answer.code);
           else stored.push(batch[i]!.bytes.toString());
         }
-      }
+      });
     }
     await server.cli('CONFIG', 'SET', 'maxmemory', '100mb');
     expect(new Set(outcomes)).toEqual(new Set(['full', 'down']));

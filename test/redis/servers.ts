@@ -25,7 +25,7 @@ export interface ServerOptions {
 }
 
 /** The password of a secured server, with characters that a URL must escape. */
-export const PASSWORD = 'p@ss/word%:1';
+const PASSWORD = 'p@ss/word%:1';
 
 const READY = /Ready to accept connections/;
 
@@ -86,8 +86,17 @@ export class BrokerServer {
     const child = spawn(
       commandOf(`${this.kind}-server`),
       [
-        ...['--bind', '127.0.0.1', '--dir', this.#folder, '--save', '', ...this.#portArgs()],
-        ...['--appendonly', isKept ? 'yes' : 'no', '--appendfsync', isKept ? persistence : 'no'],
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        this.#folder,
+        '--save',
+        '',
+        '--appendonly',
+        isKept ? 'yes' : 'no',
+        '--appendfsync',
+        isKept ? persistence : 'no',
+        ...this.#portArgs(),
         ...args,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
