@@ -1,27 +1,36 @@
 import type { Buffer } from 'node:buffer';
+import { type Deadline, timers } from '../base/timers.ts';
 import { BrokerError, type BrokerSink } from '../topics/broker.ts';
 import type { LinkUser } from './kept-link.ts';
-import { type Link, toBrokerError } from './link.ts';
-import type { Names } from './names.ts';
+import { type Link, ServerRefusal, toBrokerError } from './link.ts';
+import { type Names, partitionOf } from './names.ts';
 import { readAnnounced } from './stored-entry.ts';
 
-/** Channels of one command. */
+/** Channels of one command. They are of one partition: a cluster takes no others together. */
 const CHANNELS_PER_COMMAND = 500;
 
-/** What a feed tells. */
+/** How soon topics are subscribed again that the server has refused, or let go. */
+const AGAIN_MS = 200;
+
+/** What a feed tells. The methods never throw. */
 export interface FeedListener extends Pick<BrokerSink, 'onEntry' | 'onDoubt'> {
-  onFeedState(isUp: boolean): void;
+  onFeedState(): void;
+  /** The server does not serve a topic of this feed any more, or not yet. */
+  onMoved(): void;
 }
 
 /**
  * What one server announces. After each new connection all watched topics are subscribed again; what was announced
  * meanwhile is lost, so their readers are told.
  */
-export class Feed implements LinkUser {
+export class Feed implements LinkUser, Deadline {
   readonly #names: Names;
   readonly #listener: FeedListener;
   readonly #watched = new Set<string>();
+  /** Watched topics that the server does not announce. */
+  readonly #unheard = new Set<string>();
   #link: Link | undefined;
+  #ticket: number | undefined;
   /** True before the first connection: nothing can have been missed. */
   #isFirst = true;
   readonly #hear = (message: Buffer, channel: Buffer): void => this.#onMessage(message, channel);
@@ -38,27 +47,39 @@ export class Feed implements LinkUser {
   /** @throws BrokerError when the connection is not there, or is lost meanwhile; the topics are watched when it is back */
   async watch(topics: readonly string[]): Promise<void> {
     for (const topic of topics) this.#watched.add(topic);
-    const link = this.#link;
-    if (link === undefined) throw new BrokerError('down', 'the server is away');
+    if (this.#link === undefined) throw new BrokerError('down', 'the server is away');
     try {
-      await this.#subscribe(link, topics);
+      const refused = await this.#subscribe(this.#link, topics);
+      if (refused.length > 0) throw new BrokerError('down', 'the server does not serve the topic at the moment');
     } catch (thrown) {
       throw toBrokerError(thrown);
     }
   }
 
   unwatch(topics: readonly string[]): void {
-    const gone = topics.filter((topic) => this.#watched.delete(topic));
-    const link = this.#link;
-    if (link === undefined) return;
-    for (let i = 0; i < gone.length; i += CHANNELS_PER_COMMAND) {
-      const channels = gone.slice(i, i + CHANNELS_PER_COMMAND).map((topic) => this.#names.channel(topic));
-      link.unsubscribe(channels, this.#hear).catch(() => {});
+    this.#unsubscribe(topics.filter((topic) => this.#watched.delete(topic)));
+  }
+
+  /** Gives up the topics of some partitions, which another server has now. */
+  release(isMoved: (partition: number) => boolean): string[] {
+    const moved = [...this.#watched].filter((topic) => isMoved(partitionOf(topic)));
+    this.unwatch(moved);
+    return moved;
+  }
+
+  /** Takes topics that another server had: subscribes until that succeeds, then their readers are told. */
+  adopt(topics: readonly string[]): void {
+    for (const topic of topics) {
+      this.#watched.add(topic);
+      this.#unheard.add(topic);
     }
+    void this.#subscribeUnheard();
   }
 
   close(): void {
+    if (this.#ticket !== undefined) timers.cancel(this, this.#ticket);
     this.#watched.clear();
+    this.#unheard.clear();
     this.#link = undefined;
   }
 
@@ -66,13 +87,25 @@ export class Feed implements LinkUser {
 
   onUp(link: Link): void {
     this.#link = link;
-    this.#listener.onFeedState(true);
+    link.onChannelMoved((channel) => {
+      this.#unheard.add(this.#names.topicOf(channel));
+      this.#subscribeLater();
+      this.#listener.onMoved();
+    });
+    this.#listener.onFeedState();
     void this.#watchAgain(link);
   }
 
   onDown(): void {
     this.#link = undefined;
-    this.#listener.onFeedState(false);
+    this.#listener.onFeedState();
+  }
+
+  // Deadline
+
+  onDeadline(): void {
+    this.#ticket = undefined;
+    void this.#subscribeUnheard();
   }
 
   async #watchAgain(link: Link): Promise<void> {
@@ -87,13 +120,66 @@ export class Feed implements LinkUser {
     if (!isFirst) this.#listener.onDoubt('all');
   }
 
-  async #subscribe(link: Link, topics: readonly string[]): Promise<void> {
-    const commands: Promise<void>[] = [];
-    for (let i = 0; i < topics.length; i += CHANNELS_PER_COMMAND) {
-      const channels = topics.slice(i, i + CHANNELS_PER_COMMAND).map((topic) => this.#names.channel(topic));
-      commands.push(link.subscribe(channels, this.#hear));
+  async #subscribeUnheard(): Promise<void> {
+    const topics = [...this.#unheard].filter((topic) => this.#watched.has(topic));
+    this.#unheard.clear();
+    if (this.#link === undefined || topics.length === 0) return;
+    try {
+      const refused = new Set(await this.#subscribe(this.#link, topics));
+      this.#listener.onDoubt(topics.filter((topic) => !refused.has(topic)));
+    } catch {
+      // The connection is lost: the next one begins anew.
     }
-    await Promise.all(commands);
+  }
+
+  #subscribeLater(): void {
+    this.#ticket ??= timers.schedule(this, AGAIN_MS);
+  }
+
+  /** Resolves to the topics that the server does not serve, which are tried again. Rejects when the connection is lost. */
+  async #subscribe(link: Link, topics: readonly string[]): Promise<string[]> {
+    const refused: string[] = [];
+    await Promise.all(
+      this.#inParts(topics).map(async (part) => {
+        try {
+          await link.subscribe(this.#channelsOf(part), this.#hear);
+        } catch (thrown) {
+          if (!(thrown instanceof ServerRefusal) || thrown.isLasting) throw thrown;
+          refused.push(...part);
+        }
+      }),
+    );
+    if (refused.length === 0) return refused;
+    for (const topic of refused) this.#unheard.add(topic);
+    this.#subscribeLater();
+    this.#listener.onMoved();
+    return refused;
+  }
+
+  #unsubscribe(topics: readonly string[]): void {
+    for (const part of this.#inParts(topics)) {
+      this.#link?.unsubscribe(this.#channelsOf(part), this.#hear).catch(() => {});
+    }
+  }
+
+  #inParts(topics: readonly string[]): string[][] {
+    const byPartition = new Map<number, string[]>();
+    const parts: string[][] = [];
+    for (const topic of topics) {
+      const partition = partitionOf(topic);
+      let part = byPartition.get(partition);
+      if (part === undefined || part.length === CHANNELS_PER_COMMAND) {
+        part = [];
+        byPartition.set(partition, part);
+        parts.push(part);
+      }
+      part.push(topic);
+    }
+    return parts;
+  }
+
+  #channelsOf(topics: readonly string[]): string[] {
+    return topics.map((topic) => this.#names.channel(topic));
   }
 
   #onMessage(message: Buffer, channel: Buffer): void {

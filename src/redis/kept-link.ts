@@ -33,10 +33,13 @@ export class KeptLink implements Deadline {
   }
 
   /** Connects for the first time. Rejects when that fails, and then does not try again. */
-  async open(): Promise<Link> {
+  async open(): Promise<void> {
     const link = await this.#connect();
+    if (this.#isClosed) {
+      link.close();
+      throw new Error('the connection was closed');
+    }
     this.#use(link);
-    return link;
   }
 
   /** Connects, and goes on until that succeeds. */

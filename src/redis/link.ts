@@ -28,6 +28,11 @@ export class ServerRefusal extends Error {
     super(message);
     this.kind = message.split(' ', 1)[0] ?? '';
   }
+
+  /** Whether the answer is the same however often one asks. */
+  get isLasting(): boolean {
+    return this.kind === 'NOPERM' || this.kind === 'WRONGTYPE';
+  }
 }
 
 /** What a link needs of a client of the library. */
@@ -196,12 +201,9 @@ export class Link implements Deadline {
 export function toBrokerError(error: unknown): BrokerError {
   if (error instanceof BrokerError) return error;
   if (!(error instanceof ServerRefusal)) return new BrokerError('unknown', messageOf(error), { cause: error });
-  const code = error.kind === 'OOM' ? 'full' : LASTING.has(error.kind) ? 'unsupported' : 'down';
+  const code = error.kind === 'OOM' ? 'full' : error.isLasting ? 'unsupported' : 'down';
   return new BrokerError(code, error.message, { cause: error });
 }
-
-/** Answers that come again however often one asks. */
-const LASTING: ReadonlySet<string> = new Set(['NOPERM', 'WRONGTYPE']);
 
 /** The name of the server that a certificate is checked for. Addresses are no names. */
 function withServerName(tls: RedisTls, { host }: ServerAddress): RedisTls {

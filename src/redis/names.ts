@@ -1,6 +1,9 @@
 /** The number of partitions. Topics of one partition lie in one slot of a cluster. Never to change: entries outlive nodes. */
 export const PARTITIONS = 128;
 
+/** The partition in which the leases lie. */
+export const LEASES_PARTITION = 0;
+
 /** The partition of a topic: the same in all versions of this library. */
 export function partitionOf(topic: string): number {
   // FNV-1a over the 16-bit units of the name.
@@ -45,7 +48,7 @@ export class Names {
   }
 
   get leases(): string {
-    return `${this.#prefixOf(0)}nodes`;
+    return `${this.#prefixOf(LEASES_PARTITION)}nodes`;
   }
 
   #prefixOf(partition: number): string {

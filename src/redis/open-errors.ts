@@ -7,7 +7,8 @@ import { misconfigured } from './server-checks.ts';
 const WRONG_USER: ReadonlySet<string> = new Set(['WRONGPASS', 'NOAUTH', 'ERR AUTH']);
 
 /** Says in a sentence why the broker could not be opened, without the password. */
-export function toOpenError(thrown: unknown, { addresses, username }: RedisSettings): BrokerError {
+export function toOpenError(error: unknown, { addresses, username }: RedisSettings): BrokerError {
+  const thrown = error instanceof BrokerError && error.cause instanceof ServerRefusal ? error.cause : error;
   if (thrown instanceof BrokerError) return thrown;
   const server = addresses.map(({ host, port }) => `${host}:${port}`).join(', ');
   const message = thrown instanceof Error ? thrown.message : String(thrown);

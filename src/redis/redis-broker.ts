@@ -10,17 +10,15 @@ import {
   type ReadQuery,
   type Slice,
 } from '../topics/broker.ts';
-import { type ClientLibrary, loadClientLibrary } from './client-library.ts';
+import { loadClientLibrary } from './client-library.ts';
+import { type Link, type Reply, toBrokerError } from './link.ts';
+import { LEASES_PARTITION, Names, partitionOf, PARTITIONS } from './names.ts';
 import { toOpenError } from './open-errors.ts';
-import { Feed, type FeedListener } from './feed.ts';
-import { KeptLink } from './kept-link.ts';
-import { Link, type Reply, ServerRefusal, toBrokerError } from './link.ts';
-import { Names, partitionOf, PARTITIONS } from './names.ts';
 import { checkRedisOptions, type RedisBrokerOptions, type RedisSettings } from './options.ts';
 import { type Outcome, Partition } from './partition.ts';
 import { toReadValues, toSlice } from './reads.ts';
-import { READ, RENEW } from './scripts.ts';
-import { checkServer } from './server-checks.ts';
+import { READ, RENEW, type Script } from './scripts.ts';
+import { Shards, type ShardsListener } from './shards.ts';
 
 /**
  * Keeps topics in a Redis or Valkey server, or in a cluster of them: the broker of servers on many machines.
@@ -38,53 +36,37 @@ export function redisBroker(options: RedisBrokerOptions): Broker {
   return new RedisBroker(checkRedisOptions(options));
 }
 
-/** A broker whose logs lie in a Redis or Valkey server. */
-class RedisBroker implements Broker, FeedListener {
+/** A broker whose logs lie in Redis or Valkey servers. */
+class RedisBroker implements Broker, ShardsListener {
   readonly isFenced = true;
   readonly #settings: RedisSettings;
   readonly #names: Names;
+  readonly #shards: Shards;
   readonly #partitions: readonly Partition[];
-  readonly #appends: KeptLink;
-  readonly #reads: KeptLink;
-  readonly #feedLink: KeptLink;
-  readonly #feed: Feed;
-  #library: ClientLibrary | undefined;
   #sink: BrokerSink | undefined;
   #isUp = false;
-  #isClosed = false;
 
   constructor(settings: RedisSettings) {
     this.#settings = settings;
     this.#names = new Names(settings.prefix);
+    this.#shards = new Shards(settings, this.#names, this);
     const node = randomBytes(16).toString('hex');
-    const onRefused = (error: BrokerError, link: Link): void => this.#onRefused(error, link);
-    this.#partitions = Array.from(
-      { length: PARTITIONS },
-      (_, index) => new Partition(this.#names.fence(index, node), this.#names, () => this.#appends.link, onRefused),
-    );
-    const connect = (): Promise<Link> => this.#connect();
-    const onChange = (): void => this.#updateState();
-    this.#appends = new KeptLink(connect, {
-      onUp: onChange,
-      onDown: () => {
-        for (const partition of this.#partitions) partition.onLost();
-        this.#updateState();
-      },
+    this.#partitions = Array.from({ length: PARTITIONS }, (_, index) => {
+      const fence = this.#names.fence(index, node);
+      const link = (): Link | undefined => this.#shards.of(index)?.appends;
+      return new Partition(fence, this.#names, link, ({ cause }, asked) => this.#shards.onRefused(cause, asked));
     });
-    this.#reads = new KeptLink(connect, { onUp: onChange, onDown: onChange });
-    this.#feed = new Feed(this.#names, this);
-    this.#feedLink = new KeptLink(connect, this.#feed);
   }
 
   // Broker
 
   async open(sink: BrokerSink): Promise<void> {
-    this.#library ??= await loadClientLibrary();
+    const library = await loadClientLibrary();
     try {
-      await this.#appends.open();
-      await Promise.all([this.#reads.open(), this.#feedLink.open()]);
+      await this.#shards.open(library);
+      await this.#tryAll();
     } catch (thrown) {
-      this.#closeLinks();
+      this.#shards.close();
       throw toOpenError(thrown, this.#settings);
     }
     this.#sink = sink;
@@ -115,45 +97,31 @@ class RedisBroker implements Broker, FeedListener {
   }
 
   async read(queries: readonly ReadQuery[]): Promise<readonly Slice[]> {
-    const link = this.#checkedReads();
-    try {
-      return await Promise.all(
-        queries.map(async (query) => {
-          const keys = [this.#names.log(query.topic), this.#names.state(query.topic)];
-          return toSlice(await link.run(READ, keys, toReadValues(query)), query);
-        }),
-      );
-    } catch (thrown) {
-      throw this.#refused(thrown, link);
-    }
+    this.#checkOpen();
+    return Promise.all(queries.map((query) => this.#readOne(query)));
   }
 
   async watch(topics: readonly string[]): Promise<void> {
     this.#checkOpen();
-    await this.#feed.watch(topics);
+    await this.#shards.watch(topics);
   }
 
   unwatch(topics: readonly string[]): void {
-    this.#feed.unwatch(topics);
+    this.#shards.unwatch(topics);
   }
 
   async renew(node: NodeInfo, ttlMs: number): Promise<readonly NodeInfo[]> {
-    const link = this.#checkedReads();
+    this.#checkOpen();
     const values = [node.id, node.isDraining ? '1' : '0', `${Math.ceil(ttlMs)}`];
-    try {
-      return toNodes(await link.run(RENEW, [this.#names.leases], values));
-    } catch (thrown) {
-      throw this.#refused(thrown, link);
-    }
+    return toNodes(await this.#ask(LEASES_PARTITION, RENEW, [this.#names.leases], values));
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
     this.#sink = undefined;
-    this.#closeLinks();
+    this.#shards.close();
   }
 
-  // FeedListener
+  // ShardsListener
 
   onEntry(topic: string, epoch: string, entry: Entry): void {
     this.#sink?.onEntry(topic, epoch, entry);
@@ -164,67 +132,51 @@ class RedisBroker implements Broker, FeedListener {
   }
 
   onFeedState(): void {
-    this.#updateState();
-  }
-
-  async #connect(): Promise<Link> {
-    const [address] = this.#settings.addresses;
-    if (this.#library === undefined || address === undefined) throw new BrokerError('down', NOT_OPEN);
-    const link = await Link.connect(this.#library, this.#settings, address);
-    try {
-      // Later nobody is left who could be told.
-      if (this.#sink === undefined) await checkServer(link);
-      await link.loadScripts();
-      return link;
-    } catch (thrown) {
-      link.close();
-      throw thrown;
-    }
-  }
-
-  #checkOpen(): void {
-    if (this.#sink === undefined || this.#isClosed) throw new BrokerError('down', NOT_OPEN);
-  }
-
-  #checkedReads(): Link {
-    this.#checkOpen();
-    const { link } = this.#reads;
-    if (link === undefined) throw new BrokerError('down', 'the server is away');
-    return link;
-  }
-
-  #updateState(): void {
-    if (this.#sink === undefined) return;
-    const isUp = this.#appends.link !== undefined && this.#reads.link !== undefined && this.#feed.isUp;
-    if (isUp === this.#isUp) return;
+    const { isUp } = this.#shards;
+    if (this.#sink === undefined || isUp === this.#isUp) return;
     this.#isUp = isUp;
     this.#sink.onState(isUp ? 'up' : 'down');
   }
 
-  #refused(thrown: unknown, link: Link): BrokerError {
-    const error = toBrokerError(thrown);
-    this.#onRefused(error, link);
-    return error;
+  onPartitionLost(partition: number): void {
+    this.#partitions[partition]?.onLost();
   }
 
-  /** An answer may say that the server has lost the scripts, or is the wrong one by now. */
-  #onRefused({ cause }: BrokerError, link: Link): void {
-    if (!(cause instanceof ServerRefusal)) return;
-    if (cause.kind === 'NOSCRIPT') link.loadScripts().catch(() => {});
-    else if (cause.kind === 'READONLY') {
-      // The name of the server may lead to another one now.
-      for (const kept of [this.#appends, this.#reads, this.#feedLink]) kept.renew('the server is a replica now');
+  /** Does a little of everything that this user must be allowed to do. */
+  async #tryAll(): Promise<void> {
+    const topic = '@try';
+    await this.#ask(
+      partitionOf(topic),
+      READ,
+      [this.#names.log(topic), this.#names.state(topic)],
+      toReadValues({ topic, limit: 0, maxBytes: 0 }),
+    );
+    await this.#shards.watch([topic]);
+    this.#shards.unwatch([topic]);
+  }
+
+  async #readOne(query: ReadQuery): Promise<Slice> {
+    const keys = [this.#names.log(query.topic), this.#names.state(query.topic)];
+    return toSlice(await this.#ask(partitionOf(query.topic), READ, keys, toReadValues(query)), query);
+  }
+
+  /** Runs a script that changes nothing which must not be done twice. */
+  async #ask(partition: number, script: Script, keys: readonly string[], values: readonly string[]): Promise<Reply> {
+    const link = this.#shards.of(partition)?.reads;
+    if (link === undefined) throw new BrokerError('down', 'the server is away');
+    try {
+      return await link.run(script, keys, values);
+    } catch (thrown) {
+      const error = toBrokerError(thrown);
+      this.#shards.onRefused(error.cause, link);
+      throw error;
     }
   }
 
-  #closeLinks(): void {
-    this.#appends.close();
-    this.#reads.close();
-    this.#feedLink.close();
+  #checkOpen(): void {
+    if (this.#sink === undefined) throw new BrokerError('down', 'the broker is not open');
   }
 }
-
-const NOT_OPEN = 'the broker is not open';
 
 /** Ids and flags by turns. */
 function toNodes(reply: Reply): NodeInfo[] {

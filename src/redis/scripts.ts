@@ -33,12 +33,12 @@ local generation, last = string.match(redis.call('get', KEYS[3]) or '', '^(%d+) 
 if generation ~= ARGV[1] or tonumber(last) + 1 ~= tonumber(ARGV[2]) then return 'early' end
 local time = redis.call('time')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local epoch, offset, tag, size = unpack(redis.call('hmget', KEYS[2], 'e', 's', 't', 'b'))
+local epoch, offset, tag, size, keptMs = unpack(redis.call('hmget', KEYS[2], 'e', 's', 't', 'b', 'k'))
 local isNew = not epoch
 if isNew then epoch = ARGV[3] offset = 0 tag = '0' size = 0 redis.call('del', KEYS[1]) end
 offset = tonumber(offset)
 size = tonumber(size or 0)
-local answer, nextKey, count, keepMs, lifeMs = {epoch}, 4, 0, nil, '1'
+local answer, nextKey, count, ageMs, lifeMs = {epoch}, 4, 0, nil, '1'
 for i = 5, #ARGV, ${APPEND_VALUES} do
   local bytes, meta, newTag, most, mostBytes, ms, life, key, owner, ifOwner, ttl = unpack(ARGV, i, i + ${APPEND_VALUES - 1})
   count = count + 1
@@ -65,7 +65,7 @@ for i = 5, #ARGV, ${APPEND_VALUES} do
   elseif not fits then answer[#answer + 1] = 's' .. offset .. ' ' .. tag
   else
     offset = offset + 1
-    keepMs = ms
+    ageMs = ms
     local entry = offset .. '-' .. newTag .. '-' .. tag .. ' ' .. now .. ' ' .. ttl .. ' ' .. #meta .. ' ' .. meta .. bytes
     tag = newTag
     local length = redis.call('rpush', KEYS[1], entry)
@@ -89,11 +89,9 @@ for i = 5, #ARGV, ${APPEND_VALUES} do
     answer[#answer + 1] = offset
   end
 end
-redis.call('hset', KEYS[2], 'e', epoch, 's', offset, 't', tag, 'b', size)
-if keepMs then
-  redis.call('hset', KEYS[2], 'k', keepMs)
-  redis.call('pexpire', KEYS[1], keepMs)
-end
+if isNew or (ageMs and ageMs ~= keptMs) then redis.call('hset', KEYS[2], 'e', epoch, 'k', ageMs or '1') end
+if isNew or ageMs then redis.call('hset', KEYS[2], 's', offset, 't', tag, 'b', size) end
+if ageMs then redis.call('pexpire', KEYS[1], ageMs) end
 if isNew then redis.call('pexpire', KEYS[2], lifeMs) else redis.call('pexpire', KEYS[2], lifeMs, 'GT') end
 redis.call('set', KEYS[3], ARGV[1] .. ' ' .. (last + count), 'EX', 600)
 return answer`);

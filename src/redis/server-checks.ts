@@ -14,11 +14,18 @@ const MIN_FEED_SOFT = 8 * 1024 * 1024;
  * @throws BrokerError `'misconfigured'` with a sentence that says what is wrong and what to do; what is wrong with the
  *   connection as {@link Link.send} has it
  */
-export async function checkServer(link: Link): Promise<void> {
+export async function checkServer(link: Link, isCluster: boolean): Promise<void> {
   const info = readInfo(await link.send(['INFO']));
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '';
   if (!(Number.parseInt(version, 10) >= OLDEST_VERSION)) {
     throw misconfigured(`the server is Redis ${version}: redisBroker needs Redis 7, Valkey 8 or later`);
+  }
+  if ((info.get('cluster_enabled') === '1') !== isCluster) {
+    throw misconfigured(
+      isCluster
+        ? 'the server is not part of a cluster: use the option url'
+        : 'the server is part of a cluster: use the option cluster with a list of URLs',
+    );
   }
   const policy = info.get('maxmemory_policy');
   if (policy !== undefined && policy !== 'noeviction') {

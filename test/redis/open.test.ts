@@ -65,8 +65,13 @@ describeServers((kind) => {
     await server.cli('ACL', 'SETUSER', 'ann', 'on', '>secret', '~*', '&*', '+@all', '-evalsha', '-script');
     const options = { url: server.url, username: 'ann', password: 'secret' };
     expect(await failureOf(options)).toMatch(/^misconfigured: Redis at \S+ forbids a command to this user: NOPERM/);
-    await server.cli('ACL', 'SETUSER', 'ann', '+evalsha', '+script', '-config');
+    await server.cli('ACL', 'SETUSER', 'ann', '+evalsha', '+script', '-config', '-ssubscribe');
+    expect(await failureOf(options)).toMatch(/^misconfigured: Redis at \S+ forbids a command to this user: NOPERM/);
+    await server.cli('ACL', 'SETUSER', 'ann', '+ssubscribe');
     expect(await failureOf(options)).toBe('open');
+    expect(await failureOf({ cluster: [server.url] })).toBe(
+      'misconfigured: the server is not part of a cluster: use the option url',
+    );
   });
 
   test('a server that loads its data, or is not there, is told as one that is tried again', async () => {
