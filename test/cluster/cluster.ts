@@ -128,7 +128,8 @@ export class Cluster {
     return living(this.clients);
   }
 
-  async figures(): Promise<NodeFigures[]> {
+  /** Asks all nodes what they hold, and notes the most. */
+  async watchFigures(): Promise<NodeFigures[]> {
     const figures = await Promise.all(this.livingNodes.map((node) => node.ask('figures', [])));
     for (const { ringBytes, outboxWaiting, rssBytes } of figures) {
       this.peak.ringBytes = Math.max(this.peak.ringBytes, ringBytes);

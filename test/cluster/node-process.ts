@@ -63,7 +63,6 @@ const procedures = {
     publishers.publish(id, topic, 0, (...args) => wss.topics.publish(...args)),
   stopPublishing: () => publishers.stop(),
   figures: (): NodeFigures => {
-    globalThis.gc?.();
     const { ringBytes, outboxWaiting, reads, brokerState, brokerReconnects, holesRepaired, nodesAlive } =
       wss.topics.stats;
     const { heapUsed, external, rss } = process.memoryUsage();
