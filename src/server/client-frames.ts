@@ -26,6 +26,9 @@ import { checkSize, toData } from './topic-publishing.ts';
 /** In the place of a result: the handler has no such callback. */
 const NO_CALLBACK: unique symbol = Symbol('no callback');
 
+/** How long a client may take to send a publication again that was refused for now. */
+const AGAIN_MS = 5000;
+
 const OWN_GRANT = new Grant({});
 const NO_PRESENCE = { show: false, watch: false, info: undefined } as const;
 
@@ -39,6 +42,8 @@ export class ClientFrames implements LanesOwner {
   readonly #lanes = new TopicLanes(this);
   #subscribeRate: RateLimit | undefined;
   #publishRate: RateLimit | undefined;
+  /** The first publication that was refused for now. Until it comes again others are refused too: they would overtake it. */
+  #refused: { readonly mid: string; readonly problem: FrameProblem; readonly untilMs: number } | undefined;
 
   constructor(owner: FrameOwner) {
     this.#owner = owner;
@@ -72,6 +77,21 @@ export class ClientFrames implements LanesOwner {
 
   #refuse(problem: FrameProblem): void {
     this.#owner.send(problemFrame(problem));
+  }
+
+  /** Refuses a publication that may come again. */
+  #refuseForNow(mid: string | undefined, problem: FrameProblem): void {
+    if (mid !== undefined) this.#refused ??= { mid, problem, untilMs: monotonicMs() + AGAIN_MS };
+    this.#refuse(problem);
+  }
+
+  /** Tells why a publication must wait for another one; undefined when it need not. */
+  #findRefused(mid: string | undefined): FrameProblem | undefined {
+    const refused = this.#refused;
+    if (refused === undefined || mid === undefined) return undefined;
+    if (refused.mid !== mid && monotonicMs() < refused.untilMs) return refused.problem;
+    this.#refused = undefined;
+    return undefined;
   }
 
   #take(frame: CheckedFrame): void {
@@ -242,12 +262,18 @@ export class ClientFrames implements LanesOwner {
   }
 
   #takePub(frame: PublishFrame): void {
-    const { topic, id, data, key } = frame;
+    const { topic, id, data, key, mid } = frame;
+    const inFront = this.#findRefused(mid);
+    if (inFront !== undefined) {
+      this.#refuse({ ...inFront, id });
+      return;
+    }
     const { publishesPerSecond, payloadBytes } = this.#owner.host.settings.limits;
     this.#publishRate ??= new RateLimit(publishesPerSecond, monotonicMs());
     const retryMs = this.#publishRate.takeOrWait(monotonicMs());
     if (retryMs > 0) {
-      this.#refuse({ id, code: 'rate', message: `too many messages: at most ${publishesPerSecond} a second`, retryMs });
+      const message = `too many messages: at most ${publishesPerSecond} a second`;
+      this.#refuseForNow(mid, { id, code: 'rate', message, retryMs });
       return;
     }
     const given = readGiven(data, payloadBytes);
@@ -312,12 +338,13 @@ export class ClientFrames implements LanesOwner {
       idempotencyKey: mid === undefined ? undefined : `${this.#scopeOfMids}${mid}`,
       isVolatile,
       from: this.#owner.user,
+      series: mid === undefined ? undefined : this,
     };
     try {
       const published = await this.#owner.host.port.publish(topic, publication);
       if (!this.#owner.hasEnded) this.#owner.send(publishedFrame(id, published));
     } catch (error) {
-      refuseOfBroker(this.#owner, id, error);
+      refuseOfBroker(this.#owner, id, error, (problem) => this.#refuseForNow(mid, problem));
     }
   }
 

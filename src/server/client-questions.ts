@@ -15,11 +15,22 @@ const PROBLEMS_OF_BROKER: Readonly<Partial<Record<string, Omit<FrameProblem, 'id
   ERR_BROKER_UNSUPPORTED: { code: 'unsupported', message: 'the broker cannot do this' },
 };
 
-/** Tells a client that the broker has failed. */
-export function refuseOfBroker(owner: FrameOwner, id: FrameId, error: unknown): void {
+/**
+ * Tells a client that the broker has failed.
+ *
+ * @param refuseForNow - tells it in place of this function when the client may try again
+ */
+export function refuseOfBroker(
+  owner: FrameOwner,
+  id: FrameId,
+  error: unknown,
+  refuseForNow?: (problem: FrameProblem) => void,
+): void {
   if (owner.hasEnded) return;
   const known = isFourDError(error) ? PROBLEMS_OF_BROKER[error.code] : undefined;
-  owner.send(problemFrame({ id, ...(known ?? { code: 'failed', message: 'the server has failed' }) }));
+  const problem: FrameProblem = { id, ...(known ?? { code: 'failed', message: 'the server has failed' }) };
+  if (problem.retryMs !== undefined && refuseForNow !== undefined) refuseForNow(problem);
+  else owner.send(problemFrame(problem));
   if (known === undefined) owner.report('the broker', error);
 }
 

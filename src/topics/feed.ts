@@ -23,6 +23,11 @@ export interface Publication {
   readonly keepSeconds?: number | undefined;
   /** As in `Append`. When it does not fit nothing is stored, and the position is that of the head. */
   readonly ifOwner?: string | undefined;
+  /**
+   * The same object for all publications of one that publishes again, in order, what was given up: with one of them those
+   * behind it in the topic are given up, else they would be stored in front of it.
+   */
+  readonly series?: object | undefined;
 }
 
 /** An entry as it goes to subscribers. One object for all of a process, so that its frames are built once. */

@@ -39,6 +39,10 @@ interface Message {
   isMaybeStored: boolean;
   /** True when the publisher has its answer. */
   isOver: boolean;
+  /** See `Publication`. */
+  readonly series: object | undefined;
+  /** True when one in front of it in its series was given up: it is not sent again. */
+  isBroken: boolean;
 }
 
 /** The publications to one topic. */
@@ -89,10 +93,11 @@ export class Outbox implements Deadline {
   /**
    * Resolves when the broker has stored the entry. A volatile entry does not wait for a broker that is away.
    *
+   * @param series - see `Publication`
    * @throws FourDError `ERR_OUTBOX_FULL`, `ERR_BROKER_DOWN`, `ERR_BROKER_FULL` or `ERR_BROKER_UNSUPPORTED`; `stored` says
    *   whether the entry may have been stored all the same
    */
-  append(append: Append): Promise<Appended> {
+  append(append: Append, series?: object): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw downError('no', new BrokerError('down', 'the server has ended'));
       if (isVolatile(append) && !this.#isSending) throw downError('no', new BrokerError('down', 'it is volatile'));
@@ -102,7 +107,8 @@ export class Outbox implements Deadline {
       this.#messages++;
       this.#bytes += append.bytes.length;
       const dueMs = timers.nowMs + this.#limits.waitMs;
-      this.#enqueue({ append, dueMs, resolve, reject, isMaybeStored: false, isOver: false });
+      const state = { isMaybeStored: false, isOver: false, isBroken: false };
+      this.#enqueue({ append, dueMs, resolve, reject, series, ...state });
     });
   }
 
@@ -223,7 +229,7 @@ export class Outbox implements Deadline {
     message.isMaybeStored = error.code === 'unknown' || (message.isMaybeStored && !isFenced);
     const isRefused = error.code === 'full' || error.code === 'unsupported';
     const isSafe = !message.isMaybeStored || isFenced || message.append.idempotencyKey !== undefined;
-    if (!isRefused && isSafe && !isVolatile(message.append)) return false;
+    if (!isRefused && isSafe && !isVolatile(message.append) && !message.isBroken) return false;
     this.#end(message);
     message.reject(isRefused ? refusedError(error) : downError(message.isMaybeStored ? 'unknown' : 'no', error));
     return true;
@@ -238,18 +244,27 @@ export class Outbox implements Deadline {
     else this.#topics.delete(name);
   }
 
-  /** Gives up what is due: messages that wait, and those that the broker does not answer. */
+  /** Gives up what is due, that is what waits or is in flight, and what waits behind it in the same series. */
   #giveUp(nowMs: number, cause: BrokerError): void {
-    for (const message of this.#inFlight) {
-      if (message.dueMs > nowMs || message.isOver) continue;
+    const broken = new Map<string, Set<object>>();
+    const giveUp = (message: Message, stored: 'no' | 'unknown'): void => {
+      const { append, series } = message;
+      if (series !== undefined) broken.set(append.topic, (broken.get(append.topic) ?? new Set()).add(series));
       this.#end(message);
-      message.reject(downError('unknown', cause));
+      message.reject(downError(stored, cause));
+    };
+    const isBroken = ({ append, series }: Message): boolean =>
+      series !== undefined && broken.get(append.topic)?.has(series) === true;
+    for (const message of this.#inFlight) {
+      if (message.isOver) continue;
+      if (message.dueMs <= nowMs) giveUp(message, 'unknown');
+      else message.isBroken ||= isBroken(message);
     }
     for (const topic of this.#topics.values()) {
-      for (let first = topic.waiting.first; first !== undefined && first.dueMs <= nowMs; first = topic.waiting.first) {
-        topic.waiting.shift();
-        this.#end(first);
-        first.reject(downError(first.isMaybeStored ? 'unknown' : 'no', cause));
+      for (let count = topic.waiting.length; count > 0; count--) {
+        const message = topic.waiting.shift() as Message;
+        if (message.dueMs > nowMs && !isBroken(message)) topic.waiting.push(message);
+        else giveUp(message, message.isMaybeStored ? 'unknown' : 'no');
       }
       if (topic.waiting.length === 0 && !topic.isBusy) this.#topics.delete(topic.name);
     }

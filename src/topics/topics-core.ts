@@ -120,11 +120,11 @@ export class TopicsCore implements TopicsPort, PresenceHost {
   // TopicsPort
 
   async publish(topic: string, publication: Publication): Promise<Published> {
-    const { data, from, except, keepSeconds, ...rest } = publication;
+    const { data, from, except, keepSeconds, series, ...rest } = publication;
     const startMs = monotonicMs();
     const bytes = writeEntryBytes({ data, from, except });
     const keep = keptFor(keepSeconds, this.retentionOf(topic));
-    const appended = await this.#outbox.append({ topic, keep, bytes, ...rest });
+    const appended = await this.#outbox.append({ topic, keep, bytes, ...rest }, series);
     const nowMs = monotonicMs();
     this.#stats.published++;
     this.#stats.appendTimes.note(nowMs - startMs, nowMs);

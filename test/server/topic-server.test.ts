@@ -472,6 +472,36 @@ test('limits of rates say when there is room again, and there is', async () => {
   await subscribe(client, 'd');
 });
 
+test('a publication that is refused for now is not overtaken by those behind it', async () => {
+  const clock = useFakeClock();
+  const { wss, join } = await start({ onPublish: () => true }, { limits: { publishesPerSecond: 2 } });
+  const { client } = await join();
+  const publish = (n: number): void => client.send({ t: 'pub', topic: 'a', data: n, id: n, mid: `${n}`.repeat(16) });
+  for (const n of [1, 2, 3]) publish(n);
+  const answers = [await client.next(), await client.next(), await client.next()];
+  expect(answers.map(({ t }) => t).toSorted()).toEqual(['err', 'ok', 'ok']);
+  await clock.advance(1000);
+  publish(4);
+  expect(await client.next()).toMatchObject({ t: 'err', id: 4, code: 'rate' });
+  for (const n of [3, 4]) publish(n);
+  for (const id of [3, 4]) expect(await client.next()).toMatchObject({ t: 'ok', id });
+  const { messages } = await wss.topics.history('a');
+  expect(messages.map(({ data }) => data)).toEqual([1, 2, 3, 4]);
+});
+
+test('a client that does not send again what was refused for now goes on after 5 s', async () => {
+  const clock = useFakeClock();
+  const { join } = await start({ onPublish: () => true }, { limits: { publishesPerSecond: 1 } });
+  const { client } = await join();
+  const publish = (n: number): void => client.send({ t: 'pub', topic: 'a', data: n, id: n, mid: `${n}`.repeat(16) });
+  for (const n of [1, 2]) publish(n);
+  await client.next();
+  await client.next();
+  await clock.advance(5000);
+  publish(3);
+  expect(await client.next()).toMatchObject({ t: 'ok', id: 3 });
+});
+
 test('a flood of one client takes nothing from another', async () => {
   const { join } = await start();
   const hostile = await join();

@@ -339,6 +339,22 @@ describe('a server that takes 100 publications a second', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual([undefined, undefined]);
   });
 
+  test('gets nothing until it has answered all that went out behind a publication that it refuses for now', async () => {
+    for (const n of [1, 2, 3]) void follow(host.publish('room', n));
+    await settle();
+    host.open().taken();
+    host.gets({ t: 'err', id: 1, code: 'rate', message: '', retryMs: 20 });
+    host.pass(500);
+    void follow(host.publish('room', 4));
+    await settle();
+    host.gets({ t: 'err', id: 2, code: 'rate', message: '', retryMs: 20 });
+    host.pass(500);
+    expect(host.taken()).toEqual([]);
+    host.gets({ t: 'err', id: 3, code: 'rate', message: '', retryMs: 20 });
+    host.pass(500);
+    expect(dataOf(host.taken())).toEqual([1, 2, 3, 4]);
+  });
+
   test('gets no volatile message too many', async () => {
     host.open().gets({ t: 'hi', v: 1, limits: { publishesPerSecond: 2 } });
     void host.publish('room', 1, { volatile: true });

@@ -214,6 +214,32 @@ describe('an outbox', () => {
     expect(timers.pendingTicks).toBe(0);
   });
 
+  test('gives up what follows in a series, so that what comes again is in front of it', async () => {
+    const clock = useFakeClock();
+    const { broker, outbox } = open({ waitMs: 1000 });
+    const series = {};
+    const outcomeIn = (append: Append, of?: object): Promise<string> =>
+      outbox.append(append, of).then(
+        ({ offset }) => `at ${offset}`,
+        ({ stored }: { stored: string }) => stored,
+      );
+    const outcomes = [outcomeIn(put('a', '1'), series)];
+    await setImmediate();
+    await clock.advance(600);
+    outcomes.push(outcomeIn(put('a', '2'), series), outcomeIn(put('a', '3'), {}), outcomeIn(put('b', '4'), series));
+    await clock.advance(600);
+    await setImmediate();
+    await broker.answer('down');
+    await broker.answer();
+    await clock.advance(100);
+    await setImmediate();
+    await broker.answer();
+    expect([broker.batches, await Promise.all(outcomes)]).toEqual([
+      ['1', '4', '3'],
+      ['unknown', 'no', 'at 2', 'at 1'],
+    ]);
+  });
+
   test('gives up everything when it is closed', async () => {
     const { broker, outbox } = open();
     const inFlight = outcomeOf(outbox, put('a', 'in flight'));
