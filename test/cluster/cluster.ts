@@ -140,9 +140,12 @@ export class Cluster {
   }
 
   /** Ends all publishers, waits until everything has arrived, and has it judged. What comes next is another run. */
-  async judge(findLost?: (publications: readonly Publication[]) => Promise<ReadonlySet<number>>): Promise<RunResult> {
+  async judge(
+    findLost?: (publications: readonly Publication[]) => Promise<ReadonlySet<number>>,
+    reachMs: number = REACH_MS,
+  ): Promise<RunResult> {
     await this.stopPublishing();
-    const late = await this.reach();
+    const late = await this.reach(reachMs);
     const lostByFailover = await findLost?.(this.publications);
     const reports = await Promise.all(this.livingClients.map((clients) => clients.ask('takeReports', [])));
     const subscribers = reports.flat();

@@ -1,8 +1,8 @@
 /** A node of a cluster, in a process of its own: `node-process.ts <NodeSettings as JSON>`. */
-import { accept, grant, memoryBroker, WebSocketServer } from '../../src/index.ts';
+import { accept, grant, type HistoryPage, memoryBroker, WebSocketServer } from '../../src/index.ts';
 import { answerCalls } from './calls.ts';
 import { plantMistakes } from './mistakes.ts';
-import { type PublisherPlan, Publishers } from './publishers.ts';
+import { type Message, type PublisherPlan, Publishers } from './publishers.ts';
 
 /** What a node is told at its start. */
 export interface NodeSettings {
@@ -76,12 +76,11 @@ const procedures = {
   /** The ids of all messages that the log of a topic holds, in order. */
   async log(topic: string): Promise<number[]> {
     const ids: number[] = [];
-    let page = await wss.topics.history(topic, { limit: 100_000 });
-    ids.push(...page.messages.map(({ data }) => (data as { id: number }).id));
-    while (page.hasMore) {
-      const after = page.messages.at(-1)!.position!;
-      page = await wss.topics.history(topic, { after, limit: 500 });
-      ids.push(...page.messages.map(({ data }) => (data as { id: number }).id));
+    // A position that no log knows gives the oldest messages.
+    for (let after: string | undefined = '0.1.1'; after !== undefined;) {
+      const { messages, hasMore }: HistoryPage = await wss.topics.history(topic, { after, limit: 500 });
+      ids.push(...messages.map(({ data }) => (data as Message).id));
+      after = hasMore ? messages.at(-1)?.position : undefined;
     }
     return ids;
   },

@@ -14,7 +14,7 @@ export interface Peer {
   readonly programs?: NonNullable<ClusterOptions['programs']>;
 }
 
-export const PEERS: readonly Peer[] = [
+const PEERS: readonly Peer[] = [
   { name: '4d-websocket' },
   {
     name: 'Socket.IO 4.8.4, redis-streams-adapter 0.3.1',
@@ -41,7 +41,7 @@ export interface Row {
 }
 
 /** Runs one fault with one library. */
-export async function runFault({ name, programs }: Peer, fault: Fault, kind: BrokerKind): Promise<Row> {
+async function runFault({ name, programs }: Peer, fault: Fault, kind: BrokerKind): Promise<Row> {
   const world = await startWorld({
     ...{ kind, nodes: NODES, messages: KEPT_MESSAGES, hasStandby: fault.needsStandby },
     ...(programs !== undefined && { programs }),

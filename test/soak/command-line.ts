@@ -5,6 +5,11 @@ import type { SoakOptions } from './run-soak.ts';
 /** The parsed arguments of `npm run soak`. */
 export interface CommandLine extends SoakOptions {
   readonly needsHelp: boolean;
+  /** What is run: a soak of connections, one of a cluster, or the comparison with other libraries. */
+  readonly mode: 'connections' | 'cluster' | 'peers';
+  readonly minutes: number;
+  /** Mistakes of the product in a cluster. */
+  readonly mistakes: readonly string[];
 }
 
 export const USAGE = `Usage: npm run soak -- [options]
@@ -14,9 +19,16 @@ export const USAGE = `Usage: npm run soak -- [options]
   --seed <number>         repeats the plans of an earlier run, but not their timing (random)
   --fault <name>          counter-check: makes a mistake for each connection that ends, so that the command must fail
 
+  --cluster               nodes, clients and a broker in processes of their own, and faults at random: needs Valkey
+  --minutes <number>      of a cluster (3)
+  --mistake <name>        counter-check: a mistake of the nodes of a cluster, so that the command must fail
+
+  --peers                 puts other libraries to the same faults, and prints one table
+
 Faults: ${FAULT_NAMES.join(', ')}`;
 
 const MAX_SECONDS = 86_400;
+const MAX_MINUTES = 1440;
 const MAX_CONNECTIONS = 20_000;
 const MAX_SEED = 2 ** 31 - 1;
 
@@ -29,6 +41,10 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       connections: { type: 'string', default: '2000' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * MAX_SEED)) },
       fault: { type: 'string' },
+      cluster: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: '3' },
+      mistake: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
   });
@@ -38,6 +54,9 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     seed: checkNumber('seed', values.seed, 0, MAX_SEED),
     fault: checkFault(values.fault),
     needsHelp: values.help,
+    mode: values.cluster ? 'cluster' : values.peers ? 'peers' : 'connections',
+    minutes: checkNumber('minutes', values.minutes, 1, MAX_MINUTES),
+    mistakes: values.mistake,
   };
 }
 

@@ -1,4 +1,8 @@
 /** Runs thousands of connections for minutes: see `npm run soak -- --help`. */
+import { fileURLToPath } from 'node:url';
+import { runClusterSoak } from '../cluster/run-cluster.ts';
+import { installTools } from '../helpers/packed-library.ts';
+import { comparePeers } from '../peers/compare.ts';
 import { type CommandLine, parseCommandLine, USAGE } from './command-line.ts';
 import { toMegabytes } from './memory.ts';
 import { runSoak, type SoakResult } from './run-soak.ts';
@@ -33,9 +37,24 @@ function printResult({ problems, endings, compressed, memory, ...counts }: SoakR
   print(problems.length === 0 ? 'nothing lost, doubled, out of order or left behind' : `${problems.length} problems`);
 }
 
-async function main({ needsHelp, ...options }: CommandLine): Promise<void> {
+const CLUSTER_CLIENTS = 200;
+
+async function main({ needsHelp, mode, minutes, mistakes, ...options }: CommandLine): Promise<void> {
   if (needsHelp) {
     print(USAGE);
+    return;
+  }
+  if (mode === 'peers') {
+    installTools(fileURLToPath(new URL('../peers', import.meta.url)));
+    print(await comparePeers('valkey', print));
+    return;
+  }
+  if (mode === 'cluster') {
+    print(`a cluster for ${minutes} min, --seed ${options.seed}`);
+    const cluster = { minutes, mistakes, seed: options.seed, kind: 'valkey', clients: CLUSTER_CLIENTS } as const;
+    const problems = await runClusterSoak(cluster, print);
+    print(problems.length === 0 ? 'nothing lost, doubled, out of order or unexplained' : `${problems.length} problems`);
+    if (problems.length > 0) process.exitCode = 1;
     return;
   }
   const { seconds, connections, seed, fault } = options;
