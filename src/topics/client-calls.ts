@@ -124,8 +124,11 @@ export class ClientCalls {
     if (!call) return;
     if (t !== 'err') this.#settle(call).resolve(frame);
     else if (retryMs && call.t === 'pub' && !call.volatile) {
-      // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id.
-      call.isOut = false;
+      // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id. The server
+      // refuses what was sent behind it too, so that all of it keeps its order.
+      for (const later of this.#calls.values()) {
+        if (later.id >= call.id && later.t === 'pub' && !later.volatile) later.isOut = false;
+      }
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {
