@@ -14,8 +14,8 @@ export interface ClientPlan {
   readonly topics: readonly string[];
   readonly topicsEach: number;
   readonly presence?: { readonly show?: boolean; readonly watch?: boolean } | undefined;
-  /** Whether each client subscribes to its own user topic too. */
-  readonly me?: boolean;
+  /** Whether the clients are no users, which their node asks the broker for. Default false. */
+  readonly isAnonymous?: boolean;
 }
 
 const logs = new SubscriberLogs();
@@ -51,7 +51,8 @@ const procedures = {
   connect: (plan: ClientPlan) =>
     logs.connect(plan, async (name, own, index) => {
       let turn = index;
-      const url = (): string => `${urls[turn++ % urls.length]!}?user=${name}`;
+      const query = plan.isAnonymous === true ? '' : `?user=${name}`;
+      const url = (): string => `${urls[turn++ % urls.length]!}${query}`;
       const onDisconnect = (): void => {
         for (const log of own) log.onLost();
       };

@@ -40,7 +40,7 @@ const wss = await WebSocketServer.serve(
     onConnection: (_server, { request }) =>
       accept(
         { onSubscribe: () => grant({ publish: true, presence: { show: true, watch: true } }), onPublish: () => true },
-        { user: String(request.query['user']) },
+        { user: request.query['user']?.toString() },
       ),
   },
   {

@@ -18,7 +18,7 @@ export class SubscriberLogs {
     const connectOne = async (index: number): Promise<void> => {
       const topics = Array.from({ length: plan.topicsEach }, (_, i) => plan.topics[(index + i) % plan.topics.length]!);
       const name = `${plan.name}${index}`;
-      const logs = (plan.me === true ? [...topics, '@me'] : topics).map((topic) => new SubscriberLog(name, topic));
+      const logs = topics.map((topic) => new SubscriberLog(name, topic));
       this.#logs.push(...logs);
       await connect(name, logs, index);
       while (!logs.every(({ isOn }) => isOn)) await sleep(POLL_MS);
