@@ -73,7 +73,7 @@ export class Callee<P extends Procedures> {
     });
     this.#child.on('exit', (code, signal) => {
       this.#hasEnded = true;
-      for (const { reject } of this.#waiting.values()) reject(new Error(`${name} has ended: ${code ?? signal}`));
+      for (const waiting of this.#waiting.values()) waiting.reject(new Error(`${name} has ended: ${code ?? signal}`));
       this.#waiting.clear();
     });
   }

@@ -24,9 +24,11 @@ const publishers = new Publishers();
 /** Where the clients go, in turn; each one takes the next when it loses its connection. */
 let urls: readonly string[] = [];
 
+function usersOf(members: readonly { readonly user?: string | undefined }[]): string[] {
+  return members.map(({ user }) => user ?? '');
+}
+
 function handlerOf(log: SubscriberLog): TopicHandler {
-  const users = (members: readonly { readonly user?: string | undefined }[]): string[] =>
-    members.map(({ user }) => user ?? '');
   return {
     onSubscribed(_, { state }) {
       if (state === 'new') log.onBegun();
@@ -35,9 +37,9 @@ function handlerOf(log: SubscriberLog): TopicHandler {
     },
     onGap: (_, { reason }) => log.onGap(reason),
     onMessage: (_, { data }) => log.onMessage((data as Message).id),
-    onMembers: (_, { list }) => log.onMembers('list', users(list)),
-    onJoin: (_, member) => log.onMembers('join', users([member])),
-    onLeave: (_, member) => log.onMembers('leave', users([member])),
+    onMembers: (_, { list }) => log.onMembers('list', usersOf(list)),
+    onJoin: (_, member) => log.onMembers('join', usersOf([member])),
+    onLeave: (_, member) => log.onMembers('leave', usersOf([member])),
     onRefused: (_, { code, message }) => log.onEnded(`${code}: ${message}`),
     onEnd: (_, { cause }) => log.onEnded(cause),
   };

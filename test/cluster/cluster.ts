@@ -185,7 +185,7 @@ export class Cluster {
   async close(): Promise<void> {
     const processes = [...this.nodes, ...this.clients];
     for (const each of processes) each.signal('SIGCONT');
-    await Promise.all(processes.map((each) => (each.hasEnded ? undefined : each.kill())));
+    await Promise.all(processes.map((each) => each.kill()));
   }
 
   #newPublisher(process: object, topics: readonly string[]): number {

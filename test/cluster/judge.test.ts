@@ -15,10 +15,10 @@ function published(outcomes: Readonly<Record<number, Outcome>> = {}): Publicatio
 }
 
 function problemsOf(seen: readonly (readonly Sighting[])[], more: Partial<RunRecord> = {}): string[] {
-  const subscribers = seen.map((sightings, i) => ({
-    ...{ name: 'abc'[i]!, topic: 't', isKilled: false },
-    seen: typeof sightings[0] === 'number' ? [BEGUN, ...sightings] : sightings,
-  }));
+  const subscribers = seen.map((sightings, i) => {
+    const all = typeof sightings[0] === 'number' ? [BEGUN, ...sightings] : sightings;
+    return { name: 'abc'[i]!, topic: 't', isKilled: false, seen: all };
+  });
   const run = { publications: published(), subscribers, killedPublishers: new Set<number>(), ...more };
   return judge(run).problems.map(({ kind, text }: Problem) => `${kind}: ${text}`);
 }

@@ -39,8 +39,8 @@ export function plantMistakes(broker: Broker, { mistakes, lostFeed }: Mistakes):
     if (plant === undefined) throw new Error(`no such mistake: ${name}`);
     plant();
   }
-  const { open } = broker;
-  if (lostFeed > 0) broker.open = (sink) => open.call(broker, losing(sink, lostFeed));
+  const open = broker.open.bind(broker);
+  if (lostFeed > 0) broker.open = (sink) => open(losing(sink, lostFeed));
   return broker;
 }
 

@@ -68,10 +68,8 @@ const procedures = {
     const { heapUsed, external, rss } = process.memoryUsage();
     const connections = wss.connections.length;
     const memory = { rssBytes: rss, usedBytes: heapUsed + external };
-    return {
-      ...{ ringBytes, outboxWaiting, reads, brokerState, brokerReconnects, holesRepaired, nodesAlive },
-      ...{ connections, ...memory },
-    };
+    const topics = { ringBytes, outboxWaiting, reads, brokerState, brokerReconnects, holesRepaired, nodesAlive };
+    return { ...topics, ...memory, connections };
   },
   /** The ids of all messages that the log of a topic holds, in order. */
   async log(topic: string): Promise<number[]> {

@@ -43,7 +43,10 @@ export interface Row {
 /** Runs one fault with one library. */
 async function runFault({ name, programs }: Peer, fault: Fault, kind: BrokerKind): Promise<Row> {
   const world = await startWorld({
-    ...{ kind, nodes: NODES, messages: KEPT_MESSAGES, hasStandby: fault.needsStandby },
+    kind,
+    nodes: NODES,
+    messages: KEPT_MESSAGES,
+    hasStandby: fault.needsStandby,
     ...(programs !== undefined && { programs }),
   });
   const { cluster } = world;
@@ -96,9 +99,17 @@ function tableOf(rows: readonly Row[]): string[] {
     };
     const gaps = Object.entries(result.gaps).map(([reason, count]) => `${count} ${reason}`);
     const back = Math.max(0, ...result.subscribers.flatMap(({ backMs }) => backMs));
+    const told = [countOf('phantom', 'gap'), gaps.join(', ') || '0'];
+    const backText = back === 0 ? '' : `${(back / 1000).toFixed(1)} s`;
     return [
-      ...[fault, peer, result.stored, countOf('lost', 'hole'), countOf('doubled'), countOf('disorder')],
-      ...[countOf('phantom', 'gap'), gaps.join(', ') || '0', back === 0 ? '' : `${(back / 1000).toFixed(1)} s`],
+      fault,
+      peer,
+      result.stored,
+      countOf('lost', 'hole'),
+      countOf('doubled'),
+      countOf('disorder'),
+      ...told,
+      backText,
     ];
   });
   return [heads, heads.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`);

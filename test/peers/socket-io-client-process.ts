@@ -21,10 +21,9 @@ answerCalls({
   connect: (plan: ClientPlan) =>
     logs.connect(plan, (_, own, index) => {
       let turn = index;
+      const options = { transports: ['websocket'], forceNew: true, multiplex: false };
       const auth = { rooms: own.map(({ topic }) => topic) };
-      const socket = io(urls[turn % urls.length]!, {
-        ...{ auth, transports: ['websocket'], forceNew: true, multiplex: false },
-      });
+      const socket = io(urls[turn % urls.length]!, { ...options, auth });
       clients.push(socket);
       let isFirst = true;
       socket.on('connect', () => {

@@ -33,10 +33,10 @@ export interface SocketIoClient extends Emitter {
 }
 
 export interface SocketIo {
-  readonly redis: { createClient(options: { readonly url: string }): RedisClient };
-  readonly adapter: { createAdapter(client: RedisClient, options: object): unknown };
+  readonly redis: { readonly createClient: (options: { readonly url: string }) => RedisClient };
+  readonly adapter: { readonly createAdapter: (client: RedisClient, options: object) => unknown };
   readonly server: { readonly Server: new (http: HttpServer, options: object) => Server };
-  readonly client: { io(url: string, options: object): SocketIoClient };
+  readonly client: { readonly io: (url: string, options: object) => SocketIoClient };
 }
 
 /** Imports a package that the compiler does not know. */

@@ -116,7 +116,7 @@ describeServers(
 
     test('publications wait for a broker that is away for 10 s, and then fail with what is known of them', async () => {
       const world = await startTestWorld({ kind, nodes: 2 });
-      await startLoad(world, { perSecond: 30, fromClients: 0 });
+      await startLoad(world, { perSecond: 30 });
       const awayMs = sharedMs();
       await killBroker(world, 11_500);
       const backMs = sharedMs();
