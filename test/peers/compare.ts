@@ -80,17 +80,7 @@ export async function comparePeers(kind: BrokerKind, print: (line: string) => vo
 }
 
 function tableOf(rows: readonly Row[]): string[] {
-  const heads = [
-    'fault',
-    'library',
-    'acknowledged',
-    'lost',
-    'doubled',
-    'out of order',
-    'phantoms',
-    'told',
-    'back, longest',
-  ];
+  const heads = ['fault', 'library', 'acknowledged', 'lost', 'doubled', 'out of order', 'vanished', 'told', 'way back'];
   const lines = rows.map(({ peer, fault, result }) => {
     const countOf = (...kinds: readonly ProblemKind[]): string => {
       const problems = result.problems.filter((each) => kinds.includes(each.kind));
