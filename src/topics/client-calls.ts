@@ -86,7 +86,7 @@ export class ClientCalls {
       if (signal?.aborted) onAbort();
       else if (this.#calls.size > MOST_CALLS) this.#fail(call, 'ERR_OUTBOX_FULL', 'too many calls');
       else this.#send(call);
-      if (volatile && !call.isOut) this.#fail(call, 'ERR_NOT_CONNECTED', 'no room');
+      if (volatile && !call.isOut) this.#fail(call, 'ERR_NOT_CONNECTED', 'lost');
     }).finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
