@@ -8,7 +8,7 @@ import { type Append, type Appended, type Broker, BrokerError } from './broker.t
 /** How often messages are looked for that have waited for too long. */
 const CHECK_MS = 250;
 
-/** Pause before a broker that is away, or does not say that it is, is asked again. */
+/** Pause before a message that the broker has not carried out is sent again. */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
 
@@ -67,6 +67,8 @@ export class Outbox implements Deadline {
   readonly #topics = new Map<string, TopicQueue>();
   /** Topics with messages that may be sent, in the order in which these came. */
   readonly #ready = new Queue<TopicQueue>();
+  /** Topics that wait for the pause to end: the part of the broker that has them may be away, and others not. */
+  #delayed: TopicQueue[] = [];
   readonly #inFlight = new Set<Message>();
   #messages = 0;
   #bytes = 0;
@@ -100,7 +102,7 @@ export class Outbox implements Deadline {
   append(append: Append, series?: object): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw downError('no', new BrokerError('down', 'the server has ended'));
-      if (isVolatile(append) && !this.#isSending) throw downError('no', new BrokerError('down', 'it is volatile'));
+      if (isVolatile(append) && !this.#isUp) throw downError('no', new BrokerError('down', 'it is volatile'));
       this.#checkRoom(append);
       // The wheel goes on counting while a deadline is set: the due time needs it.
       this.#ticket ??= timers.schedule(this, CHECK_MS);
@@ -141,10 +143,6 @@ export class Outbox implements Deadline {
     this.#ticket = this.#messages > 0 ? timers.schedule(this, CHECK_MS) : undefined;
   }
 
-  get #isSending(): boolean {
-    return this.#isUp && this.#pause === undefined;
-  }
-
   #checkRoom({ bytes }: Append): void {
     const { messages: maxMessages, bytes: maxBytes } = this.#limits;
     const hasRoom = this.#messages < maxMessages && this.#bytes + bytes.length <= maxBytes;
@@ -170,7 +168,7 @@ export class Outbox implements Deadline {
 
   /** Sends what waits in a later turn, so that all publications of a turn go together. */
   #flushSoon(): void {
-    if (this.#isFlushing || !this.#isSending) return;
+    if (this.#isFlushing || !this.#isUp) return;
     this.#isFlushing = true;
     runInOwnContext(() =>
       setImmediate(() => {
@@ -181,7 +179,7 @@ export class Outbox implements Deadline {
   }
 
   #flush(): void {
-    if (!this.#isSending) return;
+    if (!this.#isUp) return;
     const batch: Message[] = [];
     for (let topic = this.#takeIfRoom(this.#ready); topic !== undefined; topic = this.#takeIfRoom(this.#ready)) {
       topic.isBusy = true;
@@ -208,9 +206,11 @@ export class Outbox implements Deadline {
     }
     const again = batch.filter((message, i) => !this.#settle(message, outcomes[i]));
     for (const message of again.toReversed()) this.#topics.get(message.append.topic)?.waiting.unshift(message);
-    if (outcomes.some(isTrouble)) this.#startPause();
+    const troubled = new Set<string>();
+    for (const [i, { append }] of batch.entries()) if (isTrouble(outcomes[i])) troubled.add(append.topic);
+    for (const { append } of batch) this.#release(append.topic, troubled.has(append.topic));
+    if (this.#delayed.length > 0) this.#startPause();
     else this.#failures = 0;
-    for (const { append } of batch) this.#release(append.topic);
     if (this.#ready.length > 0) this.#flushSoon();
   }
 
@@ -235,13 +235,14 @@ export class Outbox implements Deadline {
     return true;
   }
 
-  /** Lets the next messages of a topic go, after a batch. */
-  #release(name: string): void {
+  /** Lets the next messages of a topic go, after a batch: at once, or when the pause is over. */
+  #release(name: string, isDelayed: boolean): void {
     const topic = this.#topics.get(name);
     if (topic === undefined || !topic.isBusy) return;
     topic.isBusy = false;
-    if (topic.waiting.length > 0) this.#ready.push(topic);
-    else this.#topics.delete(name);
+    if (topic.waiting.length === 0) this.#topics.delete(name);
+    else if (isDelayed) this.#delayed.push(topic);
+    else this.#ready.push(topic);
   }
 
   /** Gives up what is due, that is what waits or is in flight, and what waits behind it in the same series. */
@@ -288,6 +289,8 @@ export class Outbox implements Deadline {
 
   #resume(): void {
     this.#cancelPause();
+    for (const topic of this.#delayed) this.#ready.push(topic);
+    this.#delayed = [];
     this.#flushSoon();
   }
 
@@ -302,8 +305,9 @@ function isVolatile({ isVolatile: isMarked = false, keep }: Append): boolean {
   return isMarked || keep.messages <= 0;
 }
 
-/** Tells whether the broker should be left alone for a while. */
-function isTrouble(outcome: Appended | BrokerError): boolean {
+/** Tells whether the broker should not be asked for the topic for a while. */
+function isTrouble(outcome: Appended | BrokerError | undefined): boolean {
+  if (outcome === undefined) return true;
   return outcome instanceof BrokerError && (outcome.code === 'down' || outcome.code === 'unknown');
 }
 

@@ -121,6 +121,22 @@ describe('an outbox', () => {
     expect(await Promise.all(outcomes)).toEqual(['at 1', 'at 2', 'at 3', 'at 4']);
   });
 
+  test('goes on with other topics while one is not carried out', async () => {
+    const clock = useFakeClock();
+    const { broker, outbox } = open();
+    const outcomes = ['a', 'b'].map((topic) => outcomeOf(outbox, put(topic, topic)));
+    await setImmediate();
+    outcomes.push(outcomeOf(outbox, put('b', 'b2')), outcomeOf(outbox, put('a', 'a2')));
+    await broker.answer('down');
+    expect(broker.batches).toEqual(['a b', 'b2']);
+    await broker.answer();
+    expect(broker.batches).toHaveLength(2);
+    await clock.advance(100);
+    expect(broker.batches).toEqual(['a b', 'b2', 'a a2']);
+    await broker.answer();
+    expect(await Promise.all(outcomes)).toEqual(['at 3', 'at 1', 'at 2', 'at 4']);
+  });
+
   test('does not send again what may be stored, unless it has an idempotency key', async () => {
     const clock = useFakeClock();
     const { broker, outbox } = open();
