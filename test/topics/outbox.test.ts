@@ -256,6 +256,25 @@ describe('an outbox', () => {
     ]);
   });
 
+  test('does not send again what is in flight behind one of its series that was given up', async () => {
+    const clock = useFakeClock();
+    const { broker, outbox } = open({ waitMs: 1000 });
+    outbox.onState('down');
+    const series = {};
+    const outcomes = [outbox.append(put('a', '1'), series)];
+    await clock.advance(500);
+    outcomes.push(outbox.append(put('a', '2'), series));
+    outbox.onState('up');
+    await setImmediate();
+    const settled = Promise.allSettled(outcomes);
+    await clock.advance(750);
+    await broker.answer('down', 'down');
+    await clock.advance(100);
+    await setImmediate();
+    const reasons = (await settled).map((each) => (each as { reason: { stored: string } }).reason.stored);
+    expect([broker.batches, reasons]).toEqual([['1 2'], ['unknown', 'no']]);
+  });
+
   test('gives up everything when it is closed', async () => {
     const { broker, outbox } = open();
     const inFlight = outcomeOf(outbox, put('a', 'in flight'));
