@@ -9,19 +9,30 @@ describe('the command line of npm run soak', () => {
       seed: expect.any(Number) as number,
       fault: undefined,
       needsHelp: false,
+      mode: 'connections',
+      minutes: 3,
+      mistakes: [],
     });
   });
 
   test('takes every option', () => {
     expect(
-      parseCommandLine(['--seconds', '5', '--connections', '7', '--seed', '0', '--fault', 'timer', '--help']),
+      parseCommandLine(
+        '--seconds 5 --connections 7 --seed 0 --fault timer --help --cluster --minutes 9 --mistake x --mistake y'.split(
+          ' ',
+        ),
+      ),
     ).toEqual({
       seconds: 5,
       connections: 7,
       seed: 0,
       fault: 'timer',
       needsHelp: true,
+      mode: 'cluster',
+      minutes: 9,
+      mistakes: ['x', 'y'],
     });
+    expect(parseCommandLine(['--peers']).mode).toBe('peers');
   });
 
   test.each([
