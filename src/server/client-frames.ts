@@ -22,12 +22,10 @@ import type { PublishEvent, RequestEvent, SubscribeEvent } from './topic-events.
 import { Denial, Grant, readGrant } from './topic-grant.ts';
 import { type LanesOwner, TopicLanes } from './topic-lanes.ts';
 import { checkSize, toData } from './topic-publishing.ts';
+import { type Arrival, TopicRefusals } from './topic-refusals.ts';
 
 /** In the place of a result: the handler has no such callback. */
 const NO_CALLBACK: unique symbol = Symbol('no callback');
-
-/** How long a client may take to send a publication again that was refused for now. */
-const AGAIN_MS = 5000;
 
 const OWN_GRANT = new Grant({});
 const NO_PRESENCE = { show: false, watch: false, info: undefined } as const;
@@ -42,8 +40,7 @@ export class ClientFrames implements LanesOwner {
   readonly #lanes = new TopicLanes(this);
   #subscribeRate: RateLimit | undefined;
   #publishRate: RateLimit | undefined;
-  /** The first publication that was refused for now. Until it comes again others are refused too: they would overtake it. */
-  #refused: { readonly mid: string; readonly problem: FrameProblem; readonly untilMs: number } | undefined;
+  readonly #refusals = new TopicRefusals();
 
   constructor(owner: FrameOwner) {
     this.#owner = owner;
@@ -80,18 +77,9 @@ export class ClientFrames implements LanesOwner {
   }
 
   /** Refuses a publication that may come again. */
-  #refuseForNow(mid: string | undefined, problem: FrameProblem): void {
-    if (mid !== undefined) this.#refused ??= { mid, problem, untilMs: monotonicMs() + AGAIN_MS };
+  #refuseForNow(arrival: Arrival, problem: FrameProblem): void {
+    this.#refusals.note(arrival, problem);
     this.#refuse(problem);
-  }
-
-  /** Tells why a publication must wait for another one; undefined when it need not. */
-  #findRefused(mid: string | undefined): FrameProblem | undefined {
-    const refused = this.#refused;
-    if (refused === undefined || mid === undefined) return undefined;
-    if (refused.mid !== mid && monotonicMs() < refused.untilMs) return refused.problem;
-    this.#refused = undefined;
-    return undefined;
   }
 
   #take(frame: CheckedFrame): void {
@@ -263,7 +251,8 @@ export class ClientFrames implements LanesOwner {
 
   #takePub(frame: PublishFrame): void {
     const { topic, id, data, key, mid } = frame;
-    const inFront = this.#findRefused(mid);
+    const arrival = this.#refusals.arrive(mid);
+    const inFront = this.#refusals.findFor(arrival);
     if (inFront !== undefined) {
       this.#refuse({ ...inFront, id });
       return;
@@ -273,7 +262,7 @@ export class ClientFrames implements LanesOwner {
     const retryMs = this.#publishRate.takeOrWait(monotonicMs());
     if (retryMs > 0) {
       const message = `too many messages: at most ${publishesPerSecond} a second`;
-      this.#refuseForNow(mid, { id, code: 'rate', message, retryMs });
+      this.#refuseForNow(arrival, { id, code: 'rate', message, retryMs });
       return;
     }
     const given = readGiven(data, payloadBytes);
@@ -287,13 +276,15 @@ export class ClientFrames implements LanesOwner {
         this.#refuse({ id, code: 'failed', message: 'onPublish has failed' });
         done();
       };
-      this.#ask('onPublish', event, (answer) => this.#decidePublish(frame, given, answer, fail, done), fail);
+      const decide = (answer: unknown): void => this.#decidePublish(frame, arrival, given, answer, fail, done);
+      this.#ask('onPublish', event, decide, fail);
     });
   }
 
   /** @param done - called when the broker has been asked to store the message, or the message is refused */
   #decidePublish(
     frame: PublishFrame,
+    arrival: Arrival,
     given: string | Buffer,
     answer: unknown,
     fail: () => void,
@@ -308,7 +299,7 @@ export class ClientFrames implements LanesOwner {
       fail();
       return;
     }
-    if (data !== undefined) void this.#publish(frame, data);
+    if (data !== undefined) void this.#publish(frame, arrival, data);
     else if (answer !== NO_CALLBACK) this.#refuse({ id, code: 'denied', message: 'denied' });
     else if (this.#owner.find(topic) !== undefined) {
       this.#refuse({ id, code: 'denied', message: 'publishing is not granted: grant({ publish: true })' });
@@ -329,7 +320,11 @@ export class ClientFrames implements LanesOwner {
     return wire;
   }
 
-  async #publish({ topic, id, key, ttl, mid, isVolatile }: PublishFrame, data: string | Buffer): Promise<void> {
+  async #publish(
+    { topic, id, key, ttl, mid, isVolatile }: PublishFrame,
+    arrival: Arrival,
+    data: string | Buffer,
+  ): Promise<void> {
     const publication: Publication = {
       data,
       key,
@@ -344,7 +339,7 @@ export class ClientFrames implements LanesOwner {
       const published = await this.#owner.host.port.publish(topic, publication);
       if (!this.#owner.hasEnded) this.#owner.send(publishedFrame(id, published));
     } catch (error) {
-      refuseOfBroker(this.#owner, id, error, (problem) => this.#refuseForNow(mid, problem));
+      refuseOfBroker(this.#owner, id, error, (problem) => this.#refuseForNow(arrival, problem));
     }
   }
 
