@@ -64,6 +64,8 @@ export default defineConfig({
           name: 'brokers',
           include: ['test/redis/**/*.test.ts'],
           globalSetup: 'test/redis/find-servers.ts',
+          // These tests wait: for time limits, for processes, for servers that are away.
+          maxWorkers: Math.max(3, availableParallelism() - 1),
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
