@@ -33,9 +33,9 @@ export class Names {
     return `${this.#prefixOf(partition)}f:${node}`;
   }
 
-  /** The name of a topic has no control characters, so two pairs never have the same name. */
+  /** The length of the topic is in it, so two pairs never have the same name. */
   idempotency(topic: string, key: string): string {
-    return `${this.#prefixOf(partitionOf(topic))}i:${topic}\0${key}`;
+    return `${this.#prefixOf(partitionOf(topic))}i:${topic.length}:${topic}:${key}`;
   }
 
   channel(topic: string): string {

@@ -34,6 +34,7 @@ test('the doors are these, and export this', async () => {
   await expect(describePublicApi('dist/index.d.ts')).toMatchFileSnapshot('index-declarations.txt');
   await expect(describePublicApi('dist/browser.d.ts')).toMatchFileSnapshot('browser-declarations.txt');
   await expect(describePublicApi('dist/browser-topics.d.ts')).toMatchFileSnapshot('browser-topics-declarations.txt');
+  await expect(describePublicApi('dist/redis.d.ts')).toMatchFileSnapshot('redis-declarations.txt');
   await expect(describePublicApi('dist/testing.d.ts')).toMatchFileSnapshot('testing-declarations.txt');
 });
 

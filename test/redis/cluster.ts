@@ -25,7 +25,7 @@ export class BrokerCluster {
     await target.cli('CLUSTER', 'SETSLOT', `${slot}`, 'IMPORTING', this.#ids[from]!);
     await source.cli('CLUSTER', 'SETSLOT', `${slot}`, 'MIGRATING', this.#ids[to]!);
     for (;;) {
-      const keys = await source.cli('--raw', 'CLUSTER', 'GETKEYSINSLOT', `${slot}`, '1');
+      const keys = await source.cli('--raw', 'CLUSTER', 'GETKEYSINSLOT', `${slot}`, '500');
       if (keys === '') break;
       await source.cli('MIGRATE', '127.0.0.1', `${target.port}`, '', '0', '5000', 'KEYS', ...keys.split('\n'));
     }

@@ -6,27 +6,27 @@ import { describeServers } from './describe-servers.ts';
 import { type BrokerServer, startServer } from './servers.ts';
 
 describeServers((kind) => {
-  describe.each([
-    { isSecured: false, name: kind },
-    { isSecured: true, name: `${kind} with TLS and a password` },
-  ])('$name', ({ isSecured, name }) => {
-    let server: BrokerServer;
-    beforeAll(async () => {
-      server = await startServer({ kind, isSecured });
-    });
-    afterAll(() => server?.close());
+  for (const isSecured of [false, true]) {
+    const name = isSecured ? `${kind} with TLS and a password` : kind;
+    describe(name, () => {
+      let server: BrokerServer;
+      beforeAll(async () => {
+        server = await startServer({ kind, isSecured });
+      });
+      afterAll(() => server?.close());
 
-    brokerContract(name, async () => ({
-      connect: () => redisBroker({ url: server.url, ...(isSecured && { tls: { ca: server.ca } }) }),
-      pass: async (milliseconds) => {
-        await setTimeout(milliseconds);
-      },
-      longestPassMs: 5000,
-      hasState: true,
-      largestBytes: 1_048_576,
-      interrupt: async () => {
-        await server.cli('CLIENT', 'KILL', 'TYPE', 'normal');
-      },
-    }));
-  });
+      brokerContract(name, async () => ({
+        connect: () => redisBroker({ url: server.url, ...(isSecured && { tls: { ca: server.ca } }) }),
+        pass: async (milliseconds) => {
+          await setTimeout(milliseconds);
+        },
+        longestPassMs: 5000,
+        hasState: true,
+        largestBytes: 1_048_576,
+        interrupt: async () => {
+          await server.cli('CLIENT', 'KILL', 'TYPE', 'normal');
+        },
+      }));
+    });
+  }
 });
