@@ -67,7 +67,8 @@ export interface Append {
 
 /**
  * The answer to an append. Offset and tag are 0 for a volatile one, and for one that is stored where the broker does not
- * know the place any more: it was given again, and an earlier attempt had stored it (see {@link Broker.isFenced}).
+ * know the place any more: it was given again, and an earlier attempt had stored it (see {@link Broker.isFenced}), unless its
+ * `ifOwner` did not fit, which the broker does not know any more either.
  */
 export interface Appended extends Place {
   readonly epoch: string;

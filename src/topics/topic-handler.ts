@@ -38,7 +38,10 @@ export interface PublishOptions {
 
 /** The outcome of a publication that was stored. */
 export interface Published {
-  /** Undefined for a volatile message. */
+  /**
+   * Undefined for a volatile message, and for one that was stored while the connection to the broker was lost: the answer with
+   * the position is lost then, unless the message has an idempotency key.
+   */
   readonly position: Position | undefined;
   /** True when the idempotency key was known: nothing was stored again. */
   readonly duplicate: boolean;
