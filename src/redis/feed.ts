@@ -31,7 +31,7 @@ export class Feed implements LinkUser, Deadline {
   readonly #unheard = new Set<string>();
   #link: Link | undefined;
   #ticket: number | undefined;
-  /** True before the first connection: nothing can have been missed. */
+  /** True before the first connection, unless topics come from another server: nothing can have been missed. */
   #isFirst = true;
   readonly #hear = (message: Buffer, channel: Buffer): void => this.#onMessage(message, channel);
 
@@ -69,6 +69,8 @@ export class Feed implements LinkUser, Deadline {
 
   /** Takes topics that another server had: subscribes until that succeeds, then their readers are told. */
   adopt(topics: readonly string[]): void {
+    // A new server that is not connected yet: what the other one would have announced until then is missed.
+    this.#isFirst = false;
     for (const topic of topics) {
       this.#watched.add(topic);
       this.#unheard.add(topic);
