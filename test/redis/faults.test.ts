@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Names } from '../../src/redis/names.ts';
 import { redisBroker } from '../../src/redis/redis-broker.ts';
 import { type Append, type Appended, BrokerError } from '../../src/topics/broker.ts';
 import { KEEP, Node, put, repeatUntil } from '../contract/broker-node.ts';
@@ -11,6 +12,9 @@ import { describeServers } from './describe-servers.ts';
 import { type BrokerServer, type ServerOptions, startServer } from './servers.ts';
 
 const MANY = { ...KEEP, messages: 100_000, bytes: 100_000_000 };
+
+/** The log of the topic `t` at the server. */
+const LOG = new Names('l4d').log('t');
 
 /** A replica is not kept waiting for others. */
 const AT_ONCE = ['--repl-diskless-sync-delay', '0'];
@@ -224,7 +228,7 @@ describeServers((kind) => {
     await second.cli('REPLICAOF', '127.0.0.1', `${first.port}`);
     await waitFor(async () => (await second.cli('ROLE')).includes('connected'));
     const kept = await store(node, numbered('t', 10));
-    await first.cli('WAIT', '1', '1000');
+    await waitFor(async () => (await second.cli('LLEN', LOG)) === '10');
     // The new server does not hear of what comes now, and the node does not hear of the end of it.
     await second.cli('REPLICAOF', 'NO', 'ONE');
     const lost = await store(node, [put('t', 'lost', { keep: MANY })]);
@@ -248,7 +252,7 @@ describeServers((kind) => {
     await store(node, numbered('t', 5));
     await second.cli('REPLICAOF', '127.0.0.1', `${first.port}`);
     await waitFor(async () => (await second.cli('ROLE')).includes('connected'));
-    await first.cli('WAIT', '1', '1000');
+    await waitFor(async () => (await second.cli('LLEN', LOG)) === '5');
     await second.cli('REPLICAOF', 'NO', 'ONE');
     await first.cli('REPLICAOF', '127.0.0.1', `${second.port}`);
     const codes: string[] = [];
