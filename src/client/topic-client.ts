@@ -21,14 +21,13 @@ import { checkPublish, checkRange, checkRequest, checkSubscribe } from './topic-
 /** A server that has not sent a frame for so many times `aliveMs` is dead. */
 const ALIVE_FACTOR = 1.5;
 
-/** What is told in Node beside the short texts that clients in browsers share, which may have different codes. */
+/** What is told in Node beside the short texts that clients in browsers share. */
 const REMEDIES: Readonly<Record<string, string>> = {
   'the server has no topics': `, or chose another subprotocol than ${TOPICS_PROTOCOL}: create it with the option topics: true`,
   'subscribed already': ': unsubscribe first, or use the subscription that there is',
   'the client is over': ': call reconnect(), or create another one',
   'too many calls': ' wait for an answer: at most 10 000',
-  'ERR_NOT_CONNECTED lost':
-    ', because it is a volatile message: there is no connection, or there were more in a second than the server takes',
+  'no room': ' for a volatile message: there is no connection, or there were more in a second than the server takes',
 };
 
 const SENDABLE = 'pass a string, a number, true, false, null, an object, an array or bytes';
@@ -177,8 +176,7 @@ export class TopicClient extends ClientTopics implements SessionTopics {
   }
 
   override toError(code: ErrorCode, message: string, details?: TopicErrorDetails): FourDError {
-    const remedy = REMEDIES[message] ?? REMEDIES[`${code} ${message}`] ?? '';
-    return new FourDError(code, message + remedy, { componentSignature: 'HTCL', ...details });
+    return new FourDError(code, message + (REMEDIES[message] ?? ''), { componentSignature: 'HTCL', ...details });
   }
 
   override after(ms: number, act: () => void): unknown {

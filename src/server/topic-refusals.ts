@@ -1,10 +1,12 @@
 import { monotonicMs } from '../base/clock.ts';
 import type { FrameProblem } from '../topics/frame-reader.ts';
 
-/** How long a client may take to send a publication again that was refused for now. */
+/** How long a client may take to send publications again that were refused for now. */
 const AGAIN_MS = 5000;
+/** Most publications whose place is kept: what a client may send in 10 s, for which the outbox waits. */
+const MOST_WAITING = 1000;
 
-/** A publication, and its place among all that have come on the connection. */
+/** A publication, and its place among all that have come on the connection. It keeps the place when it comes again. */
 export interface Arrival {
   /** Undefined for one that does not come again. */
   readonly mid: string | undefined;
@@ -12,31 +14,41 @@ export interface Arrival {
 }
 
 /**
- * Keeps the order of one client's publications where some are refused for now, which the client sends again: until the
- * first of these comes again, those behind it are refused too, because they would overtake it.
+ * Keeps the order of one client's publications where some are refused for now, which the client sends again: those behind
+ * them are refused too until these have come again, because they would overtake them.
  */
 export class TopicRefusals {
   #count = 0;
-  /** Of the refused ones the one that came first, whichever was refused first. */
-  #first: { readonly arrival: Arrival; readonly problem: FrameProblem; readonly untilMs: number } | undefined;
+  /** What was refused and has not come again, in the order of the places. */
+  #waiting: Arrival[] = [];
+  #problem: FrameProblem | undefined;
+  #untilMs = 0;
 
   /** Gives a publication its place. */
   arrive(mid: string | undefined): Arrival {
-    return { mid, number: this.#count++ };
+    const known = mid === undefined ? undefined : this.#waiting.find((each) => each.mid === mid);
+    return known ?? { mid, number: this.#count++ };
   }
 
   /** Tells why a publication must wait for another one; undefined when it need not. */
-  findFor({ mid }: Arrival): FrameProblem | undefined {
-    const first = this.#first;
-    if (first === undefined || mid === undefined) return undefined;
-    if (first.arrival.mid !== mid && monotonicMs() < first.untilMs) return first.problem;
-    this.#first = undefined;
+  findFor(arrival: Arrival): FrameProblem | undefined {
+    if (this.#waiting.length === 0 || arrival.mid === undefined) return undefined;
+    // The client does not come back to what it has sent: nobody waits for that any more.
+    if (monotonicMs() >= this.#untilMs) this.#waiting = [];
+    if (this.#waiting[0] === arrival) this.#waiting.shift();
+    else if (this.#waiting.length > 0) return this.#problem && this.note(arrival, this.#problem);
     return undefined;
   }
 
-  /** A publication is refused for now. */
-  note(arrival: Arrival, problem: FrameProblem): void {
-    if (arrival.mid === undefined || arrival.number >= (this.#first?.arrival.number ?? Infinity)) return;
-    this.#first = { arrival, problem, untilMs: monotonicMs() + AGAIN_MS };
+  /** A publication is refused for now. Returns why. */
+  note(arrival: Arrival, problem: FrameProblem): FrameProblem {
+    if (arrival.mid === undefined) return problem;
+    this.#problem = problem;
+    this.#untilMs = monotonicMs() + AGAIN_MS;
+    if (this.#waiting.length >= MOST_WAITING || this.#waiting.includes(arrival)) return problem;
+    // A later one may be refused before an earlier one: they may wait in different topics.
+    const place = this.#waiting.findLastIndex(({ number }) => number < arrival.number) + 1;
+    this.#waiting.splice(place, 0, arrival);
+    return problem;
   }
 }

@@ -86,7 +86,7 @@ export class ClientCalls {
       if (signal?.aborted) onAbort();
       else if (this.#calls.size > MOST_CALLS) this.#fail(call, 'ERR_OUTBOX_FULL', 'too many calls');
       else this.#send(call);
-      if (volatile && !call.isOut) this.#fail(call, 'ERR_NOT_CONNECTED', 'lost');
+      if (volatile && !call.isOut) this.#fail(call, 'ERR_NOT_CONNECTED', 'no room');
     }).finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
@@ -125,10 +125,8 @@ export class ClientCalls {
     if (t !== 'err') this.#settle(call).resolve(frame);
     else if (retryMs && call.t === 'pub' && !call.volatile) {
       // The broker is away, or it came too soon behind the others: it waits for its turn again, and has its id. The server
-      // refuses what was sent behind it too, so that all of it keeps its order.
-      for (const later of this.#calls.values()) {
-        if (later.id >= call.id && later.t === 'pub' && !later.volatile) later.isOut = false;
-      }
+      // refuses what was sent behind it too, and keeps their order.
+      call.isOut = false;
       this.#left = 0;
       this.#startPacer(toWait(retryMs));
     } else {

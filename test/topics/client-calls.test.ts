@@ -339,22 +339,6 @@ describe('a server that takes 100 publications a second', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual([undefined, undefined]);
   });
 
-  test('gets again all that went out behind what it has refused, in order and before newer ones', async () => {
-    for (const n of [1, 2, 3]) void follow(host.publish('room', n));
-    void follow(host.ask({ t: 'who', topic: 'room' }, () => 0));
-    await settle();
-    host.open().taken();
-    void follow(host.publish('room', 'pointer', { volatile: true }));
-    await settle();
-    host.taken();
-    host.gets({ t: 'ok', id: 1, pos: 'e.1.t' }, { t: 'err', id: 2, code: 'rate', message: '', retryMs: 20 });
-    void follow(host.publish('room', 4));
-    await settle();
-    expect(host.taken()).toEqual([]);
-    host.pass(500);
-    expect(dataOf(host.taken())).toEqual([2, 3, 4]);
-  });
-
   test('gets no volatile message too many', async () => {
     host.open().gets({ t: 'hi', v: 1, limits: { publishesPerSecond: 2 } });
     void host.publish('room', 1, { volatile: true });
