@@ -1,78 +1,118 @@
-import type { Benchmark, Sample, Settings } from './benchmark.ts';
-import { BASELINE, type Peer } from './peers.ts';
-import type { BenchmarkResult, PeerResult } from './report/results.ts';
-import { DISTURBED, waitForQuiet } from './quiet.ts';
-import { isLoadLimit, median, summarize } from './report/statistics.ts';
+import type { Benchmark, Busy, Metric, Sample, Settings } from './benchmark.ts';
+import { DISTURBED, waitForQuiet } from './machine.ts';
+import { BASELINE, type Peer } from './peers/peer.ts';
 
 const MAX_ATTEMPTS = 10;
+/** A process that uses at least this share of a processor is at its limit. */
+const SATURATED = 0.95;
+
+/** The figures of one peer for one metric, over all rounds. */
+export interface Summary {
+  readonly median: number;
+  /** Half the distance between the lowest and the highest figure, as a share of the median. */
+  readonly spread: number;
+  /** How many times better the peer is than the baseline: the median of the rounds' ratios. */
+  readonly ratio: number | undefined;
+}
+
+/** The result of one peer in one benchmark. */
+export interface PeerResult {
+  readonly peer: string;
+  /** By the name of the metric. */
+  readonly summaries: Readonly<Record<string, Summary>>;
+  readonly busy: Busy | undefined;
+  /** True when the load was at its limit in most rounds: figures that depend on it then have no ratio. */
+  readonly isLoadLimit: boolean;
+  readonly samples: readonly Sample[];
+}
+
+/** The result of one benchmark: a comparison, or the failures that prevent one. */
+export interface BenchmarkResult {
+  readonly name: string;
+  readonly baseline: string;
+  readonly peers: readonly PeerResult[];
+  readonly failures: readonly string[];
+}
 
 /** Measures all peers of a benchmark in turns, and compares them. */
 export async function compare(
   benchmark: Benchmark,
   peers: readonly Peer[],
   settings: Settings,
-  onProgress: (text: string) => void,
+  onProgress: (text: string) => void = () => {},
 ): Promise<BenchmarkResult> {
-  const samples = new Map<Peer, Sample[]>(peers.map((peer) => [peer, []]));
+  const { name, metrics, baseline = BASELINE, maxRounds = Infinity } = benchmark;
+  const samples: Record<string, Sample[]> = Object.fromEntries(peers.map((peer) => [peer.name, []]));
   const failures: string[] = [];
-  const rounds = Math.min(settings.rounds, benchmark.maxRounds ?? Infinity);
-  for (let round = 0; round < rounds && failures.length === 0; round++) {
+  for (let round = 0; round < Math.min(settings.rounds, maxRounds) && failures.length === 0; round++) {
     // Each round begins with another peer, so that no peer is always the first on a cool machine.
-    for (const peer of rotate(peers, round)) {
-      onProgress(`${benchmark.title}: round ${round + 1} of ${rounds}, ${peer.name}`);
+    const start = round % peers.length;
+    for (const peer of [...peers.slice(start), ...peers.slice(0, start)]) {
+      onProgress(`${name}: round ${round + 1}, ${peer.name}`);
       try {
-        samples.get(peer)?.push(await measureOnce(benchmark, peer, settings));
+        samples[peer.name]?.push(await measureOnce(benchmark, peer, settings));
       } catch (error) {
         failures.push(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   }
-  const { name, title, headline } = benchmark;
-  const baselineName = benchmark.baseline ?? BASELINE;
-  const baseline = peers.find((peer) => peer.name === baselineName);
-  const results = failures.length > 0 ? [] : peers.map((peer) => resultOf(peer, baseline));
-  return { name, title, headline, baseline: baselineName, peers: results, failures };
-
-  function resultOf(peer: Peer, other: Peer | undefined): PeerResult {
-    const own = samples.get(peer) ?? [];
-    const others = other === undefined ? undefined : samples.get(other);
-    const summaries = benchmark.metrics.map((metric) => [metric.name, summarize(metric, own, others)] as const);
-    return {
-      peer: peer.name,
-      summaries: Object.fromEntries(summaries),
-      busy: medianBusy(own),
-      isLoadLimit: isLoadLimit(own),
-      samples: own,
-    };
-  }
+  const results = Object.entries(samples).map(([peer, own]): PeerResult => {
+    const summaries = metrics.map((metric) => [metric.name, summarize(metric, own, samples[baseline])] as const);
+    const busy = medianBusy(own.flatMap((sample) => sample.busy ?? []));
+    return { peer, summaries: Object.fromEntries(summaries), busy, isLoadLimit: isLoadLimit(own), samples: own };
+  });
+  return { name, baseline, peers: failures.length > 0 ? [] : results, failures };
 }
 
 /** Measures until an attempt is not disturbed, or returns the attempt that was disturbed least. */
 async function measureOnce(benchmark: Benchmark, peer: Peer, settings: Settings): Promise<Sample> {
+  const others = (sample: Sample): number => sample.busy?.others ?? 0;
   let best: Sample | undefined;
   for (let attempt = 1; ; attempt++) {
     if (settings.isPatient) await waitForQuiet();
     const sample = await benchmark.measure(peer, settings);
-    if (best === undefined || othersOf(sample) < othersOf(best)) best = sample;
-    if (!settings.isPatient || attempt === MAX_ATTEMPTS || othersOf(best) < DISTURBED) return best;
+    if (best === undefined || others(sample) < others(best)) best = sample;
+    if (!settings.isPatient || attempt === MAX_ATTEMPTS || others(best) < DISTURBED) return best;
   }
 }
 
-function othersOf({ busy }: Sample): number {
-  return busy?.others ?? 0;
+function medianBusy(all: readonly Busy[]): Busy | undefined {
+  const of = (share: keyof Busy): number => median(all.map((busy) => busy[share]));
+  return all.length === 0 ? undefined : { subject: of('subject'), load: of('load'), others: of('others') };
 }
 
-function rotate<T>(items: readonly T[], by: number): readonly T[] {
-  const start = by % Math.max(items.length, 1);
-  return [...items.slice(start), ...items.slice(0, start)];
+/**
+ * Summarizes the rounds of one peer. `samples` and `baseline` are in the order of the rounds.
+ *
+ * @remarks Figures that the load limited, for either peer, have no ratio: it would compare the load with itself.
+ */
+export function summarize(metric: Metric, samples: readonly Sample[], baseline?: readonly Sample[]): Summary {
+  const figureOf = ({ figures }: Sample): number => figures[metric.name] ?? Number.NaN;
+  const figures = samples.map(figureOf);
+  const middle = median(figures);
+  const isComparable = metric.dependsOnLoad !== true || !isLoadLimit(samples, baseline);
+  // Ratios are taken within a round, because a disturbance of the machine disturbs both peers of the round.
+  const ratios = (isComparable ? baseline : undefined)?.map((sample, round) => {
+    const ratio = (figures[round] ?? Number.NaN) / figureOf(sample);
+    return metric.better === 'higher' ? ratio : 1 / ratio;
+  });
+  const spread = (Math.max(...figures) - Math.min(...figures)) / 2 / middle;
+  return { median: middle, spread, ratio: ratios && median(ratios) };
 }
 
-function medianBusy(samples: readonly Sample[]): Sample['busy'] {
-  const all = samples.flatMap(({ busy }) => (busy === undefined ? [] : [busy]));
-  if (all.length === 0) return undefined;
-  return {
-    subject: median(all.map(({ subject }) => subject)),
-    load: median(all.map(({ load }) => load)),
-    others: median(all.map(({ others }) => others)),
-  };
+/** Tells whether the load was at its limit in most rounds of any of the peers. */
+export function isLoadLimit(...peers: readonly (readonly Sample[] | undefined)[]): boolean {
+  return peers.some((samples = []) => samples.filter((sample) => sample.isLoadLimit).length * 2 > samples.length);
+}
+
+/** Tells whether the load was at its limit and the measured process was not: throughput then describes the load. */
+export function isLoadSaturated({ subject, load }: Busy): boolean {
+  return load >= SATURATED && subject < SATURATED;
+}
+
+/** Returns the middle value, or the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
+  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
 }

@@ -12,37 +12,32 @@ export interface MessageShape {
 }
 
 const VARIANTS = 16;
-/** Fewer variants for messages above {@link LARGE_BYTES}, because all variants lie in memory. */
+/** Above {@link LARGE_BYTES}, because all variants lie in memory. */
 const LARGE_VARIANTS = 4;
 const LARGE_BYTES = 65_536;
-/** Number of bytes at the beginning that differ between variants, so that comparing two variants ends early. */
+/** Bytes at the beginning that differ between variants, so that comparing two variants ends early. */
 const MARK_BYTES = 4;
-const FIRST_MARK = 'A'.charCodeAt(0);
 const FIRST_ID = 4711;
 
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
 const WIDE_SENTENCE = 'Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. ';
 
 /**
- * Returns the number of different messages that a load sends in turns. If all were equal, a server could save work that
- * real messages cost each time: this library frames and compresses a text only once for many receivers.
+ * Returns the payloads of the messages that a load sends in turns, as bytes on the wire: the same in each process, and
+ * all of the same size. If all messages were equal, a server could save work that real messages cost each time: this
+ * library frames and compresses a text only once for many receivers.
  */
-export function countVariants({ bytes }: MessageShape): number {
-  return bytes > LARGE_BYTES ? LARGE_VARIANTS : VARIANTS;
+export function payloadsOf(shape: MessageShape): readonly Buffer[] {
+  const count = shape.bytes > LARGE_BYTES ? LARGE_VARIANTS : VARIANTS;
+  return Array.from({ length: count }, (_, variant) => payloadOf(shape, variant));
 }
 
-/**
- * Returns the payload of a message of a load, as bytes on the wire: the same in each process.
- *
- * @param variant - number of the message, 0 to {@link countVariants} - 1; all variants have the same size
- */
 export function payloadOf({ kind, bytes, isWide }: MessageShape, variant = 0): Buffer {
   if (kind === 'object') return Buffer.from(JSON.stringify(objectOf(bytes, FIRST_ID + variant)));
   const payload = kind === 'binary' ? noise(bytes) : textOf(bytes, isWide === true ? WIDE_SENTENCE : SENTENCE);
-  return payload.fill(FIRST_MARK + variant, 0, Math.min(MARK_BYTES, bytes));
+  return payload.fill('A'.charCodeAt(0) + variant, 0, Math.min(MARK_BYTES, bytes));
 }
 
-/** Makes text of `bytes` bytes, which ends between two characters. */
 function textOf(bytes: number, sentence: string): Buffer {
   const text = Buffer.alloc(bytes, sentence);
   // A letter of two bytes may be cut at the end.
@@ -61,11 +56,8 @@ function noise(length: number): Buffer {
   return bytes;
 }
 
-/** Makes an object whose JSON has `bytes` bytes. */
 function objectOf(bytes: number, id: number): object {
   const object = { id, type: 'chat', isNew: true, text: '' };
-  return {
-    ...object,
-    text: SENTENCE.repeat(Math.ceil(bytes / SENTENCE.length)).slice(0, bytes - JSON.stringify(object).length),
-  };
+  const textBytes = bytes - JSON.stringify(object).length;
+  return { ...object, text: SENTENCE.repeat(Math.ceil(bytes / SENTENCE.length)).slice(0, textBytes) };
 }

@@ -1,89 +1,112 @@
 /** Measures this library and its peers, and compares them: see `npm run bench -- --help`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { describePeers, installPeers } from './available-peers.ts';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { Settings } from './benchmark.ts';
 import { selectBenchmarks } from './benchmarks/all.ts';
-import { type CommandLine, parseCommandLine, USAGE } from './command-line.ts';
-import { compare } from './compare.ts';
-import { resultsFolder } from './folders.ts';
-import { LIBRARY, selectPeers } from './peers.ts';
-import { checkFloors, readFloors } from './report/floors.ts';
-import { describeMachine, findProcessors } from './report/machine.ts';
-import { drawPlot } from './report/plot.ts';
-import type { BenchmarkResult, RunResult } from './report/results.ts';
-import { formatBenchmark, formatSummary } from './report/table.ts';
+import { startProcess } from './benchmarks/measure.ts';
+import { type BenchmarkResult, compare } from './compare.ts';
+import { describeMachine, findProcessors } from './machine.ts';
+import { resultsFolder } from './packages.ts';
+import { LIBRARY, type Peer, selectPeers } from './peers/peer.ts';
+import { checkFloors, formatBenchmark, formatSummary, readFloors } from './report.ts';
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --only <name>    one benchmark, e.g. echo-text-64-16, or every one with this prefix, e.g. echo; may be repeated
+  --peer <name>    4d-websocket, ws, undici, uWebSockets.js, socket.io or node:net; may be repeated
+  --also <file>    the entry file of another build of this library, measured beside it; may be repeated
+  --rounds <n>     number of measurements of each peer (5)
+  --quick          3 short rounds
+  --patient        wait until the machine is quiet, and repeat measurements that other programs disturbed
+  --json <file>    file for the results (bench/results/latest.json)
+  --check          fail when a ratio is below bench/floors.json`;
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    peer: { type: 'string', multiple: true, default: [] },
+    also: { type: 'string', multiple: true, default: [] },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    patient: { type: 'boolean', default: false },
+    json: { type: 'string', default: join(resultsFolder, 'latest.json') },
+    check: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+/** Loads each peer in a process of its own, because a native module may crash its process. */
+async function describe(peer: Peer): Promise<{ readonly version: string; readonly notes: string } | undefined> {
+  const remote = startProcess('peer');
+  try {
+    const description = await remote.ask('describe', peer);
+    console.log(`${peer.name} ${description.version}: ${description.notes}`);
+    return description;
+  } catch (error) {
+    const reason = String(error).split('\n', 1)[0];
+    console.log(`skipped ${peer.name}: ${reason}; npm ci --prefix bench/npm installs the peers`);
+    return undefined;
+  } finally {
+    await remote.stop();
+  }
+}
+
+async function run(): Promise<void> {
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds must be a whole number, 1 or more');
+  const settings: Settings = {
+    rounds,
+    warmUpMs: values.quick ? 300 : 600,
+    windowMs: values.quick ? 400 : 1000,
+    isPatient: values.patient,
+    processors: findProcessors(),
+  };
+  const benchmarks = selectBenchmarks(values.only);
+  const builds = values.also.map((file) => resolve(file));
+  const selected = selectPeers(values.peer, builds);
+  const machine = describeMachine();
+  console.log(`${machine.processor}, ${machine.processors} processors, ${machine.memoryGiB} GiB, ${machine.system}`);
+  console.log(`Node ${machine.node}, V8 ${machine.v8}`);
+  const peers: Record<string, Awaited<ReturnType<typeof describe>>> = {};
+  for (const peer of selected) peers[peer.name] = await describe(peer);
+  const { subject, load } = settings.processors ?? {};
+  if (subject === undefined) console.log('not pinned to processors because taskset is missing: expect more spread');
+  else console.log(`the measured process runs on processor ${subject}, the other one on ${load}`);
+  console.log(`${rounds} rounds of ${settings.windowMs} ms, medians; ± is half the range\n`);
+
+  const results: BenchmarkResult[] = [];
+  for (const benchmark of benchmarks) {
+    const taking = selected.filter(({ name, sides }) => peers[name] && sides.includes(benchmark.side));
+    if (taking.length === 0) continue;
+    const result = await compare(benchmark, taking, settings, showProgress);
+    showProgress('');
+    console.log(formatBenchmark(result, benchmark));
+    results.push(result);
+  }
+  console.log('Times as good as the baseline, in the first figure of each benchmark:\n');
+  const measured = Object.keys(peers).filter((name) => peers[name]);
+  console.log(formatSummary(results, measured));
+
+  const file = resolve(values.json);
+  const content = { date: new Date().toISOString(), machine, settings, peers, benchmarks: results };
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
+  console.log(`\n${file}`);
+
+  const failed = results.filter(({ failures }) => failures.length > 0);
+  for (const { name, failures } of failed) console.log(`FAILED ${name}: ${failures.join('; ')}`);
+  const { reached, missed, skipped } = checkFloors(values.check ? readFloors() : {}, results);
+  for (const floor of skipped) console.log(`floor not checked, its benchmark was not selected: ${floor}`);
+  for (const floor of missed) console.log(`FLOOR MISSED ${floor}`);
+  if (values.check) console.log(`${LIBRARY} reaches ${reached.length} of ${reached.length + missed.length} floors`);
+  if (failed.length + missed.length > 0) process.exitCode = 1;
+}
 
 /** Shows the progress on a terminal. */
 function showProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
 }
 
-async function measure(commandLine: CommandLine): Promise<RunResult> {
-  const settings: Settings = {
-    rounds: commandLine.rounds,
-    warmUpMs: commandLine.warmUpMs,
-    windowMs: commandLine.windowMs,
-    isPatient: commandLine.isPatient,
-    processors: findProcessors(),
-    profileFolder: commandLine.profiles ? join(resultsFolder, 'profiles') : undefined,
-  };
-  const benchmarks = selectBenchmarks(commandLine.only);
-  const selected = selectPeers(commandLine.peers, commandLine.otherBuilds);
-  installPeers(console.log);
-  const { descriptions, skipped } = await describePeers(selected);
-  const peers = selected.filter(({ name }) => name in descriptions);
-  const machine = describeMachine();
-
-  console.log(`${machine.processor}, ${machine.processors} processors, ${machine.memoryGiB} GiB, ${machine.system}`);
-  console.log(`Node ${machine.node}, V8 ${machine.v8}`);
-  for (const { name } of peers) console.log(`${name} ${descriptions[name]?.version}: ${descriptions[name]?.notes}`);
-  for (const reason of skipped) console.log(`skipped ${reason}`);
-  const { processors } = settings;
-  if (processors === undefined) console.log('not pinned to processors because taskset is missing: expect more spread');
-  else console.log(`the measured process runs on processor ${processors.subject}, the other one on ${processors.load}`);
-  console.log(`${settings.rounds} rounds of ${settings.windowMs} ms, medians; ± is half the range\n`);
-
-  const results: BenchmarkResult[] = [];
-  for (const benchmark of benchmarks) {
-    const taking = peers.filter(({ sides }) => sides.includes(benchmark.side));
-    if (taking.length === 0) continue;
-    const result = await compare(benchmark, taking, settings, showProgress);
-    showProgress('');
-    console.log(formatBenchmark(result, benchmark.metrics));
-    results.push(result);
-  }
-  return { date: new Date().toISOString(), machine, settings, peers: descriptions, skipped, benchmarks: results };
-}
-
-/** Writes the files and prints the summary. Returns false when a benchmark failed or a floor was missed. */
-function report(result: RunResult, { jsonFile, checksFloors }: CommandLine): boolean {
-  const { benchmarks } = result;
-  const names = Object.keys(result.peers);
-  const plotFile = jsonFile.replace(/(\.json)?$/, '.svg');
-  mkdirSync(dirname(jsonFile), { recursive: true });
-  writeFileSync(jsonFile, `${JSON.stringify(result, undefined, 2)}\n`);
-  const plot = drawPlot(result);
-  if (plot !== undefined) writeFileSync(plotFile, plot);
-  console.log('Times as good as ws (CPU time of a message or handshake, memory, size):\n');
-  console.log(formatSummary(benchmarks, names));
-  console.log(`\n${jsonFile}`);
-  if (plot !== undefined) console.log(plotFile);
-
-  const failed = benchmarks.filter(({ failures }) => failures.length > 0);
-  for (const { name, failures } of failed) console.log(`FAILED ${name}: ${failures.join('; ')}`);
-  if (!checksFloors) return failed.length === 0;
-  const { missed, skipped, reached } = checkFloors(readFloors(selectBenchmarks([])), benchmarks);
-  for (const floor of skipped) console.log(`floor not checked: ${floor}`);
-  for (const floor of missed) console.log(`FLOOR MISSED ${floor}`);
-  console.log(`${LIBRARY} reaches ${reached} of ${reached + missed.length} checked floors`);
-  return failed.length === 0 && missed.length === 0;
-}
-
-const commandLine = parseCommandLine(process.argv.slice(2), resultsFolder);
-if (commandLine.needsHelp) console.log(USAGE);
-else {
-  // An error in floors.json must show before the measurements.
-  if (commandLine.checksFloors) readFloors(selectBenchmarks([]));
-  if (!report(await measure(commandLine), commandLine)) process.exitCode = 1;
-}
+if (values.help) console.log(USAGE);
+else await run();

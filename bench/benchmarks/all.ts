@@ -1,29 +1,16 @@
 import type { Benchmark } from '../benchmark.ts';
-import { handshakes, idleMemories } from './connections.ts';
-import { clientEchoes, compressedEchoes, serverEchoes } from './echo.ts';
-import { fanOuts } from './fan-out.ts';
-import { latencies } from './latency.ts';
-import { packageSize } from './package-size.ts';
-import { startUp } from './start-up.ts';
+import { messageBenchmarks } from './messages.ts';
+import { packageBenchmarks } from './packages.ts';
 import { topicBenchmarks } from './topics.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [
-  ...serverEchoes,
-  ...compressedEchoes,
-  ...fanOuts,
-  ...latencies,
-  ...handshakes,
-  ...idleMemories,
-  ...clientEchoes,
-  ...topicBenchmarks,
-  startUp,
-  packageSize,
-];
+/** Another benchmark is an entry here; what it needs of a peer is a side in `peers/peer.ts`. */
+const BENCHMARKS: readonly Benchmark[] = [...messageBenchmarks, ...topicBenchmarks, ...packageBenchmarks];
 
-/** Returns the benchmarks with these names, or with these prefixes; an empty list selects all. */
+/** Returns the benchmarks with these names, or with these prefixes; an empty list selects all but long ones. */
 export function selectBenchmarks(names: readonly string[]): readonly Benchmark[] {
+  if (names.length === 0) return BENCHMARKS.filter(({ isLong }) => isLong !== true);
   const selected = new Set(names.flatMap(find));
-  return BENCHMARKS.filter((benchmark) => names.length === 0 || selected.has(benchmark));
+  return BENCHMARKS.filter((benchmark) => selected.has(benchmark));
 }
 
 function find(name: string): readonly Benchmark[] {

@@ -1,185 +1,130 @@
-import type { Benchmark, Metric, Sample, Settings } from '../benchmark.ts';
-import type { DialectName } from '../load/topic-dialect.ts';
-import type { TopicPlan } from '../load/topic-load.ts';
-import { checkOpenFiles } from '../open-files.ts';
-import { type Peer, RECOVERING_ROOMS, ROOMS } from '../peers.ts';
-import type { LoadCalls, ServerCalls, Usage } from '../processes/calls.ts';
-import type { Remote } from '../processes/remote.ts';
-import { FLOW_METRICS, measureCost, measureFlow, type Measurement } from './message-flow.ts';
-import { withServer } from './processes.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Benchmark, flowOf, lower } from '../benchmark.ts';
+import { quantilesOf } from '../load/pace.ts';
+import { RECOVERING_ROOMS, ROOMS, type Workload } from '../peers/peer.ts';
+import type { Usage } from '../process.ts';
+import { between, measureCost, measureFlow } from './measure.ts';
 
 const MIB = 1_048_576;
-const ROOM: Omit<TopicPlan, 'port' | 'dialect' | 'connections'> = { topics: ['room'], bytes: 40 };
-
-const LATENCY_SUBSCRIBERS = 1000;
-const DELIVERIES = 200;
-const FLOW_SUBSCRIBERS = 500;
-const TOPICS = 100;
+const WORKLOAD: Workload = { behaviour: 'topics', shape: { kind: 'object', bytes: 64 } };
+/** What is around a text of 40 bytes makes an object of about 64. */
+const ROOM = { topics: ['room'], bytes: 40 };
+const LATENCY_DELIVERIES = 200;
+const LATENCY_GAP_MS = 20;
 const JOINING = 500;
+const TOPICS = Array.from({ length: 100 }, (_, i) => `topic/${i}`);
+const SLOW = { readers: 40, count: 1200 };
 const RETURNING = 10_000;
 const MISSED = 100;
-const SLOW_READERS = 40;
-const SLOW_MESSAGES = { count: 1200, bytes: 10_240 };
 const IDLE_TOPICS = 1_000_000;
-const PARTS = 20;
+const IDLE_PART = 50_000;
 
-const DIALECT_OF: Partial<Record<Peer['module'], DialectName>> = { socketio: 'socketio', raw: 'bare' };
-
-interface Ends {
-  readonly server: Remote<ServerCalls>;
-  readonly load: Remote<LoadCalls>;
-  readonly measurement: Measurement;
-  readonly open: (plan: Partial<TopicPlan> & Pick<TopicPlan, 'connections'>) => Promise<unknown>;
+/** The figures are for each delivery to a subscriber. */
+function flow(burst: number): Benchmark {
+  return {
+    name: `topics-${burst}`,
+    metrics: flowOf('delivery'),
+    side: 'room',
+    baseline: ROOMS,
+    measure: between('server', WORKLOAD, async (measurement) => {
+      await measurement.openTopics({ ...ROOM, connections: 500 });
+      return measureFlow(measurement, burst);
+    }),
+  };
 }
 
-/** Measures topics, and rooms of Socket.IO: what both do. A message of one client goes to all in `room`. */
+/** Topics, and rooms of Socket.IO: what both do. A message of one client goes to all in `room`. */
 export const topicBenchmarks: readonly Benchmark[] = [
-  ...[1, 16].map((burst) =>
-    topicBenchmark({
-      name: `topics-${burst}`,
-      title: `Topic with ${FLOW_SUBSCRIBERS} subscribers, 64 B objects, ${burst === 1 ? 'one at a time' : `${burst} in a turn`}: each delivery`,
-      metrics: FLOW_METRICS,
-      headline: 'cpu',
-      side: 'room',
-      async run({ load, measurement, open }) {
-        await open({ connections: FLOW_SUBSCRIBERS });
-        return measureFlow(measurement, (durationMs) => load.ask('flow', { durationMs, burst }));
-      },
-    }),
-  ),
-  topicBenchmark({
+  flow(1),
+  flow(16),
+  {
     name: 'topics-latency',
-    title: `Topic with ${LATENCY_SUBSCRIBERS} subscribers, ${DELIVERIES} messages: ms until the first and the last have one`,
-    metrics: ['first p50', 'first p99', 'last p50', 'last p99'].map(lower),
-    headline: 'last p50',
+    metrics: lower('last p50 ms', 'last p99 ms', 'first p50 ms', 'first p99 ms'),
     side: 'room',
-    async run({ load, open }) {
-      await open({ connections: LATENCY_SUBSCRIBERS });
-      await load.ask('timeDeliveries', DELIVERIES / 2);
-      const { first, last } = await load.ask('timeDeliveries', DELIVERIES);
-      const figures = {
-        'first p50': first.p50,
-        'first p99': first.p99,
-        'last p50': last.p50,
-        'last p99': last.p99,
-      };
-      return { figures };
-    },
-  }),
-  topicBenchmark({
+    baseline: ROOMS,
+    measure: between('server', WORKLOAD, async ({ clients, openTopics }) => {
+      await openTopics({ ...ROOM, connections: 1000 });
+      const [first, last] = [new Float64Array(LATENCY_DELIVERIES), new Float64Array(LATENCY_DELIVERIES)];
+      for (let i = -LATENCY_DELIVERIES / 2; i < LATENCY_DELIVERIES; i++) {
+        await sleep(LATENCY_GAP_MS);
+        const { firstMs, elapsedMs } = await clients.ask('run', { durationMs: 0, burst: 1 });
+        if (i >= 0) [first[i], last[i]] = [firstMs, elapsedMs];
+      }
+      const figures = Object.entries({ first, last }).flatMap(([name, times]) =>
+        Object.entries(quantilesOf(times, 1)).map(([quantile, ms]) => [`${name} ${quantile} ms`, ms]),
+      );
+      return { figures: Object.fromEntries(figures) as Record<string, number> };
+    }),
+  },
+  {
     name: 'topics-memory',
-    title: `${JOINING} connections in ${TOPICS} topics instead of one: what each subscription adds`,
-    metrics: ['heap bytes', 'RSS bytes'].map(lower),
-    headline: 'heap bytes',
+    metrics: lower('heap bytes/subscription', 'RSS bytes/subscription'),
     side: 'topics',
+    baseline: ROOMS,
     maxRounds: 3,
-    async run({ server, open }) {
-      const many = Array.from({ length: TOPICS }, (_, i) => `topic/${i}`);
+    measure: between('server', WORKLOAD, async ({ subject, openTopics }) => {
       const usageWith = async (topics: readonly string[]): Promise<Usage> => {
-        await open({ connections: JOINING, topics });
-        return server.ask('usage', true);
+        await openTopics({ ...ROOM, connections: JOINING, topics });
+        return subject.ask('usage', true);
       };
-      const first = await usageWith(many);
-      const one = await usageWith(['room']);
-      const all = await usageWith(many);
+      // What connections in many topics add, less what connections in one topic add.
+      const [first, one, all] = [await usageWith(TOPICS), await usageWith(['room']), await usageWith(TOPICS)];
       const added = (kind: 'heapBytes' | 'rssBytes'): number =>
-        (all[kind] - one[kind] - (one[kind] - first[kind])) / (JOINING * (TOPICS - 1));
-      return { figures: { 'heap bytes': added('heapBytes'), 'RSS bytes': added('rssBytes') } };
-    },
-  }),
-  topicBenchmark({
+        (all[kind] - one[kind] - (one[kind] - first[kind])) / (JOINING * (TOPICS.length - 1));
+      const figures = { 'heap bytes/subscription': added('heapBytes'), 'RSS bytes/subscription': added('rssBytes') };
+      return { figures };
+    }),
+  },
+  {
     name: 'topics-slow',
-    title: `${SLOW_READERS} readers stop while another one gets ${SLOW_MESSAGES.count} messages of ${SLOW_MESSAGES.bytes} B, then catch up`,
-    metrics: ['MiB more', 'catch up ms'].map(lower),
-    headline: 'MiB more',
+    metrics: lower('MiB more', 'catch up ms'),
     side: 'topics',
+    baseline: ROOMS,
     maxRounds: 3,
-    async run({ server, load, open }) {
-      await open({ connections: SLOW_READERS + 1, bytes: SLOW_MESSAGES.bytes });
-      await load.ask('flow', { durationMs: 200, burst: 1 });
-      const before = await server.ask('usage', true);
-      await load.ask('stall', { readers: SLOW_READERS, count: SLOW_MESSAGES.count });
-      const after = await server.ask('usage', true);
-      const caughtUpMs = await load.ask('catchUp', null);
+    measure: between('server', WORKLOAD, async ({ subject, clients, openTopics }) => {
+      await openTopics({ ...ROOM, connections: SLOW.readers + 1, bytes: 10_240 });
+      await clients.ask('run', { durationMs: 200, burst: 1 });
+      const before = await subject.ask('usage', true);
+      await clients.ask('stall', SLOW);
+      const after = await subject.ask('usage', true);
+      const caughtUpMs = await clients.ask('catchUp', SLOW.readers);
       return { figures: { 'MiB more': (after.rssBytes - before.rssBytes) / MIB, 'catch up ms': caughtUpMs } };
-    },
-  }),
-  topicBenchmark({
+    }),
+  },
+  {
     name: 'topics-resume',
-    title: `${RETURNING} clients come back at once, ${MISSED} missed messages each`,
-    metrics: ['ms', 'CPU µs/client', 'MiB more'].map(lower),
-    headline: 'CPU µs/client',
+    metrics: lower('CPU µs/client', 'ms', 'MiB more'),
     side: 'resume',
     baseline: RECOVERING_ROOMS,
     maxRounds: 3,
-    async run({ server, load, measurement, open }) {
-      checkOpenFiles(RETURNING);
-      await open({ connections: RETURNING });
-      const before = await server.ask('usage', true);
-      const { exchange, cpuMicros, busy } = await measureCost(measurement, async () => {
-        return { messages: RETURNING, elapsedMs: await load.ask('comeBack', MISSED) };
+    measure: between('server', WORKLOAD, async ({ subject, load, clients, openTopics }) => {
+      await openTopics({ ...ROOM, connections: RETURNING });
+      const before = await subject.ask('usage', true);
+      const { exchange, cpu, busy } = await measureCost({ subject, load }, async () => {
+        return { messages: RETURNING, elapsedMs: await clients.ask('comeBack', MISSED) };
       });
-      const peak = await server.ask('peakBytes', null);
-      const figures = {
-        ms: exchange.elapsedMs,
-        'CPU µs/client': cpuMicros,
-        'MiB more': (peak - before.rssBytes) / MIB,
-      };
-      return { figures, busy };
-    },
-  }),
-  topicBenchmark({
+      const { peakBytes } = await subject.ask('usage', false);
+      const mib = (peakBytes - before.rssBytes) / MIB;
+      return { figures: { ms: exchange.elapsedMs, 'CPU µs/client': cpu, 'MiB more': mib }, busy };
+    }),
+  },
+  {
     name: 'topics-idle',
-    title: `${IDLE_TOPICS.toLocaleString('en')} idle topics, whose messages are too old`,
-    metrics: ['heap bytes/topic', 'RSS MiB', 'publish p50 µs', 'publish p99 µs'].map(lower),
-    headline: 'RSS MiB',
+    metrics: lower('RSS MiB', 'heap bytes/topic', 'publish p50 µs', 'publish p99 µs'),
     side: 'log',
-    maxRounds: 3,
-    async run({ server }) {
-      const publish = (from: number, count: number): ReturnType<typeof server.ask<'publish'>> =>
-        server.ask('publish', { prefix: 'idle/', from, count });
-      await publish(IDLE_TOPICS, IDLE_TOPICS / PARTS);
-      const before = await server.ask('usage', true);
-      for (let part = 0; part < PARTS; part++) await publish((part * IDLE_TOPICS) / PARTS, IDLE_TOPICS / PARTS);
-      const after = await server.ask('usage', true);
-      const { p50, p99 } = await publish(0, IDLE_TOPICS / PARTS);
-      const figures = {
-        'heap bytes/topic': (after.heapBytes - before.heapBytes) / IDLE_TOPICS,
-        'RSS MiB': (after.rssBytes - before.rssBytes) / MIB,
-        'publish p50 µs': p50,
-        'publish p99 µs': p99,
-      };
-      return { figures };
-    },
-  }),
-];
-
-function lower(name: string): Metric {
-  return { name, title: name, better: 'lower' };
-}
-
-/** Makes a benchmark of a fresh server, and a fresh process with its clients. */
-function topicBenchmark({
-  run,
-  ...benchmark
-}: Omit<Benchmark, 'measure'> & { readonly run: (ends: Ends) => Promise<Sample> }): Benchmark {
-  return {
     baseline: ROOMS,
-    ...benchmark,
-    measure: (peer: Peer, settings: Settings) =>
-      withServer(
-        peer,
-        { behaviour: 'topics', shape: { kind: 'object', bytes: 64 } },
-        settings,
-        (server, load, port) => {
-          const dialect = DIALECT_OF[peer.module] ?? 'topics';
-          return run({
-            server,
-            load,
-            measurement: { benchmark: benchmark.name, peer, settings, subject: server, load },
-            open: (plan) => load.ask('openTopics', { ...ROOM, ...plan, port, dialect }),
-          });
-        },
-      ),
-  };
-}
+    maxRounds: 3,
+    measure: between('server', WORKLOAD, async ({ subject }) => {
+      await subject.ask('publish', { from: IDLE_TOPICS, count: IDLE_PART });
+      const before = await subject.ask('usage', true);
+      for (let from = 0; from < IDLE_TOPICS; from += IDLE_PART) {
+        await subject.ask('publish', { from, count: IDLE_PART });
+      }
+      const after = await subject.ask('usage', true);
+      const { p50, p99 } = await subject.ask('publish', { from: 0, count: IDLE_PART });
+      const heap = (after.heapBytes - before.heapBytes) / IDLE_TOPICS;
+      const rss = (after.rssBytes - before.rssBytes) / MIB;
+      return { figures: { 'RSS MiB': rss, 'heap bytes/topic': heap, 'publish p50 µs': p50, 'publish p99 µs': p99 } };
+    }),
+  },
+];

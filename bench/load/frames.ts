@@ -1,48 +1,48 @@
+import { createHash } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
-import { countVariants, type MessageShape, payloadOf } from '../messages.ts';
+import { type MessageShape, payloadsOf } from '../messages.ts';
 
 // The load has its own implementation of RFC 6455, so that it does not share a mistake with the measured library.
 
-const FIN_TEXT = 0x81;
-const FIN_BINARY = 0x82;
+export const TEXT = 0x81;
+const BINARY = 0x82;
 const FIN_BIT = 0x80;
-const OPCODE_CONTINUATION = 0;
 const RSV1 = 0x40;
 const MASK_BIT = 0x80;
 /** The bytes that are cut off a compressed message (RFC 7692 section 7.2.1). */
 const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
-/** Window of a bare server's compressed answers: small enough for clients that ask for a small one. */
-export const SERVER_WINDOW_BITS = 10;
-const CLIENT_WINDOW_BITS = 15;
+/** Window of compressed answers, small enough for clients that ask for a small one. */
+const SERVER_WINDOW_BITS = 10;
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
+/** The key of the RFC's own example. */
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** Builds the frame of a message: masked for a client, unmasked for a server. */
-export function buildFrame(shape: MessageShape, isMasked: boolean, variant = 0): Buffer {
-  const payload = payloadOf(shape, variant);
-  if (isMasked && shape.fragmentBytes !== undefined)
-    return fragmentsOf(payload, shape.fragmentBytes, firstByteOf(shape));
-  const windowBits = isMasked ? CLIENT_WINDOW_BITS : SERVER_WINDOW_BITS;
-  return frameOf(shape.isCompressed === true ? deflate(payload, windowBits) : payload, firstByteOf(shape), isMasked);
+/** The line of a request or answer about compression of each message on its own. */
+export const COMPRESSION_OFFER =
+  'Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover';
+
+/** Builds the frames of all variants of a message: masked for a client, unmasked for a server. */
+export function buildFrames(shape: MessageShape, isMasked: boolean): readonly Buffer[] {
+  const first = firstByteOf(shape);
+  return payloadsOf(shape).map((payload) => {
+    if (isMasked && shape.fragmentBytes !== undefined) return fragmentsOf(payload, shape.fragmentBytes, first);
+    if (shape.isCompressed !== true) return frameOf(payload, first, isMasked);
+    const windowBits = isMasked ? constants.Z_MAX_WINDOWBITS : SERVER_WINDOW_BITS;
+    const deflated = deflateRawSync(payload, { windowBits, finishFlush: constants.Z_SYNC_FLUSH });
+    return frameOf(deflated.subarray(0, -DEFLATE_TAIL.length), first, isMasked);
+  });
 }
 
-/** Builds the masked frames of a message in fragments. */
 function fragmentsOf(payload: Buffer, fragmentBytes: number, firstByte: number): Buffer {
   const frames: Buffer[] = [];
   for (let start = 0; start < payload.length; start += fragmentBytes) {
     const end = Math.min(payload.length, start + fragmentBytes);
-    const finBit = end === payload.length ? FIN_BIT : 0;
-    const opcode = start === 0 ? firstByte & ~FIN_BIT : OPCODE_CONTINUATION;
-    frames.push(frameOf(payload.subarray(start, end), finBit | opcode, true));
+    const opcode = start === 0 ? firstByte & ~FIN_BIT : 0;
+    frames.push(frameOf(payload.subarray(start, end), (end === payload.length ? FIN_BIT : 0) | opcode, true));
   }
   return Buffer.concat(frames);
 }
 
-/** Builds the frames of all variants of a message, in their order. */
-export function buildFrames(shape: MessageShape, isMasked: boolean): readonly Buffer[] {
-  return Array.from({ length: countVariants(shape) }, (_, variant) => buildFrame(shape, isMasked, variant));
-}
-
-/** Builds a frame around a payload. */
 export function frameOf(payload: Buffer, firstByte: number, isMasked: boolean): Buffer {
   const header = Buffer.from([firstByte, ...lengthBytes(payload.length)]);
   if (!isMasked) return Buffer.concat([header, payload]);
@@ -50,36 +50,34 @@ export function frameOf(payload: Buffer, firstByte: number, isMasked: boolean): 
   return Buffer.concat([header, MASKING_KEY, payload.map((byte, i) => byte ^ (MASKING_KEY[i & 3] as number))]);
 }
 
-/** Returns the first frame of `bytes`; undefined when it is not complete, or longer than 65 535 bytes. */
-export function firstFrame(bytes: Buffer): Buffer | undefined {
-  const second = bytes[1] ?? 127;
-  const shortLength = second & 0x7f;
-  if (shortLength === 127 || (shortLength === 126 && bytes.length < 4)) return undefined;
-  const keyBytes = second & MASK_BIT ? MASKING_KEY.length : 0;
-  const length = keyBytes + (shortLength === 126 ? 4 + bytes.readUInt16BE(2) : 2 + shortLength);
-  return bytes.length < length ? undefined : bytes.subarray(0, length);
-}
-
-/** Returns an unmasked copy of a frame of {@link firstFrame}; undefined when the frame has no mask. */
-export function unmaskFrame(frame: Buffer): Buffer | undefined {
-  const second = frame[1] as number;
-  if ((second & MASK_BIT) === 0) return undefined;
-  const headBytes = (second & 0x7f) === 126 ? 4 : 2;
-  const payloadBegin = headBytes + MASKING_KEY.length;
-  const bare = Buffer.allocUnsafe(frame.length - MASKING_KEY.length);
-  frame.copy(bare, 0, 0, headBytes);
-  bare[1] = second & 0x7f;
-  for (let i = 0; i < bare.length - headBytes; i++) {
-    bare[headBytes + i] = (frame[payloadBegin + i] as number) ^ (frame[headBytes + (i & 3)] as number);
+/** Calls back with the unmasked payload of each whole frame of `bytes`, and returns how many bytes these frames have. */
+export function readFrames(
+  bytes: Buffer,
+  isMasked: boolean,
+  onFrame: (payload: Buffer, firstByte: number, end: number) => void,
+): number {
+  const keyBytes = isMasked ? MASKING_KEY.length : 0;
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const short = (bytes[at + 1] as number) - (isMasked ? MASK_BIT : 0);
+    if (short < 0 || short > 127) throw new Error('a frame has the wrong mask bit');
+    const begin = at + keyBytes + (short < 126 ? 2 : short === 126 ? 4 : 10);
+    if (begin > bytes.length) break;
+    const length =
+      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    const end = begin + length;
+    if (end > bytes.length) break;
+    const sent = bytes.subarray(begin, end);
+    const unmasked = (): Buffer =>
+      Buffer.from(sent.map((byte, i) => byte ^ (bytes[begin - keyBytes + (i & 3)] as number)));
+    onFrame(isMasked ? unmasked() : sent, bytes[at] as number, end);
+    at = end;
   }
-  return bare;
+  return at;
 }
 
-/** Tells whether an unmasked frame holds the message, in any compressed form. */
-export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: number): boolean {
-  const payload = frame.subarray((frame[1] as number) < 126 ? 2 : 4);
-  if (frame[0] !== firstByteOf(shape)) return false;
-  const expected = payloadOf(shape, variant);
+/** Tells whether the payload of a frame is the expected one, in any compressed form. */
+export function inflatesTo(payload: Buffer, expected: Buffer): boolean {
   try {
     const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: expected.length };
     return inflateRawSync(Buffer.concat([payload, DEFLATE_TAIL]), options).equals(expected);
@@ -88,12 +86,8 @@ export function holdsCompressed(frame: Buffer, shape: MessageShape, variant: num
   }
 }
 
-function firstByteOf({ kind, isCompressed }: MessageShape): number {
-  return (kind === 'binary' ? FIN_BINARY : FIN_TEXT) | (isCompressed === true ? RSV1 : 0);
-}
-
-function deflate(payload: Buffer, windowBits: number): Buffer {
-  return deflateRawSync(payload, { windowBits, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -DEFLATE_TAIL.length);
+export function firstByteOf({ kind, isCompressed }: MessageShape): number {
+  return (kind === 'binary' ? BINARY : TEXT) | (isCompressed === true ? RSV1 : 0);
 }
 
 function lengthBytes(length: number): number[] {
@@ -102,4 +96,47 @@ function lengthBytes(length: number): number[] {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(length));
   return [127, ...bytes];
+}
+
+/** The request target names the client's first message, for servers that do not read messages. */
+export function targetOf(firstVariant: number): string {
+  return `/bench?${firstVariant}`;
+}
+
+export function firstVariantOf(request: string): number {
+  return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
+}
+
+/** Builds the request of a client (RFC 6455 section 1.3). */
+export function upgradeRequest(target: string, lines: readonly string[] = []): string {
+  const fixed = ['Host: 127.0.0.1', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Key: ${KEY}`];
+  return [`GET ${target} HTTP/1.1`, ...fixed, 'Sec-WebSocket-Version: 13', ...lines, '\r\n'].join('\r\n');
+}
+
+/** Tells whether `head` is the right answer to {@link upgradeRequest}. */
+export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
+  const isAccepted = head.startsWith('HTTP/1.1 101 ') && head.includes(acceptOf(KEY));
+  return isAccepted && head.includes('permessage-deflate') === isCompressed;
+}
+
+/** Builds the answer to a request, which must offer the compression that the server needs. */
+export function answerUpgrade(request: string, isCompressed: boolean): string {
+  const offer = /^sec-websocket-extensions: *(permessage-deflate[^\r]*)/im.exec(request)?.[1];
+  if (isCompressed && offer === undefined) throw new Error('a client does not offer to compress');
+  // The answer must contain a window that the client asks for (RFC 7692 section 7.1.2.1).
+  const window = /server_max_window_bits="?(\d+)/.exec(offer ?? '')?.[1];
+  if (Number(window ?? SERVER_WINDOW_BITS) < SERVER_WINDOW_BITS) throw new Error('a client asks for a small window');
+  const agreed = window === undefined ? '' : `; server_max_window_bits=${window}`;
+  return [
+    'HTTP/1.1 101 Switching Protocols',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Accept: ${acceptOf(/^sec-websocket-key: *(\S+)/im.exec(request)?.[1] ?? '')}`,
+    ...(isCompressed ? [COMPRESSION_OFFER + agreed] : []),
+    '\r\n',
+  ].join('\r\n');
+}
+
+function acceptOf(key: string): string {
+  return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }

@@ -1,180 +1,151 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MessageShape } from '../messages.ts';
-import { AnswerBytes } from './answer-bytes.ts';
-import { AnswerCheck } from './answer-check.ts';
-import type { Answers } from './answers.ts';
-import { CompressedAnswers } from './compressed-answers.ts';
-import { type Exchange, ExchangeClock, SURPLUS_WAIT_MS } from './exchange.ts';
-import { Failure, WRONG_ANSWER } from './failure.ts';
-import { FrameCycle } from './frame-cycle.ts';
-import { buildFrames } from './frames.ts';
-import { openInTurn } from './open-in-turn.ts';
-import { Pace, type PacedExchange, type Pacing } from './pace.ts';
-import { RawConnection, type RawListener } from './raw-connection.ts';
+import { type Pace, type PacedExchange, type Pacing, startPace } from './pace.ts';
 
-/** The plan of the messages between a load and a server. */
-export interface LoadPlan {
-  readonly port: number;
-  readonly shape: MessageShape;
-  readonly connections: number;
-  /** How messages flow: each is answered on its own connection, or the messages of the first connection go to all. */
-  readonly pattern: 'echo' | 'fan-out';
-  /** Messages of one connection in flight at a time; messages that are sent together leave in one write. */
-  readonly inFlight: number;
-  /** Whether each connection must get one answer before the measurements. */
-  readonly checksAnswers: boolean;
-  /** Time for the last answers. */
-  readonly drainTimeoutMs?: number;
+/** A connection of a load. */
+export interface Link {
+  /** Position among the links of the load, which sets it. */
+  index: number;
+  /** Messages without an answer; the load counts them. */
+  outstanding: number;
+  /** Bytes of an answer that is not complete. */
+  rest: number;
+  /** Sends the next messages, together. */
+  send(count: number): void;
+  /** Ends the connection with a reset, so that thousands of them leave no port in TIME_WAIT. */
+  close(): void;
 }
 
+/** The messages that links received in one measurement. */
+export interface Exchange {
+  readonly messages: number;
+  readonly elapsedMs: number;
+  /** Time until the first link had the last burst. */
+  readonly firstMs: number;
+}
+
+const CONCURRENT_HANDSHAKES = 32;
+/** Time for the last answers when no new messages are sent. */
+const DRAIN_TIMEOUT_MS = 60_000;
+/** Time to wait for superfluous answers. */
+const SURPLUS_WAIT_MS = 50;
+
 /**
- * The load generator: raw sockets, prebuilt frames, answers counted by their bytes. Each received byte is compared with
- * the expected byte, by one native call for each read. Messages of a connection differ from one to the next, and each
- * connection begins with another message.
+ * Keeps messages flowing on links, and counts. Nothing is in flight when a measurement begins and ends, so the counted
+ * messages are exactly the sent messages. The first failure rejects what runs, and all that comes later.
  */
-export class Load implements RawListener {
-  readonly #plan: LoadPlan;
-  readonly #answers: Answers;
-  readonly #messages: FrameCycle;
-  readonly #failure = new Failure();
-  readonly #clock: ExchangeClock;
-  #check: AnswerCheck | undefined;
+export class Load {
+  readonly links: Link[] = [];
+  /** The link whose messages go to all links; undefined when each message is answered on its own link. */
+  sender: Link | undefined;
+  fail: (reason: string) => void = () => {};
+  readonly #drainTimeoutMs: number;
+  readonly #failed: Promise<never>;
   #pace: Pace | undefined;
-  readonly #connections: RawConnection[] = [];
-  /** Number of connections that have not got all messages of the current fan-out. */
-  #waitingConnections = 0;
+  #isFlowing = false;
+  #answered = 0;
+  #left = 0;
+  #burstAt = 0;
+  #firstAt = 0;
+  /** Called when all links have all that was sent. */
+  #onAll: () => void = () => {};
 
-  constructor(plan: LoadPlan) {
-    this.#plan = plan;
-    this.#clock = new ExchangeClock(this.#failure, plan.drainTimeoutMs);
-    this.#answers =
-      plan.shape.isCompressed === true
-        ? new CompressedAnswers(plan.shape, false)
-        : new AnswerBytes(buildFrames(plan.shape, false));
-    this.#messages = new FrameCycle(buildFrames(plan.shape, true), plan.inFlight);
+  constructor(drainTimeoutMs: number = DRAIN_TIMEOUT_MS) {
+    this.#drainTimeoutMs = drainTimeoutMs;
+    this.#failed = new Promise((_, reject) => {
+      this.fail = (reason) => reject(new Error(reason));
+    });
+    // A failure while nobody waits rejects the next wait.
+    this.#failed.catch(() => {});
   }
 
-  /** Opens the connections. The result counts handshakes. */
-  async open(): Promise<Exchange> {
-    const { connections, checksAnswers } = this.#plan;
+  /** Waits for `work`, or rejects with the first failure. */
+  guard<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([this.#failed, work]);
+  }
+
+  /** Opens links beside those that are open. The result counts handshakes. */
+  async open(count: number, connect: (number: number) => Promise<Link>): Promise<Exchange> {
     const beganAt = performance.now();
-    await this.#failure.guard(openInTurn(connections, (number) => this.#open(number)));
+    let begun = 0;
+    const openOthers = async (): Promise<void> => {
+      while (begun < count) {
+        const link = await connect(begun++);
+        link.index = this.links.push(link) - 1;
+      }
+    };
+    await this.guard(Promise.all(Array.from({ length: Math.min(CONCURRENT_HANDSHAKES, count) }, openOthers)));
+    return { messages: count, elapsedMs: performance.now() - beganAt, firstMs: 0 };
+  }
+
+  /**
+   * Lets messages flow, then waits for the last answer.
+   *
+   * @param durationMs - 0 for a single burst
+   * @param burst - messages of each sending link in flight at a time
+   */
+  async run(durationMs: number, burst: number, receivers: readonly Link[] = this.links): Promise<Exchange> {
+    const sendBurst = (): void => {
+      for (const link of receivers) link.outstanding = burst;
+      this.#left = burst * receivers.length;
+      this.#burstAt = performance.now();
+      this.#firstAt = 0;
+      if (this.sender !== undefined) this.sender.send(burst);
+      else for (const link of receivers) link.send(burst);
+    };
+    this.#answered = 0;
+    this.#isFlowing = durationMs > 0;
+    const beganAt = performance.now();
+    const done = new Promise<void>((resolve) => {
+      this.#onAll = sendBurst;
+      const drain = (): void => {
+        const lose = (): void => this.fail(`messages lost: ${this.#left} of ${this.#answered + this.#left}`);
+        const timer = setTimeout(lose, this.#drainTimeoutMs);
+        this.#isFlowing = false;
+        this.#onAll = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      };
+      if (this.#isFlowing) setTimeout(drain, durationMs);
+      else drain();
+      sendBurst();
+    });
+    await this.guard(done);
     const elapsedMs = performance.now() - beganAt;
-    if (checksAnswers) {
-      this.#check = new AnswerCheck(this.#failure, this.#answers);
-      await this.#check.run(connections, () => {
-        for (const connection of this.#senders()) this.#send(connection, 1);
-      });
-      this.#check = undefined;
-    }
-    return { messages: connections, elapsedMs };
+    return { messages: this.#answered, elapsedMs, firstMs: this.#firstAt - this.#burstAt };
   }
 
-  /** Lets messages flow. The result counts answered messages; with fan-out, received messages. */
-  async run(durationMs: number): Promise<Exchange> {
-    const { inFlight, pattern, connections } = this.#plan;
-    this.#pace = undefined;
-    const firstMessages = pattern === 'echo' ? inFlight * connections : inFlight;
-    const exchange = await this.#clock.run(durationMs, firstMessages, () => this.#sendBurst(inFlight));
-    this.#checkNothingIsLeft();
-    return pattern === 'echo' ? exchange : { ...exchange, messages: exchange.messages * connections };
-  }
-
-  /** Sends messages at fixed times. Each is answered on its own connection. */
+  /** Sends messages at fixed times. */
   async pace(pacing: Pacing): Promise<PacedExchange> {
-    const { drainTimeoutMs } = this.#plan;
-    this.#pace = new Pace(
-      {
-        connections: this.#connections,
-        messages: this.#messages,
-        answers: this.#answers,
-        failure: this.#failure,
-        ...(drainTimeoutMs !== undefined && { drainTimeoutMs }),
-      },
-      pacing,
-    );
-    return this.#pace.run();
+    this.#pace = startPace(this.links, pacing, this.#drainTimeoutMs);
+    const result = await this.guard(this.#pace.result);
+    this.#pace = undefined;
+    return result;
   }
 
-  /** Waits for superfluous answers. Rejects when bytes came after the last counted answer. */
+  /** Rejects when superfluous bytes come after the last counted answer. */
   async verify(): Promise<void> {
-    await this.#failure.guard(sleep(SURPLUS_WAIT_MS));
-    this.#checkNothingIsLeft();
+    await this.guard(sleep(SURPLUS_WAIT_MS));
+    if (this.links.some(({ rest }) => rest !== 0)) throw new Error('bytes came that belong to no answer');
   }
 
-  /** Ends all connections with a reset. */
   close(): void {
-    for (const connection of this.#connections) connection.reset();
-    this.#failure.fail('connection lost: closed by the load');
+    for (const link of this.links) link.close();
   }
 
-  // RawListener
-
-  onBytes(connection: RawConnection, count: number, bytes: Uint8Array): void {
-    if (this.#check !== undefined) this.#check.onBytes(connection, count, bytes);
-    else if (this.#pace !== undefined) this.#pace.onBytes(connection, count, bytes);
+  /** A link calls this when answers have come, which it has compared with what must come. */
+  onAnswers(link: Link, count: number): void {
+    link.outstanding -= count;
+    if (link.outstanding < 0) this.fail('more answers than messages');
+    else if (this.#pace !== undefined) this.#pace.onAnswers(link, count);
     else {
-      const answers = this.#answers.read(connection, count, bytes);
-      if (answers < 0) this.#failure.fail(WRONG_ANSWER);
-      else if (this.#plan.pattern === 'echo') this.#onEchoes(connection, answers);
-      else this.#onFanOut(connection, answers);
+      if (this.#firstAt === 0) this.#firstAt = performance.now();
+      this.#answered += count;
+      if (this.#isFlowing && this.sender === undefined) {
+        link.outstanding += count;
+        link.send(count);
+      } else if ((this.#left -= count) === 0) this.#onAll();
     }
-  }
-
-  onLost(reason: string): void {
-    this.#failure.fail(`connection lost: ${reason}`);
-  }
-
-  async #open(number: number): Promise<void> {
-    const { port, shape, pattern } = this.#plan;
-    // In a fan-out all connections get the messages of one, so all begin with the same message.
-    const firstVariant = pattern === 'echo' ? number % this.#messages.length : 0;
-    const target = { port, isCompressed: shape.isCompressed === true, firstVariant };
-    const connection = await RawConnection.open(target, this);
-    connection.index = this.#connections.push(connection) - 1;
-  }
-
-  #checkNothingIsLeft(): void {
-    if (this.#connections.some(({ unclaimedBytes }) => unclaimedBytes !== 0)) {
-      throw new Error('bytes came that belong to no answer');
-    }
-  }
-
-  /** Returns all connections, or only the first one when its messages go to all. */
-  #senders(): readonly RawConnection[] {
-    return this.#plan.pattern === 'echo' ? this.#connections : this.#connections.slice(0, 1);
-  }
-
-  #sendBurst(count: number): void {
-    this.#waitingConnections = this.#connections.length;
-    for (const connection of this.#connections) connection.outstanding = count;
-    for (const connection of this.#senders()) this.#send(connection, count);
-  }
-
-  #send(connection: RawConnection, count: number): void {
-    const { nextVariant } = connection;
-    connection.nextVariant = this.#messages.after(nextVariant, count);
-    connection.write(this.#messages.run(nextVariant, count));
-  }
-
-  #onEchoes(connection: RawConnection, answers: number): void {
-    if (answers === 0) return;
-    // A superfluous answer must not make up for a missing answer of another connection.
-    if (!this.#clock.isFlowing) connection.outstanding -= answers;
-    if (answers > this.#plan.inFlight || connection.outstanding < 0) this.#failure.fail('more answers than messages');
-    else if (this.#clock.answered(answers)) this.#send(connection, answers);
-  }
-
-  #onFanOut(connection: RawConnection, answers: number): void {
-    const { inFlight } = this.#plan;
-    connection.outstanding -= answers;
-    if (connection.outstanding > 0) return;
-    if (connection.outstanding < 0 || connection.unclaimedBytes > 0) {
-      this.#failure.fail('more bytes than were sent');
-      return;
-    }
-    if (--this.#waitingConnections > 0) return;
-    if (this.#clock.answered(inFlight)) this.#sendBurst(inFlight);
   }
 }

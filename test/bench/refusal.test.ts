@@ -1,146 +1,145 @@
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Benchmark, Settings } from '../../bench/benchmark.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Settings } from '../../bench/benchmark.ts';
 import { selectBenchmarks } from '../../bench/benchmarks/all.ts';
-import { FLOW_METRICS } from '../../bench/benchmarks/message-flow.ts';
 import { compare } from '../../bench/compare.ts';
-import { WRONG_ANSWER, WRONG_MESSAGE } from '../../bench/load/failure.ts';
+import { WRONG_MESSAGE } from '../../bench/load/answers.ts';
+import { clientOpener } from '../../bench/load/clients.ts';
+import { buildFrames } from '../../bench/load/frames.ts';
 import { Load } from '../../bench/load/load.ts';
+import { rawOpener } from '../../bench/load/raw.ts';
 import type { MessageShape } from '../../bench/messages.ts';
-import { LIBRARY, type Peer, selectPeers } from '../../bench/peers.ts';
-import type { BenchmarkResult } from '../../bench/report/results.ts';
-import { formatBenchmark } from '../../bench/report/table.ts';
+import { selectPeers } from '../../bench/peers/peer.ts';
 import { type Received, startLoadServer } from '../helpers/load-server.ts';
 
-const shape: MessageShape = { kind: 'text', bytes: 64 };
-const settings: Settings = {
-  rounds: 1,
-  warmUpMs: 5,
-  windowMs: 5,
-  isPatient: false,
-  processors: undefined,
-  profileFolder: undefined,
-};
+const text: MessageShape = { kind: 'text', bytes: 64 };
+const compressed: MessageShape = { kind: 'object', bytes: 1024, isCompressed: true };
+const answers = buildFrames(text, false);
+let load: Load;
 
-/** Compares servers that answer everything; the one for `ws` has a fault. */
-async function compareWith(fault: (received: Received) => Buffer | undefined): Promise<BenchmarkResult> {
-  const benchmark: Benchmark = {
-    name: 'echo',
-    title: 'Echo',
-    metrics: FLOW_METRICS,
-    headline: 'cpu',
-    side: 'server',
-    async measure({ name }) {
-      const port = await startLoadServer(name === 'ws' ? fault : ({ answer }) => answer, shape);
-      const load = new Load({
-        port,
-        shape,
-        connections: 2,
-        pattern: 'echo',
-        inFlight: 1,
-        checksAnswers: true,
-        drainTimeoutMs: 1000,
-      });
-      try {
-        await load.open();
-        const { messages, elapsedMs } = await load.run(settings.windowMs);
-        await load.verify();
-        return { figures: { throughput: messages / elapsedMs, cpu: 1 } };
-      } finally {
-        load.close();
-      }
-    },
-  };
-  return compare(benchmark, selectPeers([LIBRARY, 'ws', 'node:net'], []), settings, () => {});
+afterEach(() => load.close());
+
+/** Runs a load against a server that gives these answers: two connections, and two messages in flight on each. */
+async function run(answerTo: (received: Received) => Buffer | undefined, sendsToAll = false, shape = text) {
+  const port = await startLoadServer(answerTo, shape);
+  const plan = { port, shape, connections: 2, burst: 2, sendsToAll };
+  load = new Load(500);
+  await load.open(2, rawOpener(load, plan));
+  if (sendsToAll) load.sender = load.links[0];
+  const { messages } = await load.run(20, 2);
+  await load.verify();
+  return messages;
 }
 
-/** Tells whether a message is the second one of the second connection, which is the first measured one. */
-function isVictim({ n, connection }: Received): boolean {
-  return n === 2 && connection === 1;
+function changed(frame: Buffer): Buffer {
+  const wrong = Buffer.from(frame);
+  wrong[wrong.length - 1]! ^= 1;
+  return wrong;
 }
 
-function change(answer: Buffer): Buffer {
-  const changed = Buffer.from(answer);
-  changed[20]! ^= 0x20;
-  return changed;
-}
+const isVictim = ({ n, connection }: Received): boolean => n === 2 && connection === 1;
 
-describe('the result has the peer and the reason instead of a comparison', () => {
-  test.each<[string, (received: Received) => Buffer | undefined, RegExp]>([
-    [
-      'when a peer loses one message',
-      (received) => (isVictim(received) ? undefined : received.answer),
-      /^ws: messages lost: 1 of \d+ not answered$/,
-    ],
-    [
-      'when a peer answers a message twice',
-      (received) => (isVictim(received) ? Buffer.concat([received.answer, received.answer]) : received.answer),
-      new RegExp(`^ws: ${WRONG_ANSWER}$`),
-    ],
-    [
-      'when a peer changes one byte',
-      (received) => (isVictim(received) ? change(received.answer) : received.answer),
-      new RegExp(`^ws: ${WRONG_ANSWER}$`),
-    ],
-    [
-      'when a peer drops a connection',
-      (received) => {
-        if (isVictim(received)) received.socket.resetAndDestroy();
-        return received.answer;
-      },
-      /^ws: connection lost: /,
-    ],
-  ])('%s', async (_, fault, reason) => {
-    const result = await compareWith(fault);
-    expect(result.failures).toEqual([expect.stringMatching(reason)]);
-    expect(result.peers).toEqual([]);
-    const table = formatBenchmark(result, FLOW_METRICS);
-    expect(table).toBe(`Echo\n  no comparison: ${result.failures[0]}\n`);
+describe('a load of bare sockets', () => {
+  test('counts each message, all different, and begins connections with different ones', async () => {
+    const sent: number[][] = [[], []];
+    const messages = await run(({ connection, variant, answer }) => {
+      sent[connection]!.push(variant);
+      return answer;
+    });
+    expect(messages).toBe(sent.flat().length);
+    for (const [first, variants] of sent.entries()) {
+      expect(variants).toEqual(variants.map((_, i) => (first + i) % answers.length));
+    }
   });
 
-  test('unless nothing is wrong', async () => {
-    const result = await compareWith(({ answer }) => answer);
-    expect(result.failures).toEqual([]);
-    expect(formatBenchmark(result, FLOW_METRICS).match(/×/g)).toHaveLength(6);
+  test.each<[string, (received: Received) => Buffer | undefined, string | RegExp]>([
+    ['one changed byte', ({ answer }) => changed(answer), WRONG_MESSAGE],
+    ['an answer given twice', ({ answer }) => Buffer.concat([answer, answer]), WRONG_MESSAGE],
+    ['an answer that was lost before others', () => undefined, /^messages lost|not the expected/],
+    ['an answer too many', ({ variant }) => Buffer.concat([0, 1, 2].map((i) => answers[variant + i]!)), /more answers/],
+    [
+      'a part of an answer too many',
+      ({ answer }) => Buffer.concat([answer, Buffer.of(0x81)]),
+      /messages lost|belong to no|not the expected/,
+    ],
+    [
+      'a connection that ends',
+      ({ socket, answer }) => {
+        socket.resetAndDestroy();
+        return answer;
+      },
+      /^connection lost/,
+    ],
+  ])('refuses %s', async (_, fault, reason) => {
+    await expect(run((received) => (isVictim(received) ? fault(received) : received.answer))).rejects.toThrow(reason);
+  });
+
+  test.each([0, 1])('refuses a message to all that one connection gets %i times too often or never', async (times) => {
+    const toAll = ({ n, answer, sockets }: Received): undefined => {
+      for (const socket of sockets) socket.write(answer);
+      const [, other] = sockets;
+      if (n === 2) for (let i = 0; i < times; i++) other?.write(answer);
+      if (n === 2 && times === 0) other?.destroy();
+    };
+    await expect(run(toAll, true)).rejects.toThrow(times === 0 ? 'connection lost' : WRONG_MESSAGE);
+  });
+
+  test('refuses a changed answer that is compressed', async () => {
+    expect(await run(({ answer }) => answer, false, compressed)).toBeGreaterThan(0);
+    const lie = (received: Received): Buffer => (isVictim(received) ? changed(received.answer) : received.answer);
+    await expect(run(lie, false, compressed)).rejects.toThrow(WRONG_MESSAGE);
+  });
+
+  test('counts the time that a server stands still in each message that was due meanwhile', async () => {
+    const port = await startLoadServer(({ n, connection, answer }) => {
+      const until = performance.now() + (n === 5 && connection === 0 ? 60 : 0);
+      while (performance.now() < until);
+      return answer;
+    }, text);
+    load = new Load(500);
+    await load.open(2, rawOpener(load, { port, shape: text, connections: 2, burst: 1 }));
+    const { messages, latency } = await load.pace({ messagesPerSecond: 1000, durationMs: 100 });
+    expect(messages).toBe(100);
+    expect(latency.p99).toBeGreaterThan(50_000);
   });
 });
 
+test.each<[string, (message: string, n: number) => string[], string]>([
+  ['answers that are right', (message) => [message], 'messages lost'],
+  ['another text among the first', (message, n) => [n === 3 ? `${message.slice(1)}.` : message], WRONG_MESSAGE],
+  ['another text later', (message, n) => [n === 30 ? `?${message.slice(1)}` : message], WRONG_MESSAGE],
+  ['a doubled answer', (message, n) => (n === 30 ? [message, message] : [message]), WRONG_MESSAGE],
+])('a load of measured clients judges %s', async (_, answerTo, reason) => {
+  load = new Load(50);
+  const connect = async ({ onMessage }: { onMessage: (data: unknown) => void }) => {
+    let n = 0;
+    const send = (message: unknown): void => {
+      const all = ++n > 40 ? [] : answerTo(message as string, n);
+      setImmediate(() => all.forEach(onMessage));
+    };
+    return { send };
+  };
+  const peer = { version: '', notes: '', connect };
+  await load.open(1, clientOpener(load, peer, { port: 1, shape: text, connections: 1, burst: 1 }));
+  await expect(load.run(20, 1)).rejects.toThrow(reason);
+});
+
 describe('with separate processes', () => {
-  const before = Array.from(process.execArgv);
+  const before = [...process.execArgv];
+  const settings: Settings = { rounds: 1, warmUpMs: 5, windowMs: 5, isPatient: false, processors: undefined };
 
   // The other processes need tsx to run TypeScript, because vitest's transform does not reach them.
   beforeAll(() => void process.execArgv.push('--import', 'tsx'));
   afterAll(() => void process.execArgv.splice(0, Infinity, ...before));
 
   test.each([
+    ['echo-text-64-16', 'ws'],
     ['fan-out-16', 'node:net'],
-    ['broadcast-16', 'node:net'],
     ['client-echo-object-64-16', 'ws'],
     ['client-echo-compressed-1k-16', 'ws'],
-    ['client-echo-text-64-16', 'node:net'],
-  ])('%s runs with the bare server, which answers message by message', { timeout: 60_000 }, async (name, peer) => {
-    const [benchmark] = selectBenchmarks([name]);
-    const result = await compare(benchmark!, selectPeers([peer], []), settings, () => {});
+    ['topics-16', 'node:net'],
+  ])('%s of %s gives figures', { timeout: 60_000 }, async (name, peer) => {
+    const result = await compare(selectBenchmarks([name])[0]!, selectPeers([peer]), settings);
     expect(result.failures).toEqual([]);
-    expect(result.peers[0]?.samples[0]?.figures.throughput).toBeGreaterThan(0);
-  });
-
-  test('there is no comparison when the bare server refuses a message', { timeout: 60_000 }, async () => {
-    const [benchmark] = selectBenchmarks(['client-echo-compressed-1k-1']);
-    // undici offers compression but does not compress, so the server cuts it off; only the server knows the reason.
-    const result = await compare(benchmark!, selectPeers(['undici'], []), settings, () => {});
-    expect(result.failures).toEqual([`undici: ${WRONG_MESSAGE}`]);
-  });
-
-  test('there is no comparison when a peer crashes', { timeout: 60_000 }, async () => {
-    const entry = fileURLToPath(new URL('../processes/crashing-library.ts', import.meta.url));
-    const peer: Peer = { name: 'crashing', module: 'library', entry, sides: ['server'] };
-    const [benchmark] = selectBenchmarks(['echo-text-64-1']);
-    const result = await compare(benchmark!, [peer], settings, () => {});
-    expect(result.peers).toEqual([]);
-    // The reason depends on who notices first: the parent of the process, or the load that lost its connections.
-    expect(result.failures).toEqual([
-      expect.stringMatching(/^crashing: (the server process ended: exit code 7|connection lost: .*)$/),
-    ]);
+    expect(result.peers[0]?.samples[0]?.figures['throughput']).toBeGreaterThan(0);
   });
 });

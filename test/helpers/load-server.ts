@@ -1,7 +1,6 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { buildFrames } from '../../bench/load/frames.ts';
-import { answerUpgrade, firstVariantOf } from '../../bench/load/handshake.ts';
+import { answerUpgrade, buildFrames, firstVariantOf } from '../../bench/load/frames.ts';
 import type { MessageShape } from '../../bench/messages.ts';
 
 /** A message that the server received, and how to answer it. */

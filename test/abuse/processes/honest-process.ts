@@ -1,4 +1,4 @@
-import { answerCalls } from '../../../bench/processes/answer-calls.ts';
+import { answerCalls } from '../../../tools/answer-calls.ts';
 import { HonestCrowd } from '../honest/honest-crowd.ts';
 import type { HonestCalls } from './calls.ts';
 

@@ -1,5 +1,5 @@
 import { setPriority } from 'node:os';
-import { answerCalls } from '../../../bench/processes/answer-calls.ts';
+import { answerCalls } from '../../../tools/answer-calls.ts';
 import { attacks } from '../attacks/all.ts';
 import { AttackRun } from '../hostile/attack-run.ts';
 import { warmUp } from '../hostile/warm-up.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, truncateS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { answerCalls } from '../../../bench/processes/answer-calls.ts';
+import { answerCalls } from '../../../tools/answer-calls.ts';
 import {
   type Admission,
   type ConnectionHandler,

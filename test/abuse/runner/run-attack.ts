@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Remote } from '../../../bench/processes/remote.ts';
+import { Remote } from '../../../tools/remote.ts';
 import { findGrowth } from '../../helpers/growth.ts';
 import { INVENTORY_OPTIONS, type Inventory } from '../../helpers/inventory.ts';
 import type { FaultName } from '../../helpers/planted-faults.ts';

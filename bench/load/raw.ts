@@ -1,0 +1,110 @@
+import { connect, type Socket } from 'node:net';
+import type { MessageShape } from '../messages.ts';
+import { type Place, readCompressed, readKnown, runsOf } from './answers.ts';
+import { buildFrames, COMPRESSION_OFFER, isUpgradeAnswer, targetOf, upgradeRequest } from './frames.ts';
+import type { Link, Load } from './load.ts';
+
+/** All connections read into this memory. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
+
+const CONNECTIONS_PER_ADDRESS = 2000;
+
+export interface OpenPlan {
+  readonly port: number;
+  readonly shape: MessageShape;
+  readonly connections: number;
+  /** Most messages that a link sends together. */
+  readonly burst: number;
+  /** Whether the messages of the first connection go to all. */
+  readonly sendsToAll?: boolean;
+  /** Whether each connection must get one answer before the measurement. */
+  readonly checksAnswers?: boolean;
+  /** Whether clients use many addresses, because each has too few ports for many connections. */
+  readonly usesAddresses?: boolean;
+}
+
+interface RawTarget {
+  /** Port of 127.0.0.1. */
+  readonly port: number;
+  readonly request: string;
+  readonly isCompressed?: boolean;
+  /** Address to connect from; each address has its own ports. */
+  readonly localAddress?: string;
+}
+
+/**
+ * Opens a client connection that costs as little as Node allows.
+ *
+ * @param onBytes - called when `bytes[0..count)` have come; the memory is reused, and what it throws fails the load
+ */
+export function openRaw(
+  load: Load,
+  { port, request, isCompressed = false, ...from }: RawTarget,
+  onBytes: (count: number, bytes: Uint8Array, socket: Socket) => void,
+): Promise<Socket> {
+  return new Promise((resolve) => {
+    let head: string | undefined = '';
+
+    function readHead(bytes: Buffer): void {
+      head += bytes.toString('latin1');
+      const end = head?.indexOf('\r\n\r\n') ?? -1;
+      if (head === undefined || end < 0) return;
+      if (!isUpgradeAnswer(head, isCompressed)) throw new Error(`refused: ${head.split('\r\n', 1)[0]}`);
+      const rest = Buffer.from(head.slice(end + 4), 'latin1');
+      head = undefined;
+      resolve(socket);
+      if (rest.length > 0) onBytes(rest.length, rest, socket);
+    }
+
+    function callback(count: number, bytes: Uint8Array): boolean {
+      try {
+        if (head === undefined) onBytes(count, bytes, socket);
+        else readHead(Buffer.from(bytes.subarray(0, count)));
+      } catch (error) {
+        load.fail(error instanceof Error ? error.message : String(error));
+      }
+      return true;
+    }
+
+    const onread = { buffer: READ_BUFFER, callback };
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread, ...from });
+    socket.on('error', (error) => load.fail(`connection lost: ${error.message}`));
+    socket.on('close', () => load.fail('connection lost: closed by the server'));
+    socket.write(request);
+  });
+}
+
+export function reset(socket: Socket): void {
+  socket.removeAllListeners('close').resetAndDestroy();
+}
+
+/**
+ * Returns a function that opens links of bare sockets and prebuilt frames. Every received byte is compared with the
+ * expected byte, by one native call for each read.
+ */
+export function rawOpener(load: Load, plan: OpenPlan): (number: number) => Promise<Link> {
+  const { port, shape, burst, sendsToAll = false, usesAddresses = false } = plan;
+  const isCompressed = shape.isCompressed === true;
+  const runs = runsOf(buildFrames(shape, true), burst);
+  const read = isCompressed ? readCompressed(shape, false) : readKnown(buildFrames(shape, false));
+  return async (number) => {
+    // Connections begin with different messages, except when all get the messages of one.
+    let next = sendsToAll ? 0 : number % runs.length;
+    const request = upgradeRequest(targetOf(next), isCompressed ? [COMPRESSION_OFFER] : []);
+    const localAddress = `127.0.0.${1 + Math.floor(number / CONNECTIONS_PER_ADDRESS)}`;
+    const target = { port, request, isCompressed, ...(usesAddresses && { localAddress }) };
+    const link: Link & Place = {
+      ...{ index: 0, outstanding: 0, variant: next, rest: 0 },
+      send(count) {
+        socket.write(runs[next]?.[count] as Buffer);
+        next = (next + count) % runs.length;
+      },
+      close: () => reset(socket),
+    };
+    const socket = await openRaw(load, target, (count, bytes) => {
+      const answers = read(link, count, bytes);
+      if (answers > 0) load.onAnswers(link, answers);
+    });
+    return link;
+  };
+}

@@ -1,0 +1,96 @@
+import type { MessageShape } from '../messages.ts';
+
+export const LIBRARY = '4d-websocket';
+/** The peer that ratios compare with, where a benchmark does not name another. */
+export const BASELINE = 'ws';
+/** The floor: sockets of Node without any WebSocket. */
+export const BARE_SOCKETS = 'node:net';
+/** Rooms of Socket.IO, and the same with its option connectionStateRecovery. */
+export const ROOMS = 'socket.io';
+export const RECOVERING_ROOMS = 'socket.io recov.';
+
+/**
+ * What a benchmark asks of a peer. `room`: it sends to all in a room; of these, `topics` has rooms or topics, `resume`
+ * gives clients what they missed, and `log` keeps topics.
+ */
+export type Side = `${'' | 'compressing '}${'server' | 'client'}` | 'package' | 'room' | 'topics' | 'resume' | 'log';
+
+/** A program that is measured. The data is plain, because it is sent to other processes. */
+export interface Peer {
+  /** Name in tables. */
+  readonly name: string;
+  /** The file of this folder that runs it. */
+  readonly file: 'library' | 'ws' | 'undici' | 'uwebsockets' | 'socketio' | 'bare';
+  readonly packageName?: string;
+  /** Entry file of another build of this library. */
+  readonly entry?: string;
+  readonly sides: readonly Side[];
+}
+
+const BOTH: readonly Side[] = ['server', 'compressing server', 'client', 'compressing client'];
+const ALL: readonly Side[] = [...BOTH, 'package', 'room', 'topics', 'resume', 'log'];
+
+const PEERS: readonly Peer[] = [
+  { name: LIBRARY, file: 'library', packageName: LIBRARY, sides: ALL },
+  { name: BASELINE, file: 'ws', packageName: 'ws', sides: [...BOTH, 'package'] },
+  // undici inflates messages that it receives, but compresses none that it sends.
+  { name: 'undici', file: 'undici', packageName: 'undici', sides: ['client', 'package'] },
+  { name: 'uWebSockets.js', file: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
+  { name: ROOMS, file: 'socketio', packageName: 'socket.io', sides: ['room', 'topics'] },
+  { name: RECOVERING_ROOMS, file: 'socketio', packageName: 'socket.io', sides: ['room', 'topics', 'resume'] },
+  { name: BARE_SOCKETS, file: 'bare', sides: ['server', 'client', 'room'] },
+];
+
+/**
+ * Returns the peers of a run: those with a name, or all, and other builds of this library.
+ *
+ * @param otherBuilds - entry files of these builds
+ */
+export function selectPeers(names: readonly string[], otherBuilds: readonly string[] = []): readonly Peer[] {
+  const known = PEERS.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no peer "${unknown}", only ${known.join(', ')}`);
+  const selected = PEERS.filter(({ name }) => names.length === 0 || names.includes(name));
+  const others = otherBuilds.map((entry, i): Peer => ({ name: `build ${i + 1}`, file: 'library', entry, sides: BOTH }));
+  return [...selected, ...others];
+}
+
+/** The work of a server. */
+export interface Workload {
+  /**
+   * `fan-out` sends to all in a loop; `broadcast` by the peer's own function if it has one, else in a loop; `topics`
+   * sends to the members of the room or topic `room`.
+   */
+  readonly behaviour: 'echo' | 'fan-out' | 'broadcast' | 'topics';
+  readonly shape: MessageShape;
+}
+
+/** A peer as its file runs it. */
+export interface RunningPeer {
+  readonly version: string;
+  /** How the peer runs here. */
+  readonly notes: string;
+  /** Starts a server on a free port of 127.0.0.1, and returns the port. */
+  serve?(workload: Workload): Promise<number>;
+  /** Publishes a message in a topic, and waits until it is stored. */
+  publish?(topic: string): Promise<unknown>;
+  connect?(task: ConnectTask): Promise<ClientSocket>;
+}
+
+export interface ConnectTask {
+  readonly url: string;
+  readonly shape: MessageShape;
+  /** Called with the data that the client gives its user; objects are parsed. */
+  readonly onMessage: (data: unknown) => void;
+  readonly onLost: () => void;
+}
+
+export interface ClientSocket {
+  send(message: string | Buffer | object): void;
+}
+
+/** Limit of buffered bytes of a connection: well above 16 echoes of 1 MiB. */
+export const MAX_BUFFERED_BYTES: number = 64 * 1_048_576;
+export const MAX_MESSAGE_BYTES = 1_048_576;
+/** Pings of servers with rooms or topics: none in a measurement, because their clients must all get the same bytes. */
+export const PING_MS = 300_000;
