@@ -1,9 +1,8 @@
 import type { Peer, Side } from './peers/peer.ts';
 
-/** One figure that a benchmark measures. */
+/** One figure that a benchmark measures; `title` heads its column, with the unit. */
 export interface Metric {
   readonly name: string;
-  /** Heading of the column, with the unit. */
   readonly title: string;
   readonly better: 'higher' | 'lower';
   /** Whether the figure describes the load when the load was at its limit; it is not compared then. */
@@ -13,7 +12,6 @@ export interface Metric {
 /** Shares of one processor, 0 to 1, that the measured process, the other end, and all others on the machine used. */
 export type Busy = Readonly<Record<'subject' | 'load' | 'others', number>>;
 
-/** The figures of one peer in one round, by the name of the metric. */
 export interface Sample {
   readonly figures: Readonly<Record<string, number>>;
   readonly busy?: Busy;
@@ -26,23 +24,18 @@ export interface Settings {
   /** Time in which messages flow before the measurement, so that V8 compiles the code. */
   readonly warmUpMs: number;
   readonly windowMs: number;
-  /** Whether to wait until the machine is quiet, and to repeat measurements that other programs disturbed. */
   readonly isPatient: boolean;
   /** Processors that the two processes are pinned to; undefined when pinning is not possible. */
   readonly processors: { readonly subject: number; readonly load: number } | undefined;
 }
 
-/** A benchmark that measures several peers in turns. */
 export interface Benchmark {
-  /** Short, unique name for `--only` and floors.json. */
   readonly name: string;
   /** The first one is shown in the summary. */
   readonly metrics: readonly Metric[];
-  /** The kind of peers that take part. */
   readonly side: Side;
   /** The peer that ratios compare with. Default: ws. */
   readonly baseline?: string;
-  /** Most rounds: further rounds give no new information. */
   readonly maxRounds?: number;
   /** Whether it runs only when `--only` names it. */
   readonly isLong?: boolean;

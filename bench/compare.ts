@@ -6,27 +6,20 @@ const MAX_ATTEMPTS = 10;
 /** A process that uses at least this share of a processor is at its limit. */
 const SATURATED = 0.95;
 
-/** The figures of one peer for one metric, over all rounds. */
-export interface Summary {
-  readonly median: number;
-  /** Half the distance between the lowest and the highest figure, as a share of the median. */
-  readonly spread: number;
-  /** How many times better the peer is than the baseline: the median of the rounds' ratios. */
-  readonly ratio: number | undefined;
-}
+/**
+ * The figures of one peer for one metric: the median of the rounds, half their range as a share of it, and how many times
+ * better the peer is than the baseline, which is the median of the rounds' ratios.
+ */
+type Summary = Readonly<Record<'median' | 'spread', number>> & { readonly ratio: number | undefined };
 
-/** The result of one peer in one benchmark. */
-export interface PeerResult {
+interface PeerResult {
   readonly peer: string;
-  /** By the name of the metric. */
   readonly summaries: Readonly<Record<string, Summary>>;
   readonly busy: Busy | undefined;
-  /** True when the load was at its limit in most rounds: figures that depend on it then have no ratio. */
   readonly isLoadLimit: boolean;
   readonly samples: readonly Sample[];
 }
 
-/** The result of one benchmark: a comparison, or the failures that prevent one. */
 export interface BenchmarkResult {
   readonly name: string;
   readonly baseline: string;
@@ -34,12 +27,10 @@ export interface BenchmarkResult {
   readonly failures: readonly string[];
 }
 
-/** Measures all peers of a benchmark in turns, and compares them. */
 export async function compare(
   benchmark: Benchmark,
   peers: readonly Peer[],
   settings: Settings,
-  onProgress: (text: string) => void = () => {},
 ): Promise<BenchmarkResult> {
   const { name, metrics, baseline = BASELINE, maxRounds = Infinity } = benchmark;
   const samples: Record<string, Sample[]> = Object.fromEntries(peers.map((peer) => [peer.name, []]));
@@ -48,7 +39,6 @@ export async function compare(
     // Each round begins with another peer, so that no peer is always the first on a cool machine.
     const start = round % peers.length;
     for (const peer of [...peers.slice(start), ...peers.slice(0, start)]) {
-      onProgress(`${name}: round ${round + 1}, ${peer.name}`);
       try {
         samples[peer.name]?.push(await measureOnce(benchmark, peer, settings));
       } catch (error) {
@@ -66,13 +56,13 @@ export async function compare(
 
 /** Measures until an attempt is not disturbed, or returns the attempt that was disturbed least. */
 async function measureOnce(benchmark: Benchmark, peer: Peer, settings: Settings): Promise<Sample> {
-  const others = (sample: Sample): number => sample.busy?.others ?? 0;
   let best: Sample | undefined;
   for (let attempt = 1; ; attempt++) {
     if (settings.isPatient) await waitForQuiet();
     const sample = await benchmark.measure(peer, settings);
-    if (best === undefined || others(sample) < others(best)) best = sample;
-    if (!settings.isPatient || attempt === MAX_ATTEMPTS || others(best) < DISTURBED) return best;
+    if (best === undefined || (sample.busy?.others ?? 0) < (best.busy?.others ?? 0)) best = sample;
+    const least = best.busy?.others ?? 0;
+    if (!settings.isPatient || attempt === MAX_ATTEMPTS || least < DISTURBED) return best;
   }
 }
 
@@ -81,12 +71,8 @@ function medianBusy(all: readonly Busy[]): Busy | undefined {
   return all.length === 0 ? undefined : { subject: of('subject'), load: of('load'), others: of('others') };
 }
 
-/**
- * Summarizes the rounds of one peer. `samples` and `baseline` are in the order of the rounds.
- *
- * @remarks Figures that the load limited, for either peer, have no ratio: it would compare the load with itself.
- */
-export function summarize(metric: Metric, samples: readonly Sample[], baseline?: readonly Sample[]): Summary {
+/** Figures that the load limited, for either peer, have no ratio: it would compare the load with itself. */
+function summarize(metric: Metric, samples: readonly Sample[], baseline?: readonly Sample[]): Summary {
   const figureOf = ({ figures }: Sample): number => figures[metric.name] ?? Number.NaN;
   const figures = samples.map(figureOf);
   const middle = median(figures);
@@ -100,8 +86,7 @@ export function summarize(metric: Metric, samples: readonly Sample[], baseline?:
   return { median: middle, spread, ratio: ratios && median(ratios) };
 }
 
-/** Tells whether the load was at its limit in most rounds of any of the peers. */
-export function isLoadLimit(...peers: readonly (readonly Sample[] | undefined)[]): boolean {
+function isLoadLimit(...peers: readonly (readonly Sample[] | undefined)[]): boolean {
   return peers.some((samples = []) => samples.filter((sample) => sample.isLoadLimit).length * 2 > samples.length);
 }
 
@@ -110,9 +95,8 @@ export function isLoadSaturated({ subject, load }: Busy): boolean {
   return load >= SATURATED && subject < SATURATED;
 }
 
-/** Returns the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((left, right) => left - right);
-  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]];
-  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  return (at(Math.ceil(sorted.length / 2) - 1) + at(Math.floor(sorted.length / 2))) / 2;
 }

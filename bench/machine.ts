@@ -10,22 +10,17 @@ export const DISTURBED = 0.15;
 const LOOK_MS = 500;
 const MAX_WAIT_MS = 120_000;
 
-export function describeMachine(): Readonly<Record<string, string | number>> {
+export function describeMachine(): Readonly<Record<string, string>> {
   return {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
-    processors: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    processors: `${cpus().length} processors`,
+    memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     system: `${platform()} ${release()} ${arch()}`,
-    node: process.versions.node,
-    v8: process.versions.v8,
+    node: `Node ${process.versions.node}`,
   };
 }
 
-/**
- * Finds two processors to pin the subject and the load to; undefined without two processors or taskset (util-linux).
- *
- * @remarks The result is the first and the last processor: on machines with several cores these never share a core.
- */
+/** Finds the first and the last processor, which never share a core; undefined without two, or without taskset. */
 export function findProcessors(): Settings['processors'] {
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' });
@@ -38,12 +33,10 @@ export function findProcessors(): Settings['processors'] {
   }
 }
 
-/** Returns the processor time that the whole machine has used, in milliseconds. */
 export function machineCpuMs(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys, 0);
 }
 
-/** Waits until other programs hardly use the processors, at most MAX_WAIT_MS. */
 export async function waitForQuiet(): Promise<void> {
   for (let waitedMs = 0; waitedMs < MAX_WAIT_MS; waitedMs += LOOK_MS) {
     const before = machineCpuMs();

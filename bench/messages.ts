@@ -1,7 +1,5 @@
-/** The form of the messages of a load. */
 export interface MessageShape {
   readonly kind: 'text' | 'binary' | 'object';
-  /** Size of the uncompressed payload. */
   readonly bytes: number;
   /** Whether a text is German, with letters of two bytes, instead of English. */
   readonly isWide?: boolean;
@@ -12,10 +10,8 @@ export interface MessageShape {
 }
 
 const VARIANTS = 16;
-/** Above {@link LARGE_BYTES}, because all variants lie in memory. */
 const LARGE_VARIANTS = 4;
 const LARGE_BYTES = 65_536;
-/** Bytes at the beginning that differ between variants, so that comparing two variants ends early. */
 const MARK_BYTES = 4;
 const FIRST_ID = 4711;
 
@@ -23,9 +19,8 @@ const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
 const WIDE_SENTENCE = 'Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. ';
 
 /**
- * Returns the payloads of the messages that a load sends in turns, as bytes on the wire: the same in each process, and
- * all of the same size. If all messages were equal, a server could save work that real messages cost each time: this
- * library frames and compresses a text only once for many receivers.
+ * Returns the payloads of the messages that a load sends in turns, the same in each process. They differ, because for
+ * equal messages a server could save work: this library frames and compresses a text only once for many receivers.
  */
 export function payloadsOf(shape: MessageShape): readonly Buffer[] {
   const count = shape.bytes > LARGE_BYTES ? LARGE_VARIANTS : VARIANTS;
@@ -45,7 +40,6 @@ function textOf(bytes: number, sentence: string): Buffer {
   return text;
 }
 
-/** Makes pseudo-random bytes, few of which look like text, with the generator of Numerical Recipes. */
 function noise(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   let state = 1;

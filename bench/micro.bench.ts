@@ -13,6 +13,8 @@ const FRAMES: readonly MessageShape[] = [
   { kind: 'binary', bytes: 1024 },
   { kind: 'binary', bytes: 16_000 },
 ];
+function ignore(): void {}
+
 /** Bytes of one operation: a chunk as a busy socket gives it, or as many masks in a row. */
 const CHUNK_BYTES = 65_536;
 
@@ -28,7 +30,6 @@ describe('mask, 64 KiB in all', () => {
 });
 
 describe('parse a chunk of 64 KiB', () => {
-  const ignore = (): void => {};
   const sink = { onDataHeader: () => true, onDataPayload: ignore, onControlFrame: ignore, onFramingViolation: ignore };
   for (const shape of FRAMES) {
     const [frame = Buffer.alloc(0)] = buildFrames(shape, true);

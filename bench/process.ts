@@ -9,16 +9,11 @@ import { type OpenPlan, rawOpener } from './load/raw.ts';
 import { TopicLoad, type TopicPlan } from './load/topics.ts';
 import type { Peer, RunningPeer, Workload } from './peers/peer.ts';
 
-export interface Usage {
-  readonly cpuMicros: number;
-  readonly rssBytes: number;
-  readonly heapBytes: number;
-  readonly peakBytes: number;
-}
+export type Usage = Readonly<Record<'cpuMicros' | 'rssBytes' | 'heapBytes' | 'peakBytes', number>>;
 
-const PEERS: Readonly<
-  Record<Peer['file'], () => Promise<{ createPeer(peer: Peer): RunningPeer | Promise<RunningPeer> }>>
-> = {
+type PeerModule = Promise<{ createPeer(peer: Peer): RunningPeer | Promise<RunningPeer> }>;
+
+const PEERS: Readonly<Record<Peer['file'], () => PeerModule>> = {
   library: () => import('./peers/library.ts'),
   ws: () => import('./peers/ws.ts'),
   undici: () => import('./peers/undici.ts'),
@@ -40,7 +35,6 @@ const calls = {
     const { version, notes } = await run(peer);
     return { version, notes };
   },
-  /** Starts a server, and returns its port. */
   async serve({ peer, workload }: { readonly peer: Peer; readonly workload: Workload }): Promise<number> {
     server = await run(peer);
     return (await server.serve?.(workload)) ?? 0;
@@ -76,7 +70,7 @@ const calls = {
   comeBack: (count: number): Promise<number> => topics.comeBack(count),
   /** @param afterGc - whether to collect garbage first: twice, because finalizers free more memory */
   async usage(afterGc: boolean): Promise<Usage> {
-    for (let i = 0; afterGc && i < 2; i++) {
+    for (const _ of afterGc ? [1, 2] : []) {
       globalThis.gc?.();
       await sleep(200);
     }

@@ -1,26 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Benchmark, Busy } from './benchmark.ts';
+import type { Benchmark } from './benchmark.ts';
 import type { BenchmarkResult } from './compare.ts';
 import { DISTURBED } from './machine.ts';
 import { projectFolder } from './packages.ts';
 import { BARE_SOCKETS, LIBRARY } from './peers/peer.ts';
 
-/** Formats the table of one benchmark, or the reasons of failures instead of a comparison. */
 export function formatBenchmark({ name, baseline, peers, failures }: BenchmarkResult, { metrics }: Benchmark): string {
   if (failures.length > 0) return [name, ...failures.map((failure) => `  no comparison: ${failure}`), ''].join('\n');
   const columns = metrics.flatMap(({ title }) => [title, '±', `vs ${baseline}`]);
   const shareColumns = peers.some(({ busy }) => busy !== undefined) ? ['CPU: peer', 'load', 'others'] : [];
   const rows = peers.map(({ peer, summaries, busy, isLoadLimit }) => {
-    const figures = metrics.flatMap(({ name }) => {
-      const { median = Number.NaN, spread = Number.NaN, ratio } = summaries[name] ?? {};
+    const figures = metrics.flatMap((metric) => {
+      const { median = Number.NaN, spread = Number.NaN, ratio } = summaries[metric.name] ?? {};
       return [formatFigure(median), formatShare(spread), formatRatio(ratio)];
     });
     const shares = busy === undefined ? [] : [busy.subject, busy.load, busy.others].map(formatShare);
-    return [peer, ...figures, ...shares, isDisturbed(busy) ? '!' : isLoadLimit ? '*' : ''];
+    return [peer, ...figures, ...shares, (busy?.others ?? 0) >= DISTURBED ? '!' : isLoadLimit ? '*' : ''];
   });
-  const limit = peers.some(({ isLoadLimit }) => isLoadLimit) ? '  * the load was the limit\n' : '';
-  const disturbed = peers.some(({ busy }) => isDisturbed(busy)) ? '  ! other programs ran: try --patient\n' : '';
+  const limit = rows.some((row) => row.at(-1) === '*') ? '  * the load was the limit\n' : '';
+  const disturbed = rows.some((row) => row.at(-1) === '!') ? '  ! other programs ran: try --patient\n' : '';
   return `${name}\n${formatTable([['', ...columns, ...shareColumns], ...rows])}\n${limit}${disturbed}`;
 }
 
@@ -62,10 +61,6 @@ function formatFigure(figure: number): string {
   return figure.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-function isDisturbed(busy: Busy | undefined): boolean {
-  return busy !== undefined && busy.others >= DISTURBED;
-}
-
 /** The ratios to the baseline that must be reached, by benchmark, then by metric. */
 export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
@@ -73,20 +68,13 @@ export function readFloors(): Floors {
   return JSON.parse(readFileSync(join(projectFolder, 'bench', 'floors.json'), 'utf8')) as Floors;
 }
 
-/** Compares this library with each floor. A floor without a ratio is missed; one that was not selected is skipped. */
-export function checkFloors(
-  floors: Floors,
-  results: readonly BenchmarkResult[],
-): Record<'reached' | 'missed' | 'skipped', readonly string[]> {
-  const report = { reached: [] as string[], missed: [] as string[], skipped: [] as string[] };
-  for (const [name, metrics] of Object.entries(floors)) {
-    const result = results.find((each) => each.name === name);
-    const summaries = result?.peers.find(({ peer }) => peer === LIBRARY)?.summaries;
-    for (const [metric, floor] of Object.entries(metrics)) {
+/** Returns what this library misses of the floors of benchmarks that ran; a ratio that is not known is missed. */
+export function missedFloors(floors: Floors, results: readonly BenchmarkResult[]): readonly string[] {
+  return results.flatMap(({ name, peers }) => {
+    const summaries = peers.find(({ peer }) => peer === LIBRARY)?.summaries;
+    return Object.entries(floors[name] ?? {}).flatMap(([metric, floor]) => {
       const ratio = summaries?.[metric]?.ratio ?? Number.NaN;
-      const list = result === undefined ? 'skipped' : ratio >= floor ? 'reached' : 'missed';
-      report[list].push(`${name}, ${metric}: ${ratio.toFixed(2)}×, the floor is ${floor}×`);
-    }
-  }
-  return report;
+      return ratio >= floor ? [] : [`${name}, ${metric}: ${ratio.toFixed(2)}×, the floor is ${floor}×`];
+    });
+  });
 }

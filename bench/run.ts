@@ -7,9 +7,9 @@ import { selectBenchmarks } from './benchmarks/all.ts';
 import { startProcess } from './benchmarks/measure.ts';
 import { type BenchmarkResult, compare } from './compare.ts';
 import { describeMachine, findProcessors } from './machine.ts';
-import { resultsFolder } from './packages.ts';
-import { LIBRARY, type Peer, selectPeers } from './peers/peer.ts';
-import { checkFloors, formatBenchmark, formatSummary, readFloors } from './report.ts';
+import { projectFolder } from './packages.ts';
+import { type Peer, selectPeers } from './peers/peer.ts';
+import { formatBenchmark, formatSummary, missedFloors, readFloors } from './report.ts';
 
 const USAGE = `Usage: npm run bench -- [options]
 
@@ -30,14 +30,14 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     patient: { type: 'boolean', default: false },
-    json: { type: 'string', default: join(resultsFolder, 'latest.json') },
+    json: { type: 'string', default: join(projectFolder, 'bench', 'results', 'latest.json') },
     check: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 
 /** Loads each peer in a process of its own, because a native module may crash its process. */
-async function describe(peer: Peer): Promise<{ readonly version: string; readonly notes: string } | undefined> {
+async function describe(peer: Peer): Promise<{ version: string; notes: string } | undefined> {
   const remote = startProcess('peer');
   try {
     const description = await remote.ask('describe', peer);
@@ -66,8 +66,7 @@ async function run(): Promise<void> {
   const builds = values.also.map((file) => resolve(file));
   const selected = selectPeers(values.peer, builds);
   const machine = describeMachine();
-  console.log(`${machine.processor}, ${machine.processors} processors, ${machine.memoryGiB} GiB, ${machine.system}`);
-  console.log(`Node ${machine.node}, V8 ${machine.v8}`);
+  console.log(Object.values(machine).join(', '));
   const peers: Record<string, Awaited<ReturnType<typeof describe>>> = {};
   for (const peer of selected) peers[peer.name] = await describe(peer);
   const { subject, load } = settings.processors ?? {};
@@ -79,8 +78,7 @@ async function run(): Promise<void> {
   for (const benchmark of benchmarks) {
     const taking = selected.filter(({ name, sides }) => peers[name] && sides.includes(benchmark.side));
     if (taking.length === 0) continue;
-    const result = await compare(benchmark, taking, settings, showProgress);
-    showProgress('');
+    const result = await compare(benchmark, taking, settings);
     console.log(formatBenchmark(result, benchmark));
     results.push(result);
   }
@@ -94,18 +92,11 @@ async function run(): Promise<void> {
   writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
   console.log(`\n${file}`);
 
-  const failed = results.filter(({ failures }) => failures.length > 0);
-  for (const { name, failures } of failed) console.log(`FAILED ${name}: ${failures.join('; ')}`);
-  const { reached, missed, skipped } = checkFloors(values.check ? readFloors() : {}, results);
-  for (const floor of skipped) console.log(`floor not checked, its benchmark was not selected: ${floor}`);
+  const failed = results.flatMap(({ name, failures }) => failures.map((failure) => `${name}: ${failure}`));
+  const missed = values.check ? missedFloors(readFloors(), results) : [];
+  for (const failure of failed) console.log(`FAILED ${failure}`);
   for (const floor of missed) console.log(`FLOOR MISSED ${floor}`);
-  if (values.check) console.log(`${LIBRARY} reaches ${reached.length} of ${reached.length + missed.length} floors`);
   if (failed.length + missed.length > 0) process.exitCode = 1;
-}
-
-/** Shows the progress on a terminal. */
-function showProgress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${text}`);
 }
 
 if (values.help) console.log(USAGE);

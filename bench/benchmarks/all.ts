@@ -8,14 +8,12 @@ const BENCHMARKS: readonly Benchmark[] = [...messageBenchmarks, ...topicBenchmar
 
 /** Returns the benchmarks with these names, or with these prefixes; an empty list selects all but long ones. */
 export function selectBenchmarks(names: readonly string[]): readonly Benchmark[] {
-  if (names.length === 0) return BENCHMARKS.filter(({ isLong }) => isLong !== true);
-  const selected = new Set(names.flatMap(find));
-  return BENCHMARKS.filter((benchmark) => selected.has(benchmark));
-}
-
-function find(name: string): readonly Benchmark[] {
-  const exact = BENCHMARKS.filter((benchmark) => benchmark.name === name);
-  const found = exact.length > 0 ? exact : BENCHMARKS.filter((benchmark) => benchmark.name.startsWith(name));
-  if (found.length > 0) return found;
-  throw new Error(`there is no benchmark "${name}":\n  ${BENCHMARKS.map((each) => each.name).join('\n  ')}`);
+  const find = (name: string): readonly Benchmark[] => {
+    const exact = BENCHMARKS.filter((benchmark) => benchmark.name === name);
+    const found = exact.length > 0 ? exact : BENCHMARKS.filter((benchmark) => benchmark.name.startsWith(name));
+    if (found.length > 0) return found;
+    throw new Error(`there is no benchmark "${name}", only ${BENCHMARKS.map((each) => each.name).join(', ')}`);
+  };
+  const chosen = new Set(names.flatMap(find));
+  return BENCHMARKS.filter((each) => (names.length === 0 ? each.isLong !== true : chosen.has(each)));
 }

@@ -8,7 +8,6 @@ import { machineCpuMs } from '../machine.ts';
 import type { Peer, Workload } from '../peers/peer.ts';
 import type { Calls, Usage } from '../process.ts';
 
-/** The two processes of a measurement. */
 export interface Measurement {
   /** The process whose cost is the figure. */
   readonly subject: Remote<Calls>;
@@ -18,9 +17,8 @@ export interface Measurement {
   readonly warmUpMs: number;
   readonly windowMs: number;
   /** Opens connections, beside those of earlier calls. The result counts handshakes. */
-  open(plan: Omit<OpenPlan, 'port' | 'shape'>): Promise<Exchange>;
-  /** Opens connections that join topics, and one that publishes. */
-  openTopics(plan: Omit<TopicPlan, 'port' | 'dialect'>): Promise<Exchange>;
+  readonly open: (plan: Omit<OpenPlan, 'port' | 'shape'>) => Promise<Exchange>;
+  readonly openTopics: (plan: Omit<TopicPlan, 'port' | 'dialect'>) => Promise<Exchange>;
 }
 
 /** The bare server, which answers measured clients, and the bare sockets that are the load of measured servers. */
@@ -28,17 +26,14 @@ const BARE: Peer = { name: 'bare', file: 'bare', sides: [] };
 /** A young generation for seconds of garbage: each collection makes messages of the load late. */
 const LOAD_OPTIONS = ['--min-semi-space-size=64', '--max-semi-space-size=64'];
 
-/** Starts a process, with the options of this one: in tests these let Node run TypeScript. */
 export function startProcess(label: string, processor?: number, options: readonly string[] = []): Remote<Calls> {
   const program = new URL(`../process${import.meta.url.slice(-3)}`, import.meta.url);
   return new Remote(program, { processor, execArgv: [...process.execArgv, ...options], label });
 }
 
 /**
- * Makes the function that measures one peer once: with a fresh server and fresh clients, each pinned to its processor,
- * which end whatever happens.
- *
- * @param measured - which of them is the peer; the other one are bare sockets
+ * Makes the function that measures one peer once, as server or as clients. Both ends are fresh processes, each pinned to
+ * its processor; the other end are bare sockets.
  */
 export function between(
   measured: 'server' | 'client',
@@ -68,18 +63,11 @@ export function between(
   };
 }
 
-/** The cost of an exchange for the subject, with the processor time of one message. */
-interface Cost<E> {
-  readonly exchange: E;
-  readonly cpu: number;
-  readonly busy: Busy;
-}
-
-/** Reads the use of the processors before and after an exchange. Nothing may be in flight at these times. */
+/** Measures the processor time of one message for the subject. Nothing may be in flight before and after `run`. */
 export async function measureCost<E extends Pick<Exchange, 'messages' | 'elapsedMs'>>(
   { subject, load }: Pick<Measurement, 'subject' | 'load'>,
   run: () => Promise<E>,
-): Promise<Cost<E>> {
+): Promise<{ readonly exchange: E; readonly cpu: number; readonly busy: Busy }> {
   const usages = (): Promise<[Usage, Usage]> => Promise.all([subject.ask('usage', false), load.ask('usage', false)]);
   const machineBefore = machineCpuMs();
   const before = await usages();
@@ -94,14 +82,12 @@ export async function measureCost<E extends Pick<Exchange, 'messages' | 'elapsed
   return { exchange, cpu: subjectMicros / exchange.messages, busy };
 }
 
-/** Measures an exchange, with the figures of `flowOf`. */
 export async function measureExchange(measurement: Measurement, run: () => Promise<Exchange>): Promise<Sample> {
   const { exchange, cpu, busy } = await measureCost(measurement, run);
   const throughput = (exchange.messages / exchange.elapsedMs) * 1000;
   return { figures: { throughput, cpu }, busy, isLoadLimit: isLoadSaturated(busy) };
 }
 
-/** Lets messages flow to warm up, then for the measurement. */
 export async function measureFlow(measurement: Measurement, burst: number): Promise<Sample> {
   const { clients, warmUpMs, windowMs } = measurement;
   await clients.ask('run', { durationMs: warmUpMs, burst });

@@ -1,4 +1,4 @@
-import { type Benchmark, flowOf } from '../benchmark.ts';
+import { type Benchmark, flowOf, lower } from '../benchmark.ts';
 import type { PacedExchange } from '../load/pace.ts';
 import type { MessageShape } from '../messages.ts';
 import { between, measureCost, measureExchange, measureFlow } from './measure.ts';
@@ -24,7 +24,6 @@ const IDLE_CONNECTIONS = 8000;
 /** Connections that are opened before the first measurement, so that the heap has its size and all code is compiled. */
 const FIRST_IDLE_CONNECTIONS = 2000;
 
-/** The messages of echoes, by the middle of the benchmark's name. */
 const SHAPES: Shapes = {
   ...shapes('text', { kind: 'text' }),
   ...shapes('wide', { kind: 'text', isWide: true }),
@@ -98,7 +97,6 @@ function latency(messagesPerSecond: number): Benchmark {
   };
 }
 
-/** Connections stay open, so their end does not count. */
 function handshakes(measured: Measured): Benchmark {
   return {
     name: `${prefix(measured)}handshakes`,
@@ -111,14 +109,10 @@ function handshakes(measured: Measured): Benchmark {
   };
 }
 
-/** Measures the memory of a connection that has sent and received one message. */
 function idleMemory(measured: Measured, shape: MessageShape, connections = IDLE_CONNECTIONS): Benchmark {
   return {
     name: `${prefix(measured)}idle-memory${shape.isCompressed === true ? '-compressed' : ''}`,
-    metrics: [
-      { name: 'rss', title: 'RSS bytes/connection', better: 'lower' },
-      { name: 'heap', title: 'heap bytes/connection', better: 'lower' },
-    ],
+    metrics: lower('RSS bytes/connection', 'heap bytes/connection'),
     side: shape.isCompressed === true ? `compressing ${measured}` : measured,
     maxRounds: 3,
     measure: between(measured, { behaviour: 'echo', shape }, async ({ subject, open }) => {
@@ -127,8 +121,8 @@ function idleMemory(measured: Measured, shape: MessageShape, connections = IDLE_
       const before = await subject.ask('usage', true);
       await open({ ...plan, connections });
       const after = await subject.ask('usage', true);
-      const rss = (after.rssBytes - before.rssBytes) / connections;
-      return { figures: { rss, heap: (after.heapBytes - before.heapBytes) / connections } };
+      const [rss, heap] = [after.rssBytes - before.rssBytes, after.heapBytes - before.heapBytes];
+      return { figures: { 'RSS bytes/connection': rss / connections, 'heap bytes/connection': heap / connections } };
     }),
   };
 }

@@ -25,7 +25,7 @@ export const packageBenchmarks: readonly Benchmark[] = [
       const pinned = processors === undefined ? [] : ['taskset', '-c', String(processors.subject)];
       const time = async (type: 'module' | 'commonjs', statement: string): Promise<number> => {
         const script = `const at = performance.now(); ${statement}; console.log(performance.now() - at); process.exit()`;
-        const [file = '', ...rest] = [...pinned, process.execPath, `--input-type=${type}`, '--eval', script];
+        const [file = '', ...rest]: string[] = [...pinned, process.execPath, `--input-type=${type}`, '--eval', script];
         return Number((await run(file, rest, { cwd })).stdout);
       };
       const load = `const library = require('${packageName}')`;
@@ -43,7 +43,6 @@ export const packageBenchmarks: readonly Benchmark[] = [
     metrics: lower('bytes'),
     side: 'package',
     maxRounds: 1,
-    // None of these packages has dependencies.
     async measure({ packageName = '' }) {
       return {
         figures: { bytes: packageName === LIBRARY ? await packedBytes() : bytesIn(packageFolder(packageName)) },
@@ -52,7 +51,6 @@ export const packageBenchmarks: readonly Benchmark[] = [
   },
 ];
 
-/** Returns the size of the files that npm would publish of this project. */
 async function packedBytes(): Promise<number> {
   const options = { cwd: projectFolder, shell: process.platform === 'win32' };
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], options);

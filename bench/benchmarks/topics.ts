@@ -7,7 +7,6 @@ import { between, measureCost, measureFlow } from './measure.ts';
 
 const MIB = 1_048_576;
 const WORKLOAD: Workload = { behaviour: 'topics', shape: { kind: 'object', bytes: 64 } };
-/** What is around a text of 40 bytes makes an object of about 64. */
 const ROOM = { topics: ['room'], bytes: 40 };
 const LATENCY_DELIVERIES = 200;
 const LATENCY_GAP_MS = 20;
@@ -19,7 +18,6 @@ const MISSED = 100;
 const IDLE_TOPICS = 1_000_000;
 const IDLE_PART = 50_000;
 
-/** The figures are for each delivery to a subscriber. */
 function flow(burst: number): Benchmark {
   return {
     name: `topics-${burst}`,

@@ -1,19 +1,12 @@
 import { type MessageShape, payloadsOf } from '../messages.ts';
 import { firstByteOf, inflatesTo, readFrames } from './frames.ts';
 
-/** The position of a connection in the messages that must come, which repeat in a cycle. */
-export interface Place {
-  /** Number of the next message. */
-  variant: number;
-  /** Bytes of that message that have come. */
-  rest: number;
-}
+/** The number of the message that must come next on a connection, and how many of its bytes have come. */
+export type Place = Record<'variant' | 'rest', number>;
 
 /**
- * Compares `bytes[0..count)` with what must come next on a connection, and advances its place.
- *
- * @returns the number of messages that these bytes complete
- * @throws Error when a byte is wrong
+ * Compares `bytes[0..count)` with what must come next on a connection, and advances its place. Returns the number of
+ * messages that these bytes complete; a wrong byte throws.
  */
 export type ReadMessages = (place: Place, count: number, bytes: Uint8Array) => number;
 
@@ -23,11 +16,7 @@ export const WRONG_MESSAGE =
 /** Bytes behind one cycle of frames, so that a piece that goes over the end can be compared at once. */
 const PIECE_BYTES = 65_536;
 
-/**
- * Reads frames that are known beforehand, and all of one size.
- *
- * @param compares - false to count bytes only, because clients mask their frames with other keys each time
- */
+/** Reads frames of one size that are known beforehand, or only counts their bytes: clients mask with other keys each time. */
 export function readKnown(frames: readonly Buffer[], compares = true): ReadMessages {
   const cycle = Buffer.concat(frames);
   const size = cycle.length / frames.length;
@@ -54,7 +43,6 @@ export function readKnown(frames: readonly Buffer[], compares = true): ReadMessa
  */
 export function readCompressed(shape: MessageShape, isMasked: boolean): ReadMessages {
   const messages = payloadsOf(shape).map((payload) => ({ payload, forms: [] as Buffer[] }));
-  /** The beginnings of frames that are not complete. */
   const rests = new Map<Place, Buffer>();
   return (place, count, bytes) => {
     const come = Buffer.from(bytes.buffer, bytes.byteOffset, count);

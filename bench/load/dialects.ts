@@ -1,19 +1,13 @@
 import { upgradeRequest } from './frames.ts';
 
 /** What a client keeps of a connection, to come back: the secret of the session, and the position of the last message. */
-export interface Session {
-  readonly id: string;
-  readonly position: string;
-}
+export type Session = Readonly<Record<'id' | 'position', string>>;
 
-/** What the text of a server means: a step of the beginning, a message, or nothing. */
+/** What the text of a server means: what to send next, a session, topics that are joined, a message with its position. */
 interface Meaning {
-  /** What the client sends next. */
   readonly answer?: string;
   readonly session?: string;
-  /** How many topics the connection is in from now on. */
   readonly joined?: number;
-  /** Number of a message, and its position. */
   readonly n?: number;
   readonly position?: string | undefined;
 }

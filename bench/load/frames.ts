@@ -14,7 +14,6 @@ const DEFLATE_TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 /** Window of compressed answers, small enough for clients that ask for a small one. */
 const SERVER_WINDOW_BITS = 10;
 const MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
-/** The key of the RFC's own example. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
 /** The line of a request or answer about compression of each message on its own. */
@@ -90,12 +89,11 @@ export function firstByteOf({ kind, isCompressed }: MessageShape): number {
   return (kind === 'binary' ? BINARY : TEXT) | (isCompressed === true ? RSV1 : 0);
 }
 
-function lengthBytes(length: number): number[] {
-  if (length < 126) return [length];
-  if (length < 65_536) return [126, length >>> 8, length & 0xff];
+function lengthBytes(length: number): readonly number[] {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(length));
-  return [127, ...bytes];
+  if (length < 126) return [length];
+  return length < 65_536 ? [126, ...bytes.subarray(6)] : [127, ...bytes];
 }
 
 /** The request target names the client's first message, for servers that do not read messages. */
@@ -107,13 +105,11 @@ export function firstVariantOf(request: string): number {
   return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
 }
 
-/** Builds the request of a client (RFC 6455 section 1.3). */
 export function upgradeRequest(target: string, lines: readonly string[] = []): string {
   const fixed = ['Host: 127.0.0.1', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Key: ${KEY}`];
   return [`GET ${target} HTTP/1.1`, ...fixed, 'Sec-WebSocket-Version: 13', ...lines, '\r\n'].join('\r\n');
 }
 
-/** Tells whether `head` is the right answer to {@link upgradeRequest}. */
 export function isUpgradeAnswer(head: string, isCompressed: boolean): boolean {
   const isAccepted = head.startsWith('HTTP/1.1 101 ') && head.includes(acceptOf(KEY));
   return isAccepted && head.includes('permessage-deflate') === isCompressed;

@@ -2,32 +2,24 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Pace, type PacedExchange, type Pacing, startPace } from './pace.ts';
 
-/** A connection of a load. */
 export interface Link {
   /** Position among the links of the load, which sets it. */
   index: number;
   /** Messages without an answer; the load counts them. */
   outstanding: number;
-  /** Bytes of an answer that is not complete. */
   rest: number;
-  /** Sends the next messages, together. */
   send(count: number): void;
   /** Ends the connection with a reset, so that thousands of them leave no port in TIME_WAIT. */
   close(): void;
 }
 
-/** The messages that links received in one measurement. */
-export interface Exchange {
-  readonly messages: number;
-  readonly elapsedMs: number;
-  /** Time until the first link had the last burst. */
-  readonly firstMs: number;
-}
+export const NO_MESSAGES = { index: 0, outstanding: 0, rest: 0 } as const;
+
+/** The messages that links received, and the times until all links had them, and the first link the last burst. */
+export type Exchange = Readonly<Record<'messages' | 'elapsedMs' | 'firstMs', number>>;
 
 const CONCURRENT_HANDSHAKES = 32;
-/** Time for the last answers when no new messages are sent. */
 const DRAIN_TIMEOUT_MS = 60_000;
-/** Time to wait for superfluous answers. */
 const SURPLUS_WAIT_MS = 50;
 
 /**
@@ -47,7 +39,6 @@ export class Load {
   #left = 0;
   #burstAt = 0;
   #firstAt = 0;
-  /** Called when all links have all that was sent. */
   #onAll: () => void = () => {};
 
   constructor(drainTimeoutMs: number = DRAIN_TIMEOUT_MS) {
@@ -78,12 +69,7 @@ export class Load {
     return { messages: count, elapsedMs: performance.now() - beganAt, firstMs: 0 };
   }
 
-  /**
-   * Lets messages flow, then waits for the last answer.
-   *
-   * @param durationMs - 0 for a single burst
-   * @param burst - messages of each sending link in flight at a time
-   */
+  /** Lets messages flow, `burst` of each sending link at a time, or a single burst, and waits for the last answer. */
   async run(durationMs: number, burst: number, receivers: readonly Link[] = this.links): Promise<Exchange> {
     const sendBurst = (): void => {
       for (const link of receivers) link.outstanding = burst;
@@ -116,7 +102,6 @@ export class Load {
     return { messages: this.#answered, elapsedMs, firstMs: this.#firstAt - this.#burstAt };
   }
 
-  /** Sends messages at fixed times. */
   async pace(pacing: Pacing): Promise<PacedExchange> {
     this.#pace = startPace(this.links, pacing, this.#drainTimeoutMs);
     const result = await this.guard(this.#pace.result);

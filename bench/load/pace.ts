@@ -1,23 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import type { Link } from './load.ts';
 
-/** The rate of all links together at which messages are due, whether or not earlier messages are answered. */
-export interface Pacing {
-  readonly messagesPerSecond: number;
-  readonly durationMs: number;
-}
+export type Pacing = Readonly<Record<'messagesPerSecond' | 'durationMs', number>>;
+export type Quantiles = Readonly<Record<'p50' | 'p99', number>>;
 
-export interface Quantiles {
-  readonly p50: number;
-  readonly p99: number;
-}
-
-export interface PacedExchange {
-  readonly messages: number;
-  readonly elapsedMs: number;
-  /** Microseconds from when a message was due until its answer had come. */
+/** Microseconds from when a message was due until its answer had come, and until it was sent: the error of the load. */
+export interface PacedExchange extends Readonly<Record<'messages' | 'elapsedMs', number>> {
   readonly latency: Quantiles;
-  /** Microseconds from when a message was due until it was sent: the error of the load, and a part of the latency. */
   readonly lateness: Quantiles;
 }
 
@@ -79,7 +68,7 @@ export function startPace(links: readonly Link[], pacing: Pacing, drainTimeoutMs
   };
 }
 
-/** Sorts `values` in place and picks the exact quantiles, in the unit of the values times a factor. */
+/** Sorts `values` in place, and returns exact quantiles times a factor. */
 export function quantilesOf(values: Float64Array, factor: number): Quantiles {
   values.sort();
   const at = (share: number): number => (values[Math.ceil(values.length * share) - 1] ?? Number.NaN) * factor;

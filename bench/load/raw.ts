@@ -2,11 +2,9 @@ import { connect, type Socket } from 'node:net';
 import type { MessageShape } from '../messages.ts';
 import { type Place, readCompressed, readKnown, runsOf } from './answers.ts';
 import { buildFrames, COMPRESSION_OFFER, isUpgradeAnswer, targetOf, upgradeRequest } from './frames.ts';
-import type { Link, Load } from './load.ts';
+import { type Link, type Load, NO_MESSAGES } from './load.ts';
 
-/** All connections read into this memory. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
-
 const CONNECTIONS_PER_ADDRESS = 2000;
 
 export interface OpenPlan {
@@ -17,25 +15,21 @@ export interface OpenPlan {
   readonly burst: number;
   /** Whether the messages of the first connection go to all. */
   readonly sendsToAll?: boolean;
-  /** Whether each connection must get one answer before the measurement. */
   readonly checksAnswers?: boolean;
   /** Whether clients use many addresses, because each has too few ports for many connections. */
   readonly usesAddresses?: boolean;
 }
 
 interface RawTarget {
-  /** Port of 127.0.0.1. */
   readonly port: number;
   readonly request: string;
   readonly isCompressed?: boolean;
-  /** Address to connect from; each address has its own ports. */
   readonly localAddress?: string;
 }
 
 /**
- * Opens a client connection that costs as little as Node allows.
- *
- * @param onBytes - called when `bytes[0..count)` have come; the memory is reused, and what it throws fails the load
+ * Opens a client connection that costs as little as Node allows. When `bytes[0..count)` have come, `onBytes` is called;
+ * the memory is reused, and what it throws fails the load.
  */
 export function openRaw(
   load: Load,
@@ -94,7 +88,8 @@ export function rawOpener(load: Load, plan: OpenPlan): (number: number) => Promi
     const localAddress = `127.0.0.${1 + Math.floor(number / CONNECTIONS_PER_ADDRESS)}`;
     const target = { port, request, isCompressed, ...(usesAddresses && { localAddress }) };
     const link: Link & Place = {
-      ...{ index: 0, outstanding: 0, variant: next, rest: 0 },
+      ...NO_MESSAGES,
+      variant: next,
       send(count) {
         socket.write(runs[next]?.[count] as Buffer);
         next = (next + count) % runs.length;

@@ -4,20 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Socket } from 'node:net';
 import { DIALECTS, type Session } from './dialects.ts';
 import { frameOf, readFrames, TEXT } from './frames.ts';
-import type { Exchange, Link, Load } from './load.ts';
+import { type Exchange, type Link, type Load, NO_MESSAGES } from './load.ts';
 import { openRaw, reset } from './raw.ts';
 
 export interface TopicPlan {
   readonly port: number;
   readonly dialect: keyof typeof DIALECTS;
   readonly connections: number;
-  /** What each connection joins. */
   readonly topics: readonly string[];
   /** Size of a text in each message. */
   readonly bytes: number;
 }
 
-/** A connection that has joined. */
 interface Member extends Link {
   readonly socket: Socket;
   readonly sessionId: string;
@@ -36,19 +34,16 @@ export class TopicLoad {
   /** The bytes that each member must get, since all had everything. */
   #bytes: Buffer = Buffer.allocUnsafe(1_048_576);
   #length = 0;
-  /** Where each message of these bytes ends. */
   #ends: number[] = [];
   #sent = 0;
   #parsed = 0;
   #position = '';
-  /** Called when a member has all that it missed. */
   #onReplayed: () => unknown = () => {};
 
   constructor(load: Load) {
     this.#load = load;
   }
 
-  /** Opens connections, beside those of earlier calls. */
   async open(plan: TopicPlan): Promise<Exchange> {
     this.#plan = plan;
     if (this.#load.sender === undefined) {
@@ -104,7 +99,7 @@ export class TopicLoad {
   /** Opens a connection and joins, or waits for a session. What it has missed comes in frames of its own. */
   async #join(topics: readonly string[], session?: Session, missed: readonly Buffer[] = []): Promise<Member> {
     const { port, dialect } = this.#plan as TopicPlan;
-    const { request, read } = DIALECTS[dialect];
+    const spoken = DIALECTS[dialect];
     let rest: Buffer = Buffer.alloc(0);
     let [missing, replayed, sessionId] = [Math.max(topics.length, 1), 0, ''];
     let member: Member | undefined;
@@ -115,7 +110,7 @@ export class TopicLoad {
         if (payload.includes('"n":')) {
           if (!payload.includes(missed[replayed++] ?? '?')) throw new Error('a missed message came in another order');
         } else {
-          const meaning = read(payload.toString(), topics, session);
+          const meaning = spoken.read(payload.toString(), topics, session);
           if (meaning.answer !== undefined) socket.write(frameOf(Buffer.from(meaning.answer), TEXT, true));
           sessionId = meaning.session ?? sessionId;
           missing -= topics.length === 0 && meaning.session !== undefined ? 1 : (meaning.joined ?? 0);
@@ -123,8 +118,7 @@ export class TopicLoad {
         if (replayed === missed.length && missed.length > 0) this.#onReplayed();
         if (missing > 0 || member !== undefined) return;
         const close = (): void => reset(socket);
-        const link = { index: 0, outstanding: 0, rest: 0, received: 0, messages: 0, send() {}, close };
-        member = { ...link, socket, sessionId };
+        member = { ...NO_MESSAGES, received: 0, messages: 0, socket, sessionId, close, send() {} };
         resolve(member);
       };
       const onBytes = (count: number, bytes: Uint8Array, socket: Socket): void => {
@@ -135,7 +129,7 @@ export class TopicLoad {
           rest = all.subarray(readFrames(all, false, (payload) => onText(payload, socket)));
         }
       };
-      void openRaw(this.#load, { port, request: request(session) }, onBytes);
+      void openRaw(this.#load, { port, request: spoken.request(session) }, onBytes);
     });
   }
 

@@ -4,7 +4,6 @@ import { answerUpgrade, buildFrames, firstVariantOf, frameOf, readFrames, TEXT }
 import { listening } from '../packages.ts';
 import type { RunningPeer, Workload } from './peer.ts';
 
-/** Most answers in one write. */
 const MAX_BURST = 16;
 
 /** Bare sockets of Node: the floor of all servers that use them. As clients they are the load itself. */
@@ -17,37 +16,26 @@ export function createPeer(): RunningPeer {
   };
 }
 
-/** Serves clients; `open` returns the function for what one of them sends. What goes wrong ends its connection. */
+/** Serves clients; `open` returns the function for what one of them sends. A wrong message ends the process. */
 function serve(
   isCompressed: boolean,
   open: (socket: Socket, sockets: ReadonlySet<Socket>, request: string) => (bytes: Buffer) => void,
 ): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    const attempt = (work: (bytes: Buffer) => void) => (bytes: Buffer) => {
-      try {
-        work(bytes);
-      } catch (error) {
-        // The clients only notice a lost connection.
-        console.error(`the bare server: ${error instanceof Error ? error.message : String(error)}`);
-        socket.resetAndDestroy();
-      }
-    };
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
     // Clients send their request in one piece, and nothing before the answer.
-    const onRequest = (bytes: Buffer): void => {
+    socket.once('data', (bytes) => {
       const request = bytes.toString('latin1');
       socket.write(answerUpgrade(request, isCompressed));
       sockets.add(socket);
-      socket.on('data', attempt(open(socket, sockets, request)));
-    };
-    socket.once('data', attempt(onRequest));
+      socket.on('data', open(socket, sockets, request));
+    });
   });
   return listening(server);
 }
 
-/** Counts bytes, and answers each message's worth of bytes with prebuilt bytes. */
 function flow({ behaviour, shape }: Workload): Promise<number> {
   const isCompressed = shape.isCompressed === true;
   const read = isCompressed ? readCompressed(shape, true) : readKnown(buildFrames(shape, true), false);

@@ -9,33 +9,19 @@ const LIMITS = { maxMessageBytes: MAX_MESSAGE_BYTES, maxBufferedBytes: MAX_BUFFE
 const TOPIC_RULES: readonly Library.TopicRule[] = [
   // Slow readers find all that they missed.
   { prefix: 'room', history: { messages: 10_000, bytes: 64 * 1_048_576 } },
-  // An idle topic: only the place of its last message is left.
   { prefix: 'idle/', history: { bytes: 1 } },
 ];
 const IDLE_DATA = { n: 0, text: 'The quick brown fox jumps over the lazy dog.' };
 
 const HANDLERS: Readonly<Record<string, Library.ConnectionHandler<object>>> = {
-  echo: {
-    onMessage(ws, event) {
-      ws.send(event.data);
-    },
-  },
+  echo: { onMessage: (ws, event) => void ws.send(event.data) },
   'fan-out': {
     onMessage(ws, event) {
       for (const connection of ws.wss.connections) connection.send(event.data);
     },
   },
-  broadcast: {
-    onMessage(ws, event) {
-      ws.wss.broadcast(event.data);
-    },
-  },
-  topics: {
-    onSubscribe: () => true,
-    onMessage(ws, event) {
-      void ws.wss.topics.publish('room', event.data);
-    },
-  },
+  broadcast: { onMessage: (ws, event) => void ws.wss.broadcast(event.data) },
+  topics: { onSubscribe: () => true, onMessage: (ws, event) => void ws.wss.topics.publish('room', event.data) },
 };
 
 /** This library as users get it, or another build of it. */

@@ -1,7 +1,6 @@
 import type { MessageShape } from '../messages.ts';
 
 export const LIBRARY = '4d-websocket';
-/** The peer that ratios compare with, where a benchmark does not name another. */
 export const BASELINE = 'ws';
 /** The floor: sockets of Node without any WebSocket. */
 export const BARE_SOCKETS = 'node:net';
@@ -17,7 +16,6 @@ export type Side = `${'' | 'compressing '}${'server' | 'client'}` | 'package' | 
 
 /** A program that is measured. The data is plain, because it is sent to other processes. */
 export interface Peer {
-  /** Name in tables. */
   readonly name: string;
   /** The file of this folder that runs it. */
   readonly file: 'library' | 'ws' | 'undici' | 'uwebsockets' | 'socketio' | 'bare';
@@ -41,11 +39,7 @@ const PEERS: readonly Peer[] = [
   { name: BARE_SOCKETS, file: 'bare', sides: ['server', 'client', 'room'] },
 ];
 
-/**
- * Returns the peers of a run: those with a name, or all, and other builds of this library.
- *
- * @param otherBuilds - entry files of these builds
- */
+/** Returns the peers of a run: those with a name, or all, and other builds of this library by their entry files. */
 export function selectPeers(names: readonly string[], otherBuilds: readonly string[] = []): readonly Peer[] {
   const known = PEERS.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
@@ -55,7 +49,6 @@ export function selectPeers(names: readonly string[], otherBuilds: readonly stri
   return [...selected, ...others];
 }
 
-/** The work of a server. */
 export interface Workload {
   /**
    * `fan-out` sends to all in a loop; `broadcast` by the peer's own function if it has one, else in a loop; `topics`
@@ -65,28 +58,21 @@ export interface Workload {
   readonly shape: MessageShape;
 }
 
-/** A peer as its file runs it. */
 export interface RunningPeer {
   readonly version: string;
-  /** How the peer runs here. */
   readonly notes: string;
-  /** Starts a server on a free port of 127.0.0.1, and returns the port. */
   serve?(workload: Workload): Promise<number>;
   /** Publishes a message in a topic, and waits until it is stored. */
   publish?(topic: string): Promise<unknown>;
-  connect?(task: ConnectTask): Promise<ClientSocket>;
+  connect?(task: ConnectTask): Promise<{ send(message: string | Buffer | object): void }>;
 }
 
-export interface ConnectTask {
+/** What `onMessage` gets is what the client gives its user; objects are parsed. */
+interface ConnectTask {
   readonly url: string;
   readonly shape: MessageShape;
-  /** Called with the data that the client gives its user; objects are parsed. */
   readonly onMessage: (data: unknown) => void;
   readonly onLost: () => void;
-}
-
-export interface ClientSocket {
-  send(message: string | Buffer | object): void;
 }
 
 /** Limit of buffered bytes of a connection: well above 16 echoes of 1 MiB. */

@@ -1,7 +1,6 @@
 import { loadPackage, versionOf } from '../packages.ts';
 import { MAX_BUFFERED_BYTES, MAX_MESSAGE_BYTES, type RunningPeer } from './peer.ts';
 
-/** The used part of the package, which need not be installed. */
 interface Uws {
   App(): App;
   DISABLED: number;

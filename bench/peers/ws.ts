@@ -14,6 +14,8 @@ const COMPRESSION: Ws.PerMessageDeflateOptions = {
   threshold: 1024,
 };
 
+function ignore(): void {}
+
 /** In a text its user gets a string, as this library's user does. */
 const ECHOES = {
   text(this: Ws.WebSocket, data: Buffer): void {
@@ -37,12 +39,10 @@ export function createPeer(): RunningPeer {
       const perMessageDeflate = shape.isCompressed === true && COMPRESSION;
       const options = { host: '127.0.0.1', port: 0, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate };
       const server = new WebSocketServer(options);
-      // A loop is the only way that ws has to send to all.
       const sendToAll = (data: Buffer, isBinary: boolean): void => {
         for (const client of server.clients) client.send(data, { binary: isBinary });
       };
       const onMessage = behaviour === 'echo' ? ECHOES[shape.kind] : sendToAll;
-      const ignore = (): void => {};
       server.on('connection', (socket) => void socket.on('error', ignore).on('message', onMessage));
       return new Promise((resolve) => {
         server.on('listening', () => resolve((server.address() as AddressInfo).port));

@@ -19,7 +19,7 @@ let load: Load;
 afterEach(() => load.close());
 
 /** Runs a load against a server that gives these answers: two connections, and two messages in flight on each. */
-async function run(answerTo: (received: Received) => Buffer | undefined, sendsToAll = false, shape = text) {
+async function run(answerTo: (received: Received) => Buffer | void, sendsToAll = false, shape = text) {
   const port = await startLoadServer(answerTo, shape);
   const plan = { port, shape, connections: 2, burst: 2, sendsToAll };
   load = new Load(500);
@@ -36,6 +36,7 @@ function changed(frame: Buffer): Buffer {
   return wrong;
 }
 
+const changeOne = (received: Received): Buffer => (isVictim(received) ? changed(received.answer) : received.answer);
 const isVictim = ({ n, connection }: Received): boolean => n === 2 && connection === 1;
 
 describe('a load of bare sockets', () => {
@@ -51,42 +52,27 @@ describe('a load of bare sockets', () => {
     }
   });
 
-  test.each<[string, (received: Received) => Buffer | undefined, string | RegExp]>([
+  test.each<[string, (received: Received) => Buffer | void, string | RegExp]>([
     ['one changed byte', ({ answer }) => changed(answer), WRONG_MESSAGE],
     ['an answer given twice', ({ answer }) => Buffer.concat([answer, answer]), WRONG_MESSAGE],
     ['an answer that was lost before others', () => undefined, /^messages lost|not the expected/],
     ['an answer too many', ({ variant }) => Buffer.concat([0, 1, 2].map((i) => answers[variant + i]!)), /more answers/],
-    [
-      'a part of an answer too many',
-      ({ answer }) => Buffer.concat([answer, Buffer.of(0x81)]),
-      /messages lost|belong to no|not the expected/,
-    ],
-    [
-      'a connection that ends',
-      ({ socket, answer }) => {
-        socket.resetAndDestroy();
-        return answer;
-      },
-      /^connection lost/,
-    ],
+    ['a connection that ends', ({ socket }) => void socket.resetAndDestroy(), /^connection lost/],
   ])('refuses %s', async (_, fault, reason) => {
     await expect(run((received) => (isVictim(received) ? fault(received) : received.answer))).rejects.toThrow(reason);
   });
 
-  test.each([0, 1])('refuses a message to all that one connection gets %i times too often or never', async (times) => {
-    const toAll = ({ n, answer, sockets }: Received): undefined => {
+  test('refuses a message to all that one connection gets twice', async () => {
+    const measured = run(({ n, answer, sockets }) => {
       for (const socket of sockets) socket.write(answer);
-      const [, other] = sockets;
-      if (n === 2) for (let i = 0; i < times; i++) other?.write(answer);
-      if (n === 2 && times === 0) other?.destroy();
-    };
-    await expect(run(toAll, true)).rejects.toThrow(times === 0 ? 'connection lost' : WRONG_MESSAGE);
+      if (n === 2) [...sockets][1]?.write(answer);
+    }, true);
+    await expect(measured).rejects.toThrow(WRONG_MESSAGE);
   });
 
   test('refuses a changed answer that is compressed', async () => {
     expect(await run(({ answer }) => answer, false, compressed)).toBeGreaterThan(0);
-    const lie = (received: Received): Buffer => (isVictim(received) ? changed(received.answer) : received.answer);
-    await expect(run(lie, false, compressed)).rejects.toThrow(WRONG_MESSAGE);
+    await expect(run(changeOne, false, compressed)).rejects.toThrow(WRONG_MESSAGE);
   });
 
   test('counts the time that a server stands still in each message that was due meanwhile', async () => {
@@ -104,7 +90,7 @@ describe('a load of bare sockets', () => {
 });
 
 test.each<[string, (message: string, n: number) => string[], string]>([
-  ['answers that are right', (message) => [message], 'messages lost'],
+  ['answers that are right but too few', (message) => [message], 'messages lost'],
   ['another text among the first', (message, n) => [n === 3 ? `${message.slice(1)}.` : message], WRONG_MESSAGE],
   ['another text later', (message, n) => [n === 30 ? `?${message.slice(1)}` : message], WRONG_MESSAGE],
   ['a doubled answer', (message, n) => (n === 30 ? [message, message] : [message]), WRONG_MESSAGE],

@@ -26,7 +26,7 @@ export interface Received {
  * @returns the port
  */
 export async function startLoadServer(
-  answerTo: (received: Received) => Buffer | undefined,
+  answerTo: (received: Received) => Buffer | void,
   shape: MessageShape,
 ): Promise<number> {
   const messages = buildFrames(shape, true);
@@ -55,7 +55,7 @@ export async function startLoadServer(
         received = received.subarray(due.length);
         const answer = answerTo({ n: ++n, connection, variant, answer: answers[variant]!, socket, sockets });
         variant = (variant + 1) % messages.length;
-        if (answer !== undefined) socket.write(answer);
+        if (answer) socket.write(answer);
       }
     });
   });
