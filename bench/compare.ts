@@ -3,8 +3,6 @@ import { DISTURBED, waitForQuiet } from './machine.ts';
 import { BASELINE, type Peer } from './peers/peer.ts';
 
 const MAX_ATTEMPTS = 10;
-/** A process that uses at least this share of a processor is at its limit. */
-const SATURATED = 0.95;
 
 /**
  * The figures of one peer for one metric: the median of the rounds, half their range as a share of it, and how many times
@@ -22,7 +20,6 @@ interface PeerResult {
 
 export interface BenchmarkResult {
   readonly name: string;
-  readonly baseline: string;
   readonly peers: readonly PeerResult[];
   readonly failures: readonly string[];
 }
@@ -51,10 +48,9 @@ export async function compare(
     const busy = medianBusy(own.flatMap((sample) => sample.busy ?? []));
     return { peer, summaries: Object.fromEntries(summaries), busy, isLoadLimit: isLoadLimit(own), samples: own };
   });
-  return { name, baseline, peers: failures.length > 0 ? [] : results, failures };
+  return { name, peers: failures.length > 0 ? [] : results, failures };
 }
 
-/** Measures until an attempt is not disturbed, or returns the attempt that was disturbed least. */
 async function measureOnce(benchmark: Benchmark, peer: Peer, settings: Settings): Promise<Sample> {
   let best: Sample | undefined;
   for (let attempt = 1; ; attempt++) {
@@ -92,7 +88,7 @@ function isLoadLimit(...peers: readonly (readonly Sample[] | undefined)[]): bool
 
 /** Tells whether the load was at its limit and the measured process was not: throughput then describes the load. */
 export function isLoadSaturated({ subject, load }: Busy): boolean {
-  return load >= SATURATED && subject < SATURATED;
+  return load >= 0.95 && subject < 0.95;
 }
 
 export function median(values: readonly number[]): number {

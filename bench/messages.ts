@@ -9,10 +9,6 @@ export interface MessageShape {
   readonly isCompressed?: boolean;
 }
 
-const VARIANTS = 16;
-const LARGE_VARIANTS = 4;
-const LARGE_BYTES = 65_536;
-const MARK_BYTES = 4;
 const FIRST_ID = 4711;
 
 const SENTENCE = 'The quick brown fox jumps over the lazy dog. ';
@@ -23,14 +19,14 @@ const WIDE_SENTENCE = 'Zwölf Boxkämpfer jagen Viktor quer über den großen Sy
  * equal messages a server could save work: this library frames and compresses a text only once for many receivers.
  */
 export function payloadsOf(shape: MessageShape): readonly Buffer[] {
-  const count = shape.bytes > LARGE_BYTES ? LARGE_VARIANTS : VARIANTS;
+  const count = shape.bytes > 65_536 ? 4 : 16;
   return Array.from({ length: count }, (_, variant) => payloadOf(shape, variant));
 }
 
 export function payloadOf({ kind, bytes, isWide }: MessageShape, variant = 0): Buffer {
   if (kind === 'object') return Buffer.from(JSON.stringify(objectOf(bytes, FIRST_ID + variant)));
   const payload = kind === 'binary' ? noise(bytes) : textOf(bytes, isWide === true ? WIDE_SENTENCE : SENTENCE);
-  return payload.fill('A'.charCodeAt(0) + variant, 0, Math.min(MARK_BYTES, bytes));
+  return payload.fill('A'.charCodeAt(0) + variant, 0, Math.min(4, bytes));
 }
 
 function textOf(bytes: number, sentence: string): Buffer {

@@ -22,13 +22,8 @@ export function versionOf(name: string): string {
   return (loadPackage(join(packageFolder(name), 'package.json')) as { readonly version: string }).version;
 }
 
-export function nativeNotes(): string {
-  try {
-    return `with bufferutil ${versionOf('bufferutil')} and utf-8-validate ${versionOf('utf-8-validate')}`;
-  } catch {
-    return 'without its native modules';
-  }
-}
+/** Optional native modules of ws, and with it of Socket.IO. */
+export const NATIVE = 'with bufferutil and utf-8-validate where they are installed';
 
 export function listening(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -31,10 +31,8 @@ const topics = new TopicLoad(load);
 let server: RunningPeer | undefined;
 
 const calls = {
-  async describe(peer: Peer): Promise<{ version: string; notes: string }> {
-    const { version, notes } = await run(peer);
-    return { version, notes };
-  },
+  /** The functions of the peer stay here: messages between processes have only data. */
+  describe: (peer: Peer): Promise<RunningPeer> => run(peer),
   async serve({ peer, workload }: { readonly peer: Peer; readonly workload: Workload }): Promise<number> {
     server = await run(peer);
     return (await server.serve?.(workload)) ?? 0;
@@ -49,7 +47,6 @@ const calls = {
     }
     return quantilesOf(micros, 1000);
   },
-  /** Opens connections, beside those of earlier calls. The result counts handshakes. */
   async open({ peer, plan }: { readonly peer: Peer; readonly plan: OpenPlan }): Promise<Exchange> {
     const before = load.links.length;
     const opened = await load.open(

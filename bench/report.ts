@@ -4,9 +4,12 @@ import type { Benchmark } from './benchmark.ts';
 import type { BenchmarkResult } from './compare.ts';
 import { DISTURBED } from './machine.ts';
 import { projectFolder } from './packages.ts';
-import { BARE_SOCKETS, LIBRARY } from './peers/peer.ts';
+import { BARE_SOCKETS, BASELINE, LIBRARY } from './peers/peer.ts';
 
-export function formatBenchmark({ name, baseline, peers, failures }: BenchmarkResult, { metrics }: Benchmark): string {
+export function formatBenchmark(
+  { name, peers, failures }: BenchmarkResult,
+  { metrics, baseline = BASELINE }: Benchmark,
+): string {
   if (failures.length > 0) return [name, ...failures.map((failure) => `  no comparison: ${failure}`), ''].join('\n');
   const columns = metrics.flatMap(({ title }) => [title, '±', `vs ${baseline}`]);
   const shareColumns = peers.some(({ busy }) => busy !== undefined) ? ['CPU: peer', 'load', 'others'] : [];
@@ -61,15 +64,16 @@ function formatFigure(figure: number): string {
   return figure.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** The ratios to the baseline that must be reached, by benchmark, then by metric. */
-export type Floors = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-export function readFloors(): Floors {
-  return JSON.parse(readFileSync(join(projectFolder, 'bench', 'floors.json'), 'utf8')) as Floors;
+/** Reads the ratios to the baseline that must be reached, by benchmark, then by metric. */
+export function readFloors(): Record<string, Record<string, number>> {
+  return JSON.parse(readFileSync(join(projectFolder, 'bench', 'floors.json'), 'utf8')) as ReturnType<typeof readFloors>;
 }
 
 /** Returns what this library misses of the floors of benchmarks that ran; a ratio that is not known is missed. */
-export function missedFloors(floors: Floors, results: readonly BenchmarkResult[]): readonly string[] {
+export function missedFloors(
+  floors: ReturnType<typeof readFloors>,
+  results: readonly BenchmarkResult[],
+): readonly string[] {
   return results.flatMap(({ name, peers }) => {
     const summaries = peers.find(({ peer }) => peer === LIBRARY)?.summaries;
     return Object.entries(floors[name] ?? {}).flatMap(([metric, floor]) => {

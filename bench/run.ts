@@ -62,20 +62,17 @@ async function run(): Promise<void> {
     isPatient: values.patient,
     processors: findProcessors(),
   };
-  const benchmarks = selectBenchmarks(values.only);
   const builds = values.also.map((file) => resolve(file));
   const selected = selectPeers(values.peer, builds);
   const machine = describeMachine();
   console.log(Object.values(machine).join(', '));
   const peers: Record<string, Awaited<ReturnType<typeof describe>>> = {};
   for (const peer of selected) peers[peer.name] = await describe(peer);
-  const { subject, load } = settings.processors ?? {};
-  if (subject === undefined) console.log('not pinned to processors because taskset is missing: expect more spread');
-  else console.log(`the measured process runs on processor ${subject}, the other one on ${load}`);
+  console.log('pinned to processors:', settings.processors ?? 'no, because taskset is missing: expect more spread');
   console.log(`${rounds} rounds of ${settings.windowMs} ms, medians; ± is half the range\n`);
 
   const results: BenchmarkResult[] = [];
-  for (const benchmark of benchmarks) {
+  for (const benchmark of selectBenchmarks(values.only)) {
     const taking = selected.filter(({ name, sides }) => peers[name] && sides.includes(benchmark.side));
     if (taking.length === 0) continue;
     const result = await compare(benchmark, taking, settings);
@@ -83,8 +80,7 @@ async function run(): Promise<void> {
     results.push(result);
   }
   console.log('Times as good as the baseline, in the first figure of each benchmark:\n');
-  const measured = Object.keys(peers).filter((name) => peers[name]);
-  console.log(formatSummary(results, measured));
+  console.log(formatSummary(results, Object.keys(peers)));
 
   const file = resolve(values.json);
   const content = { date: new Date().toISOString(), machine, settings, peers, benchmarks: results };
@@ -92,10 +88,9 @@ async function run(): Promise<void> {
   writeFileSync(file, `${JSON.stringify(content, undefined, 2)}\n`);
   console.log(`\n${file}`);
 
-  const failed = results.flatMap(({ name, failures }) => failures.map((failure) => `${name}: ${failure}`));
-  const missed = values.check ? missedFloors(readFloors(), results) : [];
-  for (const failure of failed) console.log(`FAILED ${failure}`);
-  for (const floor of missed) console.log(`FLOOR MISSED ${floor}`);
+  const failed = results.flatMap(({ name, failures }) => failures.map((failure) => `FAILED ${name}: ${failure}`));
+  const missed = values.check ? missedFloors(readFloors(), results).map((floor) => `FLOOR MISSED ${floor}`) : [];
+  console.log([...failed, ...missed].join('\n'));
   if (failed.length + missed.length > 0) process.exitCode = 1;
 }
 

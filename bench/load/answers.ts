@@ -13,14 +13,12 @@ export type ReadMessages = (place: Place, count: number, bytes: Uint8Array) => n
 export const WRONG_MESSAGE =
   'a message is not the expected one: it was changed, not compressed as agreed, lost, sent twice or overtaken';
 
-/** Bytes behind one cycle of frames, so that a piece that goes over the end can be compared at once. */
-const PIECE_BYTES = 65_536;
-
 /** Reads frames of one size that are known beforehand, or only counts their bytes: clients mask with other keys each time. */
 export function readKnown(frames: readonly Buffer[], compares = true): ReadMessages {
   const cycle = Buffer.concat(frames);
   const size = cycle.length / frames.length;
-  const repeated = Buffer.alloc(cycle.length + PIECE_BYTES, cycle);
+  // Longer than the cycle, so that a piece that goes over its end can be compared at once.
+  const repeated = Buffer.alloc(cycle.length + 65_536, cycle);
   return (place, count, bytes) => {
     const offset = place.variant * size + place.rest;
     for (let done = compares ? 0 : count; done < count;) {

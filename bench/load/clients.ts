@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { payloadsOf } from '../messages.ts';
 import type { RunningPeer } from '../peers/peer.ts';
 import { WRONG_MESSAGE } from './answers.ts';
-import { targetOf } from './frames.ts';
 import { type Link, type Load, NO_MESSAGES } from './load.ts';
 import type { OpenPlan } from './raw.ts';
 
@@ -36,7 +35,7 @@ export function clientOpener(
       if (matches(data, messageAt(answered++))) load.onAnswers(link, 1);
       else load.fail(WRONG_MESSAGE);
     };
-    const url = `ws://127.0.0.1:${port}${targetOf(first)}`;
+    const url = `ws://127.0.0.1:${port}/bench?${first}`;
     const socket = await peer.connect?.({ url, shape, onMessage, onLost });
     return link;
   };

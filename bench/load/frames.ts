@@ -75,7 +75,6 @@ export function readFrames(
   return at;
 }
 
-/** Tells whether the payload of a frame is the expected one, in any compressed form. */
 export function inflatesTo(payload: Buffer, expected: Buffer): boolean {
   try {
     const options = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: expected.length };
@@ -97,10 +96,6 @@ function lengthBytes(length: number): readonly number[] {
 }
 
 /** The request target names the client's first message, for servers that do not read messages. */
-export function targetOf(firstVariant: number): string {
-  return `/bench?${firstVariant}`;
-}
-
 export function firstVariantOf(request: string): number {
   return Number(/^GET \/bench\?(\d+) /.exec(request)?.[1] ?? 0);
 }

@@ -50,7 +50,6 @@ export class Load {
     this.#failed.catch(() => {});
   }
 
-  /** Waits for `work`, or rejects with the first failure. */
   guard<T>(work: Promise<T>): Promise<T> {
     return Promise.race([this.#failed, work]);
   }

@@ -10,10 +10,7 @@ export interface PacedExchange extends Readonly<Record<'messages' | 'elapsedMs',
   readonly lateness: Quantiles;
 }
 
-export interface Pace {
-  readonly result: Promise<PacedExchange>;
-  onAnswers(link: Link, count: number): void;
-}
+export type Pace = ReturnType<typeof startPace>;
 
 /**
  * Sends messages at fixed times, one link after the other, and counts the time of each answer from when its message was
@@ -21,7 +18,7 @@ export interface Pace {
  * that waits for answers would send fewer messages just then and hide the delay (coordinated omission). No timer of Node
  * is used, because these are late by up to a millisecond.
  */
-export function startPace(links: readonly Link[], pacing: Pacing, drainTimeoutMs: number): Pace {
+export function startPace(links: readonly Link[], pacing: Pacing, drainTimeoutMs: number) {
   const intervalMs = 1000 / pacing.messagesPerSecond;
   const total = Math.max(1, Math.round(pacing.durationMs / intervalMs));
   const latencies = new Float64Array(total);
@@ -55,7 +52,7 @@ export function startPace(links: readonly Link[], pacing: Pacing, drainTimeoutMs
 
   return {
     result,
-    onAnswers({ index }, count) {
+    onAnswers({ index }: Link, count: number): void {
       lastAnswerAt = performance.now();
       for (let i = 0; i < count; i++) {
         const message = (answeredEach[index] as number)++ * links.length + index;

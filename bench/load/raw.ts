@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { MessageShape } from '../messages.ts';
 import { type Place, readCompressed, readKnown, runsOf } from './answers.ts';
-import { buildFrames, COMPRESSION_OFFER, isUpgradeAnswer, targetOf, upgradeRequest } from './frames.ts';
+import { buildFrames, COMPRESSION_OFFER, isUpgradeAnswer, upgradeRequest } from './frames.ts';
 import { type Link, type Load, NO_MESSAGES } from './load.ts';
 
 const READ_BUFFER = Buffer.allocUnsafeSlow(1_048_576);
@@ -11,9 +11,7 @@ export interface OpenPlan {
   readonly port: number;
   readonly shape: MessageShape;
   readonly connections: number;
-  /** Most messages that a link sends together. */
   readonly burst: number;
-  /** Whether the messages of the first connection go to all. */
   readonly sendsToAll?: boolean;
   readonly checksAnswers?: boolean;
   /** Whether clients use many addresses, because each has too few ports for many connections. */
@@ -84,7 +82,7 @@ export function rawOpener(load: Load, plan: OpenPlan): (number: number) => Promi
   return async (number) => {
     // Connections begin with different messages, except when all get the messages of one.
     let next = sendsToAll ? 0 : number % runs.length;
-    const request = upgradeRequest(targetOf(next), isCompressed ? [COMPRESSION_OFFER] : []);
+    const request = upgradeRequest(`/bench?${next}`, isCompressed ? [COMPRESSION_OFFER] : []);
     const localAddress = `127.0.0.${1 + Math.floor(number / CONNECTIONS_PER_ADDRESS)}`;
     const target = { port, request, isCompressed, ...(usesAddresses && { localAddress }) };
     const link: Link & Place = {

@@ -73,7 +73,6 @@ export class TopicLoad {
 
   /** All lose their connections, miss so many messages, and come back. Returns the time of that in ms. */
   async comeBack(count: number): Promise<number> {
-    // What a client has seen last is what it comes back with.
     await this.#load.run(0, 1);
     const sessions = this.#members.map(({ sessionId }) => ({ id: sessionId, position: this.#position }));
     for (const link of this.#load.links.splice(0)) link.close();

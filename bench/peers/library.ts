@@ -7,7 +7,6 @@ const DATA_TYPES = { text: 'text', binary: 'blob', object: 'object' } as const;
 const LIMITS = { maxMessageBytes: MAX_MESSAGE_BYTES, maxBufferedBytes: MAX_BUFFERED_BYTES };
 
 const TOPIC_RULES: readonly Library.TopicRule[] = [
-  // Slow readers find all that they missed.
   { prefix: 'room', history: { messages: 10_000, bytes: 64 * 1_048_576 } },
   { prefix: 'idle/', history: { bytes: 1 } },
 ];

@@ -67,7 +67,6 @@ export interface RunningPeer {
   connect?(task: ConnectTask): Promise<{ send(message: string | Buffer | object): void }>;
 }
 
-/** What `onMessage` gets is what the client gives its user; objects are parsed. */
 interface ConnectTask {
   readonly url: string;
   readonly shape: MessageShape;

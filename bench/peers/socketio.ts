@@ -1,8 +1,7 @@
 import { createServer, type Server } from 'node:http';
-import { listening, loadPackage, nativeNotes, versionOf } from '../packages.ts';
+import { listening, loadPackage, NATIVE, versionOf } from '../packages.ts';
 import { MAX_BUFFERED_BYTES, type Peer, PING_MS, RECOVERING_ROOMS, type RunningPeer } from './peer.ts';
 
-/** The used part of the package, whose types are installed only with the peers. */
 interface SocketIO {
   readonly Server: new (web: Server, options: object) => IO;
 }
@@ -44,5 +43,5 @@ export function createPeer({ name }: Peer): RunningPeer {
     });
     return listening(web);
   };
-  return { version: versionOf('socket.io'), notes: `websocket only, ${nativeNotes()}`, serve };
+  return { version: versionOf('socket.io'), notes: `websocket only, ${NATIVE}`, serve };
 }

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type * as Ws from 'ws';
-import { loadPackage, nativeNotes, versionOf } from '../packages.ts';
+import { loadPackage, NATIVE, versionOf } from '../packages.ts';
 import { MAX_MESSAGE_BYTES, type RunningPeer } from './peer.ts';
 
 /** Settings from the documentation of ws, which warns of the memory of the defaults. Clients ask for the window. */
@@ -34,7 +34,7 @@ export function createPeer(): RunningPeer {
   const { WebSocket, WebSocketServer } = loadPackage('ws') as typeof Ws;
   return {
     version: versionOf('ws'),
-    notes: nativeNotes(),
+    notes: NATIVE,
     serve({ behaviour, shape }) {
       const perMessageDeflate = shape.isCompressed === true && COMPRESSION;
       const options = { host: '127.0.0.1', port: 0, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate };

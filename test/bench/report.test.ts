@@ -11,9 +11,8 @@ function echo(measure: (peer: Peer) => Sample): Benchmark {
   return { name: 'echo', metrics: flowOf('message'), side: 'server', measure: async (peer) => measure(peer) };
 }
 
-/** The machine is ten times slower in the second round. */
-function slowOnce(): (peer: Peer) => Sample {
-  const order: string[] = [];
+/** Measures on a machine that is ten times slower in the second round. */
+function slowOnce(order: string[]): (peer: Peer) => Sample {
   return ({ name }) => {
     const slow = order.push(name) > 2 && order.length < 5 ? 10 : 1;
     return { figures: { cpu: slow * (name === LIBRARY ? 2 : 8), throughput: 1000 / slow } };
@@ -22,11 +21,7 @@ function slowOnce(): (peer: Peer) => Sample {
 
 test('rounds are interleaved, begin with another peer each, and give the median of their ratios', async () => {
   const order: string[] = [];
-  const measure = slowOnce();
-  const benchmark = echo((peer) => {
-    order.push(peer.name);
-    return measure(peer);
-  });
+  const benchmark = echo(slowOnce(order));
   const result = await compare(benchmark, selectPeers([LIBRARY, 'ws']), settings);
   expect(order).toEqual([LIBRARY, 'ws', 'ws', LIBRARY, LIBRARY, 'ws']);
   expect(result.peers[0]?.summaries['cpu']).toEqual({ median: 2, spread: 4.5, ratio: 4 });
@@ -62,7 +57,7 @@ test('a load at its limit has no ratio of messages, but one of CPU time; a busy 
 });
 
 test('floors are reached by an equal ratio, and those of the project name metrics of benchmarks', async () => {
-  const result = await compare(echo(slowOnce()), selectPeers([LIBRARY, 'ws']), settings);
+  const result = await compare(echo(slowOnce([])), selectPeers([LIBRARY, 'ws']), settings);
   const missed = missedFloors({ echo: { cpu: 4, throughput: 1.01 } }, [result]);
   expect(missed).toEqual(['echo, throughput: 1.00×, the floor is 1.01×']);
   for (const [name, metrics] of Object.entries(readFloors())) {
