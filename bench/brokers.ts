@@ -42,7 +42,11 @@ for (const kind of BROKER_KINDS) {
     const figures: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const server = await startServer({ kind });
-      figures.push(await messagesPerSecond(server.url, topicCount).finally(() => server.close()));
+      try {
+        figures.push(await messagesPerSecond(server.url, topicCount));
+      } finally {
+        await server.close();
+      }
     }
     const perSecond = Math.round(median(figures)).toLocaleString('en');
     console.log(`${kind} ${version}, ${topicCount} topics: ${perSecond} messages/s`);

@@ -122,4 +122,4 @@ const BENCHMARKS: readonly Benchmark[] = [
   },
 ];
 
-export const topicBenchmarks: readonly Benchmark[] = BENCHMARKS.map((each) => ({ baseline: ROOMS, ...each }));
+export const topicBenchmarks: readonly Benchmark[] = BENCHMARKS.map((each) => Object.assign({ baseline: ROOMS }, each));
