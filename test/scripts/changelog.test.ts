@@ -18,8 +18,6 @@ test.each([
   expect(() => dateChangelog(changelog, '1.1.0', '2026-11-28')).toThrow(reason);
 });
 
-test('the changelog of this project has one heading for what comes next, and does not tell users of our own tools', () => {
-  const changelog = readFileSync('CHANGELOG.md', 'utf8');
-  expect(changelog.match(/^## \[Unreleased\]$/gm)).toHaveLength(1);
-  expect(changelog).not.toMatch(/npm run (bench|soak|abuse|fuzz|conformance)/);
+test('the changelog of this project has one heading for what comes next', () => {
+  expect(readFileSync('CHANGELOG.md', 'utf8').match(/^## \[Unreleased\]$/gm)).toHaveLength(1);
 });
