@@ -19,6 +19,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^4d-websocket$/, replacement: fileURLToPath(new URL('src/index.ts', import.meta.url)) },
+      { find: /^4d-websocket\/core$/, replacement: fileURLToPath(new URL('src/core.ts', import.meta.url)) },
+      { find: /^4d-websocket\/ws$/, replacement: fileURLToPath(new URL('src/ws.ts', import.meta.url)) },
       { find: /^4d-websocket\/testing$/, replacement: fileURLToPath(new URL('src/testing.ts', import.meta.url)) },
       { find: /^4d-websocket\/redis$/, replacement: fileURLToPath(new URL('src/redis.ts', import.meta.url)) },
       {
@@ -37,7 +39,7 @@ export default defineConfig({
           ...shared,
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{beside,browser,package,redis,runtimes}/**', ...withRealPeers],
+          exclude: ['test/{beside,browser,on-ws,package,redis,runtimes}/**', ...withRealPeers],
           // Many tests wait for time limits: one worker, the default on two processors, took 541 s, two take 295.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // Says so when `npm run test:brokers` would skip tests.
@@ -77,6 +79,17 @@ export default defineConfig({
           name: 'beside',
           include: ['test/beside/*.test.ts'],
           globalSetup: 'test/beside/install.ts',
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: 'on-ws',
+          include: ['test/on-ws/*.test.ts'],
+          globalSetup: 'test/on-ws/install.ts',
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -5,18 +5,24 @@
  * private fields do not work between two copies. Each door has a face for `import`, which names what the door exports.
  *
  * The library is three files, `index.js`, `engine.js` and `topics.js` (see `parts.ts`). The other doors hold what only
- * they need, and take the rest from `index.js`.
+ * they need, and take the rest from `index.js`. `require` of the door `ws` gives a class, as that of the package `ws`.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
-import { PARTS, partOf, stampOf, toFront, toOtherDoor, toPart } from './parts.ts';
+import { PARTS, partOf, stampOf, toClassDoor, toFront, toOtherDoor, toPart } from './parts.ts';
 
 const OUTPUT_FOLDER = 'dist';
 
 /** The files that users load, by the name of the door. */
-const doors = { index: 'src/index.ts', redis: 'src/redis.ts', testing: 'src/testing.ts' };
+const doors = {
+  index: 'src/index.ts',
+  core: 'src/core.ts',
+  redis: 'src/redis.ts',
+  testing: 'src/testing.ts',
+  ws: 'src/ws.ts',
+};
 
 /** The files that bundlers for browsers load. The last one imports the first; one with topics takes the place of that. */
 const browserDoors = ['browser', 'browser-topics', 'index-in-browser'];
@@ -53,6 +59,27 @@ function writeCode(file: string, code: string): void {
   write(file, toAscii(toBundleable(code)));
 }
 
+/**
+ * Writes the declarations of a door whose `require` gives a class, with all that the door exports as its properties: in
+ * CommonJS by `export =`, which no module can have beside names.
+ */
+function writeClassDeclarations(door: string): void {
+  const names = `${door}-names`;
+  renameSync(join(OUTPUT_FOLDER, `${door}.d.ts`), join(OUTPUT_FOLDER, `${names}.d.ts`));
+  const text = readFileSync(join(OUTPUT_FOLDER, `${names}.d.ts`), 'utf8');
+  const types = Array.from(text.matchAll(/\btype (\w+)(?=[,\s}])/g), ([, type = '']) => type);
+  const classes = Array.from(text.matchAll(/\b(WebSocket|WebSocketServer|Server)(?=[,\s}])/g), ([, name = '']) => name);
+  const aliases = [...new Set([...types, ...classes])].map((name) => `  export type ${name} = names.${name};\n`);
+  write(
+    `${door}.d.ts`,
+    `import type * as names from './${names}.js';\n` +
+      'declare const door: typeof names.WebSocket & Omit<typeof names, "prototype">;\n' +
+      'interface door extends names.WebSocket {}\n' +
+      `declare namespace door {\n${aliases.join('')}}\nexport = door;\n`,
+  );
+  write(`${door}.d.mts`, `export * from './${names}.js';\nexport { default } from './${names}.js';\n`);
+}
+
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });
 
 const isWindows = process.platform === 'win32';
@@ -67,6 +94,7 @@ const bundle = await rolldown({
 });
 const { output } = await bundle.generate({
   format: 'cjs',
+  exports: 'named',
   entryFileNames: '[name].js',
   chunkFileNames: '[name].js',
   // Jest gives no `import()` to the CommonJS modules that it runs.
@@ -75,7 +103,7 @@ const { output } = await bundle.generate({
   banner: `'use strict';`,
   codeSplitting: {
     includeDependenciesRecursively: false,
-    groups: PARTS.map((name) => ({ name, test: (file) => partOf(file) === name })),
+    groups: [...PARTS, 'link'].map((name) => ({ name, test: (file) => partOf(file) === name })),
   },
 });
 await bundle.close();
@@ -85,8 +113,11 @@ const publicNames = chunks.find(({ name }) => name === 'index')?.exports ?? [];
 const stamp = stampOf(chunks.map(({ code }) => code).join(''));
 for (const { name, code, moduleIds } of chunks) {
   if (name === 'front') writeCode('index.js', toFront(code, moduleIds, publicNames, stamp));
-  else if (name === 'engine' || name === 'topics') writeCode(`${name}.js`, toPart(code, name, stamp));
-  else if (name in doors && name !== 'index') writeCode(`${name}.js`, toOtherDoor(code));
+  else if (name === 'wire' || name === 'engine' || name === 'topics')
+    writeCode(`${name}.js`, toPart(code, name, stamp));
+  else if (name === 'link' || (name in doors && name !== 'index')) {
+    writeCode(`${name}.js`, name === 'ws' ? toClassDoor(toOtherDoor(code)) : toOtherDoor(code));
+  }
 }
 
 write('package.json', '{ "type": "commonjs" }\n');
@@ -95,9 +126,15 @@ for (const chunk of chunks) {
   const { name, fileName } = chunk;
   // Node looks through the whole text of the CommonJS file that a module imports, for what it exports: 20 ms on Node 20.
   write(`${name}-for-import.js`, `exports.door = require('./${fileName}');\n`);
-  const names = chunk.exports.toSorted().join(', ');
-  write(`${name}.mjs`, `import { door } from './${name}-for-import.js';\nexport const { ${names} } = door;\n`);
-  write(`${name}.d.mts`, `export * from './${fileName}';\n`);
+  const names = chunk.exports.filter((exported) => exported !== 'default').toSorted();
+  const hasDefault = names.length < chunk.exports.length;
+  const byDefault = hasDefault ? 'export default door;\n' : '';
+  write(
+    `${name}.mjs`,
+    `import { door } from './${name}-for-import.js';\nexport const { ${names.join(', ')} } = door;\n${byDefault}`,
+  );
+  if (hasDefault) writeClassDeclarations(name);
+  else write(`${name}.d.mts`, `export * from './${fileName}';\n`);
 }
 
 // Browsers and their tools get modules as they are: a page can load them without a bundler. Bundlers take the modules for

@@ -2,7 +2,8 @@
  * The parts of the library as it is published.
  *
  * `index.js` is the front: the public classes and functions, and what must see Node as it is when the library is loaded.
- * `engine.js` is what opens connections, `topics.js` what serves topics. Each is loaded, with the modules of Node that it
+ * `wire.js` is a connection without anybody who opens it, for the doors `core` and `ws` too; `engine.js` is what opens
+ * connections, `topics.js` what serves topics. Each is loaded, with the modules of Node that it
  * needs, in the first call that needs it: a program that imports the library has not opened a connection yet, and most
  * programs have no topics.
  */
@@ -10,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { relative, sep } from 'node:path';
 
 /** The parts, in the order in which a part may need others when it is loaded. */
-export const PARTS = ['front', 'engine', 'topics'] as const;
+export const PARTS = ['front', 'wire', 'engine', 'topics'] as const;
 
 export type Part = (typeof PARTS)[number];
 
@@ -40,15 +41,21 @@ const FRONT: ReadonlySet<string> = new Set([
   'session/inspection.ts',
 ]);
 
+/** The files of the wire: the rooms below, and what the doors `core` and `ws` use of others. */
+const WIRE =
+  /^(?:base|protocol|handshake|transport|connection)\/(?!frame-log)|^session\/(?:option-checks|handler-check|nearest-name)\.ts$|^server\/(?:origins|loopback|direct-client)\.ts$/;
+
 /** The files of topics: of the room, but for what all clients and servers look at, and those that only topics use. */
 const TOPICS =
   /^topics\/(?!frames\.ts|memory-broker\.ts)|^server\/(?:topic-(?!grant)|client-(?:frame|questions)|(?:connection|program)-subscription|user-gate|members-feed)|^client\/topic-/;
 
-/** Returns the part that a file is in: `'door'` for what only re-exports, or belongs to another door. */
-export function partOf(file: string): Part | 'door' {
+/** Returns the part that a file is in: `'door'` for what only re-exports, or belongs to another door, `'link'` for two. */
+export function partOf(file: string): Part | 'door' | 'link' {
   const path = pathOf(file);
-  if (/^(?:index|redis|testing)\.ts$|^(?:redis|testing)\//.test(path)) return 'door';
+  if (/^(?:index|redis|testing|core|ws)\.ts$|^(?:redis|testing|ws)\//.test(path)) return 'door';
+  if (path.startsWith('core/')) return 'link';
   if (FRONT.has(path)) return 'front';
+  if (WIRE.test(path)) return 'wire';
   return TOPICS.test(path) ? 'topics' : 'engine';
 }
 
@@ -133,7 +140,13 @@ export function toPart(code: string, part: Part, stamp: string): string {
 
 /** Makes the code of another door, which takes all parts from `index.js`. */
 export function toOtherDoor(code: string): string {
-  return code.replaceAll(/require\("\.\/(front|engine|topics)\.js"\)/g, 'require("./index.js").parts.$1');
+  return code.replaceAll(/require\("\.\/(front|wire|engine|topics)\.js"\)/g, 'require("./index.js").parts.$1');
+}
+
+/** Makes the code of a door whose `require` gives its class `WebSocket`, which has all that the door exports. */
+export function toClassDoor(code: string): string {
+  expectForm(code.includes('exports.WebSocket = WebSocket;'), 'exports of doors');
+  return `${code}module.exports = Object.assign(exports.WebSocket, exports);\n`;
 }
 
 /** A text that stands for the code, so that parts of different versions are not used together. */

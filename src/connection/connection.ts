@@ -49,6 +49,12 @@ export interface ConnectionOptions extends MessageLimits, PeerLimits {
    * framed before it takes them. Only on clients. Default false.
    */
   readonly keepsUnsent?: boolean | undefined;
+  /** Whether pings are answered. Default true: else the user sends the pongs. */
+  readonly answersPings?: boolean | undefined;
+  /** Whether messages are reported that arrive between our close frame and that of the peer. Default false. */
+  readonly readsWhileClosing?: boolean | undefined;
+  /** Whether the answer to the close frame of the peer repeats its reason too. Default false: only its code. */
+  readonly repeatsReason?: boolean | undefined;
 }
 
 /**
@@ -59,6 +65,12 @@ export interface ConnectionListener {
   /** Calls `receive` with the other two, at once. It leads to {@link onMessage} for each message in the bytes. */
   runReading(receive: (connection: Connection, chunk: Buffer) => void, connection: Connection, chunk: Buffer): void;
   onMessage(data: string | Buffer, isText: boolean): void;
+  /** A ping of the peer has arrived. The payload is valid only within the call. */
+  onPing?(payload: Buffer): void;
+  /** A pong of the peer has arrived. The payload is valid only within the call. */
+  onPong?(payload: Buffer): void;
+  /** A message has been framed that had been compressed, or had waited behind such a message. */
+  onQueuedMessageFramed?(): void;
   /** The peer has sent a close frame, or the connection has failed: nothing can be sent any more. */
   onClosing(): void;
   /** The connection ends because of an error. */
@@ -185,6 +197,56 @@ export class Connection
     return this.#protocol.waitingBytes === 0 ? 'sent' : this.#countQueued();
   }
 
+  /**
+   * Sends a text whose UTF-8 bytes are known, a binary message, or a fragment: see {@link ProtocolConnection.sendFrame}.
+   * Only where {@link ConnectionOptions.bufferPolicy} is `'close'`, because no part of a message may be dropped.
+   */
+  sendFrame(firstByte: number, bytes: Buffer, compress?: boolean): SendStatus {
+    if (!this.#hasRoom()) return 'dropped';
+    this.#protocol.sendFrame(firstByte, bytes, compress);
+    return this.#countFramed();
+  }
+
+  /** Sends a finished frame: see {@link ProtocolConnection.sendFinished}. Only as {@link sendFrame}, and for servers. */
+  sendFinished(frame: Buffer): SendStatus {
+    if (!this.#hasRoom()) return 'dropped';
+    this.#protocol.sendFinished(frame);
+    return this.#countFramed();
+  }
+
+  /**
+   * Sends a ping or a pong with this payload.
+   *
+   * @throws RangeError when the payload is longer than 125 bytes
+   */
+  sendControl(kind: 'ping' | 'pong', payload: Buffer): void {
+    if (kind === 'pong') this.#protocol.sendPong(payload);
+    else {
+      this.#protocol.sendPing(payload);
+      this.#monitor.onPingSent();
+    }
+  }
+
+  /** Messages that are being compressed, or wait behind one that is. */
+  get waitingMessages(): number {
+    return this.#protocol.waitingMessages;
+  }
+
+  /** Writes what was sent in this turn so far. */
+  flush(): void {
+    this.#batch.flush();
+  }
+
+  /** Bytes that were framed so far. Only while the connection is not over. */
+  get acceptedBytes(): number {
+    return this.#batch.acceptedBytes;
+  }
+
+  /** Bytes of these that were handed to the transport. */
+  get writtenBytes(): number {
+    return this.#batch.bytesWritten;
+  }
+
   /** Sends a ping; resolves to its round-trip time in milliseconds, or to undefined if the connection ends first. */
   ping(): Promise<number | undefined> {
     if (this.#protocol.isClosing) return Promise.resolve(undefined);
@@ -250,18 +312,21 @@ export class Connection
     if (this.#monitor.allowsMessage()) this.#listener.onMessage(data, isText);
   }
 
-  onPing(): void {
+  onPing(payload: Buffer): void {
     this.#monitor.countControlFrame();
+    this.#listener.onPing?.(payload);
   }
 
   onPong(payload: Buffer): void {
     this.#handover?.onPong(payload);
     this.#monitor.onPong();
     this.#pings?.onPong(payload);
+    this.#listener.onPong?.(payload);
   }
 
   onQueuedMessageFramed(): void {
     this.#handover?.frameNext(this.#batch.acceptedBytes);
+    this.#listener.onQueuedMessageFramed?.();
   }
 
   onCompressed(): void {
@@ -529,6 +594,21 @@ export class Connection
     this.#backlog ??= new SendBacklog();
     this.#backlog.push(this.#toBacklogMessage(data, compress), isDroppable);
     return this.#countQueued();
+  }
+
+  /** Whether something more may be sent; ends the connection when too much waits. */
+  #hasRoom(): boolean {
+    if (this.#protocol.isClosing) return false;
+    const { maxBufferedBytes } = this.#options;
+    const isFull = this.isBlocked && this.bufferedBytes > maxBufferedBytes;
+    if (isFull) this.#failBufferFull(this.bufferedBytes);
+    return !isFull;
+  }
+
+  /** Counts what was framed, or queued to be compressed, after {@link #hasRoom}. */
+  #countFramed(): SendStatus {
+    if (this.#protocol.isClosing) return 'dropped';
+    return this.isBlocked ? this.#countQueued() : 'sent';
   }
 
   #toBacklogMessage(data: string | Buffer | PreparedMessage, compress: boolean | undefined): BacklogMessage {

@@ -1,11 +1,12 @@
 import { type Deflater, NOT_COMPRESSED, type TransformDone } from './compression.ts';
-import { FIN_BIT, RSV1_BIT } from './constants.ts';
+import { RSV1_BIT } from './constants.ts';
 import type { PreparedMessage } from './prepared-message.ts';
 import { Queue } from '../base/queue.ts';
 
 /** A message that is to be compressed, or is queued behind such a message. */
 export interface DeflatableMessage {
-  readonly opcode: number;
+  /** The first byte of the frame: its opcode, and FIN unless the message is a fragment. */
+  readonly firstByte: number;
   readonly payload: Buffer;
   readonly compresses: boolean;
   /** The shared form of the message, when other connections send the same. */
@@ -49,6 +50,11 @@ export class DeflateQueue {
     return this.#waitingBytes;
   }
 
+  /** The message that is being compressed and all messages behind it. */
+  get waitingMessages(): number {
+    return this.#waiting.length + (this.#isDeflating ? 1 : 0);
+  }
+
   /** The payload of our close frame while it waits behind messages. */
   get waitingClose(): Buffer | undefined {
     return this.#close;
@@ -81,10 +87,10 @@ export class DeflateQueue {
   #deflateAll(isSynchronous: boolean): void {
     let isLooping = true;
     for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
-      const { opcode, payload, compresses, shared } = message;
+      const { firstByte, payload, compresses, shared } = message;
       if (!compresses) {
         this.#waitingBytes -= payload.length;
-        this.#listener.onDeflated(FIN_BIT | opcode, payload);
+        this.#listener.onDeflated(firstByte, payload);
         continue;
       }
       this.#isDeflating = true;
@@ -92,10 +98,10 @@ export class DeflateQueue {
         this.#isDeflating = false;
         if (this.#isCleared) return;
         this.#waitingBytes -= payload.length;
-        if (error === undefined) this.#listener.onDeflated(FIN_BIT | RSV1_BIT | opcode, result);
+        if (error === undefined) this.#listener.onDeflated(RSV1_BIT | firstByte, result);
         // RFC 7692 section 6 allows an uncompressed message at any time. A broadcast uses that also when zlib fails, because
         // the failure is not that of any one receiver.
-        else if (error === NOT_COMPRESSED || shared !== undefined) this.#listener.onDeflated(FIN_BIT | opcode, payload);
+        else if (error === NOT_COMPRESSED || shared !== undefined) this.#listener.onDeflated(firstByte, payload);
         else {
           this.clear();
           this.#listener.onDeflateFailed(error);

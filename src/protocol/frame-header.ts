@@ -6,6 +6,13 @@ export function frameHeaderBytes(payloadBytes: number, isMasked: boolean): numbe
   return isMasked ? unmaskedBytes + 4 : unmaskedBytes;
 }
 
+/** Returns the size of the header of a finished frame that is not masked. */
+export function headerBytesOf(frame: Buffer): number {
+  const length = frame[1] as number;
+  if (length < 126) return 2;
+  return length === 126 ? 4 : 10;
+}
+
 /**
  * Writes a frame header at `offset`.
  *

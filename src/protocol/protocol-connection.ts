@@ -11,6 +11,7 @@ import {
   type Role,
   RSV1_BIT,
 } from './constants.ts';
+import { headerBytesOf } from './frame-header.ts';
 import { type FrameListener, FrameParser } from './frame-parser.ts';
 import { MessageAssembler, type MessageLimits, type MessageListener } from './message-assembler.ts';
 import type { FrameOutput } from './frame-output.ts';
@@ -31,7 +32,17 @@ export interface ProtocolOptions extends MessageLimits {
   readonly lendsBytes?: boolean | undefined;
   /** The negotiated compression, undefined when none was negotiated. */
   readonly compression?: Compression | undefined;
+  /** Whether pings are answered. Default true: else the user sends the pongs. */
+  readonly answersPings?: boolean | undefined;
+  /** Whether messages are reported that arrive between our close frame and that of the peer. Default false. */
+  readonly readsWhileClosing?: boolean | undefined;
+  /** Whether the answer to the close frame of the peer repeats its reason too. Default false: only its code. */
+  readonly repeatsReason?: boolean | undefined;
 }
+
+/** The first bytes of frames that hold a whole, uncompressed message. */
+const TEXT = FIN_BIT | OPCODE_TEXT;
+const BINARY = FIN_BIT | OPCODE_BINARY;
 
 /**
  * `open`: messages go both ways. `closeSent`: our close frame was sent, or waits behind messages that are being
@@ -110,6 +121,11 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     return this.#deflateQueue?.waitingBytes ?? 0;
   }
 
+  /** The message that is being compressed and all messages behind it. */
+  get waitingMessages(): number {
+    return this.#deflateQueue?.waitingMessages ?? 0;
+  }
+
   /** Takes bytes from the peer. The chunk may be changed, and may be used again after the call. Never throws. */
   receive(chunk: Buffer): void {
     this.#parser?.receive(chunk);
@@ -144,7 +160,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     const compresses = this.#compresses(text.length, compress);
     if (shared !== undefined) this.#sendShared(shared, compresses);
     else if (compresses || this.isDeflating) {
-      this.#sendInOrder({ opcode: OPCODE_TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
+      this.#sendInOrder({ firstByte: TEXT, payload: Buffer.from(text, 'utf8'), compresses, shared });
     } else if (text.length <= SHORT_TEXT_LENGTH) writeShortText(this.#output, text, this.#isClient);
     else writeLongText(this.#output, text, this.#isClient);
   }
@@ -156,12 +172,36 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
    *   takes them, unless they lie in memory that was lent to the user
    */
   sendBinary(bytes: Buffer, compress?: boolean): void {
+    this.sendFrame(BINARY, bytes, compress);
+  }
+
+  /**
+   * Sends a text whose UTF-8 bytes are known, a binary message, or a fragment. Does nothing once the connection is closing.
+   *
+   * @param firstByte - FIN unless it is a fragment with others behind it, and the opcode
+   * @param bytes - as for {@link sendBinary}
+   * @param compress - as for {@link sendText}. Fragments are never compressed
+   */
+  sendFrame(firstByte: number, bytes: Buffer, compress?: boolean): void {
     if (this.#state !== 'open') return;
-    const compresses = this.#compresses(bytes.length, compress);
+    const compresses = isWholeMessage(firstByte) && this.#compresses(bytes.length, compress);
     if (compresses || this.isDeflating) {
       // The bytes wait, or another thread reads them: the user may change them meanwhile, or give their memory away.
-      this.#sendInOrder({ opcode: OPCODE_BINARY, payload: Buffer.from(bytes), compresses, shared: undefined });
-    } else writeFrame(this.#output, FIN_BIT | OPCODE_BINARY, bytes, this.#isClient, true);
+      this.#sendInOrder({ firstByte, payload: Buffer.from(bytes), compresses, shared: undefined });
+    } else writeFrame(this.#output, firstByte, bytes, this.#isClient, true);
+  }
+
+  /**
+   * Sends a finished frame: header and payload, not masked. Only for servers. Does nothing once the connection is closing.
+   *
+   * @param frame - must not change until it has been sent
+   */
+  sendFinished(frame: Buffer): void {
+    if (this.#state !== 'open') return;
+    if (this.isDeflating) {
+      const payload = frame.subarray(headerBytesOf(frame));
+      this.#sendInOrder({ firstByte: frame[0] as number, payload, compresses: false, shared: undefined });
+    } else this.#output.appendShared(frame);
   }
 
   /** Sends a message that other connections send too. Only for servers. Does nothing once the connection is closing. */
@@ -198,7 +238,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     if (this.#state !== 'open') return;
     this.#state = 'closeSent';
     // An unfinished message will never be delivered, so its memory is freed.
-    this.#forgetMessage();
+    if (!this.#reads) this.#forgetMessage();
     const payload = buildClosePayload(code, reason);
     if (this.#deflateQueue?.isDeflating === true) this.#deflateQueue.pushClose(payload);
     else this.#writeClose(payload);
@@ -236,7 +276,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   onDataHeader(firstByte: number, payloadBytes: number): boolean {
     // After our close frame no message is delivered, so none needs to be kept or checked.
-    if (this.#state !== 'open') return true;
+    if (this.#state !== 'open' && !this.#reads) return true;
     if (this.#assembler === undefined) {
       // The payload will show whether an assembler is needed.
       if (isWholeMessage(firstByte) && payloadBytes <= this.#options.maxMessageBytes) return true;
@@ -246,12 +286,12 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   }
 
   onDataPayload(bytes: Buffer, start: number, end: number, isAscii: boolean, isLast: boolean): void {
-    if (this.#state !== 'open') return;
+    if (this.#state !== 'open' && !this.#reads) return;
     let assembler = this.#assembler;
     if (assembler === undefined) {
       const { firstByte, missingBytes } = this.#parser as FrameParser;
       if (isLast) {
-        this.#deliver(bytes, start, end, firstByte === (FIN_BIT | OPCODE_TEXT), isAscii);
+        this.#deliver(bytes, start, end, firstByte === TEXT, isAscii);
         return;
       }
       assembler = this.#createAssembler();
@@ -271,7 +311,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     if (opcode === OPCODE_CLOSE) this.#onCloseFrame(payload);
     else if (opcode === OPCODE_PONG) this.#sink.onPong(payload);
     else {
-      this.#answerPing(payload);
+      if (this.#options.answersPings !== false) this.#answerPing(payload);
       this.#sink.onPing(payload);
     }
   }
@@ -304,7 +344,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
   onInflated(report: () => void): void {
     const inflating = this.#inflating as Inflating;
     // The connection may have begun to close while a message was inflated: then the result is dropped.
-    if (this.#state === 'open') {
+    if (this.#reads) {
       if (this.#isPaused) {
         inflating.report = report;
         return;
@@ -338,6 +378,11 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   get #isClient(): boolean {
     return this.#options.role === 'client';
+  }
+
+  /** Whether messages of the peer are reported. */
+  get #reads(): boolean {
+    return this.#state === 'open' || (this.#state === 'closeSent' && this.#options.readsWhileClosing === true);
   }
 
   /** True while the assembler holds an unfinished message. */
@@ -381,7 +426,9 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
     }
     // RFC 6455 section 5.5.1: the answer repeats the code. After its close frame the peer discards messages, so
     // messages that are still being compressed are dropped.
-    const answer = this.#state === 'open' ? buildClosePayload(close.code, '') : this.#deflateQueue?.waitingClose;
+    const reason = this.#options.repeatsReason === true ? close.reason : undefined;
+    const isOpen = this.#state === 'open';
+    const answer = isOpen ? buildClosePayload(close.code, reason ?? '') : this.#deflateQueue?.waitingClose;
     this.#finish();
     if (answer !== undefined) this.#writeClose(answer);
     this.#sink.onClose(close.code, close.reason);
@@ -431,7 +478,7 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
   #sendShared(shared: PreparedMessage, compresses: boolean): void {
     if (compresses || this.isDeflating) {
-      this.#sendInOrder({ opcode: shared.opcode, payload: shared.payload, compresses, shared });
+      this.#sendInOrder({ firstByte: FIN_BIT | shared.opcode, payload: shared.payload, compresses, shared });
     } else this.#output.appendShared(shared.frame);
   }
 
@@ -444,5 +491,5 @@ export class ProtocolConnection implements FrameListener, MessageListener, Defla
 
 /** Tells whether the first byte of a frame announces a whole, uncompressed message. */
 function isWholeMessage(firstByte: number): boolean {
-  return firstByte === (FIN_BIT | OPCODE_TEXT) || firstByte === (FIN_BIT | OPCODE_BINARY);
+  return firstByte === TEXT || firstByte === BINARY;
 }

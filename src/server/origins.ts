@@ -5,7 +5,7 @@ import { decodeHeaderValue } from '../handshake/header-grammar.ts';
 import type { UpgradeRefusal } from '../http/upgrade-refusal.ts';
 import { invalidOption, quoted, readList } from '../session/option-checks.ts';
 import { isLoopbackHost } from './loopback.ts';
-import type { ClientFacts } from './trusted-proxies.ts';
+import type { ClientFacts } from './direct-client.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** Decides whether a page may connect, by its origin: true lets it in. `origin` is `"null"` for an opaque origin. */

@@ -1,24 +1,10 @@
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { FourDError } from '../errors.ts';
-import { toPlainAddress } from '../handshake/authority.ts';
 import { type ForwardedElement, parseForwarded } from '../handshake/forwarded.ts';
 import { AddressRanges, parseAddress } from '../session/address-ranges.ts';
 import { invalidOption, readList } from '../session/option-checks.ts';
-import { joined, single, type UpgradeRequest } from '../handshake/server-handshake.ts';
-import { hasProxyHeaders, isLoopbackAddress } from './loopback.ts';
-
-/** The facts that the server knows about a client. */
-export interface ClientFacts {
-  /** IP address; an IPv4 address mapped to IPv6 is shown as IPv4; `''` when it is not known. */
-  readonly address: string;
-  /** The host that the client asked for, with the port unless it is the default one. */
-  readonly host: string;
-  /** True when the client is known to use TLS. */
-  readonly isSecure: boolean;
-  /** Whether the client runs on this machine, as far as its address and the absence of proxies tell. */
-  readonly isLocal: boolean;
-}
+import { joined, type UpgradeRequest } from '../handshake/server-handshake.ts';
+import { type ClientFacts, directClientOf } from './direct-client.ts';
 
 /**
  * Finds out who the client is when proxies stand between. Only headers of trusted proxies count, because a client can
@@ -49,14 +35,8 @@ export class TrustedProxies {
    */
   clientOf(request: UpgradeRequest, socket: Duplex): ClientFacts | undefined {
     const { headers } = request;
-    const { remoteAddress, encrypted } = socket as Partial<TLSSocket>;
-    const address = toPlainAddress(remoteAddress);
-    const direct = {
-      address,
-      host: single(headers.host) ?? '',
-      isSecure: encrypted === true,
-      isLocal: isLoopbackAddress(address) && !hasProxyHeaders(request),
-    };
+    const direct = directClientOf(request, socket);
+    const { address } = direct;
     if (!this.#isTrusted(address)) return direct;
     const forwarded = joined(headers.forwarded);
     const elements = forwarded === undefined ? undefined : parseForwarded(forwarded);

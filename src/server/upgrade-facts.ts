@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { UpgradeRequest, ValidUpgrade } from '../handshake/server-handshake.ts';
-import type { ClientFacts } from './trusted-proxies.ts';
+import type { ClientFacts } from './direct-client.ts';
 
 /** The facts about an upgrade request that is checked. */
 export interface UpgradeFacts {

@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import type { ComponentSignature } from '../errors.ts';
 import { isToken } from '../handshake/header-grammar.ts';
 import type { BufferPolicy } from '../connection/connection.ts';
+import { LIMIT_DEFAULTS } from '../connection/limit-defaults.ts';
 import type { DataType } from './message-types.ts';
 import { FOREIGN_OPTIONS } from './foreign-names.ts';
 import {
@@ -161,17 +162,17 @@ type NumberOption = Exclude<
 /** Default and range of each number. A message cannot be longer than the longest string of this JavaScript engine. */
 const NUMBERS: Readonly<Record<NumberOption, NumberRange>> = {
   handshakeTimeoutMs: { default: 10_000, ...DURATION },
-  closeTimeoutMs: { default: 10_000, ...DURATION },
-  pingIntervalMs: { default: 25_000, ...DURATION },
-  pongTimeoutMs: { default: 20_000, ...DURATION },
-  incompleteMessageTimeoutMs: { default: 30_000, ...DURATION },
-  maxMessageBytes: { default: 1_048_576, min: 1, max: constants.MAX_STRING_LENGTH },
-  maxFragments: { default: 1024, ...COUNT },
+  closeTimeoutMs: { default: LIMIT_DEFAULTS.closeTimeoutMs, ...DURATION },
+  pingIntervalMs: { default: LIMIT_DEFAULTS.pingIntervalMs, ...DURATION },
+  pongTimeoutMs: { default: LIMIT_DEFAULTS.pongTimeoutMs, ...DURATION },
+  incompleteMessageTimeoutMs: { default: LIMIT_DEFAULTS.incompleteMessageTimeoutMs, ...DURATION },
+  maxMessageBytes: { default: LIMIT_DEFAULTS.maxMessageBytes, min: 1, max: constants.MAX_STRING_LENGTH },
+  maxFragments: { default: LIMIT_DEFAULTS.maxFragments, ...COUNT },
   maxWaitingMessages: { default: 16, ...COUNT },
-  maxBufferedBytes: { default: 16_777_216, ...COUNT },
-  maxControlFramesPerSecond: { default: 60, ...COUNT },
-  maxMessagesPerSecond: { default: Infinity, ...COUNT },
-  maxBytesPerSecond: { default: Infinity, ...COUNT },
+  maxBufferedBytes: { default: LIMIT_DEFAULTS.maxBufferedBytes, ...COUNT },
+  maxControlFramesPerSecond: { default: LIMIT_DEFAULTS.maxControlFramesPerSecond, ...COUNT },
+  maxMessagesPerSecond: { default: LIMIT_DEFAULTS.maxMessagesPerSecond, ...COUNT },
+  maxBytesPerSecond: { default: LIMIT_DEFAULTS.maxBytesPerSecond, ...COUNT },
 };
 
 const BUFFER_POLICIES: readonly BufferPolicy[] = ['close', 'drop-newest', 'drop-oldest'];

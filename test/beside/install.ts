@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
-const folder = join(import.meta.dirname, '../../examples/beside');
+const frameworks = join(import.meta.dirname, '../../examples/beside');
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,8 +18,8 @@ function versionsOf(path: string): Map<string, unknown> {
   return new Map(Object.entries(packages).map(([name, { version }]) => [name, version]));
 }
 
-/** Tells whether node_modules holds what package-lock.json asks for: npm keeps a copy of it there. */
-function isInstalled(): boolean {
+/** Tells whether node_modules of a folder holds what package-lock.json asks for: npm keeps a copy of it there. */
+export function isInstalled(folder: string): boolean {
   const installed = join(folder, 'node_modules/.package-lock.json');
   if (!existsSync(installed)) return false;
   const wanted = versionsOf(join(folder, 'package-lock.json'));
@@ -31,7 +31,8 @@ function isInstalled(): boolean {
 export default function installFrameworks(project: TestProject): void {
   let missing = '';
   try {
-    if (!isInstalled()) execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'pipe' });
+    if (!isInstalled(frameworks))
+      execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: frameworks, stdio: 'pipe' });
   } catch (thrown) {
     missing = (thrown as Error).message.split('\n', 2).join(': ');
     process.stdout.write(`the frameworks cannot be installed: ${missing}\n`);

@@ -39,7 +39,7 @@ function setUp(isAtOnce: boolean): Setup {
   const compression = new FakeCompression(isAtOnce);
   const queue = new DeflateQueue(listener, compression.deflater);
   const push = (text: string, compresses = true): void =>
-    queue.push({ opcode: 1, payload: Buffer.from(text), compresses, shared: undefined });
+    queue.push({ firstByte: 0x81, payload: Buffer.from(text), compresses, shared: undefined });
   return { queue, listener, compression, push };
 }
 
@@ -94,7 +94,7 @@ test.each([true, false])(
     const shared = new PreparedMessage('a');
     for (let i = 0; i < 2; i++) {
       const queue = new DeflateQueue(listener, compression.deflater);
-      queue.push({ opcode: 1, payload: shared.payload, compresses: true, shared });
+      queue.push({ firstByte: 0x81, payload: shared.payload, compresses: true, shared });
     }
     expect(listener.calls).toEqual(['c1 6461', 'c1 6461']);
     expect(compression.deflated).toBe(isShared ? 1 : 2);
@@ -135,6 +135,6 @@ test('a message that zlib fails on is reported, and nothing behind it is sent', 
 test('a message for many that zlib fails on is sent uncompressed: the failure is not that of one receiver', () => {
   const { queue, listener, compression } = setUp(true);
   compression.deflateError = new Error('no memory');
-  queue.push({ opcode: 1, payload: Buffer.from('a'), compresses: true, shared: new PreparedMessage('a') });
+  queue.push({ firstByte: 0x81, payload: Buffer.from('a'), compresses: true, shared: new PreparedMessage('a') });
   expect(listener.calls).toEqual(['81 61']);
 });

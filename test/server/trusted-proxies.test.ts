@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { type ClientFacts, TrustedProxies } from '../../src/server/trusted-proxies.ts';
+import type { ClientFacts } from '../../src/server/direct-client.ts';
+import { TrustedProxies } from '../../src/server/trusted-proxies.ts';
 
 interface Request {
   readonly from?: string;
