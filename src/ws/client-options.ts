@@ -1,6 +1,6 @@
 import type { Agent, ClientRequest, ClientRequestArgs } from 'node:http';
-import type { SecureContextOptions } from 'node:tls';
-import type { PeerCertificate } from 'node:tls';
+import type { createConnection } from 'node:net';
+import type { PeerCertificate, SecureContextOptions } from 'node:tls';
 import { isToken } from '../handshake/header-grammar.ts';
 import { checkNumber, invalidOption } from '../session/option-checks.ts';
 import { refuseOptions, type SharedOptions } from './options.ts';
@@ -30,11 +30,21 @@ export interface ClientOptions<Client = unknown> extends SharedOptions, SecureCo
   readonly localAddress?: string | undefined;
   readonly rejectUnauthorized?: boolean | undefined;
   readonly servername?: string | undefined;
-  readonly checkServerIdentity?: ((servername: string, cert: PeerCertificate) => Error | undefined) | undefined;
+  /** As that of `tls.connect`: returns an error for a certificate that is not that of the server. */
+  checkServerIdentity?(servername: string, cert: PeerCertificate): unknown;
   /** Connects instead of `net.connect` and `tls.connect`. */
   readonly createConnection?: ClientRequestArgs['createConnection'] | undefined;
   /** Ends the request, after it has changed it: nothing is sent before `request.end()`. */
   readonly finishRequest?: ((request: ClientRequest, webSocket: Client) => void) | undefined;
+}
+
+/** The same, with functions as @types/ws has them. */
+export interface TypedClientOptions<Client = unknown> extends Omit<
+  ClientOptions<Client>,
+  'checkServerIdentity' | 'createConnection'
+> {
+  readonly createConnection?: typeof createConnection | undefined;
+  checkServerIdentity?(servername: string, cert: string | string[] | Buffer | Buffer[]): boolean;
 }
 
 const REFUSED: Readonly<Record<string, string>> = {

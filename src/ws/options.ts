@@ -1,4 +1,4 @@
-import { constants } from 'node:zlib';
+import { constants, type ZlibOptions } from 'node:zlib';
 import { type CompressionMaker, createCompression } from '../core/compression.ts';
 import { ConnectionSettings, type ConnectionSettingsOptions } from '../core/connection-settings.ts';
 import type { DeflateParameters } from '../handshake/permessage-deflate.ts';
@@ -10,10 +10,10 @@ export interface PerMessageDeflateOptions {
   readonly serverNoContextTakeover?: boolean | undefined;
   readonly clientNoContextTakeover?: boolean | undefined;
   readonly serverMaxWindowBits?: number | undefined;
-  readonly clientMaxWindowBits?: number | boolean | undefined;
+  readonly clientMaxWindowBits?: number | undefined;
   /** Of these only `level` has an effect: memory is chosen for each message. */
-  readonly zlibDeflateOptions?: Readonly<Record<string, unknown>> | undefined;
-  readonly zlibInflateOptions?: Readonly<Record<string, unknown>> | undefined;
+  readonly zlibDeflateOptions?: Omit<ZlibOptions, 'dictionary'> | undefined;
+  readonly zlibInflateOptions?: ZlibOptions | undefined;
   /** Messages shorter than this many bytes are sent as they are. Default 1 024. */
   readonly threshold?: number | undefined;
   /** Has no effect: four messages of the process are compressed at a time. */
@@ -113,13 +113,13 @@ export function readSharedOptions(options: SharedOptions, role: Role, compresses
   const deflateOptions = options.perMessageDeflate ?? compressesByDefault;
   const deflate = deflateOptions === false ? undefined : deflateOptions === true ? {} : deflateOptions;
   if (deflate !== undefined) refuseZlibOptions(deflate, role);
-  const level = deflate?.zlibDeflateOptions?.['level'];
+  const level = deflate?.zlibDeflateOptions?.level;
   return {
     connection: new ConnectionSettings(toConnectionSettings(options, role)),
     deflate: deflate && toParameters(deflate, role),
     createCompression: createCompression(role, {
       thresholdBytes: deflate?.threshold,
-      level: typeof level === 'number' && level > 0 ? level : undefined,
+      level: level !== undefined && level > 0 ? level : undefined,
     }),
     allowsSynchronousEvents: options.allowSynchronousEvents !== false,
     throwsAsWs: options.throwAsWs === true,
@@ -157,7 +157,7 @@ function refuseZlibOptions(
 ): void {
   for (const options of [zlibDeflateOptions, zlibInflateOptions]) {
     for (const [name, values] of Object.entries(ZLIB_DEFAULTS)) {
-      if (values.includes(options[name])) continue;
+      if (values.includes((options as Readonly<Record<string, unknown>>)[name])) continue;
       throw invalidOption(
         `the zlib option ${name} is not supported by 4d-websocket/ws: leave it out, only level has an effect`,
         componentOf(role),
@@ -168,7 +168,8 @@ function refuseZlibOptions(
 
 function toParameters(deflate: PerMessageDeflateOptions, role: Role): DeflateParameters {
   const bits = (name: 'serverMaxWindowBits' | 'clientMaxWindowBits'): number => {
-    const value = deflate[name];
+    const value: unknown = deflate[name];
+    // `true` for the client stands for the largest window.
     if (value === undefined || value === null || typeof value === 'boolean') return 15;
     // zlib cannot compress raw deflate with 8 window bits.
     return Math.max(9, checkNumber(`perMessageDeflate.${name}`, value, { min: 8, max: 15 }, componentOf(role)));

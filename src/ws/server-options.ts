@@ -24,19 +24,19 @@ export type VerifyClientCallbackAsync<Request extends IncomingMessage = Incoming
 
 /** Options of a server: those of ws, and limits of this library. */
 export interface ServerOptions extends SharedOptions {
-  readonly port?: number | null | undefined;
-  readonly host?: string | null | undefined;
-  readonly backlog?: number | null | undefined;
-  readonly server?: HttpServer | HttpsServer | null | undefined;
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  readonly backlog?: number | undefined;
+  readonly server?: HttpServer | HttpsServer | undefined;
   /** Whether the program calls `handleUpgrade` itself. Default false. */
   readonly noServer?: boolean | undefined;
   /** The path of the URLs that are served. Default all. */
-  readonly path?: string | null | undefined;
+  readonly path?: string | undefined;
   /** Whether `clients` holds the open WebSockets. Default true. */
   readonly clientTracking?: boolean | undefined;
-  readonly verifyClient?: VerifyClientCallbackSync | VerifyClientCallbackAsync | null | undefined;
+  readonly verifyClient?: VerifyClientCallbackSync | VerifyClientCallbackAsync | undefined;
   /** Chooses the subprotocol; false for none. By default the first that the client offers. */
-  readonly handleProtocols?: ((protocols: Set<string>, request: IncomingMessage) => string | false) | null | undefined;
+  readonly handleProtocols?: (protocols: Set<string>, request: IncomingMessage) => string | false;
   /** The class of the WebSockets: `WebSocket`, or one that extends it. */
   readonly WebSocket?: typeof WebSocket | undefined;
   /**

@@ -82,6 +82,11 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
   }
 
+  /** The path of the options, `''` for all. */
+  get path(): string {
+    return this.options.path ?? '';
+  }
+
   /** @throws Error with `noServer` */
   address(): AddressInfo | string | null {
     if (this.options.noServer === true) throw new Error('The server is operating in "noServer" mode');

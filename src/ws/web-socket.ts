@@ -1,14 +1,18 @@
 import { EventEmitter } from 'node:events';
+import type { ClientRequestArgs } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SendCallback } from '../core/send-callbacks.ts';
 import { ClientHandshake } from './client-handshake.ts';
-import { checkClientOptions, checkProtocols, type ClientOptions } from './client-options.ts';
+import { checkClientOptions, checkProtocols, type ClientOptions, type TypedClientOptions } from './client-options.ts';
 import { BINARY_TYPES, type BinaryType, type BufferLike } from './data.ts';
 import { addEventListener, attributeOf, type EventSource, removeEventListener, setAttribute } from './events.ts';
 import { readSharedOptions, type SharedOptions } from './options.ts';
 import { Sender } from './sender.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type SendOptions, WebSocketCore } from './web-socket-core.ts';
 import type { ListenerOf, OnListener, WebSocketEventMap, WebSocketEvents } from './web-socket-types.ts';
+
+/** The callback of `ping` and `pong`. The error is undefined when all went well, which @types/ws does not say. */
+type ControlCallback = (error: Error) => void;
 
 /** Returns what stands behind a WebSocket. */
 export let coreOf: (webSocket: WebSocket) => WebSocketCore;
@@ -45,8 +49,15 @@ export class WebSocket extends EventEmitter<WebSocketEvents> implements EventSou
    * @throws SyntaxError for an address or subprotocol that cannot be used; FourDError `ERR_INVALID_OPTION`
    */
   constructor(address: null, protocols?: undefined, options?: object);
-  constructor(address: string | URL, options?: ClientOptions<WebSocket>);
-  constructor(address: string | URL, protocols?: string | readonly string[], options?: ClientOptions<WebSocket>);
+  constructor(
+    address: string | URL,
+    options?: ClientOptions<WebSocket> | TypedClientOptions<WebSocket> | ClientRequestArgs,
+  );
+  constructor(
+    address: string | URL,
+    protocols?: string | readonly string[],
+    options?: ClientOptions<WebSocket> | TypedClientOptions<WebSocket> | ClientRequestArgs,
+  );
   constructor(address: string | URL | null, protocols?: unknown, options?: object) {
     super();
     const isOptions = typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols);
@@ -65,9 +76,12 @@ export class WebSocket extends EventEmitter<WebSocketEvents> implements EventSou
     core.handshake.start();
   }
 
-  /** The form of binary messages. Other values than those of {@link BinaryType} are ignored. */
-  get binaryType(): BinaryType {
-    return this.#core.binaryType;
+  /**
+   * The form of binary messages. Other values than those of {@link BinaryType} are ignored. The type leaves `'blob'` out,
+   * as that of @types/ws does.
+   */
+  get binaryType(): Exclude<BinaryType, 'blob'> {
+    return this.#core.binaryType as Exclude<BinaryType, 'blob'>;
   }
 
   set binaryType(type: BinaryType) {
@@ -182,13 +196,13 @@ export class WebSocket extends EventEmitter<WebSocketEvents> implements EventSou
    * @param mask - has no effect
    * @throws Error before the connection is open; RangeError when the data is too long
    */
-  ping(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
-    this.#core.sendControl('ping', data, mask, callback);
+  ping(data?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+    this.#core.sendControl('ping', data, mask, callback as SendCallback);
   }
 
   /** Sends a pong: as {@link ping}. */
-  pong(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
-    this.#core.sendControl('pong', data, mask, callback);
+  pong(data?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+    this.#core.sendControl('pong', data, mask, callback as SendCallback);
   }
 
   /**

@@ -36,6 +36,29 @@ test('the doors are these, and export this', async () => {
   await expect(describePublicApi('dist/browser-topics.d.ts')).toMatchFileSnapshot('browser-topics-declarations.txt');
   await expect(describePublicApi('dist/redis.d.ts')).toMatchFileSnapshot('redis-declarations.txt');
   await expect(describePublicApi('dist/testing.d.ts')).toMatchFileSnapshot('testing-declarations.txt');
+  await expect(describePublicApi('dist/core.d.ts')).toMatchFileSnapshot('core-declarations.txt');
+  await expect(describePublicApi('dist/ws-names.d.ts')).toMatchFileSnapshot('ws-declarations.txt');
+});
+
+test.each([
+  ['core', 'core.js,index.js,link.js,wire.js'],
+  ['ws', 'index.js,link.js,wire.js,ws.js'],
+])('the door %s loads no clients, servers and topics', (door, files) => {
+  const program = `
+    require('4d-websocket/${door}');
+    Object.keys(require.cache).filter((file) => file.includes('dist')).map((file) => path.basename(file)).sort().join()`;
+  expect(node('--print', program)).toBe(`${files}\n`);
+});
+
+test('the door ws is the class, with the others as its properties, however it is loaded', () => {
+  const program = `
+    const WebSocket = require('4d-websocket/ws');
+    import('4d-websocket/ws').then((door) => {
+      const { Server, WebSocketServer, Sender, createWebSocketStream } = WebSocket;
+      console.log(door.default === WebSocket, door.WebSocket === WebSocket, door.WebSocketServer === Server);
+      console.log(Server === WebSocketServer, typeof Sender.frame, typeof createWebSocketStream, WebSocket.OPEN);
+    });`;
+  expect(node('--eval', program)).toBe('true true true\ntrue function function 1\n');
 });
 
 /** What loading the library may load: what Node itself has loaded in most programs, and nothing for connections. */
@@ -46,7 +69,7 @@ test('loading the package loads one small file, the first call the engine, and t
   expect(withLibrary?.files).toEqual(['dist/index.js']);
   expect(withLibrary?.bytes).toBeLessThan(64_000);
   expect(withLibrary?.modules.filter((name) => !LIGHT_MODULES.has(name))).toEqual([]);
-  expect(withFirstCall?.files).toEqual(['dist/engine.js']);
+  expect(withFirstCall?.files.toSorted()).toEqual(['dist/engine.js', 'dist/wire.js']);
   expect(withFirstCall?.modules).toEqual(expect.arrayContaining(['http', 'net', 'tls', 'zlib']));
   expect(later).toEqual({ files: [], bytes: 0, modules: [] });
   expect(withTopics?.files).toEqual(['dist/topics.js']);
