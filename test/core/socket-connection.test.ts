@@ -128,8 +128,10 @@ test('a finished frame keeps its place behind a message that is being compressed
   server.send('x'.repeat(100_000), true);
   server.sendFrame(new PreparedMessage('y'.repeat(200)).frame);
   server.sendFrame(new PreparedMessage('z').frame);
-  await vi.waitFor(() => expect(atClient.seen).toHaveLength(3));
-  expect(atClient.seen.map((message) => (message as string)[0])).toEqual(['x', 'y', 'z']);
+  server.sendFrame(new PreparedMessage('w'.repeat(70_000)).frame);
+  await vi.waitFor(() => expect(atClient.seen).toHaveLength(4));
+  expect(atClient.seen.map((message) => (message as string)[0])).toEqual(['x', 'y', 'z', 'w']);
+  expect(atClient.seen.map((message) => (message as string).length)).toEqual([100_000, 200, 1, 70_000]);
 });
 
 test('a listener that throws ends the connection with 1011', async () => {

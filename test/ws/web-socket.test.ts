@@ -67,7 +67,11 @@ test('the callbacks of send come in order, when the bytes have left, and with an
   const { client, server } = await connectPeers({ perMessageDeflate: { threshold: 0 } });
   const order: string[] = [];
   const note = (name: string) => (error?: Error) => order.push(error === undefined ? name : `${name} failed`);
-  client.send('a'.repeat(100_000), note('deflated in the pool'));
+  const waiting: number[] = [];
+  client.send('a'.repeat(100_000), (error) => {
+    waiting.push(client.bufferedAmount);
+    note('deflated in the pool')(error);
+  });
   client.send('b', { compress: false }, note('behind it'));
   client.ping('c', true, note('ping'));
   server.on('ping', () => client.close());
@@ -77,6 +81,8 @@ test('the callbacks of send come in order, when the bytes have left, and with an
   expect(order.toSorted()).toEqual(['behind it', 'deflated in the pool', 'late failed', 'ping']);
   expect(order.indexOf('deflated in the pool')).toBeLessThan(order.indexOf('behind it'));
   expect(client.bufferedAmount).toBe(4);
+  // Nothing is being compressed any more when the callback comes.
+  expect(waiting[0]).toBeLessThan(100_000);
 });
 
 test('what a peer does not read waits, and its callback fails when the connection ends', async () => {
@@ -196,6 +202,23 @@ test("an 'error' without a listener is a warning, once for a connection", async 
   expect(await closed(client)).toEqual([1009, '']);
   expect(server.readyState).toBeGreaterThan(WebSocket.OPEN);
   expect(warnings).toEqual([expect.stringContaining('maxMessageBytes 10')]);
+});
+
+test('Blobs that cannot be read end the connection, with one error', async () => {
+  class Broken extends Blob {
+    override arrayBuffer(): Promise<ArrayBuffer> {
+      return Promise.reject(new Error('unreadable'));
+    }
+  }
+  const { client, server } = await connectPeers();
+  const errors: string[] = [];
+  const results: (string | undefined)[] = [];
+  client.on('error', (error) => errors.push(error.message));
+  for (let i = 0; i < 2; i++) client.send(new Broken(['x']), (error) => results.push(error?.message));
+  expect(client.bufferedAmount).toBe(2);
+  expect(await closed(server)).toEqual([1006, '']);
+  expect(errors).toEqual(['unreadable']);
+  expect(results).toEqual(['unreadable', 'unreadable']);
 });
 
 test('throwAsWs: an exception of a listener is one of the process', async () => {
