@@ -48,6 +48,8 @@ const takenSockets = new WeakSet<Duplex>();
  */
 export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly options: ServerOptions;
+  /** The path of the options, `''` for all. NestJS writes it; `shouldHandle` reads that of the options. */
+  path: string;
   /** The open WebSockets; undefined with `clientTracking: false`. */
   readonly clients: Set<WebSocket>;
   readonly #settings: SharedSettings;
@@ -67,6 +69,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     super();
     checkServerOptions(options);
     this.options = { WebSocket, clientTracking: true, ...options };
+    this.path = options.path ?? '';
     this.#settings = readSharedOptions(options, 'server', false);
     const decidesItself = Boolean(options.verifyClient) || options.noServer === true;
     const origins = options.origins ?? (decidesItself ? '*' : undefined);
@@ -80,11 +83,6 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       const { port, host, backlog } = options;
       this.#server?.listen(port as number, host ?? undefined, backlog ?? undefined, callback);
     }
-  }
-
-  /** The path of the options, `''` for all. */
-  get path(): string {
-    return this.options.path ?? '';
   }
 
   /** @throws Error with `noServer` */
