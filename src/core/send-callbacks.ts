@@ -29,6 +29,9 @@ export class SendCallbacks {
   /** Callbacks of messages that were written to the socket, which has not sent all of them. */
   readonly #written = new Queue<SendCallback>();
   #framedCount = 0;
+  /** Callbacks that were ever written, and those of them that were called. */
+  #writtenCount = 0;
+  #calledCount = 0;
   #isScheduled = false;
 
   constructor(connection: Connection, socket: Duplex) {
@@ -58,19 +61,20 @@ export class SendCallbacks {
   /** Looks what has been sent. To be called when the connection is writable again, and after each turn. */
   settle(): void {
     const { writtenBytes } = this.#connection;
-    let count = 0;
+    const before = this.#writtenCount;
     for (let next = this.#framed.first; next !== undefined; next = this.#framed.first) {
       if (next.position > writtenBytes) break;
       this.#written.push(next.callback);
       this.#framed.shift();
-      count++;
+      this.#writtenCount++;
     }
     // Without bytes that the socket still holds, none of an earlier look are left either.
-    if (this.#socket.writableLength === 0 && !this.#socket.destroyed) this.#call(this.#written.length);
-    else if (count > 0 && this.#socket.writable) {
+    const count = this.#writtenCount;
+    if (this.#socket.writableLength === 0 && !this.#socket.destroyed) this.#callUntil(count);
+    else if (count > before && this.#socket.writable) {
       // The callback of an empty write comes when all that was written before has been sent.
       this.#socket.write(NOTHING, (error) => {
-        if (error === null || error === undefined) this.#call(Math.min(count, this.#written.length));
+        if (error === null || error === undefined) this.#callUntil(count);
       });
     }
     const isHeldBack = this.#framed.length > 0 && !this.#connection.isBlocked;
@@ -86,8 +90,11 @@ export class SendCallbacks {
     }
   }
 
-  #call(count: number): void {
-    for (let left = count; left > 0; left--) this.#written.shift()?.();
+  #callUntil(count: number): void {
+    while (this.#calledCount < count) {
+      this.#calledCount++;
+      this.#written.shift()?.();
+    }
   }
 
   #schedule(): void {

@@ -61,7 +61,7 @@ export class ClientHandshake implements Deadline {
     this.#target = this.#first;
   }
 
-  /** Sends the first request. */
+  /** Sends the first request. @throws what `finishRequest` throws, or `http.request` */
   start(): void {
     const { handshakeTimeoutMs } = this.#options;
     if (handshakeTimeoutMs !== Infinity) this.#ticket = timers.schedule(this, handshakeTimeoutMs);
@@ -126,7 +126,16 @@ export class ClientHandshake implements Deadline {
     if (this.#redirects > 0) this.#host.tell('redirect', target.url.href, request);
     if (this.#isOver) return;
     if (given.finishRequest === undefined) request.end();
-    else this.#host.finish(given.finishRequest, request);
+    else this.#finishByUser(given.finishRequest, request);
+  }
+
+  #finishByUser(finishRequest: NonNullable<ClientOptions['finishRequest']>, request: ClientRequest): void {
+    try {
+      this.#host.finish(finishRequest, request);
+    } catch (thrown) {
+      this.#end();
+      throw thrown;
+    }
   }
 
   /** The headers of the user. Behind a redirect to another host, or out of TLS, those that are secrets are left out. */

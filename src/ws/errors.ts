@@ -32,5 +32,7 @@ export function toWsError(error: FourDError): Error | undefined {
   if (error.code === 'ERR_CALLBACK_FAILED' && error.cause instanceof Error) return error.cause;
   const Kind = error.code === 'ERR_INVALID_UTF8' || error.code === 'ERR_CALLBACK_FAILED' ? Error : RangeError;
   const code = WS_CODES[error.code] ?? error.code;
-  return Object.assign(new Kind(error.message, { cause: error }), { code }) satisfies WebSocketError;
+  // The limit goes by another name here.
+  const message = error.message.replace('maxMessageBytes', 'maxPayload');
+  return Object.assign(new Kind(message, { cause: error }), { code }) satisfies WebSocketError;
 }

@@ -230,7 +230,7 @@ export class WebSocketCore implements HandshakeHost, SocketListener {
   }
 
   finish(finishRequest: NonNullable<ClientOptions['finishRequest']>, request: ClientRequest): void {
-    this.call(() => finishRequest(request, this.#emitter));
+    finishRequest(request, this.#emitter);
   }
 
   onTarget(url: string): void {

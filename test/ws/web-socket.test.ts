@@ -1,8 +1,13 @@
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type CloseEvent, type MessageEvent, type RawData, Sender, WebSocket } from '../../src/ws.ts';
+import { type CloseEvent, type MessageEvent, type RawData, Sender, WebSocket, WebSocketServer } from '../../src/ws.ts';
+import { makeCertificate } from '../helpers/certificate.ts';
 import { closed, connectPeers, nextMessage, serve } from './peers.ts';
 
 function text(data: RawData): string {
@@ -201,7 +206,7 @@ test("an 'error' without a listener is a warning, once for a connection", async 
   client.send('x'.repeat(11));
   expect(await closed(client)).toEqual([1009, '']);
   expect(server.readyState).toBeGreaterThan(WebSocket.OPEN);
-  expect(warnings).toEqual([expect.stringContaining('maxMessageBytes 10')]);
+  expect(warnings).toEqual([expect.stringContaining('maxPayload 10')]);
 });
 
 test('Blobs that cannot be read end the connection, with one error', async () => {
@@ -263,6 +268,10 @@ test('wrong calls fail at the call', async () => {
   expect(() => new WebSocket(url, 'no token')).toThrow(SyntaxError);
   expect(() => new WebSocket('ftp://x')).toThrow(SyntaxError);
   expect(() => new WebSocket('ws://x/#y')).toThrow(SyntaxError);
+  const finishRequest = (): void => {
+    throw new Error('broken');
+  };
+  expect(() => new WebSocket(url, { finishRequest })).toThrow('broken');
   expect([client.CONNECTING, client.OPEN, client.CLOSING, client.CLOSED]).toEqual([0, 1, 2, 3]);
 });
 
@@ -351,6 +360,34 @@ describe('the opening handshake of a client', () => {
     expect(((await once(stubborn, 'error')) as [Error])[0].message).toBe('Maximum redirects exceeded');
     const still = new WebSocket(first);
     expect(((await once(still, 'error')) as [Error])[0].message).toBe('Unexpected server response: 302');
+  });
+
+  test('goes over TLS, with the options of Node, and over Unix sockets', async () => {
+    const { key, cert } = makeCertificate();
+    const path = join(mkdtempSync(join(tmpdir(), 'ws-')), 'socket');
+    const servers = [createTlsServer({ key, cert }).listen(0, '127.0.0.1'), createServer().listen(path)];
+    onTestFinished(() => {
+      for (const server of servers) server.close();
+    });
+    for (const server of servers) {
+      if (!server.listening) await once(server, 'listening');
+      new WebSocketServer({ server }).on('connection', (webSocket, request) => webSocket.send(request.url ?? ''));
+    }
+    const { port } = servers[0]?.address() as AddressInfo;
+    const clients = [
+      new WebSocket(`wss://127.0.0.1:${port}/tls`, { ca: cert }),
+      new WebSocket(`ws+unix:${path}:/unix?x=1`),
+    ];
+    const seen = await Promise.all(clients.map(nextMessage));
+    expect(seen.map(([data]) => (data as Buffer).toString())).toEqual(['/tls', '/unix?x=1']);
+    const stranger = new WebSocket(`wss://127.0.0.1:${port}`);
+    expect(((await once(stranger, 'error')) as [NodeJS.ErrnoException])[0].code).toBe('DEPTH_ZERO_SELF_SIGNED_CERT');
+    await Promise.all(
+      clients.map((client) => {
+        client.close();
+        return closed(client);
+      }),
+    );
   });
 
   test('takes no longer than handshakeTimeout', async () => {
