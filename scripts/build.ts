@@ -77,7 +77,7 @@ function writeClassDeclarations(door: string): void {
       'interface door extends names.WebSocket {}\n' +
       `declare namespace door {\n${aliases.join('')}}\nexport = door;\n`,
   );
-  write(`${door}.d.mts`, `export * from './${names}.js';\nexport { default } from './${names}.js';\n`);
+  write(`${door}.d.mts`, `export * from './${names}.js';\nexport { WebSocket as default } from './${names}.js';\n`);
 }
 
 rmSync(OUTPUT_FOLDER, { recursive: true, force: true });

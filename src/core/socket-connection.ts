@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { Connection, type ConnectionListener } from '../connection/connection.ts';
+import { Connection } from '../connection/connection.ts';
 import type { Ending } from '../connection/closing-state.ts';
 import type { SendStatus } from '../connection/send-status.ts';
 import { callbackFailed, type FourDError, textOfThrown } from '../errors.ts';
@@ -56,7 +56,7 @@ const NO_BYTES = Buffer.alloc(0);
  * @remarks The connection owns the socket from now on: nobody else may read from it or write to it. Reading begins with
  * {@link resume}.
  */
-export class SocketConnection implements ConnectionListener {
+export class SocketConnection {
   /** The stream below. */
   readonly socket: Duplex;
   readonly #listener: SocketListener;

@@ -5,7 +5,7 @@ import type { SendCallback } from '../core/send-callbacks.ts';
 import { ClientHandshake } from './client-handshake.ts';
 import { checkClientOptions, checkProtocols, type ClientOptions, type TypedClientOptions } from './client-options.ts';
 import { BINARY_TYPES, type BinaryType, type BufferLike } from './data.ts';
-import { addEventListener, attributeOf, type EventSource, removeEventListener, setAttribute } from './events.ts';
+import { addEventListener, attributeOf, removeEventListener, setAttribute } from './events.ts';
 import { readSharedOptions, type SharedOptions } from './options.ts';
 import { Sender } from './sender.ts';
 import { CLOSED, CLOSING, CONNECTING, OPEN, type SendOptions, WebSocketCore } from './web-socket-core.ts';
@@ -23,7 +23,7 @@ export let coreOf: (webSocket: WebSocket) => WebSocketCore;
  * @remarks Emits 'open', 'message' (data, isBinary), 'close' (code, reason), 'error' (error), 'ping' (data), 'pong' (data);
  * on clients also 'upgrade' (response), 'redirect' (url, request), 'unexpected-response' (request, response).
  */
-export class WebSocket extends EventEmitter<WebSocketEvents> implements EventSource {
+export class WebSocket extends EventEmitter<WebSocketEvents> {
   /** The part of the class `Sender` of `ws` that socket.io-adapter uses. */
   static readonly Sender: typeof Sender = Sender;
   declare static readonly CONNECTING: 0;
