@@ -105,7 +105,8 @@ export class WebSocketCore implements HandshakeHost, SocketListener {
     setImmediate(() => this.#startReading());
   }
 
-  send(data: unknown, options: SendOptions | undefined, callback: SendCallback | undefined): void {
+  send(data: unknown, options: SendOptions | undefined, done: SendCallback | undefined): void {
+    const callback = this.#guard(done);
     const message = numberToText(data);
     if (!this.#isOpen(message, callback)) return;
     if (message instanceof Blob) {
@@ -118,7 +119,8 @@ export class WebSocketCore implements HandshakeHost, SocketListener {
   }
 
   sendControl(kind: 'ping' | 'pong', data: unknown, second: unknown, third: SendCallback | undefined): void {
-    const callback = [data, second, third].find((value) => typeof value === 'function') as SendCallback | undefined;
+    const done = [data, second, third].find((value) => typeof value === 'function') as SendCallback | undefined;
+    const callback = this.#guard(done);
     const payload = typeof data === 'function' ? undefined : numberToText(data);
     if (!this.#isOpen(payload, callback)) return;
     const bytes = toBuffer(payload);
@@ -284,6 +286,12 @@ export class WebSocketCore implements HandshakeHost, SocketListener {
     this.#lostBytes += data instanceof Blob ? data.size : toBuffer(data).length;
     if (callback !== undefined) process.nextTick(callback, new Error(problem));
     return false;
+  }
+
+  /** Lets what a callback throws be thrown as ws does, where the user wants that. */
+  #guard(callback: SendCallback | undefined): SendCallback | undefined {
+    if (callback === undefined || !this.#throwsAsWs) return callback;
+    return (error) => this.call(() => callback(error));
   }
 
   #inOrder(action: () => void): void {

@@ -3,7 +3,7 @@
  * `docs/reference/ws-suite.md`: `npm run ws:suite`. The tests are cloned from GitHub, or taken from a folder:
  * `npm run ws:suite -- --tests ../ws`.
  *
- * Each test runs in a process of its own: in ws's own run, one that fails takes those behind it along.
+ * A test that fails runs once more in a process of its own: one before it may have taken it along.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,6 @@ import { explain } from './suite/reasons.ts';
 
 const FILES = ['websocket.test.js', 'websocket-server.test.js', 'create-websocket-stream.test.js'];
 const PAGE = 'docs/reference/ws-suite.md';
-const PARALLEL = 2;
 
 interface Outcome {
   readonly state: 'pass' | 'fail' | 'skip';
@@ -28,6 +27,7 @@ const { values } = parseArgs({ options: { tests: { type: 'string' } } });
 const root = join(import.meta.dirname, '../..');
 const mocha = join(import.meta.dirname, 'node_modules/mocha/bin/mocha.js');
 const parts = join(import.meta.dirname, 'suite');
+const HOOKS = ['--require', join(parts, 'hooks.cjs')];
 const folder = mkdtempSync(join(tmpdir(), 'ws-suite-'));
 const door = { ...process.env, WS_DOOR: join(root, 'dist/ws.js') };
 
@@ -64,21 +64,23 @@ async function runMocha(file: string, args: readonly string[]): Promise<Outcome[
   return lines.map((line) => JSON.parse(line) as Outcome);
 }
 
+/** Runs all tests of a file, and those alone that did not pass, in processes of their own. */
 async function runFile(file: string): Promise<Outcome[]> {
-  const tests = await runMocha(file, ['--dry-run']);
-  const outcomes: Outcome[] = [];
-  const waiting = tests.map(({ title }) => title);
-  async function work(): Promise<void> {
-    for (let title = waiting.shift(); title !== undefined; title = waiting.shift()) {
-      const wanted = title;
-      const ran = await runMocha(file, ['--require', join(parts, 'hooks.cjs'), '--fgrep', wanted]);
-      const [outcome, ...others] = ran.filter((one) => one.title === wanted).toReversed();
-      outcomes.push(outcome ?? { state: 'fail', title, message: 'the process ended within the test' });
-      if (others.some(({ state }) => state === 'fail')) outcomes.splice(-1, 1, ...others.slice(0, 1));
-    }
+  const titles = (await runMocha(file, ['--dry-run'])).map(({ title }) => title);
+  const together = await runMocha(file, HOOKS);
+  const outcomes = new Map<string, Outcome>();
+  for (const title of titles) {
+    const ran = together.filter((one) => one.title === title);
+    const isGood = ran.length > 0 && ran.every(({ state }) => state !== 'fail');
+    outcomes.set(title, isGood ? (ran[0] as Outcome) : await runAlone(file, title));
   }
-  await Promise.all(Array.from({ length: PARALLEL }, work));
-  return outcomes;
+  return [...outcomes.values()];
+}
+
+async function runAlone(file: string, title: string): Promise<Outcome> {
+  const ran = (await runMocha(file, [...HOOKS, '--fgrep', title])).filter((one) => one.title === title);
+  const failed = ran.find(({ state }) => state === 'fail');
+  return failed ?? ran[0] ?? { state: 'fail', title, message: 'the process ended within the test' };
 }
 
 function cell(text: string): string {

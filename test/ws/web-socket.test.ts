@@ -240,6 +240,12 @@ test('throwAsWs: an exception of a listener is one of the process', async () => 
   expect(await thrown).toEqual(new Error('broken'));
   client.send('y');
   expect(text((await nextMessage(client))[0] as RawData)).toBe('still here');
+  const thrownLater = new Promise((resolve) => process.once('uncaughtException', resolve));
+  server.send('z', () => {
+    throw new Error('broken callback');
+  });
+  expect(await thrownLater).toEqual(new Error('broken callback'));
+  expect(server.readyState).toBe(WebSocket.OPEN);
 });
 
 test('errors of the peer have the codes of ws', async () => {

@@ -1,10 +1,7 @@
 /** Why tests of ws do not pass that do not look at private parts, by a part of their titles. */
 const REASONS: readonly (readonly [string, string])[] = [
   ['invalid `protocolVersion`', 'another text of the error: only 13 is spoken'],
-  ['honors the `generateMask` option', 'the option is refused: masking keys are always random'],
-  ['honors the `mask` option', '`mask` has no effect: a client masks every frame'],
   ['the data in the sender queue', 'counts the bytes of this turn with their headers'],
-  ['the data in the socket queue', 'counts the bytes of this turn with their headers'],
   [
     'calls the callback w/ an error if `readyState` is 2 or 3',
     'counts the answer to the handshake, which leaves at the end of the turn',
@@ -16,15 +13,29 @@ const REASONS: readonly (readonly [string, string])[] = [
   ['can send extension parameters', 'the client makes a second offer without parameters'],
   ['uses configuration options', 'zlib cannot use a window of 8 bits, so the answer names 9'],
   ['Hixie-76', 'the status is 426, which names the version'],
-  ['is not "websocket"', 'the status is 426, which names the protocol'],
-  ['Upgrade header field value cannot be read', 'the request has no Host header, which is told first'],
-  ['Sec-WebSocket-Version header is invalid', 'the status is 426, which names the version'],
-  ['Sec-WebSocket-Key header is invalid', 'the request has no or an old version, which is told first'],
-  ['Sec-WebSocket-Extensions header is invalid', 'an offer that cannot be accepted is declined, not refused'],
-  ["In a listener of the 'redirect' event", 'behind a redirect, listeners see the request of this library'],
-  ['does not drop any headers by default', 'secrets never go to another host'],
+  [
+    'WebSocketServer Connection establishing fails if the Upgrade header field value is not',
+    'the status is 426, which names the protocol',
+  ],
+  [
+    'WebSocketServer Connection establishing fails if the Upgrade header field value cannot be read',
+    'the request has no Host header, which is told first',
+  ],
+  [
+    'WebSocketServer Connection establishing fails if the Sec-WebSocket-Version header is invalid',
+    'the status is 426, which names the version',
+  ],
+  [
+    'WebSocketServer Connection establishing fails if the Sec-WebSocket-Key header is invalid',
+    'the request has no or an old version, which is told first',
+  ],
+  [
+    'WebSocketServer Connection establishing fails if the Sec-WebSocket-Extensions header is invalid',
+    'an offer that cannot be accepted is declined, not refused',
+  ],
   ["throwing behavior of 'error' events", 'another text of an error'],
   ["is destroyed after 'end' and 'finish' are emitted (1/2)", "is destroyed by Node right behind 'end', not before it"],
+  ['#terminate can be used while data is being compressed', 'another text of an error'],
   ['errors that may occur while destroying', 'the code of the error is that of this library'],
 ];
 
