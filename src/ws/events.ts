@@ -22,7 +22,7 @@ export class WsMessageEvent extends WsEvent {
 }
 
 /** The event of 'close'. */
-export class WsCloseEvent extends WsEvent {
+class WsCloseEvent extends WsEvent {
   readonly code: number;
   readonly reason: string;
   /** Whether both sides have sent a close frame. */
@@ -37,7 +37,7 @@ export class WsCloseEvent extends WsEvent {
 }
 
 /** The event of 'error'. */
-export class WsErrorEvent extends WsEvent {
+class WsErrorEvent extends WsEvent {
   readonly error: unknown;
   readonly message: string;
 

@@ -266,6 +266,10 @@ test('frames that were made in advance are sent as they are', async () => {
   expect(() => Sender.frame('x', { opcode: 1, mask: true })).toThrow('masked');
 });
 
+function throwBroken(): never {
+  throw new Error('broken');
+}
+
 test('wrong calls fail at the call', async () => {
   const { client, url } = await connectPeers();
   expect(() => client.close(999)).toThrow(TypeError);
@@ -274,10 +278,7 @@ test('wrong calls fail at the call', async () => {
   expect(() => new WebSocket(url, 'no token')).toThrow(SyntaxError);
   expect(() => new WebSocket('ftp://x')).toThrow(SyntaxError);
   expect(() => new WebSocket('ws://x/#y')).toThrow(SyntaxError);
-  const finishRequest = (): void => {
-    throw new Error('broken');
-  };
-  expect(() => new WebSocket(url, { finishRequest })).toThrow('broken');
+  expect(() => new WebSocket(url, { finishRequest: throwBroken })).toThrow('broken');
   expect([client.CONNECTING, client.OPEN, client.CLOSING, client.CLOSED]).toEqual([0, 1, 2, 3]);
 });
 
@@ -371,7 +372,8 @@ describe('the opening handshake of a client', () => {
   test('goes over TLS, with the options of Node, and over Unix sockets', async () => {
     const { key, cert } = makeCertificate();
     const path = join(mkdtempSync(join(tmpdir(), 'ws-')), 'socket');
-    const servers = [createTlsServer({ key, cert }).listen(0, '127.0.0.1'), createServer().listen(path)];
+    const secure = createTlsServer({ key, cert }).listen(0, '127.0.0.1');
+    const servers = [secure, createServer().listen(path)];
     onTestFinished(() => {
       for (const server of servers) server.close();
     });
@@ -379,7 +381,7 @@ describe('the opening handshake of a client', () => {
       if (!server.listening) await once(server, 'listening');
       new WebSocketServer({ server }).on('connection', (webSocket, request) => webSocket.send(request.url ?? ''));
     }
-    const { port } = servers[0]?.address() as AddressInfo;
+    const { port } = secure.address() as AddressInfo;
     const clients = [
       new WebSocket(`wss://127.0.0.1:${port}/tls`, { ca: cert }),
       new WebSocket(`ws+unix:${path}:/unix?x=1`),
