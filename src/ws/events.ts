@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 
 /** An event as listeners of `addEventListener` and `onopen` get it. */
-export class WsEvent {
+class WsEvent {
   readonly type: string;
   readonly target: unknown;
 
@@ -12,7 +12,7 @@ export class WsEvent {
 }
 
 /** The event of 'message'. `data` is a string for a text. */
-export class WsMessageEvent extends WsEvent {
+class WsMessageEvent extends WsEvent {
   readonly data: unknown;
 
   constructor(target: unknown, data: unknown) {
