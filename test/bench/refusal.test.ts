@@ -57,7 +57,7 @@ describe('a load of bare sockets', () => {
     ['an answer given twice', ({ answer }) => Buffer.concat([answer, answer]), WRONG_MESSAGE],
     ['an answer that was lost before others', () => undefined, /^messages lost|not the expected/],
     ['an answer too many', ({ variant }) => Buffer.concat([0, 1, 2].map((i) => answers[variant + i]!)), /more answers/],
-    ['a connection that ends', ({ socket }) => void socket.resetAndDestroy(), /^connection lost/],
+    ['a connection that ends', ({ socket }) => void socket.end(), /^connection lost/],
   ])('refuses %s', async (_, fault, reason) => {
     await expect(run((received) => (isVictim(received) ? fault(received) : received.answer))).rejects.toThrow(reason);
   });
@@ -83,9 +83,9 @@ describe('a load of bare sockets', () => {
     }, text);
     load = new Load(500);
     await load.open(2, rawOpener(load, { port, shape: text, connections: 2, burst: 1 }));
-    const { messages, latency } = await load.pace({ messagesPerSecond: 1000, durationMs: 100 });
-    expect(messages).toBe(100);
-    expect(latency.p99).toBeGreaterThan(50_000);
+    const { latency } = await load.pace({ messagesPerSecond: 1000, durationMs: 100 });
+    // 60 of the 100 messages are due meanwhile, and wait for 30 ms on average.
+    expect(latency.p50).toBeGreaterThan(5000);
   });
 });
 
