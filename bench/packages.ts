@@ -10,12 +10,18 @@ export const peersFolder: string = join(projectFolder, 'bench', 'npm');
 
 const requireFromPeers = createRequire(join(peersFolder, 'package.json'));
 
+const requireFromProject = createRequire(join(projectFolder, 'package.json'));
+
+function isOwn(name: string): boolean {
+  return name === LIBRARY || name.startsWith(`${LIBRARY}/`);
+}
+
 export function loadPackage(name: string): unknown {
-  return requireFromPeers(name) as unknown;
+  return (isOwn(name) ? requireFromProject(name) : requireFromPeers(name)) as unknown;
 }
 
 export function packageFolder(name: string): string {
-  return name === LIBRARY ? projectFolder : dirname(requireFromPeers.resolve(`${name}/package.json`));
+  return isOwn(name) ? projectFolder : dirname(requireFromPeers.resolve(`${name}/package.json`));
 }
 
 export function versionOf(name: string): string {

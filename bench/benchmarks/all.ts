@@ -2,9 +2,15 @@ import type { Benchmark } from '../benchmark.ts';
 import { messageBenchmarks } from './messages.ts';
 import { packageBenchmarks } from './packages.ts';
 import { topicBenchmarks } from './topics.ts';
+import { wsDoorBenchmarks } from './ws-door.ts';
 
 /** Another benchmark is an entry here; what it needs of a peer is a side in `peers/peer.ts`. */
-const BENCHMARKS: readonly Benchmark[] = [...messageBenchmarks, ...topicBenchmarks, ...packageBenchmarks];
+const BENCHMARKS: readonly Benchmark[] = [
+  ...messageBenchmarks,
+  ...topicBenchmarks,
+  ...wsDoorBenchmarks,
+  ...packageBenchmarks,
+];
 
 /** Returns the benchmarks with these names, or with these prefixes; an empty list selects all but long ones. */
 export function selectBenchmarks(names: readonly string[]): readonly Benchmark[] {

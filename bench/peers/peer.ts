@@ -7,12 +7,24 @@ export const BARE_SOCKETS = 'node:net';
 /** Rooms of Socket.IO, and the same with its option connectionStateRecovery. */
 export const ROOMS = 'socket.io';
 export const RECOVERING_ROOMS = 'socket.io recov.';
+/** The door of this library for programs written for ws, and Socket.IO on it. */
+export const WS_DOOR = '4d-websocket/ws';
+export const ROOMS_ON_DOOR = `socket.io on ${WS_DOOR}`;
 
 /**
  * What a benchmark asks of a peer. `room`: it sends to all in a room; of these, `topics` has rooms or topics, `resume`
- * gives clients what they missed, and `log` keeps topics.
+ * gives clients what they missed, and `log` keeps topics. `ws api`: its programs are those of ws; `ws engine`: it is
+ * Socket.IO on such a peer.
  */
-export type Side = `${'' | 'compressing '}${'server' | 'client'}` | 'package' | 'room' | 'topics' | 'resume' | 'log';
+export type Side =
+  | `${'' | 'compressing '}${'server' | 'client'}`
+  | 'package'
+  | 'room'
+  | 'topics'
+  | 'resume'
+  | 'log'
+  | 'ws api'
+  | 'ws engine';
 
 /** A program that is measured. The data is plain, because it is sent to other processes. */
 export interface Peer {
@@ -30,11 +42,13 @@ const ALL: readonly Side[] = [...BOTH, 'package', 'room', 'topics', 'resume', 'l
 
 const PEERS: readonly Peer[] = [
   { name: LIBRARY, file: 'library', packageName: LIBRARY, sides: ALL },
-  { name: BASELINE, file: 'ws', packageName: 'ws', sides: [...BOTH, 'package'] },
+  { name: BASELINE, file: 'ws', packageName: 'ws', sides: [...BOTH, 'package', 'ws api'] },
+  { name: WS_DOOR, file: 'ws', packageName: WS_DOOR, sides: ['ws api'] },
   // undici inflates messages that it receives, but compresses none that it sends.
   { name: 'undici', file: 'undici', packageName: 'undici', sides: ['client', 'package'] },
   { name: 'uWebSockets.js', file: 'uwebsockets', packageName: 'uwebsockets', sides: ['server', 'package'] },
-  { name: ROOMS, file: 'socketio', packageName: 'socket.io', sides: ['room', 'topics'] },
+  { name: ROOMS, file: 'socketio', packageName: 'socket.io', sides: ['room', 'topics', 'ws engine'] },
+  { name: ROOMS_ON_DOOR, file: 'socketio', packageName: 'socket.io', sides: ['ws engine'] },
   { name: RECOVERING_ROOMS, file: 'socketio', packageName: 'socket.io', sides: ['room', 'topics', 'resume'] },
   { name: BARE_SOCKETS, file: 'bare', sides: ['server', 'client', 'room'] },
 ];

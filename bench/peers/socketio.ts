@@ -1,6 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import { listening, loadPackage, NATIVE, versionOf } from '../packages.ts';
-import { MAX_BUFFERED_BYTES, type Peer, PING_MS, RECOVERING_ROOMS, type RunningPeer } from './peer.ts';
+import {
+  MAX_BUFFERED_BYTES,
+  type Peer,
+  PING_MS,
+  RECOVERING_ROOMS,
+  ROOMS_ON_DOOR,
+  type RunningPeer,
+  WS_DOOR,
+} from './peer.ts';
 
 interface SocketIO {
   readonly Server: new (web: Server, options: object) => IO;
@@ -26,11 +34,12 @@ export function createPeer({ name }: Peer): RunningPeer {
   const { Server: Rooms } = loadPackage('socket.io') as SocketIO;
   const recovery = { connectionStateRecovery: { maxDisconnectionDuration: 120_000, skipMiddlewares: true } };
   const recovers = name === RECOVERING_ROOMS;
+  const wsEngine = name === ROOMS_ON_DOOR && (loadPackage(WS_DOOR) as { WebSocketServer: object }).WebSocketServer;
   const serve = (): Promise<number> => {
     const web = createServer();
     const pings = { pingInterval: PING_MS, pingTimeout: PING_MS };
     const options = { transports: ['websocket'], serveClient: false, maxHttpBufferSize: MAX_BUFFERED_BYTES, ...pings };
-    const io = new Rooms(web, { ...options, ...(recovers && recovery) });
+    const io = new Rooms(web, { ...options, ...(recovers && recovery), ...(wsEngine && { wsEngine }) });
     io.engine.on('connection', (connection) => {
       connection.request = null;
     });

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type * as Ws from 'ws';
 import { loadPackage, NATIVE, versionOf } from '../packages.ts';
-import { MAX_MESSAGE_BYTES, type RunningPeer } from './peer.ts';
+import { MAX_MESSAGE_BYTES, type Peer, type RunningPeer } from './peer.ts';
 
 /** Settings from the documentation of ws, which warns of the memory of the defaults. Clients ask for the window. */
 const COMPRESSION: Ws.PerMessageDeflateOptions = {
@@ -29,12 +29,12 @@ const ECHOES = {
   },
 };
 
-/** ws with its best documented settings. It turns Nagle's algorithm off by itself. */
-export function createPeer(): RunningPeer {
-  const { WebSocket, WebSocketServer } = loadPackage('ws') as typeof Ws;
+/** ws, or the door for its programs, with its best documented settings. It turns Nagle's algorithm off by itself. */
+export function createPeer({ packageName = 'ws' }: Peer): RunningPeer {
+  const { WebSocket, WebSocketServer } = loadPackage(packageName) as typeof Ws;
   return {
-    version: versionOf('ws'),
-    notes: NATIVE,
+    version: versionOf(packageName),
+    notes: packageName === 'ws' ? NATIVE : '',
     serve({ behaviour, shape }) {
       const perMessageDeflate = shape.isCompressed === true && COMPRESSION;
       const options = { host: '127.0.0.1', port: 0, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate };
