@@ -51,6 +51,19 @@ export interface OpenedWebSocket {
   readonly mayDisobey: boolean;
 }
 
+/** Frames that came as a list of header and payload. The same list goes to all clients of a room, which share the frame. */
+const wholeFrames = new WeakMap<readonly Buffer[], Buffer>();
+
+function wholeFrame(list: readonly Buffer[]): Buffer {
+  const [first] = list;
+  if (first !== undefined && list.length === 1) return first;
+  const known = wholeFrames.get(list);
+  if (known !== undefined) return known;
+  const frame = Buffer.concat(list);
+  wholeFrames.set(list, frame);
+  return frame;
+}
+
 /** What stands behind the public class `WebSocket`: its state, its connection, and the events that it emits. */
 export class WebSocketCore implements HandshakeHost, SocketListener {
   readonly #emitter: EventEmitter;
@@ -133,8 +146,7 @@ export class WebSocketCore implements HandshakeHost, SocketListener {
   /** Sends finished frames of a server. */
   sendFrames(list: readonly Buffer[], callback: SendCallback | undefined): void {
     if (!this.#isOpen(undefined, callback)) return;
-    // A frame may be a list of its header and its payload.
-    const frame = list.length === 1 ? (list[0] as Buffer) : Buffer.concat(list);
+    const frame = wholeFrame(list);
     this.#inOrder(() => this.#connection?.sendFrame(frame, callback));
   }
 

@@ -262,6 +262,8 @@ test('frames that were made in advance are sent as they are', async () => {
   const sent = new Promise((resolve) => server._sender.sendFrame(frame, resolve));
   expect(text((await nextMessage(client))[0] as RawData)).toBe('made before');
   expect(await sent).toBeUndefined();
+  server._sender.sendFrame(frame);
+  expect(text((await nextMessage(client))[0] as RawData)).toBe('made before');
   expect(() => client._sender.sendFrame(frame)).toThrow('only a server');
   expect(() => Sender.frame('x', { opcode: 1, mask: true })).toThrow('masked');
 });
