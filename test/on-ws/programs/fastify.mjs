@@ -1,7 +1,7 @@
 /** @fastify/websocket requires `ws` itself: the `overrides` of package.json give it this door. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket } from '4d-websocket/ws';
+import { WebSocket } from '../../../dist/ws.mjs';
 import fastifyWebsocket from '@fastify/websocket';
 import fastify from 'fastify';
 

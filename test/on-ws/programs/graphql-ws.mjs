@@ -1,7 +1,7 @@
 /** graphql-ws, server and client: queries and subscriptions, both on the door. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket, WebSocketServer } from '4d-websocket/ws';
+import { WebSocket, WebSocketServer } from '../../../dist/ws.mjs';
 import { buildSchema } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';

@@ -1,7 +1,7 @@
 /** Hono's node-ws requires `ws` itself: the `overrides` of package.json give it this door. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket } from '4d-websocket/ws';
+import { WebSocket } from '../../../dist/ws.mjs';
 import { serve } from '@hono/node-server';
 import { createNodeWebSocket } from '@hono/node-ws';
 import { Hono } from 'hono';

@@ -1,7 +1,7 @@
 /** partysocket: connects again after the connection was lost, and sends what was sent meanwhile. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket, WebSocketServer } from '4d-websocket/ws';
+import { WebSocket, WebSocketServer } from '../../../dist/ws.mjs';
 import ReconnectingWebSocket from 'partysocket/ws';
 
 const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });

@@ -1,7 +1,7 @@
 /** rxjs `webSocket`: a subject that is retried after the connection was lost. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket, WebSocketServer } from '4d-websocket/ws';
+import { WebSocket, WebSocketServer } from '../../../dist/ws.mjs';
 import { firstValueFrom, retry, take, toArray } from 'rxjs';
 import { webSocket } from 'rxjs/webSocket';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { WebSocketServer } from '4d-websocket/ws';
+import { WebSocketServer } from '../../../dist/ws.mjs';
 import { Server } from 'socket.io';
 import { io as connect } from 'socket.io-client';
 

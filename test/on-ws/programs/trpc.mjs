@@ -1,7 +1,7 @@
 /** tRPC: the ws adapter and its client, with a subscription. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket, WebSocketServer } from '4d-websocket/ws';
+import { WebSocket, WebSocketServer } from '../../../dist/ws.mjs';
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client';
 import { initTRPC } from '@trpc/server';
 import { applyWSSHandler } from '@trpc/server/adapters/ws';

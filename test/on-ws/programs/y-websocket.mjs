@@ -1,7 +1,7 @@
 /** y-websocket: two documents that become the same. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { WebSocket, WebSocketServer } from '4d-websocket/ws';
+import { WebSocket, WebSocketServer } from '../../../dist/ws.mjs';
 import { setupWSConnection } from '@y/websocket-server/utils';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';

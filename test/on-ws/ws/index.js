@@ -1,1 +1,1 @@
-module.exports = require('4d-websocket/ws');
+module.exports = require('../../../dist/ws.js');

@@ -1,2 +1,2 @@
-export * from '4d-websocket/ws';
-export { default } from '4d-websocket/ws';
+export * from '../../../dist/ws.mjs';
+export { default } from '../../../dist/ws.mjs';
