@@ -40,5 +40,5 @@ describe('the examples of the guide run', () => {
 });
 
 test('both doors share one copy of the library, by import and by require, and the core loads none of the kit', () => {
-  expect(node('testing-doors.mjs')).toBe('dist/index.js\ndist/index.js dist/testing.js dist/engine.js\n');
+  expect(node('testing-doors.mjs')).toBe('dist/index.js\ndist/index.js dist/testing.js dist/wire.js dist/engine.js\n');
 });
