@@ -46,7 +46,7 @@ function setUp(isAtOnce: boolean): Setup {
 test('RFC 7692 6: a message that is compressed synchronously is sent at once, without onAllDeflated()', () => {
   const { queue, listener, push } = setUp(true);
   push('a');
-  expect([queue.isDeflating, queue.waitingBytes]).toEqual([false, 0]);
+  expect([queue.isDeflating, queue.waitingBytes, queue.waitingMessages]).toEqual([false, 0, 0]);
   push('b', false);
   expect(listener.calls).toEqual(['c1 6461', '81 62']);
 });
@@ -57,7 +57,7 @@ test('RFC 7692 7.2.1: messages are compressed one by one and keep their order, a
   push('b', false);
   push('cc');
   queue.pushClose(Buffer.from([3, 232]));
-  expect([queue.isDeflating, queue.waitingBytes, compression.jobs]).toEqual([true, 4, 1]);
+  expect([queue.isDeflating, queue.waitingBytes, queue.waitingMessages, compression.jobs]).toEqual([true, 4, 3, 1]);
   expect(queue.waitingClose).toEqual(Buffer.from([3, 232]));
   compression.finishJob();
   expect(listener.calls).toEqual(['c1 6461', '81 62']);

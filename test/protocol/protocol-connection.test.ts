@@ -1006,6 +1006,7 @@ describe('messages that many connections send', () => {
     const { connection, sent } = openConnection('server');
     connection.close(1000, '');
     connection.sendPrepared(new PreparedMessage('a'));
+    connection.sendFinished(hex('810161'));
     expect(sent()).toEqual(['88 03e8']);
   });
 
@@ -1038,8 +1039,9 @@ describe('messages that many connections send', () => {
     connection.sendText('a');
     connection.sendPrepared(new PreparedMessage('b'), false);
     connection.sendPrepared(new PreparedMessage(hex('63')), true);
+    connection.sendFinished(hex('810164'));
     compression.finishJobs();
-    expect(sent()).toEqual(['c1 6461', '81 62', 'c2 6463']);
+    expect(sent()).toEqual(['c1 6461', '81 62', 'c2 6463', '81 64']);
   });
 
   test('reach all other connections when one ends while they are compressed', () => {
