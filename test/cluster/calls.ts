@@ -99,7 +99,10 @@ export class Callee<P extends Procedures> {
       return (await new Promise((resolve, reject) => {
         this.#waiting.set(call, { resolve, reject });
         timer = setTimeout(() => reject(new Error(`${this.name} does not answer "${name}"`)), timeoutMs);
-        this.#child.send({ call, name, argument } satisfies Call);
+        // A process that is about to end has closed its channel.
+        this.#child.send({ call, name, argument } satisfies Call, (error) => {
+          if (error !== null) reject(error);
+        });
       })) as Awaited<ReturnType<P[Name]>>;
     } finally {
       clearTimeout(timer);

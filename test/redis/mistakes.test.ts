@@ -24,7 +24,8 @@ const ROWS: readonly Row[] = [
 
 describeServers(
   (kind) => {
-    test.each(ROWS)('the judge finds it when %s', async (mistake, found, fault, more = {}) => {
+    // A broker may die in a moment in which the mistake does no harm.
+    test.each(ROWS)('the judge finds it when %s', { retry: 2 }, async (mistake, found, fault, more = {}) => {
       const world = await startTestWorld({ kind, nodes: 2, mistakes: [mistake], ...more });
       await startLoad(world, { clients: 20, perSecond: 200, fromClients: 0 });
       await fault(world);
