@@ -115,7 +115,7 @@ export class Partition {
   /** What is known of an append when the fence could not be raised. */
   #withoutFence(append: Append, { code, message, cause }: BrokerError): Outcome {
     if (this.#takeFound(append)) return FOUND;
-    // It was not sent, unless an earlier connection did.
+    // This attempt has not sent the append; an earlier connection may have.
     const isSent = this.#doubtful.has(append);
     return new BrokerError(isSent ? 'unknown' : code === 'unknown' ? 'down' : code, message, { cause });
   }

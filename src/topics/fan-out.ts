@@ -21,7 +21,7 @@ const SUBSCRIBERS_PER_WRITE = 64;
 export const WAITING_ENTRIES = 256;
 const WAITING_BYTES = 1_048_576;
 
-/** Every so manieth entry is timed. A power of 2. */
+/** One entry of so many is timed. A power of 2. */
 const TIMED_INTERVAL = 16;
 
 /** Left places in the list of live subscribers are only closed when they are so many, and a quarter of it. */
